@@ -1,5 +1,5 @@
-"""The command line of Écoute (CONTRACT.md section 3): 0 done, 1 refused or failed in
-one clear line, 2 wrong usage.
+"""The command line of Écoute (docs/contract.md, section 3): 0 done, 1 refused or failed
+in one clear line, 2 wrong usage.
 """
 
 from __future__ import annotations

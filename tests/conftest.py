@@ -105,16 +105,18 @@ def open_app(
     where the app leads), with that query.
 
     The person is signed in for real: a session in the records, its cookie in the
-    browser's connection.
+    browser's connection. `password`: of accounts that `add_person` did not make.
     """
     from qa_core.ui import browser, menu
 
-    def open_page(username: str | None, page: str | None = None, **query: str) -> AppTest:
+    def open_page(
+        username: str | None, page: str | None = None, password: str = PASSWORD, **query: str
+    ) -> AppTest:
         cookies = {"_streamlit_xsrf": generate_xsrf_token_string(b"0123456789abcdef")}
         if username is not None:
             cookies[browser.COOKIE] = sessions.sign_in(
                 username,
-                PASSWORD,
+                password,
                 browser.build(cookies, {"host": "localhost"}, "127.0.0.1"),
                 one_time_days=7,
             )
@@ -124,10 +126,13 @@ def open_app(
         app = AppTest.from_file(
             str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60
         )
+        if page is not None:
+            # The pages are known after a first run, which leads to the person's own
+            # page and drops the query.
+            app.run().switch_page(menu.find_page(page).path)
         for name, value in query.items():
             app.query_params[name] = value
-        app.run()
-        return app if page is None else app.switch_page(menu.find_page(page).path).run()
+        return app.run()
 
     yield open_page
     streamlit.cache_data.clear()

@@ -52,7 +52,7 @@ def bring(
     )
     report = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
     assert not report.is_refused, report.as_text()
-    report.require_identity()
+    report.tally.require_identity(report.file)
     return report
 
 

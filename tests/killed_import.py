@@ -41,6 +41,6 @@ if __name__ == "__main__":
     if sys.argv[3] == "undo":
         ingest.undo(Viewer.SYSTEM, sys.argv[4])
     elif sys.argv[3] == "watch":
-        Watch(Viewer.SYSTEM, Path(sys.argv[4]), settle=0).look()
+        Watch(Viewer.SYSTEM, Path(sys.argv[4]), stable_seconds=0).check()
     else:
         ingest.run(Viewer.SYSTEM, sys.argv[3], [sys.argv[4]])

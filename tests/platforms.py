@@ -34,16 +34,10 @@ def stage(
         )
     staged = table_reader.stage(path, kind, ImportOptions(**options))
     try:
-        assert staged.read == staged.staged + staged.rejected + sum(
-            staged.skipped_kinds.values()
-        ) + sum(staged.folded_kinds.values())
-        assert (
-            staged.rejected
-            == sum(staged.reasons.values())
-            == pq.read_metadata(staged.rejected_rows).num_rows
-        )
+        staged.tally.require_identity(name, pending=staged.accepted)
+        assert staged.tally.rejected == pq.read_metadata(staged.rejected_rows).num_rows
         rows = pq.read_table(staged.rows).sort_by("line").to_pylist()
-        assert len(rows) == staged.staged
+        assert len(rows) == staged.accepted
         return staged, rows
     finally:
         staged.discard()

@@ -30,6 +30,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui import menu
 from qa_core.ui.views.quality import criteria
+from tests.shown import text_of
 
 SYSTEM = Viewer.SYSTEM
 REAL = os.environ.get("QA_REAL_DATA")
@@ -280,9 +281,9 @@ def test_the_page_says_that_the_eight_agents_of_the_five_thousand_calls_cannot_b
         group = group_of(key)
         assert [peer.band for peer in group.peers] == ["alike"] * 8
         assert group.comparison.p_value == pytest.approx(p_value, abs=0.01)
-        shown = texts_of(opened(open_app("max"), "advisors", measure=key, period="91d"))
+        shown = text_of(opened(open_app("max"), "advisors", measure=key, period="91d"))
         assert "The 8 advisors cannot be told apart" in shown and said in shown
-    becky = texts_of(opened(open_app("max"), "advisor", id="Becky", period="91d"))
+    becky = text_of(opened(open_app("max"), "advisor", id="Becky", period="91d"))
     assert (
         "No more difference from colleagues than chance explains" in becky
         and "7 colleagues" in becky
@@ -431,14 +432,6 @@ def opened(app: AppTest, page: str, **said: str) -> AppTest:
     return app.run()
 
 
-def texts_of(app: AppTest) -> str:
-    return " ".join(
-        element.value
-        for kind in (app.title, app.markdown, app.caption, app.info, app.error)
-        for element in kind
-    )
-
-
 def test_the_pages_of_a_lead_open_and_the_reading_of_one_advisor_is_in_the_journal(
     centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
@@ -455,11 +448,11 @@ def test_the_pages_of_a_lead_open_and_the_reading_of_one_advisor_is_in_the_journ
     one = opened(open_app("lea"), "advisor", id="a", period="2026-05")
 
     assert not any(app.exception for app in (side_by_side, one, *views.values()))
-    assert "Side by side" in texts_of(
+    assert "Side by side" in text_of(
         views["all"]
-    ) and "Most points are missed on: greets (80\u202f%)" in texts_of(views["criteria"])
-    assert "The 2 advisors cannot be told apart" in texts_of(side_by_side)
-    assert one.title[0].value == "Zoé" and "1 colleague of North" in texts_of(one)
+    ) and "Most points are missed on: greets (80\u202f%)" in text_of(views["criteria"])
+    assert "The 2 advisors cannot be told apart" in text_of(side_by_side)
+    assert one.title[0].value == "Zoé" and "1 colleague of North" in text_of(one)
     with store.reading() as session:
         assert session.execute(
             sa.select(JournalRow.actor, JournalRow.object).where(
@@ -476,7 +469,7 @@ def test_an_advisor_of_another_team_is_refused_and_not_journalled(
 
     app = opened(open_app("lea"), "advisor", id="s")
 
-    assert "Sam" not in texts_of(app) and app.error[0].value
+    assert "Sam" not in text_of(app) and app.error[0].value
     with store.reading() as session:
         assert not session.execute(
             sa.select(JournalRow).where(JournalRow.action == "advisor_read")

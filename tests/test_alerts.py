@@ -374,7 +374,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
         session.add(
             AlertRule(kpi="answer_rate", kind="control", grain="fortnight", created_by="somebody")
         )
-    assert bring(tmp_path, "contacts", CALLS).new == 3
+    assert bring(tmp_path, "contacts", CALLS).tally.new == 3
     [check] = [check for check in doctor.examine() if check.name == "alert rules"]
     assert check.state == "warn" and "alerts evaluate" in check.detail
     with store.writing() as session:

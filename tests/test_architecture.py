@@ -8,7 +8,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from tools import rooms
+from tools import rooms, row_access
 
 from qa_core.base import environment
 
@@ -156,7 +156,10 @@ def test_a_fragment_asks_the_gate_itself(path: Path) -> None:
         if isinstance(node, ast.FunctionDef) and any(
             "fragment" in ast.unparse(decorator) for decorator in node.decorator_list
         ):
-            assert "gate.current_" in ast.unparse(node), f"{name_of(path)}:{node.name}"
+            source = ast.unparse(node)
+            assert "gate.current_" in source or "gate.find_signed_in" in source, (
+                f"{name_of(path)}:{node.name}"
+            )
 
 
 def test_nothing_personal_leaves_by_the_addresses_of_streamlit() -> None:
@@ -209,3 +212,81 @@ def test_a_class_name_means_one_thing_in_the_whole_product() -> None:
 def test_session_state_is_written_only_in_the_ui() -> None:
     for path in [*PAGES, *(path for path in FILES if room_of(path) != "ui")]:
         assert "session_state[" not in path.read_text(encoding="utf-8"), name_of(path)
+
+
+# The row guard: what reads for a person goes through the engine of the facts and the
+# sessions of the records, and says for whom.
+
+OWN_CONNECTIONS = {
+    # Files of rows are read, joined and kept there before anybody sees them.
+    "qa_core/ingest/load/duckdb_session.py",
+    "qa_core/ingest/platforms/reader.py",
+    "qa_core/ingest/watch/queue_log.py",
+}
+DATABASE_ITSELF = {
+    "qa_core/cli/doctor.py",  # which database it is
+    "qa_core/ingest/load/erasure.py",  # empties the log of SQLite
+}
+ASK_FOR_A_SCOPE = {
+    # Whether a round or a draw lies in a scope as a whole: its rows outside are looked for.
+    "qa_core/metrics/query/calibration_metrics.py",
+    "qa_core/quality/sampling/draws.py",
+}
+READS_FOR_NOBODY = {"ingest", "centre", "storage"}
+
+
+def find_calls(path: Path) -> set[str]:
+    """Every function that the file calls, as it is written."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def files_that_call(*names: str) -> set[str]:
+    """The files outside storage that call a function whose written name ends so."""
+    return {
+        name_of(path)
+        for path in FILES
+        if room_of(path) != "storage" and any(call.endswith(names) for call in find_calls(path))
+    }
+
+
+def test_only_storage_connects_to_the_facts_and_the_records() -> None:
+    assert files_that_call("duckdb.connect") == OWN_CONNECTIONS
+    assert files_that_call("engine_for", "raw_connection", "create_engine") == DATABASE_ITSELF
+    assert not files_that_call("sessionmaker", "scoped_session", "orm.Session")
+    for path in FILES:
+        if room_of(path) != "storage":
+            source = path.read_text(encoding="utf-8")
+            assert "current().connection" not in source, name_of(path)
+
+
+def test_the_facts_are_read_by_the_engine_or_by_what_reads_for_nobody() -> None:
+    of_engine = {room_of(path) for path in FILES if "qa_core.storage.engine" in imports_of(path)}
+    of_files = {name.split("/")[1] for name in files_that_call("lake.working", "lake.files")}
+
+    assert of_engine == {"metrics"}
+    assert of_files - READS_FOR_NOBODY == {"metrics"}  # which asks whether there are any
+    assert not files_that_call("read_parquet", "DeltaTable")
+
+
+def test_a_viewers_scope_is_asked_for_by_the_guard_alone() -> None:
+    assert files_that_call(".scope") == ASK_FOR_A_SCOPE
+
+
+def test_every_look_beyond_a_scope_gives_a_reason_in_a_sentence() -> None:
+    for one in row_access.find_exceptions():
+        if one.kind != row_access.AS_SYSTEM:
+            place = f"{one.file}: {one.function}"
+            assert one.reason, f"{place}: write the reason where it is used"
+            assert one.reason[0].isupper() and one.reason.endswith("."), place
+            assert len(one.reason.split()) >= 8, place
+
+
+def test_the_ui_reads_through_the_rooms_and_notes_nothing_itself() -> None:
+    for path in FILES:
+        if room_of(path) == "ui":
+            assert not {
+                name
+                for name in imports_of(path)
+                if name.startswith(("qa_core.storage.audit_log", "qa_core.storage.guard"))
+            }, name_of(path)

@@ -18,6 +18,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.people import Membership
 from qa_core.ui import menu
 from tests.centres import add_people, contact, evaluation, land
+from tests.shown import text_of
 
 LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
 
@@ -80,14 +81,6 @@ def ask(app: AppTest, page: str, **query: str) -> AppTest:
 
 def labels(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
-
-
-def text_of(app: AppTest) -> str:
-    return "\n".join(
-        element.value
-        for kind in (app.markdown, app.caption, app.text, app.success, app.error)
-        for element in kind
-    ).replace("\\", "")
 
 
 def test_the_lead_opens_a_prefilled_plan_from_the_week_writes_on_it_and_ends_it(

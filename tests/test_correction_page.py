@@ -196,7 +196,7 @@ def test_an_imported_evaluation_is_corrected_like_any_other_and_its_file_does_no
         for key, points in BEST.items()
     )
     file = "contact_id,advisor,evaluator,evaluated_at,grid,criterion,points,possible\n" + rows
-    assert bring(tmp_path, "evaluations", file).new == 1
+    assert bring(tmp_path, "evaluations", file).tally.new == 1
     [evaluation_id] = imported()
     app = set_answer(correcting(open_app, evaluation_id), evaluation_id, "close", "1")
 
@@ -204,7 +204,7 @@ def test_an_imported_evaluation_is_corrected_like_any_other_and_its_file_does_no
 
     assert not app.exception and evaluation_of(evaluation_id).score == pytest.approx(96)
     assert "Corrected." in said(app) and "Changed once" in said(app)
-    assert bring(tmp_path, "evaluations", file, name="again").unchanged == 1
+    assert bring(tmp_path, "evaluations", file, name="again").tally.unchanged == 1
     assert evaluation_of(evaluation_id).score == pytest.approx(96)
 
 

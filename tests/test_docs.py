@@ -168,15 +168,6 @@ def test_a_translation_keeps_the_places_of_its_message():
             }, entry.id
 
 
-def test_the_environment_is_documented():
-    readme = (environment.PROJECT / "README.md").read_text(encoding="utf-8")
-    source = (environment.PROJECT / "qa_core" / "base" / "environment.py").read_text(
-        encoding="utf-8"
-    )
-    for name in set(re.findall(r'"(QA_[A-Z_]+)"', source)):
-        assert name in readme, name
-
-
 def test_the_catalogues_hold_no_message_that_the_code_lost():
     known = {entry.id for entry in collect()}
     for language in ("en", "fr"):

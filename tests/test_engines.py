@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from qa_core.base.errors import Refusal
 from qa_core.storage import lake, schema
 from qa_core.storage.engine import current
+from qa_core.storage.guard import Unscoped
 
 C = schema.CONTACTS.c
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
@@ -39,14 +41,19 @@ def fill(*rows: tuple[str, datetime, float | None], batch: str = "b1") -> None:
     )
 
 
+def run(statement: sa.Select, *beside: object, **months: str) -> pd.DataFrame:
+    """What the engine answers, whoever asks."""
+    return current().run(Unscoped(statement, "a test reads all rows"), *beside, **months)
+
+
 JANUARY, FEBRUARY = datetime(2026, 1, 10, 9), datetime(2026, 2, 10, 9)
 
 
 def test_an_empty_lake_answers_with_typed_and_empty_tables(centre: Path) -> None:
-    frame = current().run(sa.select(C.contact_id, C.started_at, C.wait_seconds))
+    frame = run(sa.select(C.contact_id, C.started_at, C.wait_seconds))
     assert list(frame.columns) == ["contact_id", "started_at", "wait_seconds"]
     assert len(frame) == 0
-    total = current().run(
+    total = run(
         sa.select(
             sa.func.count().label("n"), sa.func.sum(schema.SPEND.c.amount).label("amount")
         ).select_from(schema.SPEND)
@@ -69,7 +76,7 @@ def test_a_question_with_parameters_lists_and_a_grouping_is_answered(centre: Pat
         .group_by(week)
         .order_by(week)
     )
-    frame = current().run(statement)
+    frame = run(statement)
     assert frame.values.tolist() == [
         [datetime(2026, 1, 1), 2, 30.0],
         [datetime(2026, 2, 1), 2, 5.0],
@@ -78,20 +85,19 @@ def test_a_question_with_parameters_lists_and_a_grouping_is_answered(centre: Pat
 
 def test_a_value_that_looks_like_sql_stays_a_value(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0))
-    frame = current().run(sa.select(C.contact_id).where(C.contact_id == "' OR 1 = 1 --"))
+    frame = run(sa.select(C.contact_id).where(C.contact_id == "' OR 1 = 1 --"))
     assert len(frame) == 0
 
 
 def test_each_question_sees_the_version_that_stands(centre: Path) -> None:
     count = sa.select(sa.func.count().label("n")).select_from(schema.CONTACTS)
-    engine = current()
-    seen = [engine.run(count)["n"][0]]
+    seen = [run(count)["n"][0]]
     fill(("c1", JANUARY, 10.0))
-    seen.append(engine.run(count)["n"][0])
+    seen.append(run(count)["n"][0])
     fill(("c2", JANUARY, 10.0), batch="b2")
-    seen.append(engine.run(count)["n"][0])
+    seen.append(run(count)["n"][0])
     lake.undo("b1")
-    seen.append(engine.run(count)["n"][0])
+    seen.append(run(count)["n"][0])
     assert seen == [0, 1, 2, 1]
 
 
@@ -99,9 +105,7 @@ def test_only_the_months_asked_for_are_read(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0), ("c2", FEBRUARY, 20.0))
     (january,) = lake.files("contacts", last_month="2026-01")
     Path(january).unlink()
-    frame = current().run(
-        sa.select(C.contact_id, C.month), first_month="2026-02", last_month="2026-02"
-    )
+    frame = run(sa.select(C.contact_id, C.month), first_month="2026-02", last_month="2026-02")
     assert frame.values.tolist() == [["c2", "2026-02"]]
 
 
@@ -124,15 +128,14 @@ def test_an_arrow_table_is_joined_and_seen_by_its_own_question_only(centre: Path
     statement = sa.select(answers.c.score, C.wait_seconds).join_from(
         answers, schema.CONTACTS, answers.c.contact_id == C.contact_id
     )
-    engine = current()
-    assert engine.run(statement, {"answers": rows}).values.tolist() == [[80.0, 30.0]]
+    assert run(statement, {"answers": rows}).values.tolist() == [[80.0, 30.0]]
     with pytest.raises(duckdb.CatalogException):
-        engine.run(sa.select(answers.c.score))
+        run(sa.select(answers.c.score))
 
 
 def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
     fill(("c1", JANUARY, 10.0))
-    answers, engine = schema.ANSWERS, current()
+    answers = schema.ANSWERS
 
     def ask(number: int) -> int:
         rows = pa.Table.from_pylist(
@@ -140,7 +143,7 @@ def test_questions_from_several_threads_do_not_mix(centre: Path) -> None:
             schema=schema.arrow_schema(answers),
         )
         return int(
-            engine.run(
+            run(
                 sa.select(answers.c.evaluation_id, C.contact_id).join_from(
                     answers, schema.CONTACTS, sa.true()
                 ),
@@ -229,7 +232,7 @@ def test_spend_is_asked_like_contacts(centre: Path) -> None:
         ),
         "p1",
     )
-    frame = current().run(sa.select(schema.SPEND.c.day, schema.SPEND.c.amount))
+    frame = run(sa.select(schema.SPEND.c.day, schema.SPEND.c.amount))
     assert [(value.date(), amount) for value, amount in frame.itertuples(index=False)] == [
         (date(2026, 1, 3), 12.5)
     ]

@@ -56,7 +56,7 @@ def find_traces(centre: Path, key: str) -> list[str]:
     return found
 
 
-def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> ingest.Erased:
+def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> ingest.ErasureCounts:
     """Erase, as if the ten minutes for readers had passed."""
     monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
     return ingest.erase_customer(Viewer.SYSTEM, key)
@@ -87,7 +87,7 @@ def test_no_file_holds_the_key_of_an_erased_customer(
     assert find_traces(centre, ann) == []
     assert find_contacts("queue") == [("C2", "Help")]
     assert len(find_waiting()) == 2, "Bob's, and one of a ticket that nobody knows"
-    assert forget(ann, monkeypatch) == ingest.Erased(0, 0, 0)
+    assert forget(ann, monkeypatch) == ingest.ErasureCounts(0, 0, 0)
 
 
 def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(

@@ -74,7 +74,7 @@ def test_two_tabs_lose_nothing(room, open_app) -> None:
     assert "Changed in two places" in texts(second)
     assert drafts.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 2}
     second.radio(key=f"grid_{evaluation_id}_choice_answer_greeting").set_value("typed").run()
-    second.button(key=f"grid_{evaluation_id}_settle").click().run()
+    second.button(key=f"grid_{evaluation_id}_merge").click().run()
     assert drafts.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 0}
     assert "Changed in two places" not in texts(second)
     first.run()  # the other tab shows what counts now

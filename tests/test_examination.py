@@ -174,19 +174,19 @@ def test_decisions_name_the_option_that_overrides_them(centre: Path) -> None:
 def test_every_reason_of_a_rejected_row_is_said_in_words(centre: Path) -> None:
     report = bring(centre, "contacts", CALLS.replace("2026-03-02 09:05:00", "2026-02-30 09:05:00"))
 
-    assert report.reasons == {"impossible_date": 1}
+    assert report.tally.reasons == {"impossible_date": 1}
     assert "a date that does not exist" in report.as_text()
-    assert all(reason_texts.describe(code) != code for code in reason_texts.IN_WORDS)
+    assert all(reason_texts.describe(code) != code for code in reason_texts.TEXTS)
 
 
 def test_a_file_that_was_sent_is_readable_by_us_alone_and_gone_afterwards(centre: Path) -> None:
-    with uploads.on_disk("calls.csv.gz", b"x") as path:
+    with uploads.store_temporarily("calls.csv.gz", b"x") as path:
         assert path.is_relative_to(environment.current().temporary_folder) and path.suffixes == [
             ".csv",
             ".gz",
         ]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        uploads.remove_left()
+        uploads.remove_leftovers()
         assert path.exists()
     assert not path.parent.exists()
 
@@ -194,7 +194,7 @@ def test_a_file_that_was_sent_is_readable_by_us_alone_and_gone_afterwards(centre
 def test_a_file_that_a_killed_server_left_behind_is_removed_at_the_next_start(centre: Path) -> None:
     script = """
 import os, signal
-from qa_core.ingest import uploads
+from qa_core.files import uploads
 with uploads.on_disk("calls.csv", b"0612345601"):
     os.kill(os.getpid(), signal.SIGKILL)
 """

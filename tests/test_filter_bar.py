@@ -35,14 +35,7 @@ def open_overview(
     land([contact(day, team="Nord", advisor_id="a1", queue=queue) for day, queue in days.items()])
     add_person("max", "manager", sites=("Lille",), language="en")
     add_person("maude", "manager", sites=("Lille",), language="fr")
-
-    def follow_link(username: str, **query: str) -> AppTest:
-        app = open_app(username, "overview")
-        for name, value in query.items():
-            app.query_params[name] = value
-        return app.run()
-
-    return follow_link
+    return lambda username, **query: open_app(username, "overview", **query)
 
 
 def received(app: AppTest) -> str:

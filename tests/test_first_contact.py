@@ -26,6 +26,7 @@ from qa_core.stats import control_charts
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui.views.performance import rate_mix_waterfall
+from tests.shown import text_of
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -196,10 +197,7 @@ def test_chains_show_what_is_in_scope_and_count_what_is_not(five_customers: Path
     assert [
         (chain.customer, [link.contact_id for link in chain.links], chain.repeats, chain.elsewhere)
         for chain in found
-    ] == [
-        ("•• nn", ["ann1", "ann2"], 1, 1),
-        ("•• ve", ["eve1", "eve2"], 1, 0),
-    ]
+    ] == [("•• nn", ["ann1", "ann2"], 1, 1), ("•• ve", ["eve1", "eve2"], 1, 0)]
     assert [chain.ends_elsewhere for chain in found] == [True, False]
     assert found[0].links[1].advisor == "Bob"
 
@@ -305,10 +303,6 @@ def open_page(
         return app
 
     return follow
-
-
-def text_of(app: AppTest) -> str:
-    return "\n".join(element.value for element in [*app.markdown, *app.caption])
 
 
 def table_of(app: AppTest, head: str) -> Any:

@@ -21,7 +21,7 @@ from workbooks import XLS, make_ods, make_xlsb
 
 from qa_core.base.errors import Refusal
 from qa_core.files.archives import Content
-from qa_core.files.json_documents import Documents, flatten
+from qa_core.files.json_documents import JsonObjects, flatten
 
 HEADER = ("Call Id", "Start time", "Answered", "Talk seconds")
 ROWS = (("0042", "2026-01-13 10:00:00", "Y", "60"), ("0043", "2026-01-14 11:30:00", "N", "0"))
@@ -86,7 +86,7 @@ LINES = "\n".join(json.dumps(item) for item in OBJECTS)
 def test_the_same_table_reads_the_same_in_any_format(centre: Path, content: bytes) -> None:
     staged, rows = stage(centre, "export", content)
     assert pick(rows, *NAMES) == SEEN
-    assert staged.profile == "generic" and staged.read == 2
+    assert staged.profile == "generic" and staged.tally.read == 2
 
 
 def test_parquet_keeps_its_types_and_flattens_what_is_nested(centre: Path) -> None:
@@ -182,9 +182,9 @@ def test_objects_come_out_as_they_went_in_however_the_text_is_cut(
     }[form]
 
     class Cut(Content):
-        def pieces(self):
+        def read_pieces(self):
             yield from ((text[at : at + block], 0.5) for at in range(0, len(text), block))
 
-    seen = [item for _number, _path, item in Documents(Cut(Path("calls.json"))).objects()]
+    seen = list(JsonObjects(Cut(Path("calls.json"))))
     assert seen == ([{"id": 1} | item for item in items] if form == "lines" else items)
     assert all(isinstance(value, str) for item in seen for value in flatten(item).values())

@@ -398,7 +398,7 @@ def contents(draw: Any) -> dict[str, Any]:
 
     names = draw(
         st.lists(
-            CELLS.filter(lambda name: table.fold(name) not in table.TOTALS),
+            CELLS.filter(lambda name: table.normalise_name(name) not in table.TOTALS),
             min_size=1,
             max_size=3,
             unique=True,

@@ -34,7 +34,7 @@ def read(
     staged = stage(path, kind, ImportOptions(**options))
     rows = pq.read_table(staged.rows).to_pylist()
     staged.discard()
-    assert staged.read == staged.staged + staged.rejected + sum(staged.skipped_kinds.values())
+    staged.tally.require_identity(path.name, pending=len(rows))
     return staged, rows
 
 
@@ -49,7 +49,7 @@ def test_a_second_row_of_types_is_no_call(tmp_path: Path) -> None:
     )
     staged, rows = read(tmp_path, head + ROWS)
     assert values(rows, *COLUMNS) == PLAIN
-    assert staged.skipped_kinds == {"types": 1}
+    assert staged.tally.skipped_kinds == {"types": 1}
 
 
 def test_a_second_row_of_units_says_how_long_a_number_is(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_second_row_of_units_says_how_long_a_number_is(tmp_path: Path) -> None
         "Call ID;Date;Heure;Agent;Attente;Conversation\n;jj/mm/aaaa;hh:mm:ss;;min;(s)\n" + ROWS,
     )
     assert values(rows, *COLUMNS) == [("C1", "Diane", 60, 2), ("C2", "Eve", 120, 3)]
-    assert staged.skipped_kinds == {"header": 1}
+    assert staged.tally.skipped_kinds == {"header": 1}
 
 
 def test_headers_in_two_languages_are_both_headers(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_headers_in_two_languages_are_both_headers(tmp_path: Path) -> None:
     )
     staged, rows = read(tmp_path, head + ROWS)
     assert values(rows, *COLUMNS) == PLAIN
-    assert staged.skipped_kinds == {"header": 1}
+    assert staged.tally.skipped_kinds == {"header": 1}
 
 
 def test_groups_above_the_headers_complete_their_names(tmp_path: Path) -> None:
@@ -101,14 +101,14 @@ def test_a_row_of_data_is_never_taken_for_headers(tmp_path: Path) -> None:
         ("A", "Total", "Chat"),
         ("B", "Date", "Agent"),
     ]
-    assert staged.skipped_kinds == {}
+    assert staged.tally.skipped_kinds == {}
 
 
 def test_headers_repeated_on_every_page_are_skipped(tmp_path: Path) -> None:
     head = "Call ID;Date;Heure;Agent;Attente;Conversation\n"
     staged, rows = read(tmp_path, head + ROWS + head + ROWS.replace("C1", "C3").replace("C2", "C4"))
     assert [row["contact_id"] for row in rows] == ["C1", "C2", "C3", "C4"]
-    assert staged.skipped_kinds == {"header": 1} and staged.rejected == 0
+    assert staged.tally.skipped_kinds == {"header": 1} and staged.tally.rejected == 0
 
 
 def test_another_table_beside_it_adds_no_team_and_no_rows(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_another_table_beside_it_adds_no_team_and_no_rows(tmp_path: Path) -> Non
         ("C13", None, "Diane"),
         ("C14", None, "Diane"),
     ]
-    assert staged.skipped_kinds == {"blank": 3} and staged.rejected == 0
+    assert staged.tally.skipped_kinds == {"blank": 3} and staged.tally.rejected == 0
     assert any("Équipe" in decision.as_json()["decision"] for decision in staged.decisions)
 
 

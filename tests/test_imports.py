@@ -54,7 +54,7 @@ REPORT_KEYS = {
 
 def test_calls_come_in_with_their_advisors_and_teams(centre: Path) -> None:
     report = bring(centre, "contacts", CALLS)
-    assert (report.read, report.new) == (3, 3)
+    assert (report.tally.read, report.tally.new) == (3, 3)
     assert find_contacts("advisor_id", "team", "direction", "channel") == [
         ("C1", "Diane", "North", "inbound", "phone"),
         ("C2", "Becky", "North", "inbound", "phone"),
@@ -83,7 +83,7 @@ def test_the_report_has_the_shape_of_the_contract(centre: Path) -> None:
 def test_a_refused_file_does_not_stop_the_next(centre: Path) -> None:
     paths = [centre / "missing.csv", write(centre, "calls.csv", CALLS)]
     refused, landed = ingest.run(Viewer.SYSTEM, "contacts", paths)
-    assert refused.refusal.code == "no_file" and landed.new == 3
+    assert refused.refusal.code == "no_file" and landed.tally.new == 3
 
 
 def test_the_same_file_again_is_recognised_and_a_copy_with_other_bytes_changes_nothing(
@@ -92,16 +92,24 @@ def test_the_same_file_again_is_recognised_and_a_copy_with_other_bytes_changes_n
     bring(centre, "contacts", CALLS)
     before = find_facts()
     again = bring(centre, "contacts", CALLS)
-    assert again.recognised and (again.read, again.new, again.unchanged) == (3, 0, 3)
+    assert again.recognised and (again.tally.read, again.tally.new, again.tally.unchanged) == (
+        3,
+        0,
+        3,
+    )
     other = bring(centre, "contacts", CALLS.replace("\n", "\r\n"))
-    assert not other.recognised and (other.new, other.updated, other.unchanged) == (0, 0, 3)
+    assert not other.recognised and (
+        other.tally.new,
+        other.tally.updated,
+        other.tally.unchanged,
+    ) == (0, 0, 3)
     assert find_facts() == before
 
 
 def test_other_reading_options_make_it_another_import(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     other = bring(centre, "contacts", CALLS, system="second")
-    assert other.new == 3 and len(find_contacts()) == 6
+    assert other.tally.new == 3 and len(find_contacts()) == 6
 
 
 def test_the_newest_row_of_an_id_is_kept(centre: Path) -> None:
@@ -110,18 +118,18 @@ def test_the_newest_row_of_an_id_is_kept(centre: Path) -> None:
         "contacts",
         CALLS + "C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,500,+33170000001\n",
     )
-    assert (report.read, report.new, report.duplicates) == (4, 3, 1)
+    assert (report.tally.read, report.tally.new, report.tally.duplicates) == (4, 3, 1)
     assert find_contacts("talk_seconds", where="contact_id = 'C1'") == [("C1", 500.0)]
 
 
 def test_rows_without_an_id_stay_apart_and_keep_their_ids(centre: Path) -> None:
     rows = "2026-03-02 09:00:00,Diane,answered\n"
     text = "started_at,advisor,outcome\n" + rows * 3 + rows.replace("Diane", "Becky")
-    assert bring(centre, "contacts", text).new == 4
+    assert bring(centre, "contacts", text).tally.new == 4
     # The same rows in another file: the same ids, whatever stands around them.
     longer = text + "2026-03-02 10:00:00,Diane,answered\n"
     report = bring(centre, "contacts", longer)
-    assert (report.new, report.unchanged) == (1, 4)
+    assert (report.tally.new, report.tally.unchanged) == (1, 4)
 
 
 def test_a_later_file_updates_only_what_it_carries(centre: Path) -> None:
@@ -137,7 +145,7 @@ def test_a_later_file_updates_only_what_it_carries(centre: Path) -> None:
         "contacts",
         "contact_id,started_at,outcome,talk_seconds\nC1,2026-03-02 09:00:00,answered,300\n",
     )
-    assert report.updated == 1
+    assert report.tally.updated == 1
     # No column says the direction any more: the default is for new contacts alone.
     assert find_contacts(
         "direction", "csat", "talk_seconds", "advisor_id", where="contact_id = 'C1'"
@@ -148,12 +156,14 @@ def test_rejected_rows_stand_in_a_private_quarantine_without_identities(centre: 
     report = bring(
         centre, "contacts", CALLS + "C4,2026-13-45 09:00:00,Diane,North,0612345604,answered,10,1,\n"
     )
-    assert (report.new, report.rejected) == (3, 1) and sum(report.reasons.values()) == 1
+    assert (report.tally.new, report.tally.rejected) == (3, 1)
     assert report.quarantine.parent == centre / "quarantine"
     assert stat.S_IMODE(report.quarantine.stat().st_mode) == 0o600
     with report.quarantine.open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
-    assert row["line"] == "5" and row["reason"] in report.reasons and row["contact_id"] == "C4"
+    assert (
+        row["line"] == "5" and row["reason"] in report.tally.reasons and row["contact_id"] == "C4"
+    )
     assert "0612345604" not in report.quarantine.read_text()
 
 
@@ -169,7 +179,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(centre: Path, kind: str, tex
     rehearsed = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(dry_run=True))[0]
     assert find_files(centre) == before
     landed = ingest.run(Viewer.SYSTEM, kind, [path])[0]
-    assert rehearsed.as_counts() == landed.as_counts()
+    assert rehearsed.tally.as_counts() == landed.tally.as_counts()
 
 
 def test_a_dry_run_needs_no_store_and_makes_no_folder(
@@ -184,7 +194,7 @@ def test_a_dry_run_needs_no_store_and_makes_no_folder(
         report = ingest.run(
             Viewer.SYSTEM, kind, [write(tmp_path, f"{kind}.csv", text)], ImportOptions(dry_run=True)
         )[0]
-        assert report.read and not report.is_refused
+        assert report.tally.read and not report.is_refused
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -198,10 +208,10 @@ def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_
         head + "2026-03-01,Google,Spring,10,EUR\n2026-03-01,Google,Spring,5,EUR\n2026-03-01,Bing,"
         "Spring,7,EUR\n",
     )
-    assert (report.read, report.new, report.folded) == (3, 2, 1)
+    assert (report.tally.read, report.tally.new, report.tally.folded) == (3, 2, 1)
     assert bring(
         centre, "spend", head + "2026-03-01,Bing,Spring,8,EUR\n2026-03-01,Google,Spring,15,EUR\n"
-    ).as_counts() | {"reasons": {}} == {
+    ).tally.as_counts() | {"reasons": {}} == {
         **dict.fromkeys(("new", "duplicates", "rejected", "folded", "skipped"), 0),
         **{
             "read": 2,
@@ -243,7 +253,7 @@ def test_two_imports_at_once_both_land_and_one_file_twice_counts_once(centre: Pa
     for thread in threads:
         thread.join()
     assert [row[0] for row in find_contacts()] == ["C1", "C2", "C3", "D1", "D2", "D3"]
-    assert sorted(report.new for report in reports) == [0, 3, 3]
+    assert sorted(report.tally.new for report in reports) == [0, 3, 3]
     with store.reading() as session:
         assert (
             session.scalar(
@@ -260,7 +270,7 @@ def test_only_who_may_import_can_and_it_is_journalled(centre: Path) -> None:
     for role in Role:
         viewer = Viewer("someone", role)
         if role == Role.ADMIN:
-            assert ingest.run(viewer, "contacts", [path])[0].new == 3
+            assert ingest.run(viewer, "contacts", [path])[0].tally.new == 3
             continue
         for call in (
             lambda viewer=viewer: ingest.run(viewer, "contacts", [path]),
@@ -281,17 +291,16 @@ def test_an_unknown_kind_is_wrong_usage(centre: Path) -> None:
         ingest.run(Viewer.SYSTEM, "horoscopes", [])
 
 
-def test_progress_is_told(centre: Path) -> None:
-    told: list[tuple[str, float]] = []
+def test_an_import_reports_its_progress_by_step(centre: Path) -> None:
+    reports: list[tuple[str, float]] = []
     ingest.run(
         Viewer.SYSTEM,
         "contacts",
         [write(centre, "calls.csv", CALLS)],
-        progress=lambda step, share: told.append((step, share)),
+        progress=lambda step, share: reports.append((step, share)),
     )
-    assert {step for step, _share in told} == {"Reading", "Writing"} and all(
-        0 <= share <= 1 for _step, share in told
-    )
+    assert {step for step, _share in reports} == {"Reading", "Writing"}
+    assert all(0 <= share <= 1 for _step, share in reports)
 
 
 def test_no_temporary_file_stays(centre: Path) -> None:

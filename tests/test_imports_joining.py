@@ -38,7 +38,11 @@ C2,Eve,2026-03-05 11:00:00,Service,Closing,1,2
 def test_surveys_join_by_id_and_wait_for_contacts_that_have_not_come(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     report = bring(centre, "surveys", SURVEYS)
-    assert (report.read, report.updated, report.skipped_kinds) == (3, 2, {"unmatched": 1})
+    assert (report.tally.read, report.tally.updated, report.tally.skipped_kinds) == (
+        3,
+        2,
+        {"unmatched": 1},
+    )
     assert find_contacts("csat", "nps", "survey_sent") == [
         ("C1", 5.0, 9.0, True),
         ("C2", 2.0, 3.0, True),
@@ -48,10 +52,14 @@ def test_surveys_join_by_id_and_wait_for_contacts_that_have_not_come(centre: Pat
 
 
 def test_the_file_that_waited_is_recognised_as_joined(centre: Path) -> None:
-    assert bring(centre, "surveys", SURVEYS).skipped_kinds == {"unmatched": 3}
+    assert bring(centre, "surveys", SURVEYS).tally.skipped_kinds == {"unmatched": 3}
     bring(centre, "contacts", CALLS)
     again = bring(centre, "surveys", SURVEYS)
-    assert (again.recognised, again.unchanged, again.skipped_kinds) == (True, 2, {"unmatched": 1})
+    assert (again.recognised, again.tally.unchanged, again.tally.skipped_kinds) == (
+        True,
+        2,
+        {"unmatched": 1},
+    )
 
 
 FILES = {
@@ -103,13 +111,15 @@ def test_an_id_known_in_two_systems_is_rejected_unless_the_system_is_named(centr
     bring(centre, "contacts", CALLS, system="north")
     bring(centre, "contacts", CALLS, system="south")
     report = bring(centre, "surveys", SURVEYS)
-    assert report.reasons == {"ambiguous_contact": 2} and report.skipped_kinds == {"unmatched": 1}
+    assert report.tally.reasons == {"ambiguous_contact": 2} and report.tally.skipped_kinds == {
+        "unmatched": 1
+    }
     assert (
         "C1" in report.quarantine.read_text()
         and "ambiguous_contact" in report.quarantine.read_text()
     )
     named = bring(centre, "surveys", SURVEYS, system="south")
-    assert named.updated == 2
+    assert named.tally.updated == 2
     assert find_contacts("csat", where="csat IS NOT NULL AND source_system = 'north'") == []
 
 
@@ -121,7 +131,7 @@ def test_a_survey_without_id_joins_the_last_contact_of_its_customer(centre: Path
         "customer,answered_at,csat\n06 12 34 56 01,2026-03-02 "
         "09:08:00,4\n0612345601,2026-03-02 15:00:00,2\n0612345699,2026-03-02 15:00:00,1\n",
     )
-    assert (report.updated, report.skipped_kinds) == (2, {"unmatched": 1})
+    assert (report.tally.updated, report.tally.skipped_kinds) == (2, {"unmatched": 1})
     assert find_contacts("csat") == [("C1", 4.0), ("C2", None), ("C3", 2.0)]
 
 
@@ -130,7 +140,7 @@ def test_tracking_joins_by_id_in_all_systems(centre: Path) -> None:
     report = bring(
         centre, "tracking", "contact_id,source,campaign\nC1,Google,Spring\nC8,Google,Spring\n"
     )
-    assert (report.updated, report.skipped_kinds) == (1, {"unmatched": 1})
+    assert (report.tally.updated, report.tally.skipped_kinds) == (1, {"unmatched": 1})
     assert find_contacts(
         "source", "tracking_match", "tracking_number", where="source IS NOT NULL"
     ) == [("C1", "Google", "id", "+33170000001")]
@@ -148,11 +158,11 @@ def test_tracking_joins_the_nearest_call_within_the_tolerance(centre: Path) -> N
         "second\nN1,2026-03-02 09:17:59,121 seconds off\n"
     )
     report = bring(centre, "tracking", text)
-    assert (report.updated, report.skipped_kinds) == (1, {"unmatched": 1})
+    assert (report.tally.updated, report.tally.skipped_kinds) == (1, {"unmatched": 1})
     assert find_contacts("source") == [("C1", None), ("C2", "near the second"), ("C3", None)]
     with store.writing() as session:
         set_value(session, Viewer.SYSTEM, "tracking_tolerance_seconds", "121")
-    assert bring(centre, "tracking", text + "\n").updated == 1
+    assert bring(centre, "tracking", text + "\n").tally.updated == 1
     assert find_contacts("source", where="contact_id = 'C3'") == [("C3", "121 seconds off")]
 
 
@@ -166,7 +176,7 @@ def test_a_tie_between_two_calls_is_rejected(centre: Path) -> None:
     report = bring(
         centre, "tracking", "tracking_number,started_at,source\nN1,2026-03-02 09:00:30,Google\n"
     )
-    assert report.reasons == {"ambiguous_contact": 1} and report.updated == 0
+    assert report.tally.reasons == {"ambiguous_contact": 1} and report.tally.updated == 0
 
 
 @given(
@@ -197,10 +207,14 @@ def test_pairs_are_one_to_one_and_nothing_nearer_was_free(
 def test_evaluations_create_their_grid_once_and_update_in_place(centre: Path) -> None:
     bring(centre, "contacts", CALLS)
     report = bring(centre, "evaluations", LONG)
-    assert (report.read, report.new, report.folded_kinds) == (4, 2, {"criterion": 2})
-    assert bring(centre, "evaluations", LONG + "\n").unchanged == 2
+    assert (report.tally.read, report.tally.new, report.tally.folded_kinds) == (
+        4,
+        2,
+        {"criterion": 2},
+    )
+    assert bring(centre, "evaluations", LONG + "\n").tally.unchanged == 2
     changed = bring(centre, "evaluations", LONG.replace("Closing,1,2\nC2", "Closing,2,2\nC2"))
-    assert (changed.updated, changed.unchanged) == (1, 1)
+    assert (changed.tally.updated, changed.tally.unchanged) == (1, 1)
     assert sorted((row[2], row[6]) for row in find_evaluations()[:2]) == [
         ("C1", 100.0),
         ("C2", 25.0),
@@ -228,11 +242,11 @@ def test_teams_follow_the_dated_membership_whichever_file_comes_first(centre: Pa
         "South,Lyon,2026-02-01,\n"
     )
     report = bring(centre, "advisors", staff)
-    assert (report.new, report.updated) == (1, 1)
+    assert (report.tally.new, report.tally.updated) == (1, 1)
     bring(centre, "contacts", calls)
     expected = [("C1", "A7", "North"), ("C2", "A7", "South"), ("C3", "A7", "South")]
     assert find_contacts("advisor_id", "team") == expected
-    assert bring(centre, "advisors", staff + "\n").unchanged == 2
+    assert bring(centre, "advisors", staff + "\n").tally.unchanged == 2
 
 
 def test_contacts_get_their_team_when_the_advisors_come_later(centre: Path) -> None:
@@ -286,5 +300,5 @@ def test_a_tracking_number_in_another_spelling_is_the_same_number(centre: Path) 
     )
     assert (
         find_contacts("source", "tracking_number") == [("C1", "Google", "+33123456789")]
-        and not report.skipped_kinds
+        and not report.tally.skipped_kinds
     )

@@ -15,6 +15,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.kinds import find_kind
+from qa_core.ingest.report import FileReport
 from qa_core.metrics import query
 from qa_core.storage import lake
 
@@ -65,7 +66,7 @@ def refused(
     return report.refusal.code, tuple(report.refusal.options)
 
 
-def said(report: ingest.FileReport, field: str) -> list[str]:
+def said(report: FileReport, field: str) -> list[str]:
     return [
         decision.as_json()["decision"] for decision in report.decisions if decision.field == field
     ]
@@ -73,7 +74,7 @@ def said(report: ingest.FileReport, field: str) -> list[str]:
 
 def test_averages_become_sums_and_percentages_become_counts(centre: Path) -> None:
     report = bring(centre, "intervals", DATED)
-    assert (report.read, report.new, report.rejected) == (3, 3, 0)
+    assert (report.tally.read, report.tally.new, report.tally.rejected) == (3, 3, 0)
     columns = (
         "length_minutes",
         "received",
@@ -123,7 +124,7 @@ def test_days_without_a_date_are_a_question_and_count_on_from_the_start_date(cen
 def test_the_same_days_in_either_spelling_are_the_same_totals(centre: Path) -> None:
     bring(centre, "intervals", DATED)
     report = bring(centre, "intervals", UNDATED, start_date=date(2024, 1, 1))
-    assert (report.new, report.updated, report.unchanged) == (0, 0, 3)
+    assert (report.tally.new, report.tally.updated, report.tally.unchanged) == (0, 0, 3)
 
 
 def test_a_gap_among_rows_that_count_days_is_a_question(centre: Path) -> None:
@@ -171,7 +172,7 @@ def test_half_hours_of_skills_come_with_their_sums_and_the_threshold_of_the_head
 
 def test_a_french_report_by_hour_is_read_and_its_total_row_is_not(centre: Path) -> None:
     report = bring(centre, "intervals", FRENCH)
-    assert (report.new, report.skipped_kinds) == (3, {"footer": 1})
+    assert (report.tally.new, report.tally.skipped_kinds) == (3, {"footer": 1})
     assert said(report, "length_minutes") == ["60 minutes"]
     assert stored("received", "answered_in_threshold", "threshold_seconds", "talk_seconds") == [
         (10, 9, 30.0, 1620.0),
@@ -250,7 +251,7 @@ def test_rows_that_nothing_tells_apart_are_a_question_and_equal_ones_are_duplica
     report = bring(
         centre, "intervals", head + "2025-11-24,A,10,9\n2025-11-24,B,20,19\n2025-11-24,B,20,19\n"
     )
-    assert (report.new, report.duplicates) == (2, 1)
+    assert (report.tally.new, report.tally.duplicates) == (2, 1)
 
 
 def test_impossible_rows_are_rejected_and_the_others_stay(centre: Path) -> None:
@@ -260,7 +261,7 @@ def test_impossible_rows_are_rejected_and_the_others_stay(centre: Path) -> None:
         "date,queue,offered,answered\n2025-11-24,a,10,9\n2025-11-25,a,10,11\n2025-02-30,a,10,"
         "9\n2025-11-27,a,,\n2025-11-28,a,-4,2\n2025-11-29,a,many,2\n",
     )
-    assert (report.new, report.reasons) == (
+    assert (report.tally.new, report.tally.reasons) == (
         1,
         {
             "bad_number": 1,
@@ -288,10 +289,10 @@ def test_an_interval_by_itself_does_not_tell_how_long_it_is(centre: Path) -> Non
 
 def test_a_dry_run_counts_and_writes_nothing_and_a_batch_of_totals_is_undone(centre: Path) -> None:
     rehearsal = bring(centre, "intervals", DATED, dry_run=True)
-    assert (rehearsal.new, lake.version("intervals")) == (3, -1)
+    assert (rehearsal.tally.new, lake.version("intervals")) == (3, -1)
     bring(centre, "intervals", DATED)
     report = bring(centre, "intervals", DATED.replace("100,90", "99,90"))
-    assert (report.updated, report.unchanged) == (1, 2)
+    assert (report.tally.updated, report.tally.unchanged) == (1, 2)
     ingest.undo(SYSTEM, report.batch_id)
     assert measured("received") == {"received": 150}
 
@@ -299,7 +300,7 @@ def test_a_dry_run_counts_and_writes_nothing_and_a_batch_of_totals_is_undone(cen
 def test_a_file_known_already_is_recognised(centre: Path) -> None:
     first = bring(centre, "intervals", DATED)
     again = bring(centre, "intervals", DATED)
-    assert (again.recognised, again.unchanged, again.batch_id) == (True, 3, first.batch_id)
+    assert (again.recognised, again.tally.unchanged, again.batch_id) == (True, 3, first.batch_id)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC"])
@@ -357,7 +358,7 @@ def test_a_total_of_all_queues_beside_them_counts_nobody_twice(centre: Path) -> 
         "Date;File;Appels reçus;Appels "
         "traités\n13/03/2026;A;10;9\n13/03/2026;B;20;19\n13/03/2026;Total;30;28\n"
     )
-    assert bring(centre, "intervals", text).skipped_kinds == {"footer": 1}
+    assert bring(centre, "intervals", text).tally.skipped_kinds == {"footer": 1}
     assert measured("received") == {"received": 30}
 
 

@@ -100,7 +100,7 @@ def test_an_undone_batch_leaves_everything_as_it_was(centre: Path, kind: str) ->
     )
     # It can come again.
     again = bring(centre, kind, FILES[kind])
-    assert not again.recognised and again.as_counts() == report.as_counts()
+    assert not again.recognised and again.tally.as_counts() == report.tally.as_counts()
 
 
 def test_undoing_contacts_lets_what_had_joined_them_wait_again(centre: Path) -> None:
@@ -159,7 +159,7 @@ def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
 
 MOMENTS = [
     ("qa_core.ingest.columns.table_reader.stage", "after"),
-    ("qa_core.ingest.load.contacts.prepare", "after"),
+    ("qa_core.ingest.load.contacts.prepare_contacts", "after"),
     ("qa_core.ingest.load.batches.start", "after"),
     ("qa_core.storage.lake.tables.write_part", "after"),
     ("qa_core.storage.lake.tables.commit", "before"),
@@ -187,7 +187,7 @@ def expect_whole(centre: Path, expected: dict[str, object]) -> None:
     half-done is left.
     """
     ingest.resume()
-    assert bring(centre, "contacts", CALLS).read == 3
+    assert bring(centre, "contacts", CALLS).tally.read == 3
     assert everything() == expected
     with store.reading() as session:
         states = session.execute(

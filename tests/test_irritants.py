@@ -31,6 +31,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.people import Team, TeamLead
+from qa_core.storage.records.steering import Irritant
 from tests.centres import add_people, contact, evaluation, land
 from tests.imported import bring, find_contacts
 from tests.test_erasing import CALLS, find_traces, forget
@@ -342,7 +343,7 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
         + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
         "again.csv",
     )
-    assert report.new == 0
+    assert report.tally.new == 0
 
 
 def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_contacts(
@@ -609,7 +610,7 @@ def test_a_manager_puts_an_irritant_on_the_list_and_takes_it_in_hand(
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
     assert not app.exception and not app.error
     with store.reading() as session:
-        assert session.scalars(sa.select(IrritantCandidate.state)).all() == ["in_hand"]
+        assert session.scalars(sa.select(Irritant.state)).all() == ["in_hand"]
 
 
 def test_who_saves_an_older_version_on_the_page_is_told(

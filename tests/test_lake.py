@@ -300,7 +300,7 @@ def neighbours_in_lake() -> list[tuple]:
 
 
 def neighbours_by_hand(rows: Iterable[Mapping[str, Any]]) -> list[tuple]:
-    """What KPIS.md and DESIGN.md section 3 say, contact by contact."""
+    """What docs/kpis.md and data/README.md say, contact by contact."""
     ordered = sorted(
         rows, key=lambda row: (row["started_at"], row["source_system"], row["contact_id"])
     )
@@ -587,13 +587,13 @@ def test_a_lake_on_another_machine_is_refused_in_words(
 
 
 def test_progress_rises_to_the_whole(centre: Path) -> None:
-    told: list[float] = []
+    shares: list[float] = []
     carried = [name for name in contact("c1", NOON) if name not in schema.CONTACT_KEY]
     lake.merge_contacts(
         rows_of(contact("c1", NOON), contact("c2", datetime(2026, 4, 1))),
         carried,
         "b1",
-        progress=told.append,
+        progress=lambda step, share: shares.append(share),
     )
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0

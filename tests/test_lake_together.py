@@ -18,7 +18,9 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import engine, lake, schema
+from qa_core.storage.guard import Unscoped
 
 SPAWN = multiprocessing.get_context(
     "spawn"
@@ -48,7 +50,7 @@ def rows(first: int, count: int, wait: float) -> pa.Table:
 
 
 def merge(
-    first: int, count: int, wait: float, batch: str, progress: lake.Progress | None = None
+    first: int, count: int, wait: float, batch: str, progress: Progress = ignore_progress
 ) -> lake.MergeResult:
     return lake.merge_contacts(
         rows(first, count, wait), ["customer_key", "wait_seconds"], batch, progress=progress
@@ -65,7 +67,7 @@ def merge_and_hang(home: str, share: float, told: Connection) -> None:
     """Merge until that share of the work is done, then say so and wait to be killed."""
     os.environ["QA_HOME"] = home
 
-    def hang(done: float) -> None:
+    def hang(step: str, done: float) -> None:
         if done >= share:
             told.send(done)
             time.sleep(SECONDS)
@@ -88,9 +90,10 @@ def read_until_told(home: str, stop: Event, seen: Connection) -> None:
         sa.func.min(c.wait_seconds).label("least"),
         sa.func.max(c.wait_seconds).label("greatest"),
     )
+    query = Unscoped(statement, "a test reads all rows")
     states = set()
     while not stop.is_set():
-        states.add(next(iter(engine.current().run(statement).itertuples(index=False, name=None))))
+        states.add(next(iter(engine.current().run(query).itertuples(index=False, name=None))))
         if len(states) == 1:
             seen.send("started")
     seen.send(states)

@@ -137,7 +137,7 @@ def test_the_same_file_again_changes_nothing_after_a_merge(folder: Path) -> None
 
     report = bring(folder, "contacts", PHONE + "\n", system="phone")
 
-    assert (report.new, report.updated, report.unchanged) == (0, 0, 3)
+    assert (report.tally.new, report.tally.updated, report.tally.unchanged) == (0, 0, 3)
     assert find_facts() == facts
 
 
@@ -147,7 +147,7 @@ def test_an_evaluation_that_comes_again_after_a_merge_is_unchanged(folder: Path)
 
     report = bring(folder, "evaluations", MARKS + "\n", scales={"score": "0-100"})
 
-    assert (report.updated, report.unchanged) == (0, 1)
+    assert (report.tally.updated, report.tally.unchanged) == (0, 1)
     with store.reading() as session:
         assert session.scalars(sa.select(Evaluation.advisor_id)).all() == ["D1"]
 

@@ -64,7 +64,7 @@ def test_contacts_follow_the_campaign_of_their_number_on_their_day(
 
     report = bring(tmp_path, "tracking", ASSIGNED)
 
-    assert (report.read, report.new) == (3, 3)
+    assert (report.tally.read, report.tally.new) == (3, 3)
     assert report.mapping == {
         name: name for name in ("tracking_number", "source", "medium", "campaign", "from", "to")
     }
@@ -94,8 +94,8 @@ def test_importing_assignments_twice_changes_nothing(centre: Path, tmp_path: Pat
     report = bring(tmp_path, "tracking", ASSIGNED + "0170000002,Flyer,,Shop,,2026-03-10\n")
     again = bring(tmp_path, "contacts", CALLS + "\n")
 
-    assert (report.new, report.unchanged, report.duplicates) == (0, 3, 1)
-    assert (again.updated, again.unchanged) == (0, 6)
+    assert (report.tally.new, report.tally.unchanged, report.tally.duplicates) == (0, 3, 1)
+    assert (again.tally.updated, again.tally.unchanged) == (0, 6)
     assert find_facts() == facts
 
 
@@ -159,8 +159,8 @@ def test_assignments_are_told_from_calls(centre: Path, tmp_path: Path) -> None:
         "12:00:05,0612345678,0170000002,Call\n",
     )
 
-    assert french.mapping["from"] == "Date début" and french.new == 1
-    assert calls.mapping["customer"] == "from" and calls.updated == 1
+    assert french.mapping["from"] == "Date début" and french.tally.new == 1
+    assert calls.mapping["customer"] == "from" and calls.tally.updated == 1
     assert find_contacts("campaign", "tracking_match", where="contact_id IN ('A', 'D')") == [
         ("A", "Printemps", "number"),
         ("D", "Call", "number_and_time"),
@@ -177,8 +177,8 @@ def test_rows_without_a_number_or_that_end_before_they_begin_are_rejected(
         "2026-03-01\n0170000001,C,2026-03-02,2026-03-02\n",
     )
 
-    assert report.reasons == {"ends_before_start": 1, "missing_key": 1}
-    assert report.new == 1
+    assert report.tally.reasons == {"ends_before_start": 1, "missing_key": 1}
+    assert report.tally.new == 1
 
 
 def test_a_dry_run_of_assignments_writes_nothing(centre: Path, tmp_path: Path) -> None:
@@ -187,9 +187,9 @@ def test_a_dry_run_of_assignments_writes_nothing(centre: Path, tmp_path: Path) -
 
     report = bring(tmp_path, "tracking", ASSIGNED, dry_run=True)
 
-    assert report.new == 3
+    assert report.tally.new == 3
     assert find_facts() == facts
-    assert bring(tmp_path, "tracking", ASSIGNED).new == 3
+    assert bring(tmp_path, "tracking", ASSIGNED).tally.new == 3
 
 
 @pytest.mark.parametrize(("times", "unknown"), [(20, 0), (21, 21)])
@@ -234,7 +234,7 @@ def test_contacts_of_several_files_are_counted_together_and_all_follow(
     assert find_unknown() == 22
 
     again = bring(tmp_path, "contacts", call_often(15) + "\n")
-    assert (again.updated, again.unchanged) == (0, 15)
+    assert (again.tally.updated, again.tally.unchanged) == (0, 15)
     ingest.undo(SYSTEM, second.batch_id)
     assert [
         row for row in find_facts() if not row[1].startswith("04") and row[1] != "02-01-14"

@@ -109,7 +109,7 @@ def test_the_same_file_again_changes_nothing(folder: Path) -> None:
 
     report = bring(folder, "contacts", CALLS + "\n")
 
-    assert (report.updated, report.unchanged) == (0, 12)
+    assert (report.tally.updated, report.tally.unchanged) == (0, 12)
 
 
 def test_alsace_moselle_keeps_good_friday(folder: Path) -> None:

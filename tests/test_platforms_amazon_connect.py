@@ -67,7 +67,7 @@ CHAIN = [
 
 def test_a_transferred_call_is_one_contact_under_its_first_id(centre: Path) -> None:
     staged, rows = stage(centre, "ctr", "\n".join(json.dumps(item) for item in CHAIN))
-    assert staged.profile == "amazon_connect" and staged.folded_kinds == {"leg": 1}
+    assert staged.profile == "amazon_connect" and staged.tally.folded_kinds == {"leg": 1}
     names = (
         "contact_id",
         "direction",
@@ -106,7 +106,12 @@ def test_of_copies_the_greatest_update_wins_and_the_others_are_duplicates(centre
     path = centre / "ctr.json"
     path.write_text("\n".join(json.dumps(item) for item in (old, new, old)))
     report = run(Viewer.SYSTEM, "contacts", [path])[0]
-    assert (report.read, report.new, report.duplicates, report.folded) == (3, 1, 2, 0)
+    assert (report.tally.read, report.tally.new, report.tally.duplicates, report.tally.folded) == (
+        3,
+        1,
+        2,
+        0,
+    )
 
 
 def test_who_hung_up_before_an_agent_abandoned_and_a_call_back_is_a_contact_of_its_own(
@@ -160,7 +165,7 @@ def test_what_the_interface_for_programs_gives_is_read_like_records(centre: Path
         "AgentInfo": None,
     }
     staged, rows = stage(centre, "contacts.json", {"Contacts": [first, second]})
-    assert staged.profile == "amazon_connect" and staged.folded_kinds == {"leg": 1}
+    assert staged.profile == "amazon_connect" and staged.tally.folded_kinds == {"leg": 1}
     assert pick(
         rows, "contact_id", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers"
     ) == [("c1", "ann", "answered", 20.5, 274.5, 1)]

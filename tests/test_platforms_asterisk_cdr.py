@@ -156,12 +156,12 @@ def test_cdr_custom_with_a_linked_id_makes_one_contact_of_its_legs(centre: Path)
     assert pick(
         rows, "contact_id", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers"
     ) == [("1767603600.1", "SIP/103", "answered", 20.0, 100.0, 1)]
-    assert staged.read == 3 and staged.folded_kinds == {"leg": 2}
+    assert staged.tally.read == 3 and staged.tally.folded_kinds == {"leg": 2}
 
 
 def test_a_quote_that_is_never_closed_costs_no_other_row(centre: Path) -> None:
     staged, rows = stage(centre, "cdr.csv", ANSWERED[:-2] + '"\n' + MISSED + "\n\n")
-    assert len(rows) == 2 and staged.skipped_kinds == {"blank": 1}
+    assert len(rows) == 2 and staged.tally.skipped_kinds == {"blank": 1}
 
 
 def test_a_table_with_headers_is_read_by_their_names(centre: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_table_with_headers_is_read_by_their_names(centre: Path) -> None:
         "10:10:00,x,101,0712345678,from-internal,SIP/101-00000004,SIP/t-00000005,Dial,x,20,0,"
         "BUSY,3,,1767604200.9,,,,1767604200.9\n",
     )
-    assert staged.read == 3 and staged.reasons == {"impossible_date": 1}
+    assert staged.tally.read == 3 and staged.tally.reasons == {"impossible_date": 1}
     assert pick(
         rows,
         "direction",

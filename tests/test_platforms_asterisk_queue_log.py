@@ -42,9 +42,9 @@ DAY = f"""\
 def test_a_day_becomes_its_calls_and_every_line_is_accounted_for(centre: Path) -> None:
     staged, rows = stage(centre, "queue_log", DAY)
     assert staged.profile == staged.system == "asterisk_queue_log"
-    assert staged.read == 15
-    assert staged.skipped_kinds == {"addmember": 1, "pause": 1, "queuestart": 1}
-    assert staged.folded_kinds == {
+    assert staged.tally.read == 15
+    assert staged.tally.skipped_kinds == {"addmember": 1, "pause": 1, "queuestart": 1}
+    assert staged.tally.folded_kinds == {
         "abandon": 1,
         "blindtransfer": 1,
         "completecaller": 1,
@@ -151,7 +151,7 @@ def test_a_log_that_begins_in_the_middle_of_a_call_counts_back_to_its_start(cent
         ("a.3", "abandoned", 12.0, None),
     ]
     assert str(rows[0]["started_at"]) == "2025-10-20 22:40:10"
-    assert staged.skipped_kinds == {"ringnoanswer_without_call": 1}
+    assert staged.tally.skipped_kinds == {"ringnoanswer_without_call": 1}
 
 
 def test_the_number_dialled_is_the_tracking_number(centre: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_number_dialled_is_the_tracking_number(centre: Path) -> None:
 def test_two_logs_put_together_count_each_event_once(centre: Path) -> None:
     staged, rows = stage(centre, "queue_log", DAY + DAY)
     assert rows == stage(centre, "once", DAY)[1]
-    assert staged.read == 30 and staged.folded_kinds["repeated_event"] == 12
+    assert staged.tally.read == 30 and staged.tally.folded_kinds["repeated_event"] == 12
 
 
 def test_lines_that_are_no_events_are_rejected_without_showing_what_they_hold(centre: Path) -> None:
@@ -182,7 +182,7 @@ def test_lines_that_are_no_events_are_rejected_without_showing_what_they_hold(ce
         + f"{T + 400}|a.9|q|SIP/1|COMPLETEA",
     )
     assert len(rows) == 4
-    assert staged.reasons == {"cut_row": 1, "missing_call_id": 1, "not_an_event": 1}
+    assert staged.tally.reasons == {"cut_row": 1, "missing_call_id": 1, "not_an_event": 1}
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_exports_of_a_database_read_the_same_in_any_order(
         ]
         assert str(rows[0]["started_at"])[:19] == "2025-10-20 22:40:00"
         assert rows[0]["customer_key"] == Pseudonyms.current().find_key("0612345678")
-        assert staged.read == 4 and staged.skipped_kinds == {"pause": 1}
+        assert staged.tally.read == 4 and staged.tally.skipped_kinds == {"pause": 1}
 
 
 def test_a_log_of_agents_alone_is_refused_and_says_what_it_holds(centre: Path) -> None:
@@ -408,7 +408,7 @@ def test_folding_gives_what_walking_through_each_call_gives(
         centre, "queue_log", "\n".join(line for _second, _place, line in lines) + "\n"
     )
     found = {row["contact_id"]: row for row in rows}
-    assert len(found) == len(calls) == staged.staged
+    assert len(found) == len(calls) == staged.accepted
     for number, events in enumerate(calls):
         row = found[f"c.{number}"]
         seen = (

@@ -91,7 +91,7 @@ def bring(folder: Path, name: str, text: str) -> Any:
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     report = ingest.run(Viewer.SYSTEM, "contacts", [path])[0]
     assert not report.is_refused, report.as_text()
-    report.require_identity()
+    report.tally.require_identity(report.file)
     return report
 
 
@@ -125,11 +125,16 @@ def test_legs_in_files_of_their_own_make_one_contact_in_any_order(
     centre: Path, platform: str, files: list[str]
 ) -> None:
     first, *later = [bring(centre, f"{number}.export", text) for number, text in enumerate(files)]
-    assert first.new == 1 and all((report.new, report.updated) == (0, 1) for report in later)
+    assert first.tally.new == 1 and all(
+        (report.tally.new, report.tally.updated) == (0, 1) for report in later
+    )
     ((_own, started, *values),) = find_contacts(*COLUMNS)
     assert (str(started), *values) == WHOLE[platform]
     again = [bring(centre, f"{number}.export.gz", text) for number, text in enumerate(files)]
-    assert all((report.unchanged, report.updated, report.new) == (1, 0, 0) for report in again)
+    assert all(
+        (report.tally.unchanged, report.tally.updated, report.tally.new) == (1, 0, 0)
+        for report in again
+    )
 
 
 def test_taking_a_leg_back_leaves_the_contact_as_it_was(centre: Path) -> None:
@@ -145,13 +150,15 @@ def test_taking_a_leg_back_leaves_the_contact_as_it_was(centre: Path) -> None:
 
 def test_legs_whose_beginning_never_comes_are_a_contact_that_stays_the_same(centre: Path) -> None:
     leg = json.dumps(TWILIO[1])
-    assert bring(centre, "leg.json", leg).new == 1
+    assert bring(centre, "leg.json", leg).tally.new == 1
     before = find_contacts(*COLUMNS)
-    assert bring(centre, "leg.json.gz", leg).unchanged == 1 and find_contacts(*COLUMNS) == before
+    assert (
+        bring(centre, "leg.json.gz", leg).tally.unchanged == 1 and find_contacts(*COLUMNS) == before
+    )
 
 
 def test_a_leg_that_is_missing_for_good_parts_no_contact(centre: Path) -> None:
     report = bring(centre, "both", "\n".join(json.dumps(item) for item in (CONNECT[0], CONNECT[2])))
-    assert (report.new, report.folded) == (1, 1) and find_contacts(
+    assert (report.tally.new, report.tally.folded) == (1, 1) and find_contacts(
         "talk_seconds", "advisor_id"
     ) == [("c1", 125.0, "cat")]

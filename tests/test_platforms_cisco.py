@@ -33,9 +33,9 @@ def test_legs_of_a_call_are_one_contact_and_types_are_no_row(centre: Path) -> No
     )
     assert staged.profile == "cisco_cucm"
     assert (
-        staged.skipped_kinds == {"types": 1}
-        and staged.folded_kinds == {"leg": 1}
-        and staged.reasons == {"missing_start": 1}
+        staged.tally.skipped_kinds == {"types": 1}
+        and staged.tally.folded_kinds == {"leg": 1}
+        and staged.tally.reasons == {"missing_start": 1}
     )
     assert pick(
         rows,

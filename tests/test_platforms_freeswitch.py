@@ -72,7 +72,7 @@ def test_the_template_is_known_by_its_places_and_the_other_leg_folded(centre: Pa
             C,
         ),
     )
-    assert staged.profile == "freeswitch" and staged.folded_kinds == {"leg": 1}
+    assert staged.profile == "freeswitch" and staged.tally.folded_kinds == {"leg": 1}
     assert pick(
         rows, "contact_id", "direction", "advisor", "outcome", "wait_seconds", "talk_seconds"
     ) == [
@@ -94,7 +94,7 @@ def test_a_table_with_headers_may_count_microseconds(centre: Path) -> None:
         f"{B},sales\n"
         f"inbound,X,0612345678,0187654321,yesterday,0,1767603640000000,40,0,USER_BUSY,{C},sales\n",
     )
-    assert staged.profile == "freeswitch" and staged.reasons == {"impossible_date": 1}
+    assert staged.profile == "freeswitch" and staged.tally.reasons == {"impossible_date": 1}
     assert pick(rows, "outcome", "queue", "wait_seconds", "talk_seconds", "tracking_number") == [
         ("answered", "sales", 10.0, 30.0, "+33187654321"),
         ("refused", "sales", 40.0, None, "+33187654321"),
@@ -125,7 +125,7 @@ def test_legs_of_legs_belong_to_the_call_and_only_they_say_who_spoke(centre: Pat
     assert pick(
         rows, "contact_id", "advisor", "outcome", "wait_seconds", "talk_seconds", "transfers"
     )[0] == ("a", "1002", "answered", 40.0, 260.0, 1)
-    assert len(rows) == 2 and staged.folded_kinds == {
+    assert len(rows) == 2 and staged.tally.folded_kinds == {
         "leg": 2
     }  # the second row is the copy, which counts as a duplicate
 

@@ -154,7 +154,7 @@ def test_twilio_folds_the_calls_that_a_call_dialled(centre: Path) -> None:
             ],
         },
     )
-    assert staged.profile == "twilio" and staged.folded_kinds == {"leg": 2}
+    assert staged.profile == "twilio" and staged.tally.folded_kinds == {"leg": 2}
     assert pick(
         rows, "contact_id", "direction", "outcome", "wait_seconds", "talk_seconds", "advisor"
     ) == [
@@ -173,7 +173,7 @@ def test_a_table_of_twilio_calls_folds_them_too(centre: Path) -> None:
         "CA2;CA1;outbound-dial;completed;2026-01-05T10:00:20Z;110;+33612345678;client:ann\n"
         "CA3;CA1;outbound-dial;completed;2026-01-05T10:01:20Z;50;+33612345678;client:bob\n",
     )
-    assert staged.profile == "twilio" and staged.folded_kinds == {"leg": 2}
+    assert staged.profile == "twilio" and staged.tally.folded_kinds == {"leg": 2}
     # ann speaks from 10:00:20 to 10:02:10, and bob joins them until the same moment
     assert pick(rows, "contact_id", "outcome", "wait_seconds", "talk_seconds", "advisor") == [
         ("CA1", "answered", 20.0, 110.0, "bob")
@@ -231,8 +231,8 @@ def test_ringcentral_makes_one_contact_of_a_session(centre: Path) -> None:
     )
     assert (
         staged.profile == "ringcentral"
-        and staged.skipped_kinds == {"fax": 1}
-        and staged.folded_kinds == {"leg": 1}
+        and staged.tally.skipped_kinds == {"fax": 1}
+        and staged.tally.folded_kinds == {"leg": 1}
     )
     assert pick(
         rows, "contact_id", "outcome", "advisor", "talk_seconds", "recorded", "tracking_number"
@@ -318,7 +318,7 @@ CALLRAIL = {
 
 def test_callrail_calls_are_contacts(centre: Path) -> None:
     staged, rows = stage(centre, "calls.json", CALLRAIL)
-    assert staged.profile == "callrail" and staged.reasons == {"missing_start": 1}
+    assert staged.profile == "callrail" and staged.tally.reasons == {"missing_start": 1}
     assert pick(rows, "contact_id", "outcome", "talk_seconds", "source", "campaign", "keyword") == [
         ("CAL1", "answered", 60.0, "Google Ads", "winter", "boiler"),
         ("CAL3", "answered", 65.0, None, None, None),
@@ -367,7 +367,9 @@ def test_calltrackingmetrics_reads_epochs_and_skips_texts(centre: Path) -> None:
             ]
         },
     )
-    assert staged.profile == "calltrackingmetrics" and staged.skipped_kinds == {"msg_inbound": 1}
+    assert staged.profile == "calltrackingmetrics" and staged.tally.skipped_kinds == {
+        "msg_inbound": 1
+    }
     assert pick(
         rows,
         "contact_id",

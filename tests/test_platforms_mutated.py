@@ -102,5 +102,8 @@ def test_damaged_exports_are_read_or_refused(centre: Path, name: str) -> None:
         except Refusal as refusal:
             assert str(refusal)
         else:
-            assert min((*staged.folded_kinds.values(), *staged.skipped_kinds.values(), 0)) == 0
+            assert (
+                min((*staged.tally.folded_kinds.values(), *staged.tally.skipped_kinds.values(), 0))
+                == 0
+            )
             assert all(item.as_json() for item in staged.decisions)

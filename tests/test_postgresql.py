@@ -175,4 +175,4 @@ def test_imports_at_once_wait_for_each_other(
                 range(3),
             )
         )
-    assert [report.new for report in reports] == [3, 3, 3] and len(find_facts()) == 9
+    assert [report.tally.new for report in reports] == [3, 3, 3] and len(find_facts()) == 9

@@ -25,7 +25,11 @@ LOG = (
 
 def test_3cx_lists_the_newest_first_and_sums_up_below(centre: Path) -> None:
     staged, rows = stage(centre, "call_log.csv", LOG)
-    assert staged.profile == "3cx" and staged.read == 4 and staged.skipped_kinds == {"footer": 1}
+    assert (
+        staged.profile == "3cx"
+        and staged.tally.read == 4
+        and staged.tally.skipped_kinds == {"footer": 1}
+    )
     assert pick(
         rows, "direction", "outcome", "advisor", "wait_seconds", "talk_seconds", "tracking_number"
     ) == [
@@ -59,6 +63,53 @@ def test_hermes_answers_only_where_somebody_spoke(centre: Path) -> None:
         ("2", "abandoned", None, None, 40.0, None),
         ("3", "closed", None, None, 0.0, None),
     ]
+
+
+HERMES_OF_MAY = (
+    "ID;CallLocalTime;ANI;WaitDuration;ConvDuration;Abandon\n"
+    "1;03/05/2026 10:00:00;0612345678;12;60;0\n"
+    "2;{day}/05/2026 10:10:00;0612345678;40;0;1\n"
+)
+
+
+def starts(rows: list[dict]) -> list[str]:
+    return [f"{row['local_start']:%Y-%m-%d}" for row in rows]
+
+
+def test_a_tool_known_to_write_the_day_first_is_not_asked(centre: Path) -> None:
+    staged, rows = stage(centre, "ODCalls.csv", HERMES_OF_MAY.format(day="04"))
+    assert staged.profile == "vocalcom_hermes"
+    assert starts(rows) == ["2026-05-03", "2026-05-04"]
+    [decision] = [item.as_json() for item in staged.decisions if item.field == "started_at"]
+    assert decision["decision"] == "day, month, year"
+    assert decision["evidence"].startswith("CallLocalTime alone does not tell")
+
+
+def test_what_a_person_says_of_dates_goes_before_what_the_tool_usually_writes(
+    centre: Path,
+) -> None:
+    _staged, rows = stage(centre, "ODCalls.csv", HERMES_OF_MAY.format(day="04"), date_order="mdy")
+    assert starts(rows) == ["2026-03-05", "2026-04-05"]
+
+
+def test_dates_that_contradict_the_usual_order_of_their_tool_are_read_as_they_are(
+    centre: Path,
+) -> None:
+    american = HERMES_OF_MAY.format(day="04").replace("03/05/2026", "05/27/2026")
+    _staged, rows = stage(centre, "ODCalls.csv", american)
+    assert starts(rows) == ["2026-05-27", "2026-04-05"]
+
+
+def test_the_same_dates_in_a_table_of_no_known_tool_are_asked_about(centre: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        stage(
+            centre,
+            "calls.csv",
+            HERMES_OF_MAY.format(day="04"),
+            profile="generic",
+            columns={"started_at": "CallLocalTime"},
+        )
+    assert refused.value.code == "ambiguous_dates"
 
 
 ADS = (

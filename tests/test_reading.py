@@ -56,14 +56,8 @@ def stage(path: Path, kind: str = "contacts", **options):
     of them.
     """
     staged = table_reader.stage(path, kind, ImportOptions(**options))
-    assert staged.read == staged.staged + staged.rejected + sum(
-        staged.skipped_kinds.values()
-    ) + sum(staged.folded_kinds.values())
-    assert (
-        sum(staged.reasons.values())
-        == staged.rejected
-        == pq.read_metadata(staged.rejected_rows).num_rows
-    )
+    staged.tally.require_identity(path.name, pending=staged.accepted)
+    assert staged.tally.rejected == pq.read_metadata(staged.rejected_rows).num_rows
     rows = sorted(pq.read_table(staged.rows).to_pylist(), key=lambda row: row["line"])
     return staged, rows
 
@@ -158,8 +152,8 @@ def test_titles_blank_rows_notes_footers_and_phantom_columns_are_set_aside_and_c
     )
     staged, rows = stage(write(tmp_path, content))
     assert [row["line"] for row in rows] == [4, 6, 8]
-    assert staged.skipped_kinds == {"blank": 1, "footer": 1, "note": 1}
-    assert staged.read == 6
+    assert staged.tally.skipped_kinds == {"blank": 1, "footer": 1, "note": 1}
+    assert staged.tally.read == 6
     assert any("line 3" in decision.as_json()["decision"] for decision in staged.decisions)
 
 
@@ -172,13 +166,13 @@ def test_ragged_rows_shorter_are_completed_and_longer_are_rejected(tmp_path):
         )
     )
     assert values(rows, "contact_id")[3:] == [("A4",)]
-    assert staged.reasons == {"too_many_cells": 1}
+    assert staged.tally.reasons == {"too_many_cells": 1}
 
 
 def test_a_file_cut_in_the_middle_loses_only_its_last_row_and_says_so(tmp_path):
     staged, rows = stage(write(tmp_path, CALLS + "A4,Diane,2021-01-14,10:0"))
     assert len(rows) == 3
-    assert staged.reasons == {"cut_row": 1}
+    assert staged.tally.reasons == {"cut_row": 1}
 
 
 def test_bad_rows_are_rejected_each_with_its_line_and_reason(tmp_path):
@@ -252,7 +246,7 @@ def test_no_clear_number_or_name_is_written_anywhere(tmp_path, home):
         f"10:00:00,{who}\n2,2024-02-30 10:00:00,{who}\n"
     )
     staged, _rows = stage(write(tmp_path, content))
-    assert staged.reasons == {"impossible_date": 1}
+    assert staged.tally.reasons == {"impossible_date": 1}
     assert staged.dropped == ("Customer name",)
     rejected = pq.read_table(staged.rejected_rows).to_pylist()[0]["cells"]
     assert rejected == ["2", "2024-02-30 10:00:00", "•••", "•••", "•••", "5"]
@@ -516,7 +510,7 @@ def test_surveys(tmp_path):
         ("T2", 2, "1-5", 0, False, 3, None, True),
         ("T3", None, None, None, None, None, None, True),
     ]
-    assert staged.read == 3
+    assert staged.tally.read == 3
 
 
 def test_tracking_by_id_or_by_number_and_time(tmp_path):
@@ -530,7 +524,7 @@ def test_tracking_by_id_or_by_number_and_time(tmp_path):
     assert values(rows, "tracking_number", "started_at", "source", "campaign", "keyword") == [
         ("+33123456789", datetime(2024, 1, 13, 15, 0, 0, 123000), "google", "Spring", "shoes")
     ]
-    assert staged.reasons == {"missing_key": 1}
+    assert staged.tally.reasons == {"missing_key": 1}
     _staged, rows = stage(write(tmp_path, "call id,source\n7,bing\n"), "tracking")
     assert values(rows, "contact_id", "source") == [("7", "bing")]
 
@@ -573,7 +567,7 @@ def test_evaluations_with_one_mark(tmp_path):
         "evaluations",
     )
     assert values(rows, "contact_id", "score") == [("1", 100), ("2", 50), ("4", 0)]
-    assert staged.skipped_kinds == {"not_given": 1}
+    assert staged.tally.skipped_kinds == {"not_given": 1}
     _staged, rows = stage(
         write(tmp_path, "call_id,score\n1,5\n"), "evaluations", scales={"score": "0-10"}
     )
@@ -590,7 +584,7 @@ def test_evaluations_long(tmp_path):
         ("1", "Greeting", 2, 2),
         ("1", "Identity", None, None),
     ]
-    assert staged.reasons == {"off_scale": 1}
+    assert staged.tally.reasons == {"off_scale": 1}
 
 
 def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
@@ -598,7 +592,7 @@ def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
         "call_id;évaluateur;Accueil /2;Identité (0-1);Ton;Total\n1;eve;2;1;4;7\n2;eve;1;NA;5;6\n"
     )
     staged, rows = stage(write(tmp_path, content), "evaluations")
-    assert staged.staged == 2 and len(rows) == 6
+    assert staged.accepted == 2 and len(rows) == 6
     assert values(rows, "contact_id", "criterion", "points", "possible") == [
         ("1", "Accueil /2", 2, 2),
         ("1", "Identité (0-1)", 1, 1),
@@ -609,12 +603,14 @@ def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
     ]
 
 
-def test_progress_is_told(tmp_path):
-    told = []
+def test_reading_reports_its_progress_to_the_end(tmp_path):
+    reports = []
     table_reader.stage(
-        write(tmp_path, CALLS), "contacts", None, lambda done, share: told.append((done, share))
+        write(tmp_path, CALLS),
+        "contacts",
+        progress=lambda step, share: reports.append((step, share)),
     )
-    assert told[-1][0] == 3 and told[-1][1] == 1
+    assert reports[-1] == ("Reading", 1)
 
 
 def test_broken_lines_in_cells_keep_their_line_numbers(tmp_path):
@@ -715,7 +711,7 @@ def test_ten_thousand_mutated_tables_crash_nothing(tmp_path):
 )
 def test_the_six_files_of_five_thousand_calls_give_the_same_numbers(name, skipped, resolved):
     staged, rows = stage(Path(REAL) / "contacts" / name)
-    assert staged.skipped_kinds == skipped and not staged.rejected
+    assert staged.tally.skipped_kinds == skipped and not staged.tally.rejected
     answered = [row for row in rows if row["outcome"] == "answered"]
     marks = [row["csat"] for row in rows if row["csat"] is not None]
     waits = [row["wait_seconds"] for row in rows if row["wait_seconds"] is not None]

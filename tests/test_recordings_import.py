@@ -70,7 +70,7 @@ def write(folder: Path, *rows: str, header: str = HEADER) -> Path:
 def take(path: Path, **options: Any) -> FileReport:
     (report,) = ingest.run(Viewer.SYSTEM, "recordings", [path], ImportOptions(**options))
     assert not report.is_refused, report.as_text()
-    report.require_identity()
+    report.tally.require_identity(report.file)
     return report
 
 
@@ -114,7 +114,12 @@ def test_a_manifest_brings_its_audio_and_the_same_again_changes_nothing(open_cen
 
     report = take(path)
 
-    assert (report.read, report.new, report.rejected, report.kind) == (2, 2, 0, "recordings")
+    assert (report.tally.read, report.tally.new, report.tally.rejected, report.kind) == (
+        2,
+        2,
+        0,
+        "recordings",
+    )
     assert stored() == [("generic", "c1", "quality"), ("generic", "c2", "training")]
     assert clear_of("c1") == (open_centre / "sent/audio/one.wav").read_bytes()
     with store.reading() as session:
@@ -128,7 +133,7 @@ def test_a_manifest_brings_its_audio_and_the_same_again_changes_nothing(open_cen
         assert session.scalar(sa.select(ImportBatch.state)) == "done"
         assert session.scalar(sa.select(sa.func.count()).where(JournalRow.action == "import")) == 1
     again = take(path)
-    assert (again.read, again.new, again.unchanged) == (2, 0, 2)
+    assert (again.tally.read, again.tally.new, again.tally.unchanged) == (2, 0, 2)
     assert len(files()) == 2
     assert set(again.as_json()) == set(report.as_json())
 
@@ -151,7 +156,7 @@ def test_what_the_contact_speaks_against_is_never_stored_and_the_contact_still_c
 
     report = take(write(open_centre, "a.wav,x1,,,quality"))
 
-    assert (report.read, report.rejected, report.reasons) == (1, 1, {reason: 1})
+    assert (report.tally.read, report.tally.rejected, report.tally.reasons) == (1, 1, {reason: 1})
     assert (stored(), files()) == ([], [])
     with lake.working() as connection:
         assert connection.execute(
@@ -181,7 +186,7 @@ def test_the_manifest_may_say_that_the_caller_was_told_and_either_may_deny_it(
         )
     )
 
-    assert (report.new, report.reasons) == (1, {"no_notice": 2})
+    assert (report.tally.new, report.tally.reasons) == (1, {"no_notice": 2})
     assert stored() == [("generic", "silent", "quality")]
 
 
@@ -210,7 +215,7 @@ def test_purpose_age_place_and_content_of_each_row_are_checked(open_centre: Path
 
     for line, (row, reason) in enumerate(rows.items()):
         report = take(write(open_centre, row, f"a.wav,none{line},,,quality"))
-        assert (report.read, report.reasons, report.skipped_kinds) == (
+        assert (report.tally.read, report.tally.reasons, report.tally.skipped_kinds) == (
             2,
             {reason: 1},
             {"unmatched": 1},
@@ -221,7 +226,7 @@ def test_purpose_age_place_and_content_of_each_row_are_checked(open_centre: Path
         assert cells[:2] == ["2", reason]
     assert (stored(), files()) == ([], [])
     report = take(write(open_centre, "a.wav,c5,,,quality"), system="other")
-    assert (report.new, stored()) == (1, [("other", "c5", "quality")])
+    assert (report.tally.new, stored()) == (1, [("other", "c5", "quality")])
 
 
 def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_apart(
@@ -236,7 +241,7 @@ def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_
         write(open_centre, "a.wav,c1,,,training", "a.wav,c1,,,proof", "a.wav,c1,,,quality")
     )
 
-    assert (report.new, report.reasons) == (2, {"purpose_not_entered": 1})
+    assert (report.tally.new, report.tally.reasons) == (2, {"purpose_not_entered": 1})
     assert stored() == [("generic", "c1", "proof"), ("generic", "c1", "quality")]
 
 
@@ -257,11 +262,11 @@ def test_one_contact_twice_keeps_the_newest_and_another_audio_later_takes_no_pla
         )
     )
 
-    assert (report.read, report.new, report.duplicates) == (4, 2, 2)
+    assert (report.tally.read, report.tally.new, report.tally.duplicates) == (4, 2, 2)
     assert clear_of("c1") == (open_centre / "sent/b.wav").read_bytes()
     assert clear_of("c2") == (open_centre / "sent/c.wav").read_bytes()
     later = take(write(open_centre, "a.wav,c1,,,quality", "c.wav,c2,,,training"))
-    assert later.reasons == {"stored_otherwise": 2}
+    assert later.tally.reasons == {"stored_otherwise": 2}
 
 
 def test_a_contact_that_comes_later_takes_its_audio_with_the_next_import(open_centre: Path) -> None:
@@ -272,13 +277,13 @@ def test_a_contact_that_comes_later_takes_its_audio_with_the_next_import(open_ce
     land([contact(DAY, "late", notice_played=True)], "late")
 
     assert (
-        first.skipped_kinds,
+        first.tally.skipped_kinds,
         [item.decision for item in first.decisions if item.field == "contact_id"],
     ) == (
         {"unmatched": 1},
         ["not kept, because their contact has not come yet: import the file again once it has"],
     )
-    assert take(path).new == 1
+    assert take(path).tally.new == 1
 
 
 def test_nothing_is_imported_before_the_gates_are_open(centre: Path) -> None:
@@ -302,8 +307,8 @@ def test_a_dry_run_says_the_same_and_writes_nothing(open_centre: Path) -> None:
     assert stored() == []
     real = take(path)
     assert (
-        (report.new, report.reasons)
-        == (real.new, real.reasons)
+        (report.tally.new, report.tally.reasons)
+        == (real.tally.new, real.tally.reasons)
         == (1, {"no_file": 1, "unknown_purpose": 1})
     )
 
@@ -318,7 +323,7 @@ def test_an_undo_deletes_the_audio_and_the_file_may_come_again(open_centre: Path
     assert (stored(), files()) == ([], [])
     with store.reading() as session:
         assert session.scalar(sa.select(Recording.deleted_because)) == "undone"
-    assert take(path).new == 1
+    assert take(path).tally.new == 1
 
 
 def test_contacts_that_have_recordings_are_not_undone_before_those(open_centre: Path) -> None:
@@ -364,7 +369,7 @@ def test_an_objection_that_comes_later_deletes_the_audio_at_once(
             == because
         )
         assert audit_log.verify(session).ok
-    assert take(write(open_centre, "a.wav,c1,,,quality")).rejected == 1
+    assert take(write(open_centre, "a.wav,c1,,,quality")).tally.rejected == 1
 
 
 def test_erasing_a_customer_deletes_their_recordings(open_centre: Path) -> None:
@@ -389,7 +394,11 @@ def test_file_names_say_the_contact_by_a_pattern(open_centre: Path) -> None:
 
     report = take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}")
 
-    assert (report.read, report.new, report.reasons) == (5, 3, {"unlike_pattern": 2})
+    assert (report.tally.read, report.tally.new, report.tally.reasons) == (
+        5,
+        3,
+        {"unlike_pattern": 2},
+    )
     assert stored() == [
         ("generic", "c1", "quality"),
         ("generic", "c2", "quality"),
@@ -399,7 +408,9 @@ def test_file_names_say_the_contact_by_a_pattern(open_centre: Path) -> None:
         at = session.scalar(sa.select(Recording.recorded_at).where(Recording.contact_id == "c1"))
     assert f"{environment.to_local(at):%H:%M:%S}" == "09:01:30"
     assert (
-        take(folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}").unchanged
+        take(
+            folder, purpose="quality", pattern="{system}_{date}_{time}_{contact_id}"
+        ).tally.unchanged
         == 3
     )
 
@@ -417,7 +428,7 @@ def test_a_single_file_is_named_after_its_contact_and_nothing_comes_without_a_pu
     )
 
     assert refused.refusal.code == "no_purpose"
-    assert [(report.read, report.new, report.reasons) for report in reports] == [
+    assert [(report.tally.read, report.tally.new, report.tally.reasons) for report in reports] == [
         (1, 1, {}),
         (1, 0, {"not_audio": 1}),
     ]
@@ -450,7 +461,7 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
     assert done.returncode == 1
     assert json.loads(done.stdout)[0]["error"]["code"] == "disk_full"
     assert (stored(), files()) == ([], [])
-    assert take(path).new == 4
+    assert take(path).tally.new == 4
     assert len(files()) == 4
 
 
@@ -478,7 +489,7 @@ def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment:
     is_committed = "quarantine" in moment
     assert len(files()) == len(stored()) == (2 if is_committed else 0)
     again = take(path)
-    assert (again.new, again.unchanged) == ((0, 2) if is_committed else (2, 0))
+    assert (again.tally.new, again.tally.unchanged) == ((0, 2) if is_committed else (2, 0))
     assert len(files()) == len(stored()) == 2
     with store.reading() as session:
         assert set(session.scalars(sa.select(ImportBatch.state))) == {"done"}

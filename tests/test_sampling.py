@@ -317,9 +317,7 @@ def test_the_lake_draws_what_the_arithmetic_says(listened: Any) -> None:
     assert dict(result.short) == {"lea": 2}
 
 
-def test_the_same_seed_gives_the_same_list_before_and_after_it_is_stored(
-    listened: Any,
-) -> None:
+def test_the_same_seed_gives_the_same_list_before_and_after_it_is_stored(listened: Any) -> None:
     listened([*calls("zoe", 23), *calls("max", 9)])
     sampling.add_plan(SYSTEM, plan())
     tried = sampling.draw(SYSTEM, "november", 5, dry_run=True)
@@ -421,9 +419,7 @@ def test_no_advisor_is_listened_to_beyond_the_maximum_whatever_the_plans(listene
     assert dict(map(tuple, heard)) == {"zoe": 6, "max": 1}
 
 
-def test_two_plans_of_half_a_month_limit_each_other(
-    listened: Any,
-) -> None:
+def test_two_plans_of_half_a_month_limit_each_other(listened: Any) -> None:
     before = FIRST - timedelta(days=1)
     listened(
         [

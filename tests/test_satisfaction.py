@@ -17,6 +17,7 @@ from qa_core.analysis import year_over_year
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
+from tests.shown import as_read
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
@@ -316,7 +317,7 @@ def test_the_page_says_what_goes_with_satisfaction_and_never_why(
     app = open_app(add_person("max", "executive"), "satisfaction", period="1m", compare="year")
 
     assert not app.exception
-    said = [text.value for text in app.markdown]
+    said = [as_read(text.value) for text in app.markdown]
     assert any(
         "“Queue: Billing” goes with satisfaction" in text and "lower" in text for text in said
     )

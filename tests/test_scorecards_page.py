@@ -12,19 +12,10 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Viewer
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import publication
+from tests.shown import text_of
 from tests.test_grids import SMALL, changed, publish
 
 SYSTEM = Viewer.SYSTEM
-
-
-def texts_of(app: AppTest) -> str:
-    """All that the page says, as it is read: what markdown would take for a sign is
-    escaped in it.
-    """
-    kinds = ("markdown", "text", "caption", "warning", "success", "error", "code", "info")
-    return "\n".join(element.value for kind in kinds for element in getattr(app, kind)).replace(
-        "\\", ""
-    )
 
 
 def button(app: AppTest, label: str) -> AppTest:
@@ -45,8 +36,8 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(
     [held] = scorecards.find_all(SYSTEM)
     assert (held.key, held.is_draft, held.created_by) == ("customer-service", True, "ada")
     assert scorecards.find_faults(held.content) == []
-    assert "The first version of this grid" in texts_of(app)
-    assert "A manager publishes it" in texts_of(app)
+    assert "The first version of this grid" in text_of(app)
+    assert "A manager publishes it" in text_of(app)
     assert not any(found.label.startswith("Publish") for found in app.button)
 
 
@@ -58,12 +49,12 @@ def test_what_an_administrator_writes_is_kept_when_saved(
     app = open_app("ada", "scorecards")
 
     app.number_input(key=f"pass_{draft}_1").set_value(70).run()
-    assert "Not saved yet." in texts_of(app)
+    assert "Not saved yet." in text_of(app)
     button(app, "Save the draft").click().run()
 
     held = scorecards.get(SYSTEM, draft)
     assert (held.content["pass_mark"], held.edition) == (70, 2)
-    assert "The draft is saved." in texts_of(app) and "Not saved yet." not in texts_of(app)
+    assert "The draft is saved." in text_of(app) and "Not saved yet." not in text_of(app)
     assert [section["name"] for section in held.content["section"]] == ["Welcome", "Answer"]
 
 
@@ -93,7 +84,7 @@ def test_faults_stand_on_the_page_with_their_place(
     for username in ("ada", "max"):
         app = open_app(username, "scorecards")
         assert "Section 2, criterion 1." in app.warning[0].value
-        assert "must be greater than 0" in texts_of(app)
+        assert "must be greater than 0" in text_of(app)
         assert not any(found.label.startswith("Publish") for found in app.button)
 
 
@@ -104,7 +95,7 @@ def test_a_manager_sees_what_changes_and_publishes(
     publish()
     draft = scorecards.create_draft(SYSTEM, "service", changed(pass_mark=90))
     app = open_app("max", "scorecards", grid=str(draft))
-    assert "The pass mark is now 90 instead of 80" in texts_of(app)
+    assert "The pass mark is now 90 instead of 80" in text_of(app)
     assert not app.expander  # a manager starts no draft
 
     button(app, "Publish as version 2").click().run()
@@ -112,7 +103,7 @@ def test_a_manager_sees_what_changes_and_publishes(
     assert not app.exception
     held = scorecards.get(SYSTEM, draft)
     assert (held.version, held.published_by) == (2, "max")
-    assert "Published: it stays as it is for ever" in texts_of(app)
+    assert "Published: it stays as it is for ever" in text_of(app)
     assert not any(
         found.label in ("Save the draft", "Publish as version 3") for found in app.button
     )
@@ -130,12 +121,12 @@ def test_the_preview_shows_what_each_answer_does(
     greets = next(group for group in app.button_group if group.label == "Greets")
     greets.set_value(1).run()
     assert app.code[0].value == "100 × (40 × 1/2 + 60 × 4/4) / 100 = 80"
-    assert "80 reaches the pass mark of 80." in texts_of(app)
+    assert "80 reaches the pass mark of 80." in text_of(app)
 
     right = next(group for group in app.button_group if group.label == "right")
     right.set_value(0).run()
     assert app.code[0].value == "100 × (40 × 1/2 + 60 × 0/4) / 100 = 20"
-    assert "a critical error: the evaluation fails, whatever the score" in texts_of(app)
+    assert "a critical error: the evaluation fails, whatever the score" in text_of(app)
 
 
 def test_names_in_a_grid_are_shown_letter_by_letter(
@@ -166,4 +157,4 @@ def test_every_starter_grid_can_be_looked_at_in_french(
     app = open_app("max", "scorecards")
 
     assert not app.exception
-    assert "Calcul" in texts_of(app) or "Somme des poids" in texts_of(app)
+    assert "Calcul" in text_of(app) or "Somme des poids" in text_of(app)

@@ -1,4 +1,4 @@
-"""The arithmetic of one evaluation, clause by clause of CONTRACT.md section 6."""
+"""The arithmetic of one evaluation, clause by clause of docs/contract.md, section 6."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.ui import tables
 from qa_core.ui.views.tracking import source_comparison, source_steps
+from tests.shown import text_of
 
 SYSTEM = Viewer.SYSTEM
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
@@ -212,10 +213,6 @@ def find_table(app: AppTest, head: str) -> list[dict[str, Any]]:
     )
 
 
-def texts(app: AppTest) -> str:
-    return "\n".join(text.value for text in (*app.markdown, *app.caption))
-
-
 def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(
     campaigns: Path, open_app, add_person
 ) -> None:
@@ -245,9 +242,9 @@ def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(
         "Ratings": 2,
         "Score": 80.0,
     }
-    assert "1 of 2 missed callers was not reached" in texts(app)
-    assert "the source of 6 of 9 contacts is known" in texts(app)
-    assert "1 missed contact came without a number" in texts(app)
+    assert "1 of 2 missed callers was not reached" in text_of(app)
+    assert "the source of 6 of 9 contacts is known" in text_of(app)
+    assert "1 missed contact came without a number" in text_of(app)
 
 
 def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
@@ -265,11 +262,11 @@ def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
         ("Spring", "USD", 20.0, 10.0),
         ("Summer", "EUR", 3.0, 3.0),
     ]
-    assert "Spend is in EUR and USD: each on a line of its own, never added." in texts(app)
+    assert "Spend is in EUR and USD: each on a line of its own, never added." in text_of(app)
     # 53 EUR and 20 USD over three answered contacts.
     tile = next(metric for metric in app.metric if metric.label == "Cost per answered contact")
     assert tile.value == "€17.67"
-    assert "US$6.67" in texts(app).replace("\u00a0", " ")
+    assert "US$6.67" in text_of(app).replace("\u00a0", " ")
 
 
 def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_person) -> None:
@@ -311,7 +308,7 @@ def test_the_page_opens_on_an_empty_store(open_app, add_person) -> None:
     app = open_app(add_person("max", "manager", sites=()), "sources")
 
     assert not app.exception
-    assert "No data yet" in texts(app)
+    assert "No data yet" in text_of(app)
 
 
 def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None:

@@ -23,6 +23,7 @@ from qa_core.metrics.half_hours import ClockChange
 from qa_core.metrics.query import Recovery
 from qa_core.ui import menu
 from qa_core.ui.views.performance import traffic, waiting_times
+from tests.shown import text_of
 
 SYSTEM, EXECUTIVE = Viewer.SYSTEM, Viewer("rex", Role.EXECUTIVE)
 BACK, FORWARD = date(2026, 10, 25), date(2026, 3, 29)
@@ -388,10 +389,6 @@ def busy_centre() -> None:
         night | {"contact_id": "third"},
     ]
     land(rows)
-
-
-def text_of(app: AppTest) -> str:
-    return "\n".join(element.value for element in [*app.markdown, *app.caption])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from qa_core.base.errors import Refusal
 from qa_core.ingest.columns import durations, numbers, rating_words, timestamps, vocabulary
 from qa_core.ingest.columns.column_inference import ANSWER_WORDS
-from qa_core.ingest.columns.date_order import decide
+from qa_core.ingest.columns.date_order import decide_reading
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.pseudonyms import Pseudonyms, find_number
 from qa_core.storage.schema import Outcome
@@ -77,14 +77,14 @@ moments_of_two_years = st.lists(
 
 
 def column(values):
-    return vocabulary.clean(list(values))
+    return vocabulary.clean_cells(list(values))
 
 
 def read_moments(values, date_order=None):
     cells = column(values)
     evidence = timestamps.MomentEvidence("started_at", "Start")
     evidence.add(cells)
-    reading, decisions = decide(evidence, date_order)
+    reading, decisions = decide_reading(evidence, date_order)
     return reading.read(cells), decisions
 
 
@@ -96,7 +96,7 @@ def read_durations(values, unit=None, hint=None):
     cells = column(values)
     evidence = durations.DurationEvidence("talk_seconds", "Talk")
     evidence.add(cells)
-    return durations.decide(evidence, unit, hint, None, []).read(cells)
+    return durations.decide_reading(evidence, unit, hint, None, []).read(cells)
 
 
 @pytest.mark.parametrize("spelling", MOMENTS)
@@ -311,7 +311,7 @@ def test_three_digits_after_a_sign_are_a_question():
 )
 def test_the_scale_of_marks_is_inferred(values, scale, kept):
     evidence = numbers.NumberEvidence("csat", "Note")
-    cells = vocabulary.without_notes(column(values))
+    cells = vocabulary.clear_non_answers(column(values))
     evidence.add(cells)
     reading, found = numbers.decide_mark(evidence, None, None, None, [])
     assert found == scale
@@ -420,7 +420,7 @@ def test_a_key_is_the_hmac_of_the_number(secret):
 
 
 def test_keys_stay_the_same_when_more_cells_come_than_are_remembered(monkeypatch):
-    monkeypatch.setattr("qa_core.ingest.pseudonyms.MOST_REMEMBERED", 3)
+    monkeypatch.setattr("qa_core.ingest.pseudonyms.MAX_CACHED_KEYS", 3)
     pseudonyms = Pseudonyms("FR", b"k" * 32)
     for texts in (["a", "b"], ["b", "c", "d"], ["a", "e", "f", "g", "b"]):
         assert pseudonyms.find_keys(pa.array(texts)).to_pylist() == [

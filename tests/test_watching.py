@@ -24,7 +24,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch import folder as watching
-from qa_core.ingest.watch.folder import Watch, watching_alone
+from qa_core.ingest.watch.folder import Watch, lock_folder
 from qa_core.ingest.watch.queue_log import Follower
 from qa_core.storage import lake
 from qa_core.storage.records import store
@@ -46,9 +46,9 @@ def put(folder: Path, name: str, text: str) -> Path:
 def look(folder: Path, times: int = 1, **options) -> list[FileReport | Refusal]:
     """Watch the folder anew, as after a restart, and return what was told."""
     told: list[FileReport | Refusal] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0, tell=told.append, **options)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append, **options)
     for _time in range(times):
-        watch.look()
+        watch.check()
     return told
 
 
@@ -100,15 +100,15 @@ def test_what_cannot_be_told_apart_is_set_aside_with_the_reason(folder: Path) ->
 
 def test_a_file_is_taken_only_when_it_has_not_changed_for_a_while(folder: Path) -> None:
     told: list[FileReport] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0.2, tell=told.append)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0.2, report=told.append)
     path = put(folder, "contacts/calls.csv", CALLS[:200])
-    watch.look()
+    watch.check()
     path.write_text(CALLS)
-    watch.look()
+    watch.check()
     assert told == []
     time.sleep(0.25)
-    watch.look()
-    assert told[0].new == 3
+    watch.check()
+    assert told[0].tally.new == 3
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_the_same_file_again_changes_nothing(folder: Path) -> None:
 
 def test_a_file_that_grows_after_it_was_taken_is_taken_again(folder: Path) -> None:
     told: list[FileReport] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0, tell=told.append)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append)
     whole = "".join(CALLS.splitlines(keepends=True)[:2])
     with put(folder, "contacts/calls.csv", whole).open("a") as sending:
-        watch.look()
+        watch.check()
         sending.write(CALLS.removeprefix(whole))
     for _time in range(2):
-        watch.look()
-    assert [report.new for report in told] == [1, 2] and len(find_contacts()) == 3
+        watch.check()
+    assert [report.tally.new for report in told] == [1, 2] and len(find_contacts()) == 3
 
 
 def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise(
@@ -151,7 +151,7 @@ def test_a_folder_says_how_its_files_are_to_be_read_and_a_file_may_say_otherwise
     put(folder, "old tool/a.csv", "ref;moment\nC1;02/03/2026 09:00\n")
     put(folder, "old tool/b.csv", "ref;moment\nC2;02/03/2026 09:00\n")
     put(folder, "old tool/b.csv.toml", 'date_order = "mdy"\n')
-    assert [report.new for report in look(folder)] == [1, 1]
+    assert [report.tally.new for report in look(folder)] == [1, 1]
     assert [
         (name, str(start)[:10])
         for name, start in find_contacts("local_start", where="source_system = 'old'")
@@ -188,14 +188,14 @@ def test_instructions_that_make_no_sense_are_said_once_and_move_no_file(
     (told,) = look(folder, times=3)
     assert isinstance(told, Refusal) and path.exists()
     put(folder, "contacts/import.toml", "")
-    assert look(folder)[0].new == 3
+    assert look(folder)[0].tally.new == 3
 
 
 def test_where_nothing_may_be_moved_files_stay_and_are_imported_once(folder: Path) -> None:
     write(folder, ".taken", "in the way")
     path = put(folder, "contacts/calls.csv", CALLS)
     report, told = look(folder, times=3)
-    assert report.new == 3 and told.code == "cannot_move" and path.exists()
+    assert report.tally.new == 3 and told.code == "cannot_move" and path.exists()
     assert look(folder)[0].recognised and len(find_contacts()) == 3
 
 
@@ -207,15 +207,15 @@ def test_a_busy_store_is_tried_again_and_said_once(
     store.engine_for.cache_clear()
     put(folder, "contacts/calls.csv", CALLS)
     told: list[FileReport | Refusal] = []
-    watch = Watch(Viewer.SYSTEM, folder, settle=0, tell=told.append)
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append)
     with store.writing() as session:
         session.execute(sa.text("SELECT 1"))
         for _time in range(2):
-            watch.look()
+            watch.check()
             time.sleep(0.05)
     assert [getattr(item, "code", item) for item in told] == ["store_busy"]
-    watch.look()
-    assert told[1].new == 3 and len(find_contacts()) == 3
+    watch.check()
+    assert told[1].tally.new == 3 and len(find_contacts()) == 3
     store.engine_for.cache_clear()
 
 
@@ -252,7 +252,7 @@ def test_files_taken_are_deleted_when_they_are_as_old_as_was_asked_for(folder: P
 def test_only_who_may_import_can_watch_and_one_process_at_a_time(folder: Path) -> None:
     with pytest.raises(AccessDenied):
         Watch(Viewer("someone", Role.MANAGER), folder)
-    with watching_alone(folder), pytest.raises(Refusal) as refused, watching_alone(folder):
+    with lock_folder(folder), pytest.raises(Refusal) as refused, lock_folder(folder):
         pass
     assert refused.value.code == "watched_already"
 
@@ -261,7 +261,7 @@ MOMENTS = [
     ("qa_core.ingest.load.batches.start", "after"),
     ("qa_core.storage.lake.tables.commit", "after"),
     ("qa_core.ingest.load.batches.finish", "after"),
-    ("qa_core.ingest.watch.folder.Watch._put_away", "before"),
+    ("qa_core.ingest.watch.folder.Watch._archive", "before"),
     ("qa_core.ingest.watch.folder.Watch._move", "before"),
     ("qa_core.ingest.watch.folder.Watch._move", "after"),
     ("qa_core.ingest.watch.queue_log.Follower._save", "before"),
@@ -428,7 +428,7 @@ def test_half_a_line_waits_for_its_end(folder: Path) -> None:
     read_on(path)
     append(path, LOG[120:])
     follower = read_on(path)
-    assert follower.mark.offset == len(LOG) and not follower.lost and len(find_contacts()) == 3
+    assert follower.position.offset == len(LOG) and not follower.lost and len(find_contacts()) == 3
 
 
 def test_a_log_that_was_cut_short_is_read_from_its_start_and_said(folder: Path) -> None:
@@ -444,13 +444,13 @@ def test_the_log_in_the_folder_stays_where_it_is(folder: Path) -> None:
     put(folder, "pbx/queue_log", LOG)
     put(folder, "pbx/import.toml", 'system = "lille"\n')
     (report,) = look(folder, times=2)
-    assert report.new == 3 and names(folder) == ["pbx/import.toml", "pbx/queue_log"]
+    assert report.tally.new == 3 and names(folder) == ["pbx/import.toml", "pbx/queue_log"]
     assert find_contacts(where="source_system = 'lille'") == [("A1",), ("A2",), ("A3",)]
 
 
 def test_a_log_elsewhere_is_followed_when_named(folder: Path, centre: Path) -> None:
     (report,) = look(folder, logs=(write(centre, "my_log", LOG),))
-    assert report.new == 3
+    assert report.tally.new == 3
 
 
 @st.composite

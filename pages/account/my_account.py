@@ -6,7 +6,7 @@ from qa_core.access import accounts, sessions
 from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
-from qa_core.ui import gate, user_agents
+from qa_core.ui import gate, sign_in, user_agents
 
 signed_in = gate.current_signed_in()
 viewer = signed_in.viewer
@@ -46,5 +46,5 @@ with left:
 
 with right:
     st.subheader(_("Password"), anchor=False)
-    if gate.show_password_form():
+    if sign_in.show_password_form():
         st.success(_("Your password is changed. Your other sessions have ended."))

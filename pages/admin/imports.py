@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import freshness, gate
-from qa_core.ui.views.admin import imports
+from qa_core.ui.views.admin import import_list, imports
 
 viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
 
@@ -15,4 +15,4 @@ st.title(_("Imports"), anchor=False)
 imports.show_first_steps(viewer)
 imports.ask_file(viewer)
 freshness.show_table(viewer)
-imports.show_batches(viewer)
+import_list.show(viewer)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui import actions, gate
 from qa_core.ui.views.admin import names
 
 viewer = gate.current_viewer(Permission.MANAGE_ADVISORS)
@@ -20,7 +20,7 @@ st.caption(
 )
 
 kind = names.choose_kind()
-names.show_outcome()
+actions.show_outcome()
 names.show_suggestions(viewer, kind)
 names.ask_merge(viewer, kind)
 names.show_decisions(viewer, kind)

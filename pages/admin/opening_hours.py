@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui import actions, gate
 from qa_core.ui.views.admin import opening_hours
 
 viewer = gate.current_viewer(Permission.MANAGE_SETTINGS)
@@ -19,7 +19,7 @@ st.caption(
     )
 )
 
-opening_hours.show_outcome()
+actions.show_outcome()
 site = opening_hours.choose_site(viewer)
 if site is not None:
-    opening_hours.ask_hours(viewer, site)
+    opening_hours.ask_hours(site)

@@ -6,8 +6,8 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
-from qa_core.ui.views.admin import scorecard_changes, scorecards
+from qa_core.ui import actions, gate
+from qa_core.ui.views.admin import scorecards
 
 viewer = gate.current_viewer(Permission.SEE_GRIDS)
 
@@ -19,7 +19,7 @@ st.caption(
     )
 )
 
-scorecard_changes.show_outcome()
+actions.show_outcome()
 scorecards.ask_new(viewer)
 held = scorecards.choose(viewer)
 if held is not None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui import actions, gate
 from qa_core.ui.views.admin import targets
 
 viewer = gate.current_viewer(Permission.EDIT_TARGETS)
@@ -14,7 +14,7 @@ viewer = gate.current_viewer(Permission.EDIT_TARGETS)
 st.title(_("Targets and alerts"), anchor=False)
 
 section = targets.choose_section(viewer)
-targets.show_outcome()
+actions.show_outcome()
 if section == "targets":
     targets.show_targets(viewer)
 elif section == "alerts":

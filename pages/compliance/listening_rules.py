@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui import actions, gate
 from qa_core.ui.views.compliance import accredited_people, listening_rules
 
 viewer = gate.current_viewer(Permission.SEE_COMPLIANCE)
@@ -14,7 +14,7 @@ viewer = gate.current_viewer(Permission.SEE_COMPLIANCE)
 st.markdown(_("Listen to help people improve, not to watch them."))
 st.title(_("Are we in order?"), anchor=False)
 
-listening_rules.show_outcome()
+actions.show_outcome()
 listening_rules.show_state(viewer)
 listening_rules.show_gates(viewer)
 accredited_people.show_accreditations(viewer)

@@ -4,7 +4,6 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.metrics import query
 from qa_core.ui import drill, gate
 from qa_core.ui.views.conversations import contact as view
 from qa_core.ui.views.conversations import customer_timeline, manual_pick
@@ -14,11 +13,10 @@ viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 if "id" not in st.query_params:
     st.title(_("Contact"), anchor=False)
     st.info(_("Choose a contact in the list."))
-    drill.show_way_back()
+    drill.show_link_from_contact()
 else:
-    contact = query.get_contact(viewer, st.query_params.get("system", ""), st.query_params["id"])
-    view.note_reading(viewer, contact)
-    drill.show_way_back()
+    contact = view.read(viewer, st.query_params.get("system", ""), st.query_params["id"])
+    drill.show_link_from_contact()
     view.show_head(contact)
     view.show_course(contact)
     view.show_player(viewer, contact)

@@ -6,11 +6,11 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.conversations import contacts
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
-look = filter_bar.current()
+state = filter_bar.current()
 
-asked = contacts.read_address(viewer, look)
+asked = contacts.read_address(viewer, state)
 filter_bar.show_title(_("Contacts"), asked.where.period)
-contacts.show_asked(asked)
-total = contacts.count(viewer, asked) if look.has_data else 0
-if not empty_states.is_shown(viewer, look, total):
+contacts.show_query(asked)
+total = contacts.count(viewer, asked) if state.has_data else 0
+if not empty_states.is_shown(viewer, state, total):
     contacts.show_list(viewer, asked, total)

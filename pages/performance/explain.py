@@ -8,9 +8,9 @@ from qa_core.ui import empty_states, explain_link, filter_bar, gate
 from qa_core.ui.views.performance import explain
 
 viewer = gate.current_viewer(Permission.SEE_SCORES)
-look = filter_bar.current()
+state = filter_bar.current()
 kpi = explain_link.read_kpi()
 
 filter_bar.show_title(_(kpi.title))
-if not empty_states.is_shown(viewer, look, count=1):
-    explain.show(viewer, look, kpi)
+if not empty_states.is_shown(viewer, state, count=1):
+    explain.show(viewer, state, kpi)

@@ -8,8 +8,8 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.performance import first_contact
 
 viewer = gate.current_viewer(Permission.SEE_CALL_STATISTICS)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("First-contact resolution"))
-if not empty_states.is_shown(viewer, look):
-    first_contact.show(viewer, look)
+if not empty_states.is_shown(viewer, state):
+    first_contact.show(viewer, state)

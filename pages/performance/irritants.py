@@ -6,9 +6,9 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.performance import action_list, irritants
 
 viewer = gate.current_viewer(Permission.SEE_IRRITANTS)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Irritants"))
-entries = action_list.show(viewer, look)
-if not empty_states.is_shown(viewer, look):
-    irritants.show(viewer, look, entries)
+entries = action_list.show(viewer, state)
+if not empty_states.is_shown(viewer, state):
+    irritants.show(viewer, state, entries)

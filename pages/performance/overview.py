@@ -6,10 +6,10 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.performance import overview
 
 viewer = gate.current_viewer(Permission.SEE_CALL_STATISTICS)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Overview"))
-if not empty_states.is_shown(viewer, look):
-    rows, series = overview.read(viewer, look)
-    overview.show_top(viewer, look, rows, series)
-    overview.show_more(viewer, look, rows, series)
+if not empty_states.is_shown(viewer, state):
+    rows, series = overview.read(viewer, state)
+    overview.show_top(viewer, state, rows, series)
+    overview.show_more(viewer, state, rows, series)

@@ -8,11 +8,11 @@ from qa_core.ui import empty_states, filter_bar, gate, styles
 from qa_core.ui.views.performance import satisfaction
 
 viewer = gate.current_viewer(Permission.SEE_SATISFACTION)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Satisfaction"))
-if not empty_states.is_shown(viewer, look):
+if not empty_states.is_shown(viewer, state):
     styles.fit_one_page()
-    satisfaction.show_top(viewer, look)
-    satisfaction.show_why(viewer, look)
-    satisfaction.show_cuts(viewer, look)
+    satisfaction.show_top(viewer, state)
+    satisfaction.show_why(viewer, state)
+    satisfaction.show_cuts(viewer, state)

@@ -8,13 +8,13 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.performance import traffic, waiting_times
 
 viewer = gate.current_viewer(Permission.SEE_CALL_STATISTICS)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Traffic"))
-if not empty_states.is_shown(viewer, look):
-    clock = traffic.read_clock(viewer, look)
-    traffic.show_top(viewer, look, clock)
-    traffic.show_when(viewer, look, clock)
-    traffic.show_hours(viewer, look, clock)
-    waiting_times.show(viewer, look, clock)
-    traffic.show_table(viewer, look, clock)
+if not empty_states.is_shown(viewer, state):
+    clock = traffic.read_clock(viewer, state)
+    traffic.show_top(viewer, state, clock)
+    traffic.show_when(viewer, state, clock)
+    traffic.show_hours(viewer, state, clock)
+    waiting_times.show(viewer, state, clock)
+    traffic.show_table(viewer, state, clock)

@@ -4,24 +4,22 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.metrics import query
 from qa_core.ui import drill, empty_states, filter_bar, gate
 from qa_core.ui.views.quality import advisor as view
 from qa_core.ui.views.quality import coaching
 
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
-look = filter_bar.current()
+state = filter_bar.current()
 
-drill.show_way_to_advisors()
+drill.show_link_to_advisors()
 if "id" not in st.query_params:
     st.title(_("Advisor"), anchor=False)
     st.info(_("Choose an advisor on the page that shows them side by side."))
-elif not empty_states.is_shown(viewer, look):
-    advisor = query.get_advisor(viewer, st.query_params["id"], look.where.period)
-    view.note_reading(viewer, advisor)
+elif not empty_states.is_shown(viewer, state):
+    advisor = view.read(viewer, st.query_params["id"], state.where.period)
     filter_bar.show_title(advisor.name)
     coaching.show_line(viewer, advisor.advisor_id)
-    side = view.read_side(viewer, look, advisor)
+    side = view.read_side(viewer, state, advisor)
     view.show_case_mix(viewer, side)
-    view.show_course(viewer, look, side)
-    view.show_evaluations(viewer, look, side)
+    view.show_course(viewer, state, side)
+    view.show_evaluations(viewer, state, side)

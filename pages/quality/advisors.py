@@ -6,9 +6,9 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.quality import advisors
 
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Advisors"))
-if not empty_states.is_shown(viewer, look):
-    advisors.show_tiles(viewer, look)
-    advisors.show_views(viewer, look)
+if not empty_states.is_shown(viewer, state):
+    advisors.show_tiles(viewer, state)
+    advisors.show_views(viewer, state)

@@ -4,13 +4,13 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui import actions, gate
 from qa_core.ui.views.quality import coaching
 
 viewer = gate.current_viewer(Permission.SEE_COACHING)
 
 st.title(_("Coaching"), anchor=False)
-coaching.show_outcome()
+actions.show_outcome()
 if viewer.can(Permission.MANAGE_COACHING):
     coaching.show_week(viewer)
 coaching.show_plans(viewer)

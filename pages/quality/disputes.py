@@ -6,8 +6,8 @@ from qa_core.ui import filter_bar, gate
 from qa_core.ui.views.quality import disputes
 
 viewer = gate.current_viewer(Permission.DECIDE_DISPUTES)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Disputes"))
 disputes.show_lists(viewer)
-disputes.show_outcomes(viewer, look)
+disputes.show_outcomes(viewer, state)

@@ -12,15 +12,15 @@ from qa_core.ui.views.quality import evaluation_answers, evaluation_correction, 
 
 viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
 
-drill.show_way_from_evaluation(viewer)
+drill.show_link_from_evaluation(viewer)
 if "id" not in st.query_params:
     st.title(_("Evaluation"), anchor=False)
     st.info(_("Choose an evaluation in a list."))
 else:
-    reading = view.read(viewer, st.query_params["id"])
-    view.show_head(viewer, reading)
-    view.show_recording(viewer, reading)
-    evaluation_answers.show(viewer, reading)
-    evaluation_reply.show(viewer, reading)
-    evaluation_correction.show(reading)
-    view.show_history(reading)
+    evaluation = view.read(viewer, st.query_params["id"])
+    view.show_head(viewer, evaluation)
+    view.show_recording(viewer, evaluation)
+    evaluation_answers.show(viewer, evaluation)
+    evaluation_reply.show(viewer, evaluation)
+    evaluation_correction.show(evaluation)
+    view.show_history(evaluation)

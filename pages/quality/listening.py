@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui import actions, gate
 from qa_core.ui.views.quality import listening
 
 viewer = gate.current_viewer(Permission.MANAGE_LISTENING)
@@ -20,6 +20,6 @@ st.caption(
 )
 
 section = listening.choose_section()
-listening.show_outcome()
+actions.show_outcome()
 listening.show_obstacle(viewer)
 listening.show(viewer, section)

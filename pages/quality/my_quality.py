@@ -6,15 +6,15 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.quality import coaching, my_quality, playbacks
 
 viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("My quality"))
 if viewer.advisor_id is None:
     my_quality.show_unlinked()
 else:
     news = my_quality.show_news(viewer)
-    if not empty_states.is_shown(viewer, look):
+    if not empty_states.is_shown(viewer, state):
         coaching.show_line(viewer)
-        my_quality.show_top(viewer, look)
-        my_quality.show_evaluations(viewer, look, news)
+        my_quality.show_top(viewer, state)
+        my_quality.show_evaluations(viewer, state, news)
         playbacks.show(viewer)

@@ -6,11 +6,11 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.quality import scores
 
 viewer = gate.current_viewer(Permission.SEE_OWN_EVALUATIONS)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Scores"))
 # Without contacts of their own, evaluators are told by the tiles whether the period is
 # empty.
-if not empty_states.is_shown(viewer, look, count=1) and scores.show_top(viewer, look):
-    scores.show_cuts(viewer, look)
-    scores.show_last(viewer, look)
+if not empty_states.is_shown(viewer, state, count=1) and scores.show_top(viewer, state):
+    scores.show_cuts(viewer, state)
+    scores.show_last(viewer, state)

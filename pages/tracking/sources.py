@@ -6,12 +6,12 @@ from qa_core.ui import empty_states, filter_bar, gate
 from qa_core.ui.views.tracking import sources
 
 viewer = gate.current_viewer(Permission.SEE_TRACKING)
-look = filter_bar.current()
+state = filter_bar.current()
 
 filter_bar.show_title(_("Sources"))
-if not empty_states.is_shown(viewer, look):
-    sources.show_top(viewer, look)
-    cut = sources.ask(viewer, look)
-    sources.show_path(viewer, look, cut)
-    sources.show_money(viewer, look, cut)
-    sources.show_numbers(viewer, look)
+if not empty_states.is_shown(viewer, state):
+    sources.show_top(viewer, state)
+    cut = sources.ask(viewer, state)
+    sources.show_path(viewer, state, cut)
+    sources.show_money(viewer, state, cut)
+    sources.show_numbers(viewer, state)

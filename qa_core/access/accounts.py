@@ -3,7 +3,7 @@ only writer of them.
 
 An administrator never changes their own account, and what concerns a data protection
 officer, an administrator or an executive takes a second administrator as soon as there
-are two (ACCESS section 1).
+are two (docs/access.md, section 1).
 """
 
 from __future__ import annotations

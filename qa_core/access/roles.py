@@ -182,7 +182,7 @@ EXECUTIVE_DIMENSIONS = frozenset(
     }
 )
 """All that an executive may cut or filter by: nothing fine enough to single out a
-person (ACCESS section 1).
+person (docs/access.md, section 6).
 """
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
@@ -262,18 +262,20 @@ class Viewer:
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The rows this viewer may count, as a predicate on a table with `advisor_id`,
-        `team` and `local_start` (the facts), or `local_day` instead (the evaluations in
-        the records).
+        `team`, `evaluator`, and `local_start` (the facts) or `local_day` (the records).
+        Of a table without the column that decides for their role they have no row.
         """
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:
             return sa.true()
+        if self.role in (Role.MANAGER, Role.TEAM_LEAD) and "team" not in columns:
+            return sa.false()
         if self.role == Role.MANAGER:
             own = columns.team.in_(self.managed_teams) if self.managed_teams else sa.false()
             return sa.or_(own, columns.team.is_(None)) if self.sees_unassigned else own
         if self.role == Role.TEAM_LEAD:
             return sa.or_(sa.false(), *(self._within(columns, span) for span in self.led))
-        if self.role == Role.ADVISOR and self.advisor_id:
+        if self.role == Role.ADVISOR and self.advisor_id and "advisor_id" in columns:
             return columns.advisor_id == self.advisor_id
         if self.role == Role.EVALUATOR and "evaluator" in columns:
             return columns.evaluator == self.username

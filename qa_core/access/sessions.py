@@ -3,7 +3,7 @@ be ended at any moment.
 
 The browser holds a random id; here lies only its hash, bound to the browser's own
 token, so that neither a copied cookie nor a copied session of the server is worth
-anything elsewhere (ACCESS section 3).
+anything elsewhere (docs/access.md, section 3).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pandas as pd
 
 from qa_core import stats
 from qa_core.base.i18n import N_, _
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
@@ -109,7 +109,9 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         return None
     names, sizes = tuple(getattr(row, dimension) for row in rows), tuple(int(row.n) for row in rows)
     values = tuple(float(row.value) for row in rows)
-    few = tuple(sorted((getattr(row, dimension) for row in known if row.n < least(kpi)), key=fold))
+    few = tuple(
+        sorted((getattr(row, dimension) for row in known if row.n < least(kpi)), key=normalise_name)
+    )
     if kpi.unit == Unit.RATE:
         hits = tuple(int(row.numerator) for row in rows)
         comparison, shrunk = compare_rates(names, hits, sizes), stats.shrink_rates(hits, sizes)
@@ -135,7 +137,7 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
     ]
     return Group(
         kpi,
-        tuple(sorted(peers, key=lambda peer: (_place(kpi, peer.band), fold(peer.name)))),
+        tuple(sorted(peers, key=lambda peer: (_place(kpi, peer.band), normalise_name(peer.name)))),
         few,
         comparison,
         stats.build_funnel(values, sizes, within, freedom),

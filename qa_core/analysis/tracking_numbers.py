@@ -87,7 +87,7 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
     """
     with store.reading() as session:
         spelled = name_merges.find_kept(session)["campaign"]
-        table = number_assignments.find_table(session)
+        table = number_assignments.build_table(session)
     assigned = [_read_assignment(row, spelled) for row in table.to_pylist()]
     found = query.find_number_uses(viewer, period, _number_the_rows(table))
     totals = found.groupby("tracking_number")[["contacts", "foreign", "inside"]].sum()

@@ -53,7 +53,7 @@ class Environment:
         return self.folder / "tmp"
 
 
-_stand_in: ContextVar[Environment | None] = ContextVar("stand_in", default=None)
+_override: ContextVar[Environment | None] = ContextVar("stand_in", default=None)
 
 
 @contextmanager
@@ -61,18 +61,18 @@ def use_environment(home: Environment) -> Iterator[None]:
     """Let what this thread does happen in another home, such as a copy made to try
     something; all others keep theirs.
     """
-    token = _stand_in.set(home)
+    token = _override.set(home)
     try:
         yield
     finally:
-        _stand_in.reset(token)
+        _override.reset(token)
 
 
 def current() -> Environment:
     """Read the environment. Cheap, so that a test or a second process may point
     elsewhere at any time.
     """
-    stand_in = _stand_in.get()
+    stand_in = _override.get()
     if stand_in is not None:
         return stand_in
     folder = Path(os.environ.get("QA_HOME") or PROJECT / "data").expanduser().resolve()

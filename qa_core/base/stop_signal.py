@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-GLANCE = 0.2
+POLL_SECONDS = 0.2
 """Seconds between two looks at whether the waiting is over."""
 
 
@@ -28,4 +28,4 @@ class Stop:
         """Return after so many seconds, or soon after the flag is set."""
         ends = time.monotonic() + seconds
         while not self._is_set and (left := ends - time.monotonic()) > 0:
-            time.sleep(min(left, GLANCE))
+            time.sleep(min(left, POLL_SECONDS))

@@ -32,7 +32,7 @@ from qa_core.storage.records.people import (
 )
 from qa_core.storage.records.steering import Target
 
-Pair = tuple[str | None, str | None]
+AdvisorReference = tuple[str | None, str | None]
 """What a file says of an advisor: the text in the advisor's column (an id or a name),
 and the name beside it, if any.
 """
@@ -47,11 +47,11 @@ MEMBERSHIPS = pa.schema(
 )
 
 
-Spans = Mapping[str, list[tuple[str, date, date]]]
+MembershipSpans = Mapping[str, list[tuple[str, date, date]]]
 """By advisor, the teams with their first day and the day after their last."""
 
 
-def fold(text: str) -> str:
+def normalise_name(text: str) -> str:
     """A name without case, accents, punctuation or doubled blanks: two spellings of one
     person agree.
     """
@@ -87,8 +87,8 @@ class Directory:
 
     def add(self, advisor_id: str, name: str) -> None:
         self.ids.add(advisor_id)
-        self.by_name.setdefault(fold(name), []).append(advisor_id)
-        self.by_alias.setdefault(fold(advisor_id), advisor_id)
+        self.by_name.setdefault(normalise_name(name), []).append(advisor_id)
+        self.by_alias.setdefault(normalise_name(advisor_id), advisor_id)
 
     def find(
         self, text: str | None, name: str | None = None, shared_names: frozenset[str] = frozenset()
@@ -102,34 +102,38 @@ class Directory:
                 continue
             if known in self.ids:
                 return known
-            if fold(known) in self.by_alias:
-                return self.by_alias[fold(known)]
-            named = self.by_name.get(fold(known), [])
+            if normalise_name(known) in self.by_alias:
+                return self.by_alias[normalise_name(known)]
+            named = self.by_name.get(normalise_name(known), [])
             if len({self.merged.get(advisor_id, advisor_id) for advisor_id in named}) == 1:
                 return named[0] if len(named) == 1 else self.merged.get(named[0], named[0])
-        if text is not None and name is not None and fold(name) not in shared_names:
+        if text is not None and name is not None and normalise_name(name) not in shared_names:
             named = [
-                found for found in self.by_name.get(fold(name), []) if fold(found) == fold(name)
+                found
+                for found in self.by_name.get(normalise_name(name), [])
+                if normalise_name(found) == normalise_name(name)
             ]
             return named[0] if len(named) == 1 else None
         return None
 
 
 @dataclass
-class Naming:
+class ResolvedNames:
     """What became of the advisors of a file: the id of each pair, and who and which
     teams were not known before.
     """
 
-    ids: dict[Pair, str] = field(default_factory=dict)
+    ids: dict[AdvisorReference, str] = field(default_factory=dict)
     created: list[tuple[str, str]] = field(default_factory=list)
     aliases: list[tuple[str, str]] = field(default_factory=list)
     teams: list[tuple[str, str | None]] = field(default_factory=list)
 
 
-def plan_names(
-    session: Session, pairs: Iterable[Pair], teams: Iterable[tuple[str, str | None]] = ()
-) -> Naming:
+def resolve_names(
+    session: Session,
+    pairs: Iterable[AdvisorReference],
+    teams: Iterable[tuple[str, str | None]] = (),
+) -> ResolvedNames:
     """Find or invent an id for each pair, and list the teams not known yet; nothing is
     written.
     """
@@ -137,17 +141,17 @@ def plan_names(
         {pair for pair in pairs if pair[0] or pair[1]},
         key=lambda pair: (pair[0] or "", pair[1] or ""),
     )
-    names = Counter(fold(name) for text, name in pairs if text and name)
+    names = Counter(normalise_name(name) for text, name in pairs if text and name)
     shared = frozenset(name for name, count in names.items() if count > 1)
-    directory, naming = Directory.load(session), Naming()
+    directory, naming = Directory.load(session), ResolvedNames()
     for text, name in pairs:
         found = directory.find(text, name, shared)
         if found is None:
             found = text or name
             directory.add(found, name or found)
             naming.created.append((found, name or found))
-        elif text is not None and text != found and fold(text) not in directory.by_alias:
-            directory.by_alias[fold(text)] = found
+        elif text is not None and text != found and normalise_name(text) not in directory.by_alias:
+            directory.by_alias[normalise_name(text)] = found
             naming.aliases.append((text, found))
         naming.ids[(text, name)] = found
     known = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
@@ -159,17 +163,17 @@ def plan_names(
     return naming
 
 
-def write_names(session: Session, naming: Naming, batch_id: str) -> None:
+def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None:
     """Create what `plan_names` found missing, in the caller's transaction, with what
     undoing the batch needs.
     """
     for advisor_id, name in naming.created:
-        _remember_advisor(session, batch_id, advisor_id)
+        _save_advisor_image(session, batch_id, advisor_id)
         session.add(Advisor(advisor_id=advisor_id, name=name, created_by_batch=batch_id))
     session.flush()
     for alias, advisor_id in naming.aliases:
-        _remember_advisor(session, batch_id, advisor_id)
-        session.add(AdvisorAlias(key=fold(alias), alias=alias, advisor_id=advisor_id))
+        _save_advisor_image(session, batch_id, advisor_id)
+        session.add(AdvisorAlias(key=normalise_name(alias), alias=alias, advisor_id=advisor_id))
     for team, site in naming.teams:
         ensure_team(session, batch_id, team, site)
     session.flush()
@@ -207,7 +211,7 @@ def find_memberships(session: Session) -> pa.Table:
     return pa.table(list(zip(*cut, strict=True)) if cut else [[], [], [], []], schema=MEMBERSHIPS)
 
 
-def spans_of(memberships: pa.Table) -> Spans:
+def group_spans(memberships: pa.Table) -> MembershipSpans:
     """The same by advisor, to look up a few days."""
     spans: dict[str, list[tuple[str, date, date]]] = {}
     for row in memberships.to_pylist():
@@ -217,7 +221,7 @@ def spans_of(memberships: pa.Table) -> Spans:
     return spans
 
 
-def team_on(spans: Spans, advisor_id: str | None, day: date | None) -> str | None:
+def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) -> str | None:
     """The team of that advisor on that day, where it is known."""
     if advisor_id is None or day is None:
         return None
@@ -231,14 +235,14 @@ def team_on(spans: Spans, advisor_id: str | None, day: date | None) -> str | Non
     )
 
 
-def write_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:
+def import_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:
     """Take in one row of an advisors file: `new`, `updated` or `unchanged`. Days are
     inclusive in the file.
     """
     text, name = row.get("advisor_id"), row.get("name")
     advisor_id = directory.find(text, name)
     is_new = advisor_id is None
-    before = None if is_new else _snapshot(session, advisor_id)
+    before = None if is_new else _read_state(session, advisor_id)
     if is_new:
         advisor_id = text or name
         session.add(
@@ -250,13 +254,13 @@ def write_row(session: Session, batch_id: str, directory: Directory, row: dict[s
     if name and advisor.name != name:
         advisor.name = name
     for alias in (*(row.get("aliases") or ()), *((text,) if text and text != advisor_id else ())):
-        if fold(alias) not in directory.by_alias:
-            session.add(AdvisorAlias(key=fold(alias), alias=alias, advisor_id=advisor_id))
-            directory.by_alias[fold(alias)] = advisor_id
+        if normalise_name(alias) not in directory.by_alias:
+            session.add(AdvisorAlias(key=normalise_name(alias), alias=alias, advisor_id=advisor_id))
+            directory.by_alias[normalise_name(alias)] = advisor_id
     changed_site = False
     if row.get("team"):
         changed_site = ensure_team(session, batch_id, row["team"], row.get("site"))
-        _place(
+        _set_membership(
             session,
             advisor_id,
             row["team"],
@@ -264,13 +268,13 @@ def write_row(session: Session, batch_id: str, directory: Directory, row: dict[s
             row["to"] + timedelta(days=1) if row.get("to") else None,
         )
     session.flush()
-    changed = before != _snapshot(session, advisor_id)
+    changed = before != _read_state(session, advisor_id)
     if changed:
-        _remember(session, batch_id, "advisor", advisor_id, before)
+        _save_image(session, batch_id, "advisor", advisor_id, before)
     return "new" if is_new else "updated" if changed or changed_site else "unchanged"
 
 
-def _place(
+def _set_membership(
     session: Session, advisor_id: str, team: str, starts_on: date | None, ends_on: date | None
 ) -> None:
     rows = (
@@ -312,29 +316,29 @@ def ensure_team(session: Session, batch_id: str | None, team: str, site: str | N
     """
     changed = False
     if site and session.get(Site, site) is None:
-        _remember(session, batch_id, "site", site, None)
+        _save_image(session, batch_id, "site", site, None)
         session.add(Site(name=site))
         session.flush()
         changed = True
     found = session.get(Team, team)
     if found is None:
-        _remember(session, batch_id, "team", team, None)
+        _save_image(session, batch_id, "team", team, None)
         session.add(Team(name=team, site_name=site))
         changed = True
     elif site and found.site_name != site:
-        _remember(session, batch_id, "team", team, {"site": found.site_name})
+        _save_image(session, batch_id, "team", team, {"site": found.site_name})
         found.site_name = site
         changed = True
     session.flush()
     return changed
 
 
-def _remember_advisor(session: Session, batch_id: str, advisor_id: str) -> None:
+def _save_advisor_image(session: Session, batch_id: str, advisor_id: str) -> None:
     """Keep what the advisor was before this batch, once."""
-    _remember(session, batch_id, "advisor", advisor_id, _snapshot(session, advisor_id))
+    _save_image(session, batch_id, "advisor", advisor_id, _read_state(session, advisor_id))
 
 
-def _remember(
+def _save_image(
     session: Session, batch_id: str | None, kind: str, key: str, content: dict[str, Any] | None
 ) -> None:
     if (
@@ -348,7 +352,7 @@ def _remember(
     session.flush()
 
 
-def _snapshot(session: Session, advisor_id: str) -> dict[str, Any] | None:
+def _read_state(session: Session, advisor_id: str) -> dict[str, Any] | None:
     session.flush()
     advisor = session.get(Advisor, advisor_id)
     if advisor is None:
@@ -406,7 +410,7 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
             .where(BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor")
         )
     )
-    for image in _images(session, batch_id, "advisor"):
+    for image in _find_images(session, batch_id, "advisor"):
         advisor = session.get(Advisor, image.key)
         if (
             advisor is None
@@ -438,7 +442,7 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
     used_teams |= set(
         session.scalars(sa.select(Target.dimension_value).where(Target.dimension == "team"))
     )
-    for image in _images(session, batch_id, "team"):
+    for image in _find_images(session, batch_id, "team"):
         team = session.get(Team, image.key)
         if team is not None and image.content is not None:
             team.site_name = image.content["site"]
@@ -458,7 +462,7 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
             Site.name.in_(
                 [
                     image.key
-                    for image in _images(session, batch_id, "site")
+                    for image in _find_images(session, batch_id, "site")
                     if image.key not in used_sites
                 ]
             )
@@ -483,7 +487,7 @@ def find_later_batch(session: Session, batch_id: str) -> str | None:
     )
 
 
-def _images(session: Session, batch_id: str, kind: str) -> list[BeforeImage]:
+def _find_images(session: Session, batch_id: str, kind: str) -> list[BeforeImage]:
     return list(
         session.scalars(
             sa.select(BeforeImage)

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
@@ -21,7 +22,6 @@ from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
-from qa_core.storage.records.people import Account
 from qa_core.storage.records.steering import AlertRule
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -118,8 +118,9 @@ def _records() -> tuple[str, str]:
 def _administrator() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
-        count = session.scalar(
-            sa.select(sa.func.count()).where(Account.role == Role.ADMIN, Account.active)
+        count = sum(
+            person.role == Role.ADMIN and person.is_active
+            for person in people.find_people(session).values()
         )
     return (
         (OK, str(count))

@@ -57,10 +57,13 @@ def import_files(
         ),
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(help="Read as this profile instead of recognising one.")
+        str | None,
+        typer.Option(
+            help="Read as this profile, platform or saved mapping, and recognise nothing."
+        ),
     ] = None,
     save_mapping: Annotated[
-        str | None, typer.Option(help="Keep the mapping under this name.")
+        str | None, typer.Option(metavar="NAME", help="Keep the mapping under this name.")
     ] = None,
     map_: Annotated[
         list[str] | None,
@@ -73,14 +76,25 @@ def import_files(
     timezone: Annotated[
         str | None, typer.Option(help="Time zone of local times in the file.")
     ] = None,
-    date_order: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd")] = None,
-    start_date: Annotated[str | None, typer.Option(metavar="DATE")] = None,
-    sheet: Annotated[str | None, typer.Option()] = None,
-    encoding: Annotated[str | None, typer.Option()] = None,
-    delimiter: Annotated[str | None, typer.Option()] = None,
-    decimal: Annotated[str | None, typer.Option(metavar=",|.")] = None,
-    unit: Annotated[list[str] | None, typer.Option("--unit", metavar="FIELD=s|ms|min|day")] = None,
-    scale: Annotated[list[str] | None, typer.Option("--scale", metavar="FIELD=MIN-MAX")] = None,
+    date_order: Annotated[
+        str | None,
+        typer.Option(metavar="dmy|mdy|ymd", help="Order of day, month and year in dates."),
+    ] = None,
+    start_date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day, where no column says it.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook to read.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="What separates its columns.")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=",|.", help="Decimal sign.")] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option("--unit", metavar="FIELD=s|ms|min|day", help="Unit of a duration."),
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a mark, such as 1-5."),
+    ] = None,
     purpose: Annotated[
         str | None,
         typer.Option(
@@ -196,7 +210,7 @@ def watch_folder(
     from qa_core.base.stop_signal import Stop
     from qa_core.files.options import ImportOptions
     from qa_core.ingest.report import FileReport
-    from qa_core.ingest.watch.folder import Watch, watching_alone
+    from qa_core.ingest.watch.folder import Watch, lock_folder
     from qa_core.storage.records import store
 
     def tell(told: FileReport | Refusal) -> None:
@@ -225,7 +239,7 @@ def watch_folder(
         keep,
         tell,
     )
-    with watching_alone(folder):
+    with lock_folder(folder):
         if once:
             watch.run_once(stop)
         else:

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def add_plan(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False
 ) -> None:
-    """Add a plan from a file; data/README.md says what stands in one."""
+    """Add a plan from a file (docs/contract.md, section 7)."""
     from qa_core.quality import sampling
     from qa_core.storage.records import store
 

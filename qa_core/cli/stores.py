@@ -52,10 +52,12 @@ def init(
 
 
 def demo(
-    months: Annotated[int, typer.Option(min=1, max=60)] = 18,
-    advisors: Annotated[int, typer.Option(min=6, max=2000)] = 60,
-    contacts: Annotated[int, typer.Option(min=100, max=20_000_000)] = 250_000,
-    seed: Annotated[int, typer.Option()] = 7,
+    months: Annotated[int, typer.Option(min=1, max=60, help="How long.")] = 18,
+    advisors: Annotated[int, typer.Option(min=6, max=2000, help="How many advisors.")] = 60,
+    contacts: Annotated[
+        int, typer.Option(min=100, max=20_000_000, help="About how many contacts.")
+    ] = 250_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same centre.")] = 7,
     remove: Annotated[bool, typer.Option("--remove", help="Take the demo centre away.")] = False,
     if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
 ) -> None:
@@ -88,15 +90,13 @@ def demo(
 def _is_empty() -> bool:
     import sqlalchemy as sa
 
+    from qa_core.access import people
     from qa_core.storage.records import store
     from qa_core.storage.records.imports import ImportBatch
-    from qa_core.storage.records.people import Account
 
     with store.reading() as session:
-        return not any(
-            session.scalar(sa.select(sa.func.count()).select_from(table))
-            for table in (Account, ImportBatch)
-        )
+        batches = session.scalar(sa.select(sa.func.count()).select_from(ImportBatch))
+        return not batches and not people.find_people(session)
 
 
 def doctor(as_json: Json = False) -> int:

@@ -1,3 +1,3 @@
-"""What the law asks for before anybody listens (COMPLIANCE R1–R4, R7): the gates, who
-is accredited, which advisors were informed.
+"""What the law asks for before anybody listens (docs/compliance.md, R1–R4, R7): the
+gates, who is accredited, which advisors were informed.
 """

@@ -1,5 +1,5 @@
-"""Who may listen, for what, and until when (R7): asked again on every call, so that an
-accreditation that ends today listens no more tomorrow.
+"""Who may listen, for what, and until when (docs/compliance.md, R7): asked again on
+every call, so that an accreditation that ends today listens no more tomorrow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import accounts
+from qa_core.access import accounts, people
 from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
@@ -21,7 +21,6 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Accreditation
-from qa_core.storage.records.people import Account
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         )
     username = accounts.fold(username)
     with store.writing() as session:
-        account = session.get(Account, username)
+        account = people.find_people(session).get(username)
         if account is None:
             raise AccessDenied(N_("There is no account {name}."), name=username)
         if not _may_listen(account.role):
@@ -115,17 +114,14 @@ def find_all(viewer: Viewer) -> list[Accredited]:
     viewer.require(Permission.SEE_COMPLIANCE)
     today = environment.today()
     with store.reading() as session:
-        rows = session.execute(
-            sa.select(Accreditation, Account.display_name, Account.role).join(
-                Account, Account.username == Accreditation.username
-            )
-        ).all()
+        rows = session.scalars(sa.select(Accreditation)).all()
+        known = people.find_people(session)
     made = [
         Accredited(
             row.id,
             row.username,
-            name,
-            role,
+            known[row.username].name,
+            known[row.username].role,
             tuple(row.purposes),
             row.starts_on,
             row.ends_on,
@@ -133,7 +129,7 @@ def find_all(viewer: Viewer) -> list[Accredited]:
             row.ended_at is not None,
             _holds(row, today),
         )
-        for row, name, role in rows
+        for row in rows
     ]
     return sorted(made, key=lambda item: (not item.holds, item.username, item.ends_on))
 
@@ -142,13 +138,15 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
     """Whoever may be accredited: username → how they are shown, by name."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        rows = session.execute(
-            sa.select(Account.username, Account.display_name, Account.role).where(Account.active)
-        ).all()
+        known = people.find_people(session).values()
     shown = {
-        username: f"{name} ({username})" if name and name != username else username
-        for username, name, role in rows
-        if _may_listen(role)
+        person.username: (
+            f"{person.name} ({person.username})"
+            if person.name != person.username
+            else person.username
+        )
+        for person in known
+        if person.is_active and _may_listen(person.role)
     }
     return dict(sorted(shown.items(), key=lambda entry: entry[1].casefold()))
 

@@ -21,7 +21,7 @@ from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
 """All that a call may be listened to for; proof of a contract is kept apart and never
-listened to (R1).
+listened to (docs/compliance.md, R1).
 """
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
@@ -191,7 +191,9 @@ LISTENERS_TITLE = N_("Accredited listeners")
 LISTENERS_RULE = "R7"
 LISTENERS_MEANING = N_("Only people who need it listen, each for named purposes and until a day.")
 LISTENERS_SOURCE = "NS-57, délibération 2014-474"
-"""The sixth gate has no value of its own: it opens with the first accreditation (R7)."""
+"""The sixth gate has no value of its own: it opens with the first accreditation
+(docs/compliance.md, R7).
+"""
 
 
 @dataclass(frozen=True)

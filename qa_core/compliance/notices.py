@@ -1,5 +1,5 @@
-"""Which advisors were informed that calls are recorded and listened to, and when (R4):
-before that day none of their contacts is drawn.
+"""Which advisors were informed that calls are recorded and listened to, and when
+(docs/compliance.md, R4): before that day none of their contacts is drawn.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
-from qa_core.centre import advisors
+from qa_core.centre import advisors, members
 from qa_core.storage import audit_log, name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import AdvisorNotice
-from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.store import Session
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ def find_all(viewer: Viewer) -> list[Notice]:
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         known, kept = informed(session), name_merges.find_kept(session)["advisor"]
-        rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
+        names = members.find_names(session)
     made = [
         Notice(advisor_id, name, known.get(advisor_id))
-        for advisor_id, name in rows
+        for advisor_id, name in names.items()
         if advisor_id not in kept
     ]
     return sorted(made, key=lambda notice: (notice.informed_on is not None, notice.name))
@@ -77,9 +77,12 @@ def informed(session: Session) -> dict[str, date]:
     """
     kept = name_merges.find_kept(session)["advisor"]
     first: dict[str, date] = {}
-    for advisor_id, day in session.execute(
-        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)
-    ):
+    every_notice = Unscoped(
+        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on),
+        "Whether an advisor was informed decides who may be listened to at all: the day of the "
+        "notice is read.",
+    )
+    for advisor_id, day in session.execute(every_notice):
         advisor_id = kept.get(advisor_id, advisor_id)
         first[advisor_id] = min(day, first.get(advisor_id, day))
     return first
@@ -89,7 +92,7 @@ def _find(directory: advisors.Directory, name: str) -> str:
     found = directory.find(name)
     if found is not None:
         return found
-    sharing = directory.by_name.get(advisors.fold(name), [])
+    sharing = directory.by_name.get(advisors.normalise_name(name), [])
     if sharing:
         raise Refusal(
             "several_advisors",

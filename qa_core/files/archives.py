@@ -19,17 +19,22 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
-BLOCK = 4 << 20
-LONGEST_LINE = 16 << 20
-LARGEST_UNPACKED = 16 << 30
-LARGEST_RATIO = 300
-RATIO_MATTERS_FROM = 32 << 20
-_WORKBOOKS = ("xl/", "content.xml", "[content_types].xml")
-_MARKS = (
+BLOCK_BYTES = 4 << 20
+LINE_ENDS = (b"\n", b"\r", b"\x00")
+"""Last bytes of a finished line; the zero byte is that of a wide encoding."""
+MAX_LINE_LENGTH = 16 << 20
+MAX_UNPACKED_BYTES = 16 << 30
+MAX_RATIO = 300
+MIN_BYTES_FOR_RATIO = 32 << 20
+_WORKBOOK_ENTRIES = ("xl/", "content.xml", "[content_types].xml")
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Marks with their encodings; that of UTF-32 begins with that of UTF-16."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Content:
         """
         if self.packing is None:
             return self.path.open("rb")
-        return io.BufferedReader(_Unpacked(self), BLOCK)
+        return io.BufferedReader(_UnpackedFile(self), BLOCK_BYTES)
 
     def read_start(self, count: int) -> bytes:
         """The first bytes."""
@@ -78,47 +83,46 @@ class Content:
 
     def decode_start(self, start: bytes) -> str | None:
         """The beginning as text; None when it is none."""
-        mark = next((name for mark, name in _MARKS if start.startswith(mark)), None)
-        if mark is None and b"\x00" in start[:4096]:
+        marked = find_marked_encoding(start)
+        if marked is None and b"\x00" in start[:4096]:
             return None
-        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="strict")
+        decoder = codecs.getincrementaldecoder(self.encoding or marked or "utf-8")()
         try:
             return decoder.decode(start)
         except (UnicodeDecodeError, UnicodeError):
             return start.decode("cp1252", errors="replace")
 
-    def pieces(self) -> Iterator[tuple[str, float]]:
+    def read_pieces(self) -> Iterator[tuple[str, float]]:
         """The text in pieces of any length, cut anywhere, and what share is behind
         each.
         """
-        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
-        decoder = codecs.getincrementaldecoder(self.encoding or mark or "utf-8")(errors="replace")
+        encoding = self.encoding or find_marked_encoding(self.read_start(4)) or "utf-8"
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         with self.open() as file:
-            while block := file.read(BLOCK):
+            while block := file.read(BLOCK_BYTES):
                 yield decoder.decode(block), min(1.0, file.tell() / self.unpacked_size)
         yield decoder.decode(b"", final=True), 1.0
 
-    def blocks(self) -> Iterator[tuple[str, float]]:
+    def read_line_blocks(self) -> Iterator[tuple[str, float]]:
         """The text in blocks of whole lines, and what share is behind each; bytes that
         are no UTF-8 are read as Windows-1252.
         """
-        mark = next((name for mark, name in _MARKS if self.read_start(4).startswith(mark)), None)
-        encoding = self.encoding or mark
+        encoding = self.encoding or find_marked_encoding(self.read_start(4))
         with self.open() as file:
 
             def share() -> float:
                 return min(1.0, file.tell() / self.unpacked_size)
 
             if encoding:
-                yield from _text_blocks(
+                yield from _read_text_blocks(
                     io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), share
                 )
                 return
             rest = b""
-            while block := file.read(BLOCK):
+            while block := file.read(BLOCK_BYTES):
                 block = rest + block
                 cut = block.rfind(b"\n") + 1
-                if not cut and len(block) > LONGEST_LINE:
+                if not cut and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
                         N_(
@@ -126,7 +130,7 @@ class Content:
                             "no table and no log."
                         ),
                         name=self.name,
-                        size=LONGEST_LINE >> 20,
+                        size=MAX_LINE_LENGTH >> 20,
                     )
                 block, rest = (block[:cut], block[cut:]) if cut else (b"", block)
                 if block:
@@ -141,9 +145,14 @@ class Content:
         with self.open() as file:
             if self.packing is None and self.size:
                 file.seek(-1, io.SEEK_END)
-            while block := file.read(BLOCK):
+            while block := file.read(BLOCK_BYTES):
                 last = block[-1:]
-        return last in (b"\n", b"\r", b"\x00")
+        return last in LINE_ENDS
+
+
+def find_marked_encoding(start: bytes) -> str | None:
+    """Find the encoding that a byte order mark names."""
+    return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:
@@ -172,8 +181,8 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise damaged_archive(path) from error
-    if any(entry.filename.lower().startswith(_WORKBOOKS) for entry in entries):
+        raise refuse_damaged_archive(path) from error
+    if any(entry.filename.lower().startswith(_WORKBOOK_ENTRIES) for entry in entries):
         return Content(path, encoding=encoding)
     files = [
         entry
@@ -197,15 +206,15 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
             N_("{name} is locked with a password. Save it without one and import that."),
             name=path.name,
         )
-    if files[0].file_size > LARGEST_UNPACKED or (
-        files[0].file_size > RATIO_MATTERS_FROM
-        and files[0].file_size > LARGEST_RATIO * max(1, files[0].compress_size)
+    if files[0].file_size > MAX_UNPACKED_BYTES or (
+        files[0].file_size > MIN_BYTES_FOR_RATIO
+        and files[0].file_size > MAX_RATIO * max(1, files[0].compress_size)
     ):
-        raise too_large_archive(path)
+        raise refuse_large_archive(path)
     return Content(path, "zip", files[0].filename, encoding)
 
 
-class _Unpacked(io.RawIOBase):
+class _UnpackedFile(io.RawIOBase):
     """An unpacking file that stops when it gives more than could be meant."""
 
     def __init__(self, content: Content) -> None:
@@ -235,13 +244,13 @@ class _Unpacked(io.RawIOBase):
             NotImplementedError,
             RuntimeError,
         ) as error:
-            raise damaged_archive(self._content.path) from error
+            raise refuse_damaged_archive(self._content.path) from error
         buffer[: len(data)] = data
         self._given += len(data)
-        if self._given > LARGEST_UNPACKED or (
-            self._given > RATIO_MATTERS_FROM and self._given > LARGEST_RATIO * self._content.size
+        if self._given > MAX_UNPACKED_BYTES or (
+            self._given > MIN_BYTES_FOR_RATIO and self._given > MAX_RATIO * self._content.size
         ):
-            raise too_large_archive(self._content.path)
+            raise refuse_large_archive(self._content.path)
         return len(data)
 
     def close(self) -> None:
@@ -252,7 +261,7 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def too_large_archive(path: Path) -> Refusal:
+def refuse_large_archive(path: Path) -> Refusal:
     return Refusal(
         "archive_too_large",
         N_(
@@ -263,7 +272,7 @@ def too_large_archive(path: Path) -> Refusal:
     )
 
 
-def damaged_archive(path: Path) -> Refusal:
+def refuse_damaged_archive(path: Path) -> Refusal:
     return Refusal(
         "damaged_file",
         N_("{name} is damaged or was cut short: it cannot be unpacked. Export it again."),
@@ -285,9 +294,11 @@ def _decode_line(line: bytes) -> str:
         return line.decode("cp1252", errors="replace")
 
 
-def _text_blocks(file: io.TextIOWrapper, share: Callable[[], float]) -> Iterator[tuple[str, float]]:
+def _read_text_blocks(
+    file: io.TextIOWrapper, share: Callable[[], float]
+) -> Iterator[tuple[str, float]]:
     rest = ""
-    while block := file.read(BLOCK):
+    while block := file.read(BLOCK_BYTES):
         block = rest + block
         cut = block.rfind("\n") + 1
         block, rest = (block[:cut], block[cut:]) if cut else ("", block)

@@ -8,7 +8,7 @@ from typing import Any
 
 from qa_core.base.i18n import N_, _
 
-CODES = frozenset(
+OWN_WORDS = frozenset(
     {
         *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),
         *(
@@ -40,9 +40,14 @@ class Decision:
     evidence: str = ""
     params: tuple[tuple[str, Any], ...] = ()
 
+    @staticmethod
+    def of(field: str, decision: str, evidence: str = "", /, **params: Any) -> Decision:
+        """Build a decision with the values of its places by name."""
+        return Decision(field, decision, evidence, tuple(params.items()))
+
     def as_json(self) -> dict[str, str]:
         """In the language spoken, as `import --json` prints it."""
-        places = {name: _describe(name, value) for name, value in self.params}
+        places = {name: _translate_param(name, value) for name, value in self.params}
         return {
             "field": self.field,
             "decision": _(self.decision).format(**places),
@@ -50,14 +55,16 @@ class Decision:
         }
 
 
-def _describe(name: str, value: Any) -> Any:
+def _translate_param(name: str, value: Any) -> Any:
     """What stands in a place of a decision: our own words in the language spoken
     (`comma`, `Y → answered`), the file's as they are.
     """
     if name == "delimiter":
-        return _(value) if value in CODES else value
+        return _(value) if value in OWN_WORDS else value
     return (
-        re.sub(r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in CODES else found[0], value)
+        re.sub(
+            r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in OWN_WORDS else found[0], value
+        )
         if name == "said"
         else value
     )

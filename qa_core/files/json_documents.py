@@ -13,11 +13,14 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.archives import Content
 
-LARGEST_VALUE = 64 << 20
-"""Characters of one object: more is no contact."""
-MOST_NAMES = 2_000
-_BLANK = " \t\r\n"
-_OF_ONE_RECORD = (
+MAX_VALUE_LENGTH = 64 << 20
+"""Characters of one value: no contact is longer."""
+MAX_KEYS = 2_000
+MAX_ENVELOPES = 3
+"""Envelopes within one another."""
+ENVELOPES = ("data", "response", "result", "_embedded", "body")
+"""Keys of an object around the list of records."""
+LISTS_OF_RECORDS = (
     "participants",
     "segments",
     "sessions",
@@ -31,8 +34,8 @@ _OF_ONE_RECORD = (
     "fields",
     "callflow",
 )
-"""Lists inside a record, which are no envelope around records."""
-_RECORD_SIGNS = (
+"""Keys of lists inside one record."""
+RECORD_KEYS = (
     "id",
     "contactid",
     "conversationid",
@@ -43,123 +46,127 @@ _RECORD_SIGNS = (
     "sessionid",
     "contact_id",
 )
+"""Keys that make an object a record, whatever lists follow."""
 
 
-class Documents:
-    """The objects of a JSON file, wherever its lists are. Raises Refusal where the text
-    is no JSON.
+class JsonObjects:
+    """Objects of a JSON file, read lazily: one document or many lines, a list, or the
+    lists within an envelope. Each value is decoded by Python's own parser.
+
+    Raises Refusal `damaged_file`, `json_too_large` while they are read.
     """
 
     def __init__(self, content: Content) -> None:
         self._content = content
         self._decoder = json.JSONDecoder()
-        self._text, self._at = "", 0
+        self._text, self._position = "", 0
         self._pieces: Iterator[tuple[str, float]] = iter(())
         self.share = 0.0
+        """Share of the file that is read, 0–1."""
 
-    def objects(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """Every object with its number from 1 on, and the name of the list it stands in
-        ("" at the top).
-        """
-        self._text, self._at, self._pieces = "", 0, self._content.pieces()
-        number = 0
-        while self._peek() is not None:
-            for envelope, item in self._value("", 0):
-                number += 1
-                yield number, envelope, item
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        self._text, self._position, self._pieces = "", 0, self._content.read_pieces()
+        while self._peek():
+            yield from self._read_document(0)
 
-    def _value(self, name: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        sign = self._peek()
-        if sign == "[":
-            yield from self._list(name, depth)
-        elif sign == "{" and depth < 3:
-            yield from self._object(name, depth)
+    def _read_document(self, depth: int) -> Iterator[dict[str, Any]]:
+        start = self._peek()
+        if start == "[":
+            self._take("[")
+            yield from (item for item in self._read_items() if isinstance(item, dict))
+        elif start == "{" and depth < MAX_ENVELOPES:
+            yield from self._read_object(depth)
         else:
-            value = self._read()
+            value = self._read_value()
             if isinstance(value, dict):
-                yield name, value
-            elif depth == 0:
-                raise self._no_json()
+                yield value
+            elif not depth:
+                raise self._refuse_syntax()
 
-    def _list(self, name: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        self._take("[")
-        while (sign := self._peek()) != "]":
-            if sign is None:
-                raise self._cut()
-            if sign == ",":
-                self._take(",")
-                continue
-            value = self._read()
-            if isinstance(value, dict):
-                yield name, value
-        self._take("]")
+    def _read_items(self) -> Iterator[Any]:
+        """Yield the values of a list that is open."""
+        while self._has_next("]"):
+            yield self._read_value()
 
-    def _object(self, name: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """One record, or an envelope whose list is streamed. Which of the two shows at
-        the first list that it holds.
+    def _read_object(self, depth: int) -> Iterator[dict[str, Any]]:
+        """Yield the object itself if it is a record, or the objects that it envelopes.
+
+        It is an envelope if a list of objects, or an object under one of `ENVELOPES`,
+        comes before any of `RECORD_KEYS`.
         """
         self._take("{")
-        own: dict[str, Any] = {}
-        is_envelope = False
-        while (sign := self._peek()) != "}":
-            if sign is None:
-                raise self._cut()
-            if sign == ",":
-                self._take(",")
-                continue
-            key = self._read()
+        record: dict[str, Any] = {}
+        is_envelope = is_record = False
+        while self._has_next("}"):
+            key = self._read_value()
             if not isinstance(key, str):
-                raise self._no_json()
+                raise self._refuse_syntax()
             self._take(":")
-            if (
-                self._peek() == "["
-                and not self._is_record(own)
-                and key.casefold() not in _OF_ONE_RECORD
-                and self._holds_objects()
-            ):
+            name, start = key.casefold(), self._peek()
+            if start == "[" and not is_record and name not in LISTS_OF_RECORDS:
+                self._take("[")
+                if self._peek() in ("{", "]"):
+                    is_envelope = True
+                    yield from (item for item in self._read_items() if isinstance(item, dict))
+                else:
+                    record[key] = list(self._read_items())
+            elif start == "{" and not is_record and name in ENVELOPES:
                 is_envelope = True
-                yield from self._list(key, depth + 1)
-            elif (
-                self._peek() == "{"
-                and key.casefold() in ("data", "response", "result", "_embedded", "body")
-                and not self._is_record(own)
-            ):
-                is_envelope = True
-                yield from self._value(key, depth + 1)
+                yield from self._read_document(depth + 1)
             else:
-                own[key] = self._read()
-        self._take("}")
+                record[key] = self._read_value()
+            is_record = is_record or name in RECORD_KEYS
         if not is_envelope:
-            yield name, own
+            yield record
 
-    @staticmethod
-    def _is_record(own: Mapping[str, Any]) -> bool:
-        return any(key.casefold() in _RECORD_SIGNS for key in own)
-
-    def _holds_objects(self) -> bool:
-        at = self._at + 1
-        while True:
-            while at < len(self._text) and self._text[at] in _BLANK:
-                at += 1
-            if at < len(self._text):
-                return self._text[at] in "{]"
-            if not self._more():
-                return False
-            at = 1
+    def _has_next(self, end: str) -> bool:
+        """Skip commas; at the `end` of a list or object, take it and return False."""
+        while (sign := self._peek()) == ",":
+            self._take(",")
+        if sign is None:
+            raise self._refuse_end()
+        if sign == end:
+            self._take(end)
+        return sign != end
 
     def _peek(self) -> str | None:
+        """Find the next character that is not blank; None at the end of the file."""
         while True:
-            text, at = self._text, self._at
-            while at < len(text) and text[at] in _BLANK:
-                at += 1
-            self._at = at
-            if at < len(text):
-                return text[at]
-            if not self._more():
+            text, position = self._text, self._position
+            while position < len(text) and text[position] in " \t\r\n":
+                position += 1
+            self._position = position
+            if position < len(text):
+                return text[position]
+            if not self._read_on():
                 return None
 
-    def _more(self) -> bool:
-        if len(self._text) - self._at > LARGEST_VALUE:
+    def _take(self, sign: str) -> None:
+        if self._peek() != sign:
+            raise self._refuse_syntax()
+        self._position += 1
+
+    def _read_value(self) -> Any:
+        """Decode the next value, reading on until it is whole."""
+        self._peek()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._position)
+            except ValueError as error:
+                if not self._read_on():
+                    raise self._refuse_end() from error
+                continue
+            except RecursionError as error:
+                raise self._refuse_syntax() from error
+            # A number at the end of the text may go on in the next piece.
+            is_open = end == len(self._text) and not isinstance(value, (dict, list, str))
+            if not is_open or not self._read_on():
+                self._position = end
+                return value
+
+    def _read_on(self) -> bool:
+        """Append the next piece of the file; False at its end."""
+        if len(self._text) - self._position > MAX_VALUE_LENGTH:
             raise Refusal(
                 "json_too_large",
                 N_(
@@ -167,35 +174,13 @@ class Documents:
                     "contact is."
                 ),
                 name=self._content.name,
-                size=LARGEST_VALUE >> 20,
+                size=MAX_VALUE_LENGTH >> 20,
             )
-        block, self.share = next(self._pieces, ("", 1.0))
-        self._text, self._at = self._text[self._at :] + block, 0
-        return bool(block)
+        piece, self.share = next(self._pieces, ("", 1.0))
+        self._text, self._position = self._text[self._position :] + piece, 0
+        return bool(piece)
 
-    def _take(self, sign: str) -> None:
-        if self._peek() != sign:
-            raise self._no_json()
-        self._at += 1
-
-    def _read(self) -> Any:
-        self._peek()
-        while True:
-            try:
-                value, end = self._decoder.raw_decode(self._text, self._at)
-            except ValueError as error:
-                if not self._more():
-                    raise self._cut() if self._text else self._no_json() from error
-                continue
-            except RecursionError as error:
-                raise self._no_json() from error
-            # A number at the very end of what was read may go on in the next block.
-            if end == len(self._text) and not isinstance(value, (dict, list, str)) and self._more():
-                continue
-            self._at = end
-            return value
-
-    def _no_json(self) -> Refusal:
+    def _refuse_syntax(self) -> Refusal:
         return Refusal(
             "damaged_file",
             N_(
@@ -205,7 +190,7 @@ class Documents:
             name=self._content.name,
         )
 
-    def _cut(self) -> Refusal:
+    def _refuse_end(self) -> Refusal:
         return Refusal(
             "damaged_file",
             N_(
@@ -232,7 +217,7 @@ def open_records(content: Content) -> Records:
     """
     names: dict[str, None] = {}
     count = 0
-    for _number, _envelope, item in Documents(content).objects():
+    for item in JsonObjects(content):
         if "$schema" in item or (
             "properties" in item
             and item.get("type") in ("object", ["object", "null"], ["null", "object"])
@@ -247,12 +232,12 @@ def open_records(content: Content) -> Records:
             )
         names |= dict.fromkeys(flatten(item))
         count += 1
-        if len(names) > MOST_NAMES:
+        if len(names) > MAX_KEYS:
             raise Refusal(
                 "json_too_wide",
                 N_("{name} has more than {count} different keys: it is no list of contacts."),
                 name=content.name,
-                count=MOST_NAMES,
+                count=MAX_KEYS,
             )
     if not names:
         raise Refusal(
@@ -263,18 +248,19 @@ def open_records(content: Content) -> Records:
     return Records(
         tuple(names),
         count,
-        lambda: (flatten(item) for _number, _envelope, item in Documents(content).objects()),
+        lambda: (flatten(item) for item in JsonObjects(content)),
         N_("read as JSON: {count} objects, nested keys joined with dots"),
     )
 
 
-def flatten(item: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """Nested keys joined with dots; lists of plain values joined with commas, other
-    lists left out; every value as text.
+def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Join nested keys with dots and turn every value into text.
+
+    Lists of plain values are joined with commas, other lists are left out.
     """
     flat: dict[str, str] = {}
     for key, value in item.items():
-        name = f"{before}{key}"
+        name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{name}.")
         elif isinstance(value, list):

@@ -4,7 +4,7 @@ leave open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ from qa_core.base.i18n import N_
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
 """What files of rows can bring, as the command line names it."""
 
-WITH_AUDIO = (*KINDS, "recordings")
+ALL_KINDS = (*KINDS, "recordings")
 """All that can be imported. Recordings lie beside their manifest, so that no page takes
 them, nor a watched folder.
 """
@@ -26,11 +26,6 @@ DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
 IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
-
-Progress = Callable[[str, float], None]
-"""Called with the step at work (a gettext message) and the fraction of that step that
-is done, 0–1.
-"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ class ImportOptions:
                     value=scale,
                 )
 
-    def as_reading(self) -> dict[str, Any]:
+    def as_reading_options(self) -> dict[str, Any]:
         """The options that change what is read, for the record of the batch: same
         digest and same reading, same import.
         """
@@ -104,7 +99,9 @@ class ImportOptions:
         given = {
             item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent
         }
-        return {name: _plain(value) for name, value in given.items() if value not in (None, {}, ())}
+        return {
+            name: _as_plain(value) for name, value in given.items() if value not in (None, {}, ())
+        }
 
     def with_defaults(self, saved: ImportOptions) -> ImportOptions:
         """These options, completed from a saved mapping; what is said here wins, field
@@ -137,7 +134,7 @@ def parse_scale(text: str) -> tuple[float, float] | None:
     return scale if dash and scale[0] < scale[1] else None
 
 
-def _plain(value: Any) -> Any:
+def _as_plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return (

@@ -33,35 +33,37 @@ def open_records(content: Content) -> Records:
         with pq.ParquetFile(content.path) as file:
             schema, count = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowInvalid, OSError) as error:
-        raise _damaged(content) from error
+        raise _refuse_damaged(content) from error
     names: dict[str, None] = {}
     for item in schema:
-        names |= dict.fromkeys(_names(item))
-    return Records(tuple(names), count, lambda: _read(content), N_("read as Parquet: {count} rows"))
+        names |= dict.fromkeys(_flatten_names(item))
+    return Records(
+        tuple(names), count, lambda: _read_rows(content), N_("read as Parquet: {count} rows")
+    )
 
 
-def _names(item: pa.Field, before: str = "") -> list[str]:
+def _flatten_names(item: pa.Field, before: str = "") -> list[str]:
     name = before + item.name
     return (
         [name]
         if not pa.types.is_struct(item.type)
-        else [inner for part in item.type.fields for inner in _names(part, f"{name}.")]
+        else [inner for part in item.type.fields for inner in _flatten_names(part, f"{name}.")]
     )
 
 
-def _read(content: Content) -> Iterator[dict[str, str]]:
+def _read_rows(content: Content) -> Iterator[dict[str, str]]:
     try:
         with pq.ParquetFile(content.path) as file:
             for batch in file.iter_batches(ROWS_AT_ONCE):
                 for row in batch.to_pylist():
-                    yield flatten({name: _plain(value) for name, value in row.items()})
+                    yield flatten({name: _as_plain(value) for name, value in row.items()})
     except (pa.ArrowInvalid, OSError) as error:
-        raise _damaged(content) from error
+        raise _refuse_damaged(content) from error
 
 
-def _plain(value: Any) -> Any:
+def _as_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: _as_plain(part) for name, part in value.items()}
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, timedelta):
@@ -69,7 +71,7 @@ def _plain(value: Any) -> Any:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
 
 
-def _damaged(content: Content) -> Refusal:
+def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
         N_("{name} is damaged or was cut short: it cannot be opened as Parquet. Export it again."),

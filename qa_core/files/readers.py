@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files import json_documents, parquet, workbooks
-from qa_core.files.archives import ZIP, Content
+from qa_core.files.archives import LINE_ENDS, ZIP, Content, find_marked_encoding
 from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
@@ -32,20 +32,13 @@ DELIMITER_NAMES = {
     "^": "caret",
     "~": "tilde",
 }
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_OLD_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850")
-_USUAL = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜ\u00a0")
-_FRENCH = frozenset("éèêàçùôî’")
-FEW_NULS = 0.05
+_SINGLE_BYTE_ENCODINGS = ("cp1252", "iso8859-15", "mac_roman", "cp850")
+_COMMON_LETTERS = frozenset("éèêëàâäîïôöùûüçœæÉÈÊÀÂÇÎÔŒ€’‘“”«»–…°·áíóúñßåøæÄÖÜ\u00a0")
+_FRENCH_LETTERS = frozenset("éèêàçùôî’")
+MAX_NUL_SHARE = 0.05
 SAMPLE_LINES = 200
-LONGEST_CELL = 200_000
-BLOCK = 1 << 20
+MAX_CELL_LENGTH = 200_000
+BLOCK_BYTES = 1 << 20
 OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
 OTHER_TYPES = (
     (b"%PDF", "PDF"),
@@ -61,7 +54,7 @@ OTHER_TYPES = (
     (b"\x7fELF", "program"),
 )
 
-csv.field_size_limit(LONGEST_CELL)
+csv.field_size_limit(MAX_CELL_LENGTH)
 
 
 @dataclass
@@ -93,7 +86,7 @@ class Source:
         )
 
     @contextmanager
-    def explained(self, reader: Any) -> Iterator[None]:
+    def explain_errors(self, reader: Any) -> Iterator[None]:
         """What a `csv.reader` cannot read is a quote never closed."""
         try:
             yield
@@ -106,7 +99,7 @@ class Source:
                     "and try again."
                 ),
                 line=reader.line_num,
-                size=LONGEST_CELL,
+                size=MAX_CELL_LENGTH,
             ) from error
 
     def sample(self, count: int) -> list[tuple[int, list[str]]]:
@@ -115,14 +108,14 @@ class Source:
         reader = csv.reader(
             lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
         )
-        with self.explained(reader), closing(lines):
+        with self.explain_errors(reader), closing(lines):
             return [(reader.line_num, row) for row in islice(reader, count)]
 
 
 def open_source(
-    content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]
+    content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    """Find out how to read a file. `prefers` scores the first rows of a sheet by how
+    """Find out how to read a file. `score_rows` scores the first rows of a sheet by how
     many headers it knows.
 
     Raises Refusal when the file is empty, of another type, or a workbook beyond the
@@ -136,7 +129,7 @@ def open_source(
             name=content.name,
         )
     if start.startswith((ZIP, OLE)):
-        return _open_workbook(content, options, prefers)
+        return _open_workbook(content, options, score_rows)
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))
     _refuse_other_types(content, start)
@@ -149,21 +142,21 @@ def open_source(
 def _refuse_other_types(content: Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
-            raise wrong_type(content, name)
+            raise _refuse_type(content, name)
     if (
-        start.count(b"\x00") > FEW_NULS * len(start)
+        start.count(b"\x00") > MAX_NUL_SHARE * len(start)
         and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        and not _find_wide(start)
+        and not _find_unmarked_utf16(start)
     ):
-        raise wrong_type(content, "binary")
+        raise _refuse_type(content, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
     if text[:1] == b"<" and text[:200].lower().startswith(
         (b"<html", b"<!doctype", b"<?xml", b"<table")
     ):
-        raise wrong_type(content, "HTML or XML")
+        raise _refuse_type(content, "HTML or XML")
 
 
-def _find_wide(start: bytes) -> str | None:
+def _find_unmarked_utf16(start: bytes) -> str | None:
     """UTF-16 without its mark: in text of Latin letters every second byte is zero."""
     even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
     most = 0.8 * len(start[0:512:2])
@@ -172,7 +165,7 @@ def _find_wide(start: bytes) -> str | None:
     )
 
 
-def wrong_type(content: Content, name: str) -> Refusal:
+def _refuse_type(content: Content, name: str) -> Refusal:
     return Refusal(
         "wrong_file_type",
         N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."),
@@ -182,9 +175,9 @@ def wrong_type(content: Content, name: str) -> Refusal:
 
 
 def _open_workbook(
-    content: Content, options: ImportOptions, prefers: Callable[[list[list[str]]], int]
+    content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    sheet, decisions = workbooks.choose_sheet(content, options.sheet, prefers)
+    sheet, decisions = workbooks.choose_sheet(content, options.sheet, score_rows)
     first_row, cells = workbooks.read_sheet(content, sheet)
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
@@ -230,26 +223,27 @@ def _open_records(content: Content, records: Records) -> Source:
         content.unpacked_size,
         ",",
         0,
-        [Decision("file", records.decision, "", _places(count=records.count))],
+        [Decision.of("file", records.decision, count=records.count)],
     )
 
 
 def _open_text(content: Content, options: ImportOptions) -> Source:
-    encoding, decisions = _find_encoding(content, options)
-    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else _count_nuls(content)
+    scan = _scan_text(content, options.encoding or "utf-8")
+    encoding, decisions = _find_encoding(content, options, scan)
+    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else scan.nuls
     has_nuls = nuls > 0
     if has_nuls:
         decisions.append(
-            Decision(
+            Decision.of(
                 "file",
                 N_("zero bytes are left out"),
                 N_("{count} zero bytes among the text"),
-                _places(count=nuls),
+                count=nuls,
             )
         )
 
     def open_bytes() -> BinaryIO:
-        return io.BufferedReader(_WithoutNuls(content.open())) if has_nuls else content.open()
+        return io.BufferedReader(_NulFilter(content.open())) if has_nuls else content.open()
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = open_bytes()
@@ -269,13 +263,13 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
             N_("{name} is empty. Export it again and try once more."),
             name=content.name,
         )
-    delimiter = _given_delimiter(options.delimiter) or find_delimiter(sample)
+    delimiter = _parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
-        Decision(
+        Decision.of(
             "file",
             N_("read as text in {encoding}, cells separated by: {delimiter}"),
-            "",
-            _places(encoding=encoding, delimiter=DELIMITER_NAMES.get(delimiter, delimiter)),
+            encoding=encoding,
+            delimiter=DELIMITER_NAMES.get(delimiter, delimiter),
         )
     )
     by_bytes = encoding in ("utf-8", "utf-8-sig", "ascii", "cp1252")
@@ -287,15 +281,11 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
         delimiter,
         0,
         decisions,
-        content.ends_with_newline,
+        scan.ends_with_newline,
     )
 
 
-def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(places.items())
-
-
-def _given_delimiter(name: str | None) -> str | None:
+def _parse_delimiter(name: str | None) -> str | None:
     if not name:
         return None
     named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(
@@ -340,72 +330,104 @@ def find_delimiter(lines: list[str]) -> str:
     return best
 
 
-def _find_encoding(content: Content, options: ImportOptions) -> tuple[str, list[Decision]]:
+@dataclass(frozen=True)
+class TextScan:
+    """Findings of one pass over the bytes of a text: whether they decode, how many are
+    zero, and whether the last line is finished.
+    """
+
+    is_valid: bool
+    nuls: int
+    ends_with_newline: bool
+
+
+def _scan_text(content: Content, encoding: str) -> TextScan:
+    """Read a text once in that encoding. A text cut within a letter still is valid."""
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except LookupError as error:
+        raise Refusal(
+            "unknown_encoding",
+            N_("{value} is not an encoding; try utf-8 or cp1252."),
+            options=("--encoding utf-8", "--encoding cp1252"),
+            value=encoding,
+        ) from error
+    is_valid, nuls, last = True, 0, b""
     with content.open() as file:
-        start = file.read(4)
+        while block := file.read(BLOCK_BYTES):
+            nuls += block.count(b"\x00")
+            last = block[-1:]
+            if is_valid:
+                try:
+                    decoder.decode(block)
+                except UnicodeError:
+                    is_valid = False
+    return TextScan(is_valid, nuls, last in LINE_ENDS)
+
+
+def _find_encoding(
+    content: Content, options: ImportOptions, scan: TextScan
+) -> tuple[str, list[Decision]]:
+    """Choose the encoding of a text, `mixed` where lines differ. Raises Refusal where it
+    is not in the one asked for.
+    """
     if options.encoding:
-        return _check_encoding(content, options.encoding), []
-    for mark, name in _MARKS:
-        if start.startswith(mark):
-            if name == "utf-8-sig" and not _decodes(content, "utf-8"):
-                break
-            return name, []
-    wide = _find_wide(content.read_start(512))
-    if wide:
-        return wide, []
-    if _decodes(content, "utf-8"):
-        return "utf-8", []
+        return _require_encoding(content, options.encoding, scan), []
+    start = content.read_start(512)
+    marked = find_marked_encoding(start)
+    if marked and (scan.is_valid or marked != "utf-8-sig"):
+        return marked, []
+    wide = None if marked else _find_unmarked_utf16(start)
+    if wide or scan.is_valid:
+        return wide or "utf-8", []
     good, other = _count_lines_beyond_ascii(content)
     if not good:
-        return _find_old_encoding(content)
+        return _find_single_byte_encoding(content)
     return "mixed", [
-        Decision(
+        Decision.of(
             "file",
             N_(
                 "two encodings are mixed: each line is read as UTF-8 where that is possible, "
                 "else as Windows-1252; --encoding reads the whole in one"
             ),
             N_("{good} lines are UTF-8, {other} are not"),
-            _places(good=good, other=other),
+            good=good,
+            other=other,
         )
     ]
 
 
-def _find_old_encoding(content: Content) -> tuple[str, list[Decision]]:
+def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
     """Of the encodings of one byte a letter, the one whose letters people write;
     Windows-1252 where none is better.
     """
     beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
     usual = {
         name: sum(
-            (letter in _USUAL) + (letter in _FRENCH)
+            (letter in _COMMON_LETTERS) + (letter in _FRENCH_LETTERS)
             for letter in beyond.decode(name, errors="replace")
         )
-        for name in _OLD_ENCODINGS
+        for name in _SINGLE_BYTE_ENCODINGS
     }
-    best = max(_OLD_ENCODINGS, key=lambda name: usual[name])
+    best = max(_SINGLE_BYTE_ENCODINGS, key=lambda name: usual[name])
     if best == "cp1252" or usual["cp1252"] == usual[best]:
         return "cp1252", []
-    places = _places(
+    common = sum(letter in _COMMON_LETTERS for letter in beyond.decode(best, errors="replace"))
+    decision = Decision.of(
+        "file",
+        N_("read in the encoding {encoding}"),
+        N_(
+            "{count} of {total} letters beyond ASCII are common ones then; --encoding says "
+            "otherwise"
+        ),
         encoding=best,
-        count=sum(letter in _USUAL for letter in beyond.decode(best, errors="replace")),
+        count=common,
         total=len(beyond),
     )
-    found = N_(
-        "{count} of {total} letters beyond ASCII are common ones then; --encoding says otherwise"
-    )
-    return best, [Decision("file", N_("read in the encoding {encoding}"), found, places)]
+    return best, [decision]
 
 
-def _count_nuls(content: Content) -> int:
-    count = 0
-    with content.open() as file:
-        while block := file.read(BLOCK):
-            count += block.count(b"\x00")
-    return count
-
-
-class _WithoutNuls(io.RawIOBase):
+class _NulFilter(io.RawIOBase):
     """A file without its zero bytes, which a broken export leaves among the text."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -430,17 +452,8 @@ class _WithoutNuls(io.RawIOBase):
         super().close()
 
 
-def _check_encoding(content: Content, name: str) -> str:
-    try:
-        codecs.lookup(name)
-    except LookupError as error:
-        raise Refusal(
-            "unknown_encoding",
-            N_("{value} is not an encoding; try utf-8 or cp1252."),
-            options=("--encoding utf-8", "--encoding cp1252"),
-            value=name,
-        ) from error
-    if not _decodes(content, name):
+def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
+    if not scan.is_valid:
         raise Refusal(
             "wrong_encoding",
             N_("{name} is not written in {value}; leave --encoding out to let it be found."),
@@ -448,20 +461,8 @@ def _check_encoding(content: Content, name: str) -> str:
             name=content.name,
             value=name,
         )
-    found = codecs.lookup(name).name
-    return "utf-8-sig" if found == "utf-8" else found
-
-
-def _decodes(content: Content, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with content.open() as file:
-            while block := file.read(BLOCK):
-                decoder.decode(block)
-        # A file cut in the middle of a letter still is in that encoding.
-        return True
-    except UnicodeDecodeError:
-        return False
+    codec = codecs.lookup(name).name
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
 def _count_lines_beyond_ascii(content: Content) -> tuple[int, int]:

@@ -5,14 +5,14 @@ cells, or the first objects of a JSON document.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from qa_core.files.archives import Content
 from qa_core.files.header_text import simplify
-from qa_core.files.json_documents import Documents
+from qa_core.files.json_documents import JsonObjects
 
 SAMPLE_BYTES = 256 << 10
 SAMPLE_LINES = 200
@@ -22,14 +22,11 @@ TITLE_ROWS = 30
 
 @dataclass(frozen=True)
 class Sample:
-    """`name`: of the file, only ever a hint. `objects`: the first of a JSON document,
-    which stand in the lists called `envelopes`.
-    """
+    """`name`: of the file, only ever a hint. `objects`: the first of a JSON document."""
 
     name: str
     lines: tuple[str, ...] = ()
     objects: tuple[dict[str, Any], ...] = ()
-    envelopes: tuple[str, ...] = ()
     is_document: bool = field(default=False)
 
     @cached_property
@@ -58,7 +55,7 @@ class Sample:
             all(name in item for name in names) for item in self.objects
         )
 
-    def some_have(self, *names: str) -> bool:
+    def has_any_with(self, *names: str) -> bool:
         """Whether one object of the sample has all these keys."""
         return any(all(name in item for name in names) for item in self.objects)
 
@@ -70,23 +67,9 @@ def take_sample(content: Content) -> Sample:
     if text is None:
         return Sample(content.name)
     if text.lstrip()[:1] in ("{", "["):
-        found = list(_first(Documents(content), SAMPLE_OBJECTS))
-        if found:
-            return Sample(
-                content.name,
-                (),
-                tuple(item for _path, item in found),
-                tuple(dict.fromkeys(path for path, _item in found)),
-                True,
-            )
+        objects = tuple(islice(JsonObjects(content), SAMPLE_OBJECTS))
+        if objects:
+            return Sample(content.name, objects=objects, is_document=True)
     lines = text.splitlines()
     whole = lines[:-1] if len(start) == SAMPLE_BYTES and len(lines) > 1 else lines
     return Sample(content.name, tuple(whole[:SAMPLE_LINES]))
-
-
-def _first(documents: Documents, count: int) -> Iterable[tuple[str, dict[str, Any]]]:
-    for _line, path, item in documents.objects():
-        yield path, item
-        count -= 1
-        if not count:
-            return

@@ -22,44 +22,44 @@ ROWS_AT_ONCE = 25_000
 
 
 @dataclass
-class Block:
-    """Rows as wide as the header, column by column, with their lines; `odd` ones have
+class RowBlock:
+    """Rows as wide as the header, column by column, with their lines; `odd_rows` have
     another width.
     """
 
     lines: np.ndarray
     cells: list[pa.Array]
-    odd: list[tuple[int, list[str]]]
+    odd_rows: list[tuple[int, list[str]]]
     share: float
 
     def row(self, index: int) -> list[str]:
         """One row as its cells."""
         return [column[index].as_py() for column in self.cells]
 
-    def keep(self, rows: np.ndarray, odd: list[tuple[int, list[str]]]) -> Block:
+    def filter(self, rows: np.ndarray, odd_rows: list[tuple[int, list[str]]]) -> RowBlock:
         """Only these rows (a mask), and these odd ones."""
-        return Block(
+        return RowBlock(
             self.lines[rows],
             [column.filter(pa.array(rows)) for column in self.cells],
-            odd,
+            odd_rows,
             self.share,
         )
 
-    def within(self, first: int, last: int) -> Block:
+    def clear_outside(self, first: int, last: int) -> RowBlock:
         """The same with nothing outside these columns."""
         nothing = pa.array([""] * len(self.lines), pa.string())
         cells = [
             column if first <= index < last else nothing for index, column in enumerate(self.cells)
         ]
-        return Block(
+        return RowBlock(
             self.lines,
             cells,
-            [(line, [""] * first + row[first:last]) for line, row in self.odd],
+            [(line, [""] * first + row[first:last]) for line, row in self.odd_rows],
             self.share,
         )
 
 
-def read_blocks(source: Source, header_line: int, width: int) -> Iterator[Block]:
+def read_blocks(source: Source, header_line: int, width: int) -> Iterator[RowBlock]:
     """Every row after the header. `header_line` is the line of the file on which the
     header ends.
     """
@@ -75,21 +75,21 @@ def read_blocks(source: Source, header_line: int, width: int) -> Iterator[Block]
         yield from _read_bytes(source, file, header_line, width)
 
 
-def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterator[Block]:
+def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterator[RowBlock]:
     while piece := file.read(BLOCK_BYTES):
         piece += file.readline()
         if piece.count(b'"') % 2:
             # A cell with a line break across the border of two blocks: from here on
             # only a reader with memory will do.
             rest = io.TextIOWrapper(
-                _JoinedLines(piece, file), encoding=source.encoding, errors="replace", newline=""
+                _ChainedFile(piece, file), encoding=source.encoding, errors="replace", newline=""
             )
             yield from _read_rows(source, rest, line, width, lambda: file.tell() / source.size)
             return
         count = piece.count(b"\n") + (not piece.endswith(b"\n"))
         cells = _parse_regular(source, piece, count, width)
         if cells is not None:
-            yield Block(
+            yield RowBlock(
                 np.arange(line + 1, line + count + 1) + source.line_offset,
                 cells,
                 [],
@@ -139,27 +139,27 @@ def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list
 
 def _read_rows(
     source: Source, lines: Iterator[str], line: int, width: int, share: object
-) -> Iterator[Block]:
+) -> Iterator[RowBlock]:
     reader = csv.reader(
         lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t"
     )
     numbers: list[int] = []
     rows: list[list[str]] = []
-    odd: list[tuple[int, list[str]]] = []
+    odd_rows: list[tuple[int, list[str]]] = []
     offset = line + source.line_offset
     row: list[str] = []
     before = last = 0
-    with source.explained(reader):
+    with source.explain_errors(reader):
         for row in reader:
             before, last = last, reader.line_num
             if len(row) == width:
                 rows.append(row)
                 numbers.append(reader.line_num + offset)
             else:
-                odd.append((reader.line_num + offset, row))
-            if len(rows) + len(odd) == ROWS_AT_ONCE:
-                yield _as_block(numbers, rows, odd, width, share())
-                numbers, rows, odd = [], [], []
+                odd_rows.append((reader.line_num + offset, row))
+            if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
+                yield _build_block(numbers, rows, odd_rows, width, share())
+                numbers, rows, odd_rows = [], [], []
     # A cell that holds whole rows at the very end was opened by a quote that nobody
     # closed.
     if (
@@ -169,27 +169,27 @@ def _read_rows(
         and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:])
     ):
         raise source.refuse_unclosed(before + 1 + offset)
-    if rows or odd:
-        yield _as_block(numbers, rows, odd, width, share())
+    if rows or odd_rows:
+        yield _build_block(numbers, rows, odd_rows, width, share())
 
 
-def _as_block(
+def _build_block(
     numbers: list[int],
     rows: list[list[str]],
-    odd: list[tuple[int, list[str]]],
+    odd_rows: list[tuple[int, list[str]]],
     width: int,
     share: float,
-) -> Block:
+) -> RowBlock:
     columns = zip(*rows, strict=True) if rows else ([] for _index in range(width))
-    return Block(
+    return RowBlock(
         np.array(numbers, np.int64),
         [pa.array(list(column), pa.string()) for column in columns],
-        odd,
+        odd_rows,
         share,
     )
 
 
-class _JoinedLines(io.RawIOBase):
+class _ChainedFile(io.RawIOBase):
     """What was read already, then the rest of the file."""
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:

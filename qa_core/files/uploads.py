@@ -18,7 +18,7 @@ PREFIX = "upload-"
 
 
 @contextmanager
-def on_disk(name: str, content: bytes | memoryview) -> Iterator[Path]:
+def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
     """The file under its own ending, mode 0600, in a folder that nobody else may enter;
     gone at the end.
     """
@@ -39,7 +39,7 @@ def on_disk(name: str, content: bytes | memoryview) -> Iterator[Path]:
         os.close(lock)
 
 
-def remove_left() -> None:
+def remove_leftovers() -> None:
     """Remove what a killed server left behind; files being read now stay."""
     for folder in environment.current().temporary_folder.glob(f"{PREFIX}*"):
         try:

@@ -21,19 +21,19 @@ from qa_core.files.archives import Content
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
-SECONDS = 180
-LARGEST_UNPACKED = 1 << 30
-LARGEST_RATIO = 200
-RATIO_MATTERS_FROM = 16 << 20
-MOST_ENTRIES = 5_000
-LARGEST_TEXT = 400 << 20
-LARGEST_PACKED = 200 << 20
+MAX_SECONDS = 180
+MAX_UNPACKED_BYTES = 1 << 30
+MAX_RATIO = 200
+MIN_BYTES_FOR_RATIO = 16 << 20
+MAX_ENTRIES = 5_000
+MAX_OUTPUT_BYTES = 400 << 20
+MAX_PACKED_BYTES = 200 << 20
 OLE = b"\xd0\xcf\x11\xe0"
-LOCK_SIGN, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
+LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
 def choose_sheet(
-    content: Content, wanted: str | None, prefers: Callable[[list[list[str]]], int]
+    content: Content, wanted: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
     """The sheet to read: the one asked for, else the one whose headers are known best
     (the first of equals).
@@ -57,7 +57,7 @@ def choose_sheet(
             N_("{name} is empty. Export it again and try once more."),
             name=content.name,
         )
-    scores = [prefers(sheet["rows"]) for sheet in sheets]
+    scores = [score_rows(sheet["rows"]) for sheet in sheets]
     chosen = (
         names[scores.index(max(scores))]
         if max(scores)
@@ -66,13 +66,13 @@ def choose_sheet(
     others = ", ".join(name for name in names if name != chosen)
     if not others:
         return chosen, []
-    places = (("sheet", chosen), ("others", others))
     return chosen, [
-        Decision(
+        Decision.of(
             "file",
             N_("the sheet {sheet} is read; --sheet chooses another"),
             N_("left aside: {others}"),
-            places,
+            sheet=chosen,
+            others=others,
         )
     ]
 
@@ -88,7 +88,7 @@ def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
     """The number of rows above the first one used, and the cells as CSV text in UTF-8."""
     heading, cells = _run(content, "rows", sheet)
     if heading.get("error"):
-        raise _too_large(content)
+        raise _refuse_size(content)
     if not cells.strip(b",\n\r "):
         raise Refusal(
             "empty_file",
@@ -102,19 +102,21 @@ def _check_archive(content: Content) -> None:
     with content.open() as file:
         start = file.read(LOCK_SIGN_WITHIN)
         if start.startswith(OLE):
-            if LOCK_SIGN in start:
+            if LOCK_MARK in start:
                 raise Refusal(
                     "locked_file",
                     N_("{name} is locked with a password. Save it without one and import that."),
                     name=content.name,
                 )
             return
-        packed = io.BytesIO(start + file.read(LARGEST_PACKED)) if content.packing else content.path
+        packed = (
+            io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
+        )
     try:
         with zipfile.ZipFile(packed) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise _damaged(content) from error
+        raise _refuse_damaged(content) from error
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
         raise Refusal(
             "wrong_file_type",
@@ -127,11 +129,11 @@ def _check_archive(content: Content) -> None:
         max(1, sum(entry.compress_size for entry in entries)),
     )
     if (
-        len(entries) > MOST_ENTRIES
-        or unpacked > LARGEST_UNPACKED
-        or (unpacked > RATIO_MATTERS_FROM and unpacked / packed_size > LARGEST_RATIO)
+        len(entries) > MAX_ENTRIES
+        or unpacked > MAX_UNPACKED_BYTES
+        or (unpacked > MIN_BYTES_FOR_RATIO and unpacked / packed_size > MAX_RATIO)
     ):
-        raise _too_large(content)
+        raise _refuse_size(content)
 
 
 def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes]:
@@ -144,12 +146,12 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
             stderr=complaints,
         )
         if content.packing:
-            _feed(process, workbook.read(LARGEST_PACKED))
+            _feed(process, workbook.read(MAX_PACKED_BYTES))
         try:
-            output = _read_within(process, content)
-            code = process.wait(timeout=SECONDS)
+            output = _read_output(process, content)
+            code = process.wait(timeout=MAX_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise _too_large(content) from error
+            raise _refuse_size(content) from error
         finally:
             if process.poll() is None:
                 process.kill()
@@ -164,7 +166,7 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
             or b"memory allocation" in said
             or b"capacity overflow" in said
         )
-        raise _too_large(content) if out_of_room else _damaged(content)
+        raise _refuse_size(content) if out_of_room else _refuse_damaged(content)
     line, _newline, rest = output.partition(b"\n")
     return json.loads(line), rest
 
@@ -180,23 +182,23 @@ def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
     threading.Thread(target=write, daemon=True).start()
 
 
-def _read_within(process: subprocess.Popen[bytes], content: Content) -> bytes:
+def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
     import threading
 
     # A process that neither ends nor writes would block the read below; its CPU limit
     # does not count time asleep.
-    watchdog = threading.Timer(SECONDS, process.kill)
+    watchdog = threading.Timer(MAX_SECONDS, process.kill)
     watchdog.start()
     try:
-        output = process.stdout.read(LARGEST_TEXT + 1)
+        output = process.stdout.read(MAX_OUTPUT_BYTES + 1)
     finally:
         watchdog.cancel()
-    if len(output) > LARGEST_TEXT:
-        raise _too_large(content)
+    if len(output) > MAX_OUTPUT_BYTES:
+        raise _refuse_size(content)
     return output
 
 
-def _too_large(content: Content) -> Refusal:
+def _refuse_size(content: Content) -> Refusal:
     return Refusal(
         "workbook_too_large",
         N_(
@@ -207,7 +209,7 @@ def _too_large(content: Content) -> Refusal:
     )
 
 
-def _damaged(content: Content) -> Refusal:
+def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
         N_(

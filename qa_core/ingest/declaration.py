@@ -47,7 +47,7 @@ class Field:
     """
 
     name: str
-    reads: ValueType
+    value_type: ValueType
     synonyms: str = ""
     low: float | None = None
     high: float | None = None
@@ -55,7 +55,7 @@ class Field:
 
     @property
     def is_identity(self) -> bool:
-        return self.reads in (ValueType.CUSTOMER, ValueType.PARTY)
+        return self.value_type in (ValueType.CUSTOMER, ValueType.PARTY)
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,21 @@ class Profile:
     seen: it decides what the columns are used for. `build` turns one chunk of rows into
     the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
     `signature`: headers (simplified) which together belong to one product only, so that
-    the profile recognises itself.
+    the profile recognises itself. `date_order`: the order in which the tool writes
+    numeric dates (`dmy`, `mdy` or `ymd`), used where the values of a file leave it
+    open.
     """
 
     name: str
     kind: str
     fields: tuple[Field, ...]
     needs: tuple[tuple[str, ...], ...]
-    settle: Callable[..., None]
+    decide_columns: Callable[..., None]
     build: Callable[..., Mapping[str, pa.Array]]
     finish: Callable[..., None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
     signature: tuple[str, ...] = ()
+    date_order: str | None = None
 
     def get_field(self, name: str) -> Field | None:
         return next((item for item in self.fields if item.name == name), None)
@@ -114,8 +117,8 @@ class LegChain:
     say that others follow: it is put together again from the contact that it became.
     """
 
-    own: str
-    named: tuple[str, ...]
+    id_column: str
+    reference_columns: tuple[str, ...]
     from_contact: Mapping[str, str] | None = None
 
 
@@ -136,7 +139,8 @@ class Platform:
     `fold` then leaves the table `roots`. `is_local`: the export writes the wall clock
     of its server; `Work.tables` turns its moments into UTC. `finish` says what can be
     said only when everything is folded. `mapping`: field → what of the export it comes
-    from, for the report. `shown`: what a rejected record shows of itself.
+    from, for the report. `shown`: what a rejected record
+    shows of itself, `masked` among it.
     """
 
     name: str
@@ -152,4 +156,5 @@ class Platform:
     is_local: bool = False
     finish: Callable[..., None] | None = None
     shown: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

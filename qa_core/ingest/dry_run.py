@@ -45,7 +45,7 @@ HEADLINE = (
 )
 FREE_TEXT = ("survey_comment", "comment")
 MASK = "•••"
-MOST_COLUMNS = 12
+MAX_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]
 """What the import would do to the lake that stands."""
@@ -100,11 +100,11 @@ class FigureEffect:
         """An English gettext message."""
         return BY_KEY[self.kpi].title
 
-    def say_before(self) -> str:
-        return _describe(self.kpi, self.before, self.status_before)
+    def format_before(self) -> str:
+        return _format_value(self.kpi, self.before, self.status_before)
 
-    def say_after(self) -> str:
-        return _describe(self.kpi, self.after, self.status_after)
+    def format_after(self) -> str:
+        return _format_value(self.kpi, self.after, self.status_after)
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Examination:
             said.append(
                 _(
                     "Columns of which nothing is kept: {columns}",
-                    columns=header_matching.show(list(self.dropped), MOST_COLUMNS),
+                    columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
                 )
             )
         return said
@@ -196,7 +196,7 @@ class Examination:
         """The whole for a person at a terminal."""
         lines = [*self.as_warnings(), *self.as_remarks()]
         for effect in self.effects:
-            lines.append(f"{_(effect.title)}: {effect.say_before()} → {effect.say_after()}")
+            lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")
         for row in self.rows:
             lines.append(_("line {line}", line=row.line))
             lines.append(
@@ -208,29 +208,29 @@ class Examination:
         return lines
 
 
-def _describe(kpi: str, value: float | None, status: str) -> str:
+def _format_value(kpi: str, value: float | None, status: str) -> str:
     if value is None:
         return _("window not complete yet") if status == "pending" else _("no data")
     return formatting.value(value, BY_KEY[kpi].unit)
 
 
 def examine(
-    bench: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
+    connection: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
 ) -> Examination:
-    """Look at a staged file beside the facts that stand. `bench` has `staged` and the
+    """Look at a staged file beside the facts that stand. `connection` has `staged` and the
     tables of the lake; `merge` is tried on a copy.
     """
-    first, last = _find_days(bench, staged)
+    first, last = _find_days(connection, staged)
     is_contacts = staged.kind == "contacts" and first is not None
     return Examination(
         rows=find_rows(staged),
         first_day=first,
         last_day=last,
-        clock_hours=_find_clock_hours(bench, first, last)
+        clock_hours=_find_clock_hours(connection, first, last)
         if first and "local_start" in staged.columns
         else (),
-        overlaps=_find_overlaps(bench, staged) if is_contacts else (),
-        in_period=_count_in_period(bench, staged, first, last) if is_contacts else 0,
+        overlaps=_find_overlaps(connection, staged) if is_contacts else (),
+        in_period=_count_in_period(connection, staged, first, last) if is_contacts else 0,
         pseudonymised=staged.pseudonymised,
         dropped=staged.dropped,
         comments=tuple(column for name, column in staged.mapping.items() if name in FREE_TEXT),
@@ -249,9 +249,7 @@ def find_columns(
         source = readers.open_source(
             open_content(path, options.encoding),
             options,
-            lambda rows: max(
-                (header_matching.count_known(row, vocabulary) for row in rows), default=0
-            ),
+            lambda rows: header_matching.score_rows(rows, vocabulary),
         )
         headers = tables_of_file.find_header(
             source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
@@ -262,7 +260,7 @@ def find_columns(
         hit[0].name: text
         for text in reversed(headers)
         if text not in options.ignored
-        and (hit := header_matching.look_up(header_matching.parse_header(text), vocabulary))
+        and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
     }
     return headers, named | {
         field: column for field, column in options.columns.items() if column in headers
@@ -296,19 +294,21 @@ def _mask(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _find_days(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[date | None, date | None]:
+def _find_days(
+    connection: duckdb.DuckDBPyConnection, staged: Staged
+) -> tuple[date | None, date | None]:
     clock = next(
         (name for name in ("local_start", "day", "answered_at") if name in staged.columns), None
     )
     if clock is None:
         return None, None
-    return bench.execute(
+    return connection.execute(
         f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
     ).fetchone()
 
 
 def _find_clock_hours(
-    bench: duckdb.DuckDBPyConnection, first: date, last: date
+    connection: duckdb.DuckDBPyConnection, first: date, last: date
 ) -> tuple[ClockHour, ...]:
     """The hours that the clock shows twice, within these days, with the rows that fall
     into them.
@@ -328,7 +328,7 @@ def _find_clock_hours(
     counted = [
         (
             hour,
-            bench.execute(
+            connection.execute(
                 "SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]
             ).fetchone()[0],
         )
@@ -337,7 +337,7 @@ def _find_clock_hours(
     return tuple(ClockHour(hour, rows) for hour, rows in counted if rows)
 
 
-def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
+def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
     """Other systems that already have contacts of the same day, channel and queue (any
     queue, where the file has none).
     """
@@ -350,7 +350,7 @@ def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Ov
         if "channel" in staged.columns
         else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
     )
-    rows = bench.execute(
+    rows = connection.execute(
         f"""
         WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows
             FROM staged GROUP BY ALL),
@@ -373,17 +373,17 @@ def _find_overlaps(bench: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Ov
 
 
 def _count_in_period(
-    bench: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date
+    connection: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date
 ) -> int:
     counted = (
         "SELECT count(*) FROM contacts WHERE source_system IN "
         f"({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
     )
-    return bench.execute(counted, [first, last]).fetchone()[0]
+    return connection.execute(counted, [first, last]).fetchone()[0]
 
 
 def _select_systems(staged: Staged) -> str:
-    return f"SELECT DISTINCT {contacts.system_of(staged)} FROM staged"
+    return f"SELECT DISTINCT {contacts.select_system(staged)} FROM staged"
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
@@ -445,7 +445,7 @@ def _copied_lake() -> Iterator[environment.Environment]:
                 with environment.use_environment(copy):
                     parts = tables.snapshot(name).parts
                 for part in parts:
-                    _link(source / name / part.path, folder / "lake" / name / part.path)
+                    _link_file(source / name / part.path, folder / "lake" / name / part.path)
         if not store.is_ready():
             copy = replace(copy, database_url=f"sqlite:///{folder / 'records.sqlite'}")
             with environment.use_environment(copy):
@@ -455,7 +455,7 @@ def _copied_lake() -> Iterator[environment.Environment]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _link(source: Path, target: Path) -> None:
+def _link_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_core.base import environment
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.recordings import audio
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load.quarantine import REJECTED
 from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.tally import ImportTally
 
 PLACES = {
     "contact_id": r".+?",
@@ -38,8 +39,15 @@ is not kept.
 ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
 """Of a file name; the ids of some platforms end in a full stop and digits."""
 
-USUAL = "{contact_id}"
-TABLES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff")
+DEFAULT_PATTERN = "{contact_id}"
+TABLE_MARKS = (
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b",
+    b"\xd0\xcf\x11\xe0",
+    b"\xff\xfe",
+    b"\xfe\xff",
+)
 """How packed files, workbooks and wide texts begin: files that may be a manifest
 although they hold no plain text.
 """
@@ -53,15 +61,15 @@ def is_manifest(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         head = file.read(4096)
-    return head.startswith(TABLES) or b"\0" not in head
+    return head.startswith(TABLE_MARKS) or b"\0" not in head
 
 
-def stage(path: Path, options: ImportOptions) -> Staged:
+def stage_files(path: Path, options: ImportOptions) -> Staged:
     """The files of a folder and those below it, or that one file, as rows of a
     manifest. Hidden files are left out. Raises Refusal, Misuse.
     """
-    pattern = options.pattern or USUAL
-    reading = _compile(pattern)
+    pattern = options.pattern or DEFAULT_PATTERN
+    reading = _compile_pattern(pattern)
     if not options.purpose:
         raise Refusal(
             "no_purpose",
@@ -82,7 +90,7 @@ def stage(path: Path, options: ImportOptions) -> Staged:
         raise Refusal("no_rows", N_("There is no file in {path}."), path=str(path))
     rows, rejected = [], []
     for line, name in enumerate(names, start=1):
-        said = _read(name if "/" in pattern else Path(name).name, reading, options)
+        said = _read_name(name if "/" in pattern else Path(name).name, reading, options)
         if said is None:
             rejected.append(
                 (line, "unlike_pattern", mask_contact_details(pa.array([name])).to_pylist())
@@ -105,17 +113,14 @@ def stage(path: Path, options: ImportOptions) -> Staged:
         dropped=(),
         defaults={},
         decisions=[
-            Decision(
+            Decision.of(
                 "contact_id",
                 N_("taken from the names of the files, by the pattern {pattern}"),
-                "",
-                (("pattern", pattern),),
+                pattern=pattern,
             )
         ],
-        read=len(names),
-        staged=len(rows),
-        rejected=len(rejected),
-        reasons=dict(Counter(reason for _line, reason, _cells in rejected)),
+        tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),
+        accepted=len(rows),
     )
     pq.write_table(
         pa.Table.from_pylist(
@@ -140,7 +145,7 @@ def _find_names(base: Path) -> list[str]:
     ]
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     pieces = re.split(r"\{(\w*)\}", pattern)
     names = pieces[1::2]
     kept = [name for name in names if name != "any"]
@@ -164,7 +169,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-def _read(
+def _read_name(
     name: str, reading: re.Pattern[str], options: ImportOptions
 ) -> dict[str, str | datetime | None] | None:
     """What a name says, with or without its ending, as columns of a manifest; None

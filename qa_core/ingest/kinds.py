@@ -4,15 +4,18 @@ name best; where two fit alike, a question.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files import readers
-from qa_core.files.archives import open_content
+from qa_core.files.archives import Content, open_content
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.ingest.columns import header_matching, table_bounds
+from qa_core.ingest.declaration import Profile
 from qa_core.ingest.registry import find_platforms, find_profiles
 
 
@@ -38,28 +41,10 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     )
     if named is not None:
         return named
-    fits: dict[str, int] = {}
-    for profile in find_profiles():
-        if profile.kind not in KINDS:
-            continue
-        vocabulary = header_matching.build_vocabulary(profile.fields)
-        try:
-            source = readers.open_source(
-                content,
-                options,
-                lambda rows, known=vocabulary: max(
-                    (header_matching.count_known(row, known) for row in rows), default=0
-                ),
-            )
-            header = table_bounds.find_header(
-                source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
-            )
-            found = len(header_matching.recognise(profile, list(header.names), options.columns))
-        except Refusal:
-            continue
-        fits[profile.kind] = max(found, fits.get(profile.kind, 0))
+    profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
+    fits = _count_fields(content, profiles, options)
     best = max(fits.values(), default=0)
-    kinds = [kind for kind, found in fits.items() if found == best]
+    kinds = [kind for kind, count in fits.items() if count == best]
     if len(kinds) == 1:
         return kinds[0]
     raise Refusal(
@@ -71,3 +56,29 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
         name=path.name,
         kinds=", ".join(kinds) or "–",
     )
+
+
+def _count_fields(
+    content: Content, profiles: Iterable[Profile], options: ImportOptions
+) -> dict[str, int]:
+    """Count by kind how many columns of the file its best profile recognises."""
+    vocabularies = {
+        profile: header_matching.build_vocabulary(profile.fields) for profile in profiles
+    }
+    counts: dict[str, int] = {}
+    try:
+        source = readers.open_source(
+            content,
+            options,
+            lambda rows: header_matching.score_rows(rows, *vocabularies.values()),
+        )
+        sample = source.sample(table_bounds.SAMPLE_ROWS)
+    except Refusal:
+        return {}
+    for profile, vocabulary in vocabularies.items():
+        # A kind that needs a column which the file does not have does not fit.
+        with suppress(Refusal):
+            header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
+            columns = header_matching.match_columns(profile, list(header.names), options.columns)
+            counts[profile.kind] = max(len(columns), counts.get(profile.kind, 0))
+    return counts

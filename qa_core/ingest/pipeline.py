@@ -17,9 +17,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
 from qa_core.files import uploads
-from qa_core.files.options import WITH_AUDIO, ImportOptions, Progress
+from qa_core.files.options import ALL_KINDS, ImportOptions
 from qa_core.ingest import file_names, system_errors
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
@@ -37,7 +38,7 @@ def run(
     kind: str,
     paths: Iterable[Path | str],
     options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[FileReport]:
     """Import files of one kind and report on each, then evaluate the alert rules; a
     refused file does not stop the next. Needs MANAGE_IMPORTS.
@@ -46,7 +47,7 @@ def run(
     unknown kind.
     """
     reports = import_files(viewer, kind, paths, options, progress)
-    if any(report.brought_something for report in reports):
+    if any(report.changes_figures for report in reports):
         daily.do_what_is_due()
         evaluate_alerts()
     return reports
@@ -57,28 +58,23 @@ def import_files(
     kind: str,
     paths: Iterable[Path | str],
     options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[FileReport]:
     """The same without the alert rules, for who brings file after file and evaluates
     them now and then.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    if kind not in WITH_AUDIO:
+    if kind not in ALL_KINDS:
         raise Misuse(
             "unknown_kind",
             N_("There is no import of {kind}. Known: {known}."),
             kind=kind,
-            known=", ".join(WITH_AUDIO),
+            known=", ".join(ALL_KINDS),
         )
     options = options or ImportOptions()
     if not options.dry_run:
         store.require_ready()
-    return [
-        _import_file(
-            viewer, kind, Path(path), str(path), options, progress or (lambda step, share: None)
-        )
-        for path in paths
-    ]
+    return [_import_file(viewer, kind, Path(path), str(path), options, progress) for path in paths]
 
 
 def run_upload(
@@ -87,14 +83,14 @@ def run_upload(
     path: Path,
     name: str,
     options: ImportOptions,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> FileReport:
     """As `run`, for one file that was sent to us: it stands at `path`, and is called
     `name`.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    report = _import_file(viewer, kind, path, name, options, progress or (lambda step, share: None))
-    if report.brought_something:
+    report = _import_file(viewer, kind, path, name, options, progress)
+    if report.changes_figures:
         evaluate_alerts()
     return report
 
@@ -118,7 +114,9 @@ def evaluate_alerts() -> None:
 def _import_file(
     viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
 ) -> FileReport:
-    report = _or_refused(name, options, lambda: _land(viewer, kind, path, name, options, progress))
+    report = _report_refusals(
+        name, options, lambda: _load_file(viewer, kind, path, name, options, progress)
+    )
     if report.is_refused and options.dry_run:
         from qa_core.ingest import dry_run
 
@@ -126,7 +124,9 @@ def _import_file(
     return report
 
 
-def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport]) -> FileReport:
+def _report_refusals(
+    name: str, options: ImportOptions, work: Callable[[], FileReport]
+) -> FileReport:
     """The report of that work; where the file is refused, or something stands in its
     way, the report of that.
     """
@@ -141,18 +141,24 @@ def _or_refused(name: str, options: ImportOptions, work: Callable[[], FileReport
         return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
 
 
-def _land(
+def _load_file(
     viewer: Viewer, kind: str, path: Path, name: str, options: ImportOptions, progress: Progress
 ) -> FileReport:
     if kind == "recordings" and path.exists() and not file_names.is_manifest(path):
-        return _bring(
-            viewer, file_names.stage(path, options), name, options, progress, options.system, None
+        return _load_staged(
+            viewer,
+            file_names.stage_files(path, options),
+            name,
+            options,
+            progress,
+            options.system,
+            None,
         )
     if not path.is_file():
         raise Refusal("no_file", N_("There is no file {path}."), path=name)
-    digest = table_reader.find_digest(path)
+    digest = table_reader.compute_digest(path)
     with store.reading_or_empty() as session:
-        known = _find_known(session, kind, digest, options, name)
+        known = _find_known_report(session, kind, digest, options, name)
         saved = batches.find_mapping(session, options.profile, kind) if options.profile else None
     if known is not None:
         _save_mapping(viewer, known, options)
@@ -165,10 +171,11 @@ def _land(
         path,
         kind,
         reading,
-        progress=lambda rows, share: progress(N_("Reading"), share),
+        progress=progress,
         system=profile,
+        digest=digest,
     )
-    return _bring(viewer, staged, name, options, progress, reading.system or profile, profile)
+    return _load_staged(viewer, staged, name, options, progress, reading.system or profile, profile)
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
@@ -176,16 +183,14 @@ def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions
     temporary files. Needs MANAGE_IMPORTS.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    return _or_refused(
+    return _report_refusals(
         name,
         options,
-        lambda: _bring(
-            viewer, staged, name, options, lambda step, share: None, options.system, None
-        ),
+        lambda: _load_staged(viewer, staged, name, options, ignore_progress, options.system, None),
     )
 
 
-def _bring(
+def _load_staged(
     viewer: Viewer,
     staged: Staged,
     name: str,
@@ -202,35 +207,35 @@ def _bring(
                 recovery.finish_interrupted()
                 # Somebody may have brought the same file while we read it.
                 with store.reading() as session:
-                    known = _find_known(session, staged.kind, staged.digest, options, name)
+                    known = _find_known_report(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            coming = load_job.LoadJob(viewer, staged, options, report, progress, system=system)
-            load.load(coming)
+            job = load_job.LoadJob(viewer, staged, options, report, progress, system=system)
+            load.load(job)
             if options.dry_run:
                 # Only here: it asks the questions of the pages, whose libraries take
                 # longer to load than a known file to recognise.
                 from qa_core.ingest import dry_run
 
-                with open_session(staged.folder, staged) as bench:
-                    report.examination = dry_run.examine(bench, staged, coming.trial)
-        report.require_identity()
+                with open_session(staged) as connection:
+                    report.examination = dry_run.examine(connection, staged, job.trial)
+        report.tally.require_identity(name)
         return report
     finally:
         staged.discard()
 
 
-def _find_known(
+def _find_known_report(
     session: Session, kind: str, digest: str, options: ImportOptions, name: str
 ) -> FileReport | None:
     if kind == "recordings":
         # The audio beside a manifest that is known may be another, or have come since;
         # row by row tells.
         return None
-    batch = batches.find_done(session, kind, digest, options.as_reading())
+    batch = batches.find_done(session, kind, digest, options.as_reading_options())
     if batch is None:
         return None
-    report = batches.recognise(session, batch, name)
+    report = batches.build_known_report(session, batch, name)
     report.dry_run = options.dry_run
     return report
 
@@ -253,11 +258,7 @@ def _open_report(
         system=staged.system,
         profile=profile or staged.profile,
         mapping=dict(staged.mapping),
-        read=staged.read,
-        rejected=staged.rejected,
-        reasons=dict(staged.reasons),
-        skipped_kinds=dict(staged.skipped_kinds),
-        folded_kinds=dict(staged.folded_kinds),
+        tally=staged.tally,
         decisions=list(staged.decisions),
         dry_run=options.dry_run,
         dropped=staged.dropped,
@@ -270,7 +271,7 @@ def resume() -> list[str]:
     Returns the batches concerned.
     """
     store.require_ready()
-    uploads.remove_left()
+    uploads.remove_leftovers()
     with store.one_import_at_a_time():
         finished = recovery.finish_interrupted()
         recordings.sweep()

@@ -17,9 +17,9 @@ from qa_core.base import environment
 from qa_core.files.header_text import simplify
 
 KEY_LENGTH = 32
-SHORTEST_NUMBER = 6
+MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
-SHORTEST_WHOLE = 8
+MIN_WHOLE_DIGITS = 8
 """Of fewer digits, the number that was called is the short one of a line."""
 _WITHHELD = {
     simplify(word)
@@ -55,7 +55,7 @@ _WITHHELD = {
         "id unavailable",
     )
 }
-MOST_REMEMBERED = 300_000
+MAX_CACHED_KEYS = 300_000
 """Cells whose keys are kept while a file is read: callers call again. Some fifty
 megabytes, in memory alone.
 """
@@ -98,7 +98,7 @@ class Pseudonyms:
     def _find_unique(self, texts: pa.Array) -> pa.Array:
         known, listed = self._known, texts.to_pylist()
         fresh = [text for text in listed if text not in known]
-        if len(known) + len(fresh) > MOST_REMEMBERED:
+        if len(known) + len(fresh) > MAX_CACHED_KEYS:
             known.clear()
             fresh = listed
         known.update(zip(fresh, self._make_keys(pa.array(fresh, pa.string())), strict=True))
@@ -158,7 +158,7 @@ def find_number(text: str, country: str) -> str | None:
     )
 
 
-def spell_numbers(values: pa.Array) -> pa.Array:
+def normalise_numbers(values: pa.Array) -> pa.Array:
     """Numbers of the centre's own lines in one spelling, E.164 where they are whole
     numbers: `01 23 45 67 89` and `+33123456789` are one.
     """
@@ -166,7 +166,7 @@ def spell_numbers(values: pa.Array) -> pa.Array:
     encoded = values.dictionary_encode()
     whole = [
         text
-        if text is None or sum(sign.isdigit() for sign in text) < SHORTEST_WHOLE
+        if text is None or sum(sign.isdigit() for sign in text) < MIN_WHOLE_DIGITS
         else find_number(text, country)
         for text in encoded.dictionary.to_pylist()
     ]
@@ -205,10 +205,10 @@ def is_extension(text: str) -> bool:
     """Whether a cell is the short number of a desk, or a technical channel, rather than
     somebody outside.
     """
-    return (text.isdigit() and len(text) < SHORTEST_NUMBER) or "/" in text
+    return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
 
 
-def find_outside(text: str | None) -> str | None:
+def find_outside_number(text: str | None) -> str | None:
     """The number of somebody outside as a caller id, a SIP address or a cell shows it;
     None for a desk, a channel or a name.
     """
@@ -219,7 +219,7 @@ def find_outside(text: str | None) -> str | None:
     plain = inner if any(letter.isdigit() for letter in inner) else text
     address = _ADDRESS.match(plain.strip())
     plain = (address[1] if address else plain).strip()
-    if is_extension(plain) or sum(letter.isdigit() for letter in plain) < SHORTEST_NUMBER:
+    if is_extension(plain) or sum(letter.isdigit() for letter in plain) < MIN_NUMBER_DIGITS:
         return None
     return plain
 

@@ -64,11 +64,11 @@ FOLDED = {
     "repeated_event": N_("events that the log has twice"),
     "same_day_and_campaign": N_("same day and campaign, added up"),
 }
-IN_WORDS = {**REJECTED, **SKIPPED, **FOLDED}
+TEXTS = {**REJECTED, **SKIPPED, **FOLDED}
 
 
 def describe(code: str) -> str:
     """The code in words, in the language spoken; kinds of events that platforms name
     themselves stay as they are, without underscores.
     """
-    return _(IN_WORDS[code]) if code in IN_WORDS else code.replace("_", " ")
+    return _(TEXTS[code]) if code in TEXTS else code.replace("_", " ")

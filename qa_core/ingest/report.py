@@ -4,7 +4,6 @@ was refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.files.decision import Decision
 from qa_core.ingest import reason_texts, suggested_options
+from qa_core.ingest.tally import ImportTally
 
 if TYPE_CHECKING:
     from qa_core.ingest.dry_run import Examination
@@ -30,15 +30,7 @@ class FileReport:
     system: str = ""
     profile: str = ""
     mapping: dict[str, str] = field(default_factory=dict)
-    read: int = 0
-    new: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    folded_kinds: dict[str, int] = field(default_factory=dict)
-    skipped_kinds: dict[str, int] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
+    tally: ImportTally = field(default_factory=ImportTally)
     quarantine: Path | None = None
     decisions: list[Decision] = field(default_factory=list)
     batch_id: str | None = None
@@ -55,63 +47,15 @@ class FileReport:
     """What a dry run has looked at besides."""
 
     @property
-    def folded(self) -> int:
-        return sum(self.folded_kinds.values())
-
-    @property
-    def skipped(self) -> int:
-        return sum(self.skipped_kinds.values())
-
-    @property
-    def brought_something(self) -> bool:
+    def changes_figures(self) -> bool:
         """Whether figures may read otherwise for it."""
         return not (self.is_refused or self.dry_run or self.recognised) and bool(
-            self.new or self.updated
+            self.tally.new or self.tally.updated
         )
 
     @property
     def is_refused(self) -> bool:
         return self.refusal is not None
-
-    def require_identity(self) -> None:
-        """Raise unless every row read is accounted for exactly once."""
-        accounted = (
-            self.new
-            + self.updated
-            + self.unchanged
-            + self.duplicates
-            + self.rejected
-            + self.folded
-            + self.skipped
-        )
-        if accounted != self.read or self.rejected != sum(self.reasons.values()):
-            raise AccountingError(
-                f"{self.file}: {self.read} rows read, {accounted} accounted for: {self.as_counts()}"
-            )
-
-    def as_counts(self) -> dict[str, Any]:
-        """The figures alone, as a batch keeps them."""
-        names = (
-            "read",
-            "new",
-            "updated",
-            "unchanged",
-            "duplicates",
-            "rejected",
-            "folded",
-            "skipped",
-            "folded_kinds",
-            "skipped_kinds",
-            "reasons",
-        )
-        return {name: getattr(self, name) for name in names}
-
-    def take_counts(self, counts: Mapping[str, Any]) -> None:
-        """Take over the figures that a batch kept."""
-        for name in ("read", "new", "updated", "unchanged", "duplicates", "rejected"):
-            setattr(self, name, counts.get(name, 0))
-        for name in ("folded_kinds", "skipped_kinds", "reasons"):
-            setattr(self, name, dict(counts.get(name, {})))
 
     def as_json(self) -> dict[str, Any]:
         """The object that `import --json` prints for this file."""
@@ -127,7 +71,7 @@ class FileReport:
             "system": self.system,
             "profile": self.profile,
             "mapping": self.mapping,
-            **self.as_counts(),
+            **self.tally.as_counts(),
             "quarantine": str(self.quarantine) if self.quarantine else None,
             "decisions": [decision.as_json() for decision in self.decisions],
         }
@@ -141,15 +85,16 @@ class FileReport:
                 else ""
             )
             return f"{self.file}: {i18n.format_refusal(self.refusal)}{hint}"
+        tally = self.tally
         counted = (
-            (_("read"), self.read),
-            (_("new"), self.new),
-            (_("updated"), self.updated),
-            (_("unchanged"), self.unchanged),
-            (_("duplicates"), self.duplicates),
-            (_("rejected"), self.rejected),
-            (_("folded"), self.folded),
-            (_("skipped"), self.skipped),
+            (_("read"), tally.read),
+            (_("new"), tally.new),
+            (_("updated"), tally.updated),
+            (_("unchanged"), tally.unchanged),
+            (_("duplicates"), tally.duplicates),
+            (_("rejected"), tally.rejected),
+            (_("folded"), tally.folded),
+            (_("skipped"), tally.skipped),
         )
         lines = [
             f"{self.file}: "
@@ -179,9 +124,9 @@ class FileReport:
                 + (f" [{option}]" if option else "")
             )
         for title, kinds in (
-            (_("skipped"), self.skipped_kinds),
-            (_("folded"), self.folded_kinds),
-            (_("rejected"), self.reasons),
+            (_("skipped"), tally.skipped_kinds),
+            (_("folded"), tally.folded_kinds),
+            (_("rejected"), tally.reasons),
         ):
             lines.extend(
                 f"  {title}: {count} × {reason_texts.describe(code)}"
@@ -192,9 +137,3 @@ class FileReport:
         if self.quarantine:
             lines.append("  " + _("The rejected rows stand in {path}", path=str(self.quarantine)))
         return "\n".join(lines)
-
-
-class AccountingError(Exception):
-    """Rows of a file were lost or counted twice: a defect of the import, which
-    therefore is not committed.
-    """

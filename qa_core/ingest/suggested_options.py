@@ -36,7 +36,7 @@ def find_option(decision: Decision, kind: str) -> str:
     if decision.field == "customer" and "columns" in places:
         return "--map ignore=COLUMN"
     fields = {
-        item.name: item.reads
+        item.name: item.value_type
         for profile in reversed(find_profiles())
         if profile.kind == kind
         for item in profile.fields

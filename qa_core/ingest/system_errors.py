@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
-PASSING = frozenset({"store_busy", "lake_busy", "disk_full"})
+TEMPORARY_CODES = frozenset({"store_busy", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
 
 _FULL = (

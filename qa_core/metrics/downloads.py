@@ -2,7 +2,7 @@
 within a minute, and journalled.
 
 Streamlit's own download addresses need no session and outlive the tab, so nothing
-personal goes that way (ACCESS section 4).
+personal goes that way (docs/access.md, section 4).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Grid and answers → points: the arithmetic of one evaluation, pure and exact.
-CONTRACT.md section 6 is the rule.
+docs/contract.md, section 6 is the rule.
 """
 
 from qa_core.scoring.arithmetic import (

@@ -68,7 +68,7 @@ class Result:
     failures: tuple[Failure, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The document of CONTRACT.md section 6, numbers as decimals."""
+        """The document of docs/contract.md, section 6, numbers as decimals."""
         return {
             "score": _decimal(self.score),
             "calculated_score": _decimal(self.calculated_score),

@@ -101,7 +101,7 @@ class Scorecard:
 
 
 def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
-    """Check a grid file as read from TOML (CONTRACT.md section 6). Raises Refusal
+    """Check a grid file as read from TOML (docs/contract.md, section 6). Raises Refusal
     (`bad_grid`), naming the place and what is expected.
     """
     _expect_table(content, "the grid", GRID_FIELDS)

@@ -1,5 +1,6 @@
 """Run questions: a SQLAlchemy Core select over the facts becomes a DataFrame, whatever
-engine answers. Nothing outside this room knows which.
+engine answers. Nothing outside this room knows which, and no row outside the viewer's
+scope is in its reach.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import duckdb
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.storage import lake, name_merges
-from qa_core.storage.lake import memory, tables
+from qa_core.storage import duckdb_connection, lake, name_merges
+from qa_core.storage.guard import Scoped, Unscoped, has_scope
+from qa_core.storage.lake import tables
 from qa_core.storage.records import store
+from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,21 +29,26 @@ if TYPE_CHECKING:
 
 MEGABYTES = 300
 SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
+GIVEN = "_given"
+"""Ends the name of an Arrow table as it was given, beneath the view that is asked."""
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
 class Engine(Protocol):
-    """Answers selects over the tables of `facts`."""
+    """Answers statements over the tables of `schema`."""
 
     def run(
         self,
-        statement: sa.Select,
+        query: Scoped | Unscoped,
         arrow: Mapping[str, pa.Table] = {},
         first_month: str | None = None,
         last_month: str | None = None,
     ) -> pd.DataFrame:
         """Run one statement. `arrow` are tables of this question alone, by name; the
         months (`YYYY-MM`, inclusive) bound what is read.
+
+        A `Scoped` one finds in every table that has a scope (`guard.has_scope`) the
+        viewer's rows alone. Raises TypeError for a statement that is neither.
         """
 
 
@@ -52,15 +59,7 @@ class DuckDbEngine:
 
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = duckdb.connect(
-            config={
-                "memory_limit": memory_limit,
-                "threads": min(4, os.cpu_count() or 1),
-                "temp_directory": str(temporary),
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
+        self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
         self.connection.execute("SET parquet_metadata_cache = true")
         self.connection.execute(f"SET allowed_directories = [{tables.quoted(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
@@ -68,28 +67,57 @@ class DuckDbEngine:
 
     def run(
         self,
-        statement: sa.Select,
+        query: Scoped | Unscoped,
         arrow: Mapping[str, pa.Table] = {},
         first_month: str | None = None,
         last_month: str | None = None,
     ) -> pd.DataFrame:
         """Run one statement on the version of the lake that stands now. Safe from
-        several threads: each question has a cursor of its own.
+        several threads: each question has a cursor of its own, and views that hold what
+        it may see.
         """
-        compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+        if not isinstance(query, Scoped | Unscoped):
+            raise TypeError("only Scoped and Unscoped statements are run on the facts")
+        compiled = query.statement.compile(
+            dialect=DIALECT, compile_kwargs={"render_postcompile": True}
+        )
         text, parameters = (
             str(compiled),
             [compiled.params[name] for name in compiled.positiontup or ()],
         )
+        views = dict(tables.TABLES)
+        if isinstance(query, Scoped) and query.beyond:
+            views[EVERY_CONTACT.name] = CONTACTS
         with self.connection.cursor() as cursor:
-            for name in tables.TABLES:
-                if name in text and name not in arrow:
-                    files = lake.files(name, first_month, last_month)
-                    rows = _spelled(name, tables.select_from_files(name, files))
-                    cursor.execute(f"CREATE TEMP VIEW {name} AS {rows}")
-            for name, table in arrow.items():
-                cursor.register(name, table)
+            for view, table in views.items():
+                if view in text and view not in arrow:
+                    files = lake.files(table.name, first_month, last_month)
+                    rows = _spelled(table.name, tables.select_from_files(table.name, files))
+                    cursor.execute(_create_view(query, view, table, rows))
+            for view, rows in arrow.items():
+                cursor.register(f"{view}{GIVEN}", rows)
+                table = sa.table(view, *map(sa.column, rows.column_names))
+                cursor.execute(_create_view(query, view, table, f'SELECT * FROM "{view}{GIVEN}"'))
             return cursor.execute(text, parameters).df()
+
+
+def _create_view(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:
+    """Write the view of a table that the statement may see: where the table has a scope,
+    the viewer's rows, or every row marked whether it is one of them.
+    """
+    shown = rows
+    if view == EVERY_CONTACT.name:
+        own = f"coalesce({_scope(query, table)}, false) AS is_own"
+        shown = f'SELECT *, {own} FROM ({rows}) AS "{table.name}"'
+    elif isinstance(query, Scoped) and has_scope(table.c.keys()):
+        shown = f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
+    return f'CREATE TEMP VIEW "{view}" AS {shown}'
+
+
+def _scope(query: Scoped, table: sa.FromClause) -> str:
+    """Write the viewer's scope as SQL: a view takes no parameters."""
+    predicate = query.viewer.scope(table)
+    return str(predicate.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
 
 
 def _spelled(table: str, select: str) -> str:
@@ -119,7 +147,7 @@ def current() -> Engine:
             N_("QA_ENGINE_URL is {url}, but only duckdb:// is known. Correct it, or leave it out."),
             url=settings.engine_url,
         )
-    limit = memory.limit_for(tables.snapshot("contacts").rows, MEGABYTES)
+    limit = duckdb_connection.memory_limit(tables.snapshot("contacts").rows, MEGABYTES)
     return _duckdb(tables.lake_folder(), settings.temporary_folder / f"engine-{os.getpid()}", limit)
 
 

@@ -5,11 +5,14 @@ asked of, and the Arrow schemas kept in the lake.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 METADATA = sa.MetaData()
+Clause = TypeVar("Clause", bound=sa.ClauseElement)
 
 
 class Outcome(StrEnum):
@@ -35,7 +38,7 @@ class Direction(StrEnum):
 
 
 NEIGHBOUR_DAYS = 31
-"""`seconds_to_next` and its like are null beyond this many days (DESIGN section 3)."""
+"""`seconds_to_next` and its like are null beyond this many days (data/README.md)."""
 
 CONTACTS = sa.Table(
     "contacts",
@@ -101,6 +104,15 @@ CONTACTS = sa.Table(
     sa.Column("given_outcome", sa.Text),
     sa.Column("given_customer_key", sa.Text),
     sa.Column("batch_id", sa.Text, nullable=False),
+)
+
+EVERY_CONTACT = sa.Table(
+    # The contacts outside the viewer's scope too, and whether each is inside; in reach of
+    # a statement that says why it looks beyond the scope (`guard.Scoped`), of no other.
+    "every_contact",
+    METADATA,
+    *(sa.Column(column.name, column.type) for column in CONTACTS.columns),
+    sa.Column("is_own", sa.Boolean, nullable=False),
 )
 
 SPEND = sa.Table(
@@ -186,6 +198,16 @@ ANSWERS = sa.Table(
     ),  # the class of error that an answer of 0 is: customer · business · compliance · null
 )
 
+
+def on_every_contact(clause: Clause) -> Clause:
+    """Rewrite a clause on CONTACTS to the same on EVERY_CONTACT."""
+    return visitors.replacement_traverse(clause, {}, _ON_EVERY_CONTACT.get)
+
+
+_ON_EVERY_CONTACT = {
+    CONTACTS: EVERY_CONTACT,
+    **{column: EVERY_CONTACT.c[column.name] for column in CONTACTS.columns},
+}
 _ARROW = {
     sa.Text: pa.string(),
     sa.DateTime: pa.timestamp("us"),

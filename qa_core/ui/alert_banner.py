@@ -1,10 +1,9 @@
-"""Alerts as people meet them: what was found, the way to where to look, and taking note
-of it.
-"""
+"""Alerts on a page: what was found, where to look, and the acknowledgement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 import streamlit as st
 
@@ -13,34 +12,26 @@ from qa_core.analysis import alerts
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, drill, filter_bar, gate, menu
-
-PAGES = {
-    Permission.SEE_SATISFACTION: "satisfaction",
-    Permission.SEE_TRACKING: "sources",
-    Permission.SEE_CALL_STATISTICS: "first_contact",
-}
-"""The page that tells more of what this permission shows."""
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
+from qa_core.ui import cached, drill, gate, layout, menu
+from qa_core.ui.markdown import escape
 
 
 def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
-    """Alerts that nobody looks after yet, each with the way to where to look;
-    `with_rule`: and with what made it ring since when.
-    """
+    """Show alerts that nobody acknowledged; `with_rule`: their rule and first day too."""
     for event in found:
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
-            told = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
+        with layout.line():
+            since = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
             st.markdown(
-                f":orange[:material/notifications_active:] {describe(viewer, event)}{told}",
+                f":orange[:material/notifications_active:] {describe(viewer, event)}{since}",
                 width="stretch",
             )
-            _show_way(viewer, event)
+            _show_link(viewer, event)
             if viewer.can(Permission.EDIT_ALERTS):
-                key = f"acknowledge_{event.id}"
                 st.button(
                     "",
                     icon=":material/check:",
-                    key=key,
+                    key=f"acknowledge_{event.id}",
                     type="tertiary",
                     help=_("Acknowledge"),
                     on_click=_acknowledge,
@@ -49,62 +40,44 @@ def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = F
 
 
 def describe(viewer: Viewer, event: alerts.Alert) -> str:
-    """One alert as markdown; names of places and values are shown letter by letter."""
+    """Return one alert as markdown."""
     currency = cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None
     return (
-        f"**{gate.escape(alerts.describe_slice(event))}** – "
-        f"{gate.escape(alerts.describe(event, currency))}"
+        f"**{escape(alerts.describe_slice(event))}** – {escape(alerts.describe(event, currency))}"
     )
 
 
-def _show_way(viewer: Viewer, event: alerts.Alert) -> None:
-    """To the contacts behind it, for who may see single contacts; else to the page that
-    tells more.
-    """
+def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
+    """Show the way to the contacts, or to the page on that KPI for who sees no contacts."""
     kpi, values = get_kpi(event.rule.kpi), event.values
+    is_month = event.rule.grain == "month"
+    start = _format_start(event, event.period.first_day)
     if (
         drill.is_open_to(viewer)
         and kpi.subject == "contacts"
-        and set(values) <= {*filter_bar.PAGES["contacts"], *drill.EXTRA}
+        and set(values) <= set(CONTACT_DIMENSIONS)
     ):
-        start = event.period.first_day
-        span = {
-            event.rule.grain: f"{start:%Y-%m}" if event.rule.grain == "month" else start.isoformat()
-        }
-        arguments, key = (values | span, kpi.key), f"rung_{event.id}"
-        st.button(
-            "",
-            icon=":material/arrow_forward:",
-            key=key,
-            type="tertiary",
-            help=_("Open the contacts"),
-            on_click=drill.to_contacts,
-            args=arguments,
-        )
+        drill.show_button(f"rung_{event.id}", values | {event.rule.grain: start}, kpi.key)
         return
-    page = menu.find_page(PAGES.get(kpi.needs, "overview"))
-    if (
-        page.is_open_to(viewer)
-        and page.key in filter_bar.PAGES
-        and set(values) <= set(filter_bar.PAGES[page.key])
-    ):
-        month = {"period": f"{event.period.first_day:%Y-%m}"} if event.rule.grain == "month" else {}
+    page = menu.find_page_explaining(kpi.needs)
+    if page.is_open_to(viewer) and page.can_filter_by(set(values)):
         st.page_link(
             page.path,
             label=_(page.title),
             icon=":material/arrow_forward:",
-            query_params=values | month,
+            query_params=values | ({"period": start} if is_month else {}),
         )
 
 
 def _describe_since(event: alerts.Alert) -> str:
-    grain = event.rule.grain
-    first = formatting.name(
-        grain, f"{event.first_day:%Y-%m}" if grain == "month" else event.first_day
-    )
-    return gate.escape(
+    first = formatting.name(event.rule.grain, _format_start(event, event.first_day))
+    return escape(
         _("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule))
     )
+
+
+def _format_start(event: alerts.Alert, day: date) -> str:
+    return f"{day:%Y-%m}" if event.rule.grain == "month" else day.isoformat()
 
 
 def _acknowledge(number: int) -> None:

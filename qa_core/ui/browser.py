@@ -1,7 +1,5 @@
-"""What the browser says about itself: its cookie, its token, its language, and whether
-it runs on this machine.
-
-Claims, all of them; `sign_in` decides what they are worth.
+"""The claims of a browser about itself: its cookie, its token, its language, and whether
+it runs on this machine. `sign_in` decides what they are worth.
 """
 
 from __future__ import annotations
@@ -22,19 +20,19 @@ PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded"
 
 
 def cookie() -> str | None:
-    """The id in this connection's session cookie."""
+    """Return the id in this connection's session cookie."""
     return st.context.cookies.get(COOKIE)
 
 
 def current() -> Browser:
-    """The browser at the other end of this connection."""
+    """Return the browser at the other end of this connection."""
     headers = {name.lower(): value for name, value in st.context.headers.to_dict().items()}
     address = st.context.ip_address or "127.0.0.1"  # Streamlit says None for this machine
     return build(st.context.cookies.to_dict(), headers, address)
 
 
 def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) -> Browser:
-    """The browser behind a request with those cookies, headers (lower-case names) and
+    """Build the browser behind a request with those cookies, headers (lower-case names) and
     address.
     """
     token, _at = decode_xsrf_token_string(cookies.get(XSRF_COOKIE_NAME, ""))
@@ -60,21 +58,19 @@ def _host(url: str) -> str:
 
 
 def is_secure() -> bool | None:
-    """True over HTTPS, so that the cookie is never sent without it; None over HTTP."""
+    """Return True over HTTPS, so that the cookie is never sent without it; None over HTTP."""
     return True if (st.context.url or "").startswith("https:") else None
 
 
 def language() -> str:
-    """The first of our languages that the browser prefers."""
+    """Return the first of our languages that the browser prefers."""
     return first_known(
         [st.context.locale or "", *(st.context.headers.get("Accept-Language") or "").split(",")]
     )
 
 
 def first_known(wishes: Iterable[str]) -> str:
-    """The first of our languages among wishes such as `fr-CA;q=0.9`; English when there
-    is none.
-    """
+    """Return the first of our languages among wishes such as `fr-CA;q=0.9`, or English."""
     for wish in wishes:
         code = wish.strip().split(";")[0].split("-")[0].lower()
         if code in LANGUAGES:

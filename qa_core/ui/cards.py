@@ -1,14 +1,15 @@
-"""Tiles and chart cards: a value with what it rests on, and a picture under a heading
-that says what it shows.
+"""Tiles and cards: values with what they rest on; charts and tables under a heading that
+says what they show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
@@ -19,36 +20,11 @@ from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import explain_link
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.plain import escape
+from qa_core.ui.markdown import escape
 
-SHORT_TITLES: Mapping[str, str] = {
-    "average_speed_of_answer": N_("Average wait"),
-    "average_handle_time": N_("Handle time"),
-    "first_contact_resolution": N_("Resolved at first contact"),
-    "first_contact_resolution_declared": N_("Declared by advisors"),
-    "first_contact_resolution_surveyed": N_("Confirmed by customers"),
-}
-"""Where the title of the glossary is too long for a tile."""
-TABLE_TITLES: Mapping[str, str] = {
-    "received": N_("Contacts"),
-    "answer_rate": N_("Answered"),
-    "average_speed_of_answer": N_("Wait"),
-    "average_handle_time": N_("Handle time"),
-    "first_contact_resolution": N_("Resolved"),
-    "first_contact_resolution_declared": N_("Declared resolved"),
-    "csat": N_("Satisfied"),
-    "nps": N_("NPS"),
-    "ces": N_("CES"),
-    "evaluation_score": N_("Score"),
-    "response_rate": N_("Response"),
-    "cost_per_contact": N_("Per contact"),
-    "cost_per_answered": N_("Per answered"),
-    "cost_per_resolved": N_("Per resolved"),
-}
-"""And for the head of a column."""
 NOTHING = ":gray[–]"
 SHORT = 20
-"""So many characters fit on one line of a tile on a phone."""
+"""Characters that fit on one line of a tile on a phone."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
 ICONS = {
     "attention": ":orange[:material/error:] ",
@@ -59,9 +35,7 @@ ICONS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One value ready to show. `delta_tone` is that of the change, where it is more
-    than chance.
-    """
+    """One value ready to show; `delta_tone` is empty where chance explains the change."""
 
     title: str
     value: str
@@ -72,28 +46,24 @@ class Tile:
     delta_tone: str = ""
     sparkline: tuple[float, ...] = ()
     kpi: str = ""
-    """The KPI that can be explained; nothing for what is put together from several."""
-
-
-def is_dark() -> bool:
-    """Whether the reader's browser shows the dark theme."""
-    return st.context.theme.type == "dark"
+    """KPI that a link explains; empty for what is put together from several."""
 
 
 def title_of(kpi: Kpi) -> str:
-    """The short title of a KPI, in the language spoken."""
-    return _(SHORT_TITLES.get(kpi.key, kpi.title))
+    """Return the short title of a KPI, for tiles."""
+    return _(kpi.short_title or kpi.title)
 
 
 def column_of(key: str) -> str:
-    """The head of a column for that KPI, in the language spoken."""
-    return _(TABLE_TITLES.get(key, get_kpi(key).title))
+    """Return the heading of a column of that KPI."""
+    kpi = get_kpi(key)
+    return _(kpi.heading or kpi.short_title or kpi.title)
 
 
-def build_tile(row: Any, look: FilterState, series: Series | None = None, extra: str = "") -> Tile:
-    """A tile from a row of `measure`; `extra` is added below."""
+def build_tile(row: Any, state: FilterState, series: Series | None = None, extra: str = "") -> Tile:
+    """Build a tile from a row of `measure`; `extra` is added below the value."""
     kpi = get_kpi(row.kpi)
-    currency = look.currency_of(row)
+    currency = state.currency_of(row)
     help_text = "\n\n".join(
         (
             f"{_(kpi.title)} – {_(kpi.meaning)}",
@@ -120,9 +90,9 @@ def build_tile(row: Any, look: FilterState, series: Series | None = None, extra:
     change = getattr(row, "delta", None)
     # Beside a whole period, the total of one that is not over would read as a fall.
     if (
-        look.compare
+        state.compare
         and not formatting.is_missing(change)
-        and not (look.is_cut_short and kpi.is_amount)
+        and not (state.is_cut_short and kpi.is_amount)
     ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
         tone = (
@@ -139,7 +109,7 @@ def build_tile(row: Any, look: FilterState, series: Series | None = None, extra:
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """One row of tiles; on a phone two side by side."""
+    """Show a row of tiles; on a phone two side by side."""
     with st.container(horizontal=True, gap="small"):
         for tile in tiles:
             _show_tile(tile)
@@ -165,22 +135,45 @@ def _show_tile(tile: Tile) -> None:
             explain_link.show_link(tile.kpi, help_text=tile.help)
 
 
+def card(
+    finding: ChartTitle | str = "",
+    caption: str = "",
+    *,
+    is_stretched: bool = False,
+    gap: str = "xxsmall",
+    key: str | None = None,
+) -> DeltaGenerator:
+    """Return a bordered container under a heading, to be filled in a `with` block.
+
+    `is_stretched`: as tall as the cards beside it.
+    """
+    height = "stretch" if is_stretched else "content"
+    place = st.container(border=True, height=height, gap=gap, key=key)
+    if finding:
+        with place:
+            show_heading(finding, caption)
+    return place
+
+
+def show_message(finding: ChartTitle | str, caption: str = "") -> None:
+    """Show a card that says why there is nothing to see."""
+    card(finding, caption, is_stretched=True)
+
+
 def show_chart(
     figure: Any,
-    finding: ChartTitle,
+    finding: ChartTitle | str,
     caption: str,
     key: str,
     *,
     on_select: Callable[[], None] | None = None,
-    alt: str = "",
     beside: Callable[[], None] | None = None,
     kpi: str = "",
 ) -> None:
-    """A picture in a card: what it shows, what it is drawn from, and the picture; a
-    click on a point opens what is behind it. `beside` draws what stands right of the
-    heading; `kpi`: what it is a picture of, to be explained.
+    """Show a chart in a card. `on_select`: what a click on a point does; `beside`: draws
+    what is right of the heading; `kpi`: what a link below explains.
     """
-    with st.container(border=True, height="stretch", gap="xxsmall"):
+    with card(is_stretched=True):
         if beside is None:
             show_heading(finding, caption)
         else:
@@ -188,7 +181,7 @@ def show_chart(
                 with st.container(gap="xxsmall"):
                     show_heading(finding, caption)
                 beside()
-        show_figure(figure, key, alt or f"{finding.text}. {caption}", on_select)
+        show_figure(figure, key, f"{_text_of(finding)}. {caption}", on_select)
         if kpi:
             explain_link.show_link(kpi)
 
@@ -196,7 +189,7 @@ def show_chart(
 def show_figure(
     figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None
 ) -> None:
-    """The picture of a card that has more than a picture."""
+    """Show a chart; `alt` is its text for who cannot see it."""
     st.plotly_chart(
         figure,
         theme=None,
@@ -208,15 +201,20 @@ def show_figure(
     )
 
 
-def show_heading(finding: ChartTitle, caption: str = "") -> None:
-    """The two lines above a picture or a table."""
-    st.markdown(f"##### {ICONS[finding.tone]}{escape(finding.text)}")
+def show_heading(finding: ChartTitle | str, caption: str = "") -> None:
+    """Show the two lines above a chart or a table."""
+    icon = "" if isinstance(finding, str) else ICONS[finding.tone]
+    st.markdown(f"##### {icon}{escape(_text_of(finding))}")
     if caption:
         st.caption(escape(caption))
 
 
+def _text_of(finding: ChartTitle | str) -> str:
+    return finding if isinstance(finding, str) else finding.text
+
+
 def _keep_together(parts: Sequence[str]) -> str:
-    """The parts with a dot between; lines break between them, not within a short one."""
+    """Join the parts by dots; lines break between them, not within a short one."""
     return f"{formatting.NO_BREAK}· ".join(
         part.replace(" ", formatting.NO_BREAK) if len(part) <= SHORT else part for part in parts
     )
@@ -264,9 +262,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
 
 
 def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
-    """The target, and how far from it; with the sign of what needs a look where it is
-    missed by more than chance.
-    """
+    """Describe the target and the gap, with a sign where chance does not explain it."""
     target, size = (
         formatting.value(row.target, kpi.unit, currency),
         formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+"),
@@ -281,7 +277,7 @@ def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
 
 
 def describe_notes(notes: Sequence[str]) -> list[str]:
-    """The notes of a value that a reader must know, in words."""
+    """Return in words the notes of a value that a reader must know."""
     said = []
     for note in notes:
         code, _colon, detail = note.partition(":")
@@ -340,7 +336,7 @@ COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("afte
 
 
 def _missing(status: str) -> str:
-    """In place of a value: one short word, since a tile would cut a longer one."""
+    """Return one short word in place of a value; a tile would cut a longer one."""
     word = _("hidden") if status == "suppressed" else _("pending") if status == "pending" else ""
     return f":gray[{word}]" if word else NOTHING
 

@@ -1,6 +1,4 @@
-"""The way to what stands behind a value: a quiet link, and what the address it leads to
-says.
-"""
+"""The link from a value to its explanation, and what the address of that page says."""
 
 from __future__ import annotations
 
@@ -9,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, periods
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.ui import filter_bar, menu
 
-PAGE = "explain"
+PAGE, TITLE = "explain", N_("Explain")
 Extra = tuple[tuple[str, tuple[str | None, ...]], ...]
-"""Dimensions beside those of the row of filters, and the values kept (None: missing)."""
+"""Dimensions beside those of the filter bar, with the values kept (None: missing)."""
 
 
 def show_link(
@@ -26,37 +24,35 @@ def show_link(
     label: str = "",
     help_text: str | None = None,
 ) -> None:
-    """A link to the explanation of that KPI under the filters of this page, and these
-    besides; `help_text` shows when it is pointed at.
+    """Show the link to the explanation of that KPI under the filters of this page and
+    under these values.
     """
-    besides = {
-        dimension: ["" if value is None else str(value) for value in chosen]
-        for dimension, chosen in values.items()
+    chosen = {
+        dimension: ["" if value is None else str(value) for value in kept]
+        for dimension, kept in values.items()
     }
-    parameters = {"kpi": kpi, **filter_bar.share(), **besides}
-    said = label or _("Explain")
     st.page_link(
         menu.find_page(PAGE).path,
-        label=f":gray[:small[{said}]]",
+        label=f":gray[:small[{label or _(TITLE)}]]",
         icon=":material/function:",
         help=help_text,
-        query_params=parameters,
+        query_params={"kpi": kpi, **filter_bar.share(), **chosen},
     )
 
 
 def read_kpi() -> Kpi:
-    """The KPI that the address names. Raises Misuse for an unknown one."""
+    """Return the KPI of the address. Raises Misuse for an unknown one."""
     return get_kpi(st.query_params.get("kpi", "received"))
 
 
 def read_extra(viewer: Viewer) -> Extra:
-    """What the address adds to the row of filters; what is unknown there is passed
-    over.
-    """
+    """Return what the address adds to the filter bar, without what is unknown."""
     known = [
         key
         for key in dimensions.BY_KEY
-        if key not in filter_bar.PAGES[PAGE] and key in st.query_params and viewer.can_cut_by(key)
+        if key not in menu.find_page(PAGE).filters
+        and key in st.query_params
+        and viewer.can_cut_by(key)
     ]
     return tuple(
         (key, tuple(value or None for value in st.query_params.get_all(key))) for key in known
@@ -64,7 +60,7 @@ def read_extra(viewer: Viewer) -> Extra:
 
 
 def narrow(where: Filters, extra: Extra) -> Filters:
-    """The filters of the row with those that the address adds."""
+    """Return the filters with those that the address adds."""
     for dimension, values in extra:
         # A week or month that was clicked on may lie outside the period chosen above.
         period = periods.period_of(dimension, values[0]) if len(values) == 1 else None

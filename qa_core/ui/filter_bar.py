@@ -1,5 +1,5 @@
-"""One row of filters above every page that has them: drawn in the frame, kept in the
-address, offered within the viewer's scope.
+"""The row of filters above a page: kept in the address, with the values that are within
+the viewer's scope.
 """
 
 from __future__ import annotations
@@ -18,43 +18,25 @@ from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY
 from qa_core.storage.records.base import now
-from qa_core.ui import cached, url_state
-from qa_core.ui.plain import escape
+from qa_core.ui import cached, menu, url_state
+from qa_core.ui.markdown import escape
 
-PAGES: dict[str, tuple[str, ...]] = {
-    "overview": ("channel", "queue", "team", "reason", "campaign"),
-    "traffic": ("channel", "queue", "team", "reason", "campaign"),
-    "first_contact": ("channel", "queue", "team", "reason", "campaign"),
-    "satisfaction": ("channel", "queue", "reason", "campaign"),
-    "irritants": ("channel", "queue", "team", "reason", "campaign"),
-    "sources": ("source", "campaign"),
-    "advisors": ("channel", "queue", "team", "reason", "campaign"),
-    "advisor": ("channel", "queue", "reason", "campaign"),
-    "my_quality": ("channel", "queue", "reason"),
-    "scores": ("grid",),
-    "disputes": (),
-    "contacts": ("channel", "queue", "team", "reason", "campaign"),
-    "explain": ("channel", "queue", "team", "reason", "campaign"),
-}
-"""The pages that have the row, and the dimensions they filter by, besides period and
-comparison.
-"""
 ALWAYS = ("period", "from", "to", "compare")
-WITHOUT_COMPARISON = frozenset({"contacts", "explain", "advisor", "disputes"})
 
 MOST_BUTTONS = 14
-"""Up to so many values are buttons; beyond, a list to search in."""
+"""Number of values up to which they are buttons; beyond, a list to search in."""
 
-_LOOK, _PAGE = "look", "look_page"
-_BEFORE = "look_before"
+_STATE, _PAGE = "filter_state", "filter_page"
+_BEFORE = "filter_before"
+"""What a click on a chart replaced, and by what."""
 _MISSING = "-"
 """Stands for "not known" among the options."""
 
 
 @dataclass(frozen=True)
 class FilterState:
-    """What the person looks at: filters with their period, what it is compared with,
-    and the longer period of the trends.
+    """The filters chosen with their period, the period to compare with, and the longer one
+    of the trends.
     """
 
     where: Filters = field(default_factory=Filters)
@@ -67,13 +49,13 @@ class FilterState:
     last_day: date | None = None
 
     whole_until: date | None = None
-    """The last day that is over, of those with data."""
+    """Last day that is over, of those with data."""
 
     currency: str | None = None
-    """That of all spend, where there is only one."""
+    """Currency of all spend, where there is only one."""
 
     def currency_of(self, row: Any) -> str | None:
-        """The currency of a row of `measure`, which says it only where there are
+        """Return the currency of a row of `measure`, which has one only where there are
         several.
         """
         return getattr(row, "currency", None) or self.currency
@@ -96,27 +78,28 @@ class FilterState:
 
 
 def show(viewer: Viewer, page_key: str) -> None:
-    """Draw the row for that page and remember what was chosen; called by the front
-    door, before the page runs.
+    """Draw the row for that page and keep what was chosen; called by the front door,
+    before the page runs.
     """
-    st.session_state[_LOOK] = FilterState()
+    st.session_state[_STATE] = FilterState()
     st.session_state[_PAGE] = page_key
     keep(_drawn(page_key))
     _widen(page_key)
     span = query.data_span(viewer)
-    if span is None or page_key not in PAGES:
+    page = menu.find_page(page_key)
+    if span is None or page.filters is None:
         url_state.write(page_key, {})
         return
     first_day, last_day = span
     dimensions = [
         dimension
-        for dimension in PAGES[page_key]
+        for dimension in page.filters
         if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)
     ]
     _take_address(page_key, dimensions)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, first_day, last_day)
-        compare_with = "none" if page_key in WITHOUT_COMPARISON else _ask_comparison()
+        compare_with = _ask_comparison() if page.has_comparison else "none"
         values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
         if any(values.values()):
             st.button(
@@ -130,7 +113,7 @@ def show(viewer: Viewer, page_key: str) -> None:
     compare = periods.build_comparison(compare_with, period)
     where = Filters.of(period, values)
     grain, trend = periods.build_trend(period, viewer.needs_suppression)
-    st.session_state[_LOOK] = FilterState(
+    st.session_state[_STATE] = FilterState(
         where=where,
         compare=compare,
         period_title=formatting.period(period),
@@ -145,8 +128,8 @@ def show(viewer: Viewer, page_key: str) -> None:
 
 
 def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
-    """Whether what the page shows can be cut by that dimension: a page about one KPI
-    has it in its address. What contacts there are, evaluators are not told.
+    """Whether what the page shows can be cut by that dimension. The page that explains
+    has its KPI in the address; the values of contacts are hidden from evaluators there.
     """
     if page_key != "explain":
         return True
@@ -157,12 +140,12 @@ def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
 
 
 def share() -> dict[str, list[str]]:
-    """What the row of this page says, for a link to the explanation of one of its
-    figures; the period even where it is as usual, so that the other page takes all of
-    it from the link.
+    """Return the row of this page as query parameters, for a link to the explanation of a
+    figure. The period is in it even if it is the usual one, so that the other page takes
+    the whole row from the link.
     """
     page_key = st.session_state.get(_PAGE)
-    if page_key not in PAGES:
+    if page_key is None or menu.find_page(page_key).filters is None:
         return {}
     said = describe(page_key) | {
         "period": [st.session_state.get("period") or periods.USUAL],
@@ -172,46 +155,45 @@ def share() -> dict[str, list[str]]:
 
 
 def _drawn(page_key: str) -> tuple[str, ...]:
-    if page_key not in PAGES:
+    page = menu.find_page(page_key)
+    if page.filters is None:
         return ()
-    return *(
-        name for name in ALWAYS if name != "compare" or page_key not in WITHOUT_COMPARISON
-    ), *PAGES[page_key]
+    return *(name for name in ALWAYS if name != "compare" or page.has_comparison), *page.filters
 
 
 def current() -> FilterState:
-    """What the row above the page says."""
-    return st.session_state.get(_LOOK, FilterState())
+    """Return what is chosen in the row above the page."""
+    return st.session_state.get(_STATE, FilterState())
 
 
 def show_title(title: str, period: Period | None = None) -> None:
-    """The title of a page, and below it the days it is about: those of the row, or
-    others.
+    """Show the title of a page, and below it the days it is about (default: those of the
+    row).
     """
-    look = current()
+    state = current()
     with st.container(gap=None):
         st.title(title, anchor=False)
-        if not look.has_data:
+        if not state.has_data:
             return
-        said = formatting.period(period) if period else look.period_title
+        said = formatting.period(period) if period else state.period_title
         starts_late = (
             period is None
-            and look.where.period.is_bounded
-            and look.where.period.first_day < look.first_day
+            and state.where.period.is_bounded
+            and state.where.period.first_day < state.first_day
         )
         if starts_late:
             said = _(
                 "{period}; there is data from {day} on",
                 period=said,
-                day=formatting.day(look.first_day, year=True),
+                day=formatting.day(state.first_day, year=True),
             )
-        elif period is None and look.compare:
-            said = _("{period}, compared with {before}", period=said, before=look.compare_title)
-        if period is None and look.is_cut_short:
+        elif period is None and state.compare:
+            said = _("{period}, compared with {before}", period=said, before=state.compare_title)
+        if period is None and state.is_cut_short:
             said = _(
                 "{period}; whole days until {day}, totals are provisional",
                 period=said,
-                day=formatting.day(look.whole_until, year=True),
+                day=formatting.day(state.whole_until, year=True),
             )
         st.caption(said)
 
@@ -222,15 +204,15 @@ def choose_period(choice: str) -> None:
 
 
 def clear() -> None:
-    """Callback: take away every filter on a dimension."""
-    for dimension in {name for names in PAGES.values() for name in names}:
+    """Callback: remove every filter on a dimension."""
+    for dimension in menu.all_filters():
         if dimension in st.session_state:
             st.session_state[dimension] = []
 
 
 def narrow(values: dict[str, Any]) -> None:
-    """Callback: add values to the row, as a click on a chart or a table does, until the
-    reader leaves the contacts for another page.
+    """Callback of a click on a chart or a table: put values into the row, until the reader
+    leaves the contacts for another page.
     """
     held = {dimension: st.session_state.get(dimension) or [] for dimension in values}
     chosen = {
@@ -242,7 +224,7 @@ def narrow(values: dict[str, Any]) -> None:
 
 
 def _widen(page_key: str) -> None:
-    """Undo what a click narrowed, where the reader did not change it since."""
+    """Restore what a click narrowed, where the reader did not change it since."""
     if page_key in ("contacts", "contact") or _BEFORE not in st.session_state:
         return
     held, chosen = st.session_state.pop(_BEFORE)
@@ -252,16 +234,16 @@ def _widen(page_key: str) -> None:
 
 
 def keep(drawn: Collection[str] = ()) -> None:
-    """Hold the row for later, but for what this run draws: Streamlit forgets a widget
-    that a run does not draw.
+    """Keep the values of the row, except those that this run draws: Streamlit forgets a
+    widget that a run does not draw.
     """
-    for key in {*ALWAYS, *(name for names in PAGES.values() for name in names)} - set(drawn):
+    for key in {*ALWAYS, *menu.all_filters()} - set(drawn):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
 def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
-    """Where the address brings news, the widgets follow it; what it does not say is as
+    """Set the widgets from the address where it brings news; what it leaves out is as
     usual.
     """
     given = url_state.read(page_key, (*ALWAYS, *dimensions))
@@ -279,10 +261,8 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
 
 
 def describe(page_key: str) -> dict[str, list[str]]:
-    """The row as it stands, as the address of that page says it; empty lists for what
-    is as usual.
-    """
-    held = st.session_state
+    """Return the row as query parameters of that page; empty lists for what is as usual."""
+    held, page = st.session_state, menu.find_page(page_key)
     period, compare = held.get("period") or periods.USUAL, held.get("compare") or "previous"
     return {
         "period": [] if period == periods.USUAL else [period],
@@ -290,8 +270,8 @@ def describe(page_key: str) -> dict[str, list[str]]:
             key: [held[key].isoformat()] if period == "days" and held.get(key) else []
             for key in ("from", "to")
         },
-        **{dimension: list(held.get(dimension) or []) for dimension in PAGES[page_key]},
-        "compare": [] if compare == "previous" or page_key in WITHOUT_COMPARISON else [compare],
+        **{dimension: list(held.get(dimension) or []) for dimension in page.filters or ()},
+        "compare": [compare] if page.has_comparison and compare != "previous" else [],
     }
 
 
@@ -307,8 +287,8 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
     held = st.session_state.get("period")
     if not held or not periods.is_known(held, viewer, last_day):
         held = periods.default(viewer)
-    # Said on every run: a popover is built when it is first opened, and would take the
-    # first option, of which the last run said nothing.
+    # Set on every run: a popover is built when it is first opened, and would take the
+    # first option otherwise.
     st.session_state["period"] = held
     if held not in titles:
         titles[held] = (
@@ -384,7 +364,7 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
 
 
 def _name_chosen(title: str, chosen: Sequence[str]) -> str:
-    """The dimension, and what of it was chosen: the first by name, the others counted."""
+    """Name the dimension and what of it is chosen: the first by name, the others counted."""
     if not chosen:
         return title
     first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")

@@ -1,6 +1,4 @@
-"""How fresh the data is: in a word below the menu, source by source behind it, and as a
-table where files are imported.
-"""
+"""Freshness of the data: below the menu, and source by source where files are imported."""
 
 from __future__ import annotations
 
@@ -17,33 +15,27 @@ from qa_core.ui import cached
 
 
 def show(viewer: Viewer) -> None:
-    """The last moment that the data knows; opened, when each source brought something
-    last.
-    """
-    through = cached.data_through(viewer)
-    sources = cached.find_freshness(viewer)
-    said = (
-        _("Data through {moment}", moment=formatting.moment(through))
-        if through
-        else _("No contacts yet")
-        if sources
-        else _("No data yet")
-    )
+    """Show the last moment of the data, and on demand the last import of each source."""
+    through, sources = cached.data_through(viewer), cached.find_freshness(viewer)
+    said = _("No contacts yet") if sources else _("No data yet")
+    if through:
+        said = _("Data through {moment}", moment=formatting.moment(through))
     if not sources:
         st.caption(said)
         return
     with st.popover(said, type="tertiary"), st.container(gap="small"):
         for source in reversed(sources):
-            source_lines = st.container(gap=None)
-            source_lines.text(f"{source.system} · {_kind(source)}")
-            source_lines.caption(
-                _("imported {moment}", moment=formatting.moment(source.imported_at))
-                + (f" · {_newest(source)}" if source.newest else "")
+            newest = (
+                [_("newest {moment}", moment=_describe(source.newest))] if source.newest else []
             )
+            imported = _("imported {moment}", moment=formatting.moment(source.imported_at))
+            with st.container(gap=None):
+                st.text(f"{source.system} · {_describe_kind(source)}")
+                st.caption(" · ".join([imported, *newest]))
 
 
 def show_table(viewer: Viewer) -> None:
-    """One row per source, the one that waits longest for news first."""
+    """Show one line per source, the one without news for longest first."""
     sources = cached.find_freshness(viewer)
     if not sources:
         return
@@ -51,7 +43,7 @@ def show_table(viewer: Viewer) -> None:
     rows = [
         {
             _("Tool"): source.system,
-            _("Kind"): _kind(source),
+            _("Kind"): _describe_kind(source),
             _("Last import"): formatting.moment(source.imported_at),
             _("Newest contact or day"): _describe(source.newest) if source.newest else "–",
         }
@@ -60,17 +52,11 @@ def show_table(viewer: Viewer) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def _kind(source: Freshness) -> str:
+def _describe_kind(source: Freshness) -> str:
     return _(SOURCE_TITLES[source.kind]) if source.kind in SOURCE_TITLES else source.kind
 
 
-def _newest(source: Freshness) -> str:
-    return _("newest {moment}", moment=_describe(source.newest))
-
-
 def _describe(newest: datetime | date) -> str:
-    return (
-        formatting.moment(newest)
-        if isinstance(newest, datetime)
-        else formatting.day(newest, year=True)
-    )
+    if isinstance(newest, datetime):
+        return formatting.moment(newest)
+    return formatting.day(newest, year=True)

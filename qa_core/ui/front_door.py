@@ -2,12 +2,13 @@
 Runs first, on every run.
 """
 
+import importlib
+import threading
+
 import streamlit as st
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
-from qa_core.quality import daily
-from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar, styles
+from qa_core.ui import gate, menu, sign_in, styles
 
 st.set_page_config(page_icon=str(styles.ICON), layout="wide")
 
@@ -20,22 +21,17 @@ st.set_page_config(
 )
 styles.apply()
 
-if signed_in is not None:
-    gate.keep_cookie()
-if opened:
-    daily.do_daily()
-    cached.look_up_version()
-    sidebar.show(signed_in.viewer)
-    try:
-        if entry is not None and entry.permission is not None:
-            signed_in.viewer.require(entry.permission)
-        drill.follow(entry.key if entry else menu.HOME)
-        if entry is not None:
-            filter_bar.show(signed_in.viewer, entry.key)
-        page.run()
-    except Refusal as refusal:
-        gate.report_error(refusal)
-elif signed_in is not None:
-    gate.show_password_change()
-else:
-    gate.show_sign_in()
+if signed_in is None:
+    sign_in.show_sign_in()
+    # What only pages need is loaded beside the form, not before it: it is there when
+    # the password is typed.
+    threading.Thread(
+        target=importlib.import_module, args=("qa_core.ui.frame",), name="load pages", daemon=True
+    ).start()
+elif sign_in.keep_cookie():
+    if opened:
+        from qa_core.ui import frame
+
+        frame.show(signed_in.viewer, page, entry)
+    else:
+        sign_in.show_password_change()

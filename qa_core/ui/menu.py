@@ -1,9 +1,8 @@
-"""The menu: every page declared once, with who may open it, ordered by what its reader
-came for.
-"""
+"""The menu: every page declared once, with its permission, its filters and its place."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,122 +16,178 @@ from qa_core.base.i18n import N_, _
 
 @dataclass(frozen=True)
 class MenuPage:
-    """One page: its file under pages/, its title, and the permission it takes (None:
-    whoever is signed in).
-    """
+    """One page: its file under pages/, and all that the frame around it has to know."""
 
     file: str
     title: str
-    icon: str
+    symbol: str
+    """Name of a Material symbol."""
     permission: Permission | None = None
+    """None: every signed-in person may open the page."""
+    filters: tuple[str, ...] | None = None
+    """Dimensions of the filter bar, besides the period; None: no filter bar."""
+    has_comparison: bool = True
+    """Whether the filter bar offers a period to compare with."""
     is_listed: bool = True
     listed_for: tuple[Role, ...] = ()
-    """The only roles in whose menu it stands (none named: all that may open it); others
-    come by a link.
-    """
+    """Roles that see the page in their menu (empty: all who may open it)."""
+    first_for: tuple[Role, ...] = ()
+    """Roles whose first page this is; its section then comes first in their menu."""
+    explains_alerts: bool = False
+    """Whether an alert leads here when its KPI takes the permission of this page."""
 
     @property
     def key(self) -> str:
-        """The page's name in addresses: `first_contact` for /first_contact."""
+        """Name of the page in addresses: `first_contact` for /first_contact."""
         return PurePosixPath(self.file).stem
 
     @property
     def path(self) -> str:
-        """Where its script lies, for links and `st.switch_page`."""
+        """Path of the script, for links and `st.switch_page`."""
         return str(environment.PROJECT / "pages" / self.file)
+
+    @property
+    def icon(self) -> str:
+        return f":material/{self.symbol}:"
 
     def is_open_to(self, viewer: Viewer) -> bool:
         return self.permission is None or viewer.can(self.permission)
 
     def is_listed_for(self, viewer: Viewer | None) -> bool:
-        """Whether it stands in that reader's menu."""
         return self.is_listed and (
             not self.listed_for or (viewer is not None and viewer.role in self.listed_for)
         )
 
+    def can_filter_by(self, dimensions: set[str]) -> bool:
+        """Whether the filter bar of this page has all of these dimensions."""
+        return self.filters is not None and dimensions <= set(self.filters)
 
-P = Permission
+
+P, R = Permission, Role
+FILTERS = ("channel", "queue", "team", "reason", "campaign")
+WITHOUT_TEAM = tuple(name for name in FILTERS if name != "team")
+
 MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage(
-            "performance/overview.py", N_("Overview"), ":material/dashboard:", P.SEE_CALL_STATISTICS
+            "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
         ),
         MenuPage(
-            "performance/traffic.py", N_("Traffic"), ":material/bar_chart:", P.SEE_CALL_STATISTICS
+            "performance/traffic.py", N_("Traffic"), "bar_chart", P.SEE_CALL_STATISTICS, FILTERS
         ),
         MenuPage(
             "performance/first_contact.py",
             N_("First contact"),
-            ":material/task_alt:",
+            "task_alt",
             P.SEE_CALL_STATISTICS,
+            FILTERS,
+            first_for=(R.MANAGER,),
+            explains_alerts=True,
         ),
         MenuPage(
-            "performance/satisfaction.py", N_("Satisfaction"), ":material/mood:", P.SEE_SATISFACTION
+            "performance/satisfaction.py",
+            N_("Satisfaction"),
+            "mood",
+            P.SEE_SATISFACTION,
+            WITHOUT_TEAM,
+            first_for=(R.EXECUTIVE,),
+            explains_alerts=True,
         ),
         MenuPage(
             "performance/irritants.py",
             N_("Irritants"),
-            ":material/sentiment_stressed:",
+            "sentiment_stressed",
             P.SEE_IRRITANTS,
+            FILTERS,
         ),
-        # Whoever sees figures at all sees scores; each KPI then asks for the permission
-        # of its own.
+        # Each KPI asks for its own permission; all who see figures see scores.
         MenuPage(
             "performance/explain.py",
             N_("Explain a number"),
-            ":material/function:",
+            "function",
             P.SEE_SCORES,
+            FILTERS,
+            has_comparison=False,
             is_listed=False,
         ),
     ),
     N_("Call tracking"): (
-        MenuPage("tracking/sources.py", N_("Sources"), ":material/campaign:", P.SEE_TRACKING),
+        MenuPage(
+            "tracking/sources.py",
+            N_("Sources"),
+            "campaign",
+            P.SEE_TRACKING,
+            ("source", "campaign"),
+            explains_alerts=True,
+        ),
     ),
     N_("Quality"): (
-        MenuPage("quality/advisors.py", N_("Advisors"), ":material/groups:", P.SEE_ADVISORS),
+        MenuPage(
+            "quality/advisors.py",
+            N_("Advisors"),
+            "groups",
+            P.SEE_ADVISORS,
+            FILTERS,
+            first_for=(R.TEAM_LEAD,),
+        ),
         MenuPage(
             "quality/advisor.py",
             N_("Advisor"),
-            ":material/person:",
+            "person",
             P.SEE_ADVISORS,
+            WITHOUT_TEAM,
+            has_comparison=False,
             is_listed=False,
         ),
-        MenuPage("quality/coaching.py", N_("Coaching"), ":material/sports:", P.SEE_COACHING),
+        MenuPage("quality/coaching.py", N_("Coaching"), "sports", P.SEE_COACHING),
         MenuPage(
-            "quality/my_quality.py", N_("My quality"), ":material/person_heart:", P.SEE_OWN_QUALITY
+            "quality/my_quality.py",
+            N_("My quality"),
+            "person_heart",
+            P.SEE_OWN_QUALITY,
+            ("channel", "queue", "reason"),
+            first_for=(R.ADVISOR,),
         ),
         MenuPage(
             "quality/evaluate.py",
             N_("Evaluate"),
-            ":material/headset_mic:",
+            "headset_mic",
             P.FILL_GRIDS,
-            listed_for=(Role.EVALUATOR,),
+            listed_for=(R.EVALUATOR,),
+            first_for=(R.EVALUATOR,),
         ),
         MenuPage(
             "quality/evaluation.py",
             N_("Evaluation"),
-            ":material/rate_review:",
+            "rate_review",
             P.SEE_EVALUATIONS,
             is_listed=False,
         ),
+        MenuPage("quality/listening.py", N_("Listening plan"), "headphones", P.MANAGE_LISTENING),
         MenuPage(
-            "quality/listening.py",
-            N_("Listening plan"),
-            ":material/headphones:",
-            P.MANAGE_LISTENING,
+            "quality/disputes.py",
+            N_("Disputes"),
+            "gavel",
+            P.DECIDE_DISPUTES,
+            filters=(),
+            has_comparison=False,
         ),
-        MenuPage("quality/disputes.py", N_("Disputes"), ":material/gavel:", P.DECIDE_DISPUTES),
-        MenuPage(
-            "quality/calibration.py", N_("Calibration"), ":material/balance:", P.SEE_CALIBRATIONS
-        ),
-        MenuPage("quality/scores.py", N_("Scores"), ":material/grading:", P.SEE_OWN_EVALUATIONS),
+        MenuPage("quality/calibration.py", N_("Calibration"), "balance", P.SEE_CALIBRATIONS),
+        MenuPage("quality/scores.py", N_("Scores"), "grading", P.SEE_OWN_EVALUATIONS, ("grid",)),
     ),
     N_("Conversations"): (
-        MenuPage("conversations/contacts.py", N_("Contacts"), ":material/call:", P.SEE_CONTACTS),
+        MenuPage(
+            "conversations/contacts.py",
+            N_("Contacts"),
+            "call",
+            P.SEE_CONTACTS,
+            FILTERS,
+            has_comparison=False,
+        ),
         MenuPage(
             "conversations/contact.py",
             N_("Contact"),
-            ":material/contact_phone:",
+            "contact_phone",
             P.SEE_CONTACTS,
             is_listed=False,
         ),
@@ -141,34 +196,24 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage(
             "compliance/listening_rules.py",
             N_("Are we in order?"),
-            ":material/verified_user:",
+            "verified_user",
             P.SEE_COMPLIANCE,
+            first_for=(R.DPO,),
         ),
-        MenuPage("compliance/journal.py", N_("Journal"), ":material/history_edu:", P.SEE_JOURNAL),
+        MenuPage("compliance/journal.py", N_("Journal"), "history_edu", P.SEE_JOURNAL),
     ),
     N_("Administration"): (
-        MenuPage("admin/imports.py", N_("Imports"), ":material/upload_file:", P.MANAGE_IMPORTS),
-        MenuPage("admin/names.py", N_("Names"), ":material/join:", P.MANAGE_ADVISORS),
-        MenuPage("admin/scorecards.py", N_("Evaluation grids"), ":material/rule:", P.SEE_GRIDS),
-        MenuPage("admin/targets.py", N_("Targets and alerts"), ":material/flag:", P.EDIT_TARGETS),
         MenuPage(
-            "admin/opening_hours.py", N_("Opening hours"), ":material/schedule:", P.MANAGE_SETTINGS
+            "admin/imports.py", N_("Imports"), "upload_file", P.MANAGE_IMPORTS, first_for=(R.ADMIN,)
         ),
-        MenuPage("admin/people.py", N_("People"), ":material/manage_accounts:", P.MANAGE_ACCOUNTS),
+        MenuPage("admin/names.py", N_("Names"), "join", P.MANAGE_ADVISORS),
+        MenuPage("admin/scorecards.py", N_("Evaluation grids"), "rule", P.SEE_GRIDS),
+        MenuPage("admin/targets.py", N_("Targets and alerts"), "flag", P.EDIT_TARGETS),
+        MenuPage("admin/opening_hours.py", N_("Opening hours"), "schedule", P.MANAGE_SETTINGS),
+        MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),
     ),
-    N_("Me"): (MenuPage("account/my_account.py", N_("My account"), ":material/account_circle:"),),
+    N_("Me"): (MenuPage("account/my_account.py", N_("My account"), "account_circle"),),
 }
-
-FIRST: dict[Role, str] = {
-    Role.EXECUTIVE: "satisfaction",
-    Role.MANAGER: "first_contact",
-    Role.TEAM_LEAD: "advisors",
-    Role.ADVISOR: "my_quality",
-    Role.EVALUATOR: "evaluate",
-    Role.DPO: "listening_rules",
-    Role.ADMIN: "imports",
-}
-"""What each reader came for: it opens first, and its section stands first."""
 
 ROLE_TITLES: dict[Role, str] = {
     Role.EXECUTIVE: N_("Executive"),
@@ -181,74 +226,93 @@ ROLE_TITLES: dict[Role, str] = {
 }
 
 HOME = "home"
-"""The address `/` only leads on to the reader's first page, so that every page keeps
-one address for everybody.
+"""Key of the address `/`, which leads to the reader's first page: each page then has one
+address for everybody.
 """
 
 
+def all_pages() -> Iterator[MenuPage]:
+    return (page for pages in MENU.values() for page in pages)
+
+
+def all_filters() -> set[str]:
+    """Return every dimension that some page filters by."""
+    return {name for page in all_pages() for name in page.filters or ()}
+
+
 def find_page(key: str) -> MenuPage:
-    """The page of that name."""
-    return next(page for pages in MENU.values() for page in pages if page.key == key)
+    return next(page for page in all_pages() if page.key == key)
+
+
+def find_page_explaining(permission: Permission) -> MenuPage:
+    """Return the page that an alert on a KPI with this permission leads to."""
+    return next(
+        (page for page in all_pages() if page.explains_alerts and page.permission == permission),
+        find_page("overview"),
+    )
 
 
 def find_sections(viewer: Viewer | None) -> dict[str, list[MenuPage]]:
-    """The pages that this reader may open, the section of their own first; for a
-    stranger all of them, so that addresses survive the sign-in.
+    """Return the pages that the viewer may open, by section, the section of their first
+    page leading.
+
+    A stranger gets all of them, so that an address survives the sign-in.
     """
     sections = {
         title: [page for page in pages if viewer is None or page.is_open_to(viewer)]
         for title, pages in MENU.items()
     }
-    first = FIRST.get(viewer.role) if viewer else None
-    # Sorting is stable: what was declared first stays first, but for the section of the
-    # reader's own page.
+    role = viewer.role if viewer else None
+    leading = {
+        title for title, pages in MENU.items() if any(role in page.first_for for page in pages)
+    }
     return {
-        title: pages
-        for title, pages in sorted(
-            sections.items(), key=lambda entry: not any(page.key == first for page in entry[1])
-        )
-        if pages
+        title: sections[title]
+        for title in sorted(sections, key=lambda title: title not in leading)
+        if sections[title]
     }
 
 
 def find_first(viewer: Viewer | None) -> MenuPage:
-    """The page that opens for this reader when they ask for none."""
+    """Return the page that opens when the viewer asks for none."""
     pages = [page for pages in find_sections(viewer).values() for page in pages]
-    first = FIRST.get(viewer.role) if viewer else None
-    return next((page for page in pages if page.key == first), pages[0])
+    role = viewer.role if viewer else None
+    return next((page for page in pages if role in page.first_for), pages[0])
 
 
 def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
-    """Tell Streamlit which pages there are, and return the one asked for (None beside
-    it: the way to the first page).
+    """Register all pages with Streamlit; return the requested one, and its entry in the
+    menu (None for `HOME` and for addresses closed to the viewer).
     """
-    sections = find_sections(viewer)
-    made = {page.key: _make(page, viewer) for pages in sections.values() for page in pages}
-    listed: dict[str, list[st.Page]] = {
-        "": [
-            st.Page(
-                lambda: st.switch_page(find_first(viewer).path),
-                title=_("Écoute"),
-                url_path=HOME,
-                default=True,
-                visibility="hidden",
-            )
-        ]
+    made = {
+        page.key: st.Page(
+            page.path,
+            title=_(page.title),
+            icon=page.icon,
+            url_path=page.key,
+            visibility="visible" if page.is_listed_for(viewer) else "hidden",
+        )
+        for page in all_pages()
+        if viewer is None or page.is_open_to(viewer)
     }
-    # An address that somebody else may open is answered in words of ours; Streamlit has
-    # only its own, in English.
-    closed = [page for pages in MENU.values() for page in pages if page.key not in made]
-    listed[""] += [
-        st.Page(lambda: _refuse(viewer), title=_("Écoute"), url_path=page.key, visibility="hidden")
-        for page in closed
-    ]
-    for title, pages in sections.items():
-        listed[_(title)] = [made[page.key] for page in pages]
-    chosen = st.navigation(listed, position="sidebar" if viewer else "hidden", expanded=True)
-    entry = next(
-        (page for pages in sections.values() for page in pages if made[page.key] is chosen), None
+    unlisted = {"title": _("Écoute"), "visibility": "hidden"}
+    home = st.Page(
+        lambda: st.switch_page(find_first(viewer).path), url_path=HOME, default=True, **unlisted
     )
-    return chosen, entry
+    # Streamlit's own answer to a closed address is in English only.
+    closed = [
+        st.Page(lambda: _refuse(viewer), url_path=page.key, **unlisted)
+        for page in all_pages()
+        if page.key not in made
+    ]
+    listed = {
+        _(title): [made[page.key] for page in pages]
+        for title, pages in find_sections(viewer).items()
+    }
+    chosen = st.navigation(
+        {"": [home, *closed], **listed}, position="sidebar" if viewer else "hidden", expanded=True
+    )
+    return chosen, next((page for page in all_pages() if made.get(page.key) is chosen), None)
 
 
 def _refuse(viewer: Viewer | None) -> None:
@@ -257,8 +321,6 @@ def _refuse(viewer: Viewer | None) -> None:
     raise AccessDenied()
 
 
-def _make(page: MenuPage, viewer: Viewer | None) -> st.Page:
-    visibility = "visible" if page.is_listed_for(viewer) else "hidden"
-    return st.Page(
-        page.path, title=_(page.title), icon=page.icon, url_path=page.key, visibility=visibility
-    )
+def name_role(role: str | None) -> str:
+    """Return the title of a role; an unknown one as it is."""
+    return _(ROLE_TITLES[Role(role)]) if role in set(Role) else role or _("No role")

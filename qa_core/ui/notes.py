@@ -1,6 +1,4 @@
-"""What was going on, beside the trends: markers on their days, and the popover in which
-people note it.
-"""
+"""Notes on days: markers on the trends, and the forms that add and remove them."""
 
 from __future__ import annotations
 
@@ -14,47 +12,47 @@ from qa_core.analysis import annotations
 from qa_core.analysis.annotations import DayNote, Scope
 from qa_core.analysis.charts import Marker
 from qa_core.analysis.charts.labels import plain
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting, query
 from qa_core.metrics.dimensions import Period
-from qa_core.ui import cached, gate
+from qa_core.ui import actions, cached, gate, layout
 from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.markdown import escape
 
-WIDTH = 44
-"""So many characters stand on one line of what a marker says."""
+MARKER_WIDTH = 44
+"""Characters on one line of the text of a marker."""
 
 
-def find_marks(viewer: Viewer, look: FilterState, kpi: str) -> list[Marker]:
-    """The notes on the days of the trends, and the changes of the rules behind that
-    KPI.
+def find_markers(viewer: Viewer, state: FilterState, kpi: str) -> list[Marker]:
+    """Return the notes on the days of the trends, and the changes of rules that concern
+    that KPI.
     """
     notes = [
         Marker(
             note.first_day,
             note.last_day,
-            _text(Period(note.first_day, note.last_day), describe(note)),
+            _describe_marker(Period(note.first_day, note.last_day), describe(note)),
         )
-        for note in cached.find_notes(viewer, look.trend)
+        for note in cached.find_notes(viewer, state.trend)
     ]
     changes = [
         Marker(
             change.day,
             change.day,
-            _text(Period(change.day, change.day), _describe_change(change)),
+            _describe_marker(Period(change.day, change.day), _describe_change(change)),
             is_change=True,
         )
-        for change in cached.find_changes(viewer, look.trend.period, (kpi,))
+        for change in cached.find_changes(viewer, state.trend.period, (kpi,))
     ]
     return [*notes, *changes]
 
 
-def show_popover(viewer: Viewer, look: FilterState, key: str) -> None:
-    """Add a note to the days of the trends, and take away those that are there; nothing
-    for whoever may write none.
+def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
+    """Show the button that adds a note to the days of the trends, and removes one's own;
+    nothing for a viewer who may write none.
     """
     scopes = cached.find_note_scopes(viewer)
-    if not scopes or look.last_day is None:
+    if not scopes or state.last_day is None:
         return
     with st.popover(
         "",
@@ -63,73 +61,65 @@ def show_popover(viewer: Viewer, look: FilterState, key: str) -> None:
         help=_("Add a note"),
         key=f"note_{key}",
     ):
-        ask(scopes, key, look.last_day)
+        ask(scopes, key, state.last_day)
         show_list(
-            [note for note in cached.find_notes(viewer, look.trend) if note.is_mine_to_remove], key
+            [note for note in cached.find_notes(viewer, state.trend) if note.is_mine_to_remove], key
         )
 
 
 def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
-    """What happened, when, and where."""
+    """Show the form of a new note."""
     with st.form(f"note_form_{key}", border=False, clear_on_submit=True):
-        told = _("Everybody who sees these figures can read it: no names of people.")
         title = st.text_input(
             _("What happened?"),
             max_chars=annotations.LONGEST_TITLE,
-            help=told,
+            help=_("Everybody who sees these figures can read it: no names of people."),
             key=f"note_title_{key}",
         )
         left, right = st.columns(2)
         first = left.date_input(_("From"), value=day, format="DD/MM/YYYY", key=f"note_from_{key}")
         last = right.date_input(_("To"), value=None, format="DD/MM/YYYY", key=f"note_to_{key}")
-        titles = {scope: name_scope(scope) for scope in scopes}
-        scope = (
-            st.selectbox(_("Where?"), scopes, format_func=titles.get, key=f"note_scope_{key}")
-            if len(scopes) > 1
-            else scopes[0]
-        )
+        scope = scopes[0]
+        if len(scopes) > 1:
+            scope = st.selectbox(
+                _("Where?"), scopes, format_func=name_scope, key=f"note_scope_{key}"
+            )
         sent = st.form_submit_button(_("Add a note"), type="primary")
     if sent and first is not None:
-        try:
+        with actions.show_refusals():
             annotations.add(gate.current_viewer(Permission.EDIT_NOTES), title, first, last, *scope)
-        except Refusal as refusal:
-            gate.show_refusal(refusal)
-            return
-        st.rerun()
+            actions.finish()
 
 
 def show_list(notes: list[DayNote], key: str) -> None:
-    """The notes, each with the way to take it away where that is the reader's to do."""
+    """Show notes, each with a button to remove it where the viewer may."""
     for note in notes:
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
+        with layout.line():
             days = formatting.period(Period(note.first_day, note.last_day))
-            st.markdown(f"**{days}** {gate.escape(describe(note))}", width="stretch")
+            st.markdown(f"**{days}** {escape(describe(note))}", width="stretch")
             if note.is_mine_to_remove:
-                name = f"note_remove_{key}_{note.id}"
                 st.button(
                     "",
                     icon=":material/delete:",
                     type="tertiary",
                     help=_("Remove the note"),
-                    key=name,
+                    key=f"note_remove_{key}_{note.id}",
                     on_click=_remove,
                     args=(note.id,),
                 )
 
 
 def describe(note: DayNote) -> str:
-    """What the note says, and of what where it is not the whole centre."""
+    """Return the text of a note, with its scope where that is not the whole centre."""
     return note.title if note.dimension is None else f"{note.title} ({name_scope(note.scope)})"
 
 
 def name_scope(scope: Scope) -> str:
-    """The whole centre, or a site, team or queue by its name."""
+    """Return the name of a site, team or queue, or that of the whole centre."""
     dimension, name = scope
-    return (
-        _("The whole centre")
-        if dimension is None
-        else f"{_(dimensions.get_dimension(dimension).title)} {formatting.name(dimension, name)}"
-    )
+    if dimension is None:
+        return _("The whole centre")
+    return f"{_(dimensions.get_dimension(dimension).title)} {formatting.name(dimension, name)}"
 
 
 def _remove(number: int) -> None:
@@ -137,22 +127,12 @@ def _remove(number: int) -> None:
 
 
 def _describe_change(change: query.Change) -> str:
+    said = {"before": change.before, "after": change.after}
     if change.is_grid:
-        return _(
-            "Grid {name}: version {before} → {after}",
-            name=change.title,
-            before=change.before,
-            after=change.after,
-        )
-    return _(
-        "Setting changed: {title}, {before} → {after}",
-        title=_(change.title),
-        before=change.before,
-        after=change.after,
-    )
+        return _("Grid {name}: version {before} → {after}", name=change.title, **said)
+    return _("Setting changed: {title}, {before} → {after}", title=_(change.title), **said)
 
 
-def _text(period: Period, text: str) -> str:
-    return "<br>".join(
-        (f"<b>{formatting.period(period)}</b>", *map(plain, textwrap.wrap(text, WIDTH)))
-    )
+def _describe_marker(period: Period, text: str) -> str:
+    lines = map(plain, textwrap.wrap(text, MARKER_WIDTH))
+    return "<br>".join((f"<b>{formatting.period(period)}</b>", *lines))

@@ -1,5 +1,5 @@
-"""The answers of a grid as widgets: one for each criterion, what they hold, and how an
-answer is said. Whoever shows them decides when they are kept.
+"""The answers of a scorecard as widgets: one per criterion, with its comment. Whoever
+shows them decides when they are saved.
 """
 
 from __future__ import annotations
@@ -10,87 +10,95 @@ from typing import Any
 import streamlit as st
 
 from qa_core import scoring
-from qa_core.base import i18n, masking
-from qa_core.base.i18n import _
+from qa_core.base import i18n
+from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
-from qa_core.scoring import NOT_APPLICABLE, Criterion
+from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
 
 LONGEST_COMMENT = 1000
 MOST_BUTTONS = 6
-"""Up to so many whole points are buttons where the grid names no levels; beyond, a
-number is typed.
-"""
+"""Points from which on a criterion without levels is a number to type."""
 OVERALL = ""
-"""Stands for the evaluation as a whole among the criteria that comments belong to."""
+"""Stands for the whole evaluation among the criteria of comments."""
+HARMS = {
+    CriticalClass.CUSTOMER: N_("Critical for the customer"),
+    CriticalClass.BUSINESS: N_("Critical for the business"),
+    CriticalClass.COMPLIANCE: N_("Critical for compliance"),
+}
+FAILS = {
+    Fails.GRID: N_("0 fails the whole evaluation"),
+    Fails.SECTION: N_("0 makes this section count 0"),
+}
 
 
 def name(prefix: str, kind: str, criterion: str) -> str:
-    """The name of a widget; `kind`: answer, na, comment."""
+    """Return the key of a widget; `kind`: answer, na, comment."""
     return f"{prefix}{kind}_{criterion}"
 
 
 def fill(
     prefix: str,
-    plan: scoring.Scorecard,
+    scorecard: scoring.Scorecard,
     answers: Mapping[str, Any],
     comments: Mapping[str, str],
     comment: str,
     only_missing: bool = False,
 ) -> None:
-    """Put these answers and comments into the widgets, before they are shown."""
+    """Put answers and comments into the widgets, before they are shown."""
     _put({name(prefix, "comment", OVERALL): comment}, only_missing)
-    for criterion in plan.criteria:
-        put(
-            prefix,
-            criterion,
-            answers.get(criterion.key),
-            comments.get(criterion.key, ""),
-            only_missing,
-        )
+    for criterion in scorecard.criteria:
+        key = criterion.key
+        put(prefix, criterion, answers.get(key), comments.get(key, ""), only_missing)
 
 
 def put(
     prefix: str, criterion: Criterion, answer: Any, comment: str, only_missing: bool = False
 ) -> None:
-    """Put the answer and the comment of one criterion into its widgets, before they are
-    shown.
-    """
-    wanted: dict[str, Any] = {name(prefix, "comment", criterion.key): comment}
+    """Put the answer and the comment of one criterion into its widgets."""
+    key = criterion.key
+    values: dict[str, Any] = {name(prefix, "comment", key): comment}
     if _is_number(criterion):
-        wanted[name(prefix, "answer", criterion.key)] = (
-            None if answer in (None, NOT_APPLICABLE) else float(answer)
-        )
-        wanted[name(prefix, "na", criterion.key)] = answer == NOT_APPLICABLE
+        is_points = answer not in (None, NOT_APPLICABLE)
+        values[name(prefix, "answer", key)] = float(answer) if is_points else None
+        values[name(prefix, "na", key)] = answer == NOT_APPLICABLE
     else:
-        wanted[name(prefix, "answer", criterion.key)] = code(answer)
-    _put(wanted, only_missing)
+        values[name(prefix, "answer", key)] = code(answer)
+    _put(values, only_missing)
 
 
 def forget(prefix: str) -> None:
-    """Let go of all that this tab holds under that prefix."""
+    """Drop all that this tab holds under that prefix."""
     for widget in [widget for widget in st.session_state if str(widget).startswith(prefix)]:
         del st.session_state[widget]
 
 
-def read(prefix: str, plan: scoring.Scorecard) -> dict[str, Any]:
-    """What the widgets hold: {answers, comments, comment}."""
+def read(prefix: str, scorecard: scoring.Scorecard) -> dict[str, Any]:
+    """Return what the widgets hold: {answers, comments, comment}."""
+    state = st.session_state
     answers: dict[str, Any] = {}
-    for criterion in plan.criteria:
-        given = st.session_state.get(name(prefix, "answer", criterion.key))
-        if st.session_state.get(name(prefix, "na", criterion.key)) or given == NOT_APPLICABLE:
+    for criterion in scorecard.criteria:
+        given = state.get(name(prefix, "answer", criterion.key))
+        if state.get(name(prefix, "na", criterion.key)) or given == NOT_APPLICABLE:
             answers[criterion.key] = NOT_APPLICABLE
         elif given is not None:
             points = float(given)
             answers[criterion.key] = int(points) if points.is_integer() else points
     comments = {
-        criterion.key: st.session_state.get(name(prefix, "comment", criterion.key)) or ""
-        for criterion in plan.criteria
+        key: state.get(name(prefix, "comment", key)) or ""
+        for key in (OVERALL, *(criterion.key for criterion in scorecard.criteria))
     }
-    return {
-        "answers": answers,
-        "comments": comments,
-        "comment": st.session_state.get(name(prefix, "comment", OVERALL)) or "",
-    }
+    return {"answers": answers, "comment": comments.pop(OVERALL), "comments": comments}
+
+
+def show_notes(criterion: Criterion) -> None:
+    """Show what is special about a criterion: what 0 does, and a bonus."""
+    if criterion.critical:
+        st.caption(
+            f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}"
+        )
+    if criterion.bonus:
+        bonus = _("Bonus: adds points, never takes any away")
+        st.caption(f":green[:material/add_circle:] {bonus}")
 
 
 def ask(
@@ -100,10 +108,11 @@ def ask(
     args: tuple[Any, ...] = (),
     disabled: bool = False,
 ) -> None:
-    """The answer to one criterion: buttons for its levels, or a number."""
+    """Ask for one answer: buttons for its levels, or a number."""
     widget, label = name(prefix, "answer", criterion.key), describe_text(criterion.text)
     if _is_number(criterion):
-        is_na = criterion.not_applicable and st.session_state.get(name(prefix, "na", criterion.key))
+        na = name(prefix, "na", criterion.key)
+        is_na = criterion.not_applicable and bool(st.session_state.get(na))
         st.number_input(
             label,
             min_value=0.0,
@@ -113,23 +122,19 @@ def ask(
             key=widget,
             placeholder=_("0 to {points}", points=code(criterion.points)),
             label_visibility="collapsed",
-            disabled=disabled or bool(is_na),
+            disabled=disabled or is_na,
             width=140,
             on_change=on_change,
             args=args,
         )
         if criterion.not_applicable:
             st.checkbox(
-                _("Not applicable"),
-                key=name(prefix, "na", criterion.key),
-                on_change=on_change,
-                args=args,
-                disabled=disabled,
+                _("Not applicable"), key=na, on_change=on_change, args=args, disabled=disabled
             )
         return
-    options = [code(level) for level in _levels(criterion)] + (
-        [NOT_APPLICABLE] if criterion.not_applicable else []
-    )
+    options = [code(level) for level in find_levels(criterion)]
+    if criterion.not_applicable:
+        options.append(NOT_APPLICABLE)
     stored = st.session_state.get(widget)
     if stored is not None and stored not in options:
         options.append(stored)
@@ -152,7 +157,7 @@ def ask_comment(
     on_change: Callable[..., None] | None = None,
     args: tuple[Any, ...] = (),
 ) -> None:
-    """The words beside one answer, or beside the whole (`OVERALL`)."""
+    """Ask for the comment on one answer, or on the whole (`OVERALL`)."""
     st.text_area(
         label,
         key=name(prefix, "comment", criterion),
@@ -167,33 +172,20 @@ def ask_comment(
     )
 
 
-def warn(text: str) -> None:
-    """Say what seems to be personal in a text, while it is written."""
-    kinds = dict.fromkeys(
-        _(masking.KINDS[found.kind]) for found in masking.find_personal_data(text)
-    )
-    if kinds:
-        said = _("This seems to hold personal data: {kinds}.", kinds=formatting.listing(kinds))
-        st.caption(f":orange[:material/warning:] {said}")
-
-
-def find_kinds(texts: list[str]) -> list[str]:
-    """The titles of the kinds of personal data that these texts seem to hold, in the
-    language spoken.
-    """
-    kinds = dict.fromkeys(
-        found.kind for text in texts for found in masking.find_personal_data(text)
-    )
-    return [_(masking.KINDS[kind]) for kind in kinds]
+def find_levels(criterion: Criterion) -> list[Any]:
+    """Return the answers to choose from; empty where points are typed."""
+    if criterion.levels:
+        return sorted(criterion.levels)
+    return [] if _is_number(criterion) else list(range(int(criterion.points) + 1))
 
 
 def code(value: Any) -> str | None:
-    """An answer as the widgets name it: "1.5", "na", or None without one."""
+    """Return an answer as the widgets name it: "1.5", "na", or None without one."""
     return None if value is None else value if value == NOT_APPLICABLE else f"{float(value):g}"
 
 
 def describe(criterion: Criterion, given: str | None) -> str:
-    """The code of an answer in words."""
+    """Return the code of an answer in words."""
     if given is None:
         return _("no answer")
     if given == NOT_APPLICABLE:
@@ -204,18 +196,14 @@ def describe(criterion: Criterion, given: str | None) -> str:
 
 
 def describe_text(text: scoring.Text | None) -> str:
-    """A text of the grid in the language spoken."""
+    """Return a text of the scorecard in the reader's language."""
     return text.in_language(i18n.language()) if text else ""
 
 
-def _put(wanted: Mapping[str, Any], only_missing: bool) -> None:
-    for widget, content in wanted.items():
+def _put(values: Mapping[str, Any], only_missing: bool) -> None:
+    for widget, content in values.items():
         if not only_missing or widget not in st.session_state:
             st.session_state[widget] = content
-
-
-def _levels(criterion: Criterion) -> list[Any]:
-    return sorted(criterion.levels) if criterion.levels else list(range(int(criterion.points) + 1))
 
 
 def _is_number(criterion: Criterion) -> bool:

@@ -1,5 +1,5 @@
-"""A grid to fill in: each answer is saved as it is given, the score grows beside it,
-and what another tab changed meanwhile is shown, never lost.
+"""The form of an evaluation: each answer is saved as it is given, the score grows beside
+it, and what another tab changed meanwhile is shown, never lost.
 """
 
 from __future__ import annotations
@@ -19,27 +19,19 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft
-from qa_core.scoring import Criterion, CriticalClass, Fails
-from qa_core.ui import gate, scorecard_answers
-from qa_core.ui.scorecard_answers import OVERALL, code, describe_text
+from qa_core.scoring import Criterion
+from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers
+from qa_core.ui.markdown import escape
+from qa_core.ui.scorecard_answers import FAILS, HARMS, OVERALL, code, describe_text
 
 IDLE_SECONDS = 300
-"""A longer silence between two answers is no time spent on the evaluation."""
-
-HARMS = {
-    CriticalClass.CUSTOMER: N_("Critical for the customer"),
-    CriticalClass.BUSINESS: N_("Critical for the business"),
-    CriticalClass.COMPLIANCE: N_("Critical for compliance"),
-}
-WORDS = {
+"""Longest silence between two answers that counts as time spent on the evaluation."""
+PROMPTS = {
     drafts.SCORED: N_("What you would say to the advisor: what was good, what to try next time"),
     drafts.CALIBRATION: N_("Why you scored it so: the others read it once the round is closed"),
     drafts.SELF: N_("What went well, and what you would do otherwise"),
 }
-FAILS = {
-    Fails.GRID: N_("0 fails the whole evaluation"),
-    Fails.SECTION: N_("0 makes this section count 0"),
-}
+"""Label of the comment on the whole, by kind of evaluation."""
 
 
 @dataclasses.dataclass
@@ -57,53 +49,40 @@ class OpenDraft:
 
 
 def show(draft: Draft) -> None:
-    """The form, section by section. Call `show_standing` beside it for the score."""
+    """Show the form, section by section; `show_score` goes beside it."""
     held = _hold(draft)
-    if held.refusal is not None and held.typed is None:
-        gate.show_refusal(held.refusal)
-        held.refusal = None
     if held.typed is not None:
         _show_conflict(draft, held)
         return
+    if held.refusal is not None:
+        gate.show_refusal(held.refusal)
+        held.refusal = None
     for section in draft.plan.sections:
         _show_section(draft, section)
-    with st.container(border=True, gap="xsmall"):
-        st.markdown("##### " + _("The contact as a whole"))
-        _ask_comment(draft, OVERALL, _(WORDS.get(draft.kind, WORDS[drafts.SCORED])))
+    with cards.card(_("The contact as a whole"), gap="xsmall"):
+        _ask_comment(draft, OVERALL, _(PROMPTS.get(draft.kind, PROMPTS[drafts.SCORED])))
 
 
-def show_standing(draft: Draft) -> None:
-    """How far the grid is answered and what that comes to, with the critical errors."""
-    answers = draft.answers
-    missing = sum(answers.get(criterion.key) is None for criterion in draft.plan.criteria)
+def show_score(draft: Draft) -> None:
+    """Show how much is answered, the score so far, and critical errors."""
     whole = len(draft.plan.criteria)
-    with st.container(border=True, gap="xxsmall"):
-        result = _score_so_far(draft)
-        if result is None or result.score is None:
-            st.markdown("### –")
-        else:
-            colour = (
-                ""
-                if result.outcome is None or missing
-                else "green"
-                if result.outcome == "pass"
-                else "red"
-            )
-            score = formatting.value(float(result.score), "score", short=True)
-            st.markdown(f"### :{colour}[{score}]" if colour else f"### {score}")
-        st.caption(" · ".join(_describe_standing(draft, result, missing)))
-        answered = _("{n} of {all} answered", n=whole - missing, all=whole)
-        st.progress((whole - missing) / whole, text=answered)
+    missing = sum(draft.answers.get(criterion.key) is None for criterion in draft.plan.criteria)
+    result = _score_so_far(draft)
+    with cards.card():
+        st.markdown(f"### {_colour_score(result, is_complete=not missing)}")
+        st.caption(" · ".join(_describe_score(draft, result, missing)))
+        st.progress(
+            (whole - missing) / whole, text=_("{n} of {all} answered", n=whole - missing, all=whole)
+        )
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.plan.criteria if item.key == failure.key)
-            harm, consequence = _(HARMS[failure.critical]), _(FAILS[criterion.fails])
             said = _(
                 "{harm}: {criterion}. {consequence}.",
-                harm=harm,
+                harm=_(HARMS[failure.critical]),
                 criterion=describe_text(criterion.text),
-                consequence=consequence,
+                consequence=_(FAILS[criterion.fails]),
             )
-            st.markdown(f":red[:material/report:] {gate.escape(said)}")
+            st.markdown(f":red[:material/report:] {escape(said)}")
         st.caption(
             _(
                 "{minutes} min spent · saved {time}",
@@ -113,88 +92,74 @@ def show_standing(draft: Draft) -> None:
         )
 
 
-def _describe_standing(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
+def _colour_score(result: scoring.Result | None, is_complete: bool) -> str:
+    if result is None or result.score is None:
+        return "–"
+    score = formatting.value(float(result.score), "score", short=True)
+    if result.outcome is None or not is_complete:
+        return score
+    return f":green[{score}]" if result.outcome == "pass" else f":red[{score}]"
+
+
+def _describe_score(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
     said = [_("Score so far") if missing else _("Score")]
     if not missing and result is not None and result.outcome is not None:
         said.append(_("Passed") if result.outcome == "pass" else _("Not passed"))
     if result is not None and result.score != result.calculated_score:
-        said.append(
-            _(
-                "{score} before the critical error",
-                score=formatting.value(float(result.calculated_score), "score", short=True),
-            )
-        )
+        score = formatting.value(float(result.calculated_score), "score", short=True)
+        said.append(_("{score} before the critical error", score=score))
     if draft.plan.pass_mark is not None:
         said.append(_("pass mark {mark}", mark=formatting.number(float(draft.plan.pass_mark))))
     return said
 
 
-def save(draft_id: int, plan: scoring.Scorecard) -> int | None:
-    """Callback of each answer and comment: keep everything as it stands now, and return
-    the version to be submitted.
+def save(draft_id: int, scorecard: scoring.Scorecard) -> int | None:
+    """Callback: save all answers and comments; return the version to submit.
 
-    None: it could not be kept, and `show` says why. 0: this tab holds nothing of that
+    None: they could not be saved, and `show` says why. 0: this tab holds nothing of that
     draft any more, since an earlier click submitted it.
     """
-    viewer, held = (
-        gate.current_viewer(Permission.FILL_GRIDS),
-        st.session_state.get(f"{_prefix(draft_id)}held"),
-    )
+    viewer = gate.current_viewer(Permission.FILL_GRIDS)
+    held = st.session_state.get(f"{_prefix(draft_id)}held")
     if held is None:
         return 0
-    _write(viewer, draft_id, held, scorecard_answers.read(_prefix(draft_id), plan))
+    _write(viewer, draft_id, held, scorecard_answers.read(_prefix(draft_id), scorecard))
     return held.version if held.refusal is None else None
 
 
 def has_conflict(draft: Draft) -> bool:
-    """Whether what was typed here could not be saved over what is stored."""
+    """Return whether what was typed here could not be saved over what is stored."""
     return _hold(draft).typed is not None
-
-
-def find_kinds(draft: Draft) -> list[str]:
-    """The titles of the kinds of personal data that the comments seem to hold, in the
-    language spoken.
-    """
-    return scorecard_answers.find_kinds([*draft.comments.values(), draft.comment])
 
 
 def find_differences(
     draft: Draft, typed: dict[str, Any]
 ) -> Iterator[tuple[str, str, str, str, str]]:
-    """(kind, criterion, its text, what is stored, what was typed) of each answer and
+    """Yield (kind, criterion, its text, what is stored, what was typed) for each answer and
     comment that differs.
     """
     for criterion in draft.plan.criteria:
-        text = describe_text(criterion.text)
-        stored, here = draft.answers.get(criterion.key), typed["answers"].get(criterion.key)
+        key, text = criterion.key, describe_text(criterion.text)
+        stored, here = draft.answers.get(key), typed["answers"].get(key)
         if stored != here:
-            yield (
-                "answer",
-                criterion.key,
-                text,
-                scorecard_answers.describe(criterion, code(stored)),
-                scorecard_answers.describe(criterion, code(here)),
-            )
-        written, here = (
-            draft.comments.get(criterion.key, ""),
-            masking.mask(typed["comments"].get(criterion.key, "")).strip(),
-        )
+            words = (scorecard_answers.describe(criterion, code(one)) for one in (stored, here))
+            yield "answer", key, text, *words
+        written, here = draft.comments.get(key, ""), _mask(typed["comments"].get(key, ""))
         if written != here:
-            yield (
-                "comment",
-                criterion.key,
-                _("Comment: {criterion}", criterion=text),
-                written or "–",
-                here or "–",
-            )
-    here = masking.mask(typed["comment"]).strip()
+            label = _("Comment: {criterion}", criterion=text)
+            yield "comment", key, label, written or "–", here or "–"
+    here = _mask(typed["comment"])
     if draft.comment != here:
         yield "comment", OVERALL, _("The contact as a whole"), draft.comment or "–", here or "–"
 
 
 def forget(draft_id: int) -> None:
-    """Let go of what this tab holds of a draft."""
+    """Drop what this tab holds of a draft."""
     scorecard_answers.forget(_prefix(draft_id))
+
+
+def _mask(text: str) -> str:
+    return masking.mask(text).strip()
 
 
 def _prefix(draft_id: int) -> str:
@@ -206,8 +171,8 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
 
 
 def _hold(draft: Draft) -> OpenDraft:
-    """What this tab holds; what is stored is shown as soon as it is newer and nothing
-    here is unsaved.
+    """Return what this tab holds; a newer stored version replaces it unless something here
+    is unsaved.
     """
     name = f"{_prefix(draft.id)}held"
     held = st.session_state.get(name)
@@ -218,7 +183,7 @@ def _hold(draft: Draft) -> OpenDraft:
         held.version = draft.version
         _fill(draft)
     else:
-        # Streamlit forgets what belongs to widgets that another page did not draw.
+        # Streamlit forgets widgets that another page did not draw.
         _fill(draft, only_missing=True)
     return held
 
@@ -230,63 +195,43 @@ def _fill(draft: Draft, only_missing: bool = False) -> None:
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
-    with st.container(border=True, gap="small"):
-        with st.container(
-            horizontal=True,
-            horizontal_alignment="distribute",
-            vertical_alignment="center",
-            gap="small",
-            wrap=False,
-        ):
-            st.markdown(f"##### {gate.escape(describe_text(section.text))}", width="content")
-            result = _score_so_far(draft)
-            score = (
-                next((part.score for part in result.sections if part.name == section.name), None)
-                if result
-                else None
-            )
-            st.markdown(
-                ""
-                if score is None
-                else f"**{formatting.value(float(score), 'score', short=True)}**",
-                width="content",
-            )
+    result = _score_so_far(draft)
+    scores = {part.name: part.score for part in result.sections} if result else {}
+    score = scores.get(section.name)
+    with cards.card(gap="small"):
+        with layout.row(horizontal_alignment="distribute", wrap=False):
+            st.markdown(f"##### {escape(describe_text(section.text))}", width="content")
+            shown = "" if score is None else formatting.value(float(score), "score", short=True)
+            st.markdown(shown and f"**{shown}**", width="content")
         for criterion in section.criteria:
             _show_criterion(draft, criterion)
 
 
 def _show_criterion(draft: Draft, criterion: Criterion) -> None:
+    text, comment = describe_text(criterion.text), draft.comments.get(criterion.key, "")
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
         st.markdown(
-            f"**{gate.escape(describe_text(criterion.text))}**",
-            help=gate.escape(describe_text(criterion.help)) if criterion.help else None,
+            f"**{escape(text)}**",
+            help=escape(describe_text(criterion.help)) if criterion.help else None,
         )
-        if criterion.critical:
-            st.caption(
-                f":red[:material/report:] {_(HARMS[criterion.critical])} · "
-                f"{_(FAILS[criterion.fails])}"
-            )
-        if criterion.bonus:
-            bonus = _("Bonus: adds points, never takes any away")
-            st.caption(f":green[:material/add_circle:] {bonus}")
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        scorecard_answers.show_notes(criterion)
+        with layout.row():
             scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.plan))
-            comment = draft.comments.get(criterion.key, "")
             with st.popover(
                 _("Comment"),
                 icon=":material/chat:" if comment else ":material/add_comment:",
                 type="tertiary",
             ):
-                _ask_comment(draft, criterion.key, describe_text(criterion.text))
+                _ask_comment(draft, criterion.key, text)
         if comment:
             st.text(comment)
-            scorecard_answers.warn(comment)
+            personal_data.show_hint(comment)
 
 
 def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
     scorecard_answers.ask_comment(_prefix(draft.id), criterion, label, save, (draft.id, draft.plan))
     if criterion == OVERALL:
-        scorecard_answers.warn(draft.comment)
+        personal_data.show_hint(draft.comment)
 
 
 def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]) -> None:
@@ -301,52 +246,46 @@ def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]
         return
     held.typed = held.refusal = None
     for criterion, text in ((OVERALL, typed["comment"]), *typed["comments"].items()):
-        # As it was kept: without what is masked.
-        masked = masking.mask(text)
-        # Only what changes is sent back: it would go over what is typed meanwhile.
-        if masked != text and _key(draft_id, "comment", criterion) in st.session_state:
-            st.session_state[_key(draft_id, "comment", criterion)] = masked
+        masked, key = masking.mask(text), _key(draft_id, "comment", criterion)
+        # Only what changes is sent back: it would replace what is typed meanwhile.
+        if masked != text and key in st.session_state:
+            st.session_state[key] = masked
 
 
 def _show_conflict(draft: Draft, held: OpenDraft) -> None:
-    """What is stored beside what was typed here, to choose from answer by answer."""
+    """Show what is stored beside what was typed here, to choose from answer by answer."""
     differing = list(find_differences(draft, held.typed or {}))
-    with st.container(border=True, gap="small"):
-        st.markdown("##### " + _("Changed in two places"))
-        st.caption(
-            _(
-                "This evaluation was changed in another tab while you went on here. Nothing is "
-                "lost: choose what counts."
-            )
-        )
+    caption = _(
+        "This evaluation was changed in another tab while you went on here. Nothing is lost: "
+        "choose what counts."
+    )
+    with cards.card(_("Changed in two places"), caption, gap="small"):
         for kind, key, label, stored, typed in differing:
+            titles = {
+                "typed": _("Here: {value}", value=escape(typed)),
+                "stored": _("There: {value}", value=escape(stored)),
+            }
             st.radio(
                 label,
-                ["typed", "stored"],
-                # What one tab has and the other has not is kept, unless the reader says
-                # otherwise.
+                list(titles),
+                # What one tab has and the other has not is kept unless chosen otherwise.
                 index=int(typed in (_("no answer"), "–")),
-                format_func=lambda side, stored=stored, typed=typed: (
-                    _("Here: {value}", value=gate.escape(typed))
-                    if side == "typed"
-                    else _("There: {value}", value=gate.escape(stored))
-                ),
+                format_func=titles.get,
                 key=_key(draft.id, f"choice_{kind}", key),
             )
         st.button(
             _("Keep what I chose"),
             type="primary",
-            key=f"{_prefix(draft.id)}settle",
-            on_click=_settle,
+            key=f"{_prefix(draft.id)}merge",
+            on_click=_merge,
             args=(draft, [item[:2] for item in differing]),
         )
 
 
-def _settle(draft: Draft, differing: list[tuple[str, str]]) -> None:
-    viewer, held = (
-        gate.current_viewer(Permission.FILL_GRIDS),
-        st.session_state[f"{_prefix(draft.id)}held"],
-    )
+def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
+    """Callback: save what was chosen in a conflict."""
+    viewer = gate.current_viewer(Permission.FILL_GRIDS)
+    held = st.session_state[f"{_prefix(draft.id)}held"]
     typed = held.typed
     answers, comments, comment = dict(draft.answers), dict(draft.comments), draft.comment
     for kind, key in differing:
@@ -367,9 +306,7 @@ def _settle(draft: Draft, differing: list[tuple[str, str]]) -> None:
 
 
 def _score_so_far(draft: Draft) -> scoring.Result | None:
-    """What the answers given come to, as if the grid asked nothing else; None without
-    any.
-    """
+    """Score the answers given, as if the scorecard asked nothing else; None without any."""
     answers = {key: value for key, value in draft.answers.items() if value is not None}
     parts = (
         dataclasses.replace(
@@ -378,8 +315,6 @@ def _score_so_far(draft: Draft) -> scoring.Result | None:
         for part in draft.plan.sections
     )
     sections = tuple(part for part in parts if part.criteria)
-    return (
-        scoring.score(dataclasses.replace(draft.plan, sections=sections), answers)
-        if sections
-        else None
-    )
+    if not sections:
+        return None
+    return scoring.score(dataclasses.replace(draft.plan, sections=sections), answers)

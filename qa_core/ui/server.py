@@ -1,5 +1,5 @@
-"""What stands around the pages on the wire: security headers, closed addresses, uploads
-only from those who may, our own downloads and audio.
+"""The parts of the server around Streamlit: security headers, closed addresses, uploads
+only from those who may, downloads and audio.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from qa_core.ui import browser
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
 CACHEABLE = ("/static/", "/component/")
-"""Files of Streamlit and of the cookie component: the same for everybody. Nothing else
-may be kept by a browser or a proxy.
+"""Addresses of files that are the same for everybody. Nothing else may be kept by a
+browser or a proxy.
 """
 
 LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_GRIDS})
-"""Whoever holds one of these may hand files to the server at all; what they do with
-them is checked again by the writer.
+"""Permissions of which one is needed to send files at all; what is done with them is
+checked again where it is written.
 """
 
 
@@ -82,7 +82,7 @@ COMPONENT_POLICY = _policy("'unsafe-inline'", "'self'")
 
 
 def headers_for(path: str) -> dict[str, str]:
-    """The headers that a response from that address carries."""
+    """Return the headers of a response from that address."""
     is_component = path.startswith("/component/")
     headers = {
         "Content-Security-Policy": COMPONENT_POLICY if is_component else PAGE_POLICY,
@@ -134,8 +134,8 @@ class Wall:
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
-    """The live session behind a plain request, by its cookie and the browser's token;
-    None for a stranger.
+    """Return the live session behind a plain request, by its cookie and the browser's
+    token; None for a stranger.
     """
     here = browser.build(
         request.cookies, dict(request.headers), request.client.host if request.client else ""
@@ -144,8 +144,8 @@ def find_signed_in(request: Request) -> sessions.SignedIn | None:
 
 
 def check_start() -> None:
-    """Make or check the secrets and bring the records up to date; say what is wrong and
-    leave, rather than serve half a centre.
+    """Make or check the secrets and bring the records up to date. Where that fails, print
+    why and exit.
     """
     try:
         for name in environment.SECRETS:
@@ -225,9 +225,8 @@ def _audio(request: Request) -> Response:
             )
         start, end, is_part = span
         pieces = recordings.read(sound, start, end)
-        first = next(
-            pieces, b""
-        )  # so that a file that is gone or damaged answers before anything is sent
+        # Read before anything is sent, so that a file that is gone or damaged gives 404.
+        first = next(pieces, b"")
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
     except (recordings.Damaged, OSError):
@@ -247,8 +246,9 @@ def _audio(request: Request) -> Response:
 
 
 def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
-    """The bytes that a Range asks for, the end not included, and whether that is a
-    part; all where it asks for none, or for several; None: beyond the end.
+    """Return the first byte that a Range asks for, the byte after the last, and whether
+    that is a part: all of them where it asks for none, or for several spans. None: beyond
+    the end.
     """
     asked = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
     if asked is None or asked.groups() == ("", ""):

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core.ui import cards
-
 _ASSETS = Path(__file__).with_name("assets")
 _EVERYWHERE, _DARK, _PRINT, _STICKY = (
     _ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "sticky")
@@ -21,7 +19,7 @@ NOT_PRINTED = "not_printed"
 def apply() -> None:
     """Give the browser the styles of this reader's theme and screen."""
     st.html(_EVERYWHERE)
-    if cards.is_dark():
+    if is_dark():
         st.html(_DARK)
 
 
@@ -33,3 +31,8 @@ def fit_one_page() -> None:
 def keep_in_view() -> None:
     """Keep the marked column of this page in view while the other scrolls."""
     st.html(_STICKY)
+
+
+def is_dark() -> bool:
+    """Whether the reader's browser shows the dark theme."""
+    return st.context.theme.type == "dark"

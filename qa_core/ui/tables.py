@@ -1,98 +1,174 @@
-"""Tables of figures: rows to compare and to click, the same columns as a file."""
+"""Tables: columns declared with their values and their look, lines to compare and to
+click.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
+from streamlit import column_config
 
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cards, explain_link
 from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.markdown import escape
 
 ROW_HEIGHT = 36
+Line = TypeVar("Line")
+Width = int | str | None
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column: its heading, the value of a line in it, and how the browser shows it."""
+
+    heading: str
+    value: Callable[[Any], Any]
+    config: Any = None
+
+
+def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -> TableColumn:
+    """Build the column that names the lines; it stays in sight when the rest scrolls."""
+    config = column_config.TextColumn(heading, width=width, pinned=True)
+    return TableColumn(heading, value, config)
+
+
+def text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
+) -> TableColumn:
+    """Build a column of text."""
+    has_config = width is not None or help_text
+    config = (
+        column_config.TextColumn(heading, width=width, help=help_text or None)
+        if has_config
+        else None
+    )
+    return TableColumn(heading, value, config)
+
+
+def number_text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None
+) -> TableColumn:
+    """Build a column of numbers that are texts already, such as `3 / 4`."""
+    config = column_config.TextColumn(heading, width=width, alignment="right")
+    return TableColumn(heading, value, config)
+
+
+def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+    """Build a column of numbers."""
+    config = column_config.NumberColumn(heading, format="localized", width=width)
+    return TableColumn(heading, value, config)
+
+
+def share_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+    """Build a column of rates (0–1) as bars."""
+    config = column_config.ProgressColumn(
+        heading, format="%.0f %%", min_value=0, max_value=100, width=width
+    )
+    return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
+
+
+def percent_column(
+    heading: str, value: Callable[[Any], Any], width: Width = "small"
+) -> TableColumn:
+    """Build a column of rates (0–1) as numbers, where there is no room for bars."""
+    config = column_config.NumberColumn(heading, format="%.0f %%", width=width)
+    return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
+
+
+def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+    """Build a column of small line charts."""
+    return TableColumn(heading, value, column_config.LineChartColumn(heading, width=width))
+
+
+def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = False) -> TableColumn:
+    """Build a column of days with their times."""
+    config = column_config.DatetimeColumn(
+        heading, format="DD/MM/YYYY HH:mm", width=130, pinned=pinned
+    )
+    return TableColumn(heading, value, config)
+
+
+def kpi_column(
+    key: str, row_of: Callable[[Any], Any], width: Width = None, has_bar: bool = False
+) -> TableColumn:
+    """Build the column of a KPI in the format of its unit; rates as bars with `has_bar`.
+
+    `row_of` returns the row of `measure` of a line, or None for a dash.
+    """
+    heading, unit = cards.column_of(key), get_kpi(key).unit
+    if unit == Unit.RATE:
+        build = share_column if has_bar else percent_column
+        return build(heading, lambda line: value_of(row_of(line)), width or "small")
+    if unit == Unit.COUNT:
+        return count_column(heading, lambda line: whole(value_of(row_of(line))), width or "small")
+    return text_column(heading, lambda line: formatting.value(value_of(row_of(line)), unit), width)
+
+
+def interval_column(
+    key: str, row_of: Callable[[Any], Any], missing: str = "", heading: str = ""
+) -> TableColumn:
+    """Build the column of a KPI with its interval beside each value."""
+    return text_column(
+        heading or cards.column_of(key), lambda line: with_interval(row_of(line)) or missing
+    )
 
 
 def show(
-    rows: Sequence[dict[str, Any]],
-    config: dict[str, Any],
+    lines: Sequence[Line],
+    columns: Sequence[TableColumn | None],
     key: str,
-    on_select: Callable[[], None] | None = None,
+    on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
-) -> None:
-    """A table; a click on a cell opens what is behind its row. Keys of the rows are the
-    headers, in order.
+    **options: Any,
+) -> Any:
+    """Show a table of these lines; columns that are None are left out.
+
+    `on_line`: what a click on a line does. `height`: beyond it the table scrolls.
+    `options` go to `st.dataframe` in place of the usual ones; returns what it returns.
     """
-    frame = pd.DataFrame(list(rows))
-    fits = height is None or ROW_HEIGHT * (len(frame) + 1) <= height
-    st.dataframe(
-        frame,
-        column_config=config,
+    shown = [column for column in columns if column is not None]
+    fits = height is None or ROW_HEIGHT * (len(lines) + 1) <= height
+    usual = {
+        "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",
+        "selection_mode": "single-cell",
+        "row_height": ROW_HEIGHT,
+        "height": "content" if fits else height,
+        "placeholder": "–",
+    }
+    return st.dataframe(
+        pd.DataFrame([{column.heading: column.value(line) for column in shown} for line in lines]),
+        column_config={column.heading: column.config for column in shown if column.config},
         hide_index=True,
         key=key,
-        on_select=on_select or "ignore",
-        selection_mode="single-cell",
-        row_height=ROW_HEIGHT,
-        height="content" if fits else height,
-        placeholder="–",
+        **usual | options,
     )
 
 
-def name_column(title: str, width: int | str = 150) -> Any:
-    """What the rows are called; stays in sight where the rest is scrolled sideways."""
-    return st.column_config.TextColumn(title, width=width, pinned=True)
+def find_clicked(key: str, lines: Sequence[Line]) -> Line | None:
+    """Return the line of that table that was clicked."""
+    cells = st.session_state.get(key, {}).get("selection", {}).get("cells")
+    return lines[cells[0][0]] if cells and cells[0][0] < len(lines) else None
 
 
-def share_column(title: str, width: int | str = "small") -> Any:
-    """A rate as a bar; its values are `as_share`."""
-    return st.column_config.ProgressColumn(
-        title, format="%.0f %%", min_value=0, max_value=100, width=width
-    )
+def value_of(row: Any) -> float | None:
+    """Return the value of a row of `measure`; None where it is missing."""
+    return None if row is None or formatting.is_missing(row.value) else row.value
 
 
-def percent_column(title: str, width: int | str = "small") -> Any:
-    """A rate as a number, where there is no room for a bar; its values are `as_share`."""
-    return st.column_config.NumberColumn(title, format="%.0f %%", width=width)
+def whole(value: float | None) -> int | None:
+    """Return a number as a whole one; None where it is missing."""
+    return None if formatting.is_missing(value) else int(value)
 
 
-def as_share(value: float | None) -> float | None:
-    """A rate for the columns above: in hundredths, since only whole numbers read alike
-    in both languages there.
-    """
-    return None if formatting.is_missing(value) else 100 * value
-
-
-def count_column(title: str, width: int | str = "small") -> Any:
-    """A whole number."""
-    return st.column_config.NumberColumn(title, format="localized", width=width)
-
-
-def trend_column(title: str, width: int | str = "small") -> Any:
-    """Values over time as a line."""
-    return st.column_config.LineChartColumn(title, width=width)
-
-
-def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dict[Any, list[float]]:
-    """For each value of a dimension, the values of a KPI over time, from a frame cut by
-    both.
-    """
-    lines: dict[Any, list[float]] = {}
-    for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
-        value = getattr(row, dimension)
-        if not formatting.is_missing(row.value):
-            lines.setdefault(None if formatting.is_missing(value) else value, []).append(
-                float(row.value)
-            )
-    # One value makes no line.
-    return {value: known for value, known in lines.items() if len(known) > 1}
-
-
-def cell(row: Any) -> str:
-    """A value with its interval in one cell."""
+def with_interval(row: Any) -> str:
+    """Return the value of a row of `measure` with its interval."""
     unit = get_kpi(row.kpi).unit
     if formatting.is_missing(row.value):
         return ""
@@ -100,19 +176,29 @@ def cell(row: Any) -> str:
     return formatting.value(row.value, unit) + (f"  ({between})" if between else "")
 
 
+def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dict[Any, list[float]]:
+    """Return the values of a KPI over time by the value of a dimension, from a frame cut
+    by both; without those that have a single value.
+    """
+    lines: dict[Any, list[float]] = {}
+    for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
+        if not formatting.is_missing(row.value):
+            lines.setdefault(_known(getattr(row, dimension)), []).append(float(row.value))
+    return {value: known for value, known in lines.items() if len(known) > 1}
+
+
 def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
-    """The rows of a frame by the value of the dimension (None is missing), then by KPI."""
+    """Return the rows of a frame by the value of the dimension (None: missing), then by
+    KPI.
+    """
     table: dict[Any, dict[str, Any]] = {}
     for row in frame.itertuples():
-        value = getattr(row, dimension)
-        table.setdefault(None if formatting.is_missing(value) else value, {})[row.kpi] = row
+        table.setdefault(_known(getattr(row, dimension)), {})[row.kpi] = row
     return table
 
 
 def largest_first(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
-    """The values of `wide` by their number of that KPI; those whose number is missing
-    or hidden come last.
-    """
+    """Return the values of `wide` by their number of that KPI, missing numbers last."""
     return sorted(
         by,
         key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n,
@@ -121,25 +207,36 @@ def largest_first(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
 
 
 def show_foot() -> Any:
-    """The line below a table: to be filled with its definitions and its export."""
+    """Return the line below a table, for its definitions and its export."""
     return st.container(horizontal=True, vertical_alignment="center", gap="medium")
 
 
-def note_definitions(kpis: Sequence[str], look: FilterState, key: str = "") -> None:
-    """What the columns mean, on demand. `key`: tells several on one page apart."""
+def show_definitions(kpis: Sequence[str], state: FilterState, key: str = "") -> None:
+    """Show on demand what the columns mean. `key`: where a page has several tables."""
     with st.popover(
         _("Definitions"),
         icon=":material/help:",
         type="tertiary",
         key=f"definitions_{key}" if key else None,
     ):
-        st.caption(look.period_title)
-        for key in kpis:
-            kpi = get_kpi(key)
-            st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{cards.escape(_(kpi.formula))}")
-            explain_link.show_link(key)
+        st.caption(state.period_title)
+        for name in kpis:
+            kpi = get_kpi(name)
+            st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{escape(_(kpi.formula))}")
+            explain_link.show_link(name)
 
 
-def is_rate(key: str) -> bool:
-    """Whether that KPI is a share."""
-    return get_kpi(key).unit == Unit.RATE
+def _open(key: str, lines: Sequence[Line], act: Callable[[Line], None]) -> None:
+    cells = st.session_state[key]["selection"]["cells"]
+    if cells:
+        act(lines[cells[0][0]])
+
+
+def _in_hundredths(value: float | None) -> float | None:
+    # Of the formats of the browser only that of whole numbers reads alike in both
+    # languages.
+    return None if formatting.is_missing(value) else 100 * value
+
+
+def _known(value: Any) -> Any:
+    return None if formatting.is_missing(value) else value

@@ -1,49 +1,39 @@
-"""Trend cards: shared by the pages on performance."""
+"""Trend cards: a KPI over time, shared by several pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import streamlit as st
-
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, charts
+from qa_core.analysis import charts
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit, get_kpi
-from qa_core.ui import cached, cards, drill, notes
+from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.ui import cached, cards, drill, notes, styles
 from qa_core.ui.filter_bar import FilterState
-
-BOUNDS = {
-    Unit.RATE: (0.0, 1.0),
-    Unit.NPS: (-100.0, 100.0),
-    Unit.SCORE: (0.0, 100.0),
-    Unit.EFFORT: (1.0, 7.0),
-    Unit.RATING: (1.0, 5.0),
-    Unit.COEFFICIENT: (-1.0, 1.0),
-}
 
 
 def read_series(
     viewer: Viewer,
-    look: FilterState,
+    state: FilterState,
     kpis: Sequence[str],
     overrides: Mapping[str, str] | None = None,
 ) -> Mapping[str, Series]:
-    """The trend of each KPI, with its limits."""
-    frame = cached.measure(viewer, tuple(kpis), (look.grain,), look.trend, overrides=overrides)
+    """Return the trend of each KPI, with its control limits."""
+    frame = cached.measure(viewer, tuple(kpis), (state.grain,), state.trend, overrides=overrides)
     changes = [
         change
-        for change in cached.find_changes(viewer, look.trend.period, tuple(kpis))
+        for change in cached.find_changes(viewer, state.trend.period, tuple(kpis))
         if change.name not in (overrides or {})
     ]
     span = (
-        look.grain,
-        look.trend.period,
-        look.first_day,
-        look.whole_until,
-        look.where.period.first_day,
+        state.grain,
+        state.trend.period,
+        state.first_day,
+        state.whole_until,
+        state.where.period.first_day,
     )
     return {
         key: build_series(
@@ -55,7 +45,7 @@ def read_series(
 
 def show_trend(
     viewer: Viewer,
-    look: FilterState,
+    state: FilterState,
     series: Series,
     height: int = 270,
     title: str = "",
@@ -63,76 +53,83 @@ def show_trend(
     window: str | None = None,
     why_empty: str = "",
 ) -> None:
-    """One KPI over time, under what its series shows. A click on a point opens the
-    contacts of that week, by that first-contact window in days. `why_empty`: what to
-    say where no value is known, if the page knows better.
+    """Show one KPI over time; a click on a point opens the contacts of that week or month.
+
+    `title` leads the heading. `before`: values of the year before. `window`: days of the
+    first-contact window, where they are not those of the settings. `why_empty`: what to
+    say if no value is known.
     """
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
     if series.points["value"].isna().all():
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            text = _("Nothing to show in this period")
-            heading = (
-                _("{title}: {finding}", title=title, finding=text[0].lower() + text[1:])
-                if title
-                else text
-            )
-            cards.show_heading(
-                chart_titles.ChartTitle(heading),
-                why_empty or _("No value is known, or all are pending or hidden."),
-            )
+        nothing = ChartTitle(_("Nothing to show in this period"))
+        cards.show_message(
+            prefix(title, nothing) if title else nothing,
+            why_empty or _("No value is known, or all are pending or hidden."),
+        )
         return
-    if title:
-        finding = chart_titles.ChartTitle(
-            _(
-                "{title}: {finding}",
-                title=title,
-                finding=finding.text[0].lower() + finding.text[1:],
-            ),
-            finding.tone,
-        )
-    goals = [
+    targets = [
         charts.TargetLine(step.target.value, step.first_day, step.last_day)
-        for step in cached.find_targets(viewer, kpi.key, look.trend)
+        for step in cached.find_targets(viewer, kpi.key, state.trend)
     ]
-    caption = (
-        _("{title} by month", title=cards.title_of(kpi))
-        if series.grain == "month"
-        else _("{title} by week", title=cards.title_of(kpi))
-    )
-    if series.points["low"].notna().any():
-        caption += ", " + _("band: 95 % interval")
-    if series.control:
-        caption += ", " + _("usual level and control limits")
-    if before and any(not formatting.is_missing(value) for value in before):
-        caption += ", " + _("light: a year before")
-    if goals:
-        caption += ", " + _(
-            "target {value}", value=formatting.value(goals[-1].value, kpi.unit, look.currency)
-        )
-    if series.points["provisional"].any():
-        caption = _("{caption}; dotted: provisional", caption=caption)
     figure = charts.build_trend(
         series.points,
         kpi.unit,
         grain=series.grain,
-        dark=cards.is_dark(),
+        dark=styles.is_dark(),
         limits=series.limits,
         signals=series.flagged,
         before=before,
-        goals=goals,
-        marks=notes.find_marks(viewer, look, kpi.key),
-        bounds=BOUNDS.get(kpi.unit),
+        goals=targets,
+        marks=notes.find_markers(viewer, state, kpi.key),
+        bounds=kpi.bounds,
         height=height,
-        currency=look.currency,
+        currency=state.currency,
     )
-    clickable = drill.is_open_to(viewer) and kpi.subject == "contacts"
-    on_select = drill.on_point(key, "", kpi.key, series.grain, window) if clickable else None
+    counts_contacts = kpi.subject == "contacts"
     cards.show_chart(
         figure,
-        finding,
-        caption,
+        prefix(title, finding) if title else finding,
+        _describe(series, before, targets, state.currency),
         key,
-        on_select=on_select,
-        beside=lambda: notes.show_popover(viewer, look, key),
+        on_select=drill.on_point(viewer, key, series.grain, kpi.key, window)
+        if counts_contacts
+        else None,
+        beside=lambda: notes.show_popover(viewer, state, key),
         kpi="" if window else kpi.key,
     )
+
+
+def prefix(title: str, finding: ChartTitle) -> ChartTitle:
+    """Return the finding as the rest of a sentence that begins with a title."""
+    text = finding.text[0].lower() + finding.text[1:]
+    return ChartTitle(_("{title}: {finding}", title=title, finding=text), finding.tone)
+
+
+def describe_grain(kpi: Kpi, grain: str) -> str:
+    """Return the title of a KPI with the step of its trend."""
+    title = cards.title_of(kpi)
+    if grain == "month":
+        return _("{title} by month", title=title)
+    return _("{title} by week", title=title)
+
+
+def _describe(
+    series: Series,
+    before: Sequence[float | None] | None,
+    targets: Sequence[charts.TargetLine],
+    currency: str | None,
+) -> str:
+    parts = [describe_grain(series.kpi, series.grain)]
+    if series.points["low"].notna().any():
+        parts.append(_("band: 95 % interval"))
+    if series.control:
+        parts.append(_("usual level and control limits"))
+    if before and any(not formatting.is_missing(value) for value in before):
+        parts.append(_("light: a year before"))
+    if targets:
+        value = formatting.value(targets[-1].value, series.kpi.unit, currency)
+        parts.append(_("target {value}", value=value))
+    caption = ", ".join(parts)
+    if series.points["provisional"].any():
+        caption = _("{caption}; dotted: provisional", caption=caption)
+    return caption

@@ -1,31 +1,28 @@
-"""What a page shows, in its address: by value and never by title, so that a link means
-the same to readers of every language.
-
-Streamlit's own binding of widgets to the address writes the titles that the sender
-read.
+"""The state of a page in its address: by value, never by title, so that a link means
+the same in every language (Streamlit's own binding writes titles).
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import streamlit as st
 
+from qa_core.ui.markdown import escape
+
 _WRITTEN = "address_written"
-_SINGLE = "address_single"
-"""What each widget of its own (an order, a kind, a person) said last, by page and name."""
+_WIDGETS = "address_widgets"
+"""Last value written for each widget, by its key."""
 _ENTERED = "address_entered"
-"""What each page held when the reader came to it by the menu: its bare address stands
-for that, when they go back to it.
-"""
+"""Filters of each page when the reader came by the menu, that is, by its bare address."""
 
 
 def read(page_key: str, names: Iterable[str]) -> Mapping[str, list[str]] | None:
-    """What the address says of these, where it is news: on arrival by a link, and after
+    """Return what the address says of these names if it is news: after a link, or after
     back and forward in the browser.
 
-    None where the widgets know better: they have just been moved, or the reader came by
-    the menu, which says nothing.
+    None: the widgets know better, since they were moved, or the reader came by the menu.
     """
     given = {name: st.query_params.get_all(name) for name in names if name in st.query_params}
     page, written = st.session_state.get(_WRITTEN, ("", {}))
@@ -36,7 +33,7 @@ def read(page_key: str, names: Iterable[str]) -> Mapping[str, list[str]] | None:
 
 
 def write(page_key: str, values: Mapping[str, Sequence[str]]) -> None:
-    """Make the address say these, and nothing of those that are empty."""
+    """Write these values into the address, and remove the names that are empty."""
     said = {name: list(value) for name, value in values.items() if value}
     if st.session_state.get(_WRITTEN, ("", {}))[0] != page_key and not any(
         name in st.query_params for name in values
@@ -53,31 +50,52 @@ def write(page_key: str, values: Mapping[str, Sequence[str]]) -> None:
     st.session_state[_WRITTEN] = (page_key, said)
 
 
-def is_news(page_key: str, name: str) -> bool:
-    """Whether the address says something else of that widget than the widget said last,
-    or the widget was forgotten on another page.
+@contextmanager
+def bound(name: str, known: Collection[str], usual: str, key: str = "") -> Iterator[None]:
+    """Bind the widget drawn in the block to the address.
+
+    It follows the address where that brings news; its value is written there afterwards
+    unless it is `usual`. `key`: of the widget, default `name`.
     """
-    return name not in st.session_state or st.query_params.get(name) != st.session_state.get(
-        _SINGLE, {}
-    ).get((page_key, name))
+    key = key or name
+    take(name, known, usual, key)
+    yield
+    give(name, st.session_state[key] or usual, usual, key)
 
 
-def take(page_key: str, name: str, known: Container[str], usual: str) -> None:
-    """Before a widget with that key is drawn: let it follow the address where that
-    brings news, else stay as it was moved.
+def is_news(name: str, key: str = "") -> bool:
+    """Return whether the address differs from what that widget wrote last, or the widget
+    was forgotten on another page.
     """
-    wanted = st.query_params.get(name) if is_news(page_key, name) else st.session_state.get(name)
-    st.session_state[name] = wanted if wanted in known else usual
+    key = key or name
+    written = st.session_state.get(_WIDGETS, {}).get(key)
+    return key not in st.session_state or st.query_params.get(name) != written
 
 
-def give(page_key: str, name: str, value: str, usual: str) -> None:
-    """After the widget is drawn: say its value in the address, or nothing where it is
-    as usual.
-    """
-    if value == usual:
-        if name in st.query_params:
-            del st.query_params[name]
-    elif st.query_params.get(name) != value:
-        st.query_params[name] = value
+def take(name: str, known: Collection[str], usual: str, key: str = "") -> None:
+    """Set a widget that is drawn next from the address, where that brings news."""
+    key = key or name
+    wanted = st.query_params.get(name) if is_news(name, key) else st.session_state[key]
+    wanted = wanted if wanted in known else usual
+    if st.session_state.get(key) != wanted:
+        st.session_state[key] = wanted
+
+
+def give(name: str, value: str, usual: str, key: str = "") -> None:
+    """Write the value of a widget into the address, or nothing if it is `usual`."""
     said = None if value == usual else value
-    st.session_state[_SINGLE] = {**st.session_state.get(_SINGLE, {}), (page_key, name): said}
+    if said is None:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != said:
+        st.query_params[name] = said
+    st.session_state[_WIDGETS] = {**st.session_state.get(_WIDGETS, {}), key or name: said}
+
+
+def show_removable(name: str, label: str) -> None:
+    """Show a button that removes that name from the address."""
+    st.button(
+        escape(label),
+        icon=":material/close:",
+        key=f"remove_{name}",
+        on_click=lambda: st.query_params.pop(name, None),
+    )

@@ -1,4 +1,4 @@
-"""What a browser calls itself in its requests, as its owner would call it."""
+"""Names of browsers and systems, from what a browser calls itself in its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BROWSERS = {
     "Chrome": "Chrome",
     "Safari": "Safari",
 }
-"""Most claim to be Chrome and Safari too: the first mark found is the true one."""
+"""Names by mark, in order: most browsers claim to be Chrome and Safari, too."""
 SYSTEMS = {
     "iPhone": "iPhone",
     "iPad": "iPad",
@@ -26,8 +26,8 @@ SYSTEMS = {
 
 
 def describe(claim: str) -> str:
-    """`Mozilla/5.0 (Windows NT 10.0; …) … Chrome/150.0 Safari/537.36` → `Chrome,
-    Windows`; what is neither known stays as it is.
+    """Return `Chrome, Windows` for `Mozilla/5.0 (Windows NT 10.0; …) … Chrome/150.0
+    Safari/537.36`; the claim itself where neither is known.
     """
     found = [
         next((name for mark, name in known.items() if mark in claim), "")

@@ -148,6 +148,7 @@ def add_one(grid_id: int) -> None:
     with store.writing() as session:
         made = drafts.open_draft(
             session,
+            Viewer.SYSTEM,
             kind="scored",
             grid_id=grid_id,
             evaluator="E1",

@@ -108,7 +108,7 @@ def import_here(path: Path) -> None:
     )[0]
     counts = " ".join(
         f"{name}={count}"
-        for name, count in report.as_counts().items()
+        for name, count in report.tally.as_counts().items()
         if count and isinstance(count, int)
     )
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from qa_core.storage import engine, lake, schema
+from qa_core.storage.guard import Unscoped
 
 SPAWN = multiprocessing.get_context("spawn")
 MILLION = 1_000_000
@@ -122,7 +123,7 @@ def ask(home: str) -> list[tuple[str, float, float]]:
         times = []
         for _round in range(32):
             started = time.perf_counter()
-            engine.current().run(statement, {}, month, month)
+            engine.current().run(Unscoped(statement, "a measurement"), {}, month, month)
             times.append(1000 * (time.perf_counter() - started))
         measured.append((title, statistics.median(times[2:]), max(times[2:])))
     return measured

@@ -17,11 +17,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core.access.roles import Role, Viewer
+import sqlalchemy as sa
+
+from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.metrics import kpis, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
+from qa_core.storage.records.people import Membership, Team
 
 AIM, AIM_WITH_PERCENTILES = 30, 60
 REPEATS = 15
@@ -65,9 +68,26 @@ def questions(
         ("weekday", "hour"),
         everything,
     )
+    for title, viewer in find_viewers().items():
+        asked[f"{title}: headline of six"] = (viewer, HEADLINE, (), everything)
+        asked[f"{title}: two by week"] = (viewer, ("received", "csat"), ("week",), everything)
+        asked[f"{title}: scores by queue"] = (viewer, ("evaluation_score",), ("queue",), everything)
     asked["executive: csat and nps by month"] = (EXECUTIVE, ("csat", "nps"), ("month",), everything)
     asked["executive: csat by queue"] = (EXECUTIVE, ("csat",), ("queue",), everything)
     return asked
+
+
+def find_viewers() -> dict[str, Viewer]:
+    """A viewer of each scope: the teams of the demo, one of them for a year, one advisor."""
+    with store.reading() as session:
+        teams = tuple(session.scalars(sa.select(Team.name).order_by(Team.name)))
+        advisor = session.scalar(sa.select(sa.func.min(Membership.advisor_id)))
+    year = TeamSpan(teams[0], date(2025, 1, 1), date(2026, 1, 1))
+    return {
+        "manager": Viewer("bench", Role.MANAGER, managed_teams=teams[1:]),
+        "team lead": Viewer("bench", Role.TEAM_LEAD, led=(year, TeamSpan(teams[-1]))),
+        "advisor": Viewer("bench", Role.ADVISOR, advisor_id=advisor),
+    }
 
 
 def main() -> None:

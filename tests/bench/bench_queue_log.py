@@ -101,8 +101,8 @@ def main() -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         aims = f"aims: under {AIM_SECONDS} s and {AIM_MEGABYTES} MB"
         print(
-            f"queue_log of {report.read:,} lines, {report.new:,} calls: {seconds:.1f} s, "
-            f"{memory:.0f} MB at most ({aims})"
+            f"queue_log of {report.tally.read:,} lines, {report.tally.new:,} calls: "
+            f"{seconds:.1f} s, {memory:.0f} MB at most ({aims})"
         )
 
 

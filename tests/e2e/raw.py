@@ -4,13 +4,14 @@ and session id it was given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 
 @dataclass
@@ -20,6 +21,8 @@ class Seen:
     session_id: str = ""
     text: str = ""
     labels: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    """Of fields and buttons, by their labels."""
     titles: list[str] = field(default_factory=list)
     is_hidden_menu: bool = False
 
@@ -28,31 +31,29 @@ class Seen:
         return "Password" in self.labels
 
 
-def visit(
-    host: str,
-    page: str = "",
-    query: str = "",
-    cookies: Mapping[str, str] | None = None,
-    session_id: str = "",
-) -> Seen:
-    """Connect, ask for that page, and return all that came back."""
-    cookies = {"_streamlit_xsrf": generate_xsrf_token_string(), **(cookies or {})}
-    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
-    protocols = ["streamlit", cookies["_streamlit_xsrf"], *([session_id] if session_id else [])]
-    seen = Seen()
-    with connect(
-        f"ws://{host}/_stcore/stream",
-        subprotocols=protocols,
-        origin=f"http://{host}",
-        additional_headers=headers,
-        max_size=None,
-    ) as socket:
+@dataclass
+class Visitor:
+    """Somebody who is connected, and what they typed so far, by the id of its field."""
+
+    socket: ClientConnection
+    typed: dict[str, str] = field(default_factory=dict)
+
+    def send(self, page: str = "", query: str = "", press: str = "") -> None:
+        """Ask for a run of that page, with a press on the button of that id."""
         ask = BackMsg()
         ask.rerun_script.page_name = page
         ask.rerun_script.query_string = query
-        socket.send(ask.SerializeToString())
+        for widget, text in self.typed.items():
+            ask.rerun_script.widget_states.widgets.add(id=widget, string_value=text)
+        if press:
+            ask.rerun_script.widget_states.widgets.add(id=press, trigger_value=True)
+        self.socket.send(ask.SerializeToString())
+
+    def read(self) -> Seen:
+        """All that comes until a run is over."""
+        seen = Seen()
         while True:
-            message = ForwardMsg.FromString(socket.recv(timeout=30))
+            message = ForwardMsg.FromString(self.socket.recv(timeout=30))
             kind = message.WhichOneof("type")
             if kind == "new_session":
                 seen.session_id = message.new_session.initialize.session_id or seen.session_id
@@ -65,6 +66,9 @@ def visit(
                 seen.text += str(element)
                 if element.WhichOneof("type") == "text_input":
                     seen.labels.append(element.text_input.label)
+                    seen.ids[element.text_input.label] = element.text_input.id
+                if element.WhichOneof("type") == "button":
+                    seen.ids[element.button.label] = element.button.id
                 if element.WhichOneof("type") == "heading" and element.heading.tag == "h1":
                     seen.titles.append(element.heading.body)
             elif (
@@ -72,3 +76,34 @@ def visit(
                 and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
             ):
                 return seen
+
+
+@contextmanager
+def visitor(
+    host: str, cookies: Mapping[str, str] | None = None, session_id: str = ""
+) -> Iterator[Visitor]:
+    """Connect, with those cookies, to the session of that id."""
+    cookies = {"_streamlit_xsrf": generate_xsrf_token_string(), **(cookies or {})}
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    protocols = ["streamlit", cookies["_streamlit_xsrf"], *([session_id] if session_id else [])]
+    with connect(
+        f"ws://{host}/_stcore/stream",
+        subprotocols=protocols,
+        origin=f"http://{host}",
+        additional_headers=headers,
+        max_size=None,
+    ) as socket:
+        yield Visitor(socket)
+
+
+def visit(
+    host: str,
+    page: str = "",
+    query: str = "",
+    cookies: Mapping[str, str] | None = None,
+    session_id: str = "",
+) -> Seen:
+    """Connect, ask for that page, and return all that came back."""
+    with visitor(host, cookies, session_id) as connected:
+        connected.send(page, query)
+        return connected.read()

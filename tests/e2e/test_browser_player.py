@@ -56,7 +56,7 @@ def open_player(page, address: str, username: str, sign_in_as):
     page.goto(address)
     sign_in_as(page, username)
     page.goto(address)
-    page.locator(".player .rest path[d]").wait_for(state="attached")
+    page.locator(".player .wave canvas").first.wait_for(state="attached")
     return page.locator(".player"), links
 
 
@@ -168,6 +168,6 @@ def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
     assert player.get_by_label("Speed").input_value() == "1"
     page.reload()
     player.locator(".remarks").get_by_text("Kjl [polite]").wait_for()
-    player.locator(".mark").click()
+    player.locator(".wave [part~=marker]").click()
     assert abs(position(player) - entry.seconds) <= 1
     assert len(links) == 1 and len(entered("heard")[0]) <= 2

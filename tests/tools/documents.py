@@ -1,16 +1,34 @@
-"""Write the generated parts of the documents between their markers: python
-tests/tools/documents.py, or `make documents`.
+"""Writer of the generated parts of the documents: `python tests/tools/documents.py`, or
+`make documents`.
+
+A part stands between `<!-- name -->` and `<!-- /name -->`. `tests/test_docs.py`
+compares each with what its function builds.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+
+
+def build_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Build a Markdown table; a bar in a cell is escaped."""
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for row in rows:
+        cells = ("" if cell is None else " ".join(str(cell).split()) for cell in row)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def code(*names: object) -> str:
+    """Write names as code, separated by commas."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def draw_rooms() -> str:
@@ -20,19 +38,357 @@ def draw_rooms() -> str:
     return rooms.draw_diagram(rooms.find_arrows(rooms.find_imports(rooms.find_modules())))
 
 
-PARTS: dict[tuple[str, str], Callable[[], str]] = {("architecture.md", "rooms"): draw_rooms}
-"""The generated parts: document and name of the part."""
+def find_commands() -> Iterator[tuple[str, Any]]:
+    """Find every command of the command line, as its words and its Click command."""
+    import typer
+
+    from qa_core.cli.app import build_app
+
+    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        if hasattr(command, "commands"):
+            for name, child in command.commands.items():
+                yield from walk(child, (*words, name))
+        elif not command.hidden:
+            yield " ".join(words), command
+
+    return walk(typer.main.get_command(build_app()), ())
+
+
+def list_commands() -> str:
+    """List every command with its arguments and options."""
+    lines = []
+    for words, command in sorted(find_commands()):
+        arguments = [item for item in command.params if item.param_type_name == "argument"]
+        usage = " ".join(
+            [
+                words,
+                *(f"[{item.metavar}]" if not item.required else item.metavar for item in arguments),
+            ]
+        )
+        lines += [f"#### `{usage}`", "", " ".join((command.help or "").split()), ""]
+        lines += [f"- `{item.metavar}`: {item.help}" for item in arguments if item.help]
+        for item in command.params:
+            if item.param_type_name == "option" and not item.hidden:
+                lines.append(_describe_option(item))
+        lines += [""] if lines[-1] else []
+    return "\n".join(lines).rstrip()
+
+
+def _describe_option(option: Any) -> str:
+    value = "" if option.is_flag else " " + (option.metavar or option.opts[0].strip("-").upper())
+    remarks = [
+        " ".join((option.help or "").split()),
+        "Required." if option.required else "",
+        "Repeatable." if option.multiple else "",
+        f"Default: {option.default}." if option.default not in (None, False, ()) else "",
+    ]
+    said = " ".join(filter(None, remarks))
+    return f"- `{option.opts[0]}{value}`" + (f": {said}" if said else "")
+
+
+def list_settings() -> str:
+    """List the settings with default, limits and meaning."""
+    from qa_core.centre import settings
+
+    def limits(entry: settings.Setting) -> str:
+        if entry.choices:
+            return code(*entry.choices)
+        return f"{entry.low:g} to {entry.high:g}" + (" or empty" if entry.is_optional else "")
+
+    return build_table(
+        ("setting", "default", "values", "meaning"),
+        (
+            (
+                code(entry.name),
+                "empty" if entry.default is None else f"`{entry.default}`",
+                limits(entry),
+                entry.meaning,
+            )
+            for entry in settings.ALL
+        ),
+    )
+
+
+def list_dimensions() -> str:
+    """List the dimensions with the permission that each takes."""
+    from qa_core.access.roles import DIMENSION_PERMISSIONS, EXECUTIVE_DIMENSIONS
+    from qa_core.metrics.dimensions import DIMENSIONS
+
+    return build_table(
+        ("dimension", "title", "family", "permission", "executives"),
+        (
+            (
+                code(entry.key),
+                entry.title,
+                entry.family,
+                code(DIMENSION_PERMISSIONS[entry.key])
+                if entry.key in DIMENSION_PERMISSIONS
+                else "",
+                "yes" if entry.key in EXECUTIVE_DIMENSIONS else "",
+            )
+            for entry in DIMENSIONS
+        ),
+    )
+
+
+def list_kpis() -> str:
+    """List every KPI as it is declared, by subject."""
+    from qa_core.metrics import kpis
+
+    lines = []
+    for name in ("call_statistics", "first_contact", "repeats", "satisfaction", "quality",
+                 "calibration", "tracking", "recording"):  # fmt: skip
+        lines += [f"### {name.replace('_', ' ').capitalize()}", ""]
+        for kpi in getattr(kpis, name).ALL:
+            lines += [*_describe_kpi(kpi), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _describe_kpi(kpi: Any) -> Iterator[str]:
+    yield f"#### `{kpi.key}`: {kpi.title}"
+    yield ""
+    yield f"{kpi.meaning}"
+    yield ""
+    yield f"- Formula: {kpi.formula}"
+    better = {"up": "higher is better", "down": "lower is better", "neither": "no better side"}
+    yield f"- Kind: {kpi.kind}, in {kpi.unit}; {better[kpi.better]}"
+    yield f"- Permission: `{kpi.needs}`"
+    yield f"- Dimensions: {_describe_dimensions(kpi.dimensions)}"
+    if kpi.settings:
+        yield f"- Settings: {code(*kpi.settings)}"
+    if kpi.leaves_out:
+        yield f"- Counted beside n: {code(*kpi.leaves_out)}"
+    if kpi.has_percentiles:
+        yield "- Percentiles: p50, p90, p95"
+    if kpi.sums:
+        yield "- Totals by interval are added where no contact covers them"
+    if kpi.exclusions:
+        yield "- Left out, first reason first: " + "; ".join(
+            f"{entry.title} (`{entry.code}`)" for entry in kpi.exclusions
+        )
+
+
+def _describe_dimensions(keys: Sequence[str]) -> str:
+    """Name a known set of dimensions, with what is missing from it; else list them."""
+    from qa_core.metrics.kpis import declaration
+
+    known = {
+        "all": declaration.ALL_DIMENSIONS,
+        "those of contacts": declaration.CONTACT_DIMENSIONS,
+    }
+    for title, dimensions in known.items():
+        missing = [key for key in dimensions if key not in keys]
+        if set(keys) <= set(dimensions) and len(missing) <= 4:
+            return title + (f", without {code(*missing)}" if missing else "")
+    return code(*keys)
+
+
+def list_kpi_words() -> str:
+    """List the KPIs with their English and French titles and meanings."""
+    from qa_core.base import i18n
+    from qa_core.metrics.kpis import ALL
+
+    def in_french(text: str) -> str:
+        spoken = i18n.language()
+        i18n.use("fr")
+        try:
+            return i18n._(text)
+        finally:
+            i18n.use(spoken)
+
+    return build_table(
+        ("KPI", "English", "French", "meaning"),
+        ((code(kpi.key), kpi.title, in_french(kpi.title), kpi.meaning) for kpi in ALL),
+    )
+
+
+def list_permissions() -> str:
+    """List permissions by role, as `GRANTS` has them."""
+    from qa_core.access.roles import GRANTS, Permission, Role
+
+    return build_table(
+        ("permission", *(str(role).replace("_", " ") for role in Role)),
+        (
+            (code(permission), *("●" if permission in GRANTS[role] else "" for role in Role))
+            for permission in Permission
+        ),
+    )
+
+
+def list_pages() -> str:
+    """List the pages with the permission that each takes and the roles that have it."""
+    from qa_core.access.roles import Role, Viewer
+    from qa_core.ui import menu
+
+    return build_table(
+        ("page", "address", "permission", "opens for"),
+        (
+            (
+                page.title,
+                f"`/{page.key}`",
+                code(page.permission) if page.permission else "none",
+                ", ".join(
+                    str(role).replace("_", " ")
+                    for role in Role
+                    if page.is_open_to(Viewer("", role))
+                ),
+            )
+            for pages in menu.MENU.values()
+            for page in pages
+        ),
+    )
+
+
+def list_gates() -> str:
+    """List the legal gates with what each expects."""
+    from qa_core.base.i18n import _
+    from qa_core.compliance import gates
+
+    rows = [
+        (
+            code(gate.name),
+            gate.rule,
+            gate.meaning,
+            _(gate.expects, **gate.expects_params),
+            gate.source,
+        )
+        for gate in gates.ALL
+    ]
+    listeners = (
+        code(gates.LISTENERS),
+        gates.LISTENERS_RULE,
+        gates.LISTENERS_MEANING,
+        "at least one accreditation (`accredit NAME --until DATE`)",
+        gates.LISTENERS_SOURCE,
+    )
+    return build_table(("gate", "rule", "meaning", "expects", "source"), [*rows, listeners])
+
+
+def list_fields() -> str:
+    """List the fields of each kind of file, and which of them a file must have."""
+    from qa_core.files.options import ALL_KINDS
+    from qa_core.ingest import registry
+
+    profiles = [registry.get_profile(kind, None) for kind in ALL_KINDS]
+    return build_table(
+        ("kind", "fields", "needs"),
+        (
+            (
+                profile.kind,
+                code(*(field.name for field in profile.fields)),
+                "; ".join(" or ".join(f"`{name}`" for name in group) for group in profile.needs),
+            )
+            for profile in profiles
+        ),
+    )
+
+
+def list_profiles() -> str:
+    """List the profiles that tables with headers are read by."""
+    from qa_core.ingest import registry
+
+    return build_table(
+        ("kind", "profile", "recognised by", "date order"),
+        (
+            (
+                profile.kind,
+                code(profile.name),
+                " + ".join(profile.signature) or "synonyms of its fields",
+                profile.date_order,
+            )
+            for profile in registry.find_profiles()
+        ),
+    )
+
+
+def list_platforms() -> str:
+    """List the platforms whose exports are recognised by their content."""
+    from qa_core.ingest import registry
+
+    return build_table(
+        ("platform", "`--profile`", "kinds"),
+        (
+            (platform.title, code(platform.name), ", ".join(platform.kinds) or "none")
+            for platform in registry.find_platforms()
+        ),
+    )
+
+
+def list_reasons() -> str:
+    """List the codes of rows that bring nothing in."""
+    from qa_core.ingest import reason_texts
+
+    groups = {
+        "rejected": reason_texts.REJECTED,
+        "skipped": reason_texts.SKIPPED,
+        "folded": reason_texts.FOLDED,
+    }
+    return build_table(
+        ("count", "code", "meaning"),
+        (
+            (group, code(name), text)
+            for group, texts in groups.items()
+            for name, text in texts.items()
+        ),
+    )
+
+
+def list_unscoped() -> str:
+    """List the statements without a scope."""
+    from tools import row_access
+
+    return row_access.list_reasons(row_access.UNSCOPED)
+
+
+def list_beyond() -> str:
+    """List the statements that look beyond a scope."""
+    from tools import row_access
+
+    return row_access.list_reasons(row_access.BEYOND)
+
+
+def list_system() -> str:
+    """List what asks as the system."""
+    from tools import row_access
+
+    return row_access.list_system()
+
+
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("architecture.md", "rooms"): draw_rooms,
+    ("contract.md", "commands"): list_commands,
+    ("kpis.md", "settings"): list_settings,
+    ("kpis.md", "dimensions"): list_dimensions,
+    ("kpis.md", "kpis"): list_kpis,
+    ("glossary.md", "kpis"): list_kpi_words,
+    ("access.md", "permissions"): list_permissions,
+    ("access.md", "pages"): list_pages,
+    ("access.md", "unscoped"): list_unscoped,
+    ("access.md", "beyond"): list_beyond,
+    ("access.md", "system"): list_system,
+    ("compliance.md", "gates"): list_gates,
+    ("import.md", "fields"): list_fields,
+    ("import.md", "profiles"): list_profiles,
+    ("import.md", "platforms"): list_platforms,
+    ("import.md", "reasons"): list_reasons,
+}
+"""The generated parts: document, name of the part, and the function that builds it."""
 
 
 def fill(text: str, part: str, content: str) -> str:
-    """Put the content between `<!-- part -->` and `<!-- /part -->`."""
-    return re.sub(
+    """Put the content between `<!-- part -->` and `<!-- /part -->`. Raises ValueError
+    where the document has no such place.
+    """
+    filled, count = re.subn(
         rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)",
         lambda found: found[1] + content + "\n" + found[2],
         text,
         count=1,
         flags=re.DOTALL,
     )
+    if not count:
+        raise ValueError(f"no place for the part {part}")
+    return filled
 
 
 def refresh() -> None:

@@ -12,7 +12,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
-from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Role, Viewer
+from qa_core.access import people
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Viewer
 from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
@@ -20,7 +21,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage import audit_log
 from qa_core.storage.records import steering, store
-from qa_core.storage.records.people import Account, ManagedSite, Team, TeamLead
+from qa_core.storage.records.people import Account, Team
 
 LONGEST_NOTE = 1000
 
@@ -95,7 +96,7 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
     whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
     statement = sa.select(steering.Irritant).options(*whole).order_by(steering.Irritant.id.desc())
     with store.reading() as session:
-        names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        names = people.find_names(session)
         entries = [
             _as_entry(viewer, row, names)
             for row in session.scalars(statement)
@@ -215,7 +216,12 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
         row = session.get(steering.Irritant, entry.id)
         if row is None or not _may_see(viewer, row):
             raise AccessDenied()
-        found = _owners_of(session, {team.team_name for team in row.teams}, row.concerns_unassigned)
+        found = people.find_in_charge(
+            session,
+            {team.team_name for team in row.teams},
+            row.concerns_unassigned,
+            environment.today(),
+        )
     held = {entry.owner: entry.owner_name or entry.owner} if entry.owner else {}
     return held | found
 
@@ -253,9 +259,7 @@ def _check(subject: IrritantSubject) -> None:
 
 def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
     steps = tuple(
-        ActionStep(
-            ActionState(step.state), step.taken_at, names.get(step.taken_by) or step.taken_by
-        )
+        ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by, step.taken_by))
         for step in row.steps
     )
     return ActionEntry(
@@ -269,7 +273,7 @@ def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) 
         may_change=_may_change(viewer, row),
         teams=tuple(sorted(team.team_name for team in row.teams)),
         owner=row.owner,
-        owner_name=names.get(row.owner) or row.owner,
+        owner_name=names.get(row.owner, row.owner),
         note=row.note,
     )
 
@@ -327,7 +331,9 @@ def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
 def _checked_owner(
     session: Session, owner: str | None, teams: set[str], unassigned: bool
 ) -> str | None:
-    if owner is not None and owner not in _owners_of(session, teams, unassigned):
+    if owner is not None and owner not in people.find_in_charge(
+        session, teams, unassigned, environment.today()
+    ):
         raise Refusal(
             "bad_owner",
             N_(
@@ -337,29 +343,3 @@ def _checked_owner(
             name=owner,
         )
     return owner
-
-
-def _owners_of(session: Session, teams: set[str], unassigned: bool) -> dict[str, str]:
-    today = environment.today()
-    account, lead = Account, TeamLead
-    known = sa.select(account.username, account.display_name).where(account.active)
-    in_force = (
-        sa.or_(lead.starts_on.is_(None), lead.starts_on <= today),
-        sa.or_(lead.ends_on.is_(None), lead.ends_on > today),
-    )
-    leads = known.where(
-        account.role == Role.TEAM_LEAD,
-        account.led_teams.any(sa.and_(lead.team_name.in_(teams), *in_force)),
-    )
-    sites = sa.select(Team.site_name).where(Team.name.in_(teams))
-    manages = account.sites.any(ManagedSite.site_name.in_(sites))
-    managers = known.where(
-        account.role == Role.MANAGER,
-        sa.or_(manages, account.sees_unassigned) if unassigned else manages,
-    )
-    found = [*session.execute(leads), *session.execute(managers)]
-    return dict(
-        sorted(
-            ((username, name or username) for username, name in found), key=lambda entry: entry[1]
-        )
-    )

@@ -28,6 +28,8 @@ from qa_core.analysis.irritants.terms import Mention, cut_out, find_mentions, sp
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
 
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
@@ -129,7 +131,7 @@ def find_follow_up(
 
 def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
     """Up to five unhappy contacts in the viewer's scope that show the irritant in
-    words, newest first; whoever shows them journals it.
+    words, newest first.
 
     Raises AccessDenied for whoever may not read remarks.
     """
@@ -149,6 +151,16 @@ def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> t
         if row.is_unhappy and row.origin == "customer" and _is_in_band(row, subject)
     ]
     return _take_different(_quote_start(row) for row in rows)
+
+
+def read_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
+    """Open the examples for a reader: `find_examples`, noted in the audit log."""
+    examples = find_examples(viewer, subject, where)
+    contacts = ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples)
+    if examples:
+        with store.writing() as session:
+            audit_log.record(session, viewer.username, "irritant_read", contacts)
+    return examples
 
 
 def _find_in_figures(

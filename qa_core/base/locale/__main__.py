@@ -1,5 +1,7 @@
-"""Collect every message of the code into the catalogues; lists what still has no
-French, and exits 1 when anything is missing.
+"""Collect every message of the code into the catalogues and list those without French.
+
+A missing text is no failure here: the catalogue is what its translator works on.
+`tests/test_docs.py` fails until all are translated.
 """
 
 from __future__ import annotations
@@ -85,4 +87,3 @@ if __name__ == "__main__":
     for message in left:
         print(message)
     print(f"{len(left)} messages without French", file=sys.stderr)
-    sys.exit(1 if left else 0)

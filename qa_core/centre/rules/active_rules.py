@@ -136,7 +136,7 @@ class ActiveRules:
         )
 
 
-def as_given(name: str, relation: str = "c") -> str:
+def source_value(name: str, relation: str = "c") -> str:
     """What the source said of a column of stored contacts (SQL)."""
     if name not in AS_GIVEN:
         return f'{relation}."{name}"'

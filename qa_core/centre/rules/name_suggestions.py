@@ -4,7 +4,6 @@ changes anything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -13,23 +12,24 @@ from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
+from rapidfuzz import fuzz
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.centre.advisors import fold
-from qa_core.centre.rules.active_rules import as_given
+from qa_core.centre.advisors import normalise_name
+from qa_core.centre.rules.active_rules import source_value
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.people import Advisor, AdvisorAlias, Membership
 
-ALIKE = 0.87
-"""How much of two names must agree (difflib's ratio); below it, strangers are suggested
-more often than spellings.
+MIN_SIMILARITY = 87
+"""Least similarity of two names, in per cent (rapidfuzz's ratio): below it, strangers
+are suggested more often than spellings.
 """
-SHORTEST = 4
-MOST_IN_ONE_BLOCK = 200
+MIN_LENGTH = 4
+MAX_BLOCK_SIZE = 200
 """Names that share a word are compared pairwise; a word shared by more of them tells
 nothing.
 """
@@ -45,7 +45,7 @@ _STRENGTH = (SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR)
 
 
 @dataclass(frozen=True)
-class Use:
+class NameUse:
     """Where a name is in use: the number of contacts, and the tools that they came
     from.
     """
@@ -66,8 +66,8 @@ class Suggestion:
     evidence: str
     spelling_title: str
     kept_title: str
-    spelling_use: Use
-    kept_use: Use
+    spelling_use: NameUse
+    kept_use: NameUse
 
     @property
     def together(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
         )
         pairs = _pair_advisors(session, titles) if kind == "advisor" else _pair_spellings(titles)
     found = [
-        _suggest(kind, one, other, evidence, titles, uses, placed)
+        _build_suggestion(kind, one, other, evidence, titles, uses, placed)
         for (one, other), evidence in pairs.items()
         if frozenset((one, other)) not in decided and not {one, other} & merged
     ]
@@ -129,13 +129,13 @@ def as_json(item: Suggestion) -> dict[str, Any]:
     return {**asdict(item), "together": item.together}
 
 
-def _suggest(
+def _build_suggestion(
     kind: str,
     one: str,
     other: str,
     evidence: str,
     titles: Mapping[str, str],
-    uses: Mapping[str, Use],
+    uses: Mapping[str, NameUse],
     placed: Collection[str],
 ) -> Suggestion:
     # Of an advisor, keep the one whose team is known, then the one with an id of their
@@ -145,7 +145,7 @@ def _suggest(
         key=lambda name: (
             name not in placed,
             kind == "advisor" and name == titles[name],
-            -uses.get(name, Use()).contacts,
+            -uses.get(name, NameUse()).contacts,
             name,
         ),
     )
@@ -156,26 +156,28 @@ def _suggest(
         evidence,
         titles[spelling],
         titles[kept],
-        uses.get(spelling, Use()),
-        uses.get(kept, Use()),
+        uses.get(spelling, NameUse()),
+        uses.get(kept, NameUse()),
     )
 
 
-def find_uses(column: str) -> dict[str, Use]:
+def find_uses(column: str) -> dict[str, NameUse]:
     """Every value of that column as sources gave it, with where it is in use. For
     writers who decide on names, not for showing contacts.
     """
     with lake.working() as connection:
         rows = connection.execute(
-            f"SELECT {as_given(column)} AS name, count(*), list(DISTINCT c.source_system) FROM "
-            f"contacts c WHERE {as_given(column)} IS NOT NULL GROUP BY 1"
+            f"SELECT {source_value(column)} AS name, count(*), list(DISTINCT c.source_system) FROM "
+            f"contacts c WHERE {source_value(column)} IS NOT NULL GROUP BY 1"
         ).fetchall()
-    return {name: Use(count, tuple(sorted(systems))) for name, count, systems in rows}
+    return {name: NameUse(count, tuple(sorted(systems))) for name, count, systems in rows}
 
 
 def _pair_spellings(titles: Mapping[str, str]) -> dict[tuple[str, str], str]:
     return {
-        pair: evidence for pair in _near(titles) if (evidence := _compare(*pair, initials=False))
+        pair: evidence
+        for pair in _find_pairs(titles)
+        if (evidence := _compare(*pair, initials=False))
     }
 
 
@@ -186,7 +188,7 @@ def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[st
         by_title[name].append(advisor_id)
     for ids in by_title.values():
         pairs |= dict.fromkeys(combinations(sorted(ids), 2), SAME_NAME)
-    for one, other in _near(by_title):
+    for one, other in _find_pairs(by_title):
         if evidence := _compare(one, other, initials=True):
             pairs |= {
                 tuple(sorted((first, second))): evidence
@@ -198,23 +200,23 @@ def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[st
     for key, advisor_id in session.execute(sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)):
         by_key[key].add(advisor_id)
     for advisor_id, name in titles.items():
-        for key in {fold(advisor_id), fold(name)} & set(by_key):
+        for key in {normalise_name(advisor_id), normalise_name(name)} & set(by_key):
             by_key[key].add(advisor_id)
     for ids in by_key.values():
         pairs = dict.fromkeys(combinations(sorted(ids), 2), SAME_ALIAS) | pairs
     return pairs
 
 
-def _near(texts: Iterable[str]) -> set[tuple[str, str]]:
+def _find_pairs(texts: Iterable[str]) -> set[tuple[str, str]]:
     """Pairs worth comparing: they share a word, or how a word begins."""
     blocks: dict[str, set[str]] = defaultdict(set)
     for text in texts:
-        for word in fold(text).split():
-            blocks[word[:SHORTEST]].add(text)
+        for word in normalise_name(text).split():
+            blocks[word[:MIN_LENGTH]].add(text)
     return {
         pair
         for block in blocks.values()
-        if len(block) <= MOST_IN_ONE_BLOCK
+        if len(block) <= MAX_BLOCK_SIZE
         for pair in combinations(sorted(block), 2)
     }
 
@@ -223,7 +225,7 @@ def _compare(one: str, other: str, initials: bool) -> str | None:
     """What makes two names look alike, if anything. Numbers must agree: queue 2 is not
     queue 3.
     """
-    first, second = (sorted(fold(text).split()) for text in (one, other))
+    first, second = (sorted(normalise_name(text).split()) for text in (one, other))
     if first == second:
         return SAME_NAME
     if re.findall(r"\d+", " ".join(first)) != re.findall(r"\d+", " ".join(second)):
@@ -238,7 +240,6 @@ def _compare(one: str, other: str, initials: bool) -> str | None:
     texts = "".join(first), "".join(second)
     return (
         SIMILAR
-        if min(map(len, texts)) >= SHORTEST
-        and difflib.SequenceMatcher(None, *texts, autojunk=False).ratio() >= ALIKE
+        if min(map(len, texts)) >= MIN_LENGTH and fuzz.ratio(*texts) >= MIN_SIMILARITY
         else None
     )

@@ -59,13 +59,13 @@ def find_known(session: Session) -> set[tuple[Any, ...]]:
     }
 
 
-def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def build_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """A row of a file in the shape of `find_known`."""
     ends_on = row["to"] + timedelta(days=1) if row.get("to") else None
     return (row["tracking_number"], *(row.get(name) for name in VALUES), row.get("from"), ends_on)
 
 
-def find_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Table:
+def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Table:
     """The assignments as (tracking_number, source, medium, campaign, starts_on, ends_on
     exclusive), never two for one number and day: the later start wins, then the one
     told last. `spell_number`: one spelling for each number.

@@ -56,13 +56,13 @@ class SiteHours:
         """Whether the site is open at that moment of its clock (SQL on SQL)."""
         day = f"CAST({start} AS DATE)"
         cases = [
-            f"WHEN {day} >= DATE '{first}' THEN {_within(spans, start)}"
+            f"WHEN {day} >= DATE '{first}' THEN {_build_span_condition(spans, start)}"
             for first, spans in reversed(self.versions)
             if first is not None
         ]
         always = next((spans for first, spans in self.versions if first is None), None)
         # Before the first hours that anybody told, nothing is known to be closed.
-        rest = "true" if always is None else _within(always, start)
+        rest = "true" if always is None else _build_span_condition(always, start)
         weekly = f"CASE {' '.join(cases)} ELSE {rest} END" if cases else rest
         if not self.closed_days:
             return weekly
@@ -70,7 +70,7 @@ class SiteHours:
         return f"({weekly} AND {day} NOT IN ({listed}))"
 
 
-def _within(spans: Sequence[OpeningSpan], start: str) -> str:
+def _build_span_condition(spans: Sequence[OpeningSpan], start: str) -> str:
     clock = f"strftime({start}, '%H:%M')"
     by_times: dict[tuple[str, str], list[int]] = {}
     for span in spans:
@@ -95,7 +95,7 @@ def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
         days, equals, times = text.strip().lower().partition("=")
         first, _dash, last = days.partition("-")
         if not equals or first not in WEEKDAYS or (last and last not in WEEKDAYS):
-            raise _bad_hours(text)
+            raise _refuse_hours(text)
         start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
         weekdays = [number % 7 + 1 for number in range(start, end + 1 if end >= start else end + 8)]
         for piece in times.split(","):
@@ -109,7 +109,7 @@ def _parse_span(piece: str, text: str) -> tuple[str, str]:
         re.sub(r"^(\d{1,2})-(\d{1,2})$", r"\1h-\2h", piece)
     )
     if found is None:
-        raise _bad_hours(text)
+        raise _refuse_hours(text)
     opens, closes = (
         f"{int(found[hour]):02d}:{found[minute] or '00'}" for hour, minute in ((1, 2), (3, 4))
     )
@@ -118,13 +118,13 @@ def _parse_span(piece: str, text: str) -> tuple[str, str]:
             try:
                 time.fromisoformat(clock)
             except ValueError:
-                raise _bad_hours(text) from None
+                raise _refuse_hours(text) from None
     if opens >= closes:
-        raise _bad_hours(text)
+        raise _refuse_hours(text)
     return opens, closes
 
 
-def _bad_hours(text: str) -> Misuse:
+def _refuse_hours(text: str) -> Misuse:
     return Misuse(
         "bad_hours",
         N_(

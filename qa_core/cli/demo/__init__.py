@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import ingest
+from qa_core.access import people
 from qa_core.access.accounts import remove_demo_accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants import action_list
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.cli.demo import (
     accounts,
     answers,
@@ -38,11 +39,12 @@ from qa_core.cli.demo import (
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Calibration
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 __all__ = ["DemoPlan", "build", "is_unfinished", "remove", "sign_ins"]
 
@@ -65,7 +67,7 @@ def build(
     advisors: int = 60,
     contacts: int = 250_000,
     seed: int = 7,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress = ignore_progress,
     plan: DemoPlan | None = None,
 ) -> None:
     """Simulate the centre and import it, with an account per role. `plan` gives the
@@ -88,7 +90,7 @@ def build(
                     "qa_core demo --remove"
                 ),
             )
-        _fill(viewer, plan, progress or (lambda step, share: None))
+        _fill(viewer, plan, progress)
 
 
 def remove(viewer: Viewer) -> None:
@@ -109,20 +111,21 @@ def is_unfinished() -> bool:
     if content:
         return not content["complete"]
     with store.reading() as session:
-        parts = (
-            sa.select(Account.username).where(Account.demo),
-            sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE),
+        batch = sa.select(ImportBatch.id).where(ImportBatch.profile == load.PROFILE).limit(1)
+        return session.scalar(batch) is not None or any(
+            person.is_demo for person in people.find_people(session).values()
         )
-        return any(session.scalar(part.limit(1)) is not None for part in parts)
 
 
 def sign_ins() -> list[dict[str, str]]:
     """The demo accounts that stand, as role, username and password."""
     with store.reading() as session:
-        standing = set(
-            session.scalars(sa.select(Account.username).where(Account.demo, Account.active))
-        )
-    return [entry for entry in accounts.read().get("sign_ins", []) if entry["username"] in standing]
+        known = people.find_people(session)
+    return [
+        entry
+        for entry in accounts.read().get("sign_ins", [])
+        if (person := known.get(entry["username"])) and person.is_demo and person.is_active
+    ]
 
 
 @contextmanager
@@ -212,6 +215,6 @@ def _remove_grid(session: Session) -> None:
         if grid is not None
         else ()
     )
-    used = any(session.scalar(use) is not None for use in uses)
+    used = any(session.scalar(Scoped(use, Viewer.SYSTEM)) is not None for use in uses)
     if grid is not None and not used and grid.content == content:
         session.delete(grid)

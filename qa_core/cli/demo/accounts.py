@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
-from qa_core.access import accounts, passwords
+from qa_core.access import accounts, passwords, people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli.demo.staff import EVALUATORS, SITES, TEAMS, Staff
 from qa_core.storage.records import store
-from qa_core.storage.records.people import Account
 
 INVITED: tuple[tuple[Role, str, str | None], ...] = (
     (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),
@@ -59,7 +57,7 @@ def write(content: dict[str, Any]) -> None:
 def invite() -> list[dict[str, str]]:
     """A free username and a password for each of them, in their order."""
     with store.reading() as session:
-        taken = set(session.scalars(sa.select(Account.username)))
+        taken = people.find_people(session)
     free = ((role, name if name not in taken else f"demo-{name}") for role, name, _shown in INVITED)
     return [
         {"role": str(role), "username": name, "password": passwords.make_one_time()}

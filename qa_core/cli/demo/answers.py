@@ -7,18 +7,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import accounts
-from qa_core.access.roles import Role
+from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.quality.evaluations import disputes, drafts, evaluation_view, finalise
 from qa_core.quality.evaluations.disputes import DisputeDecision
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
+from qa_core.storage.records.store import Session
 
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """How old the evaluations are that were answered: young enough to matter, old enough
@@ -114,7 +116,8 @@ def _find_latest(session: Session, team: str) -> list[Evaluation]:
         Evaluation.state == "published",
         Evaluation.advisor_id.is_not(None),
     )
-    newest = session.scalar(sa.select(sa.func.max(Evaluation.evaluated_at)).where(*mine))
+    last = sa.select(sa.func.max(Evaluation.evaluated_at)).where(*mine)
+    newest = session.scalar(Scoped(last, Viewer.SYSTEM))
     if newest is None:
         return []
     statement = (
@@ -122,9 +125,8 @@ def _find_latest(session: Session, team: str) -> list[Evaluation]:
         .where(*mine, Evaluation.evaluated_at.between(newest - RECENT, newest - SETTLED))
         .options(selectinload(Evaluation.answers))
     )
-    return list(
-        session.scalars(statement.order_by(Evaluation.evaluated_at.desc(), Evaluation.contact_id))
-    )
+    statement = statement.order_by(Evaluation.evaluated_at.desc(), Evaluation.contact_id)
+    return list(session.scalars(Scoped(statement, Viewer.SYSTEM)))
 
 
 def _dispute(
@@ -182,6 +184,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
         return
     own = drafts.open_draft(
         session,
+        Viewer.SYSTEM,
         kind=drafts.SELF,
         grid_id=evaluation.grid_id,
         evaluator=username,
@@ -210,7 +213,8 @@ def _date_decisions(dispute_ids: list[int]) -> None:
     its other dates do.
     """
     with store.writing() as session:
-        for dispute in session.scalars(sa.select(Dispute).where(Dispute.id.in_(dispute_ids))):
+        raised = sa.select(Dispute).where(Dispute.id.in_(dispute_ids))
+        for dispute in session.scalars(Scoped(raised, Viewer.SYSTEM)):
             dispute.decided_at = dispute.raised_at + timedelta(days=1, hours=5)
             of_it = EvaluationRevision.evaluation_id == dispute.evaluation_id
             session.execute(

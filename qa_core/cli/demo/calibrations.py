@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
+from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
@@ -23,10 +23,11 @@ from qa_core.metrics.query.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.calibration.sessions import KIND
 from qa_core.quality.evaluations import finalise
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact, Recording
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
@@ -87,7 +88,7 @@ def take_away(session: Session) -> None:
     """Remove the rounds that accounts of the demo opened, with their marks, while these
     accounts still stand.
     """
-    demo = sa.select(Account.username).where(Account.demo)
+    demo = [person.username for person in people.find_people(session).values() if person.is_demo]
     rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
     session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))
     session.execute(sa.delete(Calibration).where(Calibration.id.in_(rounds)))
@@ -113,7 +114,8 @@ def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable
         .order_by(recorded.desc(), Evaluation.local_day.desc(), Evaluation.contact_id)
     )
     with store.reading() as session:
-        rows = session.execute(statement.where(Evaluation.contact_id.is_not(None))).all()
+        statement = statement.where(Evaluation.contact_id.is_not(None))
+        rows = session.execute(Scoped(statement, Viewer.SYSTEM)).all()
     by_advisor = {row.advisor_id: (row.source_system, row.contact_id) for row in reversed(rows)}
     keys = [
         key

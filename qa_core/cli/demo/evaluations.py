@@ -21,8 +21,8 @@ GRID_KEY = "customer-service"
 GRID_FILE = environment.PROJECT / "data" / "scorecards" / "customer_service.toml"
 EVALUATOR_SEVERITY = np.array([0.0, 0.035, -0.03])
 DAYS_KEPT = 360
-"""Documents of analysis live a year at most (COMPLIANCE.md, R6): the demo centre has
-none that is older.
+"""Documents of analysis live a year at most (docs/compliance.md, R6): the demo centre
+has none that is older.
 """
 
 HARDNESS = {

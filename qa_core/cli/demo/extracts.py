@@ -31,7 +31,9 @@ SYSTEM_OF_CHANNEL = np.array([0, 2, 1, 1, 2])
 DIRECTIONS = ("inbound", "outbound", "internal")
 PURPOSES = ("quality", "training", "evaluation")
 RECORDED_SHARE = 0.085
-"""Recording is the exception (COMPLIANCE.md, R2): about one answered call in twelve."""
+"""Recording is the exception (docs/compliance.md, R2): about one answered call in
+twelve.
+"""
 
 
 class Extracts:

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
+from qa_core.centre import members
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import Staff
 from qa_core.compliance import accreditations, gates, notices
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, AdvisorNotice, GateValue
-from qa_core.storage.records.people import Advisor
 
 ENTERED_BY = "demo centre"
 """No account can have this name: what stands under it is the demo's, and goes with it."""
@@ -36,7 +36,7 @@ def open_for_listening(
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
     with store.reading() as session:
-        is_alone = set(session.scalars(sa.select(Advisor.advisor_id))) <= set(staff.ids)
+        is_alone = members.find_names(session).keys() <= set(staff.ids)
         closed = set(gates.find_missing(session)) & set(gates.BY_NAME)
     if is_alone:
         for name, value in _values(plan).items():

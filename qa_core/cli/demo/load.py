@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
+from qa_core.base.progress import ignore_progress
 from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.plan import DemoPlan
@@ -25,6 +26,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import load, load_job, recovery
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.report import FileReport
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage.records import store
 
 PROFILE = "demo"
@@ -80,7 +82,7 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
         system=staged.system,
         profile=staged.profile,
         mapping=staged.mapping,
-        read=staged.read,
+        tally=staged.tally,
         decisions=list(staged.decisions),
         headers=staged.headers,
     )
@@ -93,7 +95,7 @@ def take_in(viewer: Viewer, staged: Staged) -> FileReport:
                     staged,
                     ImportOptions(system=staged.system),
                     report,
-                    progress=lambda step, share: None,
+                    progress=ignore_progress,
                 )
             )
         return report
@@ -144,13 +146,13 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
         dropped=(),
         defaults={},
         decisions=[
-            Decision(
+            Decision.of(
                 "file",
                 N_("simulated"),
                 N_("demo centre from seed {seed}; every person in it is invented"),
-                (("seed", plan.seed),),
+                seed=plan.seed,
             )
         ],
-        read=read,
-        staged=read,
+        tally=ImportTally(read),
+        accepted=read,
     )

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -25,9 +24,11 @@ from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query import RecordedContact
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.store import Session
 
 FOLDER = environment.PROJECT / "data" / "demo_calls"
 BATCH = "demo calls"
@@ -94,7 +95,8 @@ def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
 
 def take_away(session: Session) -> None:
     """Delete these recordings, their files and all that is said of them."""
-    for recording in session.scalars(sa.select(Recording).where(Recording.batch_id == BATCH)):
+    recordings = sa.select(Recording).where(Recording.batch_id == BATCH)
+    for recording in session.scalars(Scoped(recordings, Viewer.SYSTEM)):
         deletion.drop(session, recording, "undone")
         session.delete(recording)
 
@@ -130,7 +132,7 @@ def _find_evaluated(period: Period) -> set[tuple[str, str]]:
         Evaluation.local_day.between(period.first_day, period.last_day)
     )
     with store.reading() as session:
-        return {(system, contact) for system, contact in session.execute(statement)}
+        return set(map(tuple, session.execute(Scoped(statement, Viewer.SYSTEM))))
 
 
 def _pick(

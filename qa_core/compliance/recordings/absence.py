@@ -4,8 +4,9 @@ know.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
@@ -13,8 +14,10 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.compliance import accreditations, gates
 from qa_core.metrics import formatting
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import DrawnContact, Recording
+from qa_core.storage.records.store import Session
 
 
 def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
@@ -37,17 +40,7 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
                 "You are not accredited to listen today; your data protection officer gives "
                 "accreditations."
             )
-        deleted_at = session.scalar(
-            sa.select(Recording.deleted_at)
-            .where(
-                Recording.source_system == source_system,
-                Recording.contact_id == contact_id,
-                Recording.deleted_at.is_not(None),
-            )
-            .where(_may_know(session, viewer, source_system, contact_id))
-            .order_by(Recording.id.desc())
-            .limit(1)
-        )
+        deleted_at = _find_deletion(session, viewer, source_system, contact_id)
     if deleted_at is not None:
         return _(
             "The recording was deleted on {day}.",
@@ -56,17 +49,33 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
     return _("There is no recording of this contact that you may listen to.")
 
 
-def _may_know(
+def _find_deletion(
     session: Session, viewer: Viewer, source_system: str, contact_id: str
-) -> sa.ColumnElement[bool]:
-    """What became of a recording is told to those whose teams it is of, and to the
-    evaluator that the contact was drawn for.
+) -> datetime | None:
+    """When the recording of that contact was deleted; told to those whose teams it is of,
+    and to the evaluator that the contact was drawn for.
     """
-    if viewer.role != Role.EVALUATOR:
-        return viewer.scope(Recording.__table__)
-    drawn = sa.select(DrawnContact.id).where(
-        DrawnContact.source_system == source_system,
-        DrawnContact.contact_id == contact_id,
-        DrawnContact.evaluator == viewer.username,
+    deletion = (
+        sa.select(Recording.deleted_at)
+        .where(
+            Recording.source_system == source_system,
+            Recording.contact_id == contact_id,
+            Recording.deleted_at.is_not(None),
+        )
+        .order_by(Recording.id.desc())
+        .limit(1)
     )
-    return sa.true() if session.scalar(drawn.limit(1)) is not None else sa.false()
+    if viewer.role != Role.EVALUATOR:
+        return session.scalar(Scoped(deletion, viewer))
+    drawn = sa.select(DrawnContact.id).where(
+        DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id
+    )
+    if session.scalar(Scoped(drawn.limit(1), viewer)) is None:
+        return None
+    return session.scalar(
+        Unscoped(
+            deletion,
+            "An evaluator has no recordings in scope: of a contact that was drawn for them, which "
+            "is checked just before, the day of the deletion is read.",
+        )
+    )

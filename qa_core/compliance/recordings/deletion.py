@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
+from qa_core.centre import members
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import audio, vault
 from qa_core.metrics.dimensions import add_months
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
-from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.store import Session
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
@@ -104,7 +105,7 @@ def known_advisor(session: Session, contact: RecordedContact) -> str | None:
     """The advisor of a contact as rows of the records may name them."""
     return (
         contact.advisor_id
-        if contact.advisor_id and session.get(Advisor, contact.advisor_id)
+        if contact.advisor_id and members.is_known(session, contact.advisor_id)
         else None
     )
 
@@ -176,13 +177,13 @@ def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> lis
     """
     live = sa.select(Recording).where(Recording.file_name.is_not(None)).order_by(Recording.id)
     if contact_ids is None:
-        return list(session.scalars(live))
+        return list(session.scalars(_of_anybody(live)))
     ids = sorted(contact_ids)
     parts = (ids[start : start + 1000] for start in range(0, len(ids), 1000))
     return [
         recording
         for part in parts
-        for recording in session.scalars(live.where(Recording.contact_id.in_(part)))
+        for recording in session.scalars(_of_anybody(live.where(Recording.contact_id.in_(part))))
     ]
 
 
@@ -210,9 +211,10 @@ def drop(session: Session, recording: Recording, because: str) -> None:
 
 def take_back(session: Session, batch_id: str) -> None:
     """Delete what an import had brought."""
-    for recording in session.scalars(
-        sa.select(Recording).where(Recording.batch_id == batch_id, Recording.file_name.is_not(None))
-    ):
+    brought = sa.select(Recording).where(
+        Recording.batch_id == batch_id, Recording.file_name.is_not(None)
+    )
+    for recording in session.scalars(_of_anybody(brought)):
         drop(session, recording, "undone")
 
 
@@ -221,9 +223,8 @@ def delete_forbidden(actor: str) -> int:
     notice, stopped, a private line. Returns how many.
     """
     with store.reading() as session:
-        ids = set(
-            session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))
-        )
+        kept = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
+        ids = set(session.scalars(_of_anybody(kept)))
     if not ids:
         return 0
     against = {
@@ -263,22 +264,16 @@ def find_expired(viewer: Viewer, as_of: date | None = None) -> list[int]:
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.reading() as session:
-        return list(
-            session.scalars(
-                sa.select(Recording.id).where(is_expired(session, as_of)).order_by(Recording.id)
-            )
-        )
+        expired = sa.select(Recording.id).where(is_expired(session, as_of)).order_by(Recording.id)
+        return list(session.scalars(_of_anybody(expired)))
 
 
 def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
     """Delete them. Returns how many. Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
-        concerned = list(
-            session.scalars(
-                sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)
-            )
-        )
+        expired = sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)
+        concerned = session.scalars(_of_anybody(expired)).all()
         for recording in concerned:
             delete(session, recording, "expired", viewer.username)
     return len(concerned)
@@ -295,10 +290,17 @@ def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
 def sweep() -> int:
     """Delete the files that no row names. The caller holds the lock of imports."""
     with store.reading() as session:
-        known = set(
-            session.scalars(sa.select(Recording.file_name).where(Recording.file_name.is_not(None)))
-        )
+        named = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))
+        known = set(session.scalars(_of_anybody(named)))
     return vault.sweep(known)
+
+
+def _of_anybody(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "Recordings are kept and deleted by their age and by what their contacts say, whoever's "
+        "they are; none is played or shown.",
+    )
 
 
 @sa.event.listens_for(Session, "after_commit")

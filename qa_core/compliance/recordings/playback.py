@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
@@ -24,6 +23,7 @@ from qa_core.compliance import accreditations, gates
 from qa_core.compliance.recordings import vault
 from qa_core.compliance.recordings.deletion import find_last_moment, is_over, known_advisor
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
@@ -34,6 +34,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
+from qa_core.storage.records.store import Session
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import RecordedContact
@@ -100,11 +101,8 @@ def find_playable(
             Recording.contact_id == contact_id,
             Recording.purpose != "proof",
         )
-        recording_id = session.scalar(
-            of_contact.where(Recording.file_name.is_not(None))
-            .order_by(Recording.id.desc())
-            .limit(1)
-        )
+        newest = of_contact.where(Recording.file_name.is_not(None)).order_by(Recording.id.desc())
+        recording_id = session.scalar(_to_be_judged(newest.limit(1)))
         if recording_id is None:
             return None
         if viewer.role == Role.ADVISOR:
@@ -229,7 +227,9 @@ def _require(
     else:
         gates.require_open(session, purpose)
         accreditations.require(session, viewer, purpose)
-    recording = session.get(Recording, recording_id)
+    recording = session.scalar(
+        _to_be_judged(sa.select(Recording).where(Recording.id == recording_id))
+    )
     if recording is None or recording.file_name is None or recording.purpose == "proof":
         raise AccessDenied()
     if is_over(recording, gates.retention_months(session, "recording"), now()):
@@ -251,43 +251,42 @@ def _require(
     return recording, found[0]
 
 
+def _to_be_judged(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "Who may listen is decided in one place for all roles (_require): by the gates, the "
+        "accreditation and the team, or by what was drawn or evaluated; no scope of rows says it.",
+    )
+
+
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
     """Whether an evaluator is to listen to that contact, or an advisor was evaluated on
     it.
     """
+    from qa_core.metrics.query.calibration_metrics import find_rounds  # as in _require
+
     if viewer.role == Role.EVALUATOR:
         drawn = sa.select(DrawnContact.id).where(
             DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id
         )
-        if (
-            session.scalar(
-                drawn.where(
-                    DrawnContact.evaluator == viewer.username, DrawnContact.state != "replaced"
-                ).limit(1)
-            )
-            is not None
-        ):
+        drawn = drawn.where(DrawnContact.state != "replaced").limit(1)
+        if session.scalar(Scoped(drawn, viewer)) is not None:
             return True
-        rounds = (
-            sa.select(Calibration.evaluators)
-            .join(CalibrationContact, CalibrationContact.calibration_id == Calibration.id)
-            .where(
+        is_of_it = Calibration.contacts.any(
+            sa.and_(
                 CalibrationContact.source_system == source_system,
                 CalibrationContact.contact_id == contact_id,
-                Calibration.closed_at.is_(None),
             )
         )
-        return any(viewer.username in evaluators for evaluators in session.scalars(rounds))
+        return bool(find_rounds(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
         published = sa.select(Evaluation.id).where(
             Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted"))
         )
         own = published.where(
-            Evaluation.advisor_id == viewer.advisor_id,
-            Evaluation.source_system == source_system,
-            Evaluation.contact_id == contact_id,
+            Evaluation.source_system == source_system, Evaluation.contact_id == contact_id
         )
-        return session.scalar(own.limit(1)) is not None
+        return session.scalar(Scoped(own.limit(1), viewer)) is not None
     return False
 
 

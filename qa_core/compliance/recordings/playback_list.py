@@ -1,5 +1,5 @@
 """Who listened to an advisor's calls, when, what for and why: for the advisor themself
-(R8).
+(docs/compliance.md, R8).
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
-from qa_core.storage.records.people import Account
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,20 @@ def find_own(viewer: Viewer, limit: int = 200) -> list[Listening]:
         sa.select(
             Playback.source_system, Playback.contact_id, Recording.local_day, Playback.played_at
         )
-        .add_columns(
-            sa.func.coalesce(Account.display_name, Playback.username),
-            Playback.purpose,
-            Playback.reason,
-        )
+        .add_columns(Playback.username, Playback.purpose, Playback.reason)
         .join(Recording, Recording.id == Playback.recording_id)
-        .outerjoin(Account, Account.username == Playback.username)
-        .where(viewer.scope(Playback.__table__), Playback.username != viewer.username)
+        .where(Playback.advisor_id == viewer.advisor_id, Playback.username != viewer.username)
         .order_by(Playback.played_at.desc(), Playback.id.desc())
         .limit(limit)
     )
+    theirs = Unscoped(
+        statement,
+        "An advisor reads every listening to their own calls, also where the recording came "
+        "before its advisor was known; the statement itself names whose they are.",
+    )
     with store.reading() as session:
-        return [Listening(*row) for row in session.execute(statement)]
+        names = people.find_names(session)
+        return [
+            Listening(*contact, names.get(username, username), purpose, reason)
+            for *contact, username, purpose, reason in session.execute(theirs)
+        ]

@@ -27,8 +27,8 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Column, Profile, ValueType
 from qa_core.ingest.pseudonyms import Pseudonyms
 
-MOST_UNKNOWN = 0.5
-_BASIC = (
+MAX_UNKNOWN_SHARE = 0.5
+_ANSWER_SPELLINGS = (
     "y",
     "yes",
     "oui",
@@ -56,7 +56,7 @@ ANSWER_WORDS = {
         word: vocabulary.Outcome.ANSWERED
         if vocabulary.YES_NO[word]
         else vocabulary.Outcome.UNANSWERED
-        for word in _BASIC
+        for word in _ANSWER_SPELLINGS
         if word in vocabulary.YES_NO
     },
     **vocabulary.OUTCOMES,
@@ -100,9 +100,11 @@ class FileContext:
         """Write down a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
             places.setdefault("column", self.columns[field_name].header.text)
-        self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
+        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
-    def leave_out(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
+    def drop_column(
+        self, field_name: str, decision: str, evidence: str = "", **places: Any
+    ) -> None:
         """Do not use the column of that field, and say why."""
         self.decide(field_name, decision, evidence, **places)
         del self.columns[field_name]
@@ -118,7 +120,7 @@ class FileContext:
     def start_evidence(self) -> None:
         """Prepare to look at the whole of every column whose reading must be inferred."""
         for name, column in self.columns.items():
-            reads, text = column.field.reads, column.header.text
+            reads, text = column.field.value_type, column.header.text
             if reads in _MOMENTS:
                 self.evidence[name] = timestamps.MomentEvidence(name, text)
             elif reads == ValueType.DURATION:
@@ -128,17 +130,19 @@ class FileContext:
             elif reads in WORD_LISTS:
                 self.evidence[name] = vocabulary.WordEvidence(name, text, WORD_LISTS[reads])
 
-    def look_at(self, name: str, cells: pa.Array) -> None:
+    def add_evidence(self, name: str, cells: pa.Array) -> None:
         """Add some thousand cells of a field to what is known of its column."""
-        evidence, values = self.evidence[name], vocabulary.clean(cells)
+        evidence, values = self.evidence[name], vocabulary.clean_cells(cells)
         evidence.add(
-            values if isinstance(evidence, vocabulary.WordEvidence) else self.prepare(name, values)
+            values
+            if isinstance(evidence, vocabulary.WordEvidence)
+            else self.clean_values(name, values)
         )
 
-    def prepare(self, name: str, values: pa.Array) -> pa.Array:
+    def clean_values(self, name: str, values: pa.Array) -> pa.Array:
         """Cells without what stands for "not given"; marks written in words as numbers."""
-        values = vocabulary.without_notes(values)
-        if self.columns[name].field.reads == ValueType.MARK:
+        values = vocabulary.clear_non_answers(values)
+        if self.columns[name].field.value_type == ValueType.MARK:
             values, read = rating_words.read_words(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
         return values
@@ -150,7 +154,7 @@ class FileContext:
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
                 said = self.options.units.get(name), column.header.unit
-                self.readings[name] = durations.decide(
+                self.readings[name] = durations.decide_reading(
                     evidence, *said, self.options.decimal, self.decisions, column.field.of_many
                 )
             elif isinstance(evidence, numbers.NumberEvidence):
@@ -170,8 +174,11 @@ class FileContext:
         for last in (False, True):
             for name, evidence in list(waiting):
                 try:
-                    reading, decisions = date_order.decide(
-                        evidence, self.options.date_order, tuple(certain)
+                    reading, decisions = date_order.decide_reading(
+                        evidence,
+                        self.options.date_order,
+                        tuple(certain),
+                        self.profile.date_order if last else None,
                     )
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or last:
@@ -194,7 +201,7 @@ class FileContext:
         if (
             evidence.total
             and evidence.unread > evidence.total / 2
-            and item.reads != ValueType.CRITERION
+            and item.value_type != ValueType.CRITERION
         ):
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
@@ -208,13 +215,13 @@ class FileContext:
                     field=name,
                     example=evidence.odd_example,
                 )
-            self.leave_out(
+            self.drop_column(
                 name,
                 N_("the column {column} is left aside: it holds no numbers"),
                 N_("such as {example}"),
                 example=evidence.odd_example,
             )
-        elif item.reads == ValueType.MARK:
+        elif item.value_type == ValueType.MARK:
             said = self.notes.get("mark_words", {}).get(name)
             if said:
                 shown = ", ".join(
@@ -235,11 +242,13 @@ class FileContext:
         else:
             reading = numbers.decide_number(evidence, options.decimal, self.decisions)
             self.readings[name] = numbers.NumberReading(
-                reading.decimal, item.low, item.high, whole=item.reads == ValueType.WHOLE
+                reading.decimal, item.low, item.high, whole=item.value_type == ValueType.WHOLE
             )
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
-        if evidence.is_ticked and (column.field.reads == ValueType.BOOLEAN or name == "answered"):
+        if evidence.is_ticked and (
+            column.field.value_type == ValueType.BOOLEAN or name == "answered"
+        ):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(
                 name,
@@ -248,7 +257,7 @@ class FileContext:
                 seen=evidence.show(),
                 count=evidence.empty,
             )
-        if evidence.known_share >= 1 - MOST_UNKNOWN:
+        if evidence.known_share >= 1 - MAX_UNKNOWN_SHARE:
             return
         if name in self.options.columns or self.is_needed(name):
             raise Refusal(
@@ -261,7 +270,7 @@ class FileContext:
                 field=name,
                 seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
             )
-        self.leave_out(
+        self.drop_column(
             name,
             N_("the column {column} is left aside: its words do not say it"),
             N_("seen: {seen}"),
@@ -291,47 +300,49 @@ class RowBatch:
         """Refuse these rows (a mask), unless they already are."""
         self.reasons[rows & (self.reasons == None)] = reason  # noqa: E711 (element by element)
 
-    def text(self, name: str) -> pa.Array:
+    def read_text(self, name: str) -> pa.Array:
         """The cells of a field as they stand."""
         return self.cells[self.context.columns[name].index]
 
-    def moment(self, name: str) -> timestamps.Moments:
+    def read_moment(self, name: str) -> timestamps.Moments:
         """A date or time; impossible ones refuse their rows."""
         if name not in self._values:
-            found = self.context.readings[name].read(self.context.prepare(name, self.text(name)))
+            found = self.context.readings[name].read(
+                self.context.clean_values(name, self.read_text(name))
+            )
             self.reject(found.bad, "impossible_date")
             self._values[name] = found
         return self._values[name]
 
-    def number(self, name: str) -> np.ndarray:
+    def read_number(self, name: str) -> np.ndarray:
         """A number or a duration in seconds, missing NaN; unreadable or impossible ones
         refuse their rows.
         """
         if name not in self._values:
             reading = self.context.readings[name]
-            values, bad, off = reading.read(self.context.prepare(name, self.text(name)))
+            values, bad, off = reading.read(self.context.clean_values(name, self.read_text(name)))
             is_duration = isinstance(reading, durations.DurationReading)
             self.reject(bad, "bad_duration" if is_duration else "bad_number")
             self.reject(off, "negative_duration" if is_duration else "off_scale")
             self._values[name] = values
         return self._values[name]
 
-    def word(self, name: str) -> np.ndarray:
+    def read_word(self, name: str) -> np.ndarray:
         """The meaning of each cell (object array, None when missing); unknown words
         refuse their rows.
         """
         if name not in self._values:
-            known = WORD_LISTS[self.context.columns[name].field.reads]
-            values, unknown = vocabulary.read_words(self.text(name), known)
+            known = WORD_LISTS[self.context.columns[name].field.value_type]
+            values, unknown = vocabulary.read_words(self.read_text(name), known)
             if name in self.context.notes.get("ticked", ()):
                 values[values == None] = known["n"]  # noqa: E711 (element by element)
             self.reject(unknown, "unknown_word")
             self._values[name] = values
         return self._values[name]
 
-    def customer(self, name: str) -> pa.Array:
+    def read_customer(self, name: str) -> pa.Array:
         """The pseudonym of each cell."""
-        return self.context.pseudonyms.find_keys(self.text(name))
+        return self.context.pseudonyms.find_keys(self.read_text(name))
 
 
 def as_moments(values: np.ndarray) -> pa.Array:

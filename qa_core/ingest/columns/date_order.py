@@ -11,12 +11,12 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
-FEW = 0.01
+MAX_FAULT_SHARE = 0.01
 """Values that contradict the rest of their column count as faults of theirs, not as
 evidence, below this share.
 """
-LEAST_TO_UNDO = 3
-MOST_OFFSETS = 3
+MIN_DATES_TO_UNDO = 3
+MAX_OFFSETS = 3
 """No file comes from more places behind UTC: more "offsets" are the ends of ranges."""
 ORDER_NAMES = {
     "dmy": N_("day, month, year"),
@@ -25,17 +25,21 @@ ORDER_NAMES = {
 }
 
 
-def decide(
-    evidence: MomentEvidence, date_order: str | None, others: tuple[tuple[str, str], ...] = ()
+def decide_reading(
+    evidence: MomentEvidence,
+    date_order: str | None,
+    others: tuple[tuple[str, str], ...] = (),
+    usual_order: str | None = None,
 ) -> tuple[MomentReading, list[Decision]]:
-    """How to read a column, and why. `others`: (column, order) already certain in this
-    file, for a column that alone would be ambiguous.
+    """How to read a column, and why. For a column that alone would be ambiguous:
+    `others`, (column, order) already certain in this file, then `usual_order`, in which
+    the tool that wrote the file writes its dates.
 
     Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
     `swapped_dates`, `unreadable_dates`.
     """
     total = max(1, evidence.total)
-    if evidence.destroyed > FEW * total:
+    if evidence.destroyed > MAX_FAULT_SHARE * total:
         raise Refusal(
             "destroyed_timestamps",
             N_(
@@ -66,26 +70,27 @@ def decide(
         )
     decisions: list[Decision] = []
     order = (
-        _decide_order(evidence, date_order, others, decisions)
+        _decide_order(evidence, date_order, others, usual_order, decisions)
         if "year_last" in evidence.counts
         else None
     )
     short_order = (
-        _decide_short_order(evidence, date_order, others, decisions)
+        _decide_short_order(evidence, date_order, others, usual_order, decisions)
         if "short_year" in evidence.counts
         else None
     )
     swapped = _decide_day_before_month(evidence, decisions) or (
         bool(order) and _decide_swapped(evidence, order, decisions)
     )
-    ranged = len(evidence.behind_utc) > MOST_OFFSETS
+    ranged = len(evidence.behind_utc) > MAX_OFFSETS
     if evidence.ranges or ranged:
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 N_("of each range its start"),
                 N_("{column}: such as {example}"),
-                _places(column=evidence.column, example=evidence.example),
+                column=evidence.column,
+                example=evidence.example,
             )
         )
     if evidence.unwritten:
@@ -95,20 +100,23 @@ def decide(
             else N_("days before 1901 stand for no date: read as empty")
         )
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 found,
                 N_("{column}: {count} values"),
-                _places(column=evidence.column, count=evidence.unwritten),
+                column=evidence.column,
+                count=evidence.unwritten,
             )
         )
     if meaning and meaning != "unknown":
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 NUMBER_MEANINGS[meaning],
                 N_("{column}: numbers from {low} to {high}"),
-                _places(column=evidence.column, low=evidence.numbers[0], high=evidence.numbers[1]),
+                column=evidence.column,
+                low=evidence.numbers[0],
+                high=evidence.numbers[1],
             )
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
@@ -133,14 +141,15 @@ def _decide_order(
     evidence: MomentEvidence,
     given: str | None,
     others: tuple[tuple[str, str], ...],
+    usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
     first, second = evidence.beyond("year_last", "a", 12), evidence.beyond("year_last", "b", 12)
     count = evidence.counts["year_last"]
     if given in ("dmy", "mdy"):
-        decisions.append(_order_decision(evidence, given, N_("as asked for by --date-order")))
+        decisions.append(_describe_order(evidence, given, N_("as asked for by --date-order")))
         return given
-    if first and second and min(first, second) > FEW * count:
+    if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
             "mixed_dates",
             N_(
@@ -161,24 +170,25 @@ def _decide_order(
             else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
         )
         decisions.append(
-            _order_decision(evidence, order, found, count=max(first, second), total=count)
+            _describe_order(evidence, order, found, count=max(first, second), total=count)
         )
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
-    return _borrow_or_ask(evidence, others, ("dmy", "mdy"), decisions)
+    return _follow_other_column(evidence, others, usual_order, ("dmy", "mdy"), decisions)
 
 
-def _borrow_or_ask(
+def _follow_other_column(
     evidence: MomentEvidence,
     others: tuple[tuple[str, str], ...],
+    usual_order: str | None,
     possible: tuple[str, ...],
     decisions: list[Decision],
 ) -> str:
     if len({order for _column, order in others}) == 1:
         column, order = others[0]
         decisions.append(
-            _order_decision(
+            _describe_order(
                 evidence,
                 order,
                 N_("{column} alone does not tell; as in the column {other}"),
@@ -186,6 +196,10 @@ def _borrow_or_ask(
             )
         )
         return order
+    if usual_order in possible:
+        found = N_("{column} alone does not tell; this tool writes dates in this order")
+        decisions.append(_describe_order(evidence, usual_order, found))
+        return usual_order
     raise Refusal(
         "ambiguous_dates",
         N_(
@@ -202,10 +216,11 @@ def _decide_short_order(
     evidence: MomentEvidence,
     given: str | None,
     others: tuple[tuple[str, str], ...],
+    usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
     if given:
-        decisions.append(_order_decision(evidence, given, N_("as asked for by --date-order")))
+        decisions.append(_describe_order(evidence, given, N_("as asked for by --date-order")))
         return given
     count = evidence.counts["short_year"]
     places = evidence.places["short_year"]
@@ -221,7 +236,7 @@ def _decide_short_order(
         )
         for order, parts in ORDERS.items()
     }
-    possible = [order for order in ORDERS if faults[order] <= FEW * count]
+    possible = [order for order in ORDERS if faults[order] <= MAX_FAULT_SHARE * count]
     if "-" not in evidence.example and len(possible) > 1:
         # Nobody begins a date with two figures of the year and goes on with a stroke or
         # a dot.
@@ -244,7 +259,7 @@ def _decide_short_order(
             "{column}: as the other orders give impossible dates or too many years (for "
             "example {example})"
         )
-        decisions.append(_order_decision(evidence, possible[0], found, example=evidence.example))
+        decisions.append(_describe_order(evidence, possible[0], found, example=evidence.example))
         return possible[0]
     if not possible:
         raise Refusal(
@@ -257,9 +272,10 @@ def _decide_short_order(
             column=evidence.column,
             example=evidence.example,
         )
-    return _borrow_or_ask(
+    return _follow_other_column(
         evidence,
         tuple(other for other in others if other[1] in possible),
+        usual_order,
         tuple(possible),
         decisions,
     )
@@ -270,15 +286,17 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     12, their end does not.
     """
     count, middle = evidence.counts.get("year_first", 0), evidence.beyond("year_first", "b", 12)
-    if not middle or middle <= FEW * count or evidence.beyond("year_first", "c", 12):
+    if not middle or middle <= MAX_FAULT_SHARE * count or evidence.beyond("year_first", "c", 12):
         return False
     found = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
     decisions.append(
-        Decision(
+        Decision.of(
             evidence.field,
             N_("year, day, month"),
             found,
-            _places(column=evidence.column, count=middle, total=count),
+            column=evidence.column,
+            count=middle,
+            total=count,
         )
     )
     return True
@@ -294,7 +312,7 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     """
     texts, dates = evidence.counts.get("year_last", 0), evidence.counts.get("year_first", 0)
     day_place, month_place = ("a", "b") if order == "dmy" else ("b", "a")
-    if dates < LEAST_TO_UNDO or texts < LEAST_TO_UNDO:
+    if dates < MIN_DATES_TO_UNDO or texts < MIN_DATES_TO_UNDO:
         return False
     if (
         evidence.beyond("year_last", day_place, 12) != texts
@@ -311,9 +329,8 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
         {(year, day) for year, _month, day in seen},
     )
     if undone <= text_months and not as_is <= text_months:
-        places = _places(column=evidence.column, dates=dates, texts=texts)
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 N_(
                     "a spreadsheet had swapped day and month of the dates it recognised; "
@@ -324,7 +341,9 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
                     "day above 12; swapped back they fall in the months of the "
                     "texts, as they are they do not"
                 ),
-                places,
+                column=evidence.column,
+                dates=dates,
+                texts=texts,
             )
         )
         return True
@@ -343,11 +362,5 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     )
 
 
-def _order_decision(evidence: MomentEvidence, order: str, found: str, **places: Any) -> Decision:
-    return Decision(
-        evidence.field, ORDER_NAMES[order], found, _places(column=evidence.column, **places)
-    )
-
-
-def _places(**places: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(places.items())
+def _describe_order(evidence: MomentEvidence, order: str, found: str, **places: Any) -> Decision:
+    return Decision.of(evidence.field, ORDER_NAMES[order], found, column=evidence.column, **places)

@@ -16,11 +16,11 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.ingest.columns.numbers import (
     NumberEvidence,
-    convert,
     decide_decimal,
+    parse_cells,
     parse_number,
     read_plain,
-    undress,
+    strip_decoration,
 )
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
@@ -31,9 +31,9 @@ UNIT_NAMES = {
     "h": N_("hours"),
     "day": N_("days"),
 }
-HOURS_OF_A_CALL = 3
+MAX_CALL_HOURS = 3
 """A conversation of more hours than this is less likely than minutes and seconds."""
-LONG_CALL = 18_000
+LONG_CALL_SECONDS = 18_000
 _FULL = re.compile(
     r"^(?:(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4})[ "
     r"T])?(?P<sign>-?)(?:(?P<days>\d+)(?: (?:days?|jours?|d|j),? |\.(?=\d\d:)))?"
@@ -56,7 +56,7 @@ _PAIR_IN_HEADER = re.compile(
 )
 _DOTTED = re.compile(r"^(\d{1,4})\.([0-5]\d)\.([0-5]\d)$")
 _MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
-_UNWRITTEN_DAYS = (
+_PLACEHOLDER_DAYS = (
     "1899-12-30",
     "1899-12-31",
     "1900-01-00",
@@ -94,7 +94,7 @@ class DurationEvidence:
         self.numbers = NumberEvidence(self.field, self.column)
 
     def add(self, values: pa.Array) -> None:
-        """Look at one chunk of cells (empty ones null)."""
+        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if not len(values):
             return
@@ -109,18 +109,18 @@ class DurationEvidence:
         rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
         plain: list[str] = []
         for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
-            text = tidy(text)
+            text = normalise(text)
             pair = _PAIR.match(text)
             if pair:
                 self.pairs += count
                 self.example = self.example or text
                 self.first_of_pairs = max(self.first_of_pairs, int(pair["x"]))
-                self.minutes_as_hours += count * (int(pair["x"]) > HOURS_OF_A_CALL)
+                self.minutes_as_hours += count * (int(pair["x"]) > MAX_CALL_HOURS)
             elif _FULL.match(text):
                 self.full += count
             elif (
-                parse_number(undress(text), ",") is not None
-                or parse_number(undress(text), ".") is not None
+                parse_number(strip_decoration(text), ",") is not None
+                or parse_number(strip_decoration(text), ".") is not None
             ):
                 plain.extend([text] * min(count, 3))
             elif _read_words(text) is not None:
@@ -147,15 +147,15 @@ class DurationReading:
         clocks = read_clocks(values)
         if clocks is not None:
             return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
-        seconds, bad = convert(values, self._parse, self.decimal, SECONDS_IN[self.unit])
+        seconds, bad = parse_cells(values, self._parse, self.decimal, SECONDS_IN[self.unit])
         seconds = np.round(seconds, 0 if self.unit == "day" else 6)
         negative = seconds < 0
         seconds[negative] = np.nan
         return seconds, bad, negative
 
     def _parse(self, text: str) -> float | None:
-        text = tidy(text)
-        number = parse_number(undress(text), self.decimal)
+        text = normalise(text)
+        number = parse_number(strip_decoration(text), self.decimal)
         if number is not None:
             return number * SECONDS_IN[self.unit]
         pair = _PAIR.match(text)
@@ -167,7 +167,7 @@ class DurationReading:
         return _read_full(text) if _FULL.match(text) else _read_words(text)
 
 
-def tidy(text: str) -> str:
+def normalise(text: str) -> str:
     """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is
     `00:01:05`.
     """
@@ -191,9 +191,9 @@ def read_clocks(values: pa.Array) -> np.ndarray | None:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def decide(
+def decide_reading(
     evidence: DurationEvidence,
-    given: str | None,
+    requested: str | None,
     hint: str | None,
     decimal: str | None,
     decisions: list[Decision],
@@ -223,28 +223,22 @@ def decide(
             field=evidence.field,
             example=evidence.odd_example,
         )
-    pair_is_minutes = _decide_pairs(evidence, given, decisions) if evidence.pairs else True
+    pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
     numbers = evidence.numbers
     if not numbers.total:
         return DurationReading(pair_is_minutes=pair_is_minutes)
     separator = decide_decimal(numbers, decimal, decisions)
-    places = (
-        ("column", evidence.column),
-        ("low", f"{numbers.lowest:g}"),
-        ("high", f"{numbers.highest:g}"),
-        ("unit", _unit_name(given or hint)),
-    )
-    if given:
-        unit, found = given, N_("as asked for by --unit")
+    if requested:
+        unit, reason = requested, N_("as asked for by --unit")
     elif hint:
-        unit, found = hint, N_("as the header {column} says")
+        unit, reason = hint, N_("as the header {column} says")
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
-        unit, found = "day", N_("{column}: fractions of a day, from {low} to {high}")
+        unit, reason = "day", N_("{column}: fractions of a day, from {low} to {high}")
     elif (
         not of_many
         and numbers.lowest >= 0
         and numbers.above[100]
-        and numbers.highest > LONG_CALL
+        and numbers.highest > LONG_CALL_SECONDS
         and not numbers.fractions
         and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
@@ -259,60 +253,46 @@ def decide(
             high=f"{numbers.highest:g}",
         )
     else:
-        unit, found = (
-            "s",
-            N_("{column}: numbers from {low} to {high}, and nothing says another unit"),
+        unit = "s"
+        reason = N_("{column}: numbers from {low} to {high}, and nothing says another unit")
+    decisions.append(
+        Decision.of(
+            evidence.field,
+            UNIT_NAMES[unit],
+            reason,
+            column=evidence.column,
+            low=f"{numbers.lowest:g}",
+            high=f"{numbers.highest:g}",
         )
-    decisions.append(Decision(evidence.field, UNIT_NAMES[unit], found, places))
+    )
     return DurationReading(unit, separator, pair_is_minutes)
 
 
-def _unit_name(unit: str | None) -> str:
-    return unit or "s"
+def _decide_pairs(
+    evidence: DurationEvidence, requested: str | None, decisions: list[Decision]
+) -> bool:
+    stated = _PAIR_IN_HEADER.search(evidence.column)
+    decision = None
+    if requested in ("s", "min"):
+        is_minutes, reason = requested == "s", N_("as asked for by --unit")
+    elif stated:
+        is_minutes, reason = bool(stated["minutes"]), N_("as the header {column} says")
+    elif evidence.full:
+        is_minutes, decision = True, N_("two numbers are minutes and seconds")
+        reason = N_("{column}: other values of the column write hours, minutes and seconds")
+    elif evidence.minutes_as_hours:
+        is_minutes = True
+        reason = N_("{column}: up to {first} before the colon, too many for hours")
+    else:
+        raise _refuse_pairs(evidence)
+    decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
+    params = {"column": evidence.column, "first": evidence.first_of_pairs}
+    decisions.append(Decision.of(evidence.field, decision, reason, **params))
+    return is_minutes
 
 
-def _decide_pairs(evidence: DurationEvidence, given: str | None, decisions: list[Decision]) -> bool:
-    places = (
-        ("column", evidence.column),
-        ("example", evidence.example),
-        ("first", evidence.first_of_pairs),
-    )
-    if given in ("s", "min"):
-        decisions.append(
-            Decision(
-                evidence.field,
-                N_("minutes and seconds") if given == "s" else N_("hours and minutes"),
-                N_("as asked for by --unit"),
-                places,
-            )
-        )
-        return given == "s"
-    said = _PAIR_IN_HEADER.search(evidence.column)
-    if said:
-        found = N_("minutes and seconds") if said["minutes"] else N_("hours and minutes")
-        decisions.append(Decision(evidence.field, found, N_("as the header {column} says"), places))
-        return bool(said["minutes"])
-    if evidence.full:
-        decisions.append(
-            Decision(
-                evidence.field,
-                N_("two numbers are minutes and seconds"),
-                N_("{column}: other values of the column write hours, minutes and seconds"),
-                places,
-            )
-        )
-        return True
-    if evidence.minutes_as_hours:
-        decisions.append(
-            Decision(
-                evidence.field,
-                N_("minutes and seconds"),
-                N_("{column}: up to {first} before the colon, too many for hours"),
-                places,
-            )
-        )
-        return True
-    raise Refusal(
+def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
+    return Refusal(
         "ambiguous_duration",
         N_(
             "In the column {column}, a value such as {example} may be minutes and seconds, or "
@@ -331,7 +311,7 @@ def _float(text: str | None) -> float:
 
 def _read_full(text: str) -> float | None:
     parts = _FULL.match(text)
-    if parts["date"] and parts["date"] not in _UNWRITTEN_DAYS:
+    if parts["date"] and parts["date"] not in _PLACEHOLDER_DAYS:
         return None
     hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
     # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands

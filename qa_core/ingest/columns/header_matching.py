@@ -25,7 +25,7 @@ _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
-SHOWN = 30
+MAX_SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
@@ -93,11 +93,20 @@ def _without_links(words: str) -> str:
 
 def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
     """How many different fields these cells would name."""
-    found = (look_up(parse_header(cell), vocabulary) for cell in cells if cell.strip())
+    found = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
     return len({hit[0].name for hit in found if hit})
 
 
-def look_up(
+def score_rows(
+    rows: Iterable[Iterable[str]], *vocabularies: Mapping[str, tuple[Field, int]]
+) -> int:
+    """Count the fields that the best of these rows would name as a header."""
+    return max(
+        (count_known(row, vocabulary) for row in rows for vocabulary in vocabularies), default=0
+    )
+
+
+def find_field(
     header: Header, vocabulary: Mapping[str, tuple[Field, int]]
 ) -> tuple[Field, int] | None:
     """The field that a header names, exactly or but for its unit."""
@@ -110,7 +119,7 @@ def look_up(
     )
 
 
-def recognise(
+def match_columns(
     profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
     """Field name → column; what the person says (`given`) first, then synonyms, the
@@ -120,13 +129,13 @@ def recognise(
     `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
-    found = {name: _find_given(profile, name, column, parsed) for name, column in given.items()}
+    found = {name: _find_requested(profile, name, column, parsed) for name, column in given.items()}
     taken = {column.index for column in found.values()} | find_ignored(headers, ignored)
     vocabulary = build_vocabulary(profile.fields)
     hits = [
         (hit[1], index, hit[0])
         for index, header in enumerate(parsed)
-        if index not in taken and (hit := look_up(header, vocabulary))
+        if index not in taken and (hit := find_field(header, vocabulary))
     ]
     for _rank, index, field in sorted(hits, key=lambda hit: hit[:2]):
         if field.name not in found and index not in taken:
@@ -150,13 +159,13 @@ def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
                 "unknown_column",
                 N_("The file has no column {column}. Its columns are: {seen}."),
                 column=name,
-                seen=show(headers),
+                seen=format_headers(headers),
             )
         places.update(like)
     return places
 
 
-def _find_given(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
+def _find_requested(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
     field = profile.get_field(name)
     if field is None and profile.kind == "evaluations":
         field = Field(name, ValueType.CRITERION)
@@ -179,7 +188,7 @@ def _find_given(profile: Profile, name: str, column: str, parsed: list[Header]) 
             N_("The file has no column {column}. Its columns are: {seen}."),
             options=tuple(f"--map {name}={header.text}" for header in parsed[:8]),
             column=column,
-            seen=show([header.text for header in parsed]),
+            seen=format_headers([header.text for header in parsed]),
         )
     return Column(field, like[0], parsed[like[0]])
 
@@ -188,7 +197,7 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     missing = [group for group in profile.needs if not any(name in found for name in group)]
     if not missing:
         return
-    seen = show(headers)
+    seen = format_headers(headers)
     options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
     if not found:
         message = N_(
@@ -217,7 +226,7 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     )
 
 
-def show(headers: list[str], most: int = SHOWN) -> str:
+def format_headers(headers: list[str], most: int = MAX_SHOWN) -> str:
     """The headers as a sentence can carry them."""
     shown = [text or "–" for text in headers[:most]]
     return ", ".join(text[:60] for text in shown) + (

@@ -16,7 +16,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import table_bounds
-from qa_core.ingest.columns.header_matching import count_known, look_up, parse_header
+from qa_core.ingest.columns.header_matching import count_known, find_field, parse_header
 from qa_core.ingest.declaration import Field
 
 if TYPE_CHECKING:
@@ -34,12 +34,14 @@ _UNIT = re.compile(
     r"heures?|hours?|%|pct|nb|nombre|count|eur|usd|euros?|unites?|units?|"
     r"[jdmya]{1,4}(?: [jdmya]{1,4}){1,2}(?: hh? mm(?: ss)?)?|hh? mm(?: ss)?|mm ss"
 )
-_SPEAKING = re.compile(r"\b(avg|average|mean|moy|moyens?|moyennes?|total|totale|totaux|cumul\w*)\b")
-LEAST_ROWS_APART = 2
-DENSE = 0.9
+_QUALIFIERS = re.compile(
+    r"\b(avg|average|mean|moy|moyens?|moyennes?|total|totale|totaux|cumul\w*)\b"
+)
+MIN_ROWS_APART = 2
+MIN_DENSITY = 0.9
 
 
-def complete(
+def complete_header(
     header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
     """The header with what the rows directly above and below it say of its columns;
@@ -54,22 +56,23 @@ def complete(
     if kind:
         second[header.line + 1] = kind
         decisions.append(
-            Decision(
+            Decision.of(
                 "file",
                 N_("line {line} is a second header row, no data"),
                 N_("seen: {seen}"),
-                _places(line=header.line + 1, seen=_show(below)),
+                line=header.line + 1,
+                seen=_format_cells(below),
             )
         )
     if _are_groups(above, names):
         names, before = _combine(above, names, vocabulary), names
         if names != before:
             decisions.append(
-                Decision(
+                Decision.of(
                     "file",
                     N_("the groups above the headers are read with them"),
                     N_("seen: {seen}"),
-                    _places(seen=_show([*names, *above])),
+                    seen=_format_cells([*names, *above]),
                 )
             )
     if names == own and not second:
@@ -106,7 +109,7 @@ def _read_second(
     if known >= max(2, len(filled) / 2) and all(
         padded[index] for index, cell in enumerate(below) if cell
     ):
-        return "header", _prefer(names, below, vocabulary)
+        return "header", _prefer_known(names, below, vocabulary)
     opens = [
         not name or (index + 1 < len(padded) and not padded[index + 1])
         for index, name in enumerate(padded)
@@ -120,14 +123,14 @@ def _read_second(
     return None, names
 
 
-def _prefer(names: list[str], below: list[str], vocabulary: Vocabulary) -> list[str]:
+def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) -> list[str]:
     """Each name, or the one under it where only that one is known."""
     under = [*below, *[""] * len(names)]
     return [
         other
         if other
-        and not look_up(parse_header(name), vocabulary)
-        and look_up(parse_header(other), vocabulary)
+        and not find_field(parse_header(name), vocabulary)
+        and find_field(parse_header(other), vocabulary)
         else name
         for name, other in zip(names, under, strict=False)
     ]
@@ -162,7 +165,7 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
             (
                 text
                 for text in (f"{group} {name}", f"{name} {group}")
-                if look_up(parse_header(text), vocabulary)
+                if find_field(parse_header(text), vocabulary)
             ),
             None,
         )
@@ -174,7 +177,7 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
             together
             or parse_header(group).unit
             or parse_header(f"x {group}").unit
-            or _SPEAKING.search(simplify(group))
+            or _QUALIFIERS.search(simplify(group))
             or names.count(name) > 1
         ):
             combined.append(together or f"{group} {name}")
@@ -196,7 +199,7 @@ def choose_table(
     runs = _find_runs(header.raw)
     if len(runs) < 2:
         return header, []
-    runs, extents = _measure(header, source, runs)
+    runs, extents = _measure_runs(header, source, runs)
     if len(runs) < 2:
         return header, []
     known = [count_known(header.raw[start:end], vocabulary) for start, end in runs]
@@ -225,7 +228,7 @@ def choose_table(
                 "Two tables with the same headers stand side by side ({seen}). Put each in a "
                 "file or a sheet of its own and import them one by one."
             ),
-            seen=_show(list(header.raw[runs[twin][0] : runs[twin][1]])),
+            seen=_format_cells(list(header.raw[runs[twin][0] : runs[twin][1]])),
         )
     first = min(start for index, (start, _end) in enumerate(runs) if index not in apart)
     last = max(end for index, (_start, end) in enumerate(runs) if index not in apart)
@@ -233,11 +236,13 @@ def choose_table(
         name for index in apart for name in header.raw[runs[index][0] : runs[index][1]] if name
     ]
     names = tuple(name if first <= index < last else "" for index, name in enumerate(header.raw))
-    decision = Decision(
+    decision = Decision.of(
         "file",
         N_("another table beside it is left aside: {columns}"),
         N_("an empty column parts them; {own} rows here, {other} there"),
-        _places(columns=_show(outside), own=extents[chosen][0], other=extents[apart[0]][0]),
+        columns=_format_cells(outside),
+        own=extents[chosen][0],
+        other=extents[apart[0]][0],
     )
     return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [
         decision
@@ -257,7 +262,7 @@ def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
     return runs
 
 
-def _measure(
+def _measure_runs(
     header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The runs that an empty column really parts, and for each how many rows it fills
@@ -269,7 +274,7 @@ def _measure(
     reader = csv.reader(
         lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t"
     )
-    with source.explained(reader), closing(lines):
+    with source.explain_errors(reader), closing(lines):
         for row in reader:
             if reader.line_num <= header.line or table_bounds.is_footer(row):
                 continue
@@ -303,13 +308,9 @@ def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]
     """
     shorter = min(own, other, key=lambda extent: extent[1])
     return bool(shared) or (
-        abs(own[1] - other[1]) >= LEAST_ROWS_APART and shorter[0] >= DENSE * shorter[1] > 0
+        abs(own[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0
     )
 
 
-def _show(cells: list[str]) -> str:
+def _format_cells(cells: list[str]) -> str:
     return ", ".join(dict.fromkeys(cell for cell in cells if cell))[:200]
-
-
-def _places(**places: object) -> tuple[tuple[str, object], ...]:
-    return tuple(places.items())

@@ -18,9 +18,9 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
 
-FEW = 0.01
+MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
-_DRESS = re.compile(
+_DECORATION = re.compile(
     r"(?i)^(?:[€$£]|eur|usd|gbp|chf|cad)?\s*([-+]?.*?)\s*(?:[€$£%]|eur|usd|gbp|chf|cad)?$"
 )
 _OF = re.compile(
@@ -30,7 +30,7 @@ _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
-MANY = 30
+MANY_MARKS = 30
 """So many marks of effort, all in the lower five, were hardly given on a scale to
 seven.
 """
@@ -62,7 +62,7 @@ class NumberEvidence:
     odd_example: str = ""
 
     def add(self, values: pa.Array) -> None:
-        """Look at one chunk of cells (empty ones null)."""
+        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if not len(values):
             return
@@ -105,7 +105,7 @@ class NumberEvidence:
         if given:
             self.denominators.add(float(given[2].replace(",", ".")))
             text = given[1]
-        plain = undress(text)
+        plain = strip_decoration(text)
         self.percents += count * text.endswith("%")
         self._add_spelling(plain, count)
         value = parse_number(plain, "," if "," in plain and "." not in plain else ".")
@@ -160,9 +160,9 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
     return None if np.isinf(plain).any() or np.isnan(plain).sum() > values.null_count else plain
 
 
-def undress(text: str) -> str:
+def strip_decoration(text: str) -> str:
     """A number without its currency, per cent sign and spaces."""
-    return _SPACES.sub("", _DRESS.sub(r"\1", text.strip())).translate(_MINUS)
+    return _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
@@ -174,20 +174,22 @@ def parse_number(plain: str, decimal: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def decide_decimal(evidence: NumberEvidence, given: str | None, decisions: list[Decision]) -> str:
+def decide_decimal(
+    evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
+) -> str:
     """`,` or `.`: what separates the decimals of the column. Raises Refusal
     `ambiguous_decimal`.
     """
-    if given:
-        return given
-    places = (("column", evidence.column), ("example", evidence.odd_example or evidence.example))
+    if requested:
+        return requested
     if evidence.comma_decimal:
         decisions.append(
-            Decision(
+            Decision.of(
                 evidence.field,
                 N_("the comma separates decimals"),
                 N_("{column}: {count} values such as 1,5"),
-                (*places, ("count", evidence.comma_decimal)),
+                column=evidence.column,
+                count=evidence.comma_decimal,
             )
         )
         return ","
@@ -229,7 +231,7 @@ class NumberReading:
         """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which
         are off the scale.
         """
-        numbers, bad = convert(values, self._parse, self.decimal)
+        numbers, bad = parse_cells(values, self._parse, self.decimal)
         if self.zero_is_missing:
             numbers[numbers == 0] = np.nan
         numbers *= self.factor
@@ -245,10 +247,10 @@ class NumberReading:
 
     def _parse(self, text: str) -> float | None:
         given = _OF.match(text)
-        return parse_number(undress(given[1] if given else text), self.decimal)
+        return parse_number(strip_decoration(given[1] if given else text), self.decimal)
 
 
-def convert(
+def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which
@@ -291,31 +293,27 @@ def decide_mark(
     """How a column of satisfaction marks is read, and its scale, "least-greatest"."""
     separator = decide_decimal(evidence, decimal, decisions)
     readable = max(1, evidence.total - evidence.unread)
-    told = parse_scale(scale) if scale else None
+    requested = parse_scale(scale) if scale else None
     factor = 1.0
-    places = (
-        ("column", evidence.column),
-        ("low", f"{evidence.lowest:g}"),
-        ("high", f"{evidence.highest:g}"),
-    )
-    if told:
-        low, high, found = *told, N_("as asked for by --scale")
+    column = {
+        "column": evidence.column,
+        "low": f"{evidence.lowest:g}",
+        "high": f"{evidence.highest:g}",
+    }
+    if requested:
+        low, high, reason = *requested, N_("as asked for by --scale")
     elif hint and parse_scale(hint):
-        (low, high), found = parse_scale(hint), N_("as the header {column} says")
+        (low, high), reason = parse_scale(hint), N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
         high = next(iter(evidence.denominators))
-        low, found = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
+        low, reason = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
     elif evidence.percents > readable / 2:
-        low, high, found = 0, 100, N_("{column}: per cent")
+        low, high, reason = 0, 100, N_("{column}: per cent")
     elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
-        low, high, found, factor = (
-            0,
-            100,
-            N_("{column}: shares of one, from {low} to {high}"),
-            100.0,
-        )
+        low, high, factor = 0, 100, 100.0
+        reason = N_("{column}: shares of one, from {low} to {high}")
     else:
-        if evidence.field == "ces" and evidence.total >= MANY and not evidence.above[5]:
+        if evidence.field == "ces" and evidence.total >= MANY_MARKS and not evidence.above[5]:
             raise Refusal(
                 "ambiguous_scale",
                 N_(
@@ -324,31 +322,34 @@ def decide_mark(
                 ),
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                **dict(places),
+                **column,
             )
         scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
         low, high = next(
-            ((low, high) for low, high in scales if evidence.above[high] <= FEW * readable),
+            (
+                (low, high)
+                for low, high in scales
+                if evidence.above[high] <= MAX_FAULT_SHARE * readable
+            ),
             (0, 100),
         )
-        found = N_("{column}: values from {low} to {high}")
-    zero_is_missing = bool(evidence.zeros and low > 0 and not told)
+        reason = N_("{column}: values from {low} to {high}")
+    zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     decisions.append(
-        Decision(
+        Decision.of(
             evidence.field,
             N_("marks from {least} to {greatest}; --scale says otherwise"),
-            found,
-            (*places, ("least", f"{low:g}"), ("greatest", f"{high:g}")),
+            reason,
+            **column,
+            least=f"{low:g}",
+            greatest=f"{high:g}",
         )
     )
     if zero_is_missing:
         note = N_("a mark of 0 lies outside the scale and is read as: no mark")
         decisions.append(
-            Decision(
-                evidence.field,
-                note,
-                N_("{column}: {zeros} zeros"),
-                (*places, ("zeros", evidence.zeros)),
+            Decision.of(
+                evidence.field, note, N_("{column}: {zeros} zeros"), **column, zeros=evidence.zeros
             )
         )
     return NumberReading(

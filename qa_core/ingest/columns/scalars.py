@@ -5,12 +5,10 @@ none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from qa_core.ingest.columns.timezones import FIRST_YEAR, LAST_YEAR
-from qa_core.ingest.pseudonyms import mask_cell
 
 _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
@@ -72,11 +70,11 @@ def as_number(value: Any) -> float | None:
     return number if 0 <= number < 1e12 else None
 
 
-def mask(cells: Iterable[Any], identities: frozenset[int]) -> list[str]:
-    """Cells for the quarantine, those at `identities` masked."""
-    return [
-        mask_cell(str(cell))
-        if index in identities and cell
-        else str(cell if cell is not None else "")
-        for index, cell in enumerate(cells)
-    ]
+def read_direction(value: Any) -> str | None:
+    """A direction in our own words; None for any other value."""
+    return value if value in ("inbound", "outbound", "internal") else None
+
+
+def keep_of_answered(record: dict[str, Any], *columns: str) -> dict[str, Any]:
+    """Clear the columns that only an answered contact has."""
+    return record if record["outcome"] == "answered" else record | dict.fromkeys(columns)

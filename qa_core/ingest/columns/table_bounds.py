@@ -26,7 +26,7 @@ FOOTERS = (
     "date d export", "fin de rapport", "fin du fichier", "end of file",
     "printed", "exported", "legende", "filtres appliques", "applied filters",
 )  # fmt: skip
-LEAST_WIDTH_OF_NOTES = 3
+MIN_WIDTH_OF_NOTES = 3
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
@@ -121,7 +121,7 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def classify(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
+def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
     """What a row is that is not clearly data: `blank`, `note`, `footer`,
     `too_many_cells`; None when it is data.
 
@@ -133,7 +133,7 @@ def classify(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
         return "blank"
     if is_footer(row):
         return "footer"
-    if len(filled) == 1 and width >= LEAST_WIDTH_OF_NOTES and filled[0] not in key:
+    if len(filled) == 1 and width >= MIN_WIDTH_OF_NOTES and filled[0] not in key:
         return "note"
     if filled[-1] >= width:
         return "too_many_cells"

@@ -8,8 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +21,13 @@ import pyarrow.parquet as pq
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
-from qa_core.files.text_blocks import Block, read_blocks
+from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -39,33 +39,33 @@ from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.registry import find_platform, get_profile
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage.schema import Outcome
 
-SKIPPED = ("footer", "not_given")
+SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
-
-Progress = Callable[[int, float], None]
-"""Called with the rows done, and what share of the reading is behind (0–1)."""
 
 
 def stage(
     path: Path,
     kind: str,
     options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     system: str | None = None,
+    digest: str | None = None,
 ) -> Staged:
     """Read one file of that kind. The temporary files of the result are the caller's to
     `discard()`.
 
     `system`: where the rows come from when neither the options nor the rows say it;
-    else the profile's name.
+    else the profile's name. `digest`: of the file, where it is known already.
 
     Raises Refusal when the file cannot be read rightly; nothing is left behind then.
     """
     path, options = Path(path), options or ImportOptions()
+    digest = digest or compute_digest(path)
     content = open_content(path, options.encoding)
     # Who says which column is what means a table.
     platform = (
@@ -75,14 +75,19 @@ def stage(
     )
     if platform is not None:
         return _stage_platform(
-            platform, content, kind, replace(options, system=options.system or system), progress
+            platform,
+            content,
+            kind,
+            replace(options, system=options.system or system),
+            digest,
+            progress,
         )
     profile = get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content,
         options,
-        lambda rows: max((header_matching.count_known(row, vocabulary) for row in rows), default=0),
+        lambda rows: header_matching.score_rows(rows, vocabulary),
     )
     sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:
@@ -91,8 +96,8 @@ def stage(
     header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
     header, seen_beside = header_rows.choose_table(header, source, vocabulary)
     if not seen_beside:
-        header, seen_beside = header_rows.complete(header, sample, vocabulary)
-    columns = header_matching.recognise(
+        header, seen_beside = header_rows.complete_header(header, sample, vocabulary)
+    columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
     ignored = header_matching.find_ignored(list(header.names), options.ignored)
@@ -115,14 +120,11 @@ def stage(
     if header.row:
         place = header.line + source.line_offset
         context.decisions.append(
-            Decision(
-                "file",
-                N_("the header is on line {line}; the rows above it are titles"),
-                "",
-                (("line", place),),
+            Decision.of(
+                "file", N_("the header is on line {line}; the rows above it are titles"), line=place
             )
         )
-    rows = _Rows(source, header, context, progress)
+    rows = _RowReader(source, header, context, progress)
     rows.infer()
     folder = make_folder(here, options)
     staged = Staged(
@@ -130,7 +132,7 @@ def stage(
         system=options.system or system or profile.name,
         profile=profile.name,
         file=path,
-        digest=find_digest(path),
+        digest=digest,
         folder=folder,
         rows=folder / "rows.parquet",
         rejected_rows=folder / "rejected.parquet",
@@ -158,13 +160,12 @@ def _stage_platform(
     content: Content,
     kind: str,
     options: ImportOptions,
-    progress: Progress | None,
+    digest: str,
+    progress: Progress,
 ) -> Staged:
     folder = make_folder(environment.current(), options)
     try:
-        return stage_platform(
-            platform, content, kind, options, folder, find_digest(content.path), progress
-        )
+        return stage_platform(platform, content, kind, options, folder, digest, progress)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -181,13 +182,13 @@ def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
     return Path(tempfile.mkdtemp(prefix=name, dir=here.temporary_folder))
 
 
-def find_digest(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """SHA-256 of the file as it is."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class _Rows:
+class _RowReader:
     """The rows of one file, read twice: to infer on whole columns, then to write."""
 
     def __init__(
@@ -195,17 +196,16 @@ class _Rows:
         source: readers.Source,
         header: table_bounds.HeaderRow,
         context: FileContext,
-        progress: Progress | None,
+        progress: Progress,
     ) -> None:
         self.source, self.header, self.context = source, header, context
-        self._progress = progress or (lambda done, share: None)
-        self._skipped: Counter[str] = Counter()
-        self._misfits: list[tuple[int, str, list[str]]] = []
-        self._read = 0
+        self._progress = progress
+        self._tally = ImportTally()
+        self._odd_rows: list[tuple[int, str, list[str]]] = []
         self._shorter = 0
         self._last_line = self._last_short = -1
 
-    def _blocks(self, half: int) -> Iterator[Block]:
+    def _blocks(self, half: int) -> Iterator[RowBlock]:
         """Data rows, all as wide as the header; other rows are counted or kept as
         misfits.
         """
@@ -215,41 +215,41 @@ class _Rows:
             for name, column in self.context.columns.items()
             if name in self._key_fields()
         )
-        self._skipped, self._misfits, self._read, self._shorter = Counter(), [], 0, 0
+        self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
         self._last_line = self._last_short = -1
         for block in read_blocks(self.source, self.header.line, width):
             if self.header.span:
-                block = block.within(*self.header.span)
-            self._read += len(block.lines) + len(block.odd)
+                block = block.clear_outside(*self.header.span)
+            self._tally.read += len(block.lines) + len(block.odd_rows)
             self._last_line = max(
                 self._last_line,
                 *block.lines[-1:].tolist(),
-                *(line for line, _row in block.odd[-1:]),
+                *(line for line, _row in block.odd_rows[-1:]),
             )
-            yield from self._sort_out(block, width, key)
-            self._progress(self._read, (half + block.share) / 2)
+            yield from self._select_data(block, width, key)
+            self._progress(N_("Reading"), (half + block.share) / 2)
 
-    def _sort_out(self, block: Block, width: int, key: tuple[int, ...]) -> Iterator[Block]:
+    def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
         block = self._without_headers(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
-            self._skipped["blank"] += int(blank.sum())
+            self._tally.skip("blank", blank.sum())
             keep = ~blank
             for index in np.flatnonzero(without_key & keep):
-                keep[index] = not self._put_aside(
+                keep[index] = not self._classify_odd_row(
                     int(block.lines[index]), block.row(index), width, key
                 )
-            block = block.keep(keep, block.odd)
+            block = block.filter(keep, block.odd_rows)
         padded = [
             (line, (row + [""] * (width - len(row)))[:width])
-            for line, row in block.odd
-            if not self._put_aside(line, row, width, key)
+            for line, row in block.odd_rows
+            if not self._classify_odd_row(line, row, width, key)
         ]
         if len(block.lines):
             yield block
         if padded:
-            yield Block(
+            yield RowBlock(
                 np.array([line for line, _row in padded], np.int64),
                 [
                     pa.array(list(column), pa.string())
@@ -259,7 +259,7 @@ class _Rows:
                 block.share,
             )
 
-    def _without_headers(self, block: Block) -> Block:
+    def _without_headers(self, block: RowBlock) -> RowBlock:
         """The same without the second header row and those that repeat the first."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
@@ -272,8 +272,8 @@ class _Rows:
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):
             keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
-        odd = [(line, row) for line, row in block.odd if not self._skip_header(line, row)]
-        return block if keep.all() and len(odd) == len(block.odd) else block.keep(keep, odd)
+        odd = [(line, row) for line, row in block.odd_rows if not self._skip_header(line, row)]
+        return block if keep.all() and len(odd) == len(block.odd_rows) else block.filter(keep, odd)
 
     def _skip_header(self, line: int, row: list[str]) -> bool:
         header = self.header
@@ -286,15 +286,17 @@ class _Rows:
         ):
             kind = "header"
         if kind:
-            self._skipped[kind] += 1
+            self._tally.skip(kind)
         return kind is not None
 
-    def _put_aside(self, line: int, row: list[str], width: int, key: tuple[int, ...]) -> bool:
-        found = table_bounds.classify(row, width, key)
+    def _classify_odd_row(
+        self, line: int, row: list[str], width: int, key: tuple[int, ...]
+    ) -> bool:
+        found = table_bounds.classify_row(row, width, key)
         if found in ("blank", "note", "footer"):
-            self._skipped[found] += 1
+            self._tally.skip(found)
         elif found:
-            self._misfits.append((line, found, row))
+            self._odd_rows.append((line, found, row))
         elif len(row) < width:
             self._shorter += 1
             self._last_short = line
@@ -313,7 +315,7 @@ class _Rows:
         for block in self._blocks(0):
             seen += len(block.lines)
             for name in context.evidence:
-                context.look_at(name, block.cells[context.columns[name].index])
+                context.add_evidence(name, block.cells[context.columns[name].index])
         if not seen:
             raise Refusal(
                 "headers_only",
@@ -321,36 +323,36 @@ class _Rows:
                     "The file has headers but no row of data. Seen: {seen}. Export it again "
                     "with its rows."
                 ),
-                seen=header_matching.show(list(self.header.names)),
+                seen=header_matching.format_headers(list(self.header.names)),
             )
         context.notes["mapping"] = {
             name: column.header.text for name, column in context.columns.items()
         }
         context.decide_readings()
-        context.profile.settle(context)
+        context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Type the rows and write them and the refused ones to the temporary files;
+        """Type the rows and write them and the rejected_file ones to the temporary files;
         fill in the counts.
         """
-        context, reasons = self.context, Counter()
+        context = self.context
         schema: pa.Schema | None = None
         kept_lines = 0
         with ExitStack() as stack:
-            refused = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
+            rejected_file = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
-                chunk = RowBatch(
+                batch = RowBatch(
                     context,
                     block.lines,
-                    {index: vocabulary.clean(block.cells[index]) for index in used},
+                    {index: vocabulary.clean_cells(block.cells[index]) for index in used},
                 )
-                self._refuse_cut_row(chunk)
-                built = context.profile.build(context, chunk)
-                self._count_footers(chunk, block)
-                keep = chunk.reasons == None  # noqa: E711 (element by element)
-                table = _as_table(staged.kind, chunk, built)
+                self._reject_cut_row(batch)
+                built = context.profile.build(context, batch)
+                self._mark_footers(batch, block)
+                keep = batch.reasons == None  # noqa: E711 (element by element)
+                table = _as_table(staged.kind, batch, built)
                 kept = (
                     table.filter(
                         pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
@@ -367,20 +369,20 @@ class _Rows:
                         )
                     )
                 writer.write_table(kept.cast(schema))
-                self._keep_some(staged, block, keep)
-                skipped = np.isin(chunk.reasons[~keep], SKIPPED)
-                self._skipped.update(chunk.reasons[~keep][skipped].tolist())
+                self._sample_rows(staged, block, keep)
+                skipped = np.isin(batch.reasons[~keep], SKIP_REASONS)
+                self._tally.skipped_kinds.update(batch.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
-                reasons.update(chunk.reasons[bad].tolist())
-                self._write_refused(
-                    refused,
+                self._tally.reasons.update(batch.reasons[bad].tolist())
+                self._write_rejected(
+                    rejected_file,
                     [
-                        (int(block.lines[index]), chunk.reasons[index], block.row(index))
+                        (int(block.lines[index]), batch.reasons[index], block.row(index))
                         for index in bad
                     ],
                 )
-            reasons.update(reason for _line, reason, _row in self._misfits)
-            self._write_refused(refused, self._misfits)
+            self._tally.reasons.update(reason for _line, reason, _row in self._odd_rows)
+            self._write_rejected(rejected_file, self._odd_rows)
         if schema is None:
             raise Refusal(
                 "headers_only",
@@ -388,17 +390,14 @@ class _Rows:
                     "The file has headers but no row of data. Seen: {seen}. Export it again "
                     "with its rows."
                 ),
-                seen=header_matching.show(list(self.header.names)),
+                seen=header_matching.format_headers(list(self.header.names)),
             )
-        self._fill_in(staged, schema, kept_lines, reasons)
+        self._describe(staged, schema, kept_lines)
 
-    def _fill_in(self, staged: Staged, schema: pa.Schema, kept: int, reasons: Counter[str]) -> None:
+    def _describe(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
         context = self.context
-        staged.read, staged.staged, staged.rejected = self._read, kept, sum(reasons.values())
-        staged.reasons = dict(sorted(reasons.items()))
-        staged.skipped_kinds = {
-            name: count for name, count in sorted(self._skipped.items()) if count
-        }
+        staged.tally, staged.accepted = self._tally, kept
+        staged.tally.require_identity(staged.file.name, kept)
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {
             name: context.headers[column.index] for name, column in context.columns.items()
@@ -414,58 +413,60 @@ class _Rows:
             if name and index not in used | ignored
         ]
         if ignored:
-            asked = header_matching.show([context.headers[index] for index in sorted(ignored)])
+            asked = header_matching.format_headers(
+                [context.headers[index] for index in sorted(ignored)]
+            )
             context.decisions.append(
-                Decision("file", N_("left aside, as asked: {columns}"), "", (("columns", asked),))
+                Decision.of("file", N_("left aside, as asked: {columns}"), columns=asked)
             )
         if unknown:
             context.decisions.append(
-                Decision(
+                Decision.of(
                     "file",
                     N_("not kept: {columns}"),
                     N_("no field of {kind} is recognised in them"),
-                    (("columns", header_matching.show(unknown)), ("kind", staged.kind)),
+                    columns=header_matching.format_headers(unknown),
+                    kind=staged.kind,
                 )
             )
         hidden = [name for name, column in context.columns.items() if column.field.is_identity]
         if hidden:
             staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
             context.decisions.append(
-                Decision(
+                Decision.of(
                     "customer",
                     N_("replaced by pseudonyms: {columns}"),
-                    "",
-                    (("columns", ", ".join(context.columns[name].header.text for name in hidden)),),
+                    columns=", ".join(context.columns[name].header.text for name in hidden),
                 )
             )
         if self._shorter:
             context.decisions.append(
-                Decision(
+                Decision.of(
                     "file",
                     N_("cells missing at the end of a row are empty"),
                     N_("{count} rows shorter than the header"),
-                    (("count", self._shorter),),
+                    count=self._shorter,
                 )
             )
 
-    def _refuse_cut_row(self, chunk: RowBatch) -> None:
+    def _reject_cut_row(self, batch: RowBatch) -> None:
         """A file cut in the middle ends in a row without its end."""
         if (
             self.source.ends_with_newline
             or self._last_short != self._last_line
-            or chunk.lines[-1] != self._last_line
+            or batch.lines[-1] != self._last_line
         ):
             return
-        last = np.zeros(len(chunk), bool)
+        last = np.zeros(len(batch), bool)
         last[-1] = True
-        chunk.reject(last, "cut_row")
+        batch.reject(last, "cut_row")
 
-    def _count_footers(self, chunk: RowBatch, block: Block) -> None:
-        for index in np.flatnonzero(chunk.reasons != None):  # noqa: E711 (element by element)
-            if chunk.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
-                chunk.reasons[index] = "footer"
+    def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
+        for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
+            if batch.reasons[index] != "not_given" and table_bounds.is_footer(block.row(index)):
+                batch.reasons[index] = "footer"
 
-    def _keep_some(self, staged: Staged, block: Block, keep: np.ndarray) -> None:
+    def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
         """The first rows as the file has them, identities masked, to be shown beside
         what they became.
         """
@@ -488,7 +489,7 @@ class _Rows:
             and column.field.name not in ("survey_comment", "comment")
         }
 
-    def _write_refused(
+    def _write_rejected(
         self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]
     ) -> None:
         if not rows:
@@ -510,9 +511,9 @@ class _Rows:
         )
 
 
-def _as_table(kind: str, chunk: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
+def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
     declared = SCHEMAS[kind]
-    lines = built.get("line", pa.array(chunk.lines, pa.int64()))
+    lines = built.get("line", pa.array(batch.lines, pa.int64()))
     names = [name for name in declared if name in built]
     return pa.table(
         [lines, *(built[name].cast(declared[name]) for name in names)], names=["line", *names]

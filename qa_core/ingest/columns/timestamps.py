@@ -20,7 +20,7 @@ from qa_core.ingest.columns.timezones import (
     seconds_of_day,
 )
 
-CENTURY_TURNS = 70
+PIVOT_YEAR = 70
 
 _ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "CET": 3600, "CEST": 7200}
 _HALF = r"(?: ?(?P<ap>[AaPp])\.? ?[Mm]\.?)?"
@@ -63,7 +63,7 @@ _RANGE = (
 13/03/2026 08:30`.
 """
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
-_FIRST_WRITTEN = np.datetime64("1901-01-01", "D")
+_FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """Spreadsheets and databases that have a time and no day write it on a day of 1899 or
 1900, or of the year 1; nobody called then.
 """
@@ -89,7 +89,7 @@ _MONTHS = {
     for start in starts
 }
 CLOCKS = ("clock", "hour")
-_CLOCKS_WITHOUT_SIGNS = {2: "hour", 4: "hhmm", 6: "hhmmss"}
+_CLOCKS_WITHOUT_SEPARATOR = {2: "hour", 4: "hhmm", 6: "hhmmss"}
 _EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")}
 
@@ -112,7 +112,7 @@ class Moments:
 
 @dataclass
 class MomentEvidence:
-    """What was seen of one column, chunk after chunk."""
+    """What was seen of one column, batch after batch."""
 
     field: str
     column: str
@@ -130,7 +130,7 @@ class MomentEvidence:
     example: str = ""
     numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
     clock_faults: dict[int, int] = field(
-        default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SIGNS, 0)
+        default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SEPARATOR, 0)
     )  # numbers that are no clock so written
     unwritten: int = 0  # rows on a day that stands for none
     ranges: int = 0
@@ -138,7 +138,7 @@ class MomentEvidence:
     behind_utc: set[str] = field(default_factory=set)
 
     def add(self, values: pa.Array) -> None:
-        """Look at one chunk of cells (empty ones null)."""
+        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if not len(values):
             return
@@ -149,7 +149,7 @@ class MomentEvidence:
             return
         encoded = values.dictionary_encode()
         unique, rows = (
-            _tidy(encoded.dictionary),
+            _normalise_spaces(encoded.dictionary),
             np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)),
         )
         unique = self._add_ranges(unique, rows)
@@ -180,7 +180,7 @@ class MomentEvidence:
     def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
         self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
         days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
-        unwritten = int((days < _FIRST_WRITTEN).sum())
+        unwritten = int((days < _FIRST_REAL_DAY).sum())
         self.unwritten += unwritten
         months = days.astype("M8[M]")
         self._add_places(
@@ -222,7 +222,7 @@ class MomentEvidence:
         if shape in CLOCKS:
             self.with_clock += total
         else:
-            unwritten = int(rows[_is_unwritten(groups)].sum())
+            unwritten = int(rows[_is_placeholder(groups)].sum())
             self.unwritten += unwritten
             self.with_day += total - unwritten
             self.with_clock += int(rows[_filled(groups, "H")].sum())
@@ -265,13 +265,13 @@ class MomentEvidence:
             written = next(
                 (
                     digits
-                    for digits in _CLOCKS_WITHOUT_SIGNS
+                    for digits in _CLOCKS_WITHOUT_SEPARATOR
                     if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
                 ),
                 None,
             )
             if written:
-                return _CLOCKS_WITHOUT_SIGNS[written]
+                return _CLOCKS_WITHOUT_SEPARATOR[written]
         if low >= 20_000 and high < 80_000:
             return "serial"
         if low >= 5e8 and high < 5e9:
@@ -292,7 +292,7 @@ class MomentEvidence:
             "serial",
             "fraction",
             *_EPOCHS,
-            *_CLOCKS_WITHOUT_SIGNS.values(),
+            *_CLOCKS_WITHOUT_SEPARATOR.values(),
         )
 
     @property
@@ -340,7 +340,7 @@ class MomentReading:
             )
         )
         left = np.ones(len(encoded.dictionary), bool)
-        texts = _cut_ranges(_tidy(encoded.dictionary), self.ranged)[0]
+        texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.ranged)[0]
         for shape in self.shapes:
             groups, matched = _extract(texts, _SHAPES[shape], left)
             if matched.any():
@@ -369,7 +369,7 @@ class MomentReading:
         if shape not in CLOCKS:
             year, month, day = self._find_parts(shape, groups)
             days, impossible = combine_day(year, month, day)
-            unwritten = _is_unwritten(groups)
+            unwritten = _is_placeholder(groups)
             bad |= impossible & ~unwritten
             unique.day[matched] = days
         filled = _filled(groups, "H") & (~unwritten | self.timeless)
@@ -395,7 +395,7 @@ class MomentReading:
             month = np.array(
                 [find_month(name) for name in groups.field("mon").to_pylist()], np.int64
             )
-            return _whole_year(_integers(groups, "y")), month, _integers(groups, "d")
+            return _complete_year(_integers(groups, "y")), month, _integers(groups, "d")
         if shape in ("year_first", "compact"):
             year, month, day = (_integers(groups, name) for name in ("y", "b", "c"))
             return (
@@ -406,14 +406,15 @@ class MomentReading:
         parts = dict(
             zip(ORDERS[order or "dmy"], (_integers(groups, name) for name in places), strict=True)
         )
-        return _whole_year(parts["y"]), parts["m"], parts["d"]
+        return _complete_year(parts["y"]), parts["m"], parts["d"]
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
         if self.number == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
         digits = next(
-            (digits for digits, name in _CLOCKS_WITHOUT_SIGNS.items() if name == self.number), None
+            (digits for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items() if name == self.number),
+            None,
         )
         if digits:
             unique.clock[matched] = _split_clock(numbers, digits)[0]
@@ -462,7 +463,7 @@ def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
         zero_copy_only=False
     )
     clock[bare] = np.timedelta64("NaT")
-    unwritten = day < _FIRST_WRITTEN
+    unwritten = day < _FIRST_REAL_DAY
     bad = (
         ~unwritten
         & ~np.isnat(day)
@@ -476,7 +477,7 @@ def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
     return Moments(day, clock, np.zeros(len(day), bool), bad)
 
 
-def _tidy(texts: pa.Array) -> pa.Array:
+def _normalise_spaces(texts: pa.Array) -> pa.Array:
     """The same with one plain space where there were several, or others."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
 
@@ -502,7 +503,7 @@ def find_minute(text: str) -> int:
     return hours * 60 + int(minute or 0)
 
 
-def _is_unwritten(groups: pa.StructArray) -> np.ndarray:
+def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
     if "y" not in {item.name for item in groups.type}:
         return np.zeros(len(groups), bool)
     years = groups.field("y")
@@ -548,8 +549,8 @@ def _floats(texts: pa.Array) -> np.ndarray:
     )
 
 
-def _whole_year(years: np.ndarray) -> np.ndarray:
-    return np.where(years < 100, years + np.where(years < CENTURY_TURNS, 2000, 1900), years)
+def _complete_year(years: np.ndarray) -> np.ndarray:
+    return np.where(years < 100, years + np.where(years < PIVOT_YEAR, 2000, 1900), years)
 
 
 def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:

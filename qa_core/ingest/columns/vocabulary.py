@@ -66,7 +66,7 @@ EMPTY = tuple(
     for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title()))
 )
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
-_NOT_GIVEN = {
+_NON_ANSWERS = {
     "not answered",
     "not scored",
     "not rated",
@@ -108,7 +108,7 @@ def _empty_set() -> pa.Array:
     return pa.array(EMPTY, pa.string())
 
 
-def clean(column: list[str] | pa.Array) -> pa.Array:
+def clean_cells(column: list[str] | pa.Array) -> pa.Array:
     """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …)
     become null.
     """
@@ -121,7 +121,7 @@ def clean(column: list[str] | pa.Array) -> pa.Array:
     )
 
 
-def without_notes(values: pa.Array) -> pa.Array:
+def clear_non_answers(values: pa.Array) -> pa.Array:
     """The same, where words such as "not scored" stand for a mark, a number or a date
     that was not given.
     """
@@ -134,19 +134,22 @@ def without_notes(values: pa.Array) -> pa.Array:
         return values
     encoded = values.dictionary_encode()
     kept = pa.array(
-        [None if simplify(text) in _NOT_GIVEN else text for text in encoded.dictionary.to_pylist()],
+        [
+            None if simplify(text) in _NON_ANSWERS else text
+            for text in encoded.dictionary.to_pylist()
+        ],
         pa.string(),
     )
     return pc.take(kept, encoded.indices) if kept.null_count else values
 
 
-def _by_word(words: Mapping[object, str]) -> dict[str, object]:
+def _index_words(words: Mapping[object, str]) -> dict[str, object]:
     return {
         simplify(word): value for value, spellings in words.items() for word in spellings.split("|")
     }
 
 
-YES_NO = _by_word(
+YES_NO = _index_words(
     {
         True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|"
         "cloture|clos|done|completed|fixed|regle|traite|"
@@ -159,7 +162,7 @@ YES_NO = _by_word(
     }
 )
 
-OUTCOMES = _by_word(
+OUTCOMES = _index_words(
     {
         Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|"
         "prise en charge|traite|traitee|handled|connected|"
@@ -202,7 +205,7 @@ OUTCOMES = _by_word(
     }
 )
 
-DIRECTIONS = _by_word(
+DIRECTIONS = _index_words(
     {
         Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|"
         "appel entrant|incoming call|inbound call|i|"
@@ -227,7 +230,7 @@ MISSED_DIRECTIONS = {
     )
 }
 
-CHANNELS = _by_word(
+CHANNELS = _index_words(
     {
         "phone": "phone|telephone|tel|call|calls|call center|callcenter|call centre|call "
         "center phone|voice|voix|appel|appels|vocal|telephony|voip",
@@ -255,7 +258,7 @@ class WordEvidence:
     empty: int = 0
 
     def add(self, values: pa.Array) -> None:
-        """Look at one chunk of cells (empty ones null)."""
+        """Look at one batch of cells (empty ones null)."""
         self.empty += values.null_count
         for item in pc.value_counts(values.drop_null()).to_pylist():
             if item["values"] in self.seen or len(self.seen) < self.most:

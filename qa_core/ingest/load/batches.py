@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -25,19 +24,22 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.report import FileReport
+from qa_core.ingest.tally import ImportTally
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
+from qa_core.storage.records.store import Session
 
 """Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
 
-REHEARSAL = "rehearsal"
+DRY_RUN_BATCH = "rehearsal"
 
-ON_CONTACTS = {"contacts", *attach.VALUES}
+CONTACT_KINDS = {"contacts", *attach.VALUES}
 """Kinds that write on the same rows."""
 
 STATES = {
@@ -48,7 +50,7 @@ STATES = {
     "undoing": N_("interrupted"),
 }
 
-KEPT_IN_MAPPING = (
+MAPPING_OPTIONS = (
     "system",
     "columns",
     "ignored",
@@ -65,24 +67,14 @@ KEPT_IN_MAPPING = (
 
 
 @contextmanager
-def rehearsing(kind: str) -> Iterator[Session]:
+def open_dry_run(kind: str) -> Iterator[Session]:
     """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
     stays.
     """
-    with ExitStack() as stack:
-        if store.is_ready():
-            session = stack.enter_context(
-                Session(
-                    store.engine_for(environment.current().database_url).execution_options(
-                        writes=True
-                    )
-                )
-            )
-        else:
-            session = stack.enter_context(store.reading_or_empty())
+    with store.rehearsing() as session:
         session.add(
             ImportBatch(
-                id=REHEARSAL,
+                id=DRY_RUN_BATCH,
                 kind=kind,
                 file_name="",
                 digest="",
@@ -94,7 +86,6 @@ def rehearsing(kind: str) -> Iterator[Session]:
         )
         session.flush()
         yield session
-        session.rollback()
 
 
 def new_id() -> str:
@@ -136,7 +127,7 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
         )
     ):
         if kind != batch.kind and not (
-            {kind, batch.kind} <= ON_CONTACTS and own & _written_fields(kind, mapping)
+            {kind, batch.kind} <= CONTACT_KINDS and own & _written_fields(kind, mapping)
         ):
             continue
         is_other_system = (
@@ -162,7 +153,7 @@ def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
     } & shared
 
 
-def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
+def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileReport:
     """The report of a file that is known: all that it brought is unchanged, also what
     has found its contact since.
     """
@@ -174,31 +165,30 @@ def recognise(session: Session, batch: ImportBatch, file: str) -> FileReport:
         mapping=dict(batch.mapping),
         batch_id=batch.id,
         recognised=True,
+        tally=ImportTally.from_counts(batch.counts),
     )
-    report.take_counts(batch.counts)
+    tally = report.tally
     joined = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(WaitingRow)
-        .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        of_files(
+            sa.select(sa.func.count())
+            .select_from(WaitingRow)
+            .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        )
     )
-    if joined:
-        report.skipped_kinds["unmatched"] -= joined
-        report.skipped_kinds = {
-            kind: count for kind, count in report.skipped_kinds.items() if count
-        }
-    report.unchanged += report.new + report.updated + joined
-    report.new = report.updated = 0
+    tally.skip("unmatched", -joined)
+    tally.unchanged += tally.new + tally.updated + joined
+    tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
     report.decisions = [
-        Decision(
+        Decision.of(
             "file",
             N_("recognised"),
             N_("the same file was imported as batch {batch}"),
-            (("batch", batch.id),),
+            batch=batch.id,
         ),
         *load_decisions(batch),
     ]
-    report.require_identity()
+    tally.require_identity(file)
     return report
 
 
@@ -219,8 +209,8 @@ def start(
         digest=staged.digest,
         system=report.system,
         profile=report.profile,
-        options=options.as_reading(),
-        counts=report.as_counts(),
+        options=options.as_reading_options(),
+        counts=report.tally.as_counts(),
         mapping=report.mapping,
         decisions=[
             {
@@ -237,7 +227,7 @@ def start(
         session.add(batch)
         session.flush()
         write(session, batch.id)
-        batch.counts = report.as_counts()
+        batch.counts = report.tally.as_counts()
         save_mapping(session, viewer, batch, options)
     report.batch_id = batch.id
     return batch
@@ -272,20 +262,19 @@ def rollback_records(session: Session, batch_id: str) -> None:
     """
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
-    advisors.restore(session, batch_id, names_in_lake(session, batch_id))
+    advisors.restore(session, batch_id, find_names_in_lake(session, batch_id))
     session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
     session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
     quarantine.path_of(batch_id).unlink(missing_ok=True)
 
 
-def names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
+def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
     """Of the advisors and teams that the batch created: those that contacts carry."""
-    images = session.execute(
-        sa.select(BeforeImage.object, BeforeImage.key).where(
-            BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
-        )
-    ).all()
+    created = sa.select(BeforeImage.object, BeforeImage.key).where(
+        BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
+    )
+    images = session.execute(of_files(created)).all()
     found: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
@@ -445,7 +434,9 @@ def save_mapping(
     """
     if options.save_mapping:
         given = {
-            name: value for name, value in options.as_reading().items() if name in KEPT_IN_MAPPING
+            name: value
+            for name, value in options.as_reading_options().items()
+            if name in MAPPING_OPTIONS
         }
         content = {**given, "columns": {**batch.mapping, **options.columns}}
         session.merge(

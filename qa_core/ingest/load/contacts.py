@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from qa_core.centre.advisors import Naming, Pair
-from qa_core.centre.rules.active_rules import ActiveRules, as_given
+from qa_core.centre.advisors import AdvisorReference, ResolvedNames
+from qa_core.centre.rules.active_rules import ActiveRules, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
@@ -20,7 +20,7 @@ from qa_core.storage import name_merges
 from qa_core.storage.lake.tables import quoted
 from qa_core.storage.schema import AS_GIVEN
 
-NOT_OF_THE_LAKE = frozenset(
+NOT_IN_LAKE = frozenset(
     {
         "line",
         "source_system",
@@ -34,7 +34,7 @@ NOT_OF_THE_LAKE = frozenset(
         "local_start",
     }
 )
-NOT_OF_THE_ID = frozenset(
+NOT_IN_ROW_ID = frozenset(
     {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
 )
 """What does not make one row differ from another: the scale is inferred from the
@@ -55,7 +55,7 @@ class PreparedContacts:
     for_new: tuple[str, ...] = ()
 
 
-def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
+def assign_keys(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
     """Give every row its key and keep the newest of each; leaves `keyed` (line,
     source_system, contact_id). Returns how many rows were duplicates.
 
@@ -63,10 +63,10 @@ def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
     identical rows stay apart, and the same file again gives the same ids.
     """
     reference = _column(staged, "contact_id")
-    system = system_of(staged)
+    system = select_system(staged)
     values = ", ".join(
         f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))"""
-        for name in sorted(set(staged.columns) - NOT_OF_THE_ID)
+        for name in sorted(set(staged.columns) - NOT_IN_ROW_ID)
     )
     connection.execute(
         f"""
@@ -97,14 +97,14 @@ def number_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
     return before - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
 
 
-def system_of(staged: Staged) -> str:
+def select_system(staged: Staged) -> str:
     """The system that a row of `staged` comes from (SQL): the one that it names itself,
     else that of the whole file.
     """
     return f"coalesce({_column(staged, 'source_system')}, {quoted(staged.system)})"
 
 
-def find_pairs(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Pair]:
+def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[AdvisorReference]:
     """Every advisor that the file names, as (text, name)."""
     if not {"advisor", "advisor_name"} & set(staged.columns):
         return []
@@ -126,7 +126,7 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     )
 
 
-def find_shared(
+def find_shared_numbers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules
 ) -> bool:
     """Make the relation of the shared numbers of this file, counted together with what
@@ -135,7 +135,7 @@ def find_shared(
     """
     if "customer_key" not in staged.columns:
         return False
-    stored = as_given("customer_key")
+    stored = source_value("customer_key")
     others = f"""
         SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
         ANTI JOIN keyed k ON k.source_system = c.source_system AND k.contact_id = c.contact_id
@@ -154,22 +154,22 @@ def find_shared(
     )
 
 
-def prepare(
+def prepare_contacts(
     connection: duckdb.DuckDBPyConnection,
     staged: Staged,
-    naming: Naming,
+    naming: ResolvedNames,
     memberships: pa.Table,
     conventions: ActiveRules,
 ) -> PreparedContacts:
     """Write the rows of the lake from `staged` and `keyed` as the centre's conventions
     have them; needs `find_shared` before.
     """
-    own = [name for name in staged.columns if name not in NOT_OF_THE_LAKE]
+    own = [name for name in staged.columns if name not in NOT_IN_LAKE]
     select = {name: f's."{name}"' for name in own}
     joins = ["FROM staged s JOIN keyed k USING (line)"]
     carried = [*own]
     if {"advisor", "advisor_name"} & set(staged.columns):
-        connection.register("names", names_table(naming.ids))
+        connection.register("names", build_names_table(naming.ids))
         text, name = (
             f"coalesce({_column(staged, column, 's.')}, '')"
             for column in ("advisor", "advisor_name")
@@ -200,8 +200,8 @@ def prepare(
             "k.contact_id"
         )
         select["team"] = (
-            f"CASE WHEN {as_given('advisor_id')} = n.advisor_id THEN "
-            f"coalesce({as_given('team')}, m.team) ELSE m.team END"
+            f"CASE WHEN {source_value('advisor_id')} = n.advisor_id THEN "
+            f"coalesce({source_value('team')}, m.team) ELSE m.team END"
         )
         carried.append("team")
     if merged and from_memberships:
@@ -252,7 +252,7 @@ def prepare(
     return PreparedContacts(path, rows, tuple(carried), tuple(for_new))
 
 
-def names_table(ids: Mapping[Pair, str]) -> pa.Table:
+def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:
     """The advisors of a file as (advisor, advisor_name, advisor_id), empty text where
     the file has none.
     """

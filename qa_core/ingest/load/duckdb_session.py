@@ -12,42 +12,21 @@ from pathlib import Path
 import duckdb
 
 from qa_core.ingest.load.staged import Staged
-from qa_core.storage.lake import memory, tables
+from qa_core.storage import lake
+from qa_core.storage.lake import tables
 from qa_core.storage.schema import CONTACT_KEY
-
-MEGABYTES = 300
 
 
 @contextmanager
-def open_session(folder: Path, staged: Staged | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with a view per table of the lake as it stands, and `staged`. It
-    spills into `folder`, and writes nowhere else.
+def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection with a view per table of the lake, and the view `staged`. It
+    spills into the folder of the staged file, and writes nowhere else.
     """
-    rows = tables.snapshot("contacts").rows + (staged.staged if staged else 0)
-    connection = duckdb.connect(
-        config={
-            "memory_limit": memory.limit_for(rows, MEGABYTES),
-            "threads": 2,
-            "temp_directory": str(folder / "spill"),
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
-    try:
-        for name in tables.TABLES:
-            connection.execute(
-                f"CREATE VIEW {name} AS "
-                f"{tables.select_from_files(name, tables.snapshot(name).files())}"
-            )
-        if staged is not None:
-            connection.execute(
-                "CREATE VIEW staged AS SELECT * FROM "
-                f"read_parquet({tables.quoted(str(staged.rows))})"
-            )
+    with lake.working(staged.accepted, staged.folder / "spill") as connection:
+        connection.execute(
+            f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quoted(str(staged.rows))})"
+        )
         yield connection
-    finally:
-        connection.close()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
@@ -19,21 +18,24 @@ from qa_core.compliance import recordings
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.store import Session
 
-Named = set[tuple[str, str | None]]
+References = set[tuple[str, str | None]]
 """Ids or tickets with their system, and once more with none: a row that names no system
 may mean any.
 """
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasureCounts:
     """How many contacts were removed or lost the key, how many rows that waited or had
     waited, how many events of calls in progress.
     """
@@ -43,7 +45,7 @@ class Erased:
     events: int
 
 
-def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
+def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
     """Remove every trace of the customer with that pseudonym from the stores; what is
     erased already is not an error. For `Viewer.SYSTEM` alone: whoever decides on
     requests of persons asks for it. May be run again after an interruption.
@@ -81,13 +83,13 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
         raise AccessDenied()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        contacts, tickets = _find_named(customer_key)
+        contacts, tickets = _find_references(customer_key)
         with store.writing() as session:
             if session.get_bind().dialect.name == "sqlite":
                 session.connection().exec_driver_sql(
                     "PRAGMA secure_delete = ON"
                 )  # else what is deleted stays in the file, unseen
-            waiting = _erase_waiting(session, customer_key, contacts, tickets)
+            waiting = _erase_pending(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
             recordings.delete_of(
                 session,
@@ -99,15 +101,15 @@ def erase_customer(viewer: Viewer, customer_key: str) -> Erased:
         # Last the contacts: were we stopped before, they would still tell on a second
         # call what waits for them.
         removed = lake.erase(customer_key)
-        events = queue_log.erase(customer_key)
-    _empty_log()
-    uploads.remove_left()
+        events = queue_log.erase_customer(customer_key)
+    _checkpoint_log()
+    uploads.remove_leftovers()
     recovery.remove_dead_folders(environment.current().temporary_folder)
     lake.vacuum()
-    return Erased(removed, waiting, events)
+    return ErasureCounts(removed, waiting, events)
 
 
-def _empty_log() -> None:
+def _checkpoint_log() -> None:
     """Let SQLite write its log into the database, whose pages hold nothing of what was
     deleted.
     """
@@ -117,7 +119,7 @@ def _empty_log() -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _find_named(customer_key: str) -> tuple[Named, Named]:
+def _find_references(customer_key: str) -> tuple[References, References]:
     """The customer's contacts, and their tickets."""
     with lake.working() as connection:
         found = connection.execute(
@@ -135,24 +137,31 @@ def _find_named(customer_key: str) -> tuple[Named, Named]:
     }
 
 
-def _erase_waiting(session: Session, customer_key: str, contacts: Named, tickets: Named) -> int:
+def _erase_pending(
+    session: Session, customer_key: str, contacts: References, tickets: References
+) -> int:
     def is_theirs(kind: str, contact_id: str | None, content: dict[str, Any]) -> bool:
         place = content.get("system")
         is_named = (contact_id, place) in contacts or (content.get("ticket"), place) in tickets
         return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
 
     rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
-    concerned = [row_id for row_id, *row in session.execute(rows) if is_theirs(*row)]
+    waiting = session.execute(of_files(rows))
+    concerned = [row_id for row_id, *row in waiting if is_theirs(*row)]
     for row_id in concerned:
         session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
     return len(concerned)
 
 
-def _erase_notes(session: Session, contacts: Named) -> None:
+def _erase_notes(session: Session, contacts: References) -> None:
     """Take away what evaluators wrote of those contacts."""
     blank = {"comment": None, "tags": None}
     known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
-    noted = known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None)))
+    noted = Unscoped(
+        known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
+        "A customer's request reaches every word written about their contacts, in whichever "
+        "team: keys are read, and the words taken away.",
+    )
     theirs = [
         number
         for number, system, contact_id in session.execute(noted).all()
@@ -163,7 +172,9 @@ def _erase_notes(session: Session, contacts: Named) -> None:
             sa.update(Evaluation),
             [{"id": number, **blank, "changed_at": now()} for number in theirs],
         )
-    images = session.scalars(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+    images = session.scalars(
+        of_files(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+    )
     for image in [
         image
         for image in images
@@ -171,6 +182,7 @@ def _erase_notes(session: Session, contacts: Named) -> None:
         and (image.content.get("contact_id"), image.content.get("source_system")) in contacts
     ]:
         image.content = {**image.content, **blank}
-    for row in session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")):
+    waiting = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
+    for row in session.scalars(of_files(waiting)):
         if (row.contact_id, row.content.get("system")) in contacts:
             row.content = {**row.content, "values": {**row.content["values"], **blank}}

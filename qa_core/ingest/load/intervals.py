@@ -18,7 +18,7 @@ from qa_core.storage.lake.tables import quoted
 from qa_core.storage.schema import INTERVAL_KEY
 
 DAY_MINUTES = 1440
-FEW = 0.05
+MAX_CONTRADICTORY_SHARE = 0.05
 """Rows of one interval that contradict each other: beyond this share something else
 tells them apart.
 """
@@ -37,14 +37,14 @@ class PreparedIntervals:
     minutes: int | None
 
 
-def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
+def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
     """Write the rows of the lake from `staged`; of several rows for one interval the
     last one stands.
 
     Raises Refusal where the starts do not tell the length, or rows of one interval
     contradict each other.
     """
-    minutes = None if "length_minutes" in staged.columns else _find_minutes(bench)
+    minutes = None if "length_minutes" in staged.columns else _find_minutes(connection)
     measures = [name for name in staged.columns if name not in (*INTERVAL_KEY, "local_start")]
     key = {
         name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
@@ -56,21 +56,21 @@ def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedInterva
     listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
     kept = ", ".join(f'"{name}"' for name in measures)
     own = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
-    bench.execute(
+    connection.execute(
         f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, "
         f"'%Y-%m') AS month, {kept}, line FROM staged"
     )
-    bench.execute(
+    connection.execute(
         f"CREATE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY {own} ORDER "
         "BY line DESC) AS place, "
         f"count(*) OVER (PARTITION BY {own}, {kept}) AS alike, count(*) OVER (PARTITION BY "
         f"{own}) AS several FROM keyed"
     )
-    rows, duplicates, contradictory = bench.execute(
+    rows, duplicates, contradictory = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE place > 1), count(*) FILTER (WHERE several > "
         "alike) FROM numbered"
     ).fetchone()
-    if contradictory > FEW * rows:
+    if contradictory > MAX_CONTRADICTORY_SHARE * rows:
         raise Refusal(
             "several_rows_per_interval",
             N_(
@@ -84,18 +84,20 @@ def prepare(bench: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedInterva
         )
     path = staged.folder / "intervals.parquet"
     written = write_rows(
-        bench, "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1", path
+        connection,
+        "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1",
+        path,
     )
     return PreparedIntervals(path, written, tuple(measures), duplicates, minutes)
 
 
-def _find_minutes(bench: duckdb.DuckDBPyConnection) -> int:
+def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:
     """The smallest step between two starts of the day; a whole day where all begin at
     midnight.
     """
     seconds = [
         row[0]
-        for row in bench.execute(
+        for row in connection.execute(
             "SELECT DISTINCT epoch(local_start) % 86400 AS second FROM staged ORDER BY second"
         ).fetchall()
     ]

@@ -18,8 +18,8 @@ from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest.load import batches, contacts, intervals, recordings
 from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
-from qa_core.ingest.load.load_job import LoadJob, take_result
-from qa_core.ingest.load.quarantine import Rejected
+from qa_core.ingest.load.load_job import LoadJob
+from qa_core.ingest.load.quarantine import RejectedRow
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
@@ -34,161 +34,159 @@ from qa_core.storage.schema import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 SHOWN_NAMES = 20
 
 
-def load(landing: LoadJob) -> None:
+def load(job: LoadJob) -> None:
     """Bring the file in, or say what would happen in a dry run; fills in the report."""
-    LANDERS[landing.staged.kind](landing)
+    LOADERS[job.staged.kind](job)
 
 
-def load_contacts(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
-    with open_session(staged.folder, staged) as bench:
-        report.duplicates = contacts.number_rows(bench, staged)
+def load_contacts(job: LoadJob) -> None:
+    staged, tally = job.staged, job.tally
+    with open_session(staged) as connection:
+        tally.duplicates = contacts.assign_keys(connection, staged)
         with store.reading_or_empty() as session:
-            naming = advisors.plan_names(
+            naming = advisors.resolve_names(
                 session,
-                contacts.find_pairs(bench, staged),
-                contacts.find_teams(bench, staged).items(),
+                contacts.find_advisors(connection, staged),
+                contacts.find_teams(connection, staged).items(),
             )
             memberships, conventions = advisors.find_memberships(session), ActiveRules.load(session)
-        _describe_created(landing, naming)
+        _describe_created(job, naming)
         conventions = conventions.with_teams(naming.teams)
-        others_follow = contacts.find_shared(bench, staged, conventions) or (
+        others_follow = contacts.find_shared_numbers(connection, staged, conventions) or (
             conventions.has_assignments and "tracking_number" in staged.columns
         )
-        prepared = contacts.prepare(bench, staged, naming, memberships, conventions)
-        _describe_changed(landing, bench, prepared)
-        if landing.options.dry_run:
+        prepared = contacts.prepare_contacts(connection, staged, naming, memberships, conventions)
+        _describe_changed(job, connection, prepared)
+        if job.options.dry_run:
             rows = f"read_parquet({quoted(str(prepared.path))})"
-            take_result(
-                report,
+            tally.add(
                 compare(
-                    bench,
+                    connection,
                     "contacts",
                     rows,
                     carried=("started_at", "local_start", *prepared.carried),
                 ),
             )
-            landing.trial = lambda: lake.merge_contacts(
-                prepared.path, prepared.carried, batches.REHEARSAL, for_new=prepared.for_new
+            job.trial = lambda: lake.merge_contacts(
+                prepared.path, prepared.carried, batches.DRY_RUN_BATCH, for_new=prepared.for_new
             )
             return
 
     def write(session: Session, batch_id: str) -> None:
-        advisors.write_names(session, naming, batch_id)
-        pending_rows.keep(session, batch_id, staged.legs)
+        advisors.create_names(session, naming, batch_id)
+        pending_rows.store_rows(session, batch_id, staged.legs)
         if others_follow:
             due_work.request(session, CENTRE_RULES)
 
-    batch_id = landing.start(prepared.rows, write)
+    batch_id = job.start(prepared.rows, write)
     result = lake.merge_contacts(
         prepared.path,
         prepared.carried,
         batch_id,
-        progress=landing.say_writing,
+        progress=job.progress,
         for_new=prepared.for_new,
     )
-    joined = (
-        late_joins.join_arrived(batch_id, staged.folder) if result.new or result.updated else {}
-    )
+    joined = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined:
-        landing.decide(
+        job.decide(
             "file",
             N_("rows that had waited for these contacts joined them"),
             N_("{joined}"),
             joined=_list_counts(joined),
         )
-    landing.finish(result)
+    job.finish(result)
     apply.apply_if_due()
     if set(prepared.carried) & set(RESTRAINTS):
-        delete_forbidden(landing.viewer.username)
+        delete_forbidden(job.viewer.username)
 
 
-def load_tracking(landing: LoadJob) -> None:
+def load_tracking(job: LoadJob) -> None:
     """Calls with their campaign, or numbers with theirs."""
-    if tracking.are_assignments(landing.staged.columns):
-        load_assignments(landing)
+    if tracking.are_assignments(job.staged.columns):
+        load_assignments(job)
     else:
-        load_attachments(landing)
+        load_attachments(job)
 
 
-def load_assignments(landing: LoadJob) -> None:
-    report = landing.report
-    rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
+def load_assignments(job: LoadJob) -> None:
+    tally = job.tally
+    rows = pq.read_table(job.staged.rows).sort_by("line").to_pylist()
     with store.reading_or_empty() as session:
         known = number_assignments.find_known(session)
-    told = {number_assignments.identity(row): row for row in rows}
+    told = {number_assignments.build_key(row): row for row in rows}
     fresh = [row for identity, row in told.items() if identity not in known]
-    report.duplicates = len(rows) - len(told)
-    take_result(report, RowComparison(len(fresh), 0, len(told) - len(fresh)))
+    tally.duplicates = len(rows) - len(told)
+    tally.add(RowComparison(len(fresh), 0, len(told) - len(fresh)))
     numbers = len({row["tracking_number"] for row in rows})
-    landing.decide(
+    job.decide(
         "tracking_number",
         N_("numbers assigned to campaigns by day; contacts follow their number"),
         N_("{count} numbers"),
         count=numbers,
     )
-    if landing.options.dry_run:
+    if job.options.dry_run:
         return
 
     def write(session: Session, batch_id: str) -> None:
         number_assignments.write(session, batch_id, fresh)
         due_work.request(session, CENTRE_RULES)
 
-    landing.start(len(told), write)
+    job.start(0, write)
     changed = apply.apply_if_due()
-    landing.decide(
+    job.decide(
         "campaign",
         N_("taken from the number and the day of the contact"),
         N_("{count} contacts"),
         count=changed,
     )
-    landing.finish()
+    job.finish()
 
 
-def load_attachments(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
-    with open_session(staged.folder, staged) as bench:
+def load_attachments(job: LoadJob) -> None:
+    staged, tally = job.staged, job.tally
+    with open_session(staged) as connection:
         with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
             kept = name_merges.find_kept(session)
-        attached = attach.attach(bench, staged, tolerance, landing.system, kept["campaign"])
-        report.duplicates = attached.duplicates
-        landing.reject(attached.doubtful)
-        late = attach.find_doubtful(bench, staged)
-        waits = attach.find_waiting(bench, staged, landing.system)
-        landing.skip("unmatched", len(waits))
-        if landing.options.dry_run:
-            take_result(
-                report,
+        attached = attach.attach(connection, staged, tolerance, job.system, kept["campaign"])
+        tally.duplicates = attached.duplicates
+        tally.reject(attached.doubtful)
+        late = attach.find_ambiguous_rows(connection, staged)
+        waits = attach.find_pending_rows(connection, staged, job.system)
+        tally.skip("unmatched", len(waits))
+        if job.options.dry_run:
+            tally.add(
                 compare(
-                    bench,
+                    connection,
                     "contacts",
                     f"read_parquet({quoted(str(attached.path))})",
                     carried=attached.carried,
                 ),
             )
             if attached.rows:
-                landing.trial = lambda: lake.merge_contacts(
-                    attached.path, attached.carried, batches.REHEARSAL, create=False
+                job.trial = lambda: lake.merge_contacts(
+                    attached.path, attached.carried, batches.DRY_RUN_BATCH, create=False
                 )
             return
 
-    batch_id = landing.start(
-        attached.rows, lambda session, batch_id: pending_rows.keep(session, batch_id, waits), late
+    batch_id = job.start(
+        attached.rows,
+        lambda session, batch_id: pending_rows.store_rows(session, batch_id, waits),
+        late,
     )
     result = (
         lake.merge_contacts(
-            attached.path, attached.carried, batch_id, create=False, progress=landing.say_writing
+            attached.path, attached.carried, batch_id, create=False, progress=job.progress
         )
         if attached.rows
         else None
     )
-    landing.finish(result)
+    job.finish(result)
 
 
-def load_spend(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
-    with open_session(staged.folder, staged) as bench:
+def load_spend(job: LoadJob) -> None:
+    staged, tally = job.staged, job.tally
+    with open_session(staged) as connection:
         key = {
             name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
             for name in SPEND_KEY
@@ -196,146 +194,146 @@ def load_spend(landing: LoadJob) -> None:
         listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
         path = staged.folder / "spend.parquet"
         rows = write_rows(
-            bench,
+            connection,
             f"SELECT {listed}, strftime(day, '%Y-%m') AS month, sum(amount) AS amount FROM "
             "staged GROUP BY ALL",
             path,
         )
-        if rows < staged.staged:
-            landing.fold("same_day_and_campaign", staged.staged - rows)
-            landing.decide(
+        if rows < staged.accepted:
+            tally.fold("same_day_and_campaign", staged.accepted - rows)
+            job.decide(
                 "amount",
                 N_("amounts of the same day and campaign are added up"),
                 N_("{count} rows"),
-                count=staged.staged - rows,
+                count=staged.accepted - rows,
             )
-        if landing.options.dry_run:
-            take_result(
-                report,
+        if job.options.dry_run:
+            tally.add(
                 compare(
-                    bench, "spend", f"read_parquet({quoted(str(path))})", SPEND_KEY, ("amount",)
+                    connection,
+                    "spend",
+                    f"read_parquet({quoted(str(path))})",
+                    SPEND_KEY,
+                    ("amount",),
                 ),
             )
             return
-    batch_id = landing.start(rows, lambda session, batch_id: None)
-    landing.finish(lake.merge_spend(path, batch_id, progress=landing.say_writing))
+    batch_id = job.start(rows, lambda session, batch_id: None)
+    job.finish(lake.merge_spend(path, batch_id, progress=job.progress))
 
 
-def load_intervals(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
-    with open_session(staged.folder, staged) as bench:
+def load_intervals(job: LoadJob) -> None:
+    staged, tally = job.staged, job.tally
+    with open_session(staged) as connection:
         with store.reading_or_empty() as session:
-            naming = advisors.plan_names(session, (), contacts.find_teams(bench, staged).items())
-        _describe_created(landing, naming)
-        prepared = intervals.prepare(bench, staged)
-        report.duplicates = prepared.duplicates
+            naming = advisors.resolve_names(
+                session, (), contacts.find_teams(connection, staged).items()
+            )
+        _describe_created(job, naming)
+        prepared = intervals.prepare_intervals(connection, staged)
+        tally.duplicates = prepared.duplicates
         if prepared.minutes:
-            landing.decide(
+            job.decide(
                 "length_minutes",
                 N_("{minutes} minutes"),
                 N_("the smallest step between two starts"),
                 minutes=prepared.minutes,
             )
-        if landing.options.dry_run:
-            take_result(
-                report,
+        if job.options.dry_run:
+            tally.add(
                 compare(
-                    bench,
+                    connection,
                     "intervals",
                     f"read_parquet({quoted(str(prepared.path))})",
                     INTERVAL_KEY,
                     ("local_start", *prepared.carried),
                 ),
             )
-            landing.trial = lambda: lake.merge_intervals(
-                prepared.path, prepared.carried, batches.REHEARSAL
+            job.trial = lambda: lake.merge_intervals(
+                prepared.path, prepared.carried, batches.DRY_RUN_BATCH
             )
             return
-    batch_id = landing.start(
-        prepared.rows, lambda session, batch_id: advisors.write_names(session, naming, batch_id)
+    batch_id = job.start(
+        prepared.rows, lambda session, batch_id: advisors.create_names(session, naming, batch_id)
     )
-    landing.finish(
-        lake.merge_intervals(
-            prepared.path, prepared.carried, batch_id, progress=landing.say_writing
-        )
+    job.finish(
+        lake.merge_intervals(prepared.path, prepared.carried, batch_id, progress=job.progress)
     )
 
 
-def load_advisors(landing: LoadJob) -> None:
-    rows = pq.read_table(landing.staged.rows).sort_by("line").to_pylist()
+def load_advisors(job: LoadJob) -> None:
+    rows = pq.read_table(job.staged.rows).sort_by("line").to_pylist()
 
     def write(session: Session, batch_id: str) -> None:
         directory = advisors.Directory.load(session)
-        counts = Counter(advisors.write_row(session, batch_id, directory, row) for row in rows)
-        take_result(
-            landing.report, RowComparison(counts["new"], counts["updated"], counts["unchanged"])
-        )
-        landing.report.require_identity()
+        counts = Counter(advisors.import_row(session, batch_id, directory, row) for row in rows)
+        job.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        job.tally.require_identity(job.report.file)
         conventions = ActiveRules.load(session)
         if conventions.hours or conventions.kept["advisor"]:
             due_work.request(session, CENTRE_RULES)
 
-    if landing.options.dry_run:
-        with batches.rehearsing(landing.staged.kind) as session:
-            write(session, batches.REHEARSAL)
+    if job.options.dry_run:
+        with batches.open_dry_run(job.staged.kind) as session:
+            write(session, batches.DRY_RUN_BATCH)
         return
-    batch_id = landing.start(len(rows), write)
-    late_joins.fill_teams(batch_id, landing.staged.folder)
-    landing.finish()
+    batch_id = job.start(len(rows), write)
+    late_joins.fill_teams(batch_id)
+    job.finish()
     apply.apply_if_due()
 
 
-def load_evaluations(landing: LoadJob) -> None:
-    staged, report = landing.staged, landing.report
-    with open_session(staged.folder, staged) as bench:
-        gathered = evaluation_rows.gather(bench, staged, landing.system)
-        report.duplicates = gathered.duplicates
+def load_evaluations(job: LoadJob) -> None:
+    staged, tally = job.staged, job.tally
+    with open_session(staged) as connection:
+        gathered = evaluation_rows.group_rows(connection, staged, job.system)
+        tally.duplicates = gathered.duplicates
         with store.reading_or_empty() as session:
-            naming = advisors.plan_names(
+            naming = advisors.resolve_names(
                 session, {(draft.first.get("advisor"), None) for draft in gathered.drafts}
             )
-            spans = advisors.spans_of(advisors.find_memberships(session))
-        _describe_created(landing, naming)
+            spans = advisors.group_spans(advisors.find_memberships(session))
+        _describe_created(job, naming)
         for draft in gathered.drafts:
-            landing.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
-        landing.skip("unmatched", sum(draft.is_waiting for draft in gathered.drafts))
+            tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
+        tally.skip("unmatched", sum(draft.is_pending for draft in gathered.drafts))
         refused: list[evaluation_rows.EvaluationRow] = [
             draft for draft in gathered.drafts if draft.reason
         ]
-        landing.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
-        cells = _cells_of(bench, staged, refused)
+        tally.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
+        cells = _find_cells(connection, staged, refused)
     drafts = [draft for draft in gathered.drafts if draft.reason is None]
 
     def write(session: Session, batch_id: str) -> None:
-        advisors.write_names(session, naming, batch_id)
+        advisors.create_names(session, naming, batch_id)
         items = [(draft, evaluation_rows.build(draft, naming.ids, spans)) for draft in drafts]
         intake = evaluations.Intake(
             session, batch_id, [item.external_key for _draft, item in items]
         )
-        counts = Counter(intake.take(item) for draft, item in items if not draft.is_waiting)
+        counts = Counter(intake.take(item) for draft, item in items if not draft.is_pending)
         session.flush()
         apply.apply_to_evaluations(session)
-        pending_rows.keep(
+        pending_rows.store_rows(
             session,
             batch_id,
             [
-                evaluation_rows.waiting_row(item, landing.system)
+                evaluation_rows.build_pending_row(item, job.system)
                 for draft, item in items
-                if draft.is_waiting
+                if draft.is_pending
             ],
         )
-        take_result(report, RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
-        report.require_identity()
+        tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
+        tally.require_identity(job.report.file)
 
-    if landing.options.dry_run:
-        with batches.rehearsing(staged.kind) as session:
-            write(session, batches.REHEARSAL)
+    if job.options.dry_run:
+        with batches.open_dry_run(staged.kind) as session:
+            write(session, batches.DRY_RUN_BATCH)
         return
-    landing.start(len([draft for draft in drafts if not draft.is_waiting]), write, cells)
-    landing.finish()
+    job.start(len([draft for draft in drafts if not draft.is_pending]), write, cells)
+    job.finish()
 
 
-LANDERS: dict[str, Callable[[LoadJob], None]] = {
+LOADERS: dict[str, Callable[[LoadJob], None]] = {
     "contacts": load_contacts,
     "tracking": load_tracking,
     "surveys": load_attachments,
@@ -347,14 +345,14 @@ LANDERS: dict[str, Callable[[LoadJob], None]] = {
 }
 
 
-def _describe_created(landing: LoadJob, naming: advisors.Naming) -> None:
+def _describe_created(job: LoadJob, naming: advisors.ResolvedNames) -> None:
     for field, created in (
         ("advisor", [name for _id, name in naming.created]),
         ("team", [team for team, _site in naming.teams]),
     ):
         if created:
             shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
-            landing.decide(
+            job.decide(
                 field,
                 N_("created, because nobody of that name was known")
                 if field == "advisor"
@@ -365,7 +363,7 @@ def _describe_created(landing: LoadJob, naming: advisors.Naming) -> None:
             )
 
 
-CHANGED: dict[str, tuple[str, str]] = {
+CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
     "given_queue": ("queue", N_("spelled as the centre keeps it")),
     "given_reason": ("reason", N_("spelled as the centre keeps it")),
     "given_campaign": ("campaign", N_("spelled as the centre keeps it")),
@@ -385,12 +383,12 @@ column that keeps what was given.
 
 
 def _describe_changed(
-    landing: LoadJob, bench: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts
+    job: LoadJob, connection: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts
 ) -> None:
     rows = f"read_parquet({quoted(str(prepared.path))})"
-    for column, (field, decision) in CHANGED.items():
+    for column, (field, decision) in CHANGE_DECISIONS.items():
         if column in prepared.carried:
-            count, distinct = bench.execute(
+            count, distinct = connection.execute(
                 f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}"
             ).fetchone()
             if count:
@@ -399,21 +397,23 @@ def _describe_changed(
                     if field == "customer"
                     else N_("{count} contacts")
                 )
-                landing.decide(field, decision, evidence, count=count, distinct=distinct)
+                job.decide(field, decision, evidence, count=count, distinct=distinct)
 
 
 def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
-def _cells_of(
-    bench: duckdb.DuckDBPyConnection, staged: Staged, refused: list[evaluation_rows.EvaluationRow]
-) -> list[Rejected]:
+def _find_cells(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    refused: list[evaluation_rows.EvaluationRow],
+) -> list[RejectedRow]:
     lines = {line: draft.reason for draft in refused for line in draft.lines}
     if not lines:
         return []
-    bench.execute(
+    connection.execute(
         "CREATE OR REPLACE TEMP TABLE doubtful AS SELECT unnest(?) AS line, unnest(?) AS reason",
         [list(lines), list(lines.values())],
     )
-    return attach.find_doubtful(bench, staged)
+    return attach.find_ambiguous_rows(connection, staged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +9,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress
 from qa_core.files.decision import Decision
-from qa_core.files.options import ImportOptions, Progress
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import batches, quarantine
 from qa_core.ingest.load.duckdb_session import RowComparison
-from qa_core.ingest.load.quarantine import Rejected
+from qa_core.ingest.load.quarantine import RejectedRow
 from qa_core.ingest.load.staged import Staged
-from qa_core.ingest.report import AccountingError, FileReport
+from qa_core.ingest.report import FileReport
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.records import store
 
@@ -39,60 +39,37 @@ class LoadJob:
     copy.
     """
 
+    @property
+    def tally(self) -> ImportTally:
+        return self.report.tally
+
     def start(
-        self, merged: int, write: Callable[[Session, str], None], late: list[Rejected] | None = None
+        self,
+        pending: int,
+        write: Callable[[Session, str], None],
+        late: list[RejectedRow] | None = None,
     ) -> str:
         """Check that every row is accounted for, enter the batch as started and write
         its quarantine. Returns its id.
         """
         report = self.report
-        accounted = merged + report.duplicates + report.rejected + report.folded + report.skipped
-        if accounted != report.read:
-            raise AccountingError(
-                f"{report.file}: {report.read} rows read, {accounted} accounted for"
-            )
+        self.tally.require_identity(report.file, pending)
         batch = batches.start(self.viewer, self.staged, self.options, report, write)
         report.quarantine = quarantine.write(batch.id, self.staged, late or ())
         return batch.id
 
     def finish(self, result: lake.MergeResult | RowComparison | None = None) -> None:
         """Take over what the merge did, and enter the batch as done."""
-        take_result(self.report, result)
-        self.report.require_identity()
+        if result is not None:
+            self.tally.add(result)
+        self.tally.require_identity(self.report.file)
         days = (
             (result.first_day, result.last_day)
             if isinstance(result, lake.MergeResult)
             else (None, None)
         )
         with store.writing() as session:
-            batches.finish(session, self.report.batch_id, self.report.as_counts(), days)
+            batches.finish(session, self.report.batch_id, self.tally.as_counts(), days)
 
     def decide(self, field: str, decision: str, evidence: str, **params: Any) -> None:
-        self.report.decisions.append(Decision(field, decision, evidence, tuple(params.items())))
-
-    def reject(self, reasons: dict[str, int]) -> None:
-        self.report.reasons = dict(
-            sorted((Counter(self.report.reasons) + Counter(reasons)).items())
-        )
-        self.report.rejected += sum(reasons.values())
-
-    def skip(self, kind: str, rows: int) -> None:
-        if rows:
-            self.report.skipped_kinds[kind] = self.report.skipped_kinds.get(kind, 0) + rows
-
-    def fold(self, kind: str, rows: int) -> None:
-        if rows:
-            self.report.folded_kinds[kind] = self.report.folded_kinds.get(kind, 0) + rows
-
-    def say_writing(self, share: float) -> None:
-        self.progress(N_("Writing"), share)
-
-
-def take_result(report: FileReport, result: Any) -> None:
-    """Count what a merge found new, changed or the same."""
-    if result is not None:
-        report.new, report.updated, report.unchanged = (
-            report.new + result.new,
-            report.updated + result.updated,
-            report.unchanged + result.unchanged,
-        )
+        self.report.decisions.append(Decision.of(field, decision, evidence, **params))

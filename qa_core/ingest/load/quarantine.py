@@ -23,11 +23,11 @@ REJECTED = pa.schema(
 )
 """Of the rows that reading a file refuses."""
 
-Rejected = tuple[int, str, dict[str, str]]
+RejectedRow = tuple[int, str, dict[str, str]]
 """Line of the file, reason code, and cells by column of the file."""
 
 
-def write(batch_id: str, staged: Staged, late: Iterable[Rejected] = ()) -> Path | None:
+def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Path | None:
     """Write the quarantine of a batch, readable by its owner alone; None when nothing
     was rejected.
 
@@ -44,7 +44,7 @@ def write(batch_id: str, staged: Staged, late: Iterable[Rejected] = ()) -> Path 
     writer = csv.writer(content)
     writer.writerow(["line", "reason", *staged.headers])
     for line, reason, cells in sorted(rows, key=lambda row: row[0]):
-        writer.writerow([line, reason, *(_harmless(cell or "") for cell in cells)])
+        writer.writerow([line, reason, *(_escape_formula(cell or "") for cell in cells)])
     path = path_of(batch_id)
     path.unlink(missing_ok=True)
     write_private(path, content.getvalue().encode("utf-8"))
@@ -65,7 +65,7 @@ def read(path: Path, limit: int = 200) -> tuple[list[str], list[list[str]]]:
 
 
 def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
-    if not staged.rejected:
+    if not staged.tally.rejected:
         return []
     table = pq.read_table(staged.rejected_rows)
     return list(
@@ -78,5 +78,5 @@ def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
     )
 
 
-def _harmless(cell: str) -> str:
+def _escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -1,5 +1,5 @@
 """Bringing audio in: each row of a manifest, or each file, is checked against its
-contact and the law before anything of it is stored.
+contact and the rules before anything of it is stored.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import audio, deletion, vault
 from qa_core.ingest.load.load_job import LoadJob
-from qa_core.ingest.load.quarantine import Rejected
+from qa_core.ingest.load.quarantine import RejectedRow
 from qa_core.ingest.load.staged import Staged
 from qa_core.metrics.query import RecordedContact
 from qa_core.storage.records import store
@@ -39,15 +39,15 @@ PURPOSE_WORDS = {
     "preuve": "proof",
 }
 
-Place = tuple[str, str, bool]
+RecordingKey = tuple[str, str, bool]
 """Where a recording stands: system and id of its contact, and whether it is proof of a
 contract. There is one for each place.
 """
 
 
 @dataclass
-class Coming:
-    """One row on its way in: what it says, and what was found for it. `fate`: the
+class IncomingRecording:
+    """One row on its way in: what it says, and what was found for it. `result`: the
     reason for which it is rejected, or what else becomes of it.
     """
 
@@ -55,12 +55,12 @@ class Coming:
     row: dict[str, Any]
     purpose: str = ""
     contact: RecordedContact | None = None
-    fate: str | None = None
-    understood: audio.Audio | None = None
+    result: str | None = None
+    audio: audio.Audio | None = None
     stored: deletion.Stored | None = None
 
     @property
-    def place(self) -> Place:
+    def key(self) -> RecordingKey:
         return self.contact.source_system, self.contact.contact_id, self.purpose == "proof"
 
     @property
@@ -74,8 +74,8 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 
 @dataclass
-class Law:
-    """What the centre entered: the purposes, the months a recording is kept, and the
+class RecordingRules:
+    """What the centre entered: the purposes, the months a recording is stored_rows, and the
     moment by which it is judged.
     """
 
@@ -84,72 +84,75 @@ class Law:
     moment: datetime = field(default_factory=now)
 
 
-def load(landing: LoadJob) -> None:
+def load(job: LoadJob) -> None:
     """Store the audio of a manifest or a folder; fills in the report. Raises Refusal
     while the legal gates are closed.
     """
-    staged, report = landing.staged, landing.report
+    staged, tally = job.staged, job.tally
     with store.reading_or_empty() as session:
         gates.require_open(session)
-        law = Law(
+        rules = RecordingRules(
             (*(gates.value_of(session, "purposes") or "").split(","), "proof"),
             gates.retention_months(session, "recording"),
         )
     rows = [
-        Coming(row["line"], row) for row in pq.read_table(staged.rows).sort_by("line").to_pylist()
+        IncomingRecording(row["line"], row)
+        for row in pq.read_table(staged.rows).sort_by("line").to_pylist()
     ]
-    _find_contacts(rows, landing.system)
+    _find_contacts(rows, job.system)
     for item in rows:
-        item.fate = _judge(item, law, landing.options.purpose)
+        item.result = _check_row(item, rules, job.options.purpose)
     _find_duplicates(rows)
     with store.reading_or_empty() as session:
         known = {
-            _place_of(found): found
+            _key_of(found): found
             for found in deletion.find_live(
                 session, {item.contact.contact_id for item in rows if item.contact}
             )
         }
-    if not landing.options.dry_run:
+    if not job.options.dry_run:
         recordings.sweep()
-    kept: list[Coming] = []
+    stored_rows: list[IncomingRecording] = []
     try:
         for number, item in enumerate(rows):
-            if item.fate is None:
-                _take(item, staged.file, known.get(item.place), is_real=not landing.options.dry_run)
-                kept += [item] if item.fate is None else []
-            landing.say_writing((number + 1) / len(rows))
-        fates = Counter(item.fate for item in rows if item.fate)
-        report.unchanged += fates.pop(UNCHANGED, 0)
-        report.duplicates += fates.pop(DUPLICATE, 0)
-        unmatched = fates.pop(UNMATCHED, 0)
-        landing.skip(UNMATCHED, unmatched)
-        landing.reject(fates)
-        _describe(landing, kept, unmatched)
-        report.new += len(kept)
-        if landing.options.dry_run:
+            if item.result is None:
+                _store_audio(
+                    item, staged.file, known.get(item.key), is_real=not job.options.dry_run
+                )
+                stored_rows += [item] if item.result is None else []
+            job.progress(N_("Writing"), (number + 1) / len(rows))
+        results = Counter(item.result for item in rows if item.result)
+        tally.unchanged += results.pop(UNCHANGED, 0)
+        tally.duplicates += results.pop(DUPLICATE, 0)
+        unmatched = results.pop(UNMATCHED, 0)
+        tally.skip(UNMATCHED, unmatched)
+        tally.reject(results)
+        _describe(job, stored_rows, unmatched)
+        tally.new += len(stored_rows)
+        if job.options.dry_run:
             return
 
         def write(session: Session, batch_id: str) -> None:
-            for item in kept:
+            for item in stored_rows:
                 deletion.add(
                     session, item.stored, item.contact, item.purpose, item.recorded_at, batch_id
                 )
 
-        landing.start(
-            len(kept) + report.unchanged,
+        job.start(
+            0,
             write,
-            list(_cells(staged, [item for item in rows if item.fate in fates])),
+            list(_show_rejected(staged, [item for item in rows if item.result in results])),
         )
     except BaseException:
-        if report.batch_id is None:  # else the rows stand, and these are their files
-            for item in kept:
+        if job.report.batch_id is None:  # else the rows stand, and these are their files
+            for item in stored_rows:
                 if item.stored:
                     vault.remove(item.stored.file_name)
         raise
-    landing.finish()
+    job.finish()
 
 
-def _find_contacts(rows: list[Coming], system: str | None) -> None:
+def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
     from qa_core.metrics import (
         query,
     )  # only here: files of rows do without the libraries of the pages
@@ -166,10 +169,10 @@ def _find_contacts(rows: list[Coming], system: str | None) -> None:
         ]
         if len(fitting) == 1:
             item.contact = fitting[0]
-        item.fate = None if len(fitting) == 1 else "ambiguous_contact" if fitting else UNMATCHED
+        item.result = None if len(fitting) == 1 else "ambiguous_contact" if fitting else UNMATCHED
 
 
-def _judge(item: Coming, law: Law, purpose: str | None) -> str | None:
+def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | None) -> str | None:
     """Why that row may not be stored, or what else stands in its way; None: nothing
     that its contact, its purpose and the calendar could tell.
     """
@@ -179,10 +182,10 @@ def _judge(item: Coming, law: Law, purpose: str | None) -> str | None:
         return "no_purpose"
     if item.purpose not in recordings.PURPOSES:
         return "unknown_purpose"
-    if item.purpose not in law.purposes:
+    if item.purpose not in rules.purposes:
         return "purpose_not_entered"
-    if item.fate:
-        return item.fate
+    if item.result:
+        return item.result
     if item.contact.against:
         return item.contact.against
     notice = item.row.get("notice_played")
@@ -192,15 +195,15 @@ def _judge(item: Coming, law: Law, purpose: str | None) -> str | None:
         item.contact.local_start.date(),
         *([environment.to_local(item.recorded_at).date()] if item.recorded_at else []),
     ]
-    return "expired" if law.moment > deletion.find_end(min(days), law.months) else None
+    return "expired" if rules.moment > deletion.find_end(min(days), rules.months) else None
 
 
-def _find_duplicates(rows: list[Coming]) -> None:
-    """Of the rows for one place the newest is kept, by its own time, else the last."""
-    places: dict[Place, list[Coming]] = {}
+def _find_duplicates(rows: list[IncomingRecording]) -> None:
+    """Of the rows for one place the newest is stored_rows, by its own time, else the last."""
+    places: dict[RecordingKey, list[IncomingRecording]] = {}
     for item in rows:
-        if item.fate is None:
-            places.setdefault(item.place, []).append(item)
+        if item.result is None:
+            places.setdefault(item.key, []).append(item)
     for several in places.values():
         has_times = all(item.recorded_at for item in several)
         newest = (
@@ -209,27 +212,29 @@ def _find_duplicates(rows: list[Coming]) -> None:
             else several[-1]
         )
         for item in several:
-            item.fate = None if item is newest else DUPLICATE
+            item.result = None if item is newest else DUPLICATE
 
 
-def _take(item: Coming, delivered: Path, known: Recording | None, is_real: bool) -> None:
+def _store_audio(
+    item: IncomingRecording, delivered: Path, known: Recording | None, is_real: bool
+) -> None:
     """Look at the audio of a row and, unless it is known or unfit, store it."""
     path = _find_file(delivered if delivered.is_dir() else delivered.parent, item.row["file"])
     if isinstance(path, str):
-        item.fate = path
+        item.result = path
         return
     if known is not None:
         is_same = known.digest == vault.find_digest(path) and known.purpose == item.purpose
-        item.fate = UNCHANGED if is_same else "stored_otherwise"
+        item.result = UNCHANGED if is_same else "stored_otherwise"
         return
     try:
-        item.understood = audio.examine(path)
+        item.audio = audio.examine(path)
         if is_real:
-            item.stored = deletion.store_audio(path, item.understood)
+            item.stored = deletion.store_audio(path, item.audio)
     except audio.Unfit as unfit:
-        item.fate = unfit.reason
+        item.result = unfit.reason
     except PermissionError:
-        item.fate = "no_file"
+        item.result = "no_file"
 
 
 def _find_file(base: Path, name: str) -> Path | str:
@@ -249,28 +254,28 @@ def _find_file(base: Path, name: str) -> Path | str:
     return path if path.is_file() else "no_file"
 
 
-def _place_of(found: Recording) -> Place:
+def _key_of(found: Recording) -> RecordingKey:
     return found.source_system, found.contact_id, found.purpose == "proof"
 
 
-def _describe(landing: LoadJob, kept: list[Coming], unmatched: int) -> None:
-    converted = sum(item.understood.frames is not None for item in kept)
+def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:
+    converted = sum(item.audio.frames is not None for item in stored_rows)
     if converted:
-        landing.decide(
+        job.decide(
             "file",
             N_("kept as WAV, with the sound alone"),
             N_("{count} recordings"),
             count=converted,
         )
-    if len(kept) > converted:
-        landing.decide(
+    if len(stored_rows) > converted:
+        job.decide(
             "file",
             N_("kept as delivered, because browsers play it"),
             N_("{count} recordings"),
-            count=len(kept) - converted,
+            count=len(stored_rows) - converted,
         )
     if unmatched:
-        landing.decide(
+        job.decide(
             "contact_id",
             N_(
                 "not kept, because their contact has not come yet: import the file again once "
@@ -281,14 +286,14 @@ def _describe(landing: LoadJob, kept: list[Coming], unmatched: int) -> None:
         )
 
 
-def _cells(staged: Staged, rows: Iterable[Coming]) -> Iterator[Rejected]:
+def _show_rejected(staged: Staged, rows: Iterable[IncomingRecording]) -> Iterator[RejectedRow]:
     for item in rows:
         texts = [
             str(item.row[name]) if item.row.get(name) is not None else "" for name in staged.mapping
         ]
         yield (
             item.line,
-            item.fate,
+            item.result,
             dict(
                 zip(
                     staged.mapping.values(),

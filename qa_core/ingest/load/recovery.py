@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,11 +16,12 @@ from qa_core.compliance import recordings
 from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 
-IN_LAKE = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
+LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 """Kinds whose rows stand in the lake; the others are whole as soon as the records are."""
 
 
@@ -60,20 +60,15 @@ def _finish_or_fail(batch_id: str) -> None:
     with store.reading() as session:
         batch = session.get_one(ImportBatch, batch_id)
         kind, counts = batch.kind, dict(batch.counts)
-    result = lake.commit_result(batch_id) if kind in IN_LAKE else None
-    expected = counts["read"] - sum(
-        counts[name]
-        for name in ("new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped")
-    )
-    if kind in IN_LAKE and expected and result is None:
+    result = lake.commit_result(batch_id) if kind in LAKE_KINDS else None
+    if kind in LAKE_KINDS and ImportTally.from_counts(counts).pending and result is None:
         with store.writing() as session:
             batches.fail(session, session.get_one(ImportBatch, batch_id))
         return
-    with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
-        if kind == "contacts":
-            late_joins.join_arrived(batch_id, Path(folder))
-        if kind == "advisors":
-            late_joins.fill_teams(batch_id, Path(folder))
+    if kind == "contacts":
+        late_joins.join_arrived(batch_id)
+    if kind == "advisors":
+        late_joins.fill_teams(batch_id)
     if result is not None:
         counts |= {"new": result.new, "updated": result.updated, "unchanged": result.unchanged}
     with store.writing() as session:

@@ -4,12 +4,8 @@ records, or the undo is refused.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
@@ -17,15 +13,18 @@ from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.lake.tables import quoted
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch, WaitingRow
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.store import Session
 
 
 def require_last(session: Session, batch: ImportBatch) -> None:
@@ -54,7 +53,7 @@ def rollback(batch_id: str, actor: str) -> None:
             if lake.has_commit(part):
                 lake.undo(part)
     except Refusal as refusal:
-        _stand_again(batch_id)
+        _reinstate(batch_id)
         if "later" in refusal.params:
             # The lake names the part that stands in the way; a person undoes the batch
             # that it comes from.
@@ -78,7 +77,7 @@ def rollback(batch_id: str, actor: str) -> None:
     recordings.delete_forbidden(actor)
 
 
-def _stand_again(batch_id: str) -> None:
+def _reinstate(batch_id: str) -> None:
     """The undo was refused half-way: what had been taken off its contacts joins them
     again, and the batch stands as before.
     """
@@ -87,9 +86,11 @@ def _stand_again(batch_id: str) -> None:
         affected = {
             batch_id,
             *session.scalars(
-                sa.select(WaitingRow.joined_by)
-                .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
-                .distinct()
+                of_files(
+                    sa.select(WaitingRow.joined_by)
+                    .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
+                    .distinct()
+                )
             ),
         }
         values = sa.update(WaitingRow).where(WaitingRow.kind != "evaluations")
@@ -98,9 +99,8 @@ def _stand_again(batch_id: str) -> None:
                 sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)
             ).values(joined_by=None)
         )
-    with tempfile.TemporaryDirectory(prefix="ecoute-") as folder:
-        for arrived in sorted(affected):
-            late_joins.join_arrived(arrived, Path(folder))
+    for arrived in sorted(affected):
+        late_joins.join_arrived(arrived)
 
 
 def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
@@ -117,9 +117,12 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
         query = sa.select(table.source_system, table.contact_id, table.batch_id).join(
             ImportBatch, ImportBatch.id == table.batch_id
         )
-        rows += session.execute(
-            query.where(stands, ImportBatch.started_at > batch.started_at)
-        ).all()
+        later = Unscoped(
+            query.where(stands, ImportBatch.started_at > batch.started_at),
+            "Contacts that a later import evaluated or recorded are not undone under it: keys and "
+            "the names of imports are read.",
+        )
+        rows += session.execute(later).all()
     if not rows:
         return None
     with lake.working() as connection:

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.decision import Decision
+from qa_core.ingest.tally import ImportTally
 from qa_core.storage import schema
 
 
 @dataclass
 class Staged:
-    """A file read: `read = staged + rejected + Σ skipped_kinds + Σ folded_kinds`, in
-    rows of the file.
+    """A file read: of the rows of its `tally`, those `accepted` are pending.
 
     `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and
     one typed column per entry of `columns` (see `SCHEMAS`); what the file does not
@@ -44,12 +44,8 @@ class Staged:
     dropped: tuple[str, ...]
     defaults: dict[str, str]
     decisions: list[Decision]
-    read: int = 0
-    staged: int = 0
-    rejected: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    skipped_kinds: dict[str, int] = field(default_factory=dict)
-    folded_kinds: dict[str, int] = field(default_factory=dict)
+    tally: ImportTally = field(default_factory=ImportTally)
+    accepted: int = 0
     before: dict[int, dict[str, str]] = field(default_factory=dict)
     """The first rows as the file has them, by line: cells of the columns in use,
     identities masked.

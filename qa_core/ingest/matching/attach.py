@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from qa_core.ingest.load.duckdb_session import write_rows
-from qa_core.ingest.load.quarantine import Rejected
+from qa_core.ingest.load.quarantine import RejectedRow
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.storage import name_merges, schema
@@ -45,7 +45,7 @@ MASK = "••"
 
 
 @dataclass(frozen=True)
-class Attached:
+class AttachedRows:
     """Rows ready to merge onto known contacts, and what became of the others."""
 
     path: Path
@@ -55,7 +55,7 @@ class Attached:
     doubtful: dict[str, int]
 
 
-def carried_values(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
+def find_written_columns(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
     """The columns of a contact that such a file writes."""
     own = tuple(name for name in VALUES[kind] if name in set(columns))
     given = (AS_GIVEN["campaign"],) if "campaign" in own else ()
@@ -68,7 +68,7 @@ def attach(
     tolerance_seconds: float,
     system: str | None,
     campaigns: Mapping[str, str] = {},
-) -> Attached:
+) -> AttachedRows:
     """Join the rows of `staged` to contacts; leaves `incoming`, `matched` and
     `doubtful` (see joining) without the duplicates.
 
@@ -112,7 +112,7 @@ def attach(
     )
     for table in ("matched", "incoming"):
         connection.execute(f"DELETE FROM {table} WHERE line IN (SELECT line FROM superseded)")
-    carried = carried_values(kind, staged.columns)
+    carried = find_written_columns(kind, staged.columns)
     own = ", ".join(_value(staged, name, campaigns) for name in carried)
     path = staged.folder / "attached.parquet"
     rows = write_rows(
@@ -124,10 +124,10 @@ def attach(
     doubtful = dict(
         connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall()
     )
-    return Attached(path, rows, carried, staged.staged - kept, doubtful)
+    return AttachedRows(path, rows, carried, staged.accepted - kept, doubtful)
 
 
-def find_doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Rejected]:
+def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[RejectedRow]:
     """The rows that could not be joined without a guess, for the quarantine."""
     rows = (
         connection.sql(
@@ -137,16 +137,16 @@ def find_doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list
         .to_arrow_table()
         .to_pylist()
     )
-    return [(row["line"], row["join_reason"], _cells(staged, row)) for row in rows]
+    return [(row["line"], row["join_reason"], _mask_cells(staged, row)) for row in rows]
 
 
-def find_waiting(
+def find_pending_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> list[dict[str, Any]]:
     """The rows whose contact has not come, as they are kept in the records."""
     names = [
         name
-        for name in carried_values(staged.kind, staged.columns)
+        for name in find_written_columns(staged.kind, staged.columns)
         if name not in ("tracking_match", *AS_GIVEN.values())
     ]
     values = ", ".join(_value(staged, name) for name in names)
@@ -175,7 +175,7 @@ def find_waiting(
     ]
 
 
-def values_table(
+def build_values_table(
     rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tuple[str, ...]
 ) -> pa.Table:
     """Rows that waited, as (contact, values), in the types of the lake."""
@@ -211,7 +211,7 @@ def _struct(names: list[str]) -> str:
     return ", ".join(f"'{name}': s.\"{name}\"" for name in names)
 
 
-def _cells(staged: Staged, row: dict[str, Any]) -> dict[str, str]:
+def _mask_cells(staged: Staged, row: dict[str, Any]) -> dict[str, str]:
     cells = {}
     for name, column in staged.mapping.items():
         value = row.get(FIELD_NAMES.get(name, name))

@@ -64,7 +64,7 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: 
         f"{of_system} GROUP BY i.line",
         values,
     )
-    _keep_found(connection, BY_ID)
+    _store_matches(connection, BY_ID)
 
 
 def _match_by_ticket(
@@ -92,7 +92,7 @@ def _match_by_ticket(
         WHERE newest IS NULL OR systems > 1 OR before = newest GROUP BY line""",
         values,
     )
-    _keep_found(connection, BY_TICKET)
+    _store_matches(connection, BY_TICKET)
 
 
 def _match_by_customer(
@@ -117,10 +117,10 @@ def _match_by_customer(
         WHERE place = 1 GROUP BY line""",
         values,
     )
-    _keep_found(connection, BY_CUSTOMER)
+    _store_matches(connection, BY_CUSTOMER)
 
 
-def _keep_found(connection: duckdb.DuckDBPyConnection, how: str) -> None:
+def _store_matches(connection: duckdb.DuckDBPyConnection, how: str) -> None:
     connection.execute(
         f"INSERT INTO matched SELECT line, source_system, contact_id, '{how}' FROM found WHERE "
         "contacts = 1"

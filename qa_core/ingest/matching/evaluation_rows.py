@@ -15,17 +15,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.centre import advisors
-from qa_core.centre.advisors import Pair
-from qa_core.centre.rules.active_rules import as_given
+from qa_core.centre.advisors import AdvisorReference
+from qa_core.centre.rules.active_rules import source_value
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
+from qa_core.ingest.own_rows import of_files
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.records.store import Session
 
 NO_DATE = "no_date"
 
@@ -47,7 +48,7 @@ class EvaluationRow:
         return self.rows[0]
 
     @property
-    def is_waiting(self) -> bool:
+    def is_pending(self) -> bool:
         return (
             self.reason is None
             and self.contact is None
@@ -56,12 +57,14 @@ class EvaluationRow:
 
 
 @dataclass
-class Gathered:
+class GroupedRows:
     drafts: list[EvaluationRow] = field(default_factory=list)
     duplicates: int = 0
 
 
-def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None) -> Gathered:
+def group_rows(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
+) -> GroupedRows:
     """Gather the rows of each evaluation and look for its contact in `contacts`.
 
     Known by the id in the file, else by contact, advisor, evaluator, moment and grid.
@@ -74,13 +77,13 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
     ) == len(rows)
     groups: dict[str, list[dict[str, Any]]] = {}
     seen: Counter[str] = Counter()
-    for line_rows in _by_line(rows):
-        key = _key_of(line_rows, staged.system, is_long)
+    for line_rows in _group_by_line(rows):
+        key = _build_key(line_rows, staged.system, is_long)
         if key.startswith("row-"):
             seen[key] += 1
             key = f"{key}-{seen[key]}"
         groups.setdefault(key, []).extend(line_rows)
-    gathered = Gathered()
+    gathered = GroupedRows()
     for key, found in groups.items():
         newest = {row.get("criterion"): row for row in found}
         kept = sorted(newest.values(), key=lambda row: row["line"])
@@ -91,7 +94,7 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
     for draft in gathered.drafts:
         if (
             draft.reason is None
-            and not draft.is_waiting
+            and not draft.is_pending
             and draft.contact is None
             and draft.first.get("local_start") is None
         ):
@@ -100,7 +103,7 @@ def gather(connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | 
 
 
 def build(
-    draft: EvaluationRow, ids: Mapping[Pair, str], teams: advisors.Spans
+    draft: EvaluationRow, ids: Mapping[AdvisorReference, str], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
     """The evaluation of a draft whose contact was found or is not named."""
     first, contact = draft.first, draft.contact or {}
@@ -115,7 +118,7 @@ def build(
         source_system=contact.get("source_system"),
         contact_id=contact.get("contact_id") or first.get("contact_id"),
         advisor_id=advisor_id,
-        team=contact.get("team") or advisors.team_on(teams, advisor_id, day),
+        team=contact.get("team") or advisors.find_team(teams, advisor_id, day),
         evaluator=first.get("evaluator"),
         grid=first.get("grid"),
         score=first.get("score"),
@@ -133,7 +136,7 @@ def build(
     )
 
 
-def waiting_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
+def build_pending_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
     """An evaluation as it is kept until its contact comes."""
     values = asdict(item) | {
         "local_day": item.local_day.isoformat() if item.local_day else None,
@@ -154,18 +157,18 @@ def join_arrived(
     session: Session,
     connection: duckdb.DuckDBPyConnection,
     arrived_batch: str,
-    teams: advisors.Spans,
+    teams: advisors.MembershipSpans,
 ) -> int:
     """Write the evaluations that waited for a contact that is in `contacts` now, in the
     order in which they came.
     """
-    waiting = list(
-        session.scalars(
+    waiting = session.scalars(
+        of_files(
             sa.select(WaitingRow)
             .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
             .order_by(WaitingRow.id)
         )
-    )
+    ).all()
     drafts = [
         EvaluationRow(
             row.content["values"]["external_key"],
@@ -203,9 +206,11 @@ def release(session: Session, arrived_batch: str) -> None:
     again.
     """
     rows = session.scalars(
-        sa.select(WaitingRow)
-        .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch)
-        .order_by(WaitingRow.id.desc())
+        of_files(
+            sa.select(WaitingRow)
+            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch)
+            .order_by(WaitingRow.id.desc())
+        )
     )
     by_batch: dict[str, list[str]] = {}
     for row in rows:
@@ -215,7 +220,7 @@ def release(session: Session, arrived_batch: str) -> None:
 
 
 def _complete(
-    values: dict[str, Any], contact: dict[str, Any], teams: advisors.Spans
+    values: dict[str, Any], contact: dict[str, Any], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
     """An evaluation that waited, with what its contact knows: the same as if the
     contact had been there first.
@@ -228,7 +233,7 @@ def _complete(
             "source_system": contact["source_system"],
             "contact_id": contact["contact_id"],
             "advisor_id": advisor_id,
-            "team": contact["team"] or advisors.team_on(teams, advisor_id, day),
+            "team": contact["team"] or advisors.find_team(teams, advisor_id, day),
             "local_day": day,
             "evaluated_at": datetime.fromisoformat(values["evaluated_at"])
             if values["evaluated_at"]
@@ -246,14 +251,14 @@ def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def _by_line(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def _group_by_line(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     lines: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault(row["line"], []).append(row)
     return list(lines.values())
 
 
-def _key_of(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
+def _build_key(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
     first = rows[0]
     if first.get("evaluation_id") is not None:
         return f"{system}:{first['evaluation_id']}"
@@ -261,13 +266,13 @@ def _key_of(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
         first.get(name) for name in ("contact_id", "advisor", "evaluator", "evaluated_at", "grid")
     ]
     if first.get("contact_id") is not None or is_long:
-        return f"evaluation-{_digest(identity)}"
+        return f"evaluation-{_compute_digest(identity)}"
     # Nothing says which evaluation this is: its values do, and its rank among equals.
     answers = ((row.get("criterion"), row.get("points")) for row in rows)
-    return f"row-{_digest([*identity, first.get('score'), *answers])}"
+    return f"row-{_compute_digest([*identity, first.get('score'), *answers])}"
 
 
-def _digest(values: list[Any]) -> str:
+def _compute_digest(values: list[Any]) -> str:
     return hashlib.sha256("\x1f".join(str(value) for value in values).encode()).hexdigest()[:32]
 
 
@@ -307,7 +312,7 @@ def _find_contacts(
     contact_match.match(connection, 0, system)
     found = connection.execute(
         "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
-        f"{as_given('advisor_id')}, {as_given('team')} "
+        f"{source_value('advisor_id')}, {source_value('team')} "
         "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id "
         "= m.contact_id"
     ).fetchall()

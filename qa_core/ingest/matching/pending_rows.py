@@ -6,24 +6,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.matching import attach, contact_match
+from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch, WaitingRow
+from qa_core.storage.records.store import Session
 
 WRITE_AT_ONCE = 5_000
 
 
-def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
+def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
     """Keep rows of that batch until their contact comes; `row_key` tells them apart
     within it.
     """
@@ -38,14 +37,14 @@ def keep(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
         )
 
 
-def part_of(waiting_batch: str, arrived_batch: str) -> str:
+def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
     """The name under which the lake knows the rows of one batch that joined the
     contacts of another.
     """
     return f"{waiting_batch}+{arrived_batch}"
 
 
-def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> dict[str, int]:
+def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
     """Put the surveys and tracking rows that waited onto the contacts that have come;
     returns how many of each kind joined.
 
@@ -61,16 +60,14 @@ def join_arrived(arrived_batch: str, folder: Path, tolerance_seconds: float) -> 
             .group_by(WaitingRow.batch_id, WaitingRow.kind, ImportBatch.started_at)
             .order_by(ImportBatch.started_at, WaitingRow.batch_id)
         )
-        batches = session.execute(query).all()
+        batches = session.execute(of_files(query)).all()
     joined: dict[str, int] = defaultdict(int)
     for batch_id, kind, _rows in batches:
-        joined[kind] += _join_batch(batch_id, kind, arrived_batch, folder, tolerance_seconds)
+        joined[kind] += _join_batch(batch_id, kind, arrived_batch, tolerance_seconds)
     return {kind: count for kind, count in joined.items() if count}
 
 
-def _join_batch(
-    batch_id: str, kind: str, arrived_batch: str, folder: Path, tolerance: float
-) -> int:
+def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) -> int:
     with store.reading() as session:
         ticket, customer = (
             WaitingRow.content[name].as_string() for name in ("ticket", "customer_key")
@@ -83,31 +80,27 @@ def _join_batch(
             customer,
             WaitingRow.happened_at,
         )
-        rows = session.execute(
-            sa.select(*columns).where(
-                WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
-            )
-        ).all()
-        system = session.scalar(
-            sa.select(WaitingRow.content["system"].as_string())
-            .where(WaitingRow.batch_id == batch_id)
-            .limit(1)
+        waiting = sa.select(*columns).where(
+            WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
         )
+        rows = session.execute(of_files(waiting)).all()
+        named = sa.select(WaitingRow.content["system"].as_string())
+        system = session.scalar(of_files(named.where(WaitingRow.batch_id == batch_id).limit(1)))
     *known, happened = zip(*rows, strict=True)
     moments = [
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
     ]
     table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
-    with open_session(folder) as bench:
-        bench.register("incoming", table)
-        contact_match.match(bench, tolerance, system)
-        found = bench.execute(
+    with lake.working() as connection:
+        connection.register("incoming", table)
+        contact_match.match(connection, tolerance, system)
+        found = connection.execute(
             "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN "
             "incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
         ).fetchall()
     if not found:
         return 0
-    part = part_of(batch_id, arrived_batch)
+    part = build_part_name(batch_id, arrived_batch)
     if not lake.has_commit(part):
         lake.merge_contacts(*_build_rows(kind, found), part, create=False)
     with store.writing() as session:
@@ -121,11 +114,8 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
         lines = [row[0] for row in found]
         for first in range(0, len(lines), WRITE_AT_ONCE):
             some = lines[first : first + WRITE_AT_ONCE]
-            contents |= dict(
-                session.execute(
-                    sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))
-                ).all()
-            )
+            rows = sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))
+            contents |= dict(session.execute(of_files(rows)).all())
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     with store.reading() as session:
@@ -134,9 +124,9 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
         values = dict(contents[line]["values"])
         if kind == "tracking":
             values["tracking_match"] = how
-        newest[(source_system, contact_id)] = apply.spell_values(values, kept)
+        newest[(source_system, contact_id)] = apply.apply_merged_names(values, kept)
     carried = tuple(next(iter(newest.values())))
-    return attach.values_table(list(newest.items()), carried), carried
+    return attach.build_values_table(list(newest.items()), carried), carried
 
 
 def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
@@ -154,17 +144,19 @@ def find_parts(session: Session, batch_id: str) -> list[str]:
     sort by time.
     """
     own = session.scalars(
-        sa.select(WaitingRow.joined_by)
-        .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
-        .distinct()
+        of_files(
+            sa.select(WaitingRow.joined_by)
+            .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
+            .distinct()
+        )
     )
     theirs = session.scalars(
-        sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
+        of_files(sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct())
     )
     return sorted(
         [
-            *(part_of(batch_id, other) for other in own),
-            *(part_of(other, batch_id) for other in theirs),
+            *(build_part_name(batch_id, other) for other in own),
+            *(build_part_name(other, batch_id) for other in theirs),
         ],
         reverse=True,
     )

@@ -12,9 +12,15 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import from_epoch, from_iso, seconds_between
+from qa_core.ingest.columns.scalars import (
+    from_epoch,
+    from_iso,
+    keep_of_answered,
+    read_direction,
+    seconds_between,
+)
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
 
 _MISSED = {
     "out_of_opening_hours": "closed",
@@ -54,59 +60,48 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else item
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_records(work))
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read calls, as they come or each within a webhook's event."""
+    return export.tables(
+        export.build(((number, _unwrap(item)) for number, item in export.items()), _build_record)
+    )
 
 
 def _read_moment(value: Any) -> datetime | None:
     return from_epoch(value) or from_iso(value)
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, wrapped in work.documents():
-        item = _unwrap(wrapped)
-        started = _read_moment(item.get("started_at"))
-        if item.get("id") is None or started is None:
-            work.reject(
-                number,
-                "missing_key" if item.get("id") is None else "missing_start",
-                [str(item.get("id") or ""), str(item.get("started_at") or "")],
-            )
-        else:
-            yield from work.build(number, _as_record, item, started)
-
-
-def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    contact_id = require(item.get("id"), "missing_key")
+    started = require(_read_moment(item.get("started_at")), "missing_start")
     answered, ended = _read_moment(item.get("answered_at")), _read_moment(item.get("ended_at"))
-    inbound = item.get("direction") == "inbound"
     outcome = _find_outcome(item, answered, ended)
     person = item.get("user") or item.get("assigned_to")
-    name = (person.get("name") or person.get("email")) if isinstance(person, Mapping) else person
-    tags = [
-        tag.get("name")
-        for tag in item.get("tags") or ()
-        if isinstance(tag, Mapping) and tag.get("name")
-    ]
-    return {
-        "line": number,
-        "contact_id": str(item["id"]),
-        "started_at": started,
-        "direction": item.get("direction")
-        if item.get("direction") in ("inbound", "outbound", "internal")
-        else None,
-        "queue": look_up(item, "number.name"),
-        "reason": tags[0] if tags else None,
-        "advisor": name if outcome == "answered" else None,
-        "outcome": outcome,
-        "wait_seconds": seconds_between(started, answered or ended),
-        "talk_seconds": seconds_between(answered, ended),
-        "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to")))
-        if outcome == "answered"
-        else None,
-        "tracking_number": look_up(item, "number.digits") if inbound else None,
-        "recorded": bool(item.get("recording")),
-        "customer": item.get("raw_digits"),
-    }
+    if isinstance(person, Mapping):
+        person = person.get("name") or person.get("email")
+    tags = [tag["name"] for tag in item.get("tags") or () if look_up(tag, "name")]
+    return keep_of_answered(
+        {
+            "line": number,
+            "contact_id": str(contact_id),
+            "started_at": started,
+            "direction": read_direction(item.get("direction")),
+            "queue": look_up(item, "number.name"),
+            "reason": next(iter(tags), None),
+            "advisor": person,
+            "outcome": outcome,
+            "wait_seconds": seconds_between(started, answered or ended),
+            "talk_seconds": seconds_between(answered, ended),
+            "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))),
+            "tracking_number": look_up(item, "number.digits")
+            if item.get("direction") == "inbound"
+            else None,
+            "recorded": bool(item.get("recording")),
+            "customer": item.get("raw_digits"),
+        },
+        "advisor",
+        "transfers",
+    )
 
 
 def _find_outcome(
@@ -127,7 +122,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={
         "contact_id": "id",
         "started_at": "started_at",

@@ -16,7 +16,13 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso, seconds_between
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
+from qa_core.ingest.platforms.reader import (
+    MOMENT,
+    ExportReader,
+    FoldSession,
+    SkippedRecord,
+    require,
+)
 
 _DIRECTIONS = {
     "INBOUND": "inbound",
@@ -67,78 +73,44 @@ SCHEMA = pa.schema(
 def recognise(sample: Sample) -> bool:
     """Every object has a contact id and says how and when the contact was initiated."""
     items = [_unwrap(item) for item in sample.objects]
-    names = (
-        {"ContactId", "InitiationTimestamp"},
-        {"Id", "InitiationMethod", "InitiationTimestamp"},
-    )
-    return (
-        bool(items)
-        and all(any(wanted <= set(item) for wanted in names) for item in items)
-        and any("InitiationMethod" in item for item in items)
+    return all({"ContactId", "InitiationTimestamp"} <= set(item) for item in items) and any(
+        "InitiationMethod" in item for item in items
     )
 
 
 def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The contact itself, where it was asked for alone."""
+    """Take the contact out of the answer to DescribeContact, and name its id as exports do."""
     inner = item.get("Contact")
-    return inner if isinstance(inner, Mapping) else item
+    contact = inner if isinstance(inner, Mapping) else item
+    return {"ContactId": contact["Id"], **contact} if "Id" in contact else contact
 
 
 def _read_moment(value: Any) -> datetime | None:
     return from_iso(value) or from_epoch(value)
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_records(work))
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read contact records, each alone or within the answer to DescribeContact."""
+    items = ((number, _unwrap(item)) for number, item in export.items())
+    return export.tables(export.build(items, _build_record))
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, given in work.documents():
-        item = _unwrap(given)
-        own, started = (
-            item.get("ContactId") or item.get("Id"),
-            _read_moment(item.get("InitiationTimestamp")),
-        )
-        if not own or started is None:
-            work.reject(
-                number,
-                "missing_start" if own else "missing_key",
-                [str(own or ""), str(item.get("InitiationTimestamp") or "")],
-            )
-        elif item.get("InitiationMethod") == "MONITOR":
-            work.skip("monitoring")
-        else:
-            yield from work.build(number, _as_record, item, str(own), started)
-
-
-def _as_record(number: int, item: Mapping[str, Any], own: str, started: Any) -> dict[str, Any]:
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    own = str(require(item.get("ContactId"), "missing_key"))
+    started = require(_read_moment(item.get("InitiationTimestamp")), "missing_start")
     method = item.get("InitiationMethod")
-    agent, queue = (
-        item.get("Agent") or item.get("AgentInfo") or {},
-        item.get("Queue") or item.get("QueueInfo") or {},
-    )
-    connected, ended = (
-        _read_moment(agent.get("ConnectedToAgentTimestamp")),
-        _read_moment(item.get("DisconnectTimestamp")),
-    )
-    enqueued, dequeued = (
-        _read_moment(queue.get("EnqueueTimestamp")),
-        _read_moment(queue.get("DequeueTimestamp")),
-    )
-    wait, talk = as_number(queue.get("Duration")), as_number(agent.get("AgentInteractionDuration"))
-    if wait is None:
-        wait = seconds_between(enqueued, dequeued or connected or ended)
-    if talk is None and "AgentInfo" in item:
-        talk = seconds_between(connected, ended)
+    if method == "MONITOR":
+        raise SkippedRecord("monitoring")
+    agent = item.get("Agent") or item.get("AgentInfo") or {}
+    queue = item.get("Queue") or item.get("QueueInfo") or {}
+    connected = _read_moment(agent.get("ConnectedToAgentTimestamp"))
+    ended = _read_moment(item.get("DisconnectTimestamp"))
     before, first = (
         None if method in _NOT_CHAINED or item.get(name) in (None, "", own) else str(item[name])
         for name in _EARLIER
     )
-    inbound = _DIRECTIONS.get(method) == "inbound"
-    recordings = [
-        *(item.get("Recordings") or ()),
-        *([item["Recording"]] if item.get("Recording") else []),
-    ]
+    direction = _DIRECTIONS.get(method)
+    channel = item.get("Channel")
     return {
         "line": number,
         "contact_id": own,
@@ -147,27 +119,51 @@ def _as_record(number: int, item: Mapping[str, Any], own: str, started: Any) -> 
         "after": item.get("NextContactId") or None,
         "started_at": started,
         "updated_at": _read_moment(item.get("LastUpdateTimestamp")),
-        "direction": _DIRECTIONS.get(method),
-        "channel": _CHANNELS.get(
-            item.get("Channel"), str(item["Channel"]).lower() if item.get("Channel") else None
-        ),
+        "direction": direction,
+        "channel": _CHANNELS.get(channel, str(channel).lower() if channel else None),
         "queue": queue.get("Name") or queue.get("Id"),
         "advisor": agent.get("Username") or agent.get("Id"),
         "connected_at": connected,
         "outcome": _find_outcome(item, connected, bool(queue)),
-        "wait": wait,
-        "talk": talk,
+        "wait": _read_wait(queue, connected or ended),
+        "talk": _read_talk(item, agent, connected, ended),
         "hold": as_number(agent.get("CustomerHoldDuration")),
         "wrap": as_number(agent.get("AfterContactWorkDuration")),
         "is_transfer": method in ("TRANSFER", "QUEUE_TRANSFER"),
-        "did": look_up(item, "SystemEndpoint.Address") if inbound else None,
-        "recorded": any(
-            part.get("Status", "AVAILABLE") == "AVAILABLE"
-            for part in recordings
-            if isinstance(part, Mapping)
-        ),
+        "did": look_up(item, "SystemEndpoint.Address") if direction == "inbound" else None,
+        "recorded": _is_recorded(item),
         "customer": look_up(item, "CustomerEndpoint.Address"),
     }
+
+
+def _read_wait(queue: Mapping[str, Any], until: datetime | None) -> float | None:
+    wait = as_number(queue.get("Duration"))
+    dequeued = _read_moment(queue.get("DequeueTimestamp"))
+    return (
+        seconds_between(_read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
+        if wait is None
+        else wait
+    )
+
+
+def _read_talk(
+    item: Mapping[str, Any],
+    agent: Mapping[str, Any],
+    connected: datetime | None,
+    ended: datetime | None,
+) -> float | None:
+    talk = as_number(agent.get("AgentInteractionDuration"))
+    # DescribeContact (`AgentInfo`) gives moments alone.
+    return seconds_between(connected, ended) if talk is None and "AgentInfo" in item else talk
+
+
+def _is_recorded(item: Mapping[str, Any]) -> bool:
+    recordings = [*(item.get("Recordings") or ()), item.get("Recording")]
+    return any(
+        part.get("Status", "AVAILABLE") == "AVAILABLE"
+        for part in recordings
+        if isinstance(part, Mapping)
+    )
 
 
 def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str | None:
@@ -185,11 +181,11 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
     )
 
 
-def fold(bench: FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """One row per chain of transfers, under the id of its first contact. Older copies
     of a record stay apart, as duplicates of the newest.
     """
-    connection = bench.connection
+    connection = session.connection
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE numbered AS
@@ -215,11 +211,11 @@ def fold(bench: FoldSession) -> str:
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
         "root FROM roots r JOIN newest n ON n.contact_id = r.root"
     )
-    lost = bench.count(
+    lost = session.count(
         "SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT contact_id FROM newest)"
     )
     if lost:
-        bench.work.decide(
+        session.export.decide(
             "contact_id",
             N_("contacts whose beginning is not there yet stand under its id: it completes them"),
             N_("{count} contacts"),

@@ -4,7 +4,6 @@ apart by where the dates stand, and tables with one.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,11 +13,23 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_stamp, mask, seconds_between
+from qa_core.ingest.columns.scalars import (
+    as_number,
+    from_stamp,
+    keep_of_answered,
+    seconds_between,
+)
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.call_legs import select_talks
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside, is_withheld
+from qa_core.ingest.platforms.reader import (
+    MOMENT,
+    Cells,
+    ExportReader,
+    FoldSession,
+    RejectedRecord,
+    require,
+)
+from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -58,7 +69,6 @@ _OUTCOMES = {
 _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
-_IDENTITIES = frozenset({0, 1})
 
 SCHEMA = pa.schema(
     [
@@ -110,131 +120,90 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
     return None
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    """Legs, as they were written."""
-    work.decide(
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read the legs."""
+    export.decide(
         "direction",
         N_(
             "inbound when the caller is outside, outbound when only the other side is, "
             "internal when neither is"
         ),
     )
-    work.decide(
+    export.decide(
         "outcome",
         N_(
             "as the disposition says; a call that its queue alone answered was abandoned, one "
             "that the voicemail answered is voicemail"
         ),
     )
-    return work.tables(_records(work))
+    return export.tables(export.build(_read_rows(export), _build_record))
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
+def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+    """Name the cells of each row, by its header or by where its dates stand."""
     header: tuple[str, ...] | None = None
-    delimiter, number, started = ",", 0, False
-    for text, share in work.content.blocks():
-        for line in text.splitlines():
-            number += 1
-            if not line.strip():
-                work.skip("blank")
+    for position, (number, row) in enumerate(export.rows()):
+        if not position:
+            names = [simplify(cell) for cell in row]
+            if {"src", "dst", "disposition"} <= set(names):
+                header = tuple(_HEADERS.get(name, name) for name in names)
                 continue
-            if not started:
-                started = True
-                delimiter = max(",;\t|", key=line.count)
-                names = [simplify(cell) for cell in next(csv.reader([line], delimiter=delimiter))]
-                if {"src", "dst", "disposition"} <= set(names):
-                    header = tuple(_HEADERS.get(name, name) for name in names)
-                    work.notes["header_line"] = number
-                    continue
-            # Line by line, so that a quote which is never closed costs its own row
-            # alone.
-            row = [
-                cell.strip()
-                for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-            ]
-            layout = header or _find_layout(row)
-            if layout is None:
-                work.reject(number, "not_a_record")
-                continue
-            cells = dict(zip(layout, row, strict=False))
-            extra = row[len(layout) :]
-            record = _as_record(number, cells, extra, work)
-            if record is not None:
-                yield record
-        work.progress(number, 0.6 * share)
+        layout = header or _find_layout(row)
+        if layout is None:
+            export.reject(number, "not_a_record")
+        else:
+            cells = Cells(zip(layout, row, strict=False))
+            further = row[len(layout) :]
+            cells["further id"] = next((cell for cell in further if _UNIQUE.match(cell)), "")
+            yield number, cells
 
 
-def _as_record(
-    number: int, cells: dict[str, str], extra: list[str], work: ExportReader
-) -> dict[str, Any] | None:
-    shown = mask(
-        [
-            cells.get("src"),
-            cells.get("dst"),
-            cells.get("start"),
-            cells.get("disposition"),
-            cells.get("uniqueid"),
-        ],
-        _IDENTITIES,
+def _build_record(number: int, cells: Cells) -> dict[str, Any]:
+    start = require(cells["start"], "missing_start")
+    started = require(from_stamp(start), "impossible_date")
+    answered, ended = from_stamp(cells["answer"]), from_stamp(cells["end"])
+    if cells["billsec"].startswith("-") or cells["duration"].startswith("-"):
+        raise RejectedRecord("negative_duration")
+    duration, talk = as_number(cells["duration"]), as_number(cells["billsec"])
+    target = cells["did"] or cells["dst"]
+    direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
+    own = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
+    own_channel = cells["channel" if direction == "outbound" else "dstchannel"]
+    # The clock went back between start and answer: the durations say when it was.
+    is_after = answered is None or seconds_between(started, answered) is not None
+    return keep_of_answered(
+        {
+            "line": number,
+            "call": own or f"line {number}",
+            "uniqueid": own,
+            "started_at": started,
+            "answered_at": answered if is_after else None,
+            "ended_at": ended,
+            "direction": direction,
+            "outcome": _find_outcome(cells),
+            "advisor": _find_peer(own_channel),
+            "queue": _find_queue(cells),
+            "duration": seconds_between(started, ended) if duration is None else duration,
+            "talk": seconds_between(answered, ended) if talk is None else talk,
+            "customer": customer,
+            "did": cells["did"]
+            or (target if direction == "inbound" and find_outside_number(target) else None),
+            "recorded": bool(cells["recording"]) if "recording" in cells else None,
+        },
+        "advisor",
     )
-    started, answered, ended = (from_stamp(cells.get(name)) for name in ("start", "answer", "end"))
-    if started is None:
-        work.reject(number, "missing_start" if not cells.get("start") else "impossible_date", shown)
-        return None
-    duration, talk = as_number(cells.get("duration")), as_number(cells.get("billsec"))
-    if (cells.get("billsec") or "").startswith("-") or (cells.get("duration") or "").startswith(
-        "-"
-    ):
-        work.reject(number, "negative_duration", shown)
-        return None
-    source, target = (
-        cells.get("src_number") or cells.get("src") or "",
-        cells.get("did") or cells.get("dst") or "",
-    )
-    direction, customer = _find_direction(source, target, cells)
-    unique = cells.get("uniqueid") or None
-    linked = cells.get("linkedid") or next((cell for cell in extra if _UNIQUE.match(cell)), None)
-    if talk is None and answered is not None:
-        talk = seconds_between(answered, ended)
-    if duration is None:
-        duration = seconds_between(started, ended)
-    if answered is not None and seconds_between(started, answered) is None:
-        answered = None  # the clock went back between them: the durations say when
-    outcome = _find_outcome(cells)
-    return {
-        "line": number,
-        "call": linked or unique or f"line {number}",
-        "uniqueid": linked or unique,
-        "started_at": started,
-        "answered_at": answered,
-        "ended_at": ended,
-        "direction": direction,
-        "outcome": outcome,
-        "advisor": _find_peer(cells.get("channel" if direction == "outbound" else "dstchannel"))
-        if outcome == "answered"
-        else None,
-        "queue": _find_queue(cells),
-        "duration": duration,
-        "talk": talk,
-        "customer": customer,
-        "did": cells.get("did")
-        or (target if direction == "inbound" and find_outside(target) else None),
-        "recorded": bool(cells["recording"]) if "recording" in cells else None,
-    }
 
 
-def _find_direction(
-    source: str, target: str, cells: dict[str, str]
-) -> tuple[str | None, str | None]:
+def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None, str | None]:
     """Which way the call went, and the number of the party outside. Unknown where
     neither side shows who it is.
     """
-    caller, called = find_outside(source), find_outside(target)
+    caller, called = find_outside_number(source), find_outside_number(target)
     if (
         caller
         or (is_withheld(source) and source)
-        or cells.get("did")
-        or _FROM_OUTSIDE.search(cells.get("dcontext", ""))
+        or cells["did"]
+        or _FROM_OUTSIDE.search(cells["dcontext"])
     ):
         return "inbound", caller
     if called:
@@ -242,30 +211,30 @@ def _find_direction(
     return ("internal", None) if source and target else (None, None)
 
 
-def _find_outcome(cells: dict[str, str]) -> str | None:
-    outcome = _OUTCOMES.get(cells.get("disposition", "").upper())
-    application = cells.get("lastapp", "").casefold()
+def _find_outcome(cells: Cells) -> str | None:
+    outcome = _OUTCOMES.get(cells["disposition"].upper())
+    application = cells["lastapp"].casefold()
     if outcome == "answered" and application in ("voicemail", "voicemailmain", "vm"):
         return "voicemail"
     # The queue itself answers the line: without a second channel nobody spoke with the
     # caller.
-    if outcome == "answered" and application == "queue" and not cells.get("dstchannel"):
+    if outcome == "answered" and application == "queue" and not cells["dstchannel"]:
         return "abandoned"
     return outcome
 
 
-def _find_peer(channel: str | None) -> str | None:
-    found = _CHANNEL.match(channel or "")
+def _find_peer(channel: str) -> str | None:
+    found = _CHANNEL.match(channel)
     return found["peer"] if found and not found["peer"].startswith("Console") else None
 
 
-def _find_queue(cells: dict[str, str]) -> str | None:
-    if cells.get("lastapp", "").casefold() != "queue":
+def _find_queue(cells: Cells) -> str | None:
+    if cells["lastapp"].casefold() != "queue":
         return None
-    return cells.get("lastdata", "").split(",")[0].split("|")[0] or None
+    return cells["lastdata"].split(",")[0].split("|")[0] or None
 
 
-def fold(bench: FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """One row per linked id. What several legs talked at the same time counts once; the
     wait lasts until the first of them was answered.
     """
@@ -318,4 +287,5 @@ PLATFORM = Platform(
     group="call",
     is_local=True,
     shown=("src", "dst", "start", "disposition", "uniqueid"),
+    masked=("src", "dst"),
 )

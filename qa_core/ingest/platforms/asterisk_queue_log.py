@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import date_order, timestamps
-from qa_core.ingest.columns.vocabulary import clean
+from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.queue_calls import (
     COMPLETED,
@@ -30,15 +30,24 @@ from qa_core.ingest.platforms.queue_calls import (
 )
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader
 
-OF_AGENTS = (
+AGENT_EVENTS = (
     "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON",
     "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
     "AGENTCALLBACKLOGIN",
     "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT",
     "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
-OF_CALLS = (ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID")
-NOT_A_CALL = ("", "NONE", "REALTIME", "MANAGER")
+CALL_EVENTS = (
+    ENTRY,
+    CONNECT,
+    *COMPLETED,
+    *TRANSFERS,
+    *EXITS,
+    "RINGNOANSWER",
+    "RINGCANCELED",
+    "DID",
+)
+NO_CALL_IDS = ("", "NONE", "REALTIME", "MANAGER")
 FIELDS = 12
 _WAIT_AT = {
     CONNECT: 0,
@@ -81,7 +90,7 @@ _COLUMNS = {
     "talk": ("ttime", "talk time", "talktime", "calltime"),
     "data": ("data",),
 }
-_PIECES = tuple(
+_DATA_COLUMNS = tuple(
     (f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}")
     for n in range(1, 7)
 )
@@ -109,9 +118,9 @@ def recognise(sample: Sample) -> bool:
     if _find_columns(sample.rows[0] if sample.lines else []):
         events = _find_columns(sample.rows[0])["event"]
         seen = [row[events] for row in sample.rows[1:] if len(row) > events]
-        return sum(event.strip().upper() in (*OF_CALLS, *OF_AGENTS) for event in seen) * 2 > len(
-            seen
-        )
+        return sum(
+            event.strip().upper() in (*CALL_EVENTS, *AGENT_EVENTS) for event in seen
+        ) * 2 > len(seen)
     lines = [line for line in sample.lines if line.strip()]
     return bool(lines) and sum(_is_event(line) for line in lines) * 2 > len(lines)
 
@@ -138,7 +147,7 @@ def _find_columns(header: list[str]) -> dict[str, int]:
             found[field] = place
     if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
         return {}
-    for number, spellings in enumerate(_PIECES):
+    for number, spellings in enumerate(_DATA_COLUMNS):
         place = next(
             (
                 names.index(simplify(spelling))
@@ -152,21 +161,23 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     return found
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Events of calls, block by block; those of agents are counted by their name."""
     first = (
-        next((text for text, _share in work.content.blocks()), "").split("\n", 1)[0].rstrip("\r")
+        next((text for text, _share in export.content.read_line_blocks()), "")
+        .split("\n", 1)[0]
+        .rstrip("\r")
     )
     delimiter = max(",;\t|", key=first.count)
     columns = _find_columns([cell.strip().strip('"') for cell in first.split(delimiter)])
-    blocks = _read_table(work, columns, delimiter) if columns else _read_lines(work)
+    blocks = _read_table(export, columns, delimiter) if columns else _read_lines(export)
     last = np.datetime64(0, "us")
     for lines, fields, pieces in blocks:
-        table = _as_events(work, lines, fields, pieces)
+        table = _build_events(export, lines, fields, pieces)
         if len(table):
             at = table.column("moment").to_numpy()
-            work.notes["in_order"] = bool(
-                work.notes.get("in_order", True)
+            export.notes["in_order"] = bool(
+                export.notes.get("in_order", True)
                 and at[0] >= last
                 and (np.diff(at) >= np.timedelta64(0, "us")).all()
             )
@@ -175,14 +186,14 @@ def read(work: ExportReader) -> Iterator[pa.Table]:
 
 
 def _read_lines(
-    work: ExportReader,
+    export: ExportReader,
 ) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     number = 0
-    for count, filled, cells, share in _split_ahead(work):
+    for count, filled, cells, share in _split_ahead(export):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
         number += count
-        work.progress(number, 0.6 * share)
-        work.skip("blank", count - len(numbers))
+        export.report_share(share)
+        export.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
         offsets, values = cells.offsets.to_numpy(), cells.values
@@ -201,21 +212,21 @@ def _read_lines(
             name: cell(place)
             for place, name in enumerate(("at", "call", "queue", "agent", "event"))
         }
-        good = _check(
-            work, numbers, fields, is_last=share >= 1 and not work.content.ends_with_newline
+        good = _check_lines(
+            export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
         )
         keep = pa.array(good)
         pieces = [cell(5 + place).filter(keep) for place in range(FIELDS - 5)]
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
 
 
-def _split_ahead(work: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
+def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
     """Per block of text its number of lines, which of them are filled, the cells of
     those, and the share behind; the next block is split meanwhile.
     """
     with ThreadPoolExecutor(1) as splitter:
         waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
-        for text, share in work.content.blocks():
+        for text, share in export.content.read_line_blocks():
             waiting.append((splitter.submit(_split, text), share))
             if len(waiting) > 1:
                 done, before = waiting.popleft()
@@ -236,8 +247,8 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
     return len(lines), filled, cells
 
 
-def _check(
-    work: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
+def _check_lines(
+    export: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
 ) -> np.ndarray:
     """Which lines can be read at all: they begin with a moment and have an event. Sets
     `at` and `event` right.
@@ -250,11 +261,13 @@ def _check(
         .copy()
     )
     fields["event"] = event
-    if is_last and good[-1] and event[-1].as_py() not in (*OF_CALLS, *OF_AGENTS):
+    if is_last and good[-1] and event[-1].as_py() not in (*CALL_EVENTS, *AGENT_EVENTS):
         good[-1] = False
     for index in np.flatnonzero(~good):
         cut = is_last and index == len(numbers) - 1
-        work.reject(numbers[index], "cut_row" if cut else "not_an_event", _show(fields, index))
+        export.reject(
+            numbers[index], "cut_row" if cut else "not_an_event", _mask_cells(fields, index)
+        )
     seconds = (
         pc.if_else(pa.array(good), fields["at"], pa.scalar("0"))
         .cast(pa.float64())
@@ -264,10 +277,10 @@ def _check(
     return good
 
 
-def _show(fields: dict[str, pa.Array], index: int) -> list[str]:
+def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
     # What follows the event may be a number of a caller, and of a line that is none
     # every cell.
-    known = fields["event"][index].as_py() in (*OF_CALLS, *OF_AGENTS)
+    known = fields["event"][index].as_py() in (*CALL_EVENTS, *AGENT_EVENTS)
     return [
         str(fields[name][index].as_py() or "") if known else ""
         for name in ("call", "queue", "agent", "event")
@@ -275,19 +288,21 @@ def _show(fields: dict[str, pa.Array], index: int) -> list[str]:
 
 
 def _read_table(
-    work: ExportReader, columns: dict[str, int], delimiter: str
+    export: ExportReader, columns: dict[str, int], delimiter: str
 ) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
     header, first_of_row, reading = "", 2, None
-    for text, share in work.content.blocks():
+    for text, share in export.content.read_line_blocks():
         if not header:
             header, _newline, text = text.partition("\n")
             width = len(header.rstrip("\r").split(delimiter))
         if not text.strip():
             continue
-        misfits: list[pa_csv.InvalidRow] = []
+        odd_rows: list[pa_csv.InvalidRow] = []
 
-        def put_aside(row: pa_csv.InvalidRow, misfits: list[pa_csv.InvalidRow] = misfits) -> str:
-            misfits.append(row)
+        def keep_odd_row(
+            row: pa_csv.InvalidRow, odd_rows: list[pa_csv.InvalidRow] = odd_rows
+        ) -> str:
+            odd_rows.append(row)
             return "skip"
 
         names = [str(place) for place in range(width)]
@@ -295,25 +310,25 @@ def _read_table(
             io.BytesIO(text.encode()),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
             parse_options=pa_csv.ParseOptions(
-                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=put_aside
+                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=keep_odd_row
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         ).combine_chunks()
-        for row in misfits:
+        for row in odd_rows:
             blank = not (row.text or "").strip()
-            work.skip("blank") if blank else work.reject(
+            export.tally.skip("blank") if blank else export.reject(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
-        cells = [clean(column.combine_chunks()) for column in table.columns]
+        cells = [clean_cells(column.combine_chunks()) for column in table.columns]
         numbers = np.arange(first_of_row, first_of_row + len(table))
-        first_of_row += len(table) + len(misfits)
-        work.progress(first_of_row, 0.6 * share)
+        first_of_row += len(table) + len(odd_rows)
+        export.report_share(share)
         filled = np.zeros(len(table), bool)
         for column in cells:
             filled |= column.is_valid().to_numpy(zero_copy_only=False)
-        work.skip("blank", (~filled).sum())
+        export.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
         empty = pa.nulls(len(table), pa.string())
         fields = {
@@ -327,13 +342,15 @@ def _read_table(
             for place in range(6)
         ]
         pieces = _split_data(fields, pieces)
-        reading = reading or _decide_moments(work, fields["at"])
+        reading = reading or _decide_moments(export, fields["at"])
         found = reading.read(fields["at"])
         at = found.day.astype("M8[us]") + np.where(
             np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
         )
         at = np.where(
-            found.fixed, at, work.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at))
+            found.fixed,
+            at,
+            export.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)),
         )
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
         good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(
@@ -342,10 +359,10 @@ def _read_table(
         numbers = numbers[filled]
         fields |= {"at": pa.array(at, MOMENT), "event": event}
         for index in np.flatnonzero(~good):
-            work.reject(
+            export.reject(
                 numbers[index],
                 "impossible_date" if np.isnat(at[index]) else "not_an_event",
-                _show(fields, index),
+                _mask_cells(fields, index),
             )
         kept = pa.array(good)
         yield (
@@ -369,25 +386,25 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
     ]
 
 
-def _decide_moments(work: ExportReader, values: pa.Array) -> timestamps.MomentReading:
+def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
     evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
-    reading, decisions = date_order.decide(evidence, work.options.date_order, ())
-    work.decisions += decisions
+    reading, decisions = date_order.decide_reading(evidence, export.options.date_order, ())
+    export.decisions += decisions
     return reading
 
 
-def _as_events(
-    work: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
+def _build_events(
+    export: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
 ) -> pa.Table:
     """Events of calls as records; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
-    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NOT_A_CALL)).to_numpy(
+    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)).to_numpy(
         zero_copy_only=False
     )
-    of_calls = pc.is_in(event, value_set=pa.array(OF_CALLS)).to_numpy(zero_copy_only=False)
-    of_agents = pc.is_in(event, value_set=pa.array(OF_AGENTS)).to_numpy(zero_copy_only=False)
+    of_calls = pc.is_in(event, value_set=pa.array(CALL_EVENTS)).to_numpy(zero_copy_only=False)
+    of_agents = pc.is_in(event, value_set=pa.array(AGENT_EVENTS)).to_numpy(zero_copy_only=False)
     lost = (
         nameless
         & of_calls
@@ -396,14 +413,14 @@ def _as_events(
         )
     )
     for index in np.flatnonzero(lost):
-        work.reject(lines[index], "missing_call_id", _show(fields, index))
+        export.reject(lines[index], "missing_call_id", _mask_cells(fields, index))
     skipped = (of_agents | nameless) & ~lost
     for item in pc.value_counts(event.filter(pa.array(skipped))).to_pylist():
-        work.skip(item["values"].lower(), item["counts"])
+        export.tally.skip(item["values"].lower(), item["counts"])
     keep = pa.array(~skipped & ~lost)
     kept = event.filter(keep)
     pieces = [piece.filter(keep) for piece in pieces]
-    wait, talk = _pick(kept, pieces, _WAIT_AT), _pick(kept, pieces, _TALK_AT)
+    wait, talk = _read_durations(kept, pieces, _WAIT_AT), _read_durations(kept, pieces, _TALK_AT)
     for name, own in (("wait", wait), ("talk", talk)):
         if name in fields:
             given = _as_seconds(fields[name].filter(keep))
@@ -424,7 +441,7 @@ def _as_events(
             kept,
             pa.array(wait, pa.float64(), from_pandas=True),
             pa.array(talk, pa.float64(), from_pandas=True),
-            work.find_keys(pc.if_else(is_entry, pieces[1], nothing)),
+            export.find_keys(pc.if_else(is_entry, pieces[1], nothing)),
             pc.if_else(pc.equal(kept, "DID"), pieces[0], nothing),
         ],
         schema=SCHEMA,
@@ -439,7 +456,7 @@ def _none_as_null(values: pa.Array) -> pa.Array:
     )
 
 
-def _pick(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
+def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
     """The seconds that each event gives at its own place among its data; NaN where it
     gives none.
     """

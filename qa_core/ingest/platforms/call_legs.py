@@ -18,13 +18,14 @@ import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.own_rows import of_files
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
 
-MOST_STEPS = 50
+MAX_STEPS = 50
 KIND = "legs"
-EDGE = timedelta(days=2)
+MAX_DISTANCE = timedelta(days=2)
 """How far from each other in time the legs of one contact may begin that come in
 different files.
 """
@@ -55,7 +56,7 @@ def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
             SELECT id, id AS root, 0 AS steps FROM links
             UNION ALL
             SELECT w.id, l.before, steps + 1 FROM walk w JOIN links l ON l.id = w.root
-                WHERE l.before IS NOT NULL AND steps < {MOST_STEPS}
+                WHERE l.before IS NOT NULL AND steps < {MAX_STEPS}
         )
         SELECT id, arg_max(root, steps) AS root FROM walk GROUP BY id"""
     )
@@ -79,7 +80,7 @@ def select_talks(legs: str, call: str) -> str:
 
 
 def load_earlier_legs(
-    connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain, source: str
+    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain, source: str
 ) -> None:
     """Make the view `records` from the legs of the file, and those of the same contacts
     that came before, which have no `line`.
@@ -88,28 +89,29 @@ def load_earlier_legs(
     first, last = connection.execute(
         "SELECT min(started_at), max(started_at) FROM of_file"
     ).fetchall()[0]
-    _register_kept(connection, work, first, last)
+    _register_stored(connection, export, first, last)
     ids = " UNION ALL ".join(
         f"SELECT {name} AS id FROM {{0}} WHERE {name} IS NOT NULL"
-        for name in (chain.own, *chain.named)
+        for name in (chain.id_column, *chain.reference_columns)
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE known_ids AS {ids.format('of_file')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE taken AS SELECT * FROM kept WHERE false")
     touches = " OR ".join(
-        f"k.{name} IN (SELECT id FROM known_ids)" for name in (chain.own, *chain.named)
+        f"k.{name} IN (SELECT id FROM known_ids)"
+        for name in (chain.id_column, *chain.reference_columns)
     )
     while connection.execute(
-        f"INSERT INTO taken SELECT * FROM kept k WHERE ({touches}) AND {chain.own} NOT IN "
-        f"(SELECT {chain.own} FROM taken) "
-        f"AND {chain.own} NOT IN (SELECT {chain.own} FROM of_file)"
+        f"INSERT INTO taken SELECT * FROM kept k WHERE ({touches}) AND {chain.id_column} NOT IN "
+        f"(SELECT {chain.id_column} FROM taken) "
+        f"AND {chain.id_column} NOT IN (SELECT {chain.id_column} FROM of_file)"
     ).fetchall()[0][0]:
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild(connection, work, chain)
+        _rebuild_first_legs(connection, export, chain)
     count = connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
     if count:
-        work.decide(
+        export.decide(
             "contact_id",
             N_("joined with legs of the same contacts that came in other files"),
             N_("{count} legs"),
@@ -127,43 +129,43 @@ def select_current(fold: str) -> str:
     """
     return (
         f"SELECT f.* REPLACE (coalesce(s.known, f.contact_id) AS contact_id) FROM ({fold}) f "
-        f"LEFT JOIN ({_STANDING}) s ON s.root = f.contact_id WHERE f.line IS NOT NULL"
+        f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = f.contact_id WHERE f.line IS NOT NULL"
     )
 
 
-_STANDING = (
+_KNOWN_ROOTS = (
     "SELECT o.root, min(k.root) AS known FROM roots o JOIN kept_roots k USING (id) GROUP BY o.root"
 )
 
 
-def find_open(
-    connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain
+def find_incomplete(
+    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> list[dict[str, Any]]:
     """The legs of the file that must be kept, after the fold has left `roots`: of
     contacts with a leg that is not there, or with one taken up.
     """
     missing = " OR ".join(
-        f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.own} FROM records)"
-        for name in chain.named
+        f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.id_column} FROM records)"
+        for name in chain.reference_columns
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE open_roots AS SELECT DISTINCT root FROM records r JOIN "
-        f"roots o ON o.id = r.{chain.own} WHERE r.line IS NULL OR {missing}"
+        f"roots o ON o.id = r.{chain.id_column} WHERE r.line IS NULL OR {missing}"
     )
     found = connection.sql(
         "SELECT r.*, coalesce(s.known, o.root) AS root FROM records r JOIN roots o ON o.id = "
-        f"r.{chain.own} SEMI JOIN open_roots p ON p.root = o.root "
-        f"LEFT JOIN ({_STANDING}) s ON s.root = o.root "
-        f"WHERE r.line IS NOT NULL OR r.{chain.own} IN (SELECT id FROM rebuilt)"
+        f"r.{chain.id_column} SEMI JOIN open_roots p ON p.root = o.root "
+        f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = o.root "
+        f"WHERE r.line IS NOT NULL OR r.{chain.id_column} IN (SELECT id FROM rebuilt)"
     ).to_arrow_table()
-    return [_as_waiting(record, chain, work.system) for record in found.to_pylist()]
+    return [_build_pending_row(record, chain, export.system) for record in found.to_pylist()]
 
 
-def _as_waiting(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
+def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
     root, line, key = record.pop("root"), record.pop("line"), record.pop("customer_key")
     return {
         "kind": KIND,
-        "row_key": f"{record[chain.own]}:{line}",
+        "row_key": f"{record[chain.id_column]}:{line}",
         "contact_id": root,
         "tracking_number": None,
         "happened_at": record["started_at"].replace(tzinfo=UTC),
@@ -175,26 +177,26 @@ def _as_waiting(record: dict[str, Any], chain: LegChain, system: str) -> dict[st
     }
 
 
-def _register_kept(
-    connection: duckdb.DuckDBPyConnection, work: Export, first: datetime, last: datetime
+def _register_stored(
+    connection: duckdb.DuckDBPyConnection, export: Export, first: datetime, last: datetime
 ) -> None:
     """Make the table `kept` from the legs that came before about that time, the last
     copy of each.
     """
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
-        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == work.system)
+        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == export.system)
         .where(
-            WaitingRow.happened_at >= first.replace(tzinfo=UTC) - EDGE,
-            WaitingRow.happened_at <= last.replace(tzinfo=UTC) + EDGE,
+            WaitingRow.happened_at >= first.replace(tzinfo=UTC) - MAX_DISTANCE,
+            WaitingRow.happened_at <= last.replace(tzinfo=UTC) + MAX_DISTANCE,
         )
         .order_by(WaitingRow.id)
     )
     with store.reading_or_empty() as session:
-        rows = session.execute(query).all()
-    chain, schema = work.platform.chain, work.platform.schema
+        rows = session.execute(of_files(query)).all()
+    chain, schema = export.platform.chain, export.platform.schema
     legs = {
-        content["values"][chain.own]: content["values"]
+        content["values"][chain.id_column]: content["values"]
         | {"customer_key": content["customer_key"], "root": root}
         for root, content in rows
     }
@@ -219,17 +221,20 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
     return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) and value else value
 
 
-def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChain) -> None:
+def _rebuild_first_legs(
+    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
+) -> None:
     """Put the first legs together again of contacts that are in the lake, and of which
     nothing was kept.
     """
+    ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text
-        for name in chain.named
+        for name in chain.reference_columns
         for (text,) in connection.execute(
-            f"SELECT DISTINCT {name} FROM of_file WHERE {name} NOT IN (SELECT {chain.own} FROM "
-            "of_file) "
-            f"AND {name} NOT IN (SELECT unnest([{', '.join((chain.own, *chain.named))}]) FROM kept)"
+            f"SELECT DISTINCT {name} FROM of_file WHERE {name} NOT IN "
+            f"(SELECT {chain.id_column} FROM of_file) "
+            f"AND {name} NOT IN (SELECT unnest([{ids}]) FROM kept)"
         ).fetchall()
     ]
     if not missing or lake.version("contacts") < 0:
@@ -239,10 +244,10 @@ def _rebuild(connection: duckdb.DuckDBPyConnection, work: Export, chain: LegChai
         found = stored.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
-            params=[work.system, missing],
+            params=[export.system, missing],
         ).to_arrow_table()
     connection.register("found", found)
     connection.execute(
         "INSERT INTO taken BY NAME SELECT * FROM found; INSERT INTO rebuilt SELECT "
-        f"{chain.own} FROM found"
+        f"{chain.id_column} FROM found"
     )

@@ -5,16 +5,32 @@ contacts, joined by tracking number and time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_iso
+from qa_core.ingest.columns.scalars import as_number, from_iso, keep_of_answered, read_direction
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
+
+_OUTCOMES = (
+    ("answered", True, "answered"),
+    ("voicemail", True, "voicemail"),
+    ("answered", False, "unanswered"),
+)
+"""Key, value and outcome; the first that fits counts."""
+_TEXTS = {
+    "advisor": ("agent_email",),
+    "tracking_number": ("tracking_phone_number",),
+    "source": ("utm_source", "source", "source_name"),
+    "medium": ("utm_medium", "medium"),
+    "campaign": ("utm_campaign", "campaign"),
+    "keyword": ("utm_term", "keywords"),
+    "landing_page": ("landing_page_url",),
+    "customer": ("customer_phone_number",),
+}
 
 SCHEMA = record_schema(
     "contact_id",
@@ -39,55 +55,33 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    work.decide(
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read calls."""
+    export.decide(
         "talk_seconds",
         N_("the duration of answered contacts is taken as talk time"),
         N_("{other}: no other column says it"),
         other="duration",
     )
-    return work.tables(_records(work))
+    return export.tables(export.build(export.items(), _build_record))
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, item in work.documents():
-        started = from_iso(item.get("start_time"))
-        if started is None:
-            work.reject(
-                number,
-                "missing_start" if not item.get("start_time") else "impossible_date",
-                [str(item.get("id") or ""), str(item.get("start_time") or "")],
-            )
-            continue
-        yield from work.build(number, _as_record, item, started)
-
-
-def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    said = (
-        ("answered", "answered", True),
-        ("voicemail", "voicemail", True),
-        ("unanswered", "answered", False),
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    start = require(item.get("start_time"), "missing_start")
+    outcome = next((name for key, value, name in _OUTCOMES if item.get(key) is value), None)
+    return keep_of_answered(
+        {
+            "line": number,
+            "contact_id": str(item["id"]) if item.get("id") else None,
+            "started_at": require(from_iso(start), "impossible_date"),
+            "direction": read_direction(item.get("direction")),
+            "outcome": outcome,
+            "talk_seconds": _read_duration(item.get("duration")),
+            "recorded": bool(item.get("recording")),
+        }
+        | {column: _find_text(item, *names) for column, names in _TEXTS.items()},
+        "talk_seconds",
     )
-    outcome = next((meaning for meaning, name, truth in said if item.get(name) is truth), None)
-    return {
-        "line": number,
-        "contact_id": str(item["id"]) if item.get("id") else None,
-        "started_at": started,
-        "direction": item.get("direction")
-        if item.get("direction") in ("inbound", "outbound")
-        else None,
-        "advisor": item.get("agent_email"),
-        "outcome": outcome,
-        "talk_seconds": _read_duration(item.get("duration")) if outcome == "answered" else None,
-        "tracking_number": item.get("tracking_phone_number"),
-        "source": _first(item, "utm_source", "source", "source_name"),
-        "medium": _first(item, "utm_medium", "medium"),
-        "campaign": _first(item, "utm_campaign", "campaign"),
-        "keyword": _first(item, "utm_term", "keywords"),
-        "landing_page": _first(item, "landing_page_url"),
-        "recorded": bool(item.get("recording")),
-        "customer": item.get("customer_phone_number"),
-    }
 
 
 def _read_duration(value: Any) -> float | None:
@@ -101,15 +95,10 @@ def _read_duration(value: Any) -> float | None:
     )
 
 
-def _first(item: Mapping[str, Any], *names: str) -> str | None:
-    return next(
-        (
-            str(item[name])
-            for name in names
-            if isinstance(item.get(name), (str, int)) and str(item[name]).strip()
-        ),
-        None,
-    )
+def _find_text(item: Mapping[str, Any], *names: str) -> str | None:
+    """Find the first text or number that is given under one of these names."""
+    values = (item[name] for name in names if isinstance(item.get(name), (str, int)))
+    return next((str(value) for value in values if str(value).strip()), None)
 
 
 PLATFORM = Platform(
@@ -118,7 +107,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={
         "contact_id": "id",
         "started_at": "start_time",

@@ -14,9 +14,21 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso
+from qa_core.ingest.columns.scalars import (
+    as_number,
+    from_epoch,
+    from_iso,
+    keep_of_answered,
+    read_direction,
+)
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
+from qa_core.ingest.platforms.reader import (
+    ExportReader,
+    SkippedRecord,
+    record_schema,
+    require,
+    select_all,
+)
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None,
@@ -27,6 +39,16 @@ _OUTCOMES = {
     "busy": "refused", "blocked": "refused", "failed": "failed", "voicemail": "voicemail",
 }  # fmt: skip
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
+
+_TEXTS = {
+    "tracking_number": ("tracking_number",),
+    "source": ("source", "web_source"),
+    "medium": ("medium", "paid.medium"),
+    "campaign": ("campaign", "paid.campaign"),
+    "keyword": ("keyword", "paid.keyword"),
+    "landing_page": ("location",),
+    "customer": ("caller_number_complete", "caller_number", "contact_number"),
+}
 
 SCHEMA = record_schema(
     "contact_id",
@@ -59,8 +81,9 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_records(work))
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read calls; texts, forms and chats are skipped."""
+    return export.tables(export.build(export.items(), _build_record))
 
 
 def _read_start(item: Mapping[str, Any]) -> datetime | None:
@@ -79,61 +102,49 @@ def _read_own_date(value: str) -> datetime:
     return datetime.strptime(value, "%Y-%m-%d %I:%M %p %z")
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, item in work.documents():
-        started, direction = _read_start(item), str(item.get("direction") or "").casefold()
-        if any(direction.startswith(kind) for kind in _NO_CALLS):
-            work.skip(direction)
-        elif started is None:
-            work.reject(
-                number,
-                "missing_start",
-                [str(item.get("id") or ""), str(item.get("called_at") or "")],
-            )
-        else:
-            yield from work.build(number, _as_record, item, started, direction)
-
-
-def _as_record(
-    number: int, item: Mapping[str, Any], started: datetime, direction: str
-) -> dict[str, Any]:
-    said = str(
-        item.get("dial_status") or item.get("call_status") or item.get("status") or ""
-    ).casefold()
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    direction = _lower(item.get("direction"))
+    if direction.startswith(_NO_CALLS):
+        raise SkippedRecord(direction)
+    started = require(_read_start(item), "missing_start")
     talk = as_number(item.get("talk_time"))
-    outcome = _OUTCOMES.get(said, "answered" if talk else None)
+    status = _lower(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
-    identity = item.get("id") if item.get("id") is not None else item.get("sid")
-    return {
-        "line": number,
-        "contact_id": None if identity is None else str(identity),
-        "started_at": started,
-        "direction": direction if direction in ("inbound", "outbound") else None,
-        "reason": tags[0] if tags else None,
-        "advisor": (agent.get("email") or agent.get("name"))
-        if isinstance(agent, Mapping)
-        else item.get("agent_id"),
-        "outcome": outcome,
-        "wait_seconds": as_number(item.get("wait_time"))
-        if item.get("wait_time") is not None
-        else as_number(item.get("ring_time")),
-        "talk_seconds": talk if outcome == "answered" else None,
-        "hold_seconds": as_number(item.get("hold_time")),
-        "transfers": len(item["transfers"])
-        if isinstance(item.get("transfers"), list) and outcome == "answered"
-        else None,
-        "tracking_number": item.get("tracking_number"),
-        "source": item.get("source") or item.get("web_source"),
-        "medium": item.get("medium") or look_up(item, "paid.medium"),
-        "campaign": item.get("campaign") or look_up(item, "paid.campaign"),
-        "keyword": item.get("keyword") or look_up(item, "paid.keyword"),
-        "landing_page": item.get("location"),
-        "recorded": bool(item.get("audio")),
-        "customer": item.get("caller_number_complete")
-        or item.get("caller_number")
-        or item.get("contact_number"),
-    }
+    transfers = item.get("transfers")
+    contact_id = item.get("sid") if item.get("id") is None else item["id"]
+    return keep_of_answered(
+        {
+            "line": number,
+            "contact_id": None if contact_id is None else str(contact_id),
+            "started_at": started,
+            "direction": read_direction(direction),
+            "reason": next(iter(tags), None),
+            "advisor": _find_value(agent, "email", "name")
+            if isinstance(agent, Mapping)
+            else item.get("agent_id"),
+            "outcome": _OUTCOMES.get(status, "answered" if talk else None),
+            "wait_seconds": as_number(
+                item.get("ring_time" if item.get("wait_time") is None else "wait_time")
+            ),
+            "talk_seconds": talk,
+            "hold_seconds": as_number(item.get("hold_time")),
+            "transfers": len(transfers) if isinstance(transfers, list) else None,
+            "recorded": bool(item.get("audio")),
+        }
+        | {column: _find_value(item, *paths) for column, paths in _TEXTS.items()},
+        "talk_seconds",
+        "transfers",
+    )
+
+
+def _find_value(item: Mapping[str, Any], *paths: str) -> Any:
+    """Find the first value that is given at one of these paths."""
+    return next(filter(None, (look_up(item, path) for path in paths)), None)
+
+
+def _lower(value: Any) -> str:
+    return str(value or "").casefold()
 
 
 PLATFORM = Platform(
@@ -142,7 +153,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={
         "contact_id": "id",
         "started_at": "unix_time, called_at",

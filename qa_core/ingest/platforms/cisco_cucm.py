@@ -9,14 +9,46 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_epoch, mask, seconds_between
+from qa_core.ingest.columns.scalars import (
+    as_number,
+    from_epoch,
+    keep_of_answered,
+    seconds_between,
+)
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.platforms.reader import (
+    MOMENT,
+    Cells,
+    ExportReader,
+    FoldSession,
+    SkippedRecord,
+    require,
+)
+from qa_core.ingest.pseudonyms import find_outside_number
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")
+_NAMES = {
+    simplify(name).replace(" ", ""): name
+    for name in (
+        "globalCallID_ClusterID",
+        "globalCallID_callManagerId",
+        "globalCallID_callId",
+        "dateTimeOrigination",
+        "dateTimeConnect",
+        "dateTimeDisconnect",
+        "callingPartyNumber",
+        "originalCalledPartyNumber",
+        "finalCalledPartyNumber",
+        "finalCalledPartyUnicodeLoginUserID",
+        "huntPilotDN",
+        "duration",
+        "origCause_value",
+        "destCause_value",
+    )
+}
 
 SCHEMA = pa.schema(
     [
@@ -41,98 +73,69 @@ def recognise(sample: Sample) -> bool:
     return sample.has_headers("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_records(work))
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read call legs; the second header row, of types, is skipped."""
+    rows = ((number, _name_cells(row)) for number, row in export.items())
+    return export.tables(export.build(rows, _build_record))
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, row in work.table_rows():
-        if all(not cell or cell.upper().startswith(_TYPES) for cell in row.values()):
-            work.skip("types")
-            continue
-        record = _as_record(
-            number, {name.replace(" ", ""): cell for name, cell in row.items()}, work
-        )
-        if record is not None:
-            yield record
+def _name_cells(row: Mapping[str, str]) -> Cells:
+    """Name the cells as the documentation of CUCM does."""
+    return Cells((_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items())
 
 
-def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dict[str, Any] | None:
-    shown = mask(
-        [
-            cells.get("globalcallidcallid"),
-            cells.get("datetimeorigination"),
-            cells.get("callingpartynumber"),
-        ],
-        frozenset({2}),
+def _build_record(number: int, cells: Cells) -> dict[str, Any]:
+    if all(not cell or cell.upper().startswith(_TYPES) for cell in cells.values()):
+        raise SkippedRecord("types")
+    call = require(cells["globalCallID_callId"], "missing_key")
+    started = require(from_epoch(cells["dateTimeOrigination"]), "missing_start")
+    connected = from_epoch(cells["dateTimeConnect"])
+    ended = from_epoch(cells["dateTimeDisconnect"])
+    dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
+    caller, called = (
+        find_outside_number(cells["callingPartyNumber"]),
+        find_outside_number(final or dialled),
     )
-    started, connected = (
-        from_epoch(cells.get("datetimeorigination")),
-        from_epoch(cells.get("datetimeconnect")),
-    )
-    ended = from_epoch(cells.get("datetimedisconnect"))
-    if not cells.get("globalcallidcallid"):
-        work.reject(number, "missing_key", shown)
-        return None
-    if started is None:
-        work.reject(number, "missing_start", shown)
-        return None
-    dialled, final = (
-        cells.get("originalcalledpartynumber") or "",
-        cells.get("finalcalledpartynumber") or "",
-    )
-    caller, called = find_outside(cells.get("callingpartynumber")), find_outside(final or dialled)
     direction = (
         "inbound"
-        if caller and not called
-        else "outbound"
-        if called and not caller
-        else "inbound"
         if caller
+        else "outbound"
+        if called
         else "internal"
-        if cells.get("callingpartynumber")
+        if cells["callingPartyNumber"]
         else None
     )
-    desk = cells.get("callingpartynumber") if direction == "outbound" else final
-    call = ".".join(
-        filter(
-            None,
-            (
-                cells.get("globalcallidclusterid"),
-                cells.get("globalcallidcallmanagerid"),
-                cells["globalcallidcallid"],
-            ),
-        )
+    desk = cells["callingPartyNumber"] if direction == "outbound" else final
+    talk = as_number(cells["duration"])
+    node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])
+    return keep_of_answered(
+        {
+            "line": number,
+            "call": ".".join(filter(None, (*node, call))),
+            "started_at": started,
+            "connected_at": connected,
+            "direction": direction,
+            "outcome": "answered" if connected else _find_outcome(cells),
+            "queue": cells["huntPilotDN"] or None,
+            "advisor": cells["finalCalledPartyUnicodeLoginUserID"] or desk or None,
+            "wait": seconds_between(started, connected or ended),
+            "talk": seconds_between(connected, ended) if talk is None else talk,
+            "did": dialled if direction == "inbound" and find_outside_number(dialled) else None,
+            "customer": caller if direction == "inbound" else called,
+        },
+        "advisor",
+        "talk",
     )
-    talk = as_number(cells.get("duration"))
-    return {
-        "line": number,
-        "call": call,
-        "started_at": started,
-        "connected_at": connected,
-        "direction": direction,
-        "outcome": "answered" if connected else _find_outcome(cells),
-        "queue": cells.get("huntpilotdn") or None,
-        "advisor": (cells.get("finalcalledpartyunicodeloginuserid") or desk or None)
-        if connected
-        else None,
-        "wait": seconds_between(started, connected or ended),
-        "talk": (talk if talk is not None else seconds_between(connected, ended))
-        if connected
-        else None,
-        "did": dialled if direction == "inbound" and find_outside(dialled) else None,
-        "customer": caller if direction == "inbound" else called,
-    }
 
 
-def _find_outcome(cells: Mapping[str, str]) -> str:
-    causes = {cells.get("origcausevalue"), cells.get("destcausevalue")}
+def _find_outcome(cells: Cells) -> str:
+    causes = {cells["origCause_value"], cells["destCause_value"]}
     if causes & set(_BUSY):
         return "refused"
     return "failed" if causes & set(_NUMBER_CHANGED) else "unanswered"
 
 
-def fold(bench: FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """One row per global call id: from the first leg's start to its first connection,
     the talk of all legs that were connected.
     """
@@ -174,4 +177,5 @@ PLATFORM = Platform(
     },
     group="call",
     shown=("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber"),
+    masked=("callingPartyNumber",),
 )

@@ -12,7 +12,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, take_all
+from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_all
 
 
 def recognise(sample: Sample) -> bool:
@@ -24,7 +24,7 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Refuses: totals since midnight or since the last reset, without any date, would
     be counted as something that they are not.
     """
@@ -38,7 +38,7 @@ def read(work: ExportReader) -> Iterator[pa.Table]:
             "import it as contacts."
         ),
         options=("import intervals", "import contacts"),
-        name=work.content.name,
+        name=export.content.name,
     )
 
 
@@ -48,7 +48,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=record_schema("contact_id", "started_at"),
     read=read,
-    fold=take_all,
+    fold=select_all,
     mapping={},
     kinds=("contacts", "tracking", "intervals", "surveys", "spend", "advisors", "evaluations"),
 )

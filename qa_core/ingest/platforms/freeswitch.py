@@ -4,9 +4,9 @@ with one, and the JSON of mod_json_cdr.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -14,12 +14,26 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from qa_core.files.header_text import simplify
+from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, mask, seconds_between
+from qa_core.ingest.columns.scalars import (
+    as_number,
+    from_epoch,
+    from_stamp,
+    keep_of_answered,
+    seconds_between,
+)
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.platforms.reader import (
+    MOMENT,
+    Cells,
+    ExportReader,
+    FoldSession,
+    RejectedRecord,
+    require,
+)
+from qa_core.ingest.pseudonyms import find_outside_number
 
 TEMPLATE = (
     "caller name",
@@ -64,7 +78,7 @@ _HEADERS = {
     "did": "caller destination",
     "record": "record path|record name|recording file",
 }
-_PLACES = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
+_FIELDS = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
 _STAMP = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
 _OUTCOMES = {
@@ -75,6 +89,13 @@ _OUTCOMES = {
 }  # fmt: skip
 _LEFT_QUEUE = {"TIMEOUT": "timeout", "NO_AGENT_TIMEOUT": "overflow", "EXIT_WITH_KEY": "overflow"}
 """How a caller left a queue of mod_callcenter unanswered; otherwise by hanging up."""
+_DIRECTIONS = {
+    "inbound": "inbound",
+    "outbound": "outbound",
+    "local": "internal",
+    "1": "inbound",
+    "2": "outbound",
+}
 _NUMBERED = {
     "16": "NORMAL_CLEARING",
     "17": "USER_BUSY",
@@ -129,174 +150,164 @@ def _fits_template(row: list[str]) -> bool:
     )
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_from_documents(work) if work.is_document else _records(work))
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read legs from the JSON of mod_json_cdr, a table, or lines of the template."""
+    items = _read_objects(export) if export.is_document else _read_rows(export)
+    return export.tables(export.build(items, _build_record))
 
 
-def _from_documents(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, item in work.documents():
-        cells: dict[str, str] = {}
-        for values in (
-            item["variables"],
-            (item.get("callflow") or [{}])[0].get("caller_profile") or {},
-        ):
-            for name, value in values.items():
-                field = _PLACES.get(simplify(name), "")
-                cells[field] = cells.get(field) or unquote(str(value or ""))
-        record = _as_record(number, cells, work)
-        if record is not None:
-            yield record
+def _read_objects(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+    for number, item in export.items():
+        flow = next(iter(item.get("callflow") or ()), None)
+        parts = (item.get("variables"), look_up(flow, "caller_profile"))
+        values = (
+            (_FIELDS.get(simplify(name), ""), unquote(str(value or "")))
+            for part in parts
+            if isinstance(part, Mapping)
+            for name, value in part.items()
+        )
+        yield number, _cells_of(values)
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
+def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
     layout: tuple[str, ...] = ()
-    delimiter, number = ",", 0
-    for text, share in work.content.blocks():
-        for line in text.splitlines():
-            number += 1
-            if not line.strip():
-                work.skip("blank")
+    for number, row in export.rows():
+        if not layout:
+            named = tuple(_FIELDS.get(simplify(cell), "") for cell in row)
+            if {"caller", "called", "talk"} <= set(named):
+                layout = named
                 continue
-            if not layout:
-                delimiter = max(",;\t|", key=line.count)
-            row = [
-                cell.strip()
-                for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-            ]
-            if not layout:
-                named = tuple(_PLACES.get(simplify(cell), "") for cell in row)
-                layout = named if len(set(named) & {"caller", "called", "talk"}) == 3 else TEMPLATE
-                if layout is named:
-                    continue
-            cells: dict[str, str] = {}
-            for name, cell in zip(layout, row, strict=False):
-                cells[name] = cells.get(name) or cell
-            record = _as_record(number, cells, work)
-            if record is not None:
-                yield record
-        work.progress(number, 0.6 * share)
+            layout = TEMPLATE
+        yield number, _cells_of(zip(layout, row, strict=False))
 
 
-def _read_moment(value: str | None) -> datetime | None:
-    """A stamp, on the server's clock unless it names a zone, or an epoch."""
-    if not value or value == "0":
-        return None
-    if value.isdigit():
-        moment = from_epoch(
-            value, 1_000_000 if len(value) >= 15 else 1000 if len(value) >= 12 else 1
-        )
-        return moment and moment.replace(tzinfo=UTC)
-    return from_stamp(value)
+def _cells_of(values: Iterable[tuple[str, str]]) -> Cells:
+    """Of several values for one field, take the first that is filled."""
+    cells = Cells()
+    for field, value in values:
+        cells[field] = cells[field] or value
+    return cells
 
 
-def _as_record(number: int, cells: Mapping[str, str], work: ExportReader) -> dict[str, Any] | None:
-    shown = mask(
-        [cells.get("uuid"), cells.get("start"), cells.get("caller"), cells.get("called")],
-        frozenset({2, 3}),
-    )
-    started, answered, ended = (
-        _read_moment(cells.get(name)) for name in ("start", "answer", "end")
-    )
-    if started is None:
-        work.reject(number, "impossible_date" if cells.get("start") else "missing_start", shown)
-        return None
-    duration, talk = as_number(cells.get("duration")), as_number(cells.get("talk"))
-    if (cells.get("talk") or "").startswith("-") or (cells.get("duration") or "").startswith("-"):
-        work.reject(number, "negative_duration", shown)
-        return None
-    cause = (cells.get("cause") or _NUMBERED.get(cells.get("cause number") or "", "")).upper()
-    outcome = (
-        "answered"
-        if answered is not None or (talk or 0) > 0
-        else _OUTCOMES.get(cause, "failed" if cause else "unanswered")
-    )
-    # Durations before moments: no change of the clock lies between them.
-    wait = (
-        duration - talk
-        if duration is not None and talk and duration >= talk
-        else seconds_between(started, answered)
-    )
-    if talk is None:
-        talk = seconds_between(answered, ended)
-    if duration is None:
-        duration = seconds_between(started, ended)
-    if wait is None:
-        wait = as_number(cells.get("wait"))
-    queued = bool(cells.get("queue")) and ("queue cause" in cells or "connected" in cells)
-    if queued:
-        outcome, wait, talk = _read_queue(cells, started, ended, duration)
-    elif outcome == "answered" and (cells.get("application") or "").casefold() == "voicemail":
-        outcome = "voicemail"
-    caller, called = find_outside(cells.get("caller")), find_outside(cells.get("called"))
-    said = {
-        "inbound": "inbound",
-        "outbound": "outbound",
-        "local": "internal",
-        "1": "inbound",
-        "2": "outbound",
-    }.get((cells.get("direction") or "").casefold())
-    direction = said or (
-        "outbound"
-        if called and not caller
-        else "inbound"
-        if caller
-        else "internal"
-        if cells.get("caller") and cells.get("called")
-        else None
-    )
-    desk = (
-        cells.get("called")
-        if direction == "inbound" or (cells.get("parent") and not called)
-        else cells.get("caller")
-    )
+def _build_record(number: int, cells: Cells) -> dict[str, Any]:
+    started = _read_moment(require(cells["start"], "missing_start"))
+    times = _read_times(cells, require(started, "impossible_date"))
+    outcome = _find_outcome(cells, times)
+    is_queued = bool(cells["queue"]) and bool({"queue cause", "connected"} & set(cells))
+    if is_queued:
+        outcome, times = _read_queue(cells, times)
+    caller, called = find_outside_number(cells["caller"]), find_outside_number(cells["called"])
+    direction = _find_direction(cells, caller, called)
     is_answered = outcome == "answered"
-    return {
-        "line": number,
-        "uuid": cells.get("uuid") or f"line {number}",
-        "parent": cells["parent"]
-        if cells.get("parent") not in (None, "", cells.get("uuid"))
-        else None,
-        "child": cells.get("other uuid") or None,
-        "started_at": started,
-        "from_queue": queued,
-        "direction": direction,
-        "outcome": outcome,
-        "queue": cells.get("queue") or None,
-        "advisor": (
-            cells.get("agent") or (desk if desk and not queued and not find_outside(desk) else None)
-        )
-        if is_answered
-        else None,
-        "wait": wait if is_answered or queued else duration,
-        "talk": talk if is_answered else None,
-        "duration": duration,
-        "did": (cells.get("did") or cells.get("called"))
-        if direction == "inbound" and find_outside(cells.get("did") or cells.get("called"))
-        else None,
-        "recorded": bool(cells["record"]) if "record" in cells else None,
-        "customer": caller if direction != "outbound" else called,
-    }
-
-
-def _read_queue(
-    cells: Mapping[str, str], started: datetime, ended: datetime | None, duration: float | None
-) -> tuple[str, float | None, float | None]:
-    """Outcome, wait and talk of a caller in a queue of mod_callcenter, which picks up
-    the line itself as soon as the caller comes in.
-    """
-    queued, connected = _read_moment(cells.get("queued")), _read_moment(cells.get("connected"))
-    since = queued if queued is not None else started
-    if connected is not None or (cells.get("queue cause") or "").casefold() == "answered":
-        return "answered", seconds_between(since, connected), seconds_between(connected, ended)
-    wait = seconds_between(since, ended)
-    return (
-        _LEFT_QUEUE.get((cells.get("queue reason") or "").upper(), "abandoned"),
-        duration if wait is None else wait,
-        None,
+    is_inbound = direction == "inbound"
+    dialled = cells["did"] or cells["called"]
+    return keep_of_answered(
+        {
+            "line": number,
+            "uuid": cells["uuid"] or f"line {number}",
+            "parent": cells["parent"] if cells["parent"] not in ("", cells["uuid"]) else None,
+            "child": cells["other uuid"] or None,
+            "started_at": times.started,
+            "from_queue": is_queued,
+            "direction": direction,
+            "outcome": outcome,
+            "queue": cells["queue"] or None,
+            "advisor": cells["agent"] or _find_desk(cells, is_inbound, called, is_queued),
+            "wait": times.wait if is_answered or is_queued else times.duration,
+            "talk": times.talk,
+            "duration": times.duration,
+            "did": dialled if is_inbound and find_outside_number(dialled) else None,
+            "recorded": bool(cells["record"]) if "record" in cells else None,
+            "customer": called if direction == "outbound" else caller,
+        },
+        "advisor",
+        "talk",
     )
 
 
-def fold(bench: FoldSession) -> str:
+@dataclass(frozen=True)
+class LegTimes:
+    """Start and end of a leg, and its lengths in seconds."""
+
+    started: datetime
+    answered: datetime | None
+    ended: datetime | None
+    duration: float | None
+    wait: float | None
+    talk: float | None
+
+
+def _read_times(cells: Cells, started: datetime) -> LegTimes:
+    """Read when a leg began and how long it took; raises RejectedRecord for a negative
+    duration.
+    """
+    answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
+    duration, talk = as_number(cells["duration"]), as_number(cells["talk"])
+    if cells["talk"].startswith("-") or cells["duration"].startswith("-"):
+        raise RejectedRecord("negative_duration")
+    # Durations before moments: no change of the clock lies between them.
+    if duration is not None and talk and duration >= talk:
+        wait = duration - talk
+    else:
+        wait = seconds_between(started, answered)
+    return LegTimes(
+        started,
+        answered,
+        ended,
+        seconds_between(started, ended) if duration is None else duration,
+        as_number(cells["wait"]) if wait is None else wait,
+        seconds_between(answered, ended) if talk is None else talk,
+    )
+
+
+def _read_moment(value: str) -> datetime | None:
+    """Read a stamp, on the server's clock unless it names a zone, or an epoch."""
+    if not value.isdigit():
+        return from_stamp(value)
+    per_second = 1_000_000 if len(value) >= 15 else 1_000 if len(value) >= 12 else 1
+    moment = from_epoch(value, per_second)
+    return moment and moment.replace(tzinfo=UTC)
+
+
+def _find_outcome(cells: Cells, times: LegTimes) -> str:
+    if times.answered is not None or (as_number(cells["talk"]) or 0) > 0:
+        return "voicemail" if cells["application"].casefold() == "voicemail" else "answered"
+    cause = (cells["cause"] or _NUMBERED.get(cells["cause number"], "")).upper()
+    return _OUTCOMES.get(cause, "failed") if cause else "unanswered"
+
+
+def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
+    """Read outcome and times of a caller in a queue of mod_callcenter, which picks up the
+    line itself as soon as the caller comes in.
+    """
+    connected = _read_moment(cells["connected"])
+    since = _read_moment(cells["queued"]) or times.started
+    if connected is not None or cells["queue cause"].casefold() == "answered":
+        wait, talk = seconds_between(since, connected), seconds_between(connected, times.ended)
+        return "answered", replace(times, wait=wait, talk=talk)
+    wait = seconds_between(since, times.ended)
+    outcome = _LEFT_QUEUE.get(cells["queue reason"].upper(), "abandoned")
+    return outcome, replace(times, wait=times.duration if wait is None else wait)
+
+
+def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str | None:
+    if (stated := _DIRECTIONS.get(cells["direction"].casefold())) is not None:
+        return stated
+    if caller:
+        return "inbound"
+    if called:
+        return "outbound"
+    return "internal" if cells["caller"] and cells["called"] else None
+
+
+def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bool) -> str | None:
+    """Find the extension that spoke; a queue's own leg has none."""
+    is_called = is_inbound or (cells["parent"] and not called)
+    desk = cells["called" if is_called else "caller"]
+    return desk if desk and not is_queued and not find_outside_number(desk) else None
+
+
+def fold(session: FoldSession) -> str:
     """One row per call: the legs that another one names as its own, or that name it, go
     into it, over as many steps as there are.
 
@@ -304,12 +315,12 @@ def fold(bench: FoldSession) -> str:
     they say who answered, after how long, and how long was spoken; what several of them
     spoke at the same time counts once.
     """
-    bench.connection.execute(
+    session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
         "uuid ORDER BY line DESC) AS copy FROM records"
     )
     find_roots(
-        bench.connection,
+        session.connection,
         """
         WITH calls AS (SELECT * FROM numbered WHERE copy = 1),
         children AS (SELECT child, min(uuid) AS uuid FROM calls WHERE child IS NOT NULL
@@ -322,11 +333,11 @@ def fold(bench: FoldSession) -> str:
     )
     # Legs that name another which is not there yet stand under its id, so that they are
     # the same contact when it comes.
-    bench.connection.execute(
+    session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.parent, root) AS root "
         "FROM roots r JOIN numbered n ON n.uuid = r.root AND n.copy = 1"
     )
-    bench.connection.execute(
+    session.connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE legs AS
         SELECT *, bool_or(is_leg) OVER (PARTITION BY call) AND NOT bool_or(from_queue
@@ -417,4 +428,5 @@ PLATFORM = Platform(
     ),
     is_local=True,
     shown=("uuid", "start", "caller", "called"),
+    masked=("caller", "called"),
 )

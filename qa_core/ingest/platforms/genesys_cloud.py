@@ -4,16 +4,21 @@ milliseconds, one conversation is one contact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_iso
+from qa_core.ingest.columns.scalars import (
+    as_number,
+    from_iso,
+    keep_of_answered,
+    read_direction,
+)
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
 
 _CHANNELS = {
     "voice": "phone",
@@ -23,7 +28,6 @@ _CHANNELS = {
     "email": "email",
     "sms": "sms",
 }
-_OF_CUSTOMERS, _OF_AGENTS = ("customer", "external"), ("agent", "user")
 
 SCHEMA = pa.schema(
     [
@@ -55,48 +59,38 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("conversationId", "conversationStart", "participants")
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_records(work))
-
-
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    still_open = 0
-    for number, item in work.documents():
-        started = from_iso(item.get("conversationStart"))
-        if not item.get("conversationId") or started is None:
-            work.reject(
-                number,
-                "missing_start" if item.get("conversationId") else "missing_key",
-                [str(item.get("conversationId") or ""), str(item.get("conversationStart") or "")],
-            )
-            continue
-        still_open += not item.get("conversationEnd")
-        yield from work.build(number, _as_record, item, started)
-    if still_open:
-        work.decide(
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read conversations, and note how many had not ended."""
+    unfinished = 0
+    for table in export.tables(export.build(export.items(), _build_record)):
+        unfinished += table.column("ended_at").null_count
+        yield table
+    if unfinished:
+        export.decide(
             "talk_seconds",
             N_("missing for conversations that had not ended: they come again with their end"),
             N_("{count} without conversationEnd"),
-            count=still_open,
+            count=unfinished,
         )
 
 
-def _sessions(
-    item: Mapping[str, Any], purposes: tuple[str, ...]
-) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+Session = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""A participant and one of their sessions."""
+
+
+def _find_sessions(item: Mapping[str, Any], *purposes: str) -> list[Session]:
+    """Find the sessions of participants of these purposes, of all without any."""
     return [
         (person, session)
         for person in item.get("participants") or ()
-        if person.get("purpose") in purposes
+        if not purposes or person.get("purpose") in purposes
         for session in person.get("sessions") or ()
     ]
 
 
-def _seconds(
-    sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]], *names: str
-) -> float | None:
-    """The sum of a metric over sessions, in seconds; of several names, in each session
-    the first that it has.
+def _sum_metric(sessions: Iterable[Session], *names: str) -> float | None:
+    """Sum a metric over sessions, in seconds; of several names, in each session the first
+    that it has.
     """
     total = None
     for _person, session in sessions:
@@ -111,90 +105,80 @@ def _seconds(
     return total
 
 
-def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, Any]:
-    customers, queues, agents = (
-        _sessions(item, _OF_CUSTOMERS),
-        _sessions(item, ("acd",)),
-        _sessions(item, _OF_AGENTS),
+def _find_value(sessions: Iterable[Session], *names: str) -> Any:
+    """Find the first value that is given under one of these names, session by session."""
+    return next(
+        (session[name] for _person, session in sessions for name in names if session.get(name)),
+        None,
     )
-    everybody = [
-        (person, session)
-        for person in item.get("participants") or ()
-        for session in person.get("sessions") or ()
-    ]
+
+
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    contact_id = require(item.get("conversationId"), "missing_key")
+    started = require(from_iso(item.get("conversationStart")), "missing_start")
     ended = from_iso(item.get("conversationEnd"))
-    direction = item.get("originatingDirection") or next(
-        (session.get("direction") for _person, session in customers if session.get("direction")),
-        None,
-    )
-    spoke = [
-        (person, session)
-        for person, session in agents
-        if _seconds([(person, session)], "tAnswered", "tTalk", "tTalkComplete") is not None
+    sessions = _find_sessions(item)
+    customers = _find_sessions(item, "customer", "external")
+    queues = _find_sessions(item, "acd")
+    agents = _find_sessions(item, "agent", "user")
+    answers = [
+        session
+        for session in agents
+        if _sum_metric([session], "tAnswered", "tTalk", "tTalkComplete") is not None
     ]
-    outcome = _find_outcome(spoke, everybody, ended)
-    media = next(
-        (
-            session.get("mediaType")
-            for _person, session in (customers or everybody)
-            if session.get("mediaType") in _CHANNELS
-        ),
-        None,
+    last = answers[-1][0] if answers else {}
+    direction = item.get("originatingDirection") or _find_value(customers, "direction")
+    is_inbound = direction == "inbound"
+    number_called = _find_value(customers, "dnis") if is_inbound else None
+    is_complete = ended is not None and bool(answers)
+    return keep_of_answered(
+        {
+            "line": number,
+            "contact_id": str(contact_id),
+            "started_at": started,
+            "ended_at": ended,
+            "direction": read_direction(direction),
+            "channel": _find_channel(customers or sessions),
+            "queue": _find_queue([*answers[-1:], *queues]),
+            "reason": _find_wrap_up(agents),
+            "advisor": last.get("userId"),
+            "advisor_name": last.get("participantName"),
+            "outcome": _find_outcome(answers, sessions, ended),
+            "wait_seconds": _find_wait(queues, answers, sessions, direction),
+            "talk_seconds": _sum_metric(agents, "tTalkComplete", "tTalk") if ended else None,
+            "hold_seconds": (_sum_metric(agents, "tHeldComplete", "tHeld") or 0.0)
+            if is_complete
+            else None,
+            "wrap_seconds": (_sum_metric(agents, "tAcw") or 0.0) if is_complete else None,
+            "transfers": int((_sum_metric(sessions, "nTransferred") or 0.0) * 1000),
+            "tracking_number": number_called and number_called.removeprefix("tel:"),
+            "recorded": any(session.get("recording") is True for _person, session in sessions)
+            or None,
+            "customer": _find_value(customers, *(("ani",) if is_inbound else ("dnis", "ani"))),
+        },
+        "transfers",
     )
-    last = spoke[-1][0] if spoke else {}
-    talk = _seconds(agents, "tTalkComplete", "tTalk") if ended else None
-    handled = ended is not None and bool(spoke)
-    return {
-        "line": number,
-        "contact_id": str(item["conversationId"]),
-        "started_at": started,
-        "ended_at": ended,
-        "direction": direction if direction in ("inbound", "outbound") else None,
-        "channel": _CHANNELS.get(media),
-        "queue": _find_queue(queues if not spoke else spoke[-1:] + queues),
-        "reason": next(
-            (
-                part["wrapUpCode"]
-                for _person, session in reversed(agents)
-                for part in reversed(session.get("segments") or [])
-                if part.get("wrapUpCode")
-            ),
-            None,
-        ),
-        "advisor": last.get("userId"),
-        "advisor_name": last.get("participantName"),
-        "outcome": outcome,
-        "wait_seconds": _find_wait(queues, spoke, everybody, direction),
-        "talk_seconds": talk,
-        "hold_seconds": (_seconds(agents, "tHeldComplete", "tHeld") or 0.0) if handled else None,
-        "wrap_seconds": (_seconds(agents, "tAcw") or 0.0) if handled else None,
-        "transfers": int((_seconds(everybody, "nTransferred") or 0.0) * 1000)
-        if outcome == "answered"
-        else None,
-        "tracking_number": next(
-            (
-                session["dnis"].removeprefix("tel:")
-                for _person, session in customers
-                if session.get("dnis") and direction == "inbound"
-            ),
-            None,
-        ),
-        "recorded": any(session.get("recording") is True for _person, session in everybody) or None,
-        "customer": next(
-            (
-                session[name]
-                for _person, session in customers
-                for name in (("ani",) if direction == "inbound" else ("dnis", "ani"))
-                if session.get(name)
-            ),
-            None,
-        ),
-    }
 
 
-def _find_queue(sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str | None:
-    """The name that a voice queue has, else its id: in a chat the participant bears the
-    name of the person who writes.
+def _find_channel(sessions: Iterable[Session]) -> str | None:
+    media = (session.get("mediaType") for _person, session in sessions)
+    return next((_CHANNELS[name] for name in media if name in _CHANNELS), None)
+
+
+def _find_wrap_up(agents: list[Session]) -> str | None:
+    """Find the code of the last wrap-up."""
+    codes = [
+        part["wrapUpCode"]
+        for _person, session in agents
+        for part in session.get("segments") or ()
+        if part.get("wrapUpCode")
+    ]
+    return codes[-1] if codes else None
+
+
+def _find_queue(sessions: list[Session]) -> str | None:
+    """Find the name of a voice queue, else its id: in a chat the participant of the queue
+    bears the name of the customer.
     """
     ids = [
         part["queueId"]
@@ -215,34 +199,34 @@ def _find_queue(sessions: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> 
     return named or (ids[0] if ids else None)
 
 
-def _find_outcome(spoke: list[Any], everybody: list[Any], ended: Any) -> str | None:
-    if spoke:
+def _find_outcome(answers: list[Session], sessions: list[Session], ended: Any) -> str | None:
+    if answers:
         return "answered"
-    if _seconds(everybody, "tAbandon") is not None:
+    if _sum_metric(sessions, "tAbandon") is not None:
         return "abandoned"
-    if _seconds(everybody, "tVoicemail") is not None:
+    if _sum_metric(sessions, "tVoicemail") is not None:
         return "voicemail"
-    if _seconds(everybody, "tFlowOut") is not None:
+    if _sum_metric(sessions, "tFlowOut") is not None:
         return "overflow"
     return "unanswered" if ended else None
 
 
 def _find_wait(
-    queues: list[Any], spoke: list[Any], everybody: list[Any], direction: str | None
+    queues: list[Session], answers: list[Session], sessions: list[Session], direction: str | None
 ) -> float | None:
     if direction == "outbound":
         return None
-    answered = _seconds(spoke[:1], "tAnswered")
+    answered = _sum_metric(answers[:1], "tAnswered")
     if answered is not None:
         return answered
     return (
-        _seconds(everybody, "tAbandon")
-        if not spoke and not queues
-        else _seconds(queues, "tAcd", "tAbandon")
+        _sum_metric(sessions, "tAbandon")
+        if not answers and not queues
+        else _sum_metric(queues, "tAcd", "tAbandon")
     )
 
 
-def fold(bench: FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """The newest of each conversation: the one that has ended, else the last; the
     others stay as its duplicates.
     """

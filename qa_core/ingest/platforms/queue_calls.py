@@ -29,31 +29,31 @@ _TRANSFERS = ", ".join(f"'{event}'" for event in TRANSFERS)
 _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EXITS.items())
 
 
-def fold(bench: FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """One row per call. The wait is what the caller waited until the first answer, in
     every queue; talk is added up over the agents.
 
     Most calls enter one queue, are answered once at most and end once: they are summed
     up directly, only the others event by event.
     """
-    connection = bench.connection
-    _number(bench)
+    connection = session.connection
+    _order_events(session)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")
-    loose = bench.counts(
+    loose = session.counts(
         "SELECT lower(event), count(*) FROM events SEMI JOIN (SELECT callid FROM calls WHERE "
         "NOT is_call) USING (callid) GROUP BY 1"
     )
     for kind, rows in loose.items():
-        bench.work.skip(f"{kind}_without_call", rows)
+        session.export.tally.skip(f"{kind}_without_call", rows)
     connection.execute("DELETE FROM calls WHERE NOT is_call")
-    kinds = bench.counts("SELECT lower(event), count(*) FROM events GROUP BY 1")
-    first = bench.counts("SELECT lower(first_event), count(*) FROM calls GROUP BY 1")
+    kinds = session.counts("SELECT lower(event), count(*) FROM events GROUP BY 1")
+    first = session.counts("SELECT lower(first_event), count(*) FROM calls GROUP BY 1")
     for kind, rows in kinds.items():
-        bench.work.fold(kind, rows - first.get(kind, 0) - loose.get(kind, 0))
+        session.export.tally.fold(kind, rows - first.get(kind, 0) - loose.get(kind, 0))
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {_SIMPLE}")
-    if bench.count("SELECT count(*) FROM calls WHERE NOT is_simple"):
+    if session.count("SELECT count(*) FROM calls WHERE NOT is_simple"):
         connection.execute(f"INSERT INTO whole BY NAME {_WHOLE}")
-    _remember(bench)
+    _count_gaps(session)
     return (
         "SELECT line, callid AS contact_id, started_at, 'inbound' AS direction, queue, "
         "customer_key, agent AS advisor, outcome, wait_seconds, talk_seconds, "
@@ -61,33 +61,33 @@ def fold(bench: FoldSession) -> str:
     )
 
 
-def _number(bench: FoldSession) -> None:
+def _order_events(session: FoldSession) -> None:
     """Leaves `events` with the `place` of each in time. The same event twice, as logs
     put together have it, counts once.
     """
     whole = "callid, moment, event, queue, agent, wait, talk, did"
     ordered = (
         "line"
-        if bench.work.notes.get("in_order", True)
+        if session.export.notes.get("in_order", True)
         else "row_number() OVER (ORDER BY moment, line)"
     )
-    repeated = bench.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
+    repeated = session.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
     if not repeated:
-        bench.connection.execute(
+        session.connection.execute(
             f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records"
         )
         return
-    bench.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
-    bench.connection.execute(
+    session.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
+    session.connection.execute(
         "CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) "
         f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM "
         "records) WHERE copy = 1"
     )
-    bench.work.fold(
+    session.export.tally.fold(
         "repeated_event",
-        bench.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"),
+        session.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"),
     )
-    bench.connection.execute(
+    session.connection.execute(
         f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once"
     )
 
@@ -176,41 +176,41 @@ _WHOLE = f"""
     FROM calls c JOIN talks t USING (callid) JOIN waits w USING (callid)"""
 
 
-def _remember(bench: FoldSession) -> None:
+def _count_gaps(session: FoldSession) -> None:
     """Add up over the parts what could only be reconstructed, to be said at the end."""
-    notes = bench.work.notes.setdefault("queue_log", [0, 0, 0])
-    row = bench.connection.execute(
+    notes = session.export.notes.setdefault("queue_log", [0, 0, 0])
+    row = session.connection.execute(
         "SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) "
         f"FILTER (opening <> '{ENTRY}') FROM whole"
     ).fetchall()[0]
     notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
 
 
-def finish(work: ExportReader) -> None:
+def finish(export: ExportReader) -> None:
     """Say what had to be left open or reconstructed."""
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
-    work.decide(
+    export.decide(
         "outcome",
         N_("answered where an agent was connected, else by how the caller left the queue: {said}"),
         said=said,
     )
-    unclosed, talking, headless = work.notes["queue_log"]
+    unclosed, talking, headless = export.notes["queue_log"]
     if unclosed:
-        work.decide(
+        export.decide(
             "outcome",
             N_("unanswered, since the log does not say how they ended"),
             N_("{count} calls that entered a queue and never left it"),
             count=unclosed,
         )
     if talking:
-        work.decide(
+        export.decide(
             "talk_seconds",
             N_("missing where the end of a conversation is missing"),
             N_("{count} answered calls never closed"),
             count=talking,
         )
     if headless:
-        work.decide(
+        export.decide(
             "started_at",
             N_("counted back from their durations, since the log begins after they had come"),
             N_("{count} calls"),

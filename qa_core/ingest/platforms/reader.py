@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
-from qa_core.files.json_documents import Documents
+from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.ingest.columns.timezones import Zone
@@ -34,15 +35,21 @@ from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.starts import describe_clock_changes
-from qa_core.ingest.pseudonyms import Pseudonyms, find_outside, mask_cell, spell_numbers
+from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
+from qa_core.ingest.tally import ImportTally
+from qa_core.storage import duckdb_connection
 from qa_core.storage.lake.tables import quoted
 
 MOMENT = pa.timestamp("us")
+T = TypeVar("T")
 RECORDS_AT_ONCE = 10_000
 RECORDS_PER_PART = 1_000_000
+RECORDS_SHARE = 0.6
+"""Share of the reading that is done when all records are on disk."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 MEMORY = "350MB"
+THREADS = 2
 _LIKE_A_NUMBER, _LIKE_AN_ID = (
     re.compile(r"^\+?[\d .()/_-]{6,}$"),
     re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d"),
@@ -50,8 +57,6 @@ _LIKE_A_NUMBER, _LIKE_AN_ID = (
 _REJECTED = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )
-
-Progress = Callable[[int, float], None]
 
 
 def record_schema(*names: str) -> pa.Schema:
@@ -61,11 +66,41 @@ def record_schema(*names: str) -> pa.Schema:
     return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
 
 
-def take_all(bench: FoldSession) -> str:
+def select_all(session: FoldSession) -> str:
     """The fold of exports with one record per contact. The same id again stays, as a
     duplicate of its newest.
     """
     return "SELECT * FROM records"
+
+
+class Cells(dict[str, str]):
+    """Cells of a row by column; a column that is not there reads as empty."""
+
+    def __missing__(self, column: str) -> str:
+        return ""
+
+
+class RejectedRecord(Exception):
+    """Something that makes no record, for that reason code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SkippedRecord(Exception):
+    """Something that is no contact, of that kind, through no fault of its own."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def require(value: T | None, reason: str) -> T:
+    """Return a value; raises RejectedRecord where it is missing."""
+    if value is None or value == "":
+        raise RejectedRecord(reason)
+    return value
 
 
 @dataclass
@@ -82,46 +117,57 @@ class ExportReader:
     pseudonyms: Pseudonyms
     progress: Progress
     decisions: list[Decision] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    folded: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
+    tally: ImportTally = field(default_factory=ImportTally)
     records: int = 0
-    refused: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    rejected: list[tuple[int, str, list[str]]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def skip(self, kind: str, rows: int = 1) -> None:
-        """Count rows of the file that speak of no contact."""
-        if rows:
-            self.skipped[kind] += int(rows)
+    def reject(self, line: int, reason: str, cells: Iterable[Any] = ()) -> None:
+        """Reject one row of the file, and keep for the quarantine what identifies nobody.
 
-    def fold(self, kind: str, rows: int) -> None:
-        """Count records that went into the row of their contact."""
-        if rows:
-            self.folded[kind] += int(rows)
-
-    def reject(self, line: int, reason: str, cells: Iterable[str] = ()) -> None:
-        """Refuse one row. `cells`, aligned with the platform's `shown`, must hold no
-        identity.
+        `cells` are aligned with the platform's `shown`; those at `masked` are masked.
         """
-        self.reasons[reason] += 1
-        self.refused.append(
-            (int(line), reason, [_hide_number(str(cell)[:SHOWN_OF_A_CELL]) for cell in cells])
-        )
+        self.tally.reject({reason: 1})
+        shown = [
+            mask_cell(str(cell))
+            if name in self.platform.masked and cell
+            else _mask_number(str(cell)[:SHOWN_OF_A_CELL])
+            for name, cell in zip(self.platform.shown, cells, strict=False)
+        ]
+        self.rejected.append((int(line), reason, shown))
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         """Write down a decision."""
-        self.decisions.append(Decision(field_name, decision, evidence, tuple(places.items())))
+        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
+
+    def report_share(self, share: float) -> None:
+        """Report which share of the export is read; the step ends when it is folded."""
+        self.progress(N_("Reading"), RECORDS_SHARE * share)
 
     def build(
-        self, number: int, make: Callable[..., Mapping[str, Any]], *arguments: Any
+        self,
+        items: Iterable[tuple[int, Mapping[str, Any]]],
+        build: Callable[[int, Mapping[str, Any]], Mapping[str, Any]],
     ) -> Iterator[Mapping[str, Any]]:
-        """The record that `make` gives, or none where an object is not of the shape
-        that its platform writes: it is rejected.
+        """Build the record of each object or row of the export.
+
+        `build` raises `RejectedRecord` or `SkippedRecord` where there is none. An object
+        of an unexpected shape is rejected.
         """
-        try:
-            yield make(number, *arguments)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            self.reject(number, "unexpected_shape")
+        for number, item in items:
+            try:
+                yield build(number, item)
+            except SkippedRecord as skipped:
+                self.tally.skip(skipped.kind)
+            except RejectedRecord as rejected:
+                self._reject_item(number, rejected.reason, item)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                self._reject_item(number, "unexpected_shape", item)
+
+    def _reject_item(self, number: int, reason: str, item: Mapping[str, Any]) -> None:
+        cells = [item.get(name) for name in self.platform.shown]
+        plain = [cell if isinstance(cell, (str, int, float)) else "" for cell in cells]
+        self.reject(number, reason, plain)
 
     @property
     def system(self) -> str:
@@ -133,35 +179,42 @@ class ExportReader:
         """Whether the export is JSON."""
         return take_sample(self.content).is_document
 
-    def documents(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The objects of a JSON export, numbered from 1."""
-        documents = Documents(self.content)
-        for number, _envelope, item in documents.objects():
+    def items(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Yield the objects of a JSON export numbered from 1, or the rows of a table by
+        their line, keyed by the simplified header.
+        """
+        return self._objects() if self.is_document else self._table_rows()
+
+    def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        objects = JsonObjects(self.content)
+        for number, item in enumerate(objects, 1):
             if not number % RECORDS_AT_ONCE:
-                self.progress(number, 0.6 * documents.share)
+                self.report_share(objects.share)
             yield number, item
 
-    def table_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """The rows of a table by line number, their cells by the plain spelling of its
-        headers; blank rows are counted.
-        """
+    def _table_rows(self) -> Iterator[tuple[int, Cells]]:
         header: list[str] = []
-        delimiter, number = ",", 0
-        for text, share in self.content.blocks():
+        for number, row in self.rows():
+            if header:
+                yield number, Cells(zip(header, row, strict=False))
+            else:
+                header = [simplify(cell) for cell in row]
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the filled rows of a table by their line, cells trimmed; count blank ones."""
+        delimiter, number = "", 0
+        for text, share in self.content.read_line_blocks():
             for line in text.splitlines():
                 number += 1
-                if not header:
-                    delimiter = max(",;\t|", key=line.count)
-                # Line by line, so that a quote which is never closed costs its own row
-                # alone.
-                row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
-                if not any(row):
-                    self.skip("blank")
-                elif not header:
-                    header = [simplify(cell) for cell in row]
+                delimiter = delimiter or (max(",;\t|", key=line.count) if line.strip() else "")
+                # Line by line: a quote that is never closed costs its own row alone.
+                cells = csv.reader([line], delimiter=delimiter or ",", skipinitialspace=True)
+                row = [cell.strip() for cell in next(cells, [])]
+                if any(row):
+                    yield number, row
                 else:
-                    yield number, dict(zip(header, row, strict=False))
-            self.progress(number, 0.6 * share)
+                    self.tally.skip("blank")
+            self.report_share(share)
 
     def tables(
         self, records: Iterable[Mapping[str, Any]], identity: str = "customer"
@@ -223,13 +276,14 @@ class ExportReader:
         outside = texts
         if pc.any(doubtful).as_py():
             found = pa.array(
-                [find_outside(text) for text in texts.filter(doubtful).to_pylist()], pa.string()
+                [find_outside_number(text) for text in texts.filter(doubtful).to_pylist()],
+                pa.string(),
             )
             outside = pc.replace_with_mask(texts, doubtful, found)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
-def _hide_number(cell: str) -> str:
+def _mask_number(cell: str) -> str:
     """A cell of a rejected row, which may stand in another column than it should: what
     could be a phone number is masked.
     """
@@ -258,7 +312,7 @@ class FoldSession:
     """
 
     connection: duckdb.DuckDBPyConnection
-    work: ExportReader
+    export: ExportReader
 
     def count(self, statement: str) -> int:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
@@ -277,21 +331,21 @@ def stage_platform(
     options: ImportOptions,
     folder: Path,
     digest: str,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> Staged:
     """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
     here = environment.current()
     centre = Zone(here.timezone)
-    work = ExportReader(
+    export = ExportReader(
         platform,
         content,
         options,
         Zone(options.timezone or here.timezone),
         centre,
         Pseudonyms.current(may_create=not options.dry_run),
-        progress or (lambda done, share: None),
+        progress,
     )
-    work.decide(
+    export.decide(
         "file",
         N_("recognised as an export of {platform}")
         if options.profile is None
@@ -302,31 +356,30 @@ def stage_platform(
     records = folder / "records.parquet"
     rejected_rows = folder / "rejected.parquet"
     with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
-        _write_records(work, records, refused)
-        _write_refused(work, refused)
+        _write_records(export, records, refused)
+        _write_rejected(export, refused)
     rows = folder / "rows.parquet"
-    staged_rows, columns, legs = _fold(work, records, rows, kind, folder)
+    staged_rows, columns, legs = _fold(export, records, rows, kind, folder)
     if "customer_key" in columns:
-        work.decide(
+        export.decide(
             "customer",
             N_("replaced by pseudonyms: {columns}"),
             "",
             columns=platform.mapping["customer"],
         )
-    _describe_clock_changes(work)
+    _describe_clock_changes(export)
     if platform.finish:
-        platform.finish(work)
-    before = _find_some(records, rows) if options.dry_run else {}
+        platform.finish(export)
+    before = _sample_records(records, rows) if options.dry_run else {}
     records.unlink()
-    seen = (
-        work.records
-        + sum(work.skipped.values())
-        + sum(work.reasons.values())
-        - work.notes.get("skipped_records", 0)
+    tally = export.tally
+    tally.read = (
+        export.records + tally.skipped + tally.rejected - export.notes.get("skipped_records", 0)
     )
+    tally.require_identity(content.name, staged_rows)
     return Staged(
         kind=kind,
-        system=work.system,
+        system=export.system,
         profile=platform.name,
         file=content.path,
         digest=digest,
@@ -346,13 +399,9 @@ def stage_platform(
             for name, value in platform.defaults.items()
             if name not in columns and kind == "contacts"
         },
-        decisions=work.decisions,
-        read=seen,
-        staged=staged_rows,
-        rejected=sum(work.reasons.values()),
-        reasons=dict(sorted(work.reasons.items())),
-        skipped_kinds=dict(sorted(work.skipped.items())),
-        folded_kinds=dict(sorted(work.folded.items())),
+        decisions=export.decisions,
+        tally=tally,
+        accepted=staged_rows,
         before=before,
         pseudonymised=tuple(
             source for name, source in platform.mapping.items() if name == "customer"
@@ -361,7 +410,7 @@ def stage_platform(
     )
 
 
-def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
+def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     """The record that stands for each of the first contacts, identities masked, to be
     shown beside what it became.
     """
@@ -378,72 +427,62 @@ def _find_some(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     }
 
 
-def _write_records(work: ExportReader, path: Path, refused: pq.ParquetWriter) -> None:
+def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) -> None:
     writer = None
     with ExitStack() as stack:
-        for table in work.platform.read(work):
+        for table in export.platform.read(export):
             if writer is None:
                 writer = stack.enter_context(
                     pq.ParquetWriter(
-                        path, work.platform.schema, compression="zstd", compression_level=1
+                        path, export.platform.schema, compression="zstd", compression_level=1
                     )
                 )
             writer.write_table(table)
-            work.records += len(table)
-            if len(work.refused) > RECORDS_AT_ONCE:
-                _write_refused(work, refused)
-    if not work.records:
-        seen = (
-            ", ".join(
-                f"{count} × {kind}" for kind, count in (work.skipped + work.reasons).most_common(8)
-            )
-            or "–"
-        )
+            export.records += len(table)
+            if len(export.rejected) > RECORDS_AT_ONCE:
+                _write_rejected(export, refused)
+    if not export.records:
+        kinds = (export.tally.skipped_kinds + export.tally.reasons).most_common(8)
+        seen = ", ".join(f"{count} × {kind}" for kind, count in kinds) or "–"
         raise Refusal(
             "no_contacts",
             N_(
                 "{name} is an export of {platform}, but holds no call: {seen}. Export a period "
                 "with calls."
             ),
-            name=work.content.name,
-            platform=work.platform.title,
+            name=export.content.name,
+            platform=export.platform.title,
             seen=seen,
         )
 
 
 def _fold(
-    work: ExportReader, records: Path, path: Path, kind: str, folder: Path
+    export: ExportReader, records: Path, path: Path, kind: str, folder: Path
 ) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     """Fold part by part; returns the rows written, their columns, and the legs to keep."""
-    group, chain, legs = work.platform.group, work.platform.chain, []
-    parts = max(1, -(-work.records // RECORDS_PER_PART)) if group else 1
+    group, chain, legs = export.platform.group, export.platform.chain, []
+    parts = max(1, -(-export.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
     known: Counter[str] = Counter()
-    connection = duckdb.connect(
-        config={
-            "memory_limit": MEMORY,
-            "threads": 2,
-            "temp_directory": str(folder / "spill"),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
+    connection = duckdb_connection.connect(
+        MEMORY, folder / "spill", threads=THREADS, preserve_order=True
     )
-    before = sum(work.skipped.values())
+    before = export.tally.skipped
     try:
         with ExitStack() as stack:
             for part in range(parts):
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
                 source = f"read_parquet({quoted(str(records))}) {where}"
                 if chain:
-                    call_legs.load_earlier_legs(connection, work, chain, source)
+                    call_legs.load_earlier_legs(connection, export, chain, source)
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
-                rows = work.platform.fold(FoldSession(connection, work))
+                rows = export.platform.fold(FoldSession(connection, export))
                 result = connection.sql(call_legs.select_current(rows) if chain else rows)
                 for batch in result.to_arrow_reader(50_000):
                     if not len(batch):
                         continue
-                    table = _finish(work, pa.Table.from_batches([batch]), kind)
+                    table = _finish(export, pa.Table.from_batches([batch]), kind)
                     for name in table.column_names:
                         known[name] += len(table) - table.column(name).null_count
                     if writer is None:
@@ -454,33 +493,35 @@ def _fold(
                         )
                     writer.write_table(table)
                     written += len(table)
-                legs += call_legs.find_open(connection, work, chain) if chain else ()
-                work.progress(work.records, 0.6 + 0.4 * (part + 1) / parts)
+                legs += call_legs.find_incomplete(connection, export, chain) if chain else ()
+                export.progress(
+                    N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * (part + 1) / parts
+                )
     finally:
         connection.close()
-    work.notes["skipped_records"] = sum(work.skipped.values()) - before
+    export.notes["skipped_records"] = export.tally.skipped - before
     if writer is None:
         raise Refusal(
             "no_contacts",
             N_("{name} is an export of {platform}, but none of its records makes a whole call."),
-            name=work.content.name,
-            platform=work.platform.title,
+            name=export.content.name,
+            platform=export.platform.title,
         )
-    work.fold(
-        "leg", work.records - written - sum(work.folded.values()) - work.notes["skipped_records"]
+    export.tally.fold(
+        "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]
     )
     # A column without any value is one that this export does not carry: it must not
     # empty what other files have brought.
     return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
 
 
-def _finish(work: ExportReader, table: pa.Table, kind: str) -> pa.Table:
+def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     """The centre's wall clock beside UTC, and the types that rows of this kind have."""
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
-    columns["local_start"] = pa.array(work.centre.to_local(started), MOMENT)
+    columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)
     if "tracking_number" in columns:
-        columns["tracking_number"] = spell_numbers(columns["tracking_number"].combine_chunks())
+        columns["tracking_number"] = normalise_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:
         # The id of a call in the tracking tool is none of the telephony's: number and
         # time join the two.
@@ -497,31 +538,31 @@ def _finish(work: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     )
 
 
-def _write_refused(work: ExportReader, writer: pq.ParquetWriter) -> None:
-    width = len(work.platform.shown)
-    cells = [(row + [""] * width)[:width] for _line, _reason, row in work.refused]
-    if work.refused:
+def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
+    width = len(export.platform.shown)
+    cells = [(row + [""] * width)[:width] for _line, _reason, row in export.rejected]
+    if export.rejected:
         writer.write_table(
             pa.table(
                 [
-                    [line for line, _r, _c in work.refused],
-                    [reason for _l, reason, _c in work.refused],
+                    [line for line, _r, _c in export.rejected],
+                    [reason for _l, reason, _c in export.rejected],
                     cells,
                 ],
                 schema=_REJECTED,
             )
         )
-    work.refused.clear()
+    export.rejected.clear()
 
 
-def _describe_clock_changes(work: ExportReader) -> None:
-    zone = work.zone
-    if not work.platform.is_local:
+def _describe_clock_changes(export: ExportReader) -> None:
+    zone = export.zone
+    if not export.platform.is_local:
         return
-    work.decide(
+    export.decide(
         "started_at",
         N_("times are on the clock of {zone}; --timezone says another"),
         "",
         zone=zone.name,
     )
-    describe_clock_changes(work)
+    describe_clock_changes(export)

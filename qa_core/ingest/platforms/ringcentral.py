@@ -12,9 +12,15 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_iso
+from qa_core.ingest.columns.scalars import as_number, from_iso, keep_of_answered
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
+from qa_core.ingest.platforms.reader import (
+    MOMENT,
+    ExportReader,
+    FoldSession,
+    SkippedRecord,
+    require,
+)
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",
@@ -33,6 +39,8 @@ _OUTCOMES = {
     "account suspended": "failed", "partial receive": "failed", "receive error": "failed",
     "carrier is not active": "failed", "poor line quality": "failed",
 }  # fmt: skip
+
+_TRANSFERS = ("transfer", "transferred", "call transfer")
 
 SCHEMA = pa.schema(
     [
@@ -58,93 +66,79 @@ def recognise(sample: Sample) -> bool:
     """Every object is a record of a session with its direction, result and two parties."""
     return (
         sample.has_keys("id", "sessionId", "startTime", "direction")
-        and sample.some_have("result")
-        and sample.some_have("from")
+        and sample.has_any_with("result")
+        and sample.has_any_with("from")
     )
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    work.decide(
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read the voice calls of a call log."""
+    export.decide(
         "talk_seconds",
         N_("the duration of answered contacts is taken as talk time"),
         N_("the call log says no other"),
     )
-    return work.tables(_records(work))
+    return export.tables(export.build(export.items(), _build_record))
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, item in work.documents():
-        started = from_iso(item.get("startTime"))
-        if str(item.get("type", "Voice")).casefold() != "voice":
-            work.skip(str(item["type"]).casefold())
-        elif str(item.get("action", "")).casefold() in ("phone login", "sip forwarding login"):
-            work.skip("login")
-        elif not item.get("id") or started is None:
-            work.reject(
-                number,
-                "missing_start" if item.get("id") else "missing_key",
-                [str(item.get("id") or ""), str(item.get("startTime") or "")],
-            )
-        else:
-            yield from work.build(number, _as_record, item, started)
-
-
-def _as_record(number: int, item: Mapping[str, Any], started: Any) -> dict[str, Any]:
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    if (medium := _lower(item.get("type") or "Voice")) != "voice":
+        raise SkippedRecord(medium)
+    if _lower(item.get("action")) in ("phone login", "sip forwarding login"):
+        raise SkippedRecord("login")
+    own = str(require(item.get("id"), "missing_key"))
+    started = require(from_iso(item.get("startTime")), "missing_start")
     inbound = item.get("direction") == "Inbound"
-    ours, theirs = (
-        (item.get("to") or {}, item.get("from") or {})
-        if inbound
-        else (item.get("from") or {}, item.get("to") or {})
-    )
-    outcome = _OUTCOMES.get(str(item.get("result", "")).casefold())
+    own_side, other_side = ("to", "from") if inbound else ("from", "to")
+    ours, theirs = item.get(own_side) or {}, item.get(other_side) or {}
+    is_internal = not theirs.get("phoneNumber") and bool(theirs.get("extensionNumber"))
     legs = [leg for leg in item.get("legs") or () if isinstance(leg, Mapping)]
-    inside = not theirs.get("phoneNumber") and bool(theirs.get("extensionNumber"))
-    spoke = next(
-        (
-            leg
-            for leg in reversed(legs)
-            if leg.get("result") in ("Accepted", "Call connected") and look_up(leg, "extension.id")
-        ),
-        None,
+    answers = [
+        leg
+        for leg in legs
+        if leg.get("result") in ("Accepted", "Call connected") and look_up(leg, "extension.id")
+    ]
+    person = (answers[-1].get(own_side) if answers else None) or ours
+    milliseconds = as_number(item.get("durationMs"))
+    return keep_of_answered(
+        {
+            "line": number,
+            "id": own,
+            "session": str(item.get("telephonySessionId") or item.get("sessionId") or own),
+            "started_at": started,
+            "updated_at": from_iso(item.get("lastModifiedTime")),
+            "direction": "internal" if is_internal else "inbound" if inbound else "outbound",
+            "outcome": _OUTCOMES.get(_lower(item.get("result"))),
+            "queue": _find_queue(legs),
+            "advisor": person.get("name") or person.get("extensionNumber"),
+            "duration": as_number(item.get("duration"))
+            if milliseconds is None
+            else milliseconds / 1000,
+            "transfers": sum(_lower(leg.get("action")) in _TRANSFERS for leg in legs),
+            "did": ours.get("phoneNumber") if inbound else None,
+            "recorded": bool(item.get("recording")),
+            "customer": theirs.get("phoneNumber"),
+        },
+        "advisor",
+        "transfers",
     )
-    person = (spoke or {}).get("to" if inbound else "from") or ours
-    return {
-        "line": number,
-        "id": str(item["id"]),
-        "session": str(item.get("telephonySessionId") or item.get("sessionId") or item["id"]),
-        "started_at": started,
-        "updated_at": from_iso(item.get("lastModifiedTime")),
-        "direction": "internal" if inside else "inbound" if inbound else "outbound",
-        "outcome": outcome,
-        "queue": next(
-            (
-                look_up(leg, "to.name")
-                for leg in legs
-                if leg.get("legType") == "Accept"
-                and look_up(leg, "to.extensionNumber")
-                and look_up(leg, "to.name")
-            ),
-            None,
-        ),
-        "advisor": (person.get("name") or person.get("extensionNumber"))
-        if outcome == "answered"
-        else None,
-        "duration": as_number(item["durationMs"]) / 1000
-        if as_number(item.get("durationMs")) is not None
-        else as_number(item.get("duration")),
-        "transfers": sum(
-            str(leg.get("action", "")).casefold() in ("transfer", "transferred", "call transfer")
-            for leg in legs
-        )
-        if outcome == "answered"
-        else None,
-        "did": ours.get("phoneNumber") if inbound else None,
-        "recorded": bool(item.get("recording")),
-        "customer": theirs.get("phoneNumber"),
-    }
 
 
-def fold(bench: FoldSession) -> str:
+def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
+    """Find the name of the extension that first accepted the call."""
+    names = (
+        look_up(leg, "to.name")
+        for leg in legs
+        if leg.get("legType") == "Accept" and look_up(leg, "to.extensionNumber")
+    )
+    return next(filter(None, names), None)
+
+
+def _lower(value: Any) -> str:
+    return str(value or "").casefold()
+
+
+def fold(session: FoldSession) -> str:
     """One row per session, under the id of its first record: answered when one desk
     answered.
     """

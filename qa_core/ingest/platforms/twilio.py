@@ -18,8 +18,8 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_iso
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
+from qa_core.ingest.pseudonyms import find_outside_number
 
 _OUTCOMES = {
     "completed": "answered",
@@ -60,14 +60,15 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(work: ExportReader) -> Iterator[pa.Table]:
-    return work.tables(_records(work))
+def read(export: ExportReader) -> Iterator[pa.Table]:
+    """Read calls. Raises Refusal for a list of recordings."""
+    return export.tables(export.build(_name_fields(export), _build_record))
 
 
-def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
-    for number, given in work.documents() if work.is_document else work.table_rows():
-        item = {simplify(name).replace(" ", "_"): value for name, value in given.items()}
-        item.setdefault("sid", item.get("call_sid") if "direction" in item else None)
+def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Name the fields as the API does, however the export spells them."""
+    for number, fields in export.items():
+        item = {simplify(name).replace(" ", "_"): value for name, value in fields.items()}
         if "recordings" in item or ("call_sid" in item and "direction" not in item):
             raise Refusal(
                 "not_calls",
@@ -76,17 +77,9 @@ def _records(work: ExportReader) -> Iterator[dict[str, Any]]:
                     "how the call ended. Export its calls (Calls.json) "
                     "and import those."
                 ),
-                name=work.content.name,
+                name=export.content.name,
             )
-        started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
-        if not item.get("sid") or started is None:
-            work.reject(
-                number,
-                "missing_start" if item.get("sid") else "missing_key",
-                [str(item.get("sid") or ""), str(item.get("start_time") or "")],
-            )
-        else:
-            yield from work.build(number, _as_record, item, started)
+        yield number, {"sid": item.get("call_sid"), **item}
 
 
 def _read_date(value: Any) -> datetime | None:
@@ -99,44 +92,42 @@ def _read_date(value: Any) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def _as_record(number: int, item: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    direction = (
-        "inbound"
-        if str(item.get("direction") or "").casefold() in ("inbound", "incoming")
-        else "outbound"
-    )
-    outcome = _OUTCOMES.get(str(item.get("status") or "").casefold())
-    if (
-        outcome == "answered"
-        and direction == "outbound"
-        and str(item.get("answered_by") or "").startswith("machine")
-    ):
+def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    own = str(require(item["sid"], "missing_key"))
+    started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
+    is_inbound = _lower(item.get("direction")) in ("inbound", "incoming")
+    outcome = _OUTCOMES.get(_lower(item.get("status")))
+    is_machine = _lower(item.get("answered_by")).startswith("machine")
+    if outcome == "answered" and not is_inbound and is_machine:
         outcome = "voicemail"
     parent = item.get("parent_call_sid") or None
     target = str(item.get("to") or "")
+    is_agent = parent and target and not find_outside_number(target)
     return {
         "line": number,
-        "sid": str(item["sid"]),
-        "call": parent or str(item["sid"]),
+        "sid": own,
+        "call": parent or own,
         "is_leg": parent is not None,
-        "started_at": started,
+        "started_at": require(started, "missing_start"),
         "updated_at": _read_date(item.get("date_updated")),
-        "direction": direction,
+        "direction": "inbound" if is_inbound else "outbound",
         "outcome": outcome,
         "duration": as_number(item.get("duration")),
-        "advisor": target.removeprefix("client:")
-        if parent and target and not find_outside(target)
-        else None,
-        "did": target if direction == "inbound" else None,
-        "customer": item.get("from") if direction == "inbound" else item.get("to"),
+        "advisor": target.removeprefix("client:") if is_agent else None,
+        "did": target if is_inbound else None,
+        "customer": item.get("from" if is_inbound else "to"),
     }
 
 
-def fold(bench: FoldSession) -> str:
+def _lower(value: Any) -> str:
+    return str(value or "").casefold()
+
+
+def fold(session: FoldSession) -> str:
     """One row per call with those it dialled; without any, Twilio's own answer is all
     there is.
     """
-    connection = bench.connection
+    connection = session.connection
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
         "sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
@@ -162,11 +153,11 @@ def fold(bench: FoldSession) -> str:
             FROM numbered n JOIN roots r ON r.id = n.sid
         )"""
     )
-    alone = bench.count(
+    alone = session.count(
         "SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT sid FROM numbered)"
     )
     if alone:
-        bench.work.decide(
+        session.export.decide(
             "contact_id",
             N_("contacts whose beginning is not there yet stand under its id: it completes them"),
             N_("{count} contacts"),

@@ -63,22 +63,22 @@ FIELDS = (
 )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """Join a first and a last name where they stand apart."""
     if context.has("first_name") and not context.has("last_name") and context.has("name"):
         context.decide("name", N_("first name, then {column}"))
     for name in ("from", "to"):
         if context.has(name) and not context.evidence[name].total:
-            context.leave_out(name, N_("the column {column} is empty"))
+            context.drop_column(name, N_("the column {column} is empty"))
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → advisors."""
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → advisors."""
     columns: dict[str, pa.Array] = {
-        name: chunk.text(name) for name in ("advisor_id", "team", "site") if context.has(name)
+        name: batch.read_text(name) for name in ("advisor_id", "team", "site") if context.has(name)
     }
     parts = [
-        chunk.text(name).to_pylist()
+        batch.read_text(name).to_pylist()
         for name in ("first_name", "last_name" if context.has("last_name") else "name")
         if context.has(name)
     ]
@@ -89,7 +89,7 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("aliases"):
         split = [
             [part for part in (piece.strip() for piece in re.split(r"[;|,]", text or "")) if part]
-            for text in chunk.text("aliases").to_pylist()
+            for text in batch.read_text("aliases").to_pylist()
         ]
         columns["aliases"] = pa.array(split, pa.list_(pa.string()))
     known = [
@@ -97,9 +97,9 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
         for name in ("advisor_id", "name")
         if name in columns
     ]
-    chunk.reject(~np.logical_or.reduce(known), "missing_key")
+    batch.reject(~np.logical_or.reduce(known), "missing_key")
     columns |= {
-        name: pa.array(chunk.moment(name).day.astype("M8[D]"))
+        name: pa.array(batch.read_moment(name).day.astype("M8[D]"))
         for name in ("from", "to")
         if context.has(name)
     }
@@ -107,5 +107,5 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
 
 
 PROFILE = Profile(
-    "generic", "advisors", FIELDS, (("advisor_id", "name", "last_name"),), settle, build
+    "generic", "advisors", FIELDS, (("advisor_id", "name", "last_name"),), decide_columns, build
 )

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import (
@@ -29,16 +29,16 @@ from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.starts import (
     build_moment,
     build_start,
+    decide_start,
     describe_clock_changes,
-    settle_start,
 )
-from qa_core.ingest.pseudonyms import is_extension, spell_numbers
+from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
 from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
 DAY = 86_400
-_ANSWERING = (Outcome.ANSWERED, Outcome.ABANDONED, Outcome.UNANSWERED, Outcome.VOICEMAIL)
-_NOBODY = {
+_ANSWER_OUTCOMES = (Outcome.ANSWERED, Outcome.ABANDONED, Outcome.UNANSWERED, Outcome.VOICEMAIL)
+_NO_ADVISOR = {
     "no server",
     "no agent",
     "nobody",
@@ -50,7 +50,7 @@ _NOBODY = {
     "system",
     "systeme",
 }
-_SURE_TEXTS = (
+_TEXT_COLUMNS = (
     "queue",
     "reason",
     "team",
@@ -67,7 +67,7 @@ _SURE_TEXTS = (
     "recording_purpose",
     "survey_comment",
 )
-_TRUTHS = (
+_BOOLEAN_COLUMNS = (
     "declared_resolved",
     "survey_sent",
     "survey_resolved",
@@ -79,7 +79,7 @@ _TRUTHS = (
 )
 _ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 
-_OF_A_CONTACT = (
+_CONTACT_FIELDS = (
     "contact_id",
     "advisor",
     "advisor_name",
@@ -97,7 +97,7 @@ _OF_A_CONTACT = (
     "duration",
     "tracking_number",
 )
-_TOTALS = {
+_TOTAL_HEADERS = {
     "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
     "abandoned calls", "calls abandoned", "calls received",
     "received calls", "total calls", "number of calls",
@@ -123,7 +123,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     )
     for index, text in enumerate(headers):
         header = header_matching.parse_header(text)
-        if text and index not in taken and header_matching.look_up(header, vocabulary):
+        if text and index not in taken and header_matching.find_field(header, vocabulary):
             columns["ticket"] = Column(field, index, header)
             return
 
@@ -133,7 +133,9 @@ def refuse_totals(context: FileContext) -> None:
     count as one contact. Raises Refusal.
     """
     totals = [
-        text for text in context.headers if header_matching.parse_header(text).words in _TOTALS
+        text
+        for text in context.headers
+        if header_matching.parse_header(text).words in _TOTAL_HEADERS
     ]
     if not context.has("contact_id") and len(totals) > 1:
         raise Refusal(
@@ -145,7 +147,7 @@ def refuse_totals(context: FileContext) -> None:
             options=("import intervals FILE",),
             columns=", ".join(totals),
         )
-    if not any(context.has(name) for name in _OF_A_CONTACT):
+    if not any(context.has(name) for name in _CONTACT_FIELDS):
         raise Refusal(
             "not_contacts",
             N_(
@@ -153,11 +155,11 @@ def refuse_totals(context: FileContext) -> None:
                 "customer, queue, outcome or duration is recognised. Seen: {seen}."
             ),
             options=("--map contact_id=COLUMN",),
-            seen=header_matching.show(context.headers),
+            seen=header_matching.format_headers(context.headers),
         )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
     refuse_totals(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -171,12 +173,12 @@ def settle(context: FileContext) -> None:
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
     context.columns.pop("local_start", None)
-    settle_start(context)
+    decide_start(context)
     for name in ("answered_at", "ended_at", "updated_at"):
         if context.has(name) and not context.evidence[name].total:
-            context.leave_out(name, N_("the column {column} is empty"))
-    _settle_outcome(context)
-    _settle_system(context)
+            context.drop_column(name, N_("the column {column} is empty"))
+    _decide_outcome(context)
+    _decide_system(context)
     if not context.has("direction"):
         context.defaults["direction"] = Direction.INBOUND.value
         context.decide("direction", N_("inbound"), N_("no column says the direction"))
@@ -193,7 +195,7 @@ def settle(context: FileContext) -> None:
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", N_("phone"), N_("no column says the channel"))
-    _settle_talk(context)
+    _decide_talk(context)
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
@@ -208,11 +210,11 @@ def settle(context: FileContext) -> None:
         )
 
 
-def _settle_system(context: FileContext) -> None:
+def _decide_system(context: FileContext) -> None:
     if not context.has("source_system"):
         return
     if context.options.system:
-        context.leave_out(
+        context.drop_column(
             "source_system",
             N_("{system}, as asked for by --system; the column {column} is left aside"),
             system=context.options.system,
@@ -223,14 +225,14 @@ def _settle_system(context: FileContext) -> None:
         )
 
 
-def _settle_outcome(context: FileContext) -> None:
+def _decide_outcome(context: FileContext) -> None:
     for name in ("outcome", "answered"):
         if not context.has(name):
             continue
         evidence = context.evidence[name]
         meanings = {evidence.known.get(simplify(word)) for word in evidence.seen}
-        if not evidence.total or not meanings & set(_ANSWERING):
-            context.leave_out(
+        if not evidence.total or not meanings & set(_ANSWER_OUTCOMES):
+            context.drop_column(
                 name,
                 N_("the column {column} is left aside: its words do not say it"),
                 N_("seen: {seen}"),
@@ -271,7 +273,7 @@ def _settle_outcome(context: FileContext) -> None:
         context.decide("outcome", N_("not known"), N_("no column says how contacts ended"))
 
 
-def _settle_talk(context: FileContext) -> None:
+def _decide_talk(context: FileContext) -> None:
     if context.has("talk_seconds"):
         return
     if context.has("answered_at", "ended_at"):
@@ -292,26 +294,26 @@ def _settle_talk(context: FileContext) -> None:
         )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → the columns of a contact that the file carries."""
-    own, utc, local = build_start(context, chunk)
-    chunk.reject(np.isnat(own), "missing_start")
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → the columns of a contact that the file carries."""
+    own, utc, local = build_start(context, batch)
+    batch.reject(np.isnat(own), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
-    direction = _build_direction(context, chunk, columns)
-    answer, answer_seconds = _build_after(context, chunk, "answered_at", own)
-    _end, end_seconds = _build_after(context, chunk, "ended_at", own)
-    outcome = _build_outcome(context, chunk, direction, answer)
+    direction = _build_direction(context, batch, columns)
+    answer, answer_seconds = _build_after(context, batch, "answered_at", own)
+    _end, end_seconds = _build_after(context, batch, "ended_at", own)
+    outcome = _build_outcome(context, batch, direction, answer)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
     ended_otherwise = (
-        np.zeros(len(chunk), bool)
+        np.zeros(len(batch), bool)
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
     )
-    wait = chunk.number("wait_seconds") if context.has("wait_seconds") else answer_seconds
+    wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
-    talk = _build_talk(context, chunk, answer_seconds, end_seconds, wait)
+    talk = _build_talk(context, batch, answer_seconds, end_seconds, wait)
     if talk is not None:
         context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int(
             (ended_otherwise & ~np.isnan(talk)).sum()
@@ -319,11 +321,11 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
         columns["talk_seconds"] = as_numbers(np.where(ended_otherwise, np.nan, talk))
     for name in ("hold_seconds", "wrap_seconds"):
         if context.has(name):
-            columns[name] = as_numbers(chunk.number(name))
-    _build_transfers(context, chunk, columns)
+            columns[name] = as_numbers(batch.read_number(name))
+    _build_transfers(context, batch, columns)
     for name in ("csat", "nps", "ces"):
         if context.has(name):
-            columns[name] = as_numbers(_build_mark(context, chunk, name))
+            columns[name] = as_numbers(_build_mark(context, batch, name))
     if "csat" in columns:
         columns["csat_scale"] = pc.if_else(
             pc.is_valid(columns["csat"]),
@@ -331,25 +333,27 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
             pa.scalar(None, pa.string()),
         )
     if context.has("survey_contacts"):
-        columns["survey_contacts"] = as_numbers(chunk.number("survey_contacts"), pa.int32())
+        columns["survey_contacts"] = as_numbers(batch.read_number("survey_contacts"), pa.int32())
     columns |= {
-        name: as_words(chunk.word(name), pa.bool_()) for name in _TRUTHS if context.has(name)
+        name: as_words(batch.read_word(name), pa.bool_())
+        for name in _BOOLEAN_COLUMNS
+        if context.has(name)
     }
-    columns |= {name: chunk.text(name) for name in _SURE_TEXTS if context.has(name)}
+    columns |= {name: batch.read_text(name) for name in _TEXT_COLUMNS if context.has(name)}
     if "survey_comment" in columns:
         columns["survey_comment"] = mask_contact_details(columns["survey_comment"])
     if "tracking_number" in columns:
-        columns["tracking_number"] = spell_numbers(columns["tracking_number"])
+        columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
     if context.has("channel"):
-        columns["channel"] = read_channel(chunk.text("channel"))
+        columns["channel"] = read_channel(batch.read_text("channel"))
     if context.has("updated_at"):
-        columns["updated_at"] = as_moments(build_moment(context, chunk, "updated_at")[0])
-    _build_people(context, chunk, direction, columns)
+        columns["updated_at"] = as_moments(build_moment(context, batch, "updated_at")[0])
+    _build_people(context, batch, direction, columns)
     return columns
 
 
-def _build_mark(context: FileContext, chunk: RowBatch, name: str) -> np.ndarray:
-    marks = chunk.number(name)
+def _build_mark(context: FileContext, batch: RowBatch, name: str) -> np.ndarray:
+    marks = batch.read_number(name)
     if name == "ces" and context.scales[name] != "1-7":
         low, high = (float(part) for part in context.scales[name].split("-"))
         return 1 + 6 * (marks - low) / (high - low)
@@ -357,54 +361,54 @@ def _build_mark(context: FileContext, chunk: RowBatch, name: str) -> np.ndarray:
 
 
 def _build_direction(
-    context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]
+    context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]
 ) -> np.ndarray | None:
     if not context.has("direction"):
         return None
-    direction = chunk.word("direction")
+    direction = batch.read_word("direction")
     columns["direction"] = as_words(np.where(direction == "missed", Direction.INBOUND, direction))
     return direction
 
 
 def _build_after(
-    context: FileContext, chunk: RowBatch, name: str, start: np.ndarray
+    context: FileContext, batch: RowBatch, name: str, start: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """A later moment of the contact: whether it is there, and its seconds after the
     start; times without a date may pass midnight.
     """
     if not context.has(name):
         return None, None
-    found = chunk.moment(name)
+    found = batch.read_moment(name)
     dated = ~np.isnat(found.day)
     moment = np.where(dated, found.day, start.astype("M8[D]")).astype("M8[us]") + found.clock
     seconds = (moment - start) / np.timedelta64(1, "s")
     seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
-    chunk.reject(seconds < 0, "negative_duration")
+    batch.reject(seconds < 0, "negative_duration")
     return found.present & ~found.bad, seconds
 
 
 def _build_outcome(
-    context: FileContext, chunk: RowBatch, direction: np.ndarray | None, answer: np.ndarray | None
+    context: FileContext, batch: RowBatch, direction: np.ndarray | None, answer: np.ndarray | None
 ) -> np.ndarray | None:
-    outcome = chunk.word("outcome") if context.has("outcome") else None
+    outcome = batch.read_word("outcome") if context.has("outcome") else None
     if context.has("answered"):
-        answered = chunk.word("answered")
+        answered = batch.read_word("answered")
         outcome = answered if outcome is None else np.where(outcome == None, answered, outcome)  # noqa: E711
     elif outcome is None and answer is not None:
         outcome = np.where(answer, Outcome.ANSWERED, Outcome.UNANSWERED).astype(object)
     elif outcome is None and (context.has("talk_seconds") or context.has("duration")):
-        duration = chunk.number("talk_seconds" if context.has("talk_seconds") else "duration")
-        outcome = np.full(len(chunk), None, object)
+        duration = batch.read_number("talk_seconds" if context.has("talk_seconds") else "duration")
+        outcome = np.full(len(batch), None, object)
         outcome[duration > 0], outcome[duration == 0] = Outcome.ANSWERED, Outcome.UNANSWERED
     if context.has("abandoned"):
-        abandoned = chunk.word("abandoned")
-        outcome = np.full(len(chunk), None, object) if outcome is None else outcome.copy()
+        abandoned = batch.read_word("abandoned")
+        outcome = np.full(len(batch), None, object) if outcome is None else outcome.copy()
         open_ended = np.array([item in (None, Outcome.UNANSWERED) for item in outcome], bool)
         outcome[open_ended & (abandoned == True)] = Outcome.ABANDONED  # noqa: E712
         if not (context.has("outcome") or context.has("answered") or answer is not None):
             outcome[open_ended & (abandoned == False)] = Outcome.ANSWERED  # noqa: E712
     if direction is not None and (direction == "missed").any():
-        outcome = np.full(len(chunk), None, object) if outcome is None else outcome.copy()
+        outcome = np.full(len(batch), None, object) if outcome is None else outcome.copy()
         unclear = np.array([item in (None, Outcome.ANSWERED) for item in outcome], bool)
         outcome[unclear & (direction == "missed")] = Outcome.UNANSWERED
     return outcome
@@ -412,30 +416,31 @@ def _build_outcome(
 
 def _build_talk(
     context: FileContext,
-    chunk: RowBatch,
+    batch: RowBatch,
     answer: np.ndarray | None,
     end: np.ndarray | None,
     wait: np.ndarray | None,
 ) -> np.ndarray | None:
     if context.has("talk_seconds"):
-        return chunk.number("talk_seconds")
+        return batch.read_number("talk_seconds")
     if answer is not None and end is not None:
         talk = end - answer
-        chunk.reject(talk < 0, "negative_duration")
+        batch.reject(talk < 0, "negative_duration")
         return talk
     if context.has("duration"):
-        return chunk.number("duration")
+        return batch.read_number("duration")
     if end is not None:
         return np.maximum(end - np.nan_to_num(wait), 0) if wait is not None else end
     return None
 
 
-def _build_transfers(context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]) -> None:
+def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
     if context.has("transfers"):
-        columns["transfers"] = as_numbers(chunk.number("transfers"), pa.int32())
+        columns["transfers"] = as_numbers(batch.read_number("transfers"), pa.int32())
     elif context.has("transferred"):
         columns["transfers"] = as_words(
-            (None if item is None else int(item) for item in chunk.word("transferred")), pa.int32()
+            (None if item is None else int(item) for item in batch.read_word("transferred")),
+            pa.int32(),
         )
 
 
@@ -451,37 +456,37 @@ def read_channel(cells: pa.Array) -> pa.Array:
 
 def _build_people(
     context: FileContext,
-    chunk: RowBatch,
+    batch: RowBatch,
     direction: np.ndarray | None,
     columns: dict[str, pa.Array],
 ) -> None:
     for name in ("advisor", "advisor_name"):
         if context.has(name):
             nobody = pc.is_in(
-                pc.utf8_lower(pc.replace_substring(chunk.text(name), "_", " ")),
-                value_set=pa.array(sorted(_NOBODY)),
+                pc.utf8_lower(pc.replace_substring(batch.read_text(name), "_", " ")),
+                value_set=pa.array(sorted(_NO_ADVISOR)),
             )
-            columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), chunk.text(name))
+            columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), batch.read_text(name))
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):
-        columns["customer_key"] = chunk.customer("customer")
+        columns["customer_key"] = batch.read_customer("customer")
     elif context.has("caller") or context.has("called"):
-        customer, extension = _find_parties(context, chunk, direction)
+        customer, extension = _find_parties(context, batch, direction)
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
         if "advisor" not in columns:
             columns["advisor"] = extension
 
 
 def _find_parties(
-    context: FileContext, chunk: RowBatch, direction: np.ndarray | None
+    context: FileContext, batch: RowBatch, direction: np.ndarray | None
 ) -> tuple[pa.Array, pa.Array]:
     """Of caller and called, who is outside (the customer) and which is a desk (the
     advisor).
     """
-    empty = [None] * len(chunk)
-    callers = chunk.text("caller").to_pylist() if context.has("caller") else empty
-    called = chunk.text("called").to_pylist() if context.has("called") else empty
+    empty = [None] * len(batch)
+    callers = batch.read_text("caller").to_pylist() if context.has("caller") else empty
+    called = batch.read_text("called").to_pylist() if context.has("called") else empty
     outside, desks = [], []
     for caller, other, way in zip(
         callers, called, empty if direction is None else direction, strict=True
@@ -529,7 +534,7 @@ PROFILE = Profile(
     "contacts",
     FIELDS,
     (("started_at", "date", "local_start", "time"),),
-    settle,
+    decide_columns,
     build,
     finish,
     claim,

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
-from qa_core.ingest.columns.header_matching import build_vocabulary, look_up, parse_header
+from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
 from qa_core.ingest.declaration import Column, Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
@@ -126,7 +126,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if (
             text
             and index not in taken
-            and not look_up(header, vocabulary)
+            and not find_field(header, vocabulary)
             and not {"id", "date"} & set(header.words.split())
         ):
             columns[text] = Column(Field(text, ValueType.CRITERION), index, header)
@@ -137,40 +137,40 @@ def find_criteria(context: FileContext) -> list[str]:
     return [
         name
         for name, column in context.columns.items()
-        if column.field.reads == ValueType.CRITERION
+        if column.field.value_type == ValueType.CRITERION
     ]
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """Decide which of the three forms the file has, and out of how much each criterion
     is.
     """
     if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
-        context.leave_out("evaluated_at", N_("the column {column} is empty"))
+        context.drop_column("evaluated_at", N_("the column {column} is empty"))
     if context.has("criterion"):
-        _settle_long(context)
+        _decide_long(context)
         return
     criteria = find_criteria(context)
     for name in criteria:
         evidence = context.evidence[name]
         column = context.columns[name]
         if not evidence.total or evidence.unread > evidence.total / 2 or evidence.negative:
-            context.leave_out(name, N_("the column {column} is left aside: it holds no marks"))
+            context.drop_column(name, N_("the column {column} is left aside: it holds no marks"))
             continue
-        context.notes.setdefault("possible", {})[name] = _find_possible(
+        context.notes.setdefault("possible", {})[name] = _decide_possible(
             context, name, column.header.out_of, column.header.scale
         )
     criteria = find_criteria(context)
     if len(criteria) > 1 or (criteria and not context.has("score")):
         context.notes["form"] = "wide"
         if context.has("score"):
-            context.leave_out(
+            context.drop_column(
                 "score",
                 N_("the column {column} is a total: the score is computed from its criteria"),
             )
         return
     for name in criteria:
-        context.leave_out(
+        context.drop_column(
             name,
             N_("the column {column} is left aside: {other} is the mark of the whole"),
             other=context.columns["score"].header.text,
@@ -190,7 +190,7 @@ def settle(context: FileContext) -> None:
     context.notes["form"] = "score"
 
 
-def _settle_long(context: FileContext) -> None:
+def _decide_long(context: FileContext) -> None:
     context.notes["form"] = "long"
     for name in find_criteria(context):
         del context.columns[name]
@@ -210,11 +210,11 @@ def _settle_long(context: FileContext) -> None:
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
     context.notes["possible"] = (
-        {"": _find_possible(context, "points", None, None)} if not context.has("possible") else {}
+        {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
     )
 
 
-def _find_possible(
+def _decide_possible(
     context: FileContext, name: str, out_of: float | None, scale: str | None
 ) -> float:
     """Out of how much: as asked for, as the header or the cells say, else the greatest
@@ -244,72 +244,74 @@ def _find_possible(
     return possible
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → evaluations: one row per criterion, or one per mark."""
-    columns: dict[str, pa.Array] = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → evaluations: one row per criterion, or one per mark."""
+    columns: dict[str, pa.Array] = {
+        name: batch.read_text(name) for name in _TEXTS if context.has(name)
+    }
     columns |= {
         name: mask_contact_details(columns[name]) for name in ("comment", "tags") if name in columns
     }
     if context.has("evaluated_at"):
-        utc, local = build_moment(context, chunk, "evaluated_at")
+        utc, local = build_moment(context, batch, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
     keys = [
         columns[name].is_valid().to_numpy(zero_copy_only=False)
         for name in ("contact_id", "advisor")
         if name in columns
     ]
-    chunk.reject(~np.logical_or.reduce(keys), "missing_key")
+    batch.reject(~np.logical_or.reduce(keys), "missing_key")
     form = context.notes["form"]
     if form == "score":
-        return columns | {"score": as_numbers(_build_score(context, chunk))}
+        return columns | {"score": as_numbers(_build_score(context, batch))}
     if form == "long":
-        return columns | _build_long(context, chunk)
-    return _build_wide(context, chunk, columns)
+        return columns | _build_long(context, batch)
+    return _build_wide(context, batch, columns)
 
 
-def _build_score(context: FileContext, chunk: RowBatch) -> np.ndarray:
+def _build_score(context: FileContext, batch: RowBatch) -> np.ndarray:
     low, high = (float(part) for part in context.scales["score"].split("-"))
-    marks = chunk.number("score")
-    chunk.reject(np.isnan(marks), "not_given")
+    marks = batch.read_number("score")
+    batch.reject(np.isnan(marks), "not_given")
     return 100 * (marks - low) / (high - low)
 
 
-def _build_long(context: FileContext, chunk: RowBatch) -> dict[str, pa.Array]:
-    points = chunk.number("points")
+def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
+    points = batch.read_number("points")
     possible = (
-        chunk.number("possible")
+        batch.read_number("possible")
         if context.has("possible")
         else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
     )
-    chunk.reject(
-        chunk.text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion"
+    batch.reject(
+        batch.read_text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion"
     )
-    chunk.reject(points > possible, "off_scale")
+    batch.reject(points > possible, "off_scale")
     columns = {
-        "criterion": chunk.text("criterion"),
+        "criterion": batch.read_text("criterion"),
         "points": as_numbers(points),
         "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
     }
-    return columns | ({"section": chunk.text("section")} if context.has("section") else {})
+    return columns | ({"section": batch.read_text("section")} if context.has("section") else {})
 
 
 def _build_wide(
-    context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]
+    context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]
 ) -> dict[str, pa.Array]:
     names = find_criteria(context)
-    marks = [chunk.number(name) for name in names]
+    marks = [batch.read_number(name) for name in names]
     nothing = np.logical_and.reduce([np.isnan(values) for values in marks])
-    chunk.reject(nothing, "not_given")
+    batch.reject(nothing, "not_given")
     count = len(names)
-    repeated = np.repeat(np.arange(len(chunk)), count)
+    repeated = np.repeat(np.arange(len(batch)), count)
     points = np.column_stack(marks).ravel()
-    possible = np.tile(np.array([context.notes["possible"][name] for name in names]), len(chunk))
+    possible = np.tile(np.array([context.notes["possible"][name] for name in names]), len(batch))
     titles = [context.columns[name].header.text for name in names]
     tall = {name: pc.take(values, pa.array(repeated)) for name, values in columns.items()}
     return {
-        "line": pa.array(np.repeat(chunk.lines, count), pa.int64()),
+        "line": pa.array(np.repeat(batch.lines, count), pa.int64()),
         **tall,
-        "criterion": pa.array(titles * len(chunk), pa.string()),
+        "criterion": pa.array(titles * len(batch), pa.string()),
         "points": as_numbers(points),
         "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
     }
@@ -320,7 +322,7 @@ PROFILE = Profile(
     "evaluations",
     FIELDS,
     (("contact_id", "advisor"),),
-    settle,
+    decide_columns,
     build,
     describe_clock_changes,
     claim,

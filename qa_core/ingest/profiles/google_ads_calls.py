@@ -15,7 +15,7 @@ from qa_core.ingest.declaration import Profile
 from qa_core.ingest.profiles import contacts
 
 SOURCE, MEDIUM = "google", "cpc"
-_OWN = {
+_SYNONYMS = {
     "started_at": "start time|start call date time|call start time",
     "ended_at": "end time|end call date time",
     "duration": "duration|call duration|call duration seconds",
@@ -24,13 +24,15 @@ _OWN = {
     "keyword": "keyword|search keyword",
 }
 FIELDS = tuple(
-    replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN
+    replace(field, synonyms=_SYNONYMS[field.name])
+    for field in contacts.FIELDS
+    if field.name in _SYNONYMS
 )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """As any contacts, all from the same source."""
-    contacts.settle(context)
+    contacts.decide_columns(context)
     context.decide(
         "source",
         N_("every contact comes from {source} / {medium}"),
@@ -40,13 +42,13 @@ def settle(context: FileContext) -> None:
     )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → contacts."""
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → contacts."""
     constant = {
-        name: pa.array([value] * len(chunk), pa.string())
+        name: pa.array([value] * len(batch), pa.string())
         for name, value in (("source", SOURCE), ("medium", MEDIUM))
     }
-    return {**contacts.build(context, chunk), **constant}
+    return {**contacts.build(context, batch), **constant}
 
 
 PROFILE = Profile(
@@ -54,7 +56,7 @@ PROFILE = Profile(
     "contacts",
     FIELDS,
     (("started_at",),),
-    settle,
+    decide_columns,
     build,
     contacts.finish,
     signature=("start time", "duration", "caller country code", "status"),

@@ -24,8 +24,8 @@ from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
 from qa_core.ingest.profiles.starts import (
     build_start,
+    decide_start,
     describe_clock_changes,
-    settle_start,
     to_clocks,
 )
 
@@ -94,36 +94,38 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             found.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
     for name, candidates in found.items():
         index = min(candidates)[1]
-        columns[name] = Column(_field(name), index, header_matching.parse_header(headers[index]))
+        columns[name] = Column(
+            _get_field(name), index, header_matching.parse_header(headers[index])
+        )
     for name, (average, _of) in AVERAGES.items():
         if name in columns and _AVERAGE.search(header_matching.simplify(columns[name].header.text)):
             column = columns.pop(name)
-            columns.setdefault(average, replace(column, field=_field(average)))
+            columns.setdefault(average, replace(column, field=_get_field(average)))
     length = columns.get("length_minutes")
     if (
         length
         and length.header.words in ("interval", "intervalle")
         and not columns.keys() & {"start", "time", "hour"}
     ):
-        columns["time"] = replace(columns.pop("length_minutes"), field=_field("time"))
+        columns["time"] = replace(columns.pop("length_minutes"), field=_get_field("time"))
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     """`Avg talk time` and `Temps de communication moyen` are averages of what their
     other words name.
     """
-    found = header_matching.look_up(
+    found = header_matching.find_field(
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
         header_matching.build_vocabulary(FIELDS),
     )
     if found and found[0].name in AVERAGES:
         average = AVERAGES[found[0].name][0]
         columns.setdefault(
-            average, Column(_field(average), index, header_matching.parse_header(header))
+            average, Column(_get_field(average), index, header_matching.parse_header(header))
         )
 
 
-def _field(name: str) -> Field:
+def _get_field(name: str) -> Field:
     return next(field for field in FIELDS if field.name == name)
 
 
@@ -133,7 +135,7 @@ def find_seconds(header: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _find_sums(context: FileContext) -> None:
+def _decide_sums(context: FileContext) -> None:
     """Rows that sum up the others of the file name no queue or team of their own: they
     are no further contacts.
     """
@@ -154,7 +156,7 @@ def _find_sums(context: FileContext) -> None:
             )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """Decide what is counted, when, and over how long."""
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
@@ -164,18 +166,18 @@ def settle(context: FileContext) -> None:
                 "totals. Seen: {seen}. Name the column with --map received=COLUMN."
             ),
             options=("--map received=COLUMN", "--map answered=COLUMN"),
-            seen=header_matching.show(context.headers),
+            seen=header_matching.format_headers(context.headers),
         )
-    _find_sums(context)
-    _settle_start(context)
-    _settle_length(context)
-    _settle_counts(context)
-    _settle_threshold(context)
+    _decide_sums(context)
+    _decide_start(context)
+    _decide_length(context)
+    _decide_counts(context)
+    _decide_threshold(context)
     for name in AVERAGES:
-        _settle_seconds(context, name)
+        _decide_seconds(context, name)
     if context.has("average_handle"):
         if context.has("wrap_seconds") or context.has("average_wrap"):
-            context.leave_out(
+            context.drop_column(
                 "average_handle", N_("the column {column} is not needed: its parts are given")
             )
         else:
@@ -188,12 +190,12 @@ def settle(context: FileContext) -> None:
         context.decide("channel", N_("phone"), N_("no column says the channel"))
 
 
-def _settle_start(context: FileContext) -> None:
+def _decide_start(context: FileContext) -> None:
     for name in ("start", "date", "time"):
         if context.has(name) and not context.evidence[name].total:
-            context.leave_out(name, N_("the column {column} is empty"))
+            context.drop_column(name, N_("the column {column} is empty"))
     if context.columns.keys() & {"start", "date", "time"}:
-        settle_start(context, "start")
+        decide_start(context, "start")
         clock = context.notes["start"][1]
         context.notes["daily"] = not context.has("hour") and (
             clock is None or not context.evidence[clock].has_clock
@@ -219,13 +221,13 @@ def _settle_start(context: FileContext) -> None:
         context.zone = context.centre  # a day is a day, wherever the report was made
 
 
-def _settle_length(context: FileContext) -> None:
+def _decide_length(context: FileContext) -> None:
     evidence: NumberEvidence | None = context.evidence.get("length_minutes")
     clock = context.evidence.get(context.notes["start"][1]) if "start" in context.notes else None
     by_hour = context.has("hour") or (clock is not None and clock.number_meaning == "hour")
     context.notes["length"] = DAY_MINUTES if context.notes["daily"] else 60 if by_hour else None
     if not context.has("length_minutes") and context.notes["length"] is None:
-        _settle_range(context)
+        _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
             said = (
@@ -245,7 +247,7 @@ def _settle_length(context: FileContext) -> None:
         and "length_minutes" not in context.options.columns
         and not context.columns["length_minutes"].header.text.endswith("_minutes")
     ):
-        context.leave_out(
+        context.drop_column(
             "length_minutes",
             N_("the column {column} is left aside: its numbers are no length"),
             N_("from {low} to {high}"),
@@ -266,7 +268,7 @@ def _settle_length(context: FileContext) -> None:
         )
 
 
-def _settle_range(context: FileContext) -> None:
+def _decide_range(context: FileContext) -> None:
     """`08:00-08:30` says how long each row is; `08:00-08:29` names its last minute."""
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
@@ -282,14 +284,14 @@ def _settle_range(context: FileContext) -> None:
     context.notes["length"] = next(iter(lengths), None) or None
 
 
-def _settle_counts(context: FileContext) -> None:
+def _decide_counts(context: FileContext) -> None:
     has = context.has
     for name in RATES:
         if has(name):
             context.readings[name] = _as_share(context.readings[name], context.evidence[name])
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
-            context.leave_out(rate, N_("the column {column} is not needed: the counts say it"))
+            context.drop_column(rate, N_("the column {column} is not needed: the counts say it"))
     for count, rate, given, otherwise in (
         ("received", "", has("abandoned"), N_("answered and abandoned together")),
         ("answered", "answer_rate", has("abandoned"), N_("those received less those abandoned")),
@@ -313,7 +315,7 @@ def _settle_counts(context: FileContext) -> None:
         context.decide(count, found, N_("no column counts them"), other=other)
     if has("long_abandons"):
         if has("short_abandons"):
-            context.leave_out(
+            context.drop_column(
                 "long_abandons", N_("the column {column} is not needed: the counts say it")
             )
         else:
@@ -336,9 +338,9 @@ def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading
     )
 
 
-def _settle_threshold(context: FileContext) -> None:
+def _decide_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
-        context.leave_out(
+        context.drop_column(
             "service_level", N_("the column {column} is not needed: the counts say it")
         )
     name = next(
@@ -372,13 +374,13 @@ def _settle_threshold(context: FileContext) -> None:
         )
 
 
-def _settle_seconds(context: FileContext, name: str) -> None:
+def _decide_seconds(context: FileContext, name: str) -> None:
     """Whether a column of seconds holds sums or averages: as its header says, or plain
     from its size; else a question.
     """
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
-        context.leave_out(
+        context.drop_column(
             average,
             N_("the column {column} is not needed: {other} holds the sums"),
             other=context.columns[name].header.text,
@@ -415,42 +417,42 @@ def _settle_seconds(context: FileContext, name: str) -> None:
         )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → intervals."""
-    own, utc, local = _build_start(context, chunk)
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → intervals."""
+    own, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
-        chunk.reject(
-            pc.is_in(chunk.text(name), value_set=pa.array(sums))
+        batch.reject(
+            pc.is_in(batch.read_text(name), value_set=pa.array(sums))
             .to_numpy(zero_copy_only=False)
             .astype(bool),
             "footer",
         )
-    chunk.reject(np.isnat(own), "missing_start")
-    utc = _describe_repeated_apart(context, chunk, own, utc)
+    batch.reject(np.isnat(own), "missing_start")
+    utc = _separate_repeated_hour(context, batch, own, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     if context.has("length_minutes"):
-        length = chunk.number("length_minutes")
-        chunk.reject(np.isnan(length), "missing_length")
+        length = batch.read_number("length_minutes")
+        batch.reject(np.isnan(length), "missing_length")
         columns["length_minutes"] = as_numbers(length, pa.int32())
     elif context.notes["length"]:
-        columns["length_minutes"] = pa.array([context.notes["length"]] * len(chunk), pa.int32())
-    columns |= {name: chunk.text(name) for name in ("queue", "team") if context.has(name)}
+        columns["length_minutes"] = pa.array([context.notes["length"]] * len(batch), pa.int32())
+    columns |= {name: batch.read_text(name) for name in ("queue", "team") if context.has(name)}
     columns["channel"] = (
-        read_channel(chunk.text("channel"))
+        read_channel(batch.read_text("channel"))
         if context.has("channel")
-        else pa.array(["phone"] * len(chunk), pa.string())
+        else pa.array(["phone"] * len(batch), pa.string())
     )
-    counts = _build_counts(context, chunk)
-    chunk.reject(np.isnan(counts["received"]) & np.isnan(counts["answered"]), "missing_count")
-    chunk.reject(counts["answered"] > counts["received"], "more_answered_than_received")
+    counts = _build_counts(context, batch)
+    batch.reject(np.isnan(counts["received"]) & np.isnan(counts["answered"]), "missing_count")
+    batch.reject(counts["answered"] > counts["received"], "more_answered_than_received")
     columns |= {name: as_numbers(counts[name], pa.int32()) for name in COUNTS if name in counts}
     if context.has("threshold_seconds"):
-        columns["threshold_seconds"] = as_numbers(chunk.number("threshold_seconds"))
+        columns["threshold_seconds"] = as_numbers(batch.read_number("threshold_seconds"))
     elif "threshold" in context.notes:
-        columns["threshold_seconds"] = as_numbers(np.full(len(chunk), context.notes["threshold"]))
-    seconds = {name: _build_seconds(context, chunk, name, counts) for name in AVERAGES}
+        columns["threshold_seconds"] = as_numbers(np.full(len(batch), context.notes["threshold"]))
+    seconds = {name: _build_seconds(context, batch, name, counts) for name in AVERAGES}
     if context.has("average_handle"):
-        whole = _times(chunk.number("average_handle"), counts["answered"])
+        whole = _multiply_average(batch.read_number("average_handle"), counts["answered"])
         seconds["wrap_seconds"] = np.maximum(
             whole - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]), 0
         )
@@ -460,35 +462,35 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
 
 
 def _build_start(
-    context: FileContext, chunk: RowBatch
+    context: FileContext, batch: RowBatch
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if "days" in context.notes:
-        own = _count_days(context, chunk)
+        own = _count_days(context, batch)
     else:
-        own, *clocks = build_start(context, chunk)
+        own, *clocks = build_start(context, batch)
         if context.has("hour"):
-            hours = chunk.number("hour")
+            hours = batch.read_number("hour")
             own = own.astype("M8[D]").astype("M8[us]") + np.where(
                 np.isnan(hours), np.nan, hours * 3_600_000_000
             ).astype("m8[us]")
-            chunk.reject(np.isnan(hours), "missing_start")
+            batch.reject(np.isnan(hours), "missing_start")
         else:
             return own, *clocks
-    return own, *to_clocks(context, own, np.zeros(len(chunk), bool))
+    return own, *to_clocks(context, own, np.zeros(len(batch), bool))
 
 
-def _describe_repeated_apart(
-    context: FileContext, chunk: RowBatch, own: np.ndarray, utc: np.ndarray
+def _separate_repeated_hour(
+    context: FileContext, batch: RowBatch, own: np.ndarray, utc: np.ndarray
 ) -> np.ndarray:
     """A start that the clocks show twice and that comes twice for one queue: the rows
     follow each other as the file goes, forwards or backwards.
     """
     clock = context.notes.get("start", (None, None))[1]
     gains = context.zone.find_gains(own)
-    if not gains.any() or (clock and chunk.moment(clock).fixed.any()):
+    if not gains.any() or (clock and batch.read_moment(clock).fixed.any()):
         return utc
     labels = [
-        chunk.text(name).to_pylist() if context.has(name) else [None] * len(chunk)
+        batch.read_text(name).to_pylist() if context.has(name) else [None] * len(batch)
         for name in ("queue", "channel", "team")
     ]
     seen, latest = context.notes.setdefault("repeated", {}), {}
@@ -522,13 +524,15 @@ def finish(context: FileContext) -> None:
         context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
 
 
-def _count_days(context: FileContext, chunk: RowBatch) -> np.ndarray:
+def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
     """One day after the other; queue by queue where the file holds several."""
     parts = [
-        chunk.text(name).to_pylist() for name in ("queue", "channel", "team") if context.has(name)
+        batch.read_text(name).to_pylist()
+        for name in ("queue", "channel", "team")
+        if context.has(name)
     ]
     seen, first = context.notes["days"], context.options.start_date
-    lines = np.append(context.notes.get("last_line", chunk.lines[:1] - 1), chunk.lines)
+    lines = np.append(context.notes.get("last_line", batch.lines[:1] - 1), batch.lines)
     gaps = np.flatnonzero(np.diff(lines) != 1)
     if len(gaps):
         raise Refusal(
@@ -540,19 +544,21 @@ def _count_days(context: FileContext, chunk: RowBatch) -> np.ndarray:
             options=("--map date=COLUMN",),
             line=int(lines[gaps[0] + 1]),
         )
-    context.notes["last_line"] = chunk.lines[-1:]
+    context.notes["last_line"] = batch.lines[-1:]
     days = []
-    for key in zip(*parts, strict=True) if parts else [()] * len(chunk):
+    for key in zip(*parts, strict=True) if parts else [()] * len(batch):
         days.append(first + timedelta(days=seen.get(key, 0)))
         seen[key] = seen.get(key, 0) + 1
     return np.array(days, "M8[D]").astype("M8[us]")
 
 
-def _build_counts(context: FileContext, chunk: RowBatch) -> dict[str, np.ndarray]:
+def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray]:
     given = {
-        name: chunk.number(name) for name in (*COUNTS, "long_abandons", *RATES) if context.has(name)
+        name: batch.read_number(name)
+        for name in (*COUNTS, "long_abandons", *RATES)
+        if context.has(name)
     }
-    nothing = np.full(len(chunk), np.nan)
+    nothing = np.full(len(batch), np.nan)
     received, answered, abandoned = (
         given.get(name, nothing) for name in ("received", "answered", "abandoned")
     )
@@ -576,7 +582,7 @@ def _build_counts(context: FileContext, chunk: RowBatch) -> dict[str, np.ndarray
     elif "long_abandons" in given:
         counts["short_abandons"] = abandoned - given["long_abandons"]
     if "short_abandons" in counts:
-        chunk.reject(
+        batch.reject(
             (counts["short_abandons"] < 0) | (counts["short_abandons"] > abandoned),
             "more_short_abandons_than_abandoned",
         )
@@ -591,15 +597,15 @@ def _build_counts(context: FileContext, chunk: RowBatch) -> dict[str, np.ndarray
 
 
 def _build_seconds(
-    context: FileContext, chunk: RowBatch, name: str, counts: Mapping[str, np.ndarray]
+    context: FileContext, batch: RowBatch, name: str, counts: Mapping[str, np.ndarray]
 ) -> np.ndarray | None:
     average, of = AVERAGES[name]
     if context.has(average):
-        return _times(chunk.number(average), counts[of])
-    return chunk.number(name) if context.has(name) else None
+        return _multiply_average(batch.read_number(average), counts[of])
+    return batch.read_number(name) if context.has(name) else None
 
 
-def _times(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _multiply_average(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The sum behind an average; of no contacts it is nothing, whatever the report
     prints there.
     """
@@ -611,5 +617,12 @@ def _or_zero(values: np.ndarray | None) -> np.ndarray | float:
 
 
 PROFILE = Profile(
-    "generic", "intervals", FIELDS, (("received", "answered"),), settle, build, finish, claim
+    "generic",
+    "intervals",
+    FIELDS,
+    (("received", "answered"),),
+    decide_columns,
+    build,
+    finish,
+    claim,
 )

@@ -42,26 +42,26 @@ FIELDS = (
 )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """A moment is not needed: the contact has one."""
     if context.has("recorded_at") and not context.evidence["recorded_at"].total:
-        context.leave_out("recorded_at", N_("the column {column} is empty"))
+        context.drop_column("recorded_at", N_("the column {column} is empty"))
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → recordings."""
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → recordings."""
     columns: dict[str, pa.Array] = {
-        name: chunk.text(name)
+        name: batch.read_text(name)
         for name in ("file", "contact_id", "source_system", "purpose")
         if context.has(name)
     }
     if context.has("recorded_at"):
-        utc, _local = build_moment(context, chunk, "recorded_at")
+        utc, _local = build_moment(context, batch, "recorded_at")
         columns["recorded_at"] = as_moments(utc)
     if context.has("notice_played"):
-        columns["notice_played"] = as_words(chunk.word("notice_played"), pa.bool_())
-    chunk.reject(columns["file"].is_null().to_numpy(zero_copy_only=False), "no_file")
-    chunk.reject(columns["contact_id"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+        columns["notice_played"] = as_words(batch.read_word("notice_played"), pa.bool_())
+    batch.reject(columns["file"].is_null().to_numpy(zero_copy_only=False), "no_file")
+    batch.reject(columns["contact_id"].is_null().to_numpy(zero_copy_only=False), "missing_key")
     return columns
 
 
@@ -70,7 +70,7 @@ PROFILE = Profile(
     "recordings",
     FIELDS,
     (("file",), ("contact_id",)),
-    settle,
+    decide_columns,
     build,
     describe_clock_changes,
 )

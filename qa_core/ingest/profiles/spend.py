@@ -44,7 +44,7 @@ FIELDS = (
 )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """Find the currency where no column says it."""
     if context.has("currency"):
         return
@@ -69,21 +69,23 @@ def settle(context: FileContext) -> None:
     )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → spend."""
-    day = chunk.moment("day").day
-    chunk.reject(np.isnat(day), "missing_start")
-    amount = chunk.number("amount")
-    chunk.reject(np.isnan(amount), "missing_amount")
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → spend."""
+    day = batch.read_moment("day").day
+    batch.reject(np.isnat(day), "missing_start")
+    amount = batch.read_number("amount")
+    batch.reject(np.isnan(amount), "missing_amount")
     columns = {"day": pa.array(day.astype("M8[D]")), "amount": as_numbers(amount)}
     columns |= {
-        name: chunk.text(name) for name in ("source", "medium", "campaign") if context.has(name)
+        name: batch.read_text(name)
+        for name in ("source", "medium", "campaign")
+        if context.has(name)
     }
     if context.has("currency"):
-        columns["currency"] = pc.fill_null(pc.utf8_upper(chunk.text("currency")), CURRENCY)
+        columns["currency"] = pc.fill_null(pc.utf8_upper(batch.read_text("currency")), CURRENCY)
     else:
-        columns["currency"] = pa.array([context.notes["currency"]] * len(chunk), pa.string())
+        columns["currency"] = pa.array([context.notes["currency"]] * len(batch), pa.string())
     return columns
 
 
-PROFILE = Profile("generic", "spend", FIELDS, (("day",), ("amount",)), settle, build)
+PROFILE = Profile("generic", "spend", FIELDS, (("day",), ("amount",)), decide_columns, build)

@@ -16,7 +16,7 @@ from qa_core.ingest.columns.timezones import Zone
 MIDNIGHT = np.timedelta64(0, "us")
 
 
-class Deciding(Protocol):
+class StartContext(Protocol):
     """What reads a file on some clock and says what it decides: a context of columns,
     or the work of a platform.
     """
@@ -26,14 +26,14 @@ class Deciding(Protocol):
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None: ...
 
 
-def settle_start(context: FileContext, name: str = "started_at") -> None:
+def decide_start(context: FileContext, name: str = "started_at") -> None:
     """Decide which columns say when a row began. Raises Refusal `missing_date` when
     only times of day are there.
     """
     for candidate in (name, "date", "time"):
         evidence = context.evidence.get(candidate)
         if context.has(candidate) and not evidence.total:
-            context.leave_out(candidate, N_("the column {column} is empty"))
+            context.drop_column(candidate, N_("the column {column} is empty"))
     whole, day = context.evidence.get(name), context.evidence.get("date")
     clock = context.evidence.get("time")
     has_whole, has_day, has_clock = context.has(name), context.has("date"), context.has("time")
@@ -72,7 +72,7 @@ def settle_start(context: FileContext, name: str = "started_at") -> None:
     context.notes["start"] = parts
     for spare in ("date", "time", name):
         if context.has(spare) and spare not in parts:
-            context.leave_out(
+            context.drop_column(
                 spare,
                 N_("the column {column} is not needed: {other} says when each row began"),
                 other=context.columns[next(part for part in parts if part)].header.text,
@@ -87,18 +87,18 @@ def settle_start(context: FileContext, name: str = "started_at") -> None:
         )
 
 
-def build_start(context: FileContext, chunk: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The start in the file's own clock, in UTC, and on the centre's wall clock
     (datetime64[us], NaT when missing).
     """
     day_name, clock_name = context.notes["start"]
     days = (
-        chunk.moment(day_name).day
+        batch.read_moment(day_name).day
         if day_name
-        else np.full(len(chunk), np.datetime64(context.options.start_date, "D"))
+        else np.full(len(batch), np.datetime64(context.options.start_date, "D"))
     )
-    clocks = chunk.moment(clock_name).clock if clock_name else np.full(len(chunk), MIDNIGHT)
-    fixed = chunk.moment(clock_name).fixed if clock_name else np.zeros(len(chunk), bool)
+    clocks = batch.read_moment(clock_name).clock if clock_name else np.full(len(batch), MIDNIGHT)
+    fixed = batch.read_moment(clock_name).fixed if clock_name else np.zeros(len(batch), bool)
     if clock_name == day_name:
         # In a column of moments a bare date among them is a start at midnight.
         clocks = np.where(np.isnat(clocks) & ~np.isnat(days), MIDNIGHT, clocks)
@@ -120,16 +120,16 @@ def to_clocks(
     return utc, context.centre.to_local(utc)
 
 
-def build_moment(context: FileContext, chunk: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
+def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
     """A column of whole moments (a bare date is midnight) in UTC and on the centre's
     wall clock.
     """
-    found = chunk.moment(name)
+    found = batch.read_moment(name)
     own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
     return to_clocks(context, own, found.fixed)
 
 
-def describe_clock_changes(context: Deciding) -> None:
+def describe_clock_changes(context: StartContext) -> None:
     """Report the hours that clock changes made doubtful, once the whole file is read."""
     zone = context.zone
     if zone.repeated:

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.contact_details import mask_contact_details
 from qa_core.base.i18n import N_
+from qa_core.base.masking import mask_contact_details
 from qa_core.ingest.columns.column_inference import (
     FileContext,
     RowBatch,
@@ -108,11 +108,11 @@ FIELDS = (
 _ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """Leave out what is empty; refuse what could never be joined."""
     for name in ("answered_at", "sent_at"):
         if context.has(name) and not context.evidence[name].total:
-            context.leave_out(name, N_("the column {column} is empty"))
+            context.drop_column(name, N_("the column {column} is empty"))
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide(
             "contact_id",
@@ -125,28 +125,28 @@ def settle(context: FileContext) -> None:
         )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → surveys."""
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → surveys."""
     columns: dict[str, pa.Array] = {
-        name: chunk.text(name) for name in ("contact_id", "ticket") if context.has(name)
+        name: batch.read_text(name) for name in ("contact_id", "ticket") if context.has(name)
     }
     if context.has("customer"):
-        columns["customer_key"] = chunk.customer("customer")
+        columns["customer_key"] = batch.read_customer("customer")
     keys = [
         columns[name].is_valid().to_numpy(zero_copy_only=False)
         for name in ("contact_id", "ticket", "customer_key")
         if name in columns
     ]
-    chunk.reject(~np.logical_or.reduce(keys), "missing_key")
+    batch.reject(~np.logical_or.reduce(keys), "missing_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):
-            columns[name] = as_moments(build_moment(context, chunk, name)[0])
+            columns[name] = as_moments(build_moment(context, batch, name)[0])
     columns |= {
-        name: as_numbers(chunk.number(name)) for name in ("csat", "nps") if context.has(name)
+        name: as_numbers(batch.read_number(name)) for name in ("csat", "nps") if context.has(name)
     }
     if context.has("ces"):
         low, high = (float(part) for part in context.scales["ces"].split("-"))
-        marks = chunk.number("ces")
+        marks = batch.read_number("ces")
         columns["ces"] = as_numbers(
             marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low)
         )
@@ -157,30 +157,30 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
             pa.scalar(None, pa.string()),
         )
     if context.has("resolved"):
-        columns["survey_resolved"] = as_words(chunk.word("resolved"), pa.bool_())
+        columns["survey_resolved"] = as_words(batch.read_word("resolved"), pa.bool_())
     if context.has("contacts"):
-        columns["survey_contacts"] = as_numbers(chunk.number("contacts"), pa.int32())
+        columns["survey_contacts"] = as_numbers(batch.read_number("contacts"), pa.int32())
     if context.has("comment"):
-        columns["survey_comment"] = mask_contact_details(chunk.text("comment"))
-    columns["survey_sent"] = _build_sent(context, chunk, columns)
+        columns["survey_comment"] = mask_contact_details(batch.read_text("comment"))
+    columns["survey_sent"] = _build_sent(context, batch, columns)
     return columns
 
 
-def _build_sent(context: FileContext, chunk: RowBatch, columns: Mapping[str, pa.Array]) -> pa.Array:
+def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.Array]) -> pa.Array:
     if not context.has("survey_sent"):
-        return pa.array(np.ones(len(chunk), bool))
+        return pa.array(np.ones(len(batch), bool))
     answered = np.logical_or.reduce(
         [
             columns[name].is_valid().to_numpy(zero_copy_only=False)
             for name in _ANSWERS
             if name in columns
         ]
-        or [np.zeros(len(chunk), bool)]
+        or [np.zeros(len(batch), bool)]
     )
     return as_words(
         (
             True if there else said
-            for said, there in zip(chunk.word("survey_sent"), answered, strict=True)
+            for said, there in zip(batch.read_word("survey_sent"), answered, strict=True)
         ),
         pa.bool_(),
     )
@@ -194,7 +194,7 @@ PROFILE = Profile(
         ("contact_id", "ticket", "customer"),
         ("csat", "nps", "ces", "resolved", "comment", "sent_at"),
     ),
-    settle,
+    decide_columns,
     build,
     describe_clock_changes,
 )

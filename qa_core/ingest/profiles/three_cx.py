@@ -14,10 +14,10 @@ from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_words
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
-from qa_core.ingest.pseudonyms import find_outside
+from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction
 
-_OWN = {
+_SYNONYMS = {
     "contact_id": "call id|callid|history id",
     "started_at": "call time|start time",
     "outcome": "status",
@@ -29,15 +29,19 @@ _OWN = {
     "queue": "queue",
 }
 FIELDS = (
-    *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
+    *(
+        replace(field, synonyms=_SYNONYMS[field.name])
+        for field in contacts.FIELDS
+        if field.name in _SYNONYMS
+    ),
     Field("from_party", ValueType.PARTY, "caller id|from|caller"),
     Field("to_party", ValueType.PARTY, "destination|to|callee"),
 )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """As any contacts; the direction follows from who called whom."""
-    contacts.settle(context)
+    contacts.decide_columns(context)
     context.defaults.pop("direction", None)
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
     context.decide(
@@ -49,13 +53,15 @@ def settle(context: FileContext) -> None:
     )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → contacts."""
-    columns = dict(contacts.build(context, chunk))
-    callers = [find_outside(text) for text in chunk.text("from_party").to_pylist()]
-    others = chunk.text("to_party").to_pylist() if context.has("to_party") else [None] * len(chunk)
-    called = [find_outside(text) for text in others]
-    own = chunk.text("from_party").to_pylist()
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → contacts."""
+    columns = dict(contacts.build(context, batch))
+    callers = [find_outside_number(text) for text in batch.read_text("from_party").to_pylist()]
+    others = (
+        batch.read_text("to_party").to_pylist() if context.has("to_party") else [None] * len(batch)
+    )
+    called = [find_outside_number(text) for text in others]
+    own = batch.read_text("from_party").to_pylist()
     ways, outside, desks = [], [], []
     for caller, source, target, other in zip(callers, own, called, others, strict=True):
         way = (
@@ -71,12 +77,12 @@ def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
     answered = (
         np.array(columns["outcome"].to_pylist(), object) == "answered"
         if "outcome" in columns
-        else np.zeros(len(chunk), bool)
+        else np.zeros(len(batch), bool)
     )
     columns["direction"] = as_words(ways)
     columns["customer_key"] = context.pseudonyms.find_keys(pa.array(outside, pa.string()))
     columns["advisor"] = as_words(
-        desk if spoke and not find_outside(desk) else None
+        desk if spoke and not find_outside_number(desk) else None
         for desk, spoke in zip(desks, answered, strict=True)
     )
     return columns
@@ -93,7 +99,7 @@ PROFILE = Profile(
     "contacts",
     FIELDS,
     (("started_at",), ("from_party",)),
-    settle,
+    decide_columns,
     build,
     contacts.finish,
     signature=("call time", "caller id", "ringing", "talking"),

@@ -15,8 +15,8 @@ from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_start, describe_clock_changes, settle_start
-from qa_core.ingest.pseudonyms import spell_numbers
+from qa_core.ingest.profiles.starts import build_start, decide_start, describe_clock_changes
+from qa_core.ingest.pseudonyms import normalise_numbers
 
 if TYPE_CHECKING:
     from qa_core.ingest.declaration import Column
@@ -99,50 +99,52 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         )
 
 
-def settle(context: FileContext) -> None:
+def decide_columns(context: FileContext) -> None:
     """A start is needed only where contacts are not named."""
     if context.has("started_at") or context.has("date"):
-        settle_start(context)
+        decide_start(context)
     for name in ("from", "to"):
         if context.has(name) and not context.evidence[name].total:
-            context.leave_out(name, N_("the column {column} is empty"))
+            context.drop_column(name, N_("the column {column} is empty"))
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → tracking."""
-    columns = {name: chunk.text(name) for name in _TEXTS if context.has(name)}
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → tracking."""
+    columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
-        columns["tracking_number"] = spell_numbers(columns["tracking_number"])
+        columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
     named = (
         columns["contact_id"].is_valid().to_numpy(zero_copy_only=False)
         if "contact_id" in columns
-        else np.zeros(len(chunk), bool)
+        else np.zeros(len(batch), bool)
     )
-    by_number = np.zeros(len(chunk), bool)
+    by_number = np.zeros(len(batch), bool)
     if are_assignments(context.columns):
-        return _build_assignments(context, chunk, columns)
+        return _build_assignments(context, batch, columns)
     if "start" in context.notes:
-        own, utc, local = build_start(context, chunk)
+        own, utc, local = build_start(context, batch)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
         if "tracking_number" in columns:
             by_number = ~np.isnat(own) & columns["tracking_number"].is_valid().to_numpy(
                 zero_copy_only=False
             )
-    chunk.reject(~named & ~by_number, "missing_key")
+    batch.reject(~named & ~by_number, "missing_key")
     if context.has("customer"):
-        columns["customer_key"] = chunk.customer("customer")
+        columns["customer_key"] = batch.read_customer("customer")
     return columns
 
 
 def _build_assignments(
-    context: FileContext, chunk: RowBatch, columns: dict[str, pa.Array]
+    context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]
 ) -> Mapping[str, pa.Array]:
     days = {
-        name: chunk.moment(name).day.astype("M8[D]") for name in ("from", "to") if context.has(name)
+        name: batch.read_moment(name).day.astype("M8[D]")
+        for name in ("from", "to")
+        if context.has(name)
     }
-    chunk.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    batch.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
     if len(days) == 2:
-        chunk.reject(days["to"] < days["from"], "ends_before_start")
+        batch.reject(days["to"] < days["from"], "ends_before_start")
     return columns | {name: pa.array(values) for name, values in days.items()}
 
 
@@ -151,7 +153,7 @@ PROFILE = Profile(
     "tracking",
     FIELDS,
     (("contact_id", "tracking_number"),),
-    settle,
+    decide_columns,
     build,
     describe_clock_changes,
     claim,

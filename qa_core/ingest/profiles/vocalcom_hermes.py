@@ -15,7 +15,7 @@ from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
 from qa_core.storage.schema import Outcome
 
-_OWN = {
+_SYNONYMS = {
     "contact_id": "id|call id|indice|session id|id session|call guid",
     "started_at": "call local time|call local time string|local time|start time|start "
     "date|call time|date appel|call date time|call universal time",
@@ -40,7 +40,11 @@ _FLAGS = (
     ("no_agent", Outcome.UNANSWERED),
 )
 FIELDS = (
-    *(replace(field, synonyms=_OWN[field.name]) for field in contacts.FIELDS if field.name in _OWN),
+    *(
+        replace(field, synonyms=_SYNONYMS[field.name])
+        for field in contacts.FIELDS
+        if field.name in _SYNONYMS
+    ),
     Field("closed", ValueType.BOOLEAN, "close|is closed"),
     Field("overflow", ValueType.BOOLEAN, "overflowed"),
     Field("no_agent", ValueType.BOOLEAN, "noagent"),
@@ -48,24 +52,25 @@ FIELDS = (
 )
 
 
-def build(context: FileContext, chunk: RowBatch) -> Mapping[str, pa.Array]:
-    """One chunk of rows → contacts. What is not abandoned is answered only where
+def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
+    """One batch of rows → contacts. What is not abandoned is answered only where
     somebody spoke with the caller.
     """
-    columns = dict(contacts.build(context, chunk))
+    columns = dict(contacts.build(context, batch))
     outcome = np.array(
-        columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(chunk), object
+        columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(batch), object
     )
-    spoke = np.zeros(len(chunk), bool)
+    spoke = np.zeros(len(batch), bool)
     if context.has("talk_seconds"):
-        spoke |= np.nan_to_num(chunk.number("talk_seconds")) > 0
+        spoke |= np.nan_to_num(batch.read_number("talk_seconds")) > 0
     elif "advisor" in columns:
         spoke |= columns["advisor"].is_valid().to_numpy(zero_copy_only=False)
     silent = (outcome == Outcome.ANSWERED) & ~spoke
     outcome[silent] = Outcome.UNANSWERED
     for name, meaning in reversed(_FLAGS):
         if context.has(name):
-            outcome[~spoke & (chunk.word(name) == True) & (outcome != Outcome.ABANDONED)] = meaning  # noqa: E712 (element by element)
+            is_set = batch.read_word(name) == True  # noqa: E712 (element by element)
+            outcome[~spoke & is_set & (outcome != Outcome.ABANDONED)] = meaning
     columns["outcome"] = as_words(outcome)
     if "talk_seconds" in columns:
         columns["talk_seconds"] = pa.array(
@@ -81,8 +86,9 @@ PROFILE = Profile(
     "contacts",
     FIELDS,
     (("started_at", "date"),),
-    contacts.settle,
+    contacts.decide_columns,
     build,
     contacts.finish,
     signature=("ani", "wait duration", "conv duration", "abandon"),
+    date_order="dmy",
 )

@@ -7,28 +7,26 @@ time, again after an interruption, and changes nothing twice.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
-from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, as_given
+from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, source_value
 from qa_core.ingest.load.batches import new_id
-from qa_core.ingest.load.duckdb_session import open_session, write_rows
+from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
 from qa_core.storage import lake, name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, DueWork
+from qa_core.storage.records.store import Session
 from qa_core.storage.schema import AS_GIVEN
 
 
@@ -42,7 +40,7 @@ def apply_if_due() -> int:
     with store.writing() as session:
         apply_to_evaluations(session)
         session.flush()
-        reattach.follow(session)
+        reattach.update_listening(session)
         session.execute(sa.delete(DueWork).filter_by(name=CENTRE_RULES))
     return changed
 
@@ -52,18 +50,23 @@ def apply_to_evaluations(session: Session) -> None:
     that follows; or what its source said again.
     """
     kept = ActiveRules.load(session).kept["advisor"]
-    spans = advisors.spans_of(advisors.find_memberships(session)) if kept else {}
+    spans = advisors.group_spans(advisors.find_memberships(session)) if kept else {}
     concerned = sa.or_(
         Evaluation.given_advisor_id.is_not(None),
         Evaluation.given_team.is_not(None),
         Evaluation.advisor_id.in_(kept),
     )
-    for evaluation in session.scalars(sa.select(Evaluation).where(concerned)).all():
+    merged = Unscoped(
+        sa.select(Evaluation).where(concerned),
+        "Advisors who were merged, or are apart again, are renamed on all their evaluations: "
+        "none is shown.",
+    )
+    for evaluation in session.scalars(merged).all():
         given = evaluation.given_advisor_id or evaluation.advisor_id
         team = None if evaluation.given_team == "" else evaluation.team
         advisor_id = kept.get(given, given)
         filled = (
-            advisors.team_on(spans, advisor_id, evaluation.local_day)
+            advisors.find_team(spans, advisor_id, evaluation.local_day)
             if team is None and advisor_id != given
             else None
         )
@@ -79,21 +82,19 @@ def _apply_to_contacts() -> int:
         return 0
     with store.reading() as session:
         conventions, memberships = ActiveRules.load(session), advisors.find_memberships(session)
-    scratch = environment.current().temporary_folder
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder:
-        path = Path(folder) / "contacts.parquet"
-        with open_session(Path(folder)) as bench:
-            bench.register("memberships", memberships)
-            bench.execute(
+    with lake.scratch_folder() as folder:
+        path = folder / "contacts.parquet"
+        with lake.working(spill_folder=folder) as connection:
+            connection.register("memberships", memberships)
+            connection.execute(
                 conventions.make_shared(
-                    f"SELECT {as_given('customer_key')} AS customer_key, CAST(c.local_start AS "
+                    f"SELECT {source_value('customer_key')} AS customer_key, CAST(c.local_start AS "
                     "DATE) AS day FROM contacts c"
                 )
             )
             with store.reading() as session:
-                _register_assignments(bench, session)
-            rows = write_rows(bench, _select_changes(conventions), path)
+                _register_assignments(connection, session)
+            rows = write_rows(connection, _select_changes(conventions), path)
         if rows:
             lake.merge_contacts(
                 path, CARRIED, f"conventions-{new_id()}", create=False, is_derived=True
@@ -129,11 +130,11 @@ def _select_changes(conventions: ActiveRules) -> str:
         f"CASE WHEN {by_number} THEN '{number_assignments.BY_NUMBER}' WHEN c.is_by_number THEN "
         "NULL ELSE c.tracking_match END"
     )
-    raw = ", ".join(f'{as_given(name)} AS "raw_{name}"' for name in AS_GIVEN)
+    raw = ", ".join(f'{source_value(name)} AS "raw_{name}"' for name in AS_GIVEN)
     # A contact follows its number when nothing better says where it came from.
     free = (
         "c.tracking_match IS NULL AND c.source IS NULL AND c.medium IS NULL AND "
-        f"{as_given('campaign')} IS NULL AND c.tracking_number IS NOT NULL"
+        f"{source_value('campaign')} IS NULL AND c.tracking_number IS NOT NULL"
     )
     differs = " OR ".join(f'n."{name}" IS DISTINCT FROM n."old_{name}"' for name in CARRIED)
     compared = (f'{values[name]} AS "{name}", c."{name}" AS "old_{name}"' for name in CARRIED)
@@ -142,7 +143,7 @@ def _select_changes(conventions: ActiveRules) -> str:
             SELECT c.source_system, c.contact_id,
                 {", ".join(compared)}
             FROM (
-                SELECT c.*, {raw}, {as_given("advisor_id")} AS given_or_own_advisor,
+                SELECT c.*, {raw}, {source_value("advisor_id")} AS given_or_own_advisor,
                     coalesce(c.tracking_match = '{number_assignments.BY_NUMBER}', false)
                         OR ({free}) AS is_by_number
                 FROM contacts c
@@ -157,7 +158,7 @@ def _select_changes(conventions: ActiveRules) -> str:
         ) n WHERE {differs}"""
 
 
-def _register_assignments(bench: duckdb.DuckDBPyConnection, session: Session) -> None:
+def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
     """Make the relations `assignments`, by number in one spelling, and `numbers`, which
     says that spelling for each that contacts carry.
     """
@@ -165,24 +166,24 @@ def _register_assignments(bench: duckdb.DuckDBPyConnection, session: Session) ->
     carried = (
         {
             number
-            for (number,) in bench.execute(
+            for (number,) in connection.execute(
                 "SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL"
             ).fetchall()
         }
         if known
         else set()
     )
-    spelled = {number: _spell_number(number) for number in known | carried}
-    bench.register("assignments", number_assignments.find_table(session, spelled))
+    spelled = {number: _normalise_number(number) for number in known | carried}
+    connection.register("assignments", number_assignments.build_table(session, spelled))
     columns = [pa.array(list(values), pa.string()) for values in (spelled, spelled.values())]
-    bench.register("numbers", pa.table(columns, names=["tracking_number", "number"]))
+    connection.register("numbers", pa.table(columns, names=["tracking_number", "number"]))
 
 
-def _spell_number(text: str) -> str:
+def _normalise_number(text: str) -> str:
     return find_number(text, environment.current().country) or text.strip()
 
 
-def spell_values(
+def apply_merged_names(
     values: Mapping[str, object], kept: Mapping[str, Mapping[str, str]]
 ) -> dict[str, object]:
     """The values of one row with the spellings that the centre keeps, and what was

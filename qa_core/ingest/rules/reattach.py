@@ -7,17 +7,12 @@ they were opened for.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from qa_core.base import environment
-from qa_core.ingest.load.duckdb_session import open_session
-from qa_core.storage import name_merges
+from qa_core.centre import members
+from qa_core.storage import lake, name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import (
@@ -27,13 +22,13 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
-from qa_core.storage.records.people import Advisor
+from qa_core.storage.records.store import Session
 
 OF_CONTACTS = (Recording, Playback, DrawnContact, CalibrationContact)
 Key = tuple[str, str]
 
 
-def follow(session: Session) -> None:
+def update_listening(session: Session) -> None:
     """Bring recordings, listenings, what was drawn or calibrated, evaluations made here
     and coaching plans in line with the merges that stand.
     """
@@ -43,18 +38,18 @@ def follow(session: Session) -> None:
     concerned = {advisor_id for pair in session.execute(decided) for advisor_id in pair}
     if not concerned:
         return
-    _follow_contacts(session, concerned)
+    _update_contact_rows(session, concerned)
     kept = name_merges.find_kept(session)["advisor"]
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
     )
-    for plan in session.scalars(sa.select(CoachingPlan).where(may_differ)).all():
+    for plan in session.scalars(_of_merged(sa.select(CoachingPlan).where(may_differ))).all():
         given = plan.given_advisor_id or plan.advisor_id
         plan.advisor_id = kept.get(given, given)
         plan.given_advisor_id = given if plan.advisor_id != given else None
 
 
-def _follow_contacts(session: Session, concerned: set[str]) -> None:
+def _update_contact_rows(session: Session, concerned: set[str]) -> None:
     # Imported evaluations say themselves whom they name, and have followed already.
     made_here = sa.and_(
         Evaluation.batch_id.is_(None),
@@ -64,13 +59,15 @@ def _follow_contacts(session: Session, concerned: set[str]) -> None:
     rows = [
         row
         for table in OF_CONTACTS
-        for row in session.scalars(sa.select(table).where(table.advisor_id.in_(concerned)))
+        for row in session.scalars(
+            _of_merged(sa.select(table).where(table.advisor_id.in_(concerned)))
+        )
     ]
     rows += session.scalars(
-        sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here)
+        _of_merged(sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here))
     )
-    now_named = _find_named({(row.source_system, row.contact_id) for row in rows})
-    known = set(session.scalars(sa.select(Advisor.advisor_id)))
+    now_named = _find_contacts({(row.source_system, row.contact_id) for row in rows})
+    known = members.find_names(session)
     for row in rows:
         advisor_id, team = now_named.get((row.source_system, row.contact_id), (None, None))
         if advisor_id in known and advisor_id != row.advisor_id:
@@ -79,19 +76,22 @@ def _follow_contacts(session: Session, concerned: set[str]) -> None:
                 row.team = team
 
 
-def _find_named(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
+def _of_merged(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "What was made of contacts here follows advisors who were merged, or are apart again, in "
+        "all teams: none is shown.",
+    )
+
+
+def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
     """The advisor and team of each of these contacts, as the lake names them."""
     if not keys:
         return {}
-    scratch = environment.current().temporary_folder
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=f"staged-{os.getpid()}-", dir=scratch) as folder,
-        open_session(Path(folder)) as bench,
-    ):
+    with lake.working() as connection:
         columns = [pa.array(list(values), pa.string()) for values in zip(*keys, strict=True)]
-        bench.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
-        found = bench.execute(
+        connection.register("keys", pa.table(columns, names=["source_system", "contact_id"]))
+        found = connection.execute(
             "SELECT source_system, contact_id, advisor_id, team FROM contacts SEMI JOIN keys "
             "USING (source_system, contact_id)"
         )

@@ -54,33 +54,33 @@ final name.
 """
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
-TRIES = 3
+MAX_TRIES = 3
 """How often an import may fail unexpectedly before its file is set aside."""
 LOG_SECONDS = 60.0
-REST = 10
+REST_FACTOR = 10
 """After what a log brought is landed, its next look waits at least so many times as
 long as that took.
 """
-GROWS_FOR = 3600.0
+GROWTH_SECONDS = 3600.0
 """A file taken is watched so long: should it grow, somebody was still writing, and it
 is taken again.
 """
 
-RING_SECONDS = 600.0
+ALERT_SECONDS = 600.0
 """Alert rules are evaluated so often at most while files come and logs grow: they speak
 of whole days, weeks and months.
 """
 
-Tell = Callable[[FileReport | Refusal], None]
+Report = Callable[[FileReport | Refusal], None]
 
 
 @dataclass
-class Sight:
+class FileSighting:
     """A file as it was seen: for how long it has looked the same, and when to try it
     (again).
     """
 
-    look: tuple[int, int]
+    state: tuple[int, int]
     since: float
     tries: int = 0
     wait: float = 0.0
@@ -108,58 +108,58 @@ class Watch:
         folder: Path,
         options: ImportOptions | None = None,
         logs: tuple[Path, ...] = (),
-        settle: float = 5.0,
+        stable_seconds: float = 5.0,
         keep_days: int | None = None,
-        tell: Tell = lambda told: None,
+        report: Report = lambda told: None,
     ) -> None:
         viewer.require(Permission.MANAGE_IMPORTS)
-        self.viewer, self.folder, self.options, self.tell = (
+        self.viewer, self.folder, self.options, self.report = (
             viewer,
             folder.absolute(),
             options or ImportOptions(),
-            tell,
+            report,
         )
-        self.settle, self.keep_days = settle, keep_days
+        self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
         """How many files were refused so far."""
-        self._sights: dict[Path, Sight] = {}
+        self._sights: dict[Path, FileSighting] = {}
         self._done: dict[Path, tuple[int, int]] = {}
         self._taken: dict[Path, tuple[Path, int, float]] = {}
-        self._logs: dict[Path, tuple[Follower, Sight]] = {}
-        self._told: set[tuple[str, str]] = set()
-        self._has_news, self._rung = False, -RING_SECONDS
+        self._logs: dict[Path, tuple[Follower, FileSighting]] = {}
+        self._reported: set[tuple[str, str]] = set()
+        self._has_news, self._alerts_at = False, -ALERT_SECONDS
         for path in logs:
             self._follow(path.absolute(), self.options)
 
     def run(self, stop: Stop, every: float = 5.0) -> None:
         """Look again and again until told to stop; the file at work is finished first."""
         while not stop.is_set():
-            self.look(stop)
-            if time.monotonic() - self._rung >= RING_SECONDS:
-                self._ring()
+            self.check(stop)
+            if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
+                self._evaluate_alerts()
             stop.wait(every)
-        self._ring()
+        self._evaluate_alerts()
 
     def run_once(self, stop: Stop) -> None:
         """Take what is there and at rest, read the logs to their end, and return."""
-        self.look(stop)
-        stop.wait(self.settle + 0.01)
-        self.look(stop)
-        self._ring()
+        self.check(stop)
+        stop.wait(self.stable_seconds + 0.01)
+        self.check(stop)
+        self._evaluate_alerts()
 
-    def _ring(self) -> None:
+    def _evaluate_alerts(self) -> None:
         """Evaluate the alert rules on what came since the last time."""
         if self._has_news:
             pipeline.evaluate_alerts()
-        self._has_news, self._rung = False, time.monotonic()
+        self._has_news, self._alerts_at = False, time.monotonic()
 
-    def look(self, stop: Stop | None = None) -> None:
+    def check(self, stop: Stop | None = None) -> None:
         """One look: new files are noted, those at rest are taken, logs are read on."""
         stop = stop or Stop()
         try:
-            found = {path: _look_at(path) for path in self._find_files()}
+            found = {path: _read_state(path) for path in self._find_files()}
         except OSError as error:
-            self._say(
+            self._report_once(
                 Refusal(
                     "no_folder",
                     N_("The folder {path} cannot be read now: {reason}."),
@@ -174,13 +174,13 @@ class Watch:
             if stop.is_set():
                 return
             if look is not None and LOG_NAME.fullmatch(path.name):
-                self._meet_log(path)
+                self._notice_log(path)
             elif look is not None and self._done.get(path) != look:
-                self._consider(path, look)
+                self._check_file(path, look)
         for path in list(self._logs):
             if not stop.is_set():
-                self._read_on(path, stop)
-        self._take_back_grown()
+                self._read_log(path, stop)
+        self._requeue_grown()
         self._clear_old()
 
     def _find_files(self) -> Iterator[Path]:
@@ -195,22 +195,26 @@ class Watch:
                 for name in names
                 if not name.startswith(".") and not name.endswith((*UNFINISHED, ".toml"))
             ]
-        return iter(sorted(paths, key=lambda path: ((_look_at(path) or (0, 0))[1], path)))
+        return iter(sorted(paths, key=lambda path: ((_read_state(path) or (0, 0))[1], path)))
 
-    def _consider(self, path: Path, look: tuple[int, int]) -> None:
+    def _check_file(self, path: Path, look: tuple[int, int]) -> None:
         now = time.monotonic()
         sight = self._sights.get(path)
-        if sight is None or sight.look != look:
-            sight = self._sights[path] = Sight(look, now)
-        if now - sight.since >= self.settle and now >= sight.due and (self.settle or look[0]):
-            self._take(path, sight)
+        if sight is None or sight.state != look:
+            sight = self._sights[path] = FileSighting(look, now)
+        if (
+            now - sight.since >= self.stable_seconds
+            and now >= sight.due
+            and (self.stable_seconds or look[0])
+        ):
+            self._import(path, sight)
 
-    def _take(self, path: Path, sight: Sight) -> None:
+    def _import(self, path: Path, sight: FileSighting) -> None:
         """Import one file and put it away; what stands in the way is tried again later."""
         try:
             instructions = self._instructions_for(path)
         except Misuse as misuse:
-            self._say(misuse)
+            self._report_once(misuse)
             self._postpone(sight)
             return
         try:
@@ -232,25 +236,25 @@ class Watch:
             )
             report = FileReport(file=str(path), refusal=refusal)
         if refusal is None:
-            self._has_news |= report.brought_something
-            self.tell(report)
-            self._put_away(path, sight.look, report)
+            self._has_news |= report.changes_figures
+            self.report(report)
+            self._archive(path, sight.state, report)
         elif refusal.code == "no_file":
             self._sights.pop(path, None)
-        elif refusal.code in system_errors.PASSING or (
-            refusal.code == "failed" and sight.tries < TRIES
+        elif refusal.code in system_errors.TEMPORARY_CODES or (
+            refusal.code == "failed" and sight.tries < MAX_TRIES
         ):
-            self._say(refusal)
+            self._report_once(refusal)
             self._postpone(sight)
         else:
-            self.tell(report)
-            self._set_aside(path, sight.look, refusal)
+            self.report(report)
+            self._refuse(path, sight.state, refusal)
 
-    def _put_away(self, path: Path, look: tuple[int, int], report: FileReport) -> None:
+    def _archive(self, path: Path, look: tuple[int, int], report: FileReport) -> None:
         """Into `.taken`, with its report beside it; but not when it changed while it
         was read: then it is taken again.
         """
-        if _look_at(path) != look:
+        if _read_state(path) != look:
             return
         target = (
             self.folder
@@ -266,9 +270,11 @@ class Watch:
             ".report.json",
         ):
             self._taken[target] = (path, look[0], time.monotonic())
-            self._told -= {said for said in self._told if said[0] in system_errors.PASSING}
+            self._reported -= {
+                said for said in self._reported if said[0] in system_errors.TEMPORARY_CODES
+            }
 
-    def _set_aside(self, path: Path, look: tuple[int, int], refusal: Refusal) -> None:
+    def _refuse(self, path: Path, look: tuple[int, int], refusal: Refusal) -> None:
         """Into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
@@ -301,7 +307,7 @@ class Watch:
             return False
         except OSError as error:
             self._done[path] = look
-            self._say(
+            self._report_once(
                 Refusal(
                     "cannot_move",
                     N_(
@@ -318,13 +324,13 @@ class Watch:
             beside.replace(target.with_name(target.name + ".toml"))
         return True
 
-    def _take_back_grown(self) -> None:
+    def _requeue_grown(self) -> None:
         for target, (origin, size, at) in list(self._taken.items()):
-            look = _look_at(target)
+            look = _read_state(target)
             if look is not None and look[0] != size and not origin.exists():
                 with suppress(OSError):
                     target.replace(origin)
-            if look is None or look[0] != size or time.monotonic() - at > GROWS_FOR:
+            if look is None or look[0] != size or time.monotonic() - at > GROWTH_SECONDS:
                 del self._taken[target]
 
     def _clear_old(self) -> None:
@@ -340,18 +346,18 @@ class Watch:
                     if (Path(root) / name).stat().st_ctime < before:
                         (Path(root) / name).unlink()
 
-    def _meet_log(self, path: Path) -> None:
+    def _notice_log(self, path: Path) -> None:
         live = path.with_name("queue_log")
         if live not in self._logs:
             try:
                 self._follow(live, self._instructions_for(live).options)
             except Misuse as misuse:
-                self._say(misuse)
+                self._report_once(misuse)
 
     def _follow(self, path: Path, options: ImportOptions) -> None:
-        self._logs[path] = (Follower(self.viewer, path, options), Sight((0, 0), 0.0))
+        self._logs[path] = (Follower(self.viewer, path, options), FileSighting((0, 0), 0.0))
 
-    def _read_on(self, path: Path, stop: Stop) -> None:
+    def _read_log(self, path: Path, stop: Stop) -> None:
         follower, sight = self._logs[path]
         began = time.monotonic()
         if began < sight.due:
@@ -361,8 +367,8 @@ class Watch:
             for report in follower.catch_up(stop):
                 refusal, landed = report.refusal, True
                 if refusal is None:
-                    self._has_news |= report.brought_something
-                    self.tell(report)
+                    self._has_news |= report.changes_figures
+                    self.report(report)
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
             refusal = refusal or Refusal(
@@ -372,7 +378,7 @@ class Watch:
             )
         if follower.lost:
             follower.lost = False
-            self.tell(
+            self.report(
                 Refusal(
                     "log_cut",
                     N_(
@@ -383,23 +389,25 @@ class Watch:
                 )
             )
         if refusal is not None:
-            self._say(refusal)
+            self._report_once(refusal)
             self._postpone(sight)
             return
         sight.wait = 0.0
         if landed:
-            sight.due = time.monotonic() + max(LOG_SECONDS, REST * (time.monotonic() - began))
+            sight.due = time.monotonic() + max(
+                LOG_SECONDS, REST_FACTOR * (time.monotonic() - began)
+            )
 
-    def _postpone(self, sight: Sight) -> None:
+    def _postpone(self, sight: FileSighting) -> None:
         sight.wait = min(LONGEST_WAIT, sight.wait * 2 or FIRST_WAIT)
         sight.due = time.monotonic() + sight.wait
 
-    def _say(self, refusal: Refusal) -> None:
+    def _report_once(self, refusal: Refusal) -> None:
         """Tell of a trouble once, not at every try."""
         key = (refusal.code, str(refusal))
-        if key not in self._told:
-            self._told.add(key)
-            self.tell(refusal)
+        if key not in self._reported:
+            self._reported.add(key)
+            self.report(refusal)
 
     def _instructions_for(self, path: Path) -> Instructions:
         """What is said about a file: beside it, else in its folder, else in those
@@ -465,7 +473,7 @@ def read_instructions(path: Path) -> Instructions:
 
 
 @contextmanager
-def watching_alone(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Hold the folder for this process. Raises Refusal when another one of this centre
     watches it.
     """
@@ -492,15 +500,15 @@ def _kind_of_mapping(name: str | None) -> str | None:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    for root, folders, names in os.walk(folder, onerror=_raise):
+    for root, folders, names in os.walk(folder, onerror=_reraise):
         yield Path(root), folders, names
 
 
-def _raise(error: OSError) -> None:
+def _reraise(error: OSError) -> None:
     raise error
 
 
-def _look_at(path: Path) -> tuple[int, int] | None:
+def _read_state(path: Path) -> tuple[int, int] | None:
     """Size and time of change; None when it is no file (any more)."""
     try:
         stat = path.stat()

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -39,27 +39,29 @@ from qa_core.ingest.columns import table_reader
 from qa_core.ingest.platforms import asterisk_queue_log
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_platform
 from qa_core.ingest.report import FileReport
+from qa_core.storage import duckdb_connection
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
 """A log and what a rotation makes of it: queue_log.1, queue_log-20261124,
 queue_log.2.gz.
 """
 
-STEP = 32 << 20
+STEP_BYTES = 32 << 20
 """Bytes that are read and landed at once."""
-BEGINNING = 4096
-SETTLED = timedelta(hours=2)
+START_BYTES = 4096
+MEMORY = "350MB"
+KEEP_ENDED = timedelta(hours=2)
 """A call that ended is kept so long: it may come back into another queue under the same
 id.
 """
-GIVEN_UP = timedelta(hours=24)
+KEEP_UNENDED = timedelta(hours=24)
 """A call that never ended is kept so long; some versions lose the event of its end."""
-WAITING = timedelta(minutes=30)
+MAX_SILENCE = timedelta(minutes=30)
 """A caller who is still in the queue is no unanswered call until nothing was heard of
 the call for so long.
 """
 
-_MARK = b"mark"
+_POSITION_KEY = b"mark"
 _LAST_STEP = (
     "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
 )
@@ -90,8 +92,8 @@ class Log:
     content: Content
     first: float
 
-    def is_at(self, mark: LogPosition) -> bool:
-        return _digest(self.content.read_start(mark.length)) == mark.digest
+    def begins_at(self, position: LogPosition) -> bool:
+        return _compute_digest(self.content.read_start(position.length)) == position.digest
 
     def read(self, offset: int, is_last: bool) -> bytes:
         """The next bytes after that offset, whole lines only; what ends without one is
@@ -101,16 +103,16 @@ class Log:
             if self.content.packing is None:
                 file.seek(offset)
             else:
-                for _step in range(offset // STEP):
-                    file.read(STEP)
-                file.read(offset % STEP)
-            data = file.read(STEP)
+                for _step in range(offset // STEP_BYTES):
+                    file.read(STEP_BYTES)
+                file.read(offset % STEP_BYTES)
+            data = file.read(STEP_BYTES)
         whole = data[: data.rfind(b"\n") + 1]
-        return whole if is_last or (whole and len(data) == STEP) else data
+        return whole if is_last or (whole and len(data) == STEP_BYTES) else data
 
 
 @dataclass(frozen=True)
-class Piece(Content):
+class LogPiece(Content):
     """Bytes of a log that were read already."""
 
     data: bytes = b""
@@ -140,7 +142,7 @@ class Follower:
             / f"{hashlib.sha256(str(self.path).encode()).hexdigest()[:16]}.parquet"
         )
         self._loaded: tuple[int, int] | None = None
-        self.mark, self.kept = self._load()
+        self.position, self.open_events = self._load()
         self.lost = False
         """Whether the log was cut short or removed, so that what was written to it
         after the last look may be missing.
@@ -153,14 +155,14 @@ class Follower:
 
         A report with a refusal ends it: the step is not done, and will be tried again.
         """
-        if _look_at(self._state) != self._loaded:  # a customer was erased from it
-            self.mark, self.kept = self._load()
+        if _read_state(self._state) != self._loaded:  # a customer was erased from it
+            self.position, self.open_events = self._load()
         while not (stop and stop.is_set()):
             found = self._find_next()
             if found is None:
                 return
             log, offset, data = found
-            report, kept = self._land(log, offset, data)
+            report, kept = self._load_piece(log, offset, data)
             if report is not None:
                 yield report
                 if report.is_refused:
@@ -175,17 +177,19 @@ class Follower:
         """
         logs = find_logs(self.path)
         place, offset = 0, 0
-        if self.mark is not None:
-            place = next((index for index, log in enumerate(logs) if log.is_at(self.mark)), -1)
+        if self.position is not None:
+            place = next(
+                (index for index, log in enumerate(logs) if log.begins_at(self.position)), -1
+            )
             if place >= 0:
-                offset, self._missed = self.mark.offset, False
+                offset, self._missed = self.position.offset, False
             elif not self._missed:
                 # It may be on its way to another name at this very moment: only the
                 # next look believes that it is gone.
                 self._missed = True
                 return None
             else:
-                logs, place = [log for log in logs if log.first >= self.mark.first], 0
+                logs, place = [log for log in logs if log.first >= self.position.first], 0
                 self.lost = self.lost or bool(logs)
         while place < len(logs):
             is_last = place == len(logs) - 1
@@ -197,24 +201,24 @@ class Follower:
             return None
         return (logs[place], offset, data) if data or len(self._find_due()) else None
 
-    def _land(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
+    def _load_piece(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
         """Bring in the calls of a piece, with what is kept of them, and say which
         events to keep now; no report when it speaks of no call.
         """
         events: list[pa.Table] = []
         due = self._find_due()
-        lines = self.mark.lines if offset and self.mark else 0
+        lines = self.position.lines if offset and self.position else 0
         platform = replace(
             asterisk_queue_log.PLATFORM,
-            read=lambda work: self._read(work, lines, due, events),
-            fold=_fold_but_waiting,
+            read=lambda export: self._read(export, lines, due, events),
+            fold=_fold_ended,
             finish=None,
         )
-        piece = Piece(self.path, encoding=self.options.encoding, data=data)
+        piece = LogPiece(self.path, encoding=self.options.encoding, data=data)
         identity = "|".join(
             (
                 str(self.path),
-                _digest(log.content.read_start(BEGINNING)),
+                _compute_digest(log.content.read_start(START_BYTES)),
                 str(offset),
                 *due.to_pylist(),
             )
@@ -232,37 +236,41 @@ class Follower:
         except Refusal as refusal:
             shutil.rmtree(folder, ignore_errors=True)
             if refusal.code != "no_contacts":
-                return FileReport(file=str(self.path), refusal=refusal), self.kept
-            return None, _keep([self.kept, *events])
+                return FileReport(file=str(self.path), refusal=refusal), self.open_events
+            return None, _select_open([self.open_events, *events])
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         report = pipeline.run_staged(self.viewer, staged, str(self.path), self.options)
-        return report, _keep([self.kept, *events])
+        return report, _select_open([self.open_events, *events])
 
     def _read(
-        self, work: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
+        self, export: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
         """What is kept of the calls that go on in this piece or are due, then the piece
         itself.
         """
-        events += asterisk_queue_log.PLATFORM.read(work)
-        work.refused[:] = [(line + lines, reason, cells) for line, reason, cells in work.refused]
+        events += asterisk_queue_log.PLATFORM.read(export)
+        export.rejected[:] = [
+            (line + lines, reason, cells) for line, reason, cells in export.rejected
+        ]
         events[:] = [
             table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
         ]
         calls = pa.concat_arrays(
             [due, *(column for table in events for column in table.column("callid").chunks)]
         )
-        earlier = self.kept.filter(pc.is_in(self.kept.column("callid"), value_set=pc.unique(calls)))
+        earlier = self.open_events.filter(
+            pc.is_in(self.open_events.column("callid"), value_set=pc.unique(calls))
+        )
         if len(earlier):
             first = min(
                 (pc.min(table.column("moment")).as_py() for table in events if len(table)),
                 default=None,
             )
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
-            work.notes["in_order"] = work.notes.get("in_order", True) and in_order
-            work.decide(
+            export.notes["in_order"] = export.notes.get("in_order", True) and in_order
+            export.decide(
                 "file",
                 N_("events of calls that had not ended are taken up again"),
                 N_("{count} events"),
@@ -277,44 +285,56 @@ class Follower:
         """The calls whose caller has been in the queue for too long to be waiting
         still, and that have not landed for that reason.
         """
-        if not len(self.kept) or self.mark is None:
+        if not len(self.open_events) or self.position is None:
             return pa.array([], pa.string())
-        since = datetime.fromtimestamp(self.mark.landed_at, UTC).replace(tzinfo=None) - WAITING
-        with _open(self.kept) as connection:
+        since = (
+            datetime.fromtimestamp(self.position.landed_at, UTC).replace(tzinfo=None) - MAX_SILENCE
+        )
+        with _open_connection(self.open_events) as connection:
             found = connection.sql(
                 f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND "
                 "max(moment) >= ? AND max(moment) < ? ORDER BY callid",
-                params=[asterisk_queue_log.ENTRY, since, _now() - WAITING],
+                params=[asterisk_queue_log.ENTRY, since, _now() - MAX_SILENCE],
             ).to_arrow_table()
         return found.column("callid").combine_chunks().cast(pa.string())
 
     def _save(self, log: Log, offset: int, data: bytes, kept: pa.Table, landed: bool) -> None:
-        beginning = log.content.read_start(min(BEGINNING, offset + len(data)))
-        lines = (self.mark.lines if offset and self.mark else 0) + data.count(b"\n")
+        beginning = log.content.read_start(min(START_BYTES, offset + len(data)))
+        lines = (self.position.lines if offset and self.position else 0) + data.count(b"\n")
         landed_at = (
-            datetime.now(UTC).timestamp() if landed or self.mark is None else self.mark.landed_at
+            datetime.now(UTC).timestamp()
+            if landed or self.position is None
+            else self.position.landed_at
         )
-        self.mark, self.kept = (
+        self.position, self.open_events = (
             LogPosition(
-                len(beginning), _digest(beginning), offset + len(data), lines, log.first, landed_at
+                len(beginning),
+                _compute_digest(beginning),
+                offset + len(data),
+                lines,
+                log.first,
+                landed_at,
             ),
             kept,
         )
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(self._state, kept.replace_schema_metadata({_MARK: json.dumps(asdict(self.mark))}))
-        self._loaded = _look_at(self._state)
+        _write(
+            self._state,
+            kept.replace_schema_metadata({_POSITION_KEY: json.dumps(asdict(self.position))}),
+        )
+        self._loaded = _read_state(self._state)
 
     def _load(self) -> tuple[LogPosition | None, pa.Table]:
-        self._loaded = _look_at(self._state)
+        self._loaded = _read_state(self._state)
         if not self._state.exists():
             return None, asterisk_queue_log.SCHEMA.empty_table()
         table = pq.read_table(self._state)
-        return LogPosition(**json.loads(table.schema.metadata[_MARK])), table.cast(
+        return LogPosition(**json.loads(table.schema.metadata[_POSITION_KEY])), table.cast(
             asterisk_queue_log.SCHEMA
         )
 
 
-def erase(customer_key: str) -> int:
+def erase_customer(customer_key: str) -> int:
     """Take a customer out of what is kept of calls in progress, of every log; the calls
     stay. Returns the number of events.
     """
@@ -340,7 +360,7 @@ def _write(state: Path, table: pa.Table) -> None:
     draft.replace(state)
 
 
-def _look_at(state: Path) -> tuple[int, int] | None:
+def _read_state(state: Path) -> tuple[int, int] | None:
     """What tells one state of a log from another; None when there is none."""
     try:
         status = state.stat()
@@ -367,7 +387,7 @@ def find_logs(path: Path) -> list[Log]:
         if not (path.parent / name).is_file():
             continue
         content = open_content(path.parent / name)
-        beginning = content.read_start(BEGINNING)
+        beginning = content.read_start(START_BYTES)
         moments = [line.split(b"|", 1)[0] for line in beginning.splitlines() if b"|" in line]
         first = next(
             (
@@ -379,27 +399,27 @@ def find_logs(path: Path) -> list[Log]:
         )
         if first is not None:
             found.setdefault(
-                _digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first)
+                _compute_digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first)
             )
     return sorted(found.values(), key=lambda log: log.first)
 
 
-def _fold_but_waiting(bench: FoldSession) -> str:
+def _fold_ended(session: FoldSession) -> str:
     """The calls, but for those whose caller is in the queue at this moment: nobody
     knows yet how they end.
     """
-    rows = asterisk_queue_log.PLATFORM.fold(bench)
-    bench.connection.execute(
+    rows = asterisk_queue_log.PLATFORM.fold(session)
+    session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY "
         f"callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
-        [asterisk_queue_log.ENTRY, _now() - WAITING],
+        [asterisk_queue_log.ENTRY, _now() - MAX_SILENCE],
     )
     # One event of each: the others count as folded already.
-    bench.work.skip("still_waiting", bench.count("SELECT count(*) FROM still_waiting"))
+    session.export.tally.skip("still_waiting", session.count("SELECT count(*) FROM still_waiting"))
     return f"SELECT * FROM ({rows}) WHERE contact_id NOT IN (SELECT callid FROM still_waiting)"
 
 
-def _keep(tables: list[pa.Table]) -> pa.Table:
+def _select_open(tables: list[pa.Table]) -> pa.Table:
     """The events that a later one may complete: of calls that have not ended, and of
     those that ended a short while ago.
     """
@@ -407,30 +427,28 @@ def _keep(tables: list[pa.Table]) -> pa.Table:
     if not len(events):
         return events
     newest = min(pc.max(events.column("moment")).as_py(), _now())
-    with _open(events) as connection:
+    with _open_connection(events) as connection:
         kept = connection.sql(
             "SELECT * FROM events SEMI JOIN ("
             "SELECT callid FROM events GROUP BY callid HAVING max(moment) >= ? OR "
             f"{_LAST_STEP} IN {_UNFINISHED} AND min(moment) >= ?"
             ") USING (callid) ORDER BY moment, line",
-            params=[newest - SETTLED, newest - GIVEN_UP],
+            params=[newest - KEEP_ENDED, newest - KEEP_UNENDED],
         ).to_arrow_table()
     return kept.cast(asterisk_queue_log.SCHEMA)
 
 
 @contextmanager
-def _open(events: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(config={"threads": 1})
-    try:
+def _open_connection(events: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    folder = environment.current().temporary_folder
+    with closing(duckdb_connection.connect(MEMORY, folder, threads=1)) as connection:
         connection.register("events", events)
         yield connection
-    finally:
-        connection.close()
 
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _digest(data: bytes) -> str:
+def _compute_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

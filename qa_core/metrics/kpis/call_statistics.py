@@ -321,6 +321,7 @@ ALL: tuple[Kpi, ...] = (
         total(RECEIVED, RECEIVED),
         sums=sum_of_intervals(_i.received, _i.received),
         exclusions=RECEIVED_ONLY,
+        heading=N_("Contacts"),
     ),
     _declare(
         "answered",
@@ -362,6 +363,8 @@ ALL: tuple[Kpi, ...] = (
             evidence=_i.received,
         ),
         exclusions=RECEIVED_ONLY,
+        heading=N_("Answered"),
+        needs_missed=True,
     ),
     _declare(
         "abandon_rate",
@@ -377,6 +380,7 @@ ALL: tuple[Kpi, ...] = (
         settings=("short_abandon_seconds",),
         sums=_abandon_rate_of_intervals,
         exclusions=(*RECEIVED_ONLY, SHORT_ABANDON),
+        needs_missed=True,
     ),
     _declare(
         "service_level",
@@ -409,6 +413,8 @@ ALL: tuple[Kpi, ...] = (
         has_percentiles=True,
         sums=mean_of_intervals(_i.wait_seconds, _i.answered),
         exclusions=(*ANSWERED_ONLY, WAIT_UNKNOWN),
+        short_title=N_("Average wait"),
+        heading=N_("Wait"),
     ),
     _declare(
         "average_time_to_abandon",
@@ -435,6 +441,7 @@ ALL: tuple[Kpi, ...] = (
         has_percentiles=True,
         sums=_average_handle_time_of_intervals,
         exclusions=(*ANSWERED_ONLY, HANDLE_TIME_UNKNOWN),
+        short_title=N_("Handle time"),
     ),
     _declare(
         "average_talk_time",
@@ -502,6 +509,7 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         lambda given: _missed_callers(given, MISSES.c.seconds_to_reached),
+        needs_missed=True,
     ),
     _declare(
         "repeat_caller_rate",

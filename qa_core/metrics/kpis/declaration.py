@@ -45,6 +45,16 @@ class Unit(StrEnum):
     COEFFICIENT = "coefficient"  # −1…1
 
 
+BOUNDS: Mapping[Unit, tuple[float, float]] = {
+    Unit.RATE: (0.0, 1.0),
+    Unit.NPS: (-100.0, 100.0),
+    Unit.SCORE: (0.0, 100.0),
+    Unit.EFFORT: (1.0, 7.0),
+    Unit.RATING: (1.0, 5.0),
+    Unit.COEFFICIENT: (-1.0, 1.0),
+}
+
+
 class FactTable(StrEnum):
     """The table whose rows are summed: each table alone, the sums joined afterwards."""
 
@@ -192,11 +202,24 @@ class Kpi:
     """What it takes from the intervals of platforms that export only totals; None:
     nothing.
     """
+    short_title: str = ""
+    """Title of a tile, where `title` is too long for one."""
+    heading: str = ""
+    """Heading of a table column, where the short title is too long for one."""
+    needs_missed: bool = False
+    """Says nothing to a viewer whose scope holds no missed contacts: all that they see
+    were answered.
+    """
     exclusions: tuple[Exclusion, ...] = ()
     """What is left out, in order: of a row, the first that applies is the reason. With
     what is counted they make up everything in the viewer's scope, period and filters:
     contacts of any direction, missed contacts, evaluations, advisors evaluated.
     """
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Lowest and highest value that the unit allows; None: unbounded."""
+        return BOUNDS.get(self.unit)
 
     @property
     def is_rate(self) -> bool:
@@ -225,8 +248,8 @@ class Kpi:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The glossary entry, in the language spoken (CONTRACT.md section 3, `kpis
-        --json`).
+        """The glossary entry, in the language spoken (docs/contract.md, section 3,
+        `kpis --json`).
         """
         return {
             "key": self.key,

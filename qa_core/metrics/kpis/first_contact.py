@@ -95,6 +95,8 @@ ALL: tuple[Kpi, ...] = (
         settings=("first_contact_days",),
         leaves_out=("pending", "unknown_identity"),
         exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_FIRST, _PENDING),
+        short_title=N_("Resolved at first contact"),
+        heading=N_("Resolved"),
     ),
     Kpi(
         "first_contact_resolution_declared",
@@ -111,6 +113,8 @@ ALL: tuple[Kpi, ...] = (
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         exclusions=(*ANSWERED_ONLY, _UNDECLARED),
+        short_title=N_("Declared by advisors"),
+        heading=N_("Declared resolved"),
     ),
     Kpi(
         "first_contact_resolution_surveyed",
@@ -124,5 +128,6 @@ ALL: tuple[Kpi, ...] = (
         Permission.SEE_SATISFACTION,
         CONTACT_DIMENSIONS,
         exclusions=(*INBOUND, NOT_SURVEYED, _UNANSWERED_QUESTIONS),
+        short_title=N_("Confirmed by customers"),
     ),
 )

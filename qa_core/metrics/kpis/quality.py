@@ -66,6 +66,7 @@ ALL: tuple[Kpi, ...] = (
         "up",
         lambda given: Contribution(counted=_e.score.is_not(None), amount=_e.score),
         exclusions=(exclude("no_score", N_("Evaluations without a score"), _e.score.is_(None)),),
+        heading=N_("Score"),
     ),
     _declare(
         "advisor_mean_score",

@@ -124,6 +124,7 @@ ALL: tuple[Kpi, ...] = (
         "up",
         _csat,
         exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
+        heading=N_("Satisfied"),
     ),
     _declare(
         "csat_if_silent_unhappy",
@@ -198,6 +199,7 @@ ALL: tuple[Kpi, ...] = (
             against=_c.nps <= number("6.0"),
         ),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_NPS),
+        heading=N_("NPS"),
     ),
     _declare(
         "ces",
@@ -209,6 +211,7 @@ ALL: tuple[Kpi, ...] = (
         "up",
         lambda given: Contribution(counted=_c.ces.is_not(None), amount=_c.ces),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
+        heading=N_("CES"),
     ),
     _declare(
         "ces_agree",
@@ -231,5 +234,6 @@ ALL: tuple[Kpi, ...] = (
         "up",
         ratio(RESPONDED, _c.survey_sent),
         exclusions=(*INBOUND, _NOT_SENT),
+        heading=N_("Response"),
     ),
 )

@@ -45,6 +45,7 @@ def _of_spend(
     exclusions: tuple[Exclusion, ...] = (),
     kind: KpiKind = KpiKind.RATIO,
     better: str = "down",
+    heading: str = "",
 ) -> Kpi:
     def parts(given: KpiInputs) -> Contribution:
         return Contribution(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)
@@ -64,6 +65,7 @@ def _of_spend(
         SPEND_DIMENSIONS,
         FactTable.SPEND,
         settings,
+        heading=heading,
         exclusions=exclusions,
     )
 
@@ -96,6 +98,7 @@ ALL: tuple[Kpi, ...] = (
         N_("What one inbound contact from a known source cost."),
         N_("spend / inbound contacts with a source"),
         exclusions=(*INBOUND, NO_SOURCE),
+        heading=N_("Per contact"),
     ),
     _of_spend(
         "cost_per_answered",
@@ -104,6 +107,7 @@ ALL: tuple[Kpi, ...] = (
         N_("spend / answered contacts with a source"),
         ANSWERED,
         exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED),
+        heading=N_("Per answered"),
     ),
     _of_spend(
         "cost_per_resolved",
@@ -112,5 +116,6 @@ ALL: tuple[Kpi, ...] = (
         N_("spend / answered contacts with a source that were declared resolved"),
         sa.and_(ANSWERED, CONTACTS.c.declared_resolved),
         exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED, UNRESOLVED),
+        heading=N_("Per resolved"),
     ),
 )

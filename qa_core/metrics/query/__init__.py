@@ -8,6 +8,7 @@ from qa_core.metrics.query.advisors import (
     find_advisors,
     find_evaluations_of,
     get_advisor,
+    read_advisor,
 )
 from qa_core.metrics.query.callbacks import Recovery, find_recovery
 from qa_core.metrics.query.comments import find_remarks, may_read_remarks
@@ -18,6 +19,8 @@ from qa_core.metrics.query.contacts import (
     find_contacts,
     find_values,
     get_contact,
+    read_contact,
+    read_contacts,
 )
 from qa_core.metrics.query.currencies import find_currencies
 from qa_core.metrics.query.data_span import data_span, data_through
@@ -34,6 +37,7 @@ from qa_core.metrics.query.repeat_chains import (
     RepeatChain,
     find_chains,
     find_history,
+    read_chains,
 )
 from qa_core.metrics.query.result_rows import to_json
 from qa_core.metrics.query.rule_changes import Change, find_changes
@@ -90,6 +94,10 @@ __all__ = [
     "get_contact",
     "may_read_remarks",
     "measure",
+    "read_advisor",
+    "read_chains",
+    "read_contact",
+    "read_contacts",
     "team_medians",
     "to_json",
 ]

@@ -10,14 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query.contacts import find_contacts
 from qa_core.metrics.query.measure import measure
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.records.people import Account
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
@@ -38,15 +39,13 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
             Evaluation.local_day,
             Evaluation.evaluated_at,
             Evaluation.purpose,
-            sa.func.coalesce(Account.display_name, Evaluation.evaluator).label("evaluator"),
+            Evaluation.evaluator,
             sa.func.coalesce(ScorecardVersion.title, Evaluation.grid_name).label("grid"),
             Evaluation.score,
             Evaluation.outcome,
         )
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .outerjoin(Account, Account.username == Evaluation.evaluator)
         .where(
-            viewer.scope(Evaluation.__table__),
             Evaluation.state == "published",
             Evaluation.kind.in_(("scored", "targeted")),
             *days,
@@ -55,7 +54,11 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
         .limit(limit)
     )
     with store.reading() as session:
-        return [dict(row) for row in session.execute(statement).mappings()]
+        names = people.find_names(session)
+        return [
+            {**row, "evaluator": names.get(row["evaluator"], row["evaluator"])}
+            for row in session.execute(Scoped(statement, viewer)).mappings()
+        ]
 
 
 def team_medians(

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
@@ -18,10 +19,10 @@ from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
-from qa_core.storage import engine
+from qa_core.storage import audit_log, engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.people import Account
-from qa_core.storage.schema import ANSWERS, CONTACTS
+from qa_core.storage.schema import ANSWERS, CONTACTS, EVERY_CONTACT
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> A
     return found[0]
 
 
+def read_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
+    """Open one advisor for a reader: `get_advisor`, noted in the audit log."""
+    advisor = get_advisor(viewer, advisor_id, period)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "advisor_read", advisor.advisor_id)
+    return advisor
+
+
 def find_evaluations_of(
     viewer: Viewer, advisor_id: str, where: Filters, criterion: str | None = None, limit: int = 50
 ) -> pd.DataFrame:
@@ -86,31 +95,36 @@ def find_evaluations_of(
     if criterion is not None:
         columns += [ANSWERS.c.earned, ANSWERS.c.possible]
         part = sa.and_(ANSWERS.c.criterion == criterion, ANSWERS.c.earned.is_not(None))
+    every = EVERY_CONTACT.c
     same = sa.and_(
-        ANSWERS.c.source_system == CONTACTS.c.source_system,
-        ANSWERS.c.contact_id == CONTACTS.c.contact_id,
+        ANSWERS.c.source_system == every.source_system, ANSWERS.c.contact_id == every.contact_id
     )
     statement = (
         sa.select(*columns)
-        .select_from(ANSWERS.outerjoin(CONTACTS, same))
+        .select_from(ANSWERS.outerjoin(EVERY_CONTACT, same))
         .where(
-            viewer.scope(ANSWERS),
             ANSWERS.c.advisor_id == advisor_id,
             part,
             *dimension_sql.within(where.period, ANSWERS.c),
         )
         .where(
             *question.filters(ANSWERS.c, own),
-            *question.filters(CONTACTS.c, lambda dimension: not own(dimension)),
+            *question.filters(every, lambda dimension: not own(dimension)),
         )
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
         .limit(limit)
     )
-    frame = engine.current().run(statement, _beside(), **dimension_sql.months(where.period))
+    evaluations = Scoped(
+        statement,
+        viewer,
+        beyond="An evaluation in scope is filtered by what its contact says of itself, such as "
+        "the queue.",
+    )
+    frame = engine.current().run(evaluations, _beside(), **dimension_sql.months(where.period))
     if "evaluator" in frame:
         with store.reading() as session:
-            known = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
-        frame["evaluator"] = [known.get(username) or username for username in frame["evaluator"]]
+            known = people.find_names(session)
+        frame["evaluator"] = [known.get(username, username) for username in frame["evaluator"]]
     return frame
 
 
@@ -119,14 +133,16 @@ def _find(
 ) -> tuple[AdvisorProfile, ...]:
     pairs: set[tuple[str, str | None]] = set()
     for table, beside in ((CONTACTS, {}), (ANSWERS, _beside())):
-        conditions: list[Any] = [viewer.scope(table), *dimension_sql.within(period, table.c)]
+        conditions: list[Any] = [*dimension_sql.within(period, table.c)]
         conditions.append(
             table.c.advisor_id.is_not(None)
             if advisor_id is None
             else table.c.advisor_id == advisor_id
         )
         frame = engine.current().run(
-            sa.select(table.c.advisor_id, table.c.team).where(*conditions).distinct(),
+            Scoped(
+                sa.select(table.c.advisor_id, table.c.team).where(*conditions).distinct(), viewer
+            ),
             beside,
             **dimension_sql.months(period),
         )

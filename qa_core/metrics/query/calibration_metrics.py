@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
@@ -28,9 +28,11 @@ from qa_core.stats.agreement import (
     find_pairs,
     measure_agreement,
 )
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
+from qa_core.storage.records.store import Session
 
 KIND = "calibration"
 ONE_CRITERION = "one_criterion"
@@ -86,17 +88,39 @@ def takes_part(viewer: Viewer, row: Calibration) -> bool:
     return viewer.can(Permission.MANAGE_CALIBRATIONS) or viewer.username in row.evaluators
 
 
+def find_rounds(
+    session: Session, viewer: Viewer, *conditions: sa.ColumnElement[bool]
+) -> list[Calibration]:
+    """The rounds that the viewer manages or takes part in, the oldest first, their
+    contacts loaded.
+    """
+    visible = sa.select(Calibration).where(is_visible(viewer), *conditions)
+    rounds = Unscoped(
+        visible.options(selectinload(Calibration.contacts)).order_by(Calibration.id),
+        "A manager sees a round whose contacts are all in their scope, so those outside are "
+        "looked for.",
+    )
+    return [row for row in session.scalars(rounds) if takes_part(viewer, row)]
+
+
+def on_marks(statement: sa.Select) -> Unscoped:
+    """A statement on the evaluations of rounds that the viewer may see (`find_rounds`)."""
+    return Unscoped(
+        statement,
+        "Who may see a round compares the marks of all its evaluators, which no other scope "
+        "holds; whether they may was checked, and open rounds show only how many are done.",
+    )
+
+
 def change_counter(session: Session) -> tuple[Any, ...]:
     """A value that differs after a round was closed, a mark of one went, or somebody
     became a reference.
     """
-    closed = session.execute(
-        sa.select(
-            sa.func.count(Calibration.closed_at),
-            sa.func.max(Calibration.closed_at),
-            sa.func.sum(Calibration.id),
-        )
-    ).one()
+    closed = sa.select(
+        sa.func.count(Calibration.closed_at),
+        sa.func.max(Calibration.closed_at),
+        sa.func.sum(Calibration.id),
+    )
     marks = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
     ).where(Evaluation.kind == KIND)
@@ -107,10 +131,17 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         sa.func.sum(contact.id),
         sa.func.sum(contact.id * contact.id),
     )
-    grouped = session.execute(
-        references.group_by(contact.reference_evaluator).order_by(contact.reference_evaluator)
-    ).all()
-    return (*closed, *session.execute(marks).one(), *itertools.chain.from_iterable(grouped))
+    references = references.group_by(contact.reference_evaluator)
+    counted = [
+        session.execute(
+            Unscoped(
+                statement,
+                "A counter tells whether what is kept of rounds is still true: no row is read.",
+            )
+        ).all()
+        for statement in (closed, marks, references.order_by(contact.reference_evaluator))
+    ]
+    return tuple(itertools.chain.from_iterable(itertools.chain.from_iterable(counted)))
 
 
 def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
@@ -162,15 +193,8 @@ def find_marked(question: MetricQuery) -> list[Marked]:
         for name, values in question.where.values
         if name != "evaluator"
     }
-    closed = sa.select(Calibration).where(
-        Calibration.closed_at.is_not(None), is_visible(question.viewer)
-    )
-    ids = closed.with_only_columns(Calibration.id)
     with store.reading() as session:
-        rounds = session.scalars(
-            closed.options(selectinload(Calibration.contacts)).order_by(Calibration.id)
-        ).all()
-        rounds = [row for row in rounds if takes_part(question.viewer, row)]
+        rounds = find_rounds(session, question.viewer, Calibration.closed_at.is_not(None))
         used = session.execute(
             sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content).where(
                 ScorecardVersion.id.in_({row.grid_id for row in rounds})
@@ -179,7 +203,7 @@ def find_marked(question: MetricQuery) -> list[Marked]:
         grids = {
             number: (title, scoring.parse_scorecard(content)) for number, title, content in used
         }
-        marks = _read_marks(session, ids)
+        marks = _read_marks(session, [row.id for row in rounds])
         made = []
         for row in rounds:
             title, plan = grids[row.grid_id]
@@ -210,7 +234,7 @@ def find_marked(question: MetricQuery) -> list[Marked]:
 
 
 def _read_marks(
-    session: Session, rounds: sa.Select
+    session: Session, rounds: Sequence[int]
 ) -> dict[tuple[int, str, str, str], dict[str, float | None]]:
     """(round, source system, contact, evaluator) → criterion → points, of all that was
     handed in; drafts are no marks.
@@ -227,7 +251,8 @@ def _read_marks(
         Evaluation.contact_id,
         Evaluation.evaluator,
     )
-    places = {row[0]: tuple(row[1:]) for row in session.execute(sa.select(*key).where(*handed_in))}
+    found = session.execute(on_marks(sa.select(*key).where(*handed_in)))
+    places = {row[0]: tuple(row[1:]) for row in found}
     marks: dict[Any, dict[str, float | None]] = {place: {} for place in places.values()}
     answers = sa.select(
         EvaluationAnswer.evaluation_id,
@@ -235,9 +260,8 @@ def _read_marks(
         EvaluationAnswer.earned,
         EvaluationAnswer.applicable,
     )
-    for number, criterion, earned, applies in session.execute(
-        answers.join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id).where(*handed_in)
-    ):
+    of_these = answers.join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id)
+    for number, criterion, earned, applies in session.execute(on_marks(of_these.where(*handed_in))):
         marks[places[number]][criterion] = earned if applies else None
     return marks
 

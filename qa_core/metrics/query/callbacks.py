@@ -14,7 +14,8 @@ from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import misses_of, months_of, recovery_window
 from qa_core.storage import engine, lake
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.guard import Scoped
+from qa_core.storage.schema import EVERY_CONTACT, on_every_contact
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         .where(*dimension_sql.within(where.period, miss), *question.filters(miss))
         .cte("missed")
     )
-    after = sa.extract("epoch", CONTACTS.c.started_at - missed.c.started_at)
+    calls = EVERY_CONTACT.c
+    after = sa.extract("epoch", calls.started_at - missed.c.started_at)
     answered_calls = sa.and_(
-        CONTACTS.c.customer_key == missed.c.customer_key,
-        OUTGOING,
-        ANSWERED,
+        calls.customer_key == missed.c.customer_key,
+        on_every_contact(sa.and_(OUTGOING, ANSWERED)),
         after.between(sa.literal_column("0"), missed.c.window_seconds),
     )
     left = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - missed.c.started_at)
@@ -105,7 +106,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
             ).label("is_called"),
             (left < missed.c.window_seconds).label("is_open"),
         )
-        .select_from(missed.outerjoin(CONTACTS, answered_calls))
+        .select_from(missed.outerjoin(EVERY_CONTACT, answered_calls))
         .group_by(*missed.c)
         .cte("each_miss")
         .c
@@ -119,7 +120,11 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         "open": (each.is_known, sa.not_(each.is_reached), each.is_open),
     }
     counts = [sa.func.count().filter(sa.and_(*tests)).label(name) for name, tests in kinds.items()]
-    found = (
-        engine.current().run(sa.select(*counts), **months_of(question, FactTable.MISSES)).iloc[0]
+    statement = Scoped(
+        sa.select(*counts),
+        viewer,
+        beyond="A missed caller counts as reached whoever called or answered; of those calls only "
+        "their moments are used.",
     )
+    found = engine.current().run(statement, **months_of(question, FactTable.MISSES)).iloc[0]
     return Recovery(**{name: int(found[name]) for name in kinds})

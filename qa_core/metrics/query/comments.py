@@ -17,6 +17,7 @@ from qa_core.metrics.query.contacts import COMMENT_READERS
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.schema import CONTACTS
@@ -62,7 +63,6 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     question = build_query(viewer, (), where)
     unhappy = parts_of(question, get_kpi(UNHAPPY), CONTACTS.c)
     conditions = [
-        viewer.scope(CONTACTS),
         COUNTED_DIRECTION,
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
@@ -86,7 +86,8 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     written = written.where(*conditions, unhappy.counted, CONTACTS.c.survey_comment.is_not(None))
     newest = CONTACTS.c.local_start.desc(), *_KEY
     read = dimension_sql.months(where.period)
-    frames = [engine.current().run(written.order_by(*newest).limit(MOST_REMARKS), **read)]
+    written = Scoped(written.order_by(*newest).limit(MOST_REMARKS), viewer)
+    frames = [engine.current().run(written, **read)]
     notes = _find_notes(question)
     if notes.num_rows:
         joined = CONTACTS.join(
@@ -103,13 +104,8 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
             _NOTES.c.tags,
             is_unhappy.label("is_unhappy"),
         )
-        frames.append(
-            engine.current().run(
-                noted.select_from(joined).where(*conditions).order_by(*newest),
-                {"notes": notes},
-                **read,
-            )
-        )
+        noted = Scoped(noted.select_from(joined).where(*conditions).order_by(*newest), viewer)
+        frames.append(engine.current().run(noted, {"notes": notes}, **read))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
@@ -121,7 +117,6 @@ def _find_notes(question: MetricQuery) -> pa.Table:
     if not viewer.can(Permission.SEE_SCORES):
         return _NOTES_SCHEMA.empty_table()
     conditions = [
-        viewer.scope(Evaluation.__table__),
         Evaluation.state == "published",
         Evaluation.kind == "scored",
         Evaluation.contact_id.is_not(None),
@@ -139,9 +134,8 @@ def _find_notes(question: MetricQuery) -> pa.Table:
         *conditions, sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))
     )
     with store.reading() as session:
-        rows = session.execute(
-            statement.order_by(Evaluation.local_day.desc(), Evaluation.id).limit(MOST_REMARKS)
-        ).all()
+        newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id)
+        rows = session.execute(Scoped(newest.limit(MOST_REMARKS), viewer)).all()
     made = [
         (system, contact, comment or "", "\n".join(tags or ()), outcome)
         for system, contact, comment, tags, outcome in rows

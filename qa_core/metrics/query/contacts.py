@@ -21,7 +21,8 @@ from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
 from qa_core.metrics.query.statements import parts_of
-from qa_core.storage import engine
+from qa_core.storage import audit_log, engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.schema import AS_GIVEN, CONTACTS, NEIGHBOURS
@@ -131,7 +132,8 @@ def find_contacts(
         .order_by(ORDERS[order], *key)
     )
     found = engine.current().run(
-        page.limit(int(limit)).offset(int(offset)), **dimension_sql.months(where.period)
+        Scoped(page.limit(int(limit)).offset(int(offset)), viewer),
+        **dimension_sql.months(where.period),
     )
     frame = _read_page(viewer, wanted, found)
     if "advisor" in wanted:
@@ -150,13 +152,10 @@ def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> 
     whole rows reads every column of every contact.
     """
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
-    statement = sa.select(*key, *(_column(name) for name in wanted)).where(viewer.scope(CONTACTS))
+    statement = sa.select(*key, *(_column(name) for name in wanted))
     if found.empty:
-        return (
-            engine.current()
-            .run(statement.where(sa.false()))
-            .drop(columns=[column.name for column in key])
-        )
+        none = engine.current().run(Scoped(statement.where(sa.false()), viewer))
+        return none.drop(columns=[column.name for column in key])
     first, last = (
         moment.to_pydatetime() for moment in (found["started_at"].min(), found["started_at"].max())
     )
@@ -165,7 +164,7 @@ def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> 
         CONTACTS.c.contact_id.in_(found["contact_id"].tolist()),
     )
     rows = engine.current().run(
-        statement, first_month=found["month"].min(), last_month=found["month"].max()
+        Scoped(statement, viewer), first_month=found["month"].min(), last_month=found["month"].max()
     )
     ordered = rows.set_index([column.name for column in key])
     return ordered.loc[
@@ -183,14 +182,9 @@ def count_contacts(
     """How many contacts `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
     conditions, _ = _conditions(viewer, where, behind, overrides, waited)
-    return int(
-        engine.current()
-        .run(
-            sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions),
-            **dimension_sql.months(where.period),
-        )
-        .iloc[0, 0]
-    )
+    statement = sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions)
+    frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
+    return int(frame.iloc[0, 0])
 
 
 def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
@@ -202,9 +196,8 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     """
     names_wanted = (*contact_columns(viewer), *NEIGHBOURS)
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
-    frame = engine.current().run(
-        sa.select(*(_column(name) for name in names_wanted)).where(viewer.scope(CONTACTS), *key)
-    )
+    statement = sa.select(*(_column(name) for name in names_wanted)).where(*key)
+    frame = engine.current().run(Scoped(statement, viewer))
     if len(frame) != 1:
         raise AccessDenied()
     contact = {name: _missing_is_none(value) for name, value in frame.to_dict("records")[0].items()}
@@ -217,6 +210,22 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     if "customer" in contact:
         contact["customer"] = shown_customer(viewer, contact["customer"])
     return contact
+
+
+def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
+    """Open one contact for a reader: `get_contact`, noted in the audit log."""
+    contact = get_contact(viewer, source_system, contact_id)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "contact_read", f"{source_system}/{contact_id}")
+    return contact
+
+
+def read_contacts(viewer: Viewer, page: int, **asked: Any) -> pd.DataFrame:
+    """Open a page of a list for a reader: `find_contacts`, noted in the audit log."""
+    found = find_contacts(viewer, **asked)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "contacts_read", f"page {page}")
+    return found
 
 
 def find_values(
@@ -280,7 +289,6 @@ def _conditions(
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
     conditions = [
-        viewer.scope(CONTACTS),
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
@@ -304,14 +312,11 @@ def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[
     question = build_query(viewer, (dimension,), where)
     (group,) = question.groups(CONTACTS.c)
     conditions = [
-        viewer.scope(CONTACTS),
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
-    frame = engine.current().run(
-        sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group),
-        **dimension_sql.months(where.period),
-    )
+    statement = sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group)
+    frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
     counted = {
         dimension_sql.plain(dimension, value, question.names): int(n)
         for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)
@@ -342,14 +347,13 @@ def _evaluations(
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .where(
-            viewer.scope(Evaluation.__table__),
             Evaluation.state == "published",
             Evaluation.kind.in_(("scored", "targeted")),
         )
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)
     )
-    found = [dict(row) for row in session.execute(statement).mappings()]
+    found = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]
     if not viewer.can(Permission.SEE_EVALUATORS):
         for entry in found:
             del entry["evaluator"]

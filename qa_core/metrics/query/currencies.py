@@ -6,11 +6,13 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import SPEND
 
 
 def find_currencies(viewer: Viewer) -> list[str]:
     """The currencies of all spend, in alphabetical order."""
     viewer.require(Permission.SEE_TRACKING)
-    frame = engine.current().run(sa.select(SPEND.c.currency).distinct().order_by(SPEND.c.currency))
+    statement = sa.select(SPEND.c.currency).distinct().order_by(SPEND.c.currency)
+    frame = engine.current().run(Scoped(statement, viewer))
     return list(frame["currency"])

@@ -14,7 +14,8 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import COUNTED_DIRECTION
 from qa_core.metrics.query import dimension_sql
 from qa_core.storage import engine
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.guard import Scoped
+from qa_core.storage.schema import CONTACTS, EVERY_CONTACT, on_every_contact
 
 ASSIGNED = sa.table(
     "assigned",
@@ -45,7 +46,7 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
         raise AccessDenied()
     contact = CONTACTS.c
     day = sa.cast(contact.local_start, sa.Date)
-    mine = sa.func.coalesce(viewer.scope(CONTACTS), sa.false())
+    mine = EVERY_CONTACT.c.is_own
     inside = sa.and_(mine, *dimension_sql.within(period, contact))
     rows = sa.func.count().filter
     on_its_day = sa.and_(
@@ -74,4 +75,10 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
         .where(COUNTED_DIRECTION, contact.tracking_number.is_not(None))
         .group_by(*groups)
     )
-    return engine.current().run(statement, {"assigned": assigned})
+    query = Scoped(
+        on_every_contact(statement),
+        viewer,
+        beyond="The assignment of a tracking number concerns all its contacts, so those of others "
+        "are counted; nothing else of them is read.",
+    )
+    return engine.current().run(query, {"assigned": assigned})

@@ -4,6 +4,7 @@ value that a person reads.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -15,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
+from qa_core.centre import members
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.storage.records.people import Advisor, Team
+from qa_core.storage.records.people import Team
 
 Value = str | int | date | None
 WEEKDAYS, HOURS = range(1, 8), range(24)
@@ -39,17 +41,11 @@ class Names:
         """Read only what those dimensions need."""
         advisors: dict[str, str] = {}
         if "advisor" in dimensions:
-            rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all()
-            shared = {
-                name
-                for name, count in pd.Series([row.name for row in rows], dtype=object)
-                .value_counts()
-                .items()
-                if count > 1
-            }
+            names = members.find_names(session)
+            count = Counter(names.values())
             advisors = {
-                row.advisor_id: f"{row.name} ({row.advisor_id})" if row.name in shared else row.name
-                for row in rows
+                advisor_id: f"{name} ({advisor_id})" if count[name] > 1 else name
+                for advisor_id, name in names.items()
             }
         sites = {}
         if "site" in dimensions:

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.storage import schema
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
 """Evaluations per piece that is read: it bounds the memory that rows take as Python
@@ -89,12 +90,12 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         sa.func.max(Evaluation.changed_at),
         sa.func.sum(Evaluation.id),
     )
-    return tuple(session.execute(counted.where(*_COUNTED)).one())
+    return tuple(_execute(session, counted.where(*_COUNTED)).one())
 
 
 def load(session: Session) -> pa.Table:
-    """All published evaluations, one row per answered criterion (facts.ANSWERS). The
-    scope of the viewer stands in the statement that reads it.
+    """All published evaluations, one row per answered criterion (schema.ANSWERS). The
+    engine shows a statement those of its viewer.
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
@@ -128,9 +129,8 @@ def _bring_up_to_date(
     newest: datetime | None = kept.counter[2]
     if newest is None:
         return None
-    changed = session.scalars(
-        sa.select(Evaluation.id).where(Evaluation.changed_at >= newest).limit(ASKED_BY_NAME + 1)
-    ).all()
+    since = sa.select(Evaluation.id).where(Evaluation.changed_at >= newest)
+    changed = list(_execute(session, since.limit(ASKED_BY_NAME + 1)).scalars())
     if len(changed) > ASKED_BY_NAME:
         return None
     table = kept.table
@@ -154,29 +154,39 @@ def _read(
 ) -> Iterator[pa.Table]:
     """Those evaluations (default: all) with their answers, piece by piece."""
     wanted = sa.select(*_READ).where(*_COUNTED).order_by(Evaluation.id)
+    # Of the table, not of the class, whose rows would take as long again.
+    answer = EvaluationAnswer.__table__.c
     given = sa.select(
-        EvaluationAnswer.evaluation_id,
-        EvaluationAnswer.criterion,
-        EvaluationAnswer.section,
-        EvaluationAnswer.earned,
-        EvaluationAnswer.possible,
-        EvaluationAnswer.applied_weight,
-    ).order_by(EvaluationAnswer.evaluation_id, EvaluationAnswer.criterion)
+        answer.evaluation_id,
+        answer.criterion,
+        answer.section,
+        answer.earned,
+        answer.possible,
+        answer.applied_weight,
+    ).order_by(answer.evaluation_id, answer.criterion)
     after = None
     while True:
         piece = wanted if after is None else wanted.where(Evaluation.id > after)
-        evaluations = session.execute(
-            (piece if only is None else piece.where(Evaluation.id.in_(only))).limit(AT_ONCE)
-        ).all()
+        piece = piece if only is None else piece.where(Evaluation.id.in_(only))
+        evaluations = _execute(session, piece.limit(AT_ONCE)).all()
         if not evaluations:
             return
         first, after = evaluations[0].id, evaluations[-1].id
-        within = given.where(EvaluationAnswer.evaluation_id.between(first, after))
-        # Straight from the driver: as rows of the mapper they would take as long again.
-        found = session.connection().execute(
-            within if only is None else within.where(EvaluationAnswer.evaluation_id.in_(only))
+        within = given.where(answer.evaluation_id.between(first, after))
+        found = _execute(
+            session, within if only is None else within.where(answer.evaluation_id.in_(only))
         )
         yield _build(evaluations, found.cursor.fetchall(), titles, critical)
+
+
+def _execute(session: Session, statement: sa.Executable) -> sa.CursorResult:
+    return session.execute(
+        Unscoped(
+            statement,
+            "Published evaluations are kept once for all viewers; the engine narrows the table to "
+            "the scope of whoever asks.",
+        )
+    )
 
 
 def _build(

@@ -15,6 +15,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.query.recording_flags import AGAINST
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
@@ -49,8 +50,13 @@ def find_assigned(
             raise AccessDenied()
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     month = f"{local_day:%Y-%m}"
-    frame = engine.current().run(
+    shown = Unscoped(
         sa.select(*(CONTACTS.c[name] for name in SHOWN), AGAINST.label("against")).where(*key),
+        "An evaluator has no contacts in scope: this one was drawn for them or is being evaluated "
+        "by them, which is checked just before; neither customer nor advisor is read.",
+    )
+    frame = engine.current().run(
+        shown,
         first_month=month,
         last_month=month,
     )
@@ -81,10 +87,15 @@ def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[
         return set()
     months = [f"{day:%Y-%m}" for day in days.values()]
     named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
-    frame = engine.current().run(
+    withdrawn = Unscoped(
         sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
             named, AGAINST.is_not(None)
         ),
+        "An evaluator has no contacts in scope: of those listed for them, only which may no longer "
+        "be listened to is read.",
+    )
+    frame = engine.current().run(
+        withdrawn,
         first_month=min(months),
         last_month=max(months),
     )
@@ -103,4 +114,4 @@ def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str
         Evaluation.contact_id == contact_id,
         Evaluation.evaluator == viewer.username,
     )
-    return session.scalar(drawn.limit(1)) is not None or session.scalar(begun.limit(1)) is not None
+    return any(session.scalar(Scoped(some.limit(1), viewer)) is not None for some in (drawn, begun))

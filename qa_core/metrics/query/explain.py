@@ -33,6 +33,7 @@ from qa_core.metrics.query.measure import beside_the_lake, build_query, find_row
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.schema import CONTACTS
@@ -290,7 +291,7 @@ def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, i
     return counts, systems
 
 
-def _run(question: MetricQuery, kpi: Kpi, statement: sa.Select) -> list[dict[str, Any]]:
+def _run(question: MetricQuery, kpi: Kpi, statement: Scoped) -> list[dict[str, Any]]:
     subject = FactTable.CONTACTS if kpi.subject == FactTable.SPEND else kpi.subject
     return (
         engine.current()
@@ -301,7 +302,7 @@ def _run(question: MetricQuery, kpi: Kpi, statement: sa.Select) -> list[dict[str
 
 def _universe(
     question: MetricQuery, kpi: Kpi
-) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
     """All the rows that a KPI looks at before it leaves any out, their columns, and
     what completes a statement on them.
     """
@@ -311,24 +312,42 @@ def _universe(
             *dimension_sql.within(question.where.period, MISSES.c),
             *question.filters(MISSES.c),
         ]
-        return MISSES, MISSES.c, lambda statement: statement.where(*conditions).add_cte(misses)
+        return (
+            MISSES,
+            MISSES.c,
+            lambda statement: Scoped(statement.where(*conditions).add_cte(misses), question.viewer),
+        )
     if kpi.subject == FactTable.CALLERS:
         callers = statements.callers_of(question, statements.conditions_on_contacts(question))
-        return CALLERS, CALLERS.c, lambda statement: statement.add_cte(callers)
+        return (
+            CALLERS,
+            CALLERS.c,
+            lambda statement: statements.with_callers(question, statement, callers),
+        )
     if kpi.subject == FactTable.HEARD:
         heard = statements.heard_of(question)
-        return HEARD, HEARD.c, lambda statement: statement.add_cte(heard)
+        return (
+            HEARD,
+            HEARD.c,
+            lambda statement: Scoped(statement.add_cte(heard), question.viewer),
+        )
     if kpi.subject == FactTable.ANSWERS:
         return statements.evaluations_of(
             question, with_errors=kpi.key.startswith("critical_accuracy")
         )
     if kpi.subject == FactTable.ADVISORS:
         means = statements.advisor_means_of(question)
-        return ADVISOR_MEANS, ADVISOR_MEANS.c, lambda statement: statement.add_cte(means)
+        return (
+            ADVISOR_MEANS,
+            ADVISOR_MEANS.c,
+            lambda statement: statements.with_means(statement, means),
+        )
     return (
         CONTACTS,
         CONTACTS.c,
-        lambda statement: statement.where(*statements.conditions_on_contacts(question)),
+        lambda statement: Scoped(
+            statement.where(*statements.conditions_on_contacts(question)), question.viewer
+        ),
     )
 
 

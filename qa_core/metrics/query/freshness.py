@@ -14,6 +14,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
 from qa_core.storage import engine, lake
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import ImportBatch
@@ -89,11 +90,15 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
                 ImportBatch.system, ImportBatch.kind
             )
         ).all()
-        marked = session.scalar(
-            sa.select(sa.func.max(Evaluation.local_day)).where(
-                sa.true() if sees_all else viewer.scope(Evaluation.__table__)
+        newest_day = sa.select(sa.func.max(Evaluation.local_day))
+        evaluated = Scoped(newest_day, viewer)
+        if sees_all:
+            evaluated = Unscoped(
+                newest_day,
+                "Whoever keeps the centre running is told how fresh every source is: the day of "
+                "the newest evaluation is read.",
             )
-        )
+        marked = session.scalar(evaluated)
     newest = _find_newest(viewer, sees_all)
     found = []
     for system, kind, finished_at, last_day in imports:
@@ -121,11 +126,14 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
     statement = sa.select(
         _c.source_system, sa.func.max(_c.local_start).label("contacts"), *joined
     ).group_by(_c.source_system)
-    rows = (
-        engine.current()
-        .run(statement if sees_all else statement.where(viewer.scope(CONTACTS)))
-        .to_dict("records")
-    )
+    query = Scoped(statement, viewer)
+    if sees_all:
+        query = Unscoped(
+            statement,
+            "Whoever keeps the centre running is told how fresh every source is: only moments by "
+            "system are read.",
+        )
+    rows = engine.current().run(query).to_dict("records")
     newest: dict[tuple[str, str | None], datetime | None] = {
         ("contacts", row["source_system"]): _moment(row["contacts"]) for row in rows
     }

@@ -26,6 +26,7 @@ from qa_core.metrics.kpis import (
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, grouped
 from qa_core.storage import engine, lake, name_merges
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, INTERVALS
 
@@ -71,14 +72,15 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
     with store.reading() as session:
         spellings = name_merges.find_kept(session)["queue"]
     statement = grouped(question.groups(TOTALS.c), columns).add_cte(_counted(question, spellings))
-    statement = statement.where(question.viewer.scope(TOTALS), *question.filters(TOTALS.c))
+    statement = statement.where(*question.filters(TOTALS.c))
     counting = _find_counting(
         environment.current().lake_url,
         lake.version("contacts"),
         lake.version("intervals"),
         tuple(sorted(spellings.items())),
     )
-    return engine.current().run(statement, {"counting": counting}, **read).to_dict("records")
+    found = engine.current().run(Scoped(statement, question.viewer), {"counting": counting}, **read)
+    return found.to_dict("records")
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
@@ -237,7 +239,12 @@ def _run(statement: sa.Select) -> list[Record]:
     """The rows of a statement over the whole lake, missing values None and days as
     dates.
     """
-    records = engine.current().run(statement).to_dict("records")
+    query = Unscoped(
+        statement,
+        "Whether an interval counts beside single contacts is the same for everybody: only days, "
+        "queues, channels and teams are read, and kept for all viewers.",
+    )
+    records = engine.current().run(query).to_dict("records")
     return [
         {
             name: None
@@ -262,9 +269,12 @@ def find_silent(lake_url: str, version: int) -> dict[str, tuple[str, ...]]:
         sa.func.count(INTERVALS.c[f"{component}_seconds"]).label(component)
         for component in COMPONENTS
     ]
-    frame = engine.current().run(
-        sa.select(INTERVALS.c.source_system, *counts).group_by(INTERVALS.c.source_system)
+    query = Unscoped(
+        sa.select(INTERVALS.c.source_system, *counts).group_by(INTERVALS.c.source_system),
+        "Which durations a system never gives is the same for everybody: only systems and counts "
+        "are read, and kept for all viewers.",
     )
+    frame = engine.current().run(query)
     return {
         component: tuple(frame["source_system"][frame[component] == 0]) for component in COMPONENTS
     }

@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Playback
+from qa_core.storage.records.store import Session
 
 OWN = "own"
 """An advisor who hears their own call is no listener to it."""
@@ -27,13 +28,11 @@ _EVALUATED = (
 
 def change_counter(session: Session) -> tuple[Any, ...]:
     """A value that differs after anything was played, or an evaluation changed."""
-    played = session.execute(
-        sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
-    ).one()
+    played = sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
     counted = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
     ).where(*_EVALUATED)
-    return (*played, *session.execute(counted).one())
+    return (*_execute(session, played).one(), *_execute(session, counted).one())
 
 
 def load(session: Session) -> pa.Table:
@@ -51,11 +50,21 @@ def load(session: Session) -> pa.Table:
 def _read(session: Session) -> pa.Table:
     played = sa.select(Playback.source_system, Playback.contact_id).where(Playback.purpose != OWN)
     evaluated = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_EVALUATED)
-    rows = session.execute(sa.union(played, evaluated)).all()
+    rows = _execute(session, sa.union(played, evaluated)).all()
     names = ("source_system", "contact_id")
     return pa.table(
         {
             name: pa.array([row[place] for row in rows], pa.string())
             for place, name in enumerate(names)
         }
+    )
+
+
+def _execute(session: Session, statement: sa.Executable) -> sa.Result:
+    return session.execute(
+        Unscoped(
+            statement,
+            "The contacts listened to are kept once for all viewers: keys alone, which count only "
+            "where they meet a contact in the viewer's scope.",
+        )
     )

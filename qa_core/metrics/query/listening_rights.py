@@ -1,5 +1,5 @@
 """Which contacts may be listened to together: answered by an advisor, in the viewer's
-scope, and with nothing that forbids it (COMPLIANCE R3, R9).
+scope, and with nothing that forbids it (docs/compliance.md, R3, R9).
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from qa_core.access.roles import Viewer
 from qa_core.metrics.kpis import ANSWERED
 from qa_core.metrics.query.recording_flags import AGAINST, text_or_none
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
 PROOF = "proof"
-"""A recording kept to prove a contract is for nothing else (R1)."""
+"""A recording kept to prove a contract is for nothing else (docs/compliance.md, R1)."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,14 @@ def _read(
     ]
     allowed = (AGAINST.is_(None), CONTACTS.c.recording_purpose.is_distinct_from(PROOF))
     statement = sa.select(*columns).where(
-        viewer.scope(CONTACTS),
         CONTACTS.c.contact_id.in_(numbers),
         ANSWERED,
         CONTACTS.c.advisor_id.is_not(None),
         *allowed,
     )
-    frame = engine.current().run(statement, first_month=first_month, last_month=last_month)
+    frame = engine.current().run(
+        Scoped(statement, viewer), first_month=first_month, last_month=last_month
+    )
     rows = frame.itertuples(index=False)
     return [
         Listenable(

@@ -14,8 +14,9 @@ from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import EVALUATION_DIMENSIONS
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.schema import ANSWERS, CONTACTS
+from qa_core.storage.schema import ANSWERS, EVERY_CONTACT
 
 
 def find_given_evaluations(
@@ -34,27 +35,32 @@ def find_given_evaluations(
     ):
         raise AccessDenied()
     question = build_query(viewer, (), where)
+    every = EVERY_CONTACT.c
     same = sa.and_(
-        ANSWERS.c.source_system == CONTACTS.c.source_system,
-        ANSWERS.c.contact_id == CONTACTS.c.contact_id,
+        ANSWERS.c.source_system == every.source_system, ANSWERS.c.contact_id == every.contact_id
     )
     statement = (
         sa.select(
             ANSWERS.c.evaluation_id,
             ANSWERS.c.local_start.label("day"),
             ANSWERS.c.grid,
-            CONTACTS.c.queue,
+            every.queue,
             ANSWERS.c.score,
             ANSWERS.c.outcome,
         )
-        .select_from(ANSWERS.outerjoin(CONTACTS, same))
+        .select_from(ANSWERS.outerjoin(EVERY_CONTACT, same))
         # Named besides the scope, which lets the system see all: these are the
         # evaluations of one person.
-        .where(viewer.scope(ANSWERS), ANSWERS.c.evaluator == viewer.username, ANSWERS.c.is_first)
+        .where(ANSWERS.c.evaluator == viewer.username, ANSWERS.c.is_first)
         .where(*dimension_sql.within(where.period, ANSWERS.c), *question.filters(ANSWERS.c))
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
         .limit(limit)
     )
     with store.reading() as session:
         beside = {"answers": evaluation_table.load(session)}
-    return engine.current().run(statement, beside, **dimension_sql.months(where.period))
+    given = Scoped(
+        statement,
+        viewer,
+        beyond="An evaluator sees no contacts; of those they evaluated the queue is shown.",
+    )
+    return engine.current().run(given, beside, **dimension_sql.months(where.period))

@@ -36,6 +36,7 @@ from qa_core.metrics.query.published_families import (
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.stats.linear_audit import find_shown
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS
 
@@ -79,10 +80,11 @@ def _count_evaluations(question: MetricQuery, span: Mapping[str, str]) -> _Count
     source, columns, finish = statements.evaluations_of(question, with_errors=True)
     populations = [find_population(question, family) for family in FAMILIES["evaluations"]]
     described = sa.select(*_describe_rows(question, columns, populations)).select_from(source)
-    rows = finish(described).cte("rows_counted")
+    finished = finish(described)
+    rows = finished.statement.cte("rows_counted")
 
     def run(statement: sa.SelectBase) -> pd.DataFrame:
-        return _run(question, statement, span, {"answers": answers})
+        return _run(question, statement, span, {"answers": answers}, finished.beyond)
 
     return _Counts(
         run(_select_atoms(question, rows, len(populations))), run(_select_advisors(question, rows))
@@ -118,8 +120,9 @@ def _run(
     statement: sa.SelectBase,
     span: Mapping[str, str],
     arrow: Mapping[str, pa.Table] = {},
+    beyond: str | None = None,
 ) -> pd.DataFrame:
-    frame = engine.current().run(statement, arrow, **span)
+    frame = engine.current().run(Scoped(statement, question.viewer, beyond), arrow, **span)
     frame["month"] = [
         dimension_sql.plain("month", month, question.names) for month in frame["month"]
     ]

@@ -14,6 +14,7 @@ from qa_core.metrics.query import dimension_sql, publication
 from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
 MARKS = {"csat": ("1", "2", "3", "4", "5"), "nps": ("detractor", "passive", "promoter")}
@@ -40,7 +41,6 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted
     groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
     conditions = [
-        viewer.scope(CONTACTS),
         COUNTED_DIRECTION,
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
@@ -52,7 +52,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
         .group_by(*groups)
         .order_by(*groups)
     )
-    frame = engine.current().run(statement, **dimension_sql.months(where.period))
+    frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
     if not viewer.needs_suppression:
         return frame
     dimension, value = next(

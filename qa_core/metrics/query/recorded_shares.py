@@ -1,5 +1,5 @@
 """How much of what is said is recorded, team by team: counts alone, for whoever watches
-that recording is not permanent (R2).
+that recording is not permanent (docs/compliance.md, R2).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.metrics.kpis.rows import ANSWERED
 from qa_core.storage import engine, lake
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.schema import CONTACTS
 
 
@@ -52,8 +53,13 @@ def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> lis
         )
         .group_by(columns.team)
     )
+    query = Unscoped(
+        asked,
+        "The data protection officer watches recording in the whole centre: counts by team are "
+        "read.",
+    )
     frame = engine.current().run(
-        asked, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}"
+        query, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}"
     )
     found = [
         RecordedShare(

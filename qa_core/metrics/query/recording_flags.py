@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
 WANTED = sa.table("wanted", sa.column("contact_id"))
@@ -24,8 +25,8 @@ AGAINST = sa.case(
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
     (CONTACTS.c.private_line, "private_line"),
 )
-"""What the contact itself says against keeping or hearing its audio (COMPLIANCE R3,
-R9); null: nothing.
+"""What the contact itself says against keeping or hearing its audio
+(docs/compliance.md, R3, R9); null: nothing.
 """
 
 
@@ -60,13 +61,9 @@ def find_recorded(
         ),
         AGAINST.label("against"),
     )
-    statement = (
-        sa.select(
-            *columns, sa.func.coalesce(CONTACTS.c.notice_played, sa.false()).label("has_notice")
-        )
-        .join_from(CONTACTS, WANTED, WANTED.c.contact_id == CONTACTS.c.contact_id)
-        .where(viewer.scope(CONTACTS))
-    )
+    statement = sa.select(
+        *columns, sa.func.coalesce(CONTACTS.c.notice_played, sa.false()).label("has_notice")
+    ).join_from(CONTACTS, WANTED, WANTED.c.contact_id == CONTACTS.c.contact_id)
     months: dict[str, str] = {}
     if around is not None:
         months = {
@@ -74,7 +71,7 @@ def find_recorded(
             "last_month": f"{around + timedelta(days=31):%Y-%m}",
         }
     wanted = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
-    found = engine.current().run(statement, {"wanted": wanted}, **months)
+    found = engine.current().run(Scoped(statement, viewer), {"wanted": wanted}, **months)
     return [
         RecordedContact(
             row.source_system,

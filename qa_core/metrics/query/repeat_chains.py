@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
+from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql
@@ -24,9 +25,17 @@ from qa_core.metrics.query.contacts import contact_columns, shown_customer
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, parts_of
+from qa_core.storage import audit_log
 from qa_core.storage.engine import current
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.schema import CONTACT_KEY, CONTACTS, NEIGHBOUR_DAYS
+from qa_core.storage.schema import (
+    CONTACT_KEY,
+    CONTACTS,
+    EVERY_CONTACT,
+    NEIGHBOUR_DAYS,
+    on_every_contact,
+)
 
 MOST = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
@@ -114,8 +123,14 @@ def find_chains(
     ):
         raise AccessDenied()
     question = build_query(viewer, ("advisor",), where, overrides)
-    frame = current().run(
+    chains = Scoped(
         _select_chains(question, limit),
+        viewer,
+        beyond="A customer's contacts form one chain whoever answered them; those of others are "
+        "counted, and of the last one the moment is used.",
+    )
+    frame = current().run(
+        chains,
         **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS),
     )
     shows_customer = "customer" in contact_columns(viewer)
@@ -135,6 +150,16 @@ def find_chains(
     return found
 
 
+def read_chains(
+    viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
+) -> list[RepeatChain]:
+    """Open the chains for a reader: `find_chains`, noted in the audit log."""
+    found = find_chains(viewer, where, overrides)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "chains_read", formatting.period(where.period))
+    return found
+
+
 def find_history(viewer: Viewer, source_system: str, contact_id: str) -> CustomerHistory:
     """The contacts of the same customer within 31 days before and after one contact,
     that one among them, in any direction.
@@ -143,11 +168,10 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     alike; of an unknown customer only the contact itself is known.
     """
     viewer.require(Permission.SEE_CONTACTS)
-    engine, own = current(), sa.func.coalesce(viewer.scope(CONTACTS), sa.false())
+    engine = current()
     itself = sa.and_(CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
-    found = engine.run(
-        sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(own, itself)
-    ).to_dict("records")
+    place = sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(itself)
+    found = engine.run(Scoped(place, viewer)).to_dict("records")
     if len(found) != 1:
         raise AccessDenied()
     customer, at = found[0]["customer_key"], found[0]["started_at"].to_pydatetime()
@@ -165,11 +189,16 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
             CONTACTS.c.started_at.between(at - around, at + around),
         )
     )
+    own = EVERY_CONTACT.c.is_own
     shown = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_SHOWN)]
-    frame = engine.run(
-        sa.select(own.label("is_own"), *shown).where(same).order_by(CONTACTS.c.started_at, *_KEY),
-        **months,
+    statement = sa.select(own, *shown).where(same).order_by(CONTACTS.c.started_at, *_KEY)
+    history = Scoped(
+        on_every_contact(statement),
+        viewer,
+        beyond="A customer's history is one whoever answered; the contacts of others are counted, "
+        "and nothing of them is shown.",
     )
+    frame = engine.run(history, **months)
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
     rows = frame[frame["is_own"].astype(bool)]
@@ -182,7 +211,7 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     """The contacts in scope of the chains with most repeats, with the place of their
     chain and what is known of it as a whole.
     """
-    own = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
+    own = EVERY_CONTACT.c.is_own
     period = dimension_sql.within(question.where.period, CONTACTS.c)
     repeat = parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).counted
     asked = sa.func.coalesce(
@@ -208,7 +237,7 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         *(CONTACTS.c[name] for name in _SHOWN),
     )
     events = (
-        sa.select(*columns, own.label("is_own"), asked.label("is_repeat"), is_new)
+        sa.select(*columns, own, asked.label("is_repeat"), is_new)
         .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.in_(sa.select(customers.c.customer_key)))
         .cte("events")
     )
@@ -257,8 +286,10 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     statement = sa.select(chains.c.place, chains.c.contacts, chains.c.ends_at, *kept).select_from(
         joined
     )
-    return statement.where(numbered.c.is_own, chains.c.place <= int(limit)).order_by(
-        chains.c.place, numbered.c.started_at, *(numbered.c[name] for name in CONTACT_KEY)
+    return on_every_contact(
+        statement.where(numbered.c.is_own, chains.c.place <= int(limit)).order_by(
+            chains.c.place, numbered.c.started_at, *(numbered.c[name] for name in CONTACT_KEY)
+        )
     )
 
 

@@ -1,5 +1,5 @@
 """From sums to rows: value, interval, status and notes of each KPI in each group, in
-the shape of CONTRACT.md section 5.
+the shape of docs/contract.md, section 5.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ def _sortable(value: Any) -> Any:
 
 
 def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The rows as CONTRACT.md section 5 writes them; counts are whole numbers, nothing
-    is rounded.
+    """The rows as docs/contract.md, section 5 writes them; counts are whole numbers,
+    nothing is rounded.
     """
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     made = []

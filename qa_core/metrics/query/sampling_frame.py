@@ -17,6 +17,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import dimension_sql
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS, Direction, Outcome
 
 REASONS = {
@@ -144,7 +145,7 @@ def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
     ).group_by(sa.text("1, 2, 3"))
     excluded: dict[str, int] = {}
     advisors, made = set(), []
-    for row in _run(asked, groups):
+    for row in _run(viewer, asked, groups):
         if row["advisor_id"] is not None:
             advisors.add(row["advisor_id"])
         if row["outside"] is None:
@@ -155,7 +156,9 @@ def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
             excluded[row["outside"]] = excluded.get(row["outside"], 0) + int(row["n"])
     made.sort(key=_place)
     ordered = {reason: excluded[reason] for reason in REASONS if reason in excluded}
-    return Frame(tuple(made), ordered, tuple(sorted(advisors)), _find_shares(asked, judged, inside))
+    return Frame(
+        tuple(made), ordered, tuple(sorted(advisors)), _find_shares(viewer, asked, judged, inside)
+    )
 
 
 def _place(cell: FrameCell) -> tuple[str, str]:
@@ -163,7 +166,7 @@ def _place(cell: FrameCell) -> tuple[str, str]:
 
 
 def _find_shares(
-    asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElement[bool]
+    viewer: Viewer, asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElement[bool]
 ) -> dict[str, dict[str, dict[str | None, int]]]:
     sets = sa.func.grouping_sets(
         *(sa.tuple_(judged.c.advisor_id, judged.c[f"by_{name}"]) for name in DIMENSIONS)
@@ -178,7 +181,7 @@ def _find_shares(
     )
     shares: dict[str, dict[str, dict[str | None, int]]] = {name: {} for name in DIMENSIONS}
     every = (1 << len(DIMENSIONS)) - 1
-    for row in _run(asked, statement):
+    for row in _run(viewer, asked, statement):
         name = DIMENSIONS[len(DIMENSIONS) - (every ^ int(row["which"])).bit_length()]
         shares[name].setdefault(row["advisor_id"], {})[row[f"by_{name}"]] = int(row["n"])
     return shares
@@ -219,7 +222,7 @@ def find_first(
         schema=schema,
     )
     keys: list[Key] = []
-    for row in _run(asked, statement, {"wanted": wanted}):
+    for row in _run(viewer, asked, statement, {"wanted": wanted}):
         keys += [tuple(text.split(SEPARATOR, 1)) for text in list(row["keys"])[: int(row["take"])]]
     return _read(viewer, asked, keys, prefix)
 
@@ -238,6 +241,7 @@ def find_next(
         judged.c.outside.is_(None)
     )
     found = _run(
+        viewer,
         asked,
         statement.order_by(
             is_other, _ticket(judged.c, prefix), judged.c.source_system, judged.c.contact_id
@@ -260,7 +264,7 @@ def judge(viewer: Viewer, asked: FrameQuery, key: Key) -> tuple[str | None, dict
     judged = _judge(viewer, asked, _c.source_system == key[0], _c.contact_id == key[1]).subquery(
         "judged"
     )
-    found = _run(asked, sa.select(judged.c.outside))
+    found = _run(viewer, asked, sa.select(judged.c.outside))
     rows = _read(viewer, asked, [key], "") if found else []
     return (found[0]["outside"], rows[0]) if rows else None
 
@@ -270,10 +274,8 @@ def find_start(viewer: Viewer, key: Key) -> datetime | None:
     viewer's scope.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    statement = sa.select(_c.local_start).where(
-        viewer.scope(CONTACTS), _c.source_system == key[0], _c.contact_id == key[1]
-    )
-    found = engine.current().run(statement)
+    statement = sa.select(_c.local_start).where(_c.source_system == key[0], _c.contact_id == key[1])
+    found = engine.current().run(Scoped(statement, viewer))
     return None if found.empty else found["local_start"].iloc[0].to_pydatetime()
 
 
@@ -342,9 +344,7 @@ def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) 
     statement = sa.select(
         *_KEY, _c.advisor_id, outside, cell.label("cell"), *by.values()
     ).select_from(joined)
-    return statement.where(
-        viewer.scope(CONTACTS), counted, *dimension_sql.within(asked.period, _c), *chosen, *besides
-    )
+    return statement.where(counted, *dimension_sql.within(asked.period, _c), *chosen, *besides)
 
 
 def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -400,14 +400,13 @@ def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> li
         _ticket(_c, prefix).label("ticket"), *_KEY, _c.advisor_id, _c.team, _c.local_start, *by
     )
     within = (
-        viewer.scope(CONTACTS),
         *dimension_sql.within(asked.period, _c),
         _c.contact_id.in_([contact_id for _system, contact_id in keys]),
     )
     chosen = set(keys)
     rows = [
         row
-        for row in _run(asked, statement.where(*within))
+        for row in _run(viewer, asked, statement.where(*within))
         if (row["source_system"], row["contact_id"]) in chosen
     ]
     for row in rows:
@@ -416,7 +415,7 @@ def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> li
 
 
 def _run(
-    asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}
+    viewer: Viewer, asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}
 ) -> list[dict[str, Any]]:
     tables = {
         "informed": _table(
@@ -430,7 +429,7 @@ def _run(
         "filled": _table({"advisor_id": pa.string()}, ((advisor,) for advisor in asked.filled)),
     }
     frame = engine.current().run(
-        statement, tables | dict(besides), **dimension_sql.months(asked.period)
+        Scoped(statement, viewer), tables | dict(besides), **dimension_sql.months(asked.period)
     )
     return [
         {name: None if _is_missing(value) else value for name, value in row.items()}

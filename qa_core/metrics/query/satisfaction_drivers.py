@@ -20,6 +20,7 @@ from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.stats import adjusted_differences
 from qa_core.stats.adjusted_differences import Driver
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import ANSWERS, CONTACTS
 
@@ -108,8 +109,9 @@ def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFra
     ]
     parts = parts_of(question, kpi, CONTACTS.c)
     counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits")]
+    statement = sa.select(*groups, *counts).where(*_conditions(question), parts.counted)
     return engine.current().run(
-        sa.select(*groups, *counts).where(*_conditions(question), parts.counted).group_by(*groups),
+        Scoped(statement.group_by(*groups), question.viewer),
         **dimension_sql.months(question.where.period),
     )
 
@@ -131,7 +133,6 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
     )
     conditions = [
         *_conditions(question),
-        question.viewer.scope(ANSWERS),
         parts.counted,
         ANSWERS.c.earned.is_not(None),
         ANSWERS.c.possible > 0,
@@ -149,7 +150,9 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
         .group_by(ANSWERS.c.criterion, is_met)
     )
     frame = engine.current().run(
-        statement, {"answers": evaluations}, **dimension_sql.months(question.where.period)
+        Scoped(statement, question.viewer),
+        {"answers": evaluations},
+        **dimension_sql.months(question.where.period),
     )
     made = []
     for criterion, rows in frame.groupby("criterion"):
@@ -169,7 +172,6 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
 
 def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
     return [
-        question.viewer.scope(CONTACTS),
         COUNTED_DIRECTION,
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
@@ -24,9 +25,9 @@ from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import evaluations_of
 from qa_core.stats.severity import RaterEffect, Severity, fit_severity
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.people import Account
 from qa_core.storage.schema import ANSWERS
 
 
@@ -112,12 +113,12 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     where = Filters(period)
     found, _count = _fit(viewer, where)
     statement = sa.select(ANSWERS.c.evaluator, ANSWERS.c.score).where(
-        viewer.scope(ANSWERS), *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first
+        *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first
     )
-    frame = _run(statement.where(ANSWERS.c.score.is_not(None)), where)
+    frame = _run(Scoped(statement.where(ANSWERS.c.score.is_not(None)), viewer), where)
     seconds = _read_seconds(viewer, period)
     with store.reading() as session:
-        known = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        known = people.find_names(session)
     figures = []
     for evaluator, scores in frame.groupby("evaluator", dropna=False)["score"]:
         name = evaluator if isinstance(evaluator, str) else None
@@ -127,7 +128,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
         figures.append(
             EvaluatorFigures(
                 name,
-                known.get(name) or name,
+                known.get(name, name),
                 len(scores),
                 float(scores.mean()),
                 deviation,
@@ -138,9 +139,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
     own = {item.evaluator for item in figures}
     apart = [
-        known.get(name) or name
-        for name in found.apart_evaluators
-        if name in own and name is not None
+        known.get(name, name) for name in found.apart_evaluators if name in own and name is not None
     ]
     return Evaluators(
         tuple(figures), tuple(apart), tuple(grid for grid in found.apart_grids if grid), found.n
@@ -169,14 +168,14 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
         ANSWERS.c.advisor_id.is_not(None),
         ANSWERS.c.evaluator.is_not(None),
     )
-    # As the system: the rows of others say how strict an evaluator is, and nothing else
-    # of them leaves this function.
-    frame = _run(
+    everyone = Unscoped(
         sa.select(*kept).where(
             *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *known
         ),
-        where,
+        "How strict an evaluator is follows from all their scores, those of other teams included; "
+        "only the effects of advisors and evaluators in the viewer's scope are handed out.",
     )
+    frame = _run(everyone, where)
     advisors = [
         (advisor, number in own)
         for advisor, number in zip(frame["advisor_id"], frame["evaluation_id"], strict=True)
@@ -187,7 +186,7 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     ), frame["evaluator"].nunique()
 
 
-def _run(statement: sa.Select, where: Filters) -> pd.DataFrame:
+def _run(statement: Scoped | Unscoped, where: Filters) -> pd.DataFrame:
     with store.reading() as session:
         beside = {"answers": evaluation_table.load(session)}
     return engine.current().run(statement, beside, **dimension_sql.months(where.period))
@@ -195,7 +194,6 @@ def _run(statement: sa.Select, where: Filters) -> pd.DataFrame:
 
 def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float]]:
     conditions = [
-        viewer.scope(Evaluation.__table__),
         Evaluation.state == "published",
         Evaluation.kind == "scored",
         Evaluation.seconds_spent.is_not(None),
@@ -203,9 +201,8 @@ def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float
     conditions += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     conditions += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
     found: dict[str | None, list[float]] = {}
+    statement = sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)
     with store.reading() as session:
-        for evaluator, seconds in session.execute(
-            sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)
-        ):
+        for evaluator, seconds in session.execute(Scoped(statement, viewer)):
             found.setdefault(evaluator, []).append(seconds)
     return found

@@ -1,11 +1,11 @@
-"""What KPIs ask of the lake, as one SQLAlchemy Core select per subject, with the scope
-of the viewer in each.
+"""What KPIs ask of the lake, as one SQLAlchemy Core select per subject, each within the
+scope of the viewer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -37,7 +37,15 @@ from qa_core.metrics.kpis import (
 from qa_core.metrics.kpis.rows import number, word
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.dimension_sql import Names
-from qa_core.storage.schema import ANSWERS, CONTACTS, NEIGHBOUR_DAYS, SPEND
+from qa_core.storage.guard import Scoped
+from qa_core.storage.schema import (
+    ANSWERS,
+    CONTACTS,
+    EVERY_CONTACT,
+    NEIGHBOUR_DAYS,
+    SPEND,
+    on_every_contact,
+)
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
 EVALUATION_DIMENSIONS = frozenset(
@@ -91,24 +99,27 @@ class MetricQuery:
         ]
 
 
-def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The contacts: counted once each, whatever else hangs on them."""
     conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
-    return grouped(
+    statement = grouped(
         question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]
-    ).where(*conditions)
+    )
+    return Scoped(statement.where(*conditions), question.viewer)
 
 
 def misses_of(
     question: MetricQuery, with_call_backs: bool = False, with_repeated: bool = False
 ) -> sa.CTE:
     """The missed contacts in the viewer's scope, where a caller's further misses within
-    the recovery window of the one before are the same miss; if asked, with the
-    call-back that followed, whoever made it, or with those further misses too. Neither
-    the period nor the filters are applied.
+    the recovery window of the one before are the same miss; if asked, with those
+    further misses too, or with the call-back that followed, whoever made it: then the
+    statement looks beyond the scope. Neither the period nor the filters are applied.
     """
-    own = sa.and_(question.viewer.scope(CONTACTS), COUNTED_DIRECTION, MISSED)
+    own = sa.and_(COUNTED_DIRECTION, MISSED)
+    if with_call_backs:
+        own = sa.and_(EVERY_CONTACT.c.is_own, own)
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
     started_at, same = (
         CONTACTS.c.started_at,
@@ -124,45 +135,60 @@ def misses_of(
     seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label(
         "seconds_to_call_back"
     )
-    tries = (
-        sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds)
-        .where(sa.or_(own, OUTGOING) if with_call_backs else own)
-        .cte("tries")
+    tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(
+        sa.or_(own, OUTGOING) if with_call_backs else own
     )
+    tries = (on_every_contact(tries) if with_call_backs else tries).cte("tries")
     kept = (
         tries.c.is_own if with_repeated else sa.and_(tries.c.is_own, sa.not_(tries.c.is_repeated))
     )
     return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(kept).cte("misses")
 
 
-def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The missed callers: one miss per caller and recovery window."""
     conditions = [
         *dimension_sql.within(question.where.period, MISSES.c),
         *question.filters(MISSES.c),
     ]
-    misses = misses_of(question, with_call_backs=any(kpi.key == "call_back_rate" for kpi in kpis))
-    return (
+    with_call_backs = any(kpi.key == "call_back_rate" for kpi in kpis)
+    statement = (
         grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c))
         .where(*conditions)
-        .add_cte(misses)
+        .add_cte(misses_of(question, with_call_backs))
+    )
+    if not with_call_backs:
+        return Scoped(statement, question.viewer)
+    return Scoped(
+        statement,
+        question.viewer,
+        beyond="A missed caller counts as called back whoever called; of that call only its "
+        "moment is used.",
     )
 
 
-def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The contacts, each beside the first that its customer ever had, whoever answered
     that one and whenever.
     """
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
-    return grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c)).add_cte(callers)
+    statement = grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c))
+    return with_callers(question, statement, callers)
+
+
+def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -> Scoped:
+    """Complete a statement on CALLERS with their CTE."""
+    return Scoped(
+        statement.add_cte(callers),
+        question.viewer,
+        beyond="A customer's first contact is the first anywhere in the centre; of that contact "
+        "only its moment is used.",
+    )
 
 
 def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    """Every contact of the viewer's scope, the period and the filters, of any
-    direction.
-    """
+    """Every contact of the period and the filters, of any direction."""
     return [
-        question.viewer.scope(CONTACTS),
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
@@ -170,18 +196,19 @@ def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]
 
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
     """The contacts that fit, and whether each is its customer's first."""
-    known = CONTACTS.c.customer_key.is_not(None)
+    every = EVERY_CONTACT.c
+    known = every.customer_key.is_not(None)
     if question.where != Filters():
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
-        known = CONTACTS.c.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
+        known = every.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
     firsts = (
         sa.select(
-            CONTACTS.c.customer_key.label("customer"),
-            sa.func.min(CONTACTS.c.started_at).label("first_start"),
+            every.customer_key.label("customer"),
+            sa.func.min(every.started_at).label("first_start"),
         )
-        .where(COUNTED_DIRECTION, known)
-        .group_by(CONTACTS.c.customer_key)
+        .where(on_every_contact(COUNTED_DIRECTION), known)
+        .group_by(every.customer_key)
         .cte("firsts")
     )
     is_first = (CONTACTS.c.started_at == firsts.c.first_start).label("is_first_time")
@@ -189,15 +216,16 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
     return sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
 
 
-def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The contacts of any direction, each beside whether somebody listened to it."""
     heard = heard_of(question)
-    return grouped(question.groups(HEARD.c), _counted(question, kpis, HEARD.c)).add_cte(heard)
+    statement = grouped(question.groups(HEARD.c), _counted(question, kpis, HEARD.c))
+    return Scoped(statement.add_cte(heard), question.viewer)
 
 
 def heard_of(question: MetricQuery) -> sa.CTE:
-    """The contacts of the viewer's scope, the period and the filters, and whether
-    somebody listened to each.
+    """The contacts of the period and the filters, and whether somebody listened to
+    each.
     """
     same = sa.and_(
         CONTACTS.c.source_system == LISTENED.c.source_system,
@@ -212,7 +240,7 @@ def heard_of(question: MetricQuery) -> sa.CTE:
     )
 
 
-def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The evaluations: each once, or once per criterion or section when these are asked
     for.
     """
@@ -224,7 +252,7 @@ def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
     )
 
 
-def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The evaluations, averaged advisor by advisor, and then the advisors."""
     means = advisor_means_of(question)
     made = [
@@ -232,10 +260,15 @@ def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
         *_aggregates(question, kpis, ADVISOR_MEANS.c),
     ]
     groups = [sa.column(f"by_{dimension}") for dimension in question.by]
-    return grouped(groups, made).select_from(ADVISOR_MEANS).add_cte(means)
+    return with_means(grouped(groups, made).select_from(ADVISOR_MEANS), means)
 
 
-def advisor_means_of(question: MetricQuery) -> sa.CTE:
+def with_means(statement: sa.Select, means: Scoped) -> Scoped:
+    """Complete a statement on ADVISOR_MEANS with what they are made of."""
+    return replace(means, statement=statement.add_cte(means.statement.cte(ADVISOR_MEANS.name)))
+
+
+def advisor_means_of(question: MetricQuery) -> Scoped:
     """The mean score of each advisor in each group, and of how many evaluations."""
     source, columns, statement = evaluations_of(question, with_errors=False)
     groups = question.groups(columns)
@@ -244,25 +277,23 @@ def advisor_means_of(question: MetricQuery) -> sa.CTE:
         sa.func.avg(EVALUATED.c.score).label("score"),
         sa.func.count(EVALUATED.c.score).label("evaluations"),
     ]
-    means = statement(
+    return statement(
         sa.select(*groups, *kept)
         .select_from(source)
         .where(EVALUATED.c.advisor_id.is_not(None))
         .group_by(*groups, EVALUATED.c.advisor_id)
     )
-    return means.cte("advisor_means")
 
 
 def evaluations_of(
     question: MetricQuery, with_errors: bool
-) -> tuple[sa.FromClause, Any, Callable[[sa.Select], sa.Select]]:
+) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
     """What evaluations are read from, the columns to cut them by, and what completes a
     statement on them.
     """
     touched = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
     conditions = [
-        question.viewer.scope(ANSWERS),
         *dimension_sql.within(question.where.period, ANSWERS.c),
         *question.filters(ANSWERS.c, own),
     ]
@@ -299,17 +330,31 @@ def evaluations_of(
         rows = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column)))
     evaluated = rows.cte("evaluated")
     if touched <= EVALUATION_DIMENSIONS:
-        return EVALUATED, EVALUATED.c, lambda statement: statement.add_cte(evaluated)
-    columns = _JoinedContacts(EVALUATED.c, CONTACTS.c)
+        return (
+            EVALUATED,
+            EVALUATED.c,
+            lambda statement: Scoped(statement.add_cte(evaluated), question.viewer),
+        )
+    every = EVERY_CONTACT.c
+    columns = _JoinedContacts(EVALUATED.c, every)
     joined = EVALUATED.outerjoin(
-        CONTACTS,
+        EVERY_CONTACT,
         sa.and_(
-            EVALUATED.c.source_system == CONTACTS.c.source_system,
-            EVALUATED.c.contact_id == CONTACTS.c.contact_id,
+            EVALUATED.c.source_system == every.source_system,
+            EVALUATED.c.contact_id == every.contact_id,
         ),
     )
     filters = question.filters(columns, lambda dimension: not own(dimension))
-    return joined, columns, lambda statement: statement.add_cte(evaluated).where(*filters)
+    return (
+        joined,
+        columns,
+        lambda statement: Scoped(
+            statement.add_cte(evaluated).where(*filters),
+            question.viewer,
+            beyond="An evaluation in scope is cut by what its contact says of itself, such as the "
+            "queue; an evaluator sees no contacts, only what they evaluated.",
+        ),
+    )
 
 
 def _errors() -> list[sa.ColumnElement[bool]]:
@@ -326,7 +371,7 @@ def _errors() -> list[sa.ColumnElement[bool]]:
     ]
 
 
-def on_spend(question: MetricQuery) -> sa.Select:
+def on_spend(question: MetricQuery) -> Scoped:
     """The money, by currency; it belongs to no advisor, so that costs are shown only
     where all contacts of a cell are the viewer's.
     """
@@ -340,14 +385,15 @@ def on_spend(question: MetricQuery) -> sa.Select:
         sa.func.count().label("rows"),
         sa.func.max(SPEND.c.day).label("last_day"),
     ]
-    return grouped([*groups, SPEND.c.currency], sums).where(*conditions)
+    statement = grouped([*groups, SPEND.c.currency], sums)
+    return Scoped(statement.where(*conditions), question.viewer)
 
 
-def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
+def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The contacts that spend is divided by, how many of their cell are the viewer's,
     and how many the viewer may not count.
     """
-    mine = sa.func.coalesce(question.viewer.scope(CONTACTS), sa.false())
+    mine = EVERY_CONTACT.c.is_own
     rows = sa.func.count().filter
     columns: list[sa.ColumnElement[Any]] = [
         sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day")
@@ -362,7 +408,13 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> sa.Select:
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
-    return grouped(question.groups(CONTACTS.c), columns).where(*conditions)
+    statement = grouped(question.groups(CONTACTS.c), columns).where(*conditions)
+    return Scoped(
+        on_every_contact(statement),
+        question.viewer,
+        beyond="The spend of a campaign is shown where all its contacts are the viewer's, so those "
+        "of others are counted; nothing else of them is read.",
+    )
 
 
 BUILDERS = {

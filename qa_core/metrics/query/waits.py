@@ -18,6 +18,7 @@ from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import parts_of
 from qa_core.storage import engine
+from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
 UNHAPPY_BANDS = (0, 30, 60, 180, 300, 600)
@@ -48,7 +49,8 @@ def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
         *conditions, CONTACTS.c.wait_seconds.is_not(None), sa.or_(ANSWERED, ABANDONED)
     )
     return engine.current().run(
-        statement.group_by(second).order_by(second), **dimension_sql.months(where.period)
+        Scoped(statement.group_by(second).order_by(second), viewer),
+        **dimension_sql.months(where.period),
     )
 
 
@@ -74,11 +76,8 @@ def find_service_levels(
         ]
         if not position:
             columns.append(sa.func.count().filter(parts.evidence).label("evidence"))
-    counted = (
-        engine.current()
-        .run(sa.select(*columns).where(*conditions), **dimension_sql.months(where.period))
-        .iloc[0]
-    )
+    statement = Scoped(sa.select(*columns).where(*conditions), viewer)
+    counted = engine.current().run(statement, **dimension_sql.months(where.period)).iloc[0]
     rows = []
     for position, threshold in enumerate(thresholds):
         n, hits = int(counted[f"n_{position}"]), int(counted[f"hits_{position}"])
@@ -108,7 +107,8 @@ def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataF
         *conditions, ANSWERED, parts.counted, CONTACTS.c.wait_seconds.is_not(None)
     )
     return engine.current().run(
-        statement.group_by(band).order_by(band), **dimension_sql.months(where.period)
+        Scoped(statement.group_by(band).order_by(band), viewer),
+        **dimension_sql.months(where.period),
     )
 
 
@@ -121,7 +121,6 @@ def _conditions(viewer: Viewer, where: Filters) -> list[sa.ColumnElement[bool]]:
         raise AccessDenied()
     question = build_query(viewer, (), where)
     return [
-        viewer.scope(CONTACTS),
         COUNTED_DIRECTION,
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),

@@ -11,14 +11,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import accreditations
 from qa_core.metrics.query import listening_rights
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.storage.records.people import Account
 
 PURPOSE = "quality"
 """What a calibration is listened to for: it serves the grid, no judgement on an
@@ -54,16 +55,15 @@ class ContactChoice:
 def find_evaluators(viewer: Viewer) -> list[Evaluator]:
     """The evaluators with an open account, by name."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    statement = (
-        sa.select(Account.username, Account.display_name)
-        .where(Account.role == Role.EVALUATOR, Account.active)
-        .order_by(Account.display_name)
-    )
     with store.reading() as session:
-        rows = session.execute(statement).all()
         return [
-            Evaluator(name, shown or name, accreditations.is_accredited(session, name, PURPOSE))
-            for name, shown in rows
+            Evaluator(
+                person.username,
+                person.name,
+                accreditations.is_accredited(session, person.username, PURPOSE),
+            )
+            for person in people.find_people(session).values()
+            if person.role == Role.EVALUATOR and person.is_active
         ]
 
 
@@ -82,12 +82,12 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
         )
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
-        .where(viewer.scope(DrawnContact.__table__), DrawnContact.state == "done")
+        .where(DrawnContact.state == "done")
         .order_by(DrawnContact.local_start.desc(), DrawnContact.id)
         .limit(MOST_CANDIDATES)
     )
     with store.reading() as session:
-        found = [ContactChoice(*row) for row in session.execute(statement).all()]
+        found = [ContactChoice(*row) for row in session.execute(Scoped(statement, viewer)).all()]
     return list({candidate.key: candidate for candidate in reversed(found)}.values())[::-1]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
+from qa_core.metrics.query.calibration_metrics import on_marks
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.sessions import CalibrationSession
 from qa_core.stats.agreement import (
@@ -120,7 +121,8 @@ def get_results(viewer: Viewer, number: int) -> Results:
             Evaluation.kind == sessions.KIND,
             Evaluation.state != "draft",
         )
-        evaluations = session.scalars(submitted.options(selectinload(Evaluation.answers))).all()
+        submitted = submitted.options(selectinload(Evaluation.answers))
+        evaluations = session.scalars(on_marks(submitted)).all()
         numbers = {
             (contact.source_system, contact.contact_id): contact.id for contact in found.contacts
         }

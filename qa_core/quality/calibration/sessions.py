@@ -10,23 +10,23 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
 
 from qa_core import scoring
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import accreditations, gates, notices
 from qa_core.metrics.query import listening_rights
-from qa_core.metrics.query.calibration_metrics import KIND, is_visible, takes_part
+from qa_core.metrics.query.calibration_metrics import KIND, find_rounds, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 LEAST_EVALUATORS, MOST_CONTACTS = 2, 200
 LONGEST_TITLE, LONGEST_NOTE = 120, 2000
@@ -118,12 +118,13 @@ def open_session(
             raise Refusal(
                 "grid_not_published", N_("Only a published grid can be calibrated on; choose one.")
             )
+        accounts = people.find_people(session)
         for username in evaluators:
-            account = session.get(Account, username)
+            account = accounts.get(username)
             if (
                 account is None
                 or account.role != Role.EVALUATOR
-                or not account.active
+                or not account.is_active
                 or not accreditations.is_accredited(session, username, PURPOSE)
             ):
                 message = N_(
@@ -179,20 +180,16 @@ def close_session(viewer: Viewer, number: int) -> None:
         found = get_row(session, viewer, number)
         if found.closed_at is not None:
             return
-        drafts = list(
-            session.scalars(
-                sa.select(Evaluation).where(
-                    Evaluation.calibration_id == number, Evaluation.state == "draft"
-                )
-            )
+        drafts = sa.select(Evaluation).where(
+            Evaluation.calibration_id == number, Evaluation.state == "draft"
         )
         submitted = sa.select(sa.func.count()).where(
             Evaluation.calibration_id == number,
             Evaluation.kind == KIND,
             Evaluation.state != "draft",
         )
-        done = session.scalar(submitted) or 0
-        for draft in drafts:
+        done = session.scalar(on_marks(submitted)) or 0
+        for draft in session.scalars(on_marks(drafts)).all():
             session.delete(draft)
         found.closed_at, found.closed_by = now(), viewer.username
         missing = len(found.contacts) * len(found.evaluators) - done
@@ -244,10 +241,7 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
             limit=LONGEST_NOTE,
         )
     with store.writing() as session:
-        contact = session.get(CalibrationContact, contact_number)
-        if contact is None:
-            raise AccessDenied()
-        found = get_row(session, viewer, contact.calibration_id)
+        found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
             raise still_open()
         scoring.score(
@@ -276,13 +270,8 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
     """
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
-        rows = session.scalars(
-            sa.select(Calibration)
-            .where(is_visible(viewer))
-            .options(selectinload(Calibration.contacts))
-            .order_by(Calibration.id.desc())
-        ).all()
-        found = [build(session, viewer, row) for row in rows if takes_part(viewer, row)]
+        rows = reversed(find_rounds(session, viewer))
+        found = [build(session, viewer, row) for row in rows]
     return tuple(sorted(found, key=lambda item: not item.is_open))
 
 
@@ -290,24 +279,29 @@ def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
     """The row of one round, its contacts loaded. Raises AccessDenied for missing and
     forbidden alike.
     """
-    row = session.scalars(
-        sa.select(Calibration)
-        .where(Calibration.id == number, is_visible(viewer))
-        .options(selectinload(Calibration.contacts))
-    ).one_or_none()
-    if row is None or not takes_part(viewer, row):
-        raise AccessDenied()
-    return row
+    for row in find_rounds(session, viewer, Calibration.id == number):
+        return row
+    raise AccessDenied()
+
+
+def get_contact(
+    session: Session, viewer: Viewer, number: int
+) -> tuple[Calibration, CalibrationContact]:
+    """The round of a contact, and the contact. Raises AccessDenied as `get_row` does."""
+    is_in_it = Calibration.contacts.any(CalibrationContact.id == number)
+    for row in find_rounds(session, viewer, is_in_it):
+        return row, next(contact for contact in row.contacts if contact.id == number)
+    raise AccessDenied()
 
 
 def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
     """A round as this viewer may know it."""
-    names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+    names = people.find_names(session)
     grid = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(
         Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft"
     )
-    counted = dict(session.execute(done.group_by(Evaluation.evaluator)).all())
+    counted = dict(session.execute(on_marks(done.group_by(Evaluation.evaluator))).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)
     return CalibrationSession(
         id=row.id,
@@ -315,7 +309,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
         grid_id=row.grid_id,
         grid=scoring.parse_scorecard(grid.content),
         grid_version=grid.version,
-        evaluators={username: names.get(username) or username for username in row.evaluators},
+        evaluators={username: names.get(username, username) for username in row.evaluators},
         contacts=tuple(
             SessionContact(
                 contact.id,
@@ -336,7 +330,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
             if knows_all or username == viewer.username
         },
         due_on=row.due_on,
-        opened_by=names.get(row.opened_by) or row.opened_by,
+        opened_by=names.get(row.opened_by, row.opened_by),
         opened_at=row.opened_at,
         closed_at=row.closed_at,
     )

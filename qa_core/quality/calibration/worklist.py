@@ -18,9 +18,9 @@ from qa_core.metrics.query import listening_rights
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.evaluations import drafts
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import Calibration, CalibrationContact
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def find_worklist(viewer: Viewer) -> list[Task]:
         Evaluation.state,
     ).where(Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username)
     with store.reading() as session:
-        begun = {tuple(row[:3]): (row.id, row.state) for row in session.execute(own)}
+        begun = {
+            tuple(row[:3]): (row.id, row.state) for row in session.execute(Scoped(own, viewer))
+        }
     tasks = []
     for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
@@ -102,19 +104,14 @@ def start(viewer: Viewer, contact_number: int) -> int:
     viewer.require(Permission.FILL_GRIDS)
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
-        contact = session.get(CalibrationContact, contact_number)
-        if (
-            contact is None
-            or viewer.username
-            not in session.get_one(Calibration, contact.calibration_id).evaluators
-        ):
+        row, contact = sessions.get_contact(session, viewer, contact_number)
+        if viewer.username not in row.evaluators:
             raise AccessDenied()
         key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
     # As the system: the lake knows nothing of who takes part in a round.
     allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], month, month)
     with store.writing() as session:
-        contact = session.get_one(CalibrationContact, contact_number)
-        row = sessions.get_row(session, viewer, contact.calibration_id)
+        row, contact = sessions.get_contact(session, viewer, contact_number)
         gates.require_open(session, PURPOSE)
         accreditations.require(session, viewer, PURPOSE)
         drafts.require_not_own(session, viewer, contact.advisor_id)
@@ -132,6 +129,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
             )
         made = drafts.open_draft(
             session,
+            viewer,
             kind=sessions.KIND,
             grid_id=row.grid_id,
             evaluator=viewer.username,

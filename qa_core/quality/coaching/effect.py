@@ -23,6 +23,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.members import find_names
 from qa_core.quality.coaching.plans import CoachingPlanView
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan
 
@@ -113,10 +114,15 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
         names = find_names(session)
         # Whoever was coached on the same is no comparison, whether or not the viewer
         # may see that plan; nothing of it goes any further.
+        every_plan = Unscoped(
+            sa.select(CoachingPlan),
+            "Colleagues who were coached on the same are no comparison, whoever coached them: "
+            "they are left out, and nothing of their plans is shown.",
+        )
         coached = {
             names.get(key, key)
             for key in _find_coached(
-                session.scalars(sa.select(CoachingPlan)), plan, before.first_day, after.last_day
+                session.scalars(every_plan), plan, before.first_day, after.last_day
             )
         }
     own = Course(*(side.get(plan.advisor, EffectSide(0)) for side in sides))

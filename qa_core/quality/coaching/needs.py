@@ -12,20 +12,22 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
+from qa_core.centre import members
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.quality.coaching.gaps import Criterion, CriterionGap, Value, find_gaps
 from qa_core.quality.coaching.members import find_members, find_names
 from qa_core.quality.coaching.plans import CoachingState
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingPlan, Dispute
-from qa_core.storage.records.people import Account, Membership
+from qa_core.storage.records.store import Session
 
 COMPARED_DAYS = 91
 """Scores of the last thirteen weeks are compared."""
@@ -37,6 +39,7 @@ NAMED = 2
 """So many criteria are named where the whole score is low and no criterion alone for
 sure.
 """
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
 
 
 class NeedKind(StrEnum):
@@ -103,36 +106,36 @@ def find_needs(viewer: Viewer) -> Week:
     today = environment.today()
     period = Period(today - timedelta(days=COMPARED_DAYS), today)
     with store.reading() as session:
-        members, names = find_members(session, viewer, today), find_names(session)
+        theirs, names = find_members(session, viewer, today), find_names(session)
         plans = _find_open_plans(session, viewer)
         reasons: dict[str, list[NeedReason]] = {
-            advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in members
+            advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in theirs
         }
         for found in (
-            _find_unheard(session, viewer, members, today),
+            _find_unheard(session, viewer, theirs, today),
             _find_unread(session, viewer),
             _find_disputes(session, viewer),
         ):
             for advisor, reason in found:
-                if advisor in members:
+                if advisor in theirs:
                     reasons[advisor].append(reason)
     gaps = [
         gap
-        for team in sorted(set(members.values()))
-        for gap in _find_gaps(viewer, team, members, names, period)
+        for team in sorted(set(theirs.values()))
+        for gap in _find_gaps(viewer, team, theirs, names, period)
     ]
-    for advisor in members:
+    for advisor in theirs:
         reasons[advisor] += _describe_scores(
             [gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ())
         )
     needs = [
         Need(advisor, names.get(advisor, advisor), team, _in_order(reasons[advisor]))
-        for advisor, team in members.items()
+        for advisor, team in theirs.items()
         if reasons[advisor]
     ]
     return Week(
         tuple(sorted(needs, key=_place)),
-        len(members),
+        len(theirs),
         len({gap.advisor for gap in gaps}),
         len(gaps),
         period,
@@ -155,11 +158,8 @@ def _in_order(reasons: Iterable[NeedReason]) -> tuple[NeedReason, ...]:
 
 def _find_open_plans(session: Session, viewer: Viewer) -> dict[str, list[CoachingPlan]]:
     found: dict[str, list[CoachingPlan]] = {}
-    for plan in session.scalars(
-        sa.select(CoachingPlan).where(
-            CoachingPlan.state == CoachingState.OPEN, viewer.scope(CoachingPlan.__table__)
-        )
-    ):
+    open_plans = sa.select(CoachingPlan).where(CoachingPlan.state == CoachingState.OPEN)
+    for plan in session.scalars(Scoped(open_plans, viewer)):
         found.setdefault(plan.advisor_id, []).append(plan)
     return found
 
@@ -172,31 +172,21 @@ def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason
     ]
 
 
-def _theirs(viewer: Viewer) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        viewer.scope(Evaluation.__table__),
-        Evaluation.state == "published",
-        Evaluation.kind.in_(("scored", "targeted")),
-    )
-
-
 def _find_unheard(
-    session: Session, viewer: Viewer, members: Mapping[str, str], today: date
+    session: Session, viewer: Viewer, theirs: Mapping[str, str], today: date
 ) -> list[tuple[str, NeedReason]]:
     heard = (
         sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at))
-        .where(*_theirs(viewer))
+        .where(*PUBLISHED)
         .group_by(Evaluation.advisor_id)
     )
-    came = (
-        sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on))
-        .where(Membership.starts_on <= today)
-        .group_by(Membership.advisor_id)
-    )
-    newest = {advisor: environment.to_local(at).date() for advisor, at in session.execute(heard)}
-    joined = dict(session.execute(came).all())
+    newest = {
+        advisor: environment.to_local(at).date()
+        for advisor, at in session.execute(Scoped(heard, viewer))
+    }
+    joined = members.find_last_starts(session, today)
     found = []
-    for advisor in members:
+    for advisor in theirs:
         since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
         if since is None or (today - since).days // 7 >= UNHEARD_WEEKS:
             found.append(
@@ -218,13 +208,17 @@ def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason
     old = now() - timedelta(days=UNREAD_DAYS)
     statement = (
         sa.select(Evaluation.advisor_id, sa.func.count())
-        .where(
-            *_theirs(viewer), Evaluation.published_at < old, Evaluation.acknowledged_at.is_(None)
-        )
-        .where(sa.exists().where(Account.advisor_id == Evaluation.advisor_id, Account.active))
+        .where(*PUBLISHED, Evaluation.published_at < old, Evaluation.acknowledged_at.is_(None))
         .group_by(Evaluation.advisor_id)
     )
-    return [(advisor, NeedReason(NeedKind.UNREAD, n)) for advisor, n in session.execute(statement)]
+    readers = {
+        person.advisor_id for person in people.find_people(session).values() if person.is_active
+    }
+    return [
+        (advisor, NeedReason(NeedKind.UNREAD, n))
+        for advisor, n in session.execute(Scoped(statement, viewer))
+        if advisor in readers
+    ]
 
 
 def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
@@ -232,30 +226,29 @@ def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReas
     about = (
         sa.select(Evaluation.advisor_id, sa.func.count())
         .join(Dispute, Dispute.evaluation_id == Evaluation.id)
-        .where(*_theirs(viewer))
+        .where(*PUBLISHED)
     )
     found = []
     for kind, of in (
         (NeedKind.DISPUTED, (Dispute.decided_at.is_(None),)),
         (NeedKind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since)),
     ):
+        counted = about.where(*of).group_by(Evaluation.advisor_id)
         found += [
             (advisor, NeedReason(kind, n))
-            for advisor, n in session.execute(about.where(*of).group_by(Evaluation.advisor_id))
+            for advisor, n in session.execute(Scoped(counted, viewer))
         ]
     return found
 
 
 def _find_gaps(
-    viewer: Viewer, team: str, members: Mapping[str, str], names: Mapping[str, str], period: Period
+    viewer: Viewer, team: str, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
 ) -> tuple[CriterionGap, ...]:
     """The comparisons inside one team, of those who are in it today, on the contacts
     they had in it.
     """
     where = Filters.of(period, {"team": (team,)})
-    by_name = {
-        names.get(advisor, advisor): advisor for advisor, of in members.items() if of == team
-    }
+    by_name = {names.get(advisor, advisor): advisor for advisor, of in theirs.items() if of == team}
     values: dict[Criterion, list[Value]] = {}
     for by in (("advisor",), ("advisor", "criterion")):
         for row in query.measure(viewer, ("evaluation_score",), by, where).itertuples():

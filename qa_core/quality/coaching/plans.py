@@ -14,21 +14,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
-from qa_core.quality.coaching.members import find_members, find_names, find_teams
+from qa_core.centre import members
+from qa_core.quality.coaching.members import find_members, find_names
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
@@ -177,7 +181,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
         if not _may_note(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
-        if _has_left(plan, find_teams(session, environment.today())):
+        if _has_left(plan, members.find_teams(session, environment.today())):
             message = N_(
                 "The advisor has left the team {team}, in which this plan was opened: it can "
                 "only be ended. Whoever leads them now opens another one."
@@ -224,6 +228,23 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         )
 
 
+def change_counter(session: Session) -> tuple[Any, ...]:
+    """A value that differs after any change of a plan or its notes."""
+    counted = sa.select(
+        sa.func.max(CoachingPlan.id),
+        sa.func.count(CoachingPlan.id),
+        sa.func.sum(CoachingPlan.version),
+    )
+    return tuple(
+        session.execute(
+            Unscoped(
+                counted,
+                "A counter tells whether what is kept of plans is still true: no row is read.",
+            )
+        ).one()
+    )
+
+
 def find_plans(
     viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None
 ) -> tuple[CoachingPlanView, ...]:
@@ -231,11 +252,7 @@ def find_plans(
     the overdue ones ahead; ended ones newest first.
     """
     viewer.require(Permission.SEE_COACHING)
-    statement = (
-        sa.select(CoachingPlan)
-        .options(selectinload(CoachingPlan.notes))
-        .where(viewer.scope(CoachingPlan.__table__))
-    )
+    statement = sa.select(CoachingPlan).options(selectinload(CoachingPlan.notes))
     if advisor_id is not None:
         statement = statement.where(CoachingPlan.advisor_id == advisor_id)
     if is_open is not None:
@@ -245,14 +262,14 @@ def find_plans(
             else (CoachingPlan.state != CoachingState.OPEN)
         )
     with store.reading() as session:
-        people, accounts, teams = (
+        names, accounts, teams = (
             find_names(session),
-            _find_accounts(session),
-            find_teams(session, environment.today()),
+            people.find_names(session),
+            members.find_teams(session, environment.today()),
         )
         found = [
-            _as_plan(viewer, row, people, accounts, teams)
-            for row in session.scalars(statement.order_by(CoachingPlan.id.desc()))
+            _as_plan(viewer, row, names, accounts, teams)
+            for row in session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
         ]
     still = sorted(
         (plan for plan in found if plan.state == CoachingState.OPEN),
@@ -272,25 +289,36 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
     """
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
-        teams = find_teams(session, environment.today())
+        teams = members.find_teams(session, environment.today())
         return _as_plan(
             viewer,
             _get(session, viewer, plan_id),
             find_names(session),
-            _find_accounts(session),
+            people.find_names(session),
             teams,
         )
+
+
+def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
+    """Open one plan for a reader: `get_plan`, noted in the audit log as a reading about
+    its advisor, where the reader is somebody else.
+    """
+    plan = get_plan(viewer, plan_id)
+    if viewer.role != Role.ADVISOR:
+        with store.writing() as session:
+            audit_log.record(session, viewer.username, "advisor_read", plan.advisor_id)
+    return plan
 
 
 def find_trainees(viewer: Viewer) -> dict[str, str]:
     """Whom the viewer may open a plan for today: advisor → name, by name."""
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
-        people = find_names(session)
-        members = find_members(session, viewer, environment.today())
+        names = find_names(session)
+        trainees = find_members(session, viewer, environment.today())
     return dict(
         sorted(
-            ((key, people.get(key, key)) for key in members), key=lambda entry: entry[1].casefold()
+            ((key, names.get(key, key)) for key in trainees), key=lambda entry: entry[1].casefold()
         )
     )
 
@@ -312,25 +340,17 @@ def find_heard(
     """
     viewer.require(Permission.SEE_COACHING)
     statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(
-        *_theirs(viewer, advisor_id)
+        *_published_of(advisor_id)
     )
     if evaluations is not None:
         statement = statement.where(Evaluation.id.in_(evaluations))
+    newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
     with store.reading() as session:
-        return tuple(
-            ListenedContact(*row)
-            for row in session.execute(
-                statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
-            )
-        )
+        return tuple(ListenedContact(*row) for row in session.execute(Scoped(newest, viewer)))
 
 
 def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
-    plan = session.scalar(
-        sa.select(CoachingPlan).where(
-            CoachingPlan.id == plan_id, viewer.scope(CoachingPlan.__table__)
-        )
-    )
+    plan = session.scalar(Scoped(sa.select(CoachingPlan).where(CoachingPlan.id == plan_id), viewer))
     if plan is None:
         raise AccessDenied()
     return plan
@@ -357,18 +377,18 @@ def _require_open(plan: CoachingPlan) -> None:
         raise Refusal("plan_ended", N_("This plan has ended; open another one."))
 
 
-def _theirs(viewer: Viewer, advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
-    return (viewer.scope(Evaluation.__table__), Evaluation.advisor_id == advisor_id, *published)
+    return (Evaluation.advisor_id == advisor_id, *published)
 
 
 def _check_evaluations(
     session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]
 ) -> None:
-    found = session.scalars(
-        sa.select(Evaluation.id).where(Evaluation.id.in_(evaluations), *_theirs(viewer, advisor_id))
+    theirs = sa.select(Evaluation.id).where(
+        Evaluation.id.in_(evaluations), *_published_of(advisor_id)
     )
-    if set(evaluations) - set(found):
+    if set(evaluations) - set(session.scalars(Scoped(theirs, viewer))):
         raise AccessDenied()
 
 
@@ -394,17 +414,9 @@ def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[s
         .join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id)
         .distinct()
     )
-    met = session.scalars(
-        answered.where(*_theirs(viewer, advisor_id)).order_by(EvaluationAnswer.criterion)
-    )
+    answered = answered.where(*_published_of(advisor_id)).order_by(EvaluationAnswer.criterion)
+    met = session.scalars(Scoped(answered, viewer))
     return dict.fromkeys([*declared, *met])
-
-
-def _find_accounts(session: Session) -> dict[str, str]:
-    return {
-        username: name or username
-        for username, name in session.execute(sa.select(Account.username, Account.display_name))
-    }
 
 
 def _as_plan(

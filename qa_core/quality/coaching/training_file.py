@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
@@ -21,9 +22,10 @@ from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.members import find_names
 from qa_core.quality.coaching.plans import CoachingPlanView
 from qa_core.quality.coaching.texts import describe_criteria, describe_state
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 KIND = "training_file"
 HEADER = (
@@ -121,11 +123,11 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
     statement = (
         sa.select(Evaluation)
         .options(selectinload(Evaluation.answers))
-        .where(viewer.scope(Evaluation.__table__), Evaluation.advisor_id == advisor_id)
+        .where(Evaluation.advisor_id == advisor_id)
         .where(Evaluation.state == "published", Evaluation.kind.in_(KINDS))
         .order_by(Evaluation.local_day, Evaluation.id)
     )
-    return list(session.scalars(statement))
+    return list(session.scalars(Scoped(statement, viewer)))
 
 
 def _evaluation_rows(
@@ -135,11 +137,11 @@ def _evaluation_rows(
     those who may know.
     """
     titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())
-    accounts = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+    accounts = people.find_names(session)
     knows = viewer.can(Permission.SEE_EVALUATORS) or viewer.role == Role.ADVISOR
     for evaluation in evaluations:
         by = (
-            (accounts.get(evaluation.evaluator) or evaluation.evaluator)
+            accounts.get(evaluation.evaluator, evaluation.evaluator)
             if knows or evaluation.kind == "self"
             else None
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
@@ -16,10 +15,12 @@ from qa_core.base.i18n import N_
 from qa_core.quality.evaluations import disputes, drafts, evaluation_view
 from qa_core.quality.evaluations.corrections import AMENDED
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
+from qa_core.storage.records.store import Session
 
 NEW_DAYS = 30
 """For so long an evaluation that nobody said to have read, and the answer to a dispute,
@@ -75,7 +76,7 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
         made = sa.select(Evaluation.id).where(
             Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
         )
-        standing = session.scalar(made.where(Evaluation.advisor_id == viewer.advisor_id).limit(1))
+        standing = session.scalar(Scoped(made.limit(1), viewer))
         if standing is not None:
             return standing
         if evaluation.grid_id is None or evaluation_view.find_plan(session, evaluation) is None:
@@ -88,6 +89,7 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
             )
         own = drafts.open_draft(
             session,
+            viewer,
             kind="self",
             grid_id=evaluation.grid_id,
             evaluator=viewer.username,
@@ -134,9 +136,9 @@ def find_news(viewer: Viewer) -> News:
     ).order_by(EvaluationRevision.replaced_at.desc())
     with store.reading() as session:
         return News(
-            tuple(session.scalars(unread)),
-            tuple(session.scalars(decided.order_by(Dispute.decided_at.desc()))),
-            tuple(dict.fromkeys(session.scalars(corrected))),
+            tuple(session.scalars(Scoped(unread, viewer))),
+            tuple(session.scalars(Scoped(decided.order_by(Dispute.decided_at.desc()), viewer))),
+            tuple(dict.fromkeys(session.scalars(Scoped(corrected, viewer)))),
         )
 
 

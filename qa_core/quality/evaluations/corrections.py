@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Viewer
@@ -19,9 +18,11 @@ from qa_core.base.i18n import N_
 from qa_core.quality.evaluations import drafts, evaluation_view, finalise
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute
+from qa_core.storage.records.store import Session
 
 AMENDED = "amended"
 LONGEST_REASON = 1_000
@@ -44,7 +45,7 @@ def get_standing(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
     with store.reading() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
         drafts.require_may_go_on(session, viewer, evaluation)
-        disputed = _find_disputed(session, evaluation)
+        disputed = _find_disputed(session, viewer, evaluation)
     return CorrectionBase(drafts.get_draft(viewer, evaluation_id), disputed)
 
 
@@ -79,7 +80,8 @@ def amend(
         plan, kept = drafts.get_plan(session, evaluation), drafts.written(comments)
         words = masking.mask(comment or "").strip() or None
         finalise.require_whole(plan, answers)
-        _require_undisputed(plan, evaluation, answers, kept, _find_disputed(session, evaluation))
+        disputed = _find_disputed(session, viewer, evaluation)
+        _require_undisputed(plan, evaluation, answers, kept, disputed)
         if (answers, kept, words) == (
             finalise.answers_of(evaluation),
             finalise.comments_of(evaluation),
@@ -113,10 +115,9 @@ def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Eval
     return evaluation
 
 
-def _find_disputed(session: Session, evaluation: Evaluation) -> frozenset[str]:
-    return frozenset(
-        session.scalars(sa.select(Dispute.criterion).where(Dispute.evaluation_id == evaluation.id))
-    )
+def _find_disputed(session: Session, viewer: Viewer, evaluation: Evaluation) -> frozenset[str]:
+    statement = sa.select(Dispute.criterion).where(Dispute.evaluation_id == evaluation.id)
+    return frozenset(session.scalars(Scoped(statement, viewer)))
 
 
 def _require_undisputed(

@@ -12,22 +12,24 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring, stats
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.centre import members
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import Dispute
-from qa_core.storage.records.people import Account, Advisor
+from qa_core.storage.records.store import Session
 
 LONGEST_TEXT = 2_000
 """Characters of a reason or a comment."""
@@ -120,14 +122,10 @@ def raise_dispute(
         answers = finalise.answers_of(evaluation)
         if criterion not in answers:
             raise AccessDenied()
-        if (
-            session.scalar(
-                sa.select(Dispute.id).where(
-                    Dispute.evaluation_id == evaluation.id, Dispute.criterion == criterion
-                )
-            )
-            is not None
-        ):
+        before = sa.select(Dispute.id).where(
+            Dispute.evaluation_id == evaluation.id, Dispute.criterion == criterion
+        )
+        if session.scalar(Scoped(before, viewer)) is not None:
             raise Refusal(
                 "already_disputed",
                 N_("You have disputed this criterion before; each can be disputed once."),
@@ -172,7 +170,8 @@ def decide(
         )
     reason = require_words(reason)
     with store.writing() as session:
-        dispute = session.get(Dispute, dispute_id)
+        statement = sa.select(Dispute).where(Dispute.id == dispute_id)
+        dispute = session.scalar(Scoped(statement, viewer))
         if dispute is None:
             raise AccessDenied()
         evaluation = evaluation_view.find_readable(session, viewer, dispute.evaluation_id)
@@ -219,10 +218,9 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
             Evaluation.team,
             Evaluation.evaluator,
             Evaluation.local_day,
-            sa.func.coalesce(Advisor.name, Evaluation.advisor_id).label("advisor"),
+            Evaluation.advisor_id,
         )
         .join(Evaluation, Evaluation.id == Dispute.evaluation_id)
-        .outerjoin(Advisor, Advisor.advisor_id == Evaluation.advisor_id)
         .where(evaluation_view.is_readable(viewer))
         .order_by(
             Dispute.decided_at.is_not(None),
@@ -232,8 +230,25 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
         )
     )
     with store.reading() as session:
-        names = _find_names(session)
-        return [_build_line(names, *row) for row in session.execute(statement)]
+        names, advisors = people.find_names(session), members.find_names(session)
+        return [
+            _build_line(names, advisors, *row) for row in session.execute(Scoped(statement, viewer))
+        ]
+
+
+def change_counter(session: Session) -> tuple[Any, ...]:
+    """A value that differs after a dispute was raised or decided."""
+    counted = sa.select(
+        sa.func.max(Dispute.id), sa.func.count(Dispute.id), sa.func.count(Dispute.decided_at)
+    )
+    return tuple(
+        session.execute(
+            Unscoped(
+                counted,
+                "A counter tells whether what is kept of disputes is still true: no row is read.",
+            )
+        ).one()
+    )
 
 
 def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
@@ -264,11 +279,13 @@ def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
         .group_by(Evaluation.evaluator)
     )
     with store.reading() as session:
-        rows = session.execute(disputed).all()
-        criteria = dict(session.execute(by_criterion.group_by(EvaluationAnswer.criterion)).all())
+        rows = session.execute(Scoped(disputed, viewer)).all()
+        by_criterion = by_criterion.group_by(EvaluationAnswer.criterion)
+        criteria = dict(session.execute(Scoped(by_criterion, viewer)).all())
         evaluators, names = None, {}
         if viewer.can(Permission.SEE_EVALUATORS):
-            evaluators, names = dict(session.execute(by_evaluator).all()), _find_names(session)
+            evaluators = dict(session.execute(Scoped(by_evaluator, viewer)).all())
+            names = people.find_names(session)
     return Outcomes(
         by_evaluator=None
         if evaluators is None
@@ -343,25 +360,22 @@ def _points(answer: Any) -> float | None:
     return None if answer == scoring.NOT_APPLICABLE else float(answer)
 
 
-def _find_names(session: Session) -> dict[str, str]:
-    return dict(session.execute(sa.select(Account.username, Account.display_name)).all())
-
-
 def _build_line(
     names: Mapping[str, str],
+    advisors: Mapping[str, str],
     dispute: Dispute,
     team: str | None,
     evaluator: str | None,
     local_day: date,
-    advisor: str | None,
+    advisor_id: str | None,
 ) -> DisputeLine:
     return DisputeLine(
         dispute_id=dispute.id,
         evaluation_id=dispute.evaluation_id,
         criterion=dispute.criterion,
-        advisor=advisor,
+        advisor=advisors.get(advisor_id, advisor_id),
         team=team,
-        evaluator=names.get(evaluator) or evaluator,
+        evaluator=names.get(evaluator, evaluator),
         local_day=local_day,
         original=dispute.original,
         proposed=dispute.proposed,
@@ -369,7 +383,7 @@ def _build_line(
         decision=dispute.decision,
         raised_at=dispute.raised_at,
         decided_at=dispute.decided_at,
-        decided_by=names.get(dispute.decided_by) or dispute.decided_by,
+        decided_by=names.get(dispute.decided_by, dispute.decided_by),
     )
 
 

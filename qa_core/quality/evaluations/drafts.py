@@ -10,9 +10,9 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
@@ -22,11 +22,12 @@ from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise, publication
 from qa_core.storage import audit_log, name_merges
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, DrawnContact
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
 CHANGED_MEANWHILE = "changed_meanwhile"
@@ -66,6 +67,7 @@ class Draft:
 
 def open_draft(
     session: Session,
+    viewer: Viewer,
     *,
     kind: str,
     grid_id: int,
@@ -100,7 +102,7 @@ def open_draft(
         .filter_by(**same)
         .where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
     )
-    found = session.scalar(begun.order_by(Evaluation.id).limit(1))
+    found = session.scalar(Scoped(begun.order_by(Evaluation.id).limit(1), viewer))
     if found is not None:
         return found
     grid = session.get(ScorecardVersion, grid_id)
@@ -134,16 +136,12 @@ def start(viewer: Viewer, drawn_id: int) -> int:
     """
     _require_evaluator(viewer)
     with store.reading() as session:
-        drawn = session.get(DrawnContact, drawn_id)
-        if drawn is None or drawn.evaluator != viewer.username:
-            raise AccessDenied()
+        drawn = _get_drawn(session, viewer, drawn_id)
         key, day = (drawn.source_system, drawn.contact_id), drawn.local_start.date()
         _require_may_listen(session, viewer, drawn.draw.plan.purpose, drawn.advisor_id, drawn)
     contact = evaluator_contact.find_assigned(viewer, *key, day)
     with store.writing() as session:
-        drawn = session.get(DrawnContact, drawn_id)
-        if drawn is None:
-            raise AccessDenied()
+        drawn = _get_drawn(session, viewer, drawn_id)
         plan = drawn.draw.plan
         if contact is None or not contact.is_withdrawn:
             _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
@@ -155,6 +153,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 )
             made = open_draft(
                 session,
+                viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
                 grid_id=grid.id,
                 evaluator=viewer.username,
@@ -180,7 +179,7 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
     contact = look_at_contact(viewer, evaluation_id)
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        drawn = _find_drawn(session, evaluation)
         if evaluation.state == "draft":
             require_may_go_on(session, viewer, evaluation)
             answers, comments, result = (
@@ -277,7 +276,7 @@ def submit(
         evaluation.submitted_at = evaluation.evaluated_at = now()
         evaluation.version += 1
         audit_log.record(session, viewer.username, "evaluation_submitted", str(evaluation.id))
-        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        drawn = _find_drawn(session, evaluation)
         if drawn is not None:
             drawn.state = "done"
         if (
@@ -326,9 +325,8 @@ def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
         Evaluation.state != "draft",
     )
     with store.reading() as session:
-        rows = session.execute(
-            statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc()).limit(limit)
-        ).all()
+        newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
+        rows = session.execute(Scoped(newest.limit(limit), viewer)).all()
     return [Signed(*row) for row in rows]
 
 
@@ -366,7 +364,8 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     from. Raises AccessDenied for anybody else's.
     """
     viewer.require(Permission.FILL_GRIDS)
-    found = session.get(Evaluation, evaluation_id)
+    statement = sa.select(Evaluation).where(Evaluation.id == evaluation_id)
+    found = session.scalar(Scoped(statement, viewer))
     if found is None or found.evaluator != viewer.username:
         raise AccessDenied()
     if found.kind == SELF:
@@ -382,7 +381,7 @@ def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) 
     who looks at their own work needs no accreditation.
     """
     if evaluation.kind != SELF:
-        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        drawn = _find_drawn(session, evaluation)
         purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose
         _require_may_listen(session, viewer, purpose, evaluation.advisor_id, drawn)
     calibration = (
@@ -417,7 +416,7 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Ass
         return contact
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        drawn = session.get(DrawnContact, evaluation.drawn_id) if evaluation.drawn_id else None
+        drawn = _find_drawn(session, evaluation)
         if evaluation.state == "draft":
             session.delete(evaluation)
             audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
@@ -443,7 +442,8 @@ def written(comments: Mapping[str, str]) -> dict[str, str]:
 
 def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
     """Refuse an evaluator who is that advisor."""
-    own = session.scalar(sa.select(Account.advisor_id).where(Account.username == viewer.username))
+    person = people.find_people(session).get(viewer.username)
+    own = None if person is None else person.advisor_id
     if own is not None and advisor_id in (
         own,
         name_merges.find_kept(session)["advisor"].get(own, own),
@@ -455,6 +455,28 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
                 "one in its place."
             ),
         )
+
+
+def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
+    """The contact that was drawn for the viewer. Raises AccessDenied."""
+    statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
+    drawn = session.scalar(Scoped(statement, viewer))
+    if drawn is None or drawn.evaluator != viewer.username:
+        raise AccessDenied()
+    return drawn
+
+
+def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
+    """What an evaluation was drawn as, whoever is to listen to it by now."""
+    if evaluation.drawn_id is None:
+        return None
+    return session.scalar(
+        Unscoped(
+            sa.select(DrawnContact).where(DrawnContact.id == evaluation.drawn_id),
+            "Whoever makes an evaluation is told when its contact went to somebody else, which "
+            "takes it out of their scope; the evaluation itself is theirs.",
+        )
+    )
 
 
 def _require_evaluator(viewer: Viewer) -> None:

@@ -9,12 +9,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
+from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre import members
 from qa_core.quality.evaluations import finalise
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
@@ -26,6 +28,8 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     TimedCommentView,
 )
 from qa_core.scoring import Text
+from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.listening import (
@@ -36,7 +40,7 @@ from qa_core.storage.records.listening import (
     ListeningPlan,
     TimedComment,
 )
-from qa_core.storage.records.people import Account, Advisor
+from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
 """How long after publication an advisor may dispute, where no listening plan says
@@ -58,6 +62,14 @@ def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
         return _build(session, viewer, evaluation)
 
 
+def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
+    """Open one evaluation for a reader: `get_evaluation`, noted in the audit log."""
+    evaluation = get_evaluation(viewer, evaluation_id)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "evaluation_read", str(evaluation_id))
+    return evaluation
+
+
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     """The row of one evaluation that this viewer may read, its answers loaded. Raises
     AccessDenied for missing and forbidden alike.
@@ -67,31 +79,23 @@ def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evalu
         .where(Evaluation.id == evaluation_id, is_readable(viewer))
         .options(selectinload(Evaluation.answers))
     )
-    evaluation = session.scalars(statement).one_or_none()
+    evaluation = session.scalars(Scoped(statement, viewer)).one_or_none()
     if evaluation is None:
         raise AccessDenied()
     return evaluation
 
 
 def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Which evaluations this viewer may read, as a predicate on the table."""
-    if viewer.is_system:
+    """Which evaluations of their scope this viewer may read, as a predicate on the table:
+    an evaluator's scope is what they made.
+    """
+    if viewer.is_system or viewer.role == Role.EVALUATOR:
         return sa.true()
-    if viewer.role == Role.EVALUATOR:
-        return Evaluation.evaluator == viewer.username
     if viewer.role not in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         return sa.false()
-    published = sa.and_(
-        viewer.scope(Evaluation.__table__),
-        Evaluation.state == "published",
-        Evaluation.kind.in_(READ_KINDS),
-    )
+    published = sa.and_(Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
     if viewer.role == Role.ADVISOR:
-        mine = sa.and_(
-            viewer.scope(Evaluation.__table__),
-            Evaluation.kind == "self",
-            Evaluation.evaluator == viewer.username,
-        )
+        mine = sa.and_(Evaluation.kind == "self", Evaluation.evaluator == viewer.username)
         return sa.or_(published, mine)
     return published
 
@@ -122,7 +126,13 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
             .join(Draw, Draw.plan_id == ListeningPlan.id)
             .join(DrawnContact, DrawnContact.draw_id == Draw.id)
         )
-        days = session.scalar(drawn.where(DrawnContact.id == evaluation.drawn_id))
+        days = session.scalar(
+            Unscoped(
+                drawn.where(DrawnContact.id == evaluation.drawn_id),
+                "Until when an evaluation may be disputed is said by the plan it was drawn for: "
+                "of what was drawn, that number of days is read.",
+            )
+        )
     shown_on = environment.to_local(evaluation.published_at or evaluation.evaluated_at).date()
     return shown_on + timedelta(days=DISPUTE_DAYS if days is None else days)
 
@@ -139,7 +149,7 @@ def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:
-    names = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+    names = people.find_names(session)
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
     # To read it at all, an evaluator has to be the one who made it.
     is_readers_work = (
@@ -157,17 +167,17 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         if username == evaluation.evaluator and not knows_evaluator:
             return None
         if username == viewer.username or knows_advisor:
-            return names.get(username) or username
+            return names.get(username, username)
         return None
 
     grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     parsed = _parse(grid) if grid else None
     plan = find_plan(session, evaluation)
-    disputes = _read_disputes(session, evaluation, names)
+    disputes = _read_disputes(session, viewer, evaluation, names)
     own = None
     if viewer.is_system or viewer.role in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         own = _read_own(
-            session, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR
+            session, viewer, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR
         )
     title = grid.title if grid else evaluation.grid_name or ""
     return EvaluationView(
@@ -181,7 +191,7 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         advisor=_name_advisor(session, evaluation.advisor_id) if knows_advisor else None,
         team=evaluation.team if knows_advisor else None,
         local_day=evaluation.local_day,
-        evaluator=(names.get(evaluation.evaluator) or evaluation.evaluator)
+        evaluator=names.get(evaluation.evaluator, evaluation.evaluator)
         if knows_evaluator
         else None,
         grid=parsed.text if parsed else Text(title, title),
@@ -200,8 +210,8 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         if plan
         else _read_as_given(evaluation, disputes),
         own=own,
-        revisions=_read_revisions(session, evaluation, name_of),
-        remarks=_read_remarks(session, evaluation, name_of),
+        revisions=_read_revisions(session, viewer, evaluation, name_of),
+        remarks=_read_remarks(session, viewer, evaluation, name_of),
         dispute_until=find_dispute_day(session, evaluation),
         is_disputable=plan is not None
         and evaluation.state == "published"
@@ -224,10 +234,7 @@ def _parse(grid: ScorecardVersion) -> scoring.Scorecard | None:
 def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
     if advisor_id is None:
         return None
-    return (
-        session.scalar(sa.select(Advisor.name).where(Advisor.advisor_id == advisor_id))
-        or advisor_id
-    )
+    return members.find_names(session).get(advisor_id) or advisor_id
 
 
 def _read_planned(
@@ -320,9 +327,9 @@ def _read_as_given(
 
 
 def _read_disputes(
-    session: Session, evaluation: Evaluation, names: Mapping[str, str]
+    session: Session, viewer: Viewer, evaluation: Evaluation, names: Mapping[str, str]
 ) -> dict[str, DisputeView]:
-    found = session.scalars(sa.select(Dispute).where(Dispute.evaluation_id == evaluation.id))
+    statement = sa.select(Dispute).where(Dispute.evaluation_id == evaluation.id)
     return {
         dispute.criterion: DisputeView(
             dispute_id=dispute.id,
@@ -334,15 +341,15 @@ def _read_disputes(
             decision=dispute.decision,
             decided=dispute.decided,
             decision_reason=dispute.decision_reason,
-            decided_by=names.get(dispute.decided_by) or dispute.decided_by,
+            decided_by=names.get(dispute.decided_by, dispute.decided_by),
             decided_at=dispute.decided_at,
         )
-        for dispute in found
+        for dispute in session.scalars(Scoped(statement, viewer))
     }
 
 
 def _read_own(
-    session: Session, evaluation: Evaluation, with_draft: bool
+    session: Session, viewer: Viewer, evaluation: Evaluation, with_draft: bool
 ) -> SelfEvaluationView | None:
     statement = sa.select(Evaluation).where(
         Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
@@ -351,8 +358,9 @@ def _read_own(
         statement.where(Evaluation.advisor_id == evaluation.advisor_id)
         .order_by(Evaluation.id)
         .limit(1)
+        .options(selectinload(Evaluation.answers))
     )
-    own = session.scalars(statement.options(selectinload(Evaluation.answers))).one_or_none()
+    own = session.scalars(Scoped(statement, viewer)).one_or_none()
     if own is None or (own.state == "draft" and not with_draft):
         return None
     is_submitted, read_at = own.state != "draft", evaluation.acknowledged_at
@@ -376,9 +384,9 @@ def _read_own(
 
 
 def _read_revisions(
-    session: Session, evaluation: Evaluation, name_of: Any
+    session: Session, viewer: Viewer, evaluation: Evaluation, name_of: Any
 ) -> tuple[RevisionView, ...]:
-    found = session.scalars(
+    statement = (
         sa.select(EvaluationRevision)
         .where(EvaluationRevision.evaluation_id == evaluation.id)
         .order_by(EvaluationRevision.version)
@@ -402,19 +410,19 @@ def _read_revisions(
             replaced_by=name_of(revision.replaced_by),
             replaced_at=revision.replaced_at,
         )
-        for revision in found
+        for revision in session.scalars(Scoped(statement, viewer))
     )
 
 
 def _read_remarks(
-    session: Session, evaluation: Evaluation, name_of: Any
+    session: Session, viewer: Viewer, evaluation: Evaluation, name_of: Any
 ) -> tuple[TimedCommentView, ...]:
-    found = session.scalars(
+    statement = (
         sa.select(TimedComment)
         .where(TimedComment.evaluation_id == evaluation.id)
         .order_by(TimedComment.seconds, TimedComment.id)
     )
     return tuple(
         TimedCommentView(remark.seconds, remark.text, remark.criterion, name_of(remark.author))
-        for remark in found
+        for remark in session.scalars(Scoped(statement, viewer))
     )

@@ -11,16 +11,18 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
+from qa_core.access import people
 from qa_core.base.errors import Refusal
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.listening import EvaluationRevision
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 FIELDS = (
     "source_system",
@@ -84,14 +86,13 @@ class Intake:
         self._grids: dict[str, ScorecardVersion] = {}
         self._plans: dict[int, scoring.Scorecard | None] = {}
         self._evaluators: dict[str, set[str]] = {}
-        for username, display_name in session.execute(
-            sa.select(Account.username, Account.display_name)
-        ):
-            for spelling in {fold(username), fold(display_name or username)}:
+        for username, name in people.find_names(session).items():
+            for spelling in {normalise_name(username), normalise_name(name)}:
                 self._evaluators.setdefault(spelling, set()).add(username)
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
-        self._amended = set(session.scalars(sa.select(EvaluationRevision.evaluation_id).distinct()))
+        amended = sa.select(EvaluationRevision.evaluation_id).distinct()
+        self._amended = set(session.scalars(_of_a_file(amended)))
         for first in range(0, len(external_keys), READ_AT_ONCE):
             some = external_keys[first : first + READ_AT_ONCE]
             found = (
@@ -100,14 +101,15 @@ class Intake:
                 .options(selectinload(Evaluation.answers))
             )
             self._known |= {
-                evaluation.external_key: evaluation for evaluation in session.scalars(found)
+                evaluation.external_key: evaluation
+                for evaluation in session.scalars(_of_a_file(found))
             }
             images = sa.select(BeforeImage.key).where(
                 BeforeImage.batch_id == batch_id,
                 BeforeImage.object == "evaluation",
                 BeforeImage.key.in_(some),
             )
-            self._remembered |= set(session.scalars(images))
+            self._remembered |= set(session.scalars(_of_a_file(images)))
 
     def take(self, item: ImportedEvaluation) -> str:
         """Write one evaluation, known by its external key: `new`, `updated` or
@@ -173,13 +175,13 @@ class Intake:
 
     def _find_evaluator(self, name: str | None) -> str | None:
         """The username of that evaluator, else the name as it stands in the file."""
-        meant = self._evaluators.get(fold(name), set()) if name else set()
+        meant = self._evaluators.get(normalise_name(name), set()) if name else set()
         return next(iter(meant)) if len(meant) == 1 else name
 
     def _find_or_create_grid(self, item: ImportedEvaluation) -> ScorecardVersion:
         title = item.grid or UNNAMED_GRID
         if title not in self._grids:
-            key = re.sub(r"\s+", "-", fold(title))
+            key = re.sub(r"\s+", "-", normalise_name(title))
             newest = (
                 sa.select(ScorecardVersion)
                 .where(
@@ -216,24 +218,19 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
     if external_keys is not None:
         images = images.where(BeforeImage.key.in_(external_keys))
-    for image in list(session.scalars(images)):
-        found = session.execute(
-            sa.select(Evaluation).filter_by(external_key=image.key)
-        ).scalar_one_or_none()
+    for image in session.scalars(_of_a_file(images)).all():
+        named = sa.select(Evaluation).filter_by(external_key=image.key)
+        found = session.scalars(_of_a_file(named)).one_or_none()
         if found is not None and image.content is None:
             session.delete(found)
         elif found is not None:
             _put_back(session, found, image.content)
         session.delete(image)
     session.flush()
-    used = set(
-        session.scalars(
-            sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()
-        )
-    )
-    for image in list(
-        session.scalars(sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid"))
-    ):
+    used_grids = sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()
+    used = set(session.scalars(_of_a_file(used_grids)))
+    images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid")
+    for image in session.scalars(_of_a_file(images)).all():
         grid = session.get(ScorecardVersion, int(image.key))
         if grid is not None and grid.id not in used:
             session.delete(grid)
@@ -251,12 +248,19 @@ def find_later_batch(session: Session, batch_id: str) -> str | None:
         .subquery()
     )
     later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
-    return session.scalar(
-        later.where(
-            BeforeImage.object == "evaluation",
-            BeforeImage.id > mine.c.id,
-            BeforeImage.batch_id != batch_id,
-        ).limit(1)
+    later = later.where(
+        BeforeImage.object == "evaluation",
+        BeforeImage.id > mine.c.id,
+        BeforeImage.batch_id != batch_id,
+    )
+    return session.scalar(_of_a_file(later.limit(1)))
+
+
+def _of_a_file(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "An import, and its undoing, find evaluations by the keys of the file, whoever they are "
+        "about; whoever imports is told how many, and sees none.",
     )
 
 
@@ -319,9 +323,9 @@ def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> di
     keys = {}
     for criterion in plan.criteria:
         for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
-            keys.setdefault(fold(spelling), criterion.key)
+            keys.setdefault(normalise_name(spelling), criterion.key)
     answers = {
-        keys.get(fold(mark.criterion)): mark.points
+        keys.get(normalise_name(mark.criterion)): mark.points
         if mark.points is not None
         else scoring.NOT_APPLICABLE
         for mark in marks

@@ -1,5 +1,5 @@
 """When an evaluation becomes visible: at once, or on the day that its plan puts it off
-to. Only what its evaluator signed is published (R18).
+to. Only what its evaluator signed is published (docs/compliance.md, R18).
 """
 
 from __future__ import annotations
@@ -7,16 +7,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.store import Session
 
 
 def publish_or_wait(
@@ -41,12 +42,17 @@ def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
 
 def publish_due() -> int:
     """Publish every evaluation whose day has come; returns how many."""
-    due = (Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())
+    due = Unscoped(
+        sa.select(Evaluation)
+        .where(Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())
+        .order_by(Evaluation.id),
+        "Evaluations whose day has come are published by no person: all of them, and none shown.",
+    )
     with store.reading() as session:
-        if session.scalar(sa.select(Evaluation.id).where(*due).limit(1)) is None:
+        if session.scalars(due).first() is None:
             return 0
     with store.writing() as session:
-        found = list(session.scalars(sa.select(Evaluation).where(*due).order_by(Evaluation.id)))
+        found = session.scalars(due).all()
         for evaluation in found:
             publish(session, evaluation, Viewer.SYSTEM.username)
     return len(found)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
@@ -17,9 +16,11 @@ from qa_core.base.i18n import N_
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import TimedComment
+from qa_core.storage.records.store import Session
 
 LONGEST = 1000
 """Characters of one remark."""
@@ -57,14 +58,14 @@ def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
     with store.reading() as session:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
         criteria = _find_criteria(session, evaluation)
-        rows = session.scalars(
+        statement = (
             sa.select(TimedComment)
             .where(TimedComment.evaluation_id == evaluation_id)
             .order_by(TimedComment.seconds, TimedComment.id)
         )
         entries = tuple(
             DraftComment(row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion))
-            for row in rows
+            for row in session.scalars(Scoped(statement, viewer))
         )
         return Remarks(entries, _is_open_to(viewer, evaluation), criteria)
 
@@ -113,7 +114,8 @@ def add_remark(
 def remove_remark(viewer: Viewer, remark_id: int) -> None:
     """Take a remark away, while the evaluation is a draft and by whoever wrote it."""
     with store.writing() as session:
-        remark = session.get(TimedComment, remark_id)
+        statement = sa.select(TimedComment).where(TimedComment.id == remark_id)
+        remark = session.scalar(Scoped(statement, viewer))
         if remark is None:
             raise AccessDenied()
         _find_draft(session, viewer, remark.evaluation_id)

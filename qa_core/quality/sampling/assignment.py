@@ -8,23 +8,26 @@ from collections import Counter
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
+from qa_core.access import people
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import accreditations
 from qa_core.storage import name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
     """The plan's evaluators who may listen today, each with the advisor that they are
     themselves. Raises Refusal `no_evaluator`.
     """
-    accounts = dict(
-        session.execute(sa.select(Account.username, Account.advisor_id).where(Account.active)).all()
-    )
+    accounts = {
+        person.username: person.advisor_id
+        for person in people.find_people(session).values()
+        if person.is_active
+    }
     kept = name_merges.find_kept(session)["advisor"]
     found = {
         name: kept.get(accounts[name], accounts[name])
@@ -54,7 +57,11 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
         Draw, Draw.id == DrawnContact.draw_id
     )
     rows = session.execute(
-        given.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced")
+        Unscoped(
+            given.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced"),
+            "Work is shared evenly over the evaluators of a plan, so all that was drawn for it "
+            "counts; only how much each has is used.",
+        )
     ).all()
     load, of_advisor = (
         Counter(row.evaluator for row in rows),

@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
@@ -18,9 +19,9 @@ from qa_core.metrics.query.dimension_sql import Names
 from qa_core.quality.sampling import draws
 from qa_core.quality.sampling.fairness import Fairness
 from qa_core.quality.sampling.worklist import OPEN
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.storage.records.people import Account
 
 MOST = 500
 """So many contacts are listed at most, those that still wait first."""
@@ -135,9 +136,7 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
         sa.select(DrawnContact, ListeningPlan.name, ListeningPlan.purpose)
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
-        .where(
-            viewer.scope(DrawnContact.__table__), *([ListeningPlan.name == plan] if plan else [])
-        )
+        .where(*([ListeningPlan.name == plan] if plan else []))
         .order_by(
             sa.case((is_open, 0), else_=1),
             sa.case((is_open, DrawnContact.due_on)).asc().nulls_last(),
@@ -147,7 +146,7 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
     )
     with store.reading() as session:
         labels = Names.load(session, frozenset({"advisor"}))
-        people = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
+        evaluators = people.find_names(session)
         return [
             DrawnAssignment(
                 row.id,
@@ -160,13 +159,13 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
                 row.local_start,
                 row.stratum.get("channel"),
                 row.stratum.get("queue"),
-                people.get(row.evaluator, row.evaluator),
+                evaluators.get(row.evaluator, row.evaluator),
                 row.due_on,
                 row.state,
                 row.state in OPEN and row.due_on is not None and row.due_on < today,
                 row.replaced_because,
             )
-            for row, name, purpose in session.execute(statement)
+            for row, name, purpose in session.execute(Scoped(statement, viewer))
         ]
 
 
@@ -189,7 +188,6 @@ def find_load(viewer: Viewer) -> list[Load]:
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
         .where(
-            viewer.scope(DrawnContact.__table__),
             DrawnContact.evaluator.is_not(None),
             DrawnContact.state != "replaced",
         )
@@ -197,8 +195,10 @@ def find_load(viewer: Viewer) -> list[Load]:
     )
     sums: dict[str, tuple[int, int, int, bool]] = {}
     with store.reading() as session:
-        people = dict(session.execute(sa.select(Account.username, Account.display_name)).all())
-        for evaluator, purpose, waiting, overdue, done in session.execute(statement):
+        names = people.find_names(session)
+        for evaluator, purpose, waiting, overdue, done in session.execute(
+            Scoped(statement, viewer)
+        ):
             before = sums.get(evaluator, (0, 0, 0, True))
             may = before[3] and (
                 not waiting or accreditations.is_accredited(session, evaluator, purpose)
@@ -209,5 +209,5 @@ def find_load(viewer: Viewer) -> list[Load]:
                 before[2] + int(done),
                 may,
             )
-    made = [Load(people.get(name, name), *values) for name, values in sums.items()]
+    made = [Load(names.get(name, name), *values) for name, values in sums.items()]
     return sorted(made, key=lambda load: (-load.waiting, load.evaluator))

@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
@@ -25,8 +24,10 @@ from qa_core.metrics.query.sampling_frame import DIMENSIONS
 from qa_core.quality.sampling import allocation, assignment, fairness, frame_inputs, plans
 from qa_core.quality.sampling.frame_inputs import Before
 from qa_core.storage import audit_log, lake
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.store import Session
 
 HIGHEST_SEED = (1 << 63) - 1
 
@@ -64,7 +65,7 @@ class DrawResult:
     draw_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As CONTRACT section 7 writes it; advisors by name."""
+        """As docs/contract.md, section 7 writes it; advisors by name."""
         drawn = [
             {
                 "source_system": one.source_system,
@@ -227,12 +228,16 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
     """Whether the viewer made that draw, or all of its contacts are in their scope."""
     if viewer.is_system or stored.drawn_by == viewer.username:
         return True
-    outside = sa.not_(sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false()))
-    mine = sa.select(DrawnContact.id).where(DrawnContact.draw_id == stored.id)
-    return (
-        session.scalar(mine.limit(1)) is not None
-        and session.scalar(mine.where(outside).limit(1)) is None
+    inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
+    drawn = sa.select(inside).where(DrawnContact.draw_id == stored.id).distinct()
+    found = session.scalars(
+        Unscoped(
+            drawn,
+            "A draw is shown to whoever has all of its contacts in scope, so those outside are "
+            "looked for; only whether there are any is read.",
+        )
     )
+    return set(map(bool, found)) == {True}
 
 
 def compute(

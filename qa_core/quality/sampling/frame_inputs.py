@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.compliance import gates
@@ -21,6 +20,7 @@ from qa_core.compliance.recordings.deletion import find_oldest_day
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.query import sampling_frame
 from qa_core.storage import name_merges
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import (
     AdvisorNotice,
@@ -32,6 +32,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
+from qa_core.storage.records.store import Session
 
 Key = tuple[str, str]
 LISTENED = ("scored", "targeted")
@@ -114,11 +115,22 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
 
 def whole_months(period: Period) -> Period:
     """The months that a period touches: what a maximum is counted over, so that plans
-    of a week or two limit each other within a month (R2).
+    of a week or two limit each other within a month (docs/compliance.md, R2).
     """
     return Period(
         period.first_day.replace(day=1),
         add_months(period.last_day.replace(day=1), 1) - timedelta(days=1),
+    )
+
+
+def _read(session: Session, statement: sa.Select) -> sa.Result:
+    return session.execute(
+        Unscoped(
+            statement,
+            "Whether a contact may be drawn, and how much more of its advisor, depends on what "
+            "anybody listened to, recorded or drew: keys and days are read, and only contacts in "
+            "the scope of whoever draws are drawn.",
+        )
     )
 
 
@@ -127,7 +139,7 @@ def _informed(session: Session, kept: Mapping[str, str], before: Before | None) 
     if before:
         statement = statement.where(AdvisorNotice.entered_at <= before.moment)
     known: dict[str, date] = {}
-    for advisor_id, day in session.execute(statement):
+    for advisor_id, day in _read(session, statement):
         advisor = kept.get(advisor_id, advisor_id)
         known[advisor] = min(day, known.get(advisor, day))
     return known
@@ -141,14 +153,14 @@ def _audio(session: Session, period: Period, before: Before | None) -> tuple[fro
             sa.or_(stands, Recording.deleted_at > before.moment),
         )
     within = Recording.local_day.between(period.first_day, period.last_day)
-    rows = session.execute(
-        sa.select(Recording.source_system, Recording.contact_id).where(
-            stands, within, Recording.purpose != "proof"
-        )
+    playable = sa.select(Recording.source_system, Recording.contact_id).where(
+        stands, within, Recording.purpose != "proof"
     )
-    return frozenset(map(tuple, rows)), session.scalar(
-        sa.select(Recording.id).where(stands).limit(1)
-    ) is not None
+    any_recording = sa.select(Recording.id).where(stands).limit(1)
+    return (
+        frozenset(map(tuple, _read(session, playable))),
+        _read(session, any_recording).first() is not None,
+    )
 
 
 def _evaluated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
@@ -167,7 +179,7 @@ def _evaluated(session: Session, period: Period, before: Before | None) -> dict[
     # One of no known contact still was a listening to its advisor.
     return {
         (row.source_system or f"evaluation {row.id}", row.contact_id or ""): row.advisor_id
-        for row in session.execute(statement)
+        for row in _read(session, statement)
     }
 
 
@@ -188,7 +200,7 @@ def _drawn(
         statement = statement.where(Draw.id < before.draw_id)
     return {
         (row.source_system, row.contact_id): (row.advisor_id, row.plan_id)
-        for row in session.execute(statement)
+        for row in _read(session, statement)
     }
 
 
@@ -198,7 +210,7 @@ def _replaced(session: Session, period: Period, before: Before | None) -> set[Ke
     )
     if before:
         statement = statement.where(DrawnContact.draw_id < before.draw_id)
-    return set(map(tuple, session.execute(statement)))
+    return set(map(tuple, _read(session, statement)))
 
 
 def _calibrated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
@@ -213,7 +225,7 @@ def _calibrated(session: Session, period: Period, before: Before | None) -> dict
             Calibration, Calibration.id == CalibrationContact.calibration_id
         ).where(Calibration.opened_at <= before.moment)
     return {
-        (row.source_system, row.contact_id): row.advisor_id for row in session.execute(statement)
+        (row.source_system, row.contact_id): row.advisor_id for row in _read(session, statement)
     }
 
 
@@ -229,7 +241,7 @@ def _played(session: Session, period: Period, before: Before | None) -> dict[Key
     if before:
         statement = statement.where(Playback.played_at <= before.moment)
     return {
-        (row.source_system, row.contact_id): row.advisor_id for row in session.execute(statement)
+        (row.source_system, row.contact_id): row.advisor_id for row in _read(session, statement)
     }
 
 

@@ -20,7 +20,7 @@ from qa_core.quality import scorecards
 from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
+from qa_core.storage.records.listening import Draw, ListeningPlan
 
 BECAUSE = {
     "complaint": N_("the customer complained"),
@@ -107,14 +107,7 @@ def pick(
             evaluator,
         )
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
-        position = 1 + (
-            session.scalar(
-                sa.select(sa.func.max(DrawnContact.position)).where(
-                    DrawnContact.draw_id == stored.id
-                )
-            )
-            or 0
-        )
+        position = 1 + max((contact.position for contact in stored.contacts), default=0)
         made = draws.drawn_row(stored.id, position, one, environment.today() + timedelta(days=7))
         session.add(made)
         audit_log.record(

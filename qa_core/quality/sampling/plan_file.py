@@ -1,5 +1,5 @@
-"""Reads a plan as written (CONTRACT section 7): every fault named by its field, with
-what is expected there.
+"""Reads a plan as written (docs/contract.md, section 7): every fault named by its
+field, with what is expected there.
 """
 
 from __future__ import annotations

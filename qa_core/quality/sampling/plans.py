@@ -10,9 +10,8 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from qa_core.access import accounts
+from qa_core.access import accounts, people
 from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
@@ -22,11 +21,12 @@ from qa_core.quality import scorecards
 from qa_core.quality.sampling.plan_file import PlanContent, parse_plan, refuse
 from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.store import Session
 
 TARGETED = "targeted"
 
@@ -150,12 +150,13 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
             sa.func.sum(sa.case((overdue, 1), else_=0)),
         )
         .join(DrawnContact, DrawnContact.draw_id == Draw.id)
-        .where(viewer.scope(DrawnContact.__table__), DrawnContact.state != "replaced")
+        .where(DrawnContact.state != "replaced")
         .group_by(Draw.plan_id)
     )
     with store.reading() as session:
         progress = {
-            row[0]: tuple(int(value or 0) for value in row[1:]) for row in session.execute(counts)
+            row[0]: tuple(int(value or 0) for value in row[1:])
+            for row in session.execute(Scoped(counts, viewer))
         }
         draws: dict[int, list[Draw]] = {}
         for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
@@ -173,11 +174,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
-        accounts = session.execute(
-            sa.select(Account.username, Account.display_name, Account.role)
-            .where(Account.active)
-            .order_by(Account.display_name)
-        ).all()
+        known = people.find_people(session).values()
         published = dict(
             session.execute(
                 sa.select(ScorecardVersion.key, ScorecardVersion.title)
@@ -187,7 +184,11 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
         )
     starters = {key: publication.read_starter(key)["title"] for key in publication.find_starters()}
     return {
-        "evaluators": [(row.username, row.display_name) for row in accounts if _fills(row.role)],
+        "evaluators": [
+            (person.username, person.name)
+            for person in known
+            if person.is_active and _fills(person.role)
+        ],
         "grids": sorted((starters | published).items()),
     }
 
@@ -226,9 +227,11 @@ def _state(plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
 
 def _check(viewer: Viewer, plan: PlanContent) -> None:
     with store.reading() as session:
-        accounts = dict(
-            session.execute(sa.select(Account.username, Account.role).where(Account.active)).all()
-        )
+        roles = {
+            person.username: person.role
+            for person in people.find_people(session).values()
+            if person.is_active
+        }
         entered = gates.value_of(session, "purposes")
     if entered is not None and plan.purpose not in entered.split(","):
         raise refuse(
@@ -242,12 +245,12 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
     if not plan.evaluators:
         raise refuse("evaluators", _("at least one account."))
     for name in plan.evaluators:
-        if name not in accounts:
+        if name not in roles:
             raise refuse(
                 "evaluators",
                 _("{value} has no account here; an administrator adds people.", value=name),
             )
-        if not _fills(accounts[name]):
+        if not _fills(roles[name]):
             raise refuse(
                 "evaluators",
                 _("{value} has a role that fills in no grids; an evaluator is needed.", value=name),

@@ -13,6 +13,7 @@ from qa_core.compliance import gates
 from qa_core.metrics.query import sampling_frame
 from qa_core.quality.sampling import allocation, assignment, draws, frame_inputs, plans
 from qa_core.storage import audit_log, name_merges
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
@@ -43,8 +44,9 @@ def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
             known=", ".join(BECAUSE),
         )
     with store.writing() as session:
-        old = session.get(DrawnContact, drawn_id)
-        if old is None or not _may_replace(session, viewer, old):
+        statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
+        old = session.scalar(Scoped(statement, viewer))
+        if old is None or not _may_replace(viewer, old):
             raise AccessDenied()
         stored, plan = old.draw, old.draw.plan
         if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:
@@ -98,14 +100,6 @@ def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
         return new.id if new is not None else None
 
 
-def _may_replace(session: sa.orm.Session, viewer: Viewer, old: DrawnContact) -> bool:
-    if (
-        viewer.can(Permission.FILL_GRIDS)
-        and not viewer.is_system
-        and old.evaluator == viewer.username
-    ):
-        return True
-    within = sa.select(DrawnContact.id).where(
-        DrawnContact.id == old.id, viewer.scope(DrawnContact.__table__)
-    )
-    return viewer.can(Permission.MANAGE_LISTENING) and session.scalar(within) is not None
+def _may_replace(viewer: Viewer, old: DrawnContact) -> bool:
+    is_theirs = viewer.can(Permission.FILL_GRIDS) and old.evaluator == viewer.username
+    return is_theirs or viewer.can(Permission.MANAGE_LISTENING)

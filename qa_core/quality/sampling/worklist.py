@@ -13,6 +13,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.compliance import accreditations
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
@@ -64,7 +65,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         .where(DrawnContact.evaluator == viewer.username, DrawnContact.state.in_(OPEN))
     )
     with store.reading() as session:
-        rows = session.execute(statement).all()
+        rows = session.execute(Scoped(statement, viewer)).all()
         listened = {plan.purpose for _drawn, plan, _evaluation in rows}
         allowed = {
             purpose

@@ -233,7 +233,7 @@ def _unescape(cell: str) -> str:
 
 
 def _read_workbook(name: str, content: bytes) -> list[_Cells]:
-    with uploads.on_disk(name, content) as path:
+    with uploads.store_temporarily(name, content) as path:
         opened = open_content(path)
         read = []
         for sheet in workbooks.find_sheets(opened):
@@ -315,7 +315,7 @@ def _part(
     for number, line in lines:
         filled = {title for title, cell in line.items() if not table.is_blank(cell)}
         words = next((cell for cell in line.values() if not table.is_blank(cell)), "")
-        if not filled or table.fold(words) in table.TOTALS:
+        if not filled or table.normalise_name(words) in table.TOTALS:
             continue
         named = next(
             (

@@ -13,7 +13,7 @@ from typing import Any
 
 from qa_core import scoring
 from qa_core.base.i18n import N_, _
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.scoring.scorecard import read_number
 
 COLUMNS: dict[str, str] = {
@@ -108,7 +108,7 @@ def _spellings() -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    return fold(text).strip()
+    return normalise_name(text).strip()
 
 
 SPELLINGS = _spellings()
@@ -236,7 +236,7 @@ def make_key(text: str, taken: Iterable[str] = ()) -> str:
     """A key made of the first words of a text, unlike those taken: `says_goodbye`,
     `says_goodbye_2`.
     """
-    words = [word for word in re.split(r"[^a-z0-9]+", fold(text)) if word][:WORDS_OF_KEY]
+    words = [word for word in re.split(r"[^a-z0-9]+", normalise_name(text)) if word][:WORDS_OF_KEY]
     base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
     if not base:
         return ""

@@ -9,15 +9,16 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.store import Session
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
 """Who evaluates, is evaluated, or plans listening reads published grids; whoever writes
@@ -91,7 +92,7 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
     """The newest published version that can be answered of the grid of that key, else
     of that title (capitals, accents and dashes aside).
     """
-    wanted = fold(key_or_file_title)
+    wanted = normalise_name(key_or_file_title)
     published = session.scalars(
         sa.select(ScorecardVersion)
         .where(ScorecardVersion.published_at.is_not(None))
@@ -100,8 +101,8 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
     rows = [row for row in published if asks_anything(row)]
     for is_meant in (
         lambda row: row.key == key_or_file_title,
-        lambda row: fold(row.key) == wanted,
-        lambda row: fold(row.title) == wanted,
+        lambda row: normalise_name(row.key) == wanted,
+        lambda row: normalise_name(row.title) == wanted,
     ):
         if found := next(filter(is_meant, rows), None):
             return found
@@ -153,7 +154,7 @@ def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
     """That draft or version. Raises AccessDenied."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
-        row = session.execute(_with_counts().where(ScorecardVersion.id == grid_id)).one_or_none()
+        row = session.execute(_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
         if row is None:
             raise AccessDenied()
         return _hold(*row)
@@ -166,13 +167,17 @@ def asks_anything(row: ScorecardVersion) -> bool:
     return bool(row.content.get("section"))
 
 
-def _with_counts() -> sa.Select[tuple[ScorecardVersion, int]]:
+def _with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
+    """The versions, each with the number of evaluations made on it."""
     made = (
         sa.select(sa.func.count(Evaluation.id))
         .where(Evaluation.grid_id == ScorecardVersion.id)
         .scalar_subquery()
     )
-    return sa.select(ScorecardVersion, made)
+    return Unscoped(
+        sa.select(ScorecardVersion, made).where(*conditions),
+        "How much a version of a grid was used is counted in the whole centre: a number is read.",
+    )
 
 
 def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:

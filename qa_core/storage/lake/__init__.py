@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 
@@ -20,13 +21,11 @@ from qa_core.storage.lake.merge import (
     merge_intervals,
     merge_spend,
 )
-from qa_core.storage.lake.rewrite import Progress
-from qa_core.storage.lake.tables import version
+from qa_core.storage.lake.tables import scratch_folder, version
 from qa_core.storage.lake.upkeep import compact, erase, vacuum
 
 __all__ = [
     "MergeResult",
-    "Progress",
     "commit_result",
     "compact",
     "erase",
@@ -35,6 +34,7 @@ __all__ = [
     "merge_contacts",
     "merge_intervals",
     "merge_spend",
+    "scratch_folder",
     "span",
     "undo",
     "vacuum",
@@ -59,11 +59,14 @@ def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
 
 
 @contextmanager
-def working() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for those who bring rows in, with a view per table of the
-    present version. Not for showing people anything.
+def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB connection for writers, with a view per table of the present version.
+
+    It checks no viewer: nothing read here may be shown. `rows`: how many more rows than
+    the contacts it will hold. It spills into `spill_folder`, by default a folder of its own.
     """
-    with tables.scratch(tables.snapshot("contacts").rows) as connection:
+    rows += tables.snapshot("contacts").rows
+    with tables.scratch(rows, spill_folder) as connection:
         for name in tables.TABLES:
             connection.execute(
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"

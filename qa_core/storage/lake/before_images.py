@@ -14,9 +14,10 @@ from deltalake.transaction import Transaction
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import schema
 from qa_core.storage.lake import tables
-from qa_core.storage.lake.rewrite import Progress, Rewrite, commit_with_retries
+from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
 LANDED, TAKEN_BACK = 1, 0
 """What the transaction version of a batch says in the Delta log: its rows are in the
@@ -50,7 +51,7 @@ def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
     return standing[::-1]
 
 
-def undo(batch_id: str, progress: Progress | None = None) -> int:
+def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
     """Restore what stood before that batch, neighbours included, in one commit per
     table. Returns the number of rows restored or removed.
 
@@ -80,7 +81,7 @@ def _attempt(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
     batch_id: str,
-    progress: Progress | None,
+    progress: Progress,
 ) -> int:
     commits = standing_commits(base)
     own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from deltalake.transaction import Transaction
 
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import (
     LANDED,
@@ -23,7 +24,7 @@ from qa_core.storage.lake.before_images import (
     standing_commits,
 )
 from qa_core.storage.lake.neighbours import INPUTS
-from qa_core.storage.lake.rewrite import Progress, Rewrite, commit_with_retries
+from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 from qa_core.storage.lake.upkeep import vacuum
 
 Rows = Path | str | pa.Table | pa.RecordBatchReader
@@ -56,7 +57,7 @@ def merge_contacts(
     carried: Sequence[str],
     batch_id: str,
     create: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     for_new: Sequence[str] = (),
     is_derived: bool = False,
 ) -> MergeResult:
@@ -66,7 +67,7 @@ def merge_contacts(
     included; others keep their value. With `create` the rows hold `started_at`,
     `local_start` and `month` too, and a changed row takes this batch's id. Without,
     only known keys are touched and their batch stays. A contact whose start changes
-    moves to its month. `progress` is told the share done. `for_new` are columns of the
+    moves to its month. `for_new` are columns of the
     rows that only new contacts take, such as defaults: they never overwrite what is
     stored. What `is_derived` follows from what is stored anyway: it cannot be undone by
     itself, and stands in no other batch's way.
@@ -84,7 +85,7 @@ def merge_contacts(
     )
 
 
-def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> MergeResult:
+def merge_spend(rows: Rows, batch_id: str, progress: Progress = ignore_progress) -> MergeResult:
     """Merge amounts, one row per day, source, medium, campaign and currency; a known
     key takes the new amount.
     """
@@ -92,7 +93,7 @@ def merge_spend(rows: Rows, batch_id: str, progress: Progress | None = None) -> 
 
 
 def merge_intervals(
-    rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress | None = None
+    rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress = ignore_progress
 ) -> MergeResult:
     """Merge totals, one row per start, length, queue, channel, team and system; a known
     key takes the columns that the file carries.
@@ -144,7 +145,7 @@ def _merge(
     carried: tuple[str, ...],
     batch_id: str,
     create: bool,
-    progress: Progress | None,
+    progress: Progress,
     for_new: tuple[str, ...] = (),
     is_derived: bool = False,
 ) -> MergeResult:
@@ -171,7 +172,7 @@ def _attempt(
     carried: tuple[str, ...],
     batch_id: str,
     create: bool,
-    progress: Progress | None,
+    progress: Progress,
     for_new: tuple[str, ...],
     is_derived: bool,
 ) -> MergeResult:

@@ -23,16 +23,15 @@ from deltalake.transaction import AddAction, Transaction
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import schema
 from qa_core.storage.lake import neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5
 WRITING_SHARE = 0.7
-"""The part of the work that is writing months, as far as progress is told."""
+"""Share of the work that is writing months, as progress is reported."""
 Result = TypeVar("Result")
-Progress = Callable[[float], None]
-"""Told the share of the work that is done, from 0 to 1."""
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Rewrite:
     connection: duckdb.DuckDBPyConnection
     base: tables.Snapshot
     carried: Sequence[str]
-    progress: Progress | None = None
+    progress: Progress = ignore_progress
     adds: list[AddAction] = field(default_factory=list)
     for_new: Sequence[str] = ()
 
@@ -103,8 +102,7 @@ class Rewrite:
             raise
 
     def _report(self, share: float) -> None:
-        if self.progress:
-            self.progress(share)
+        self.progress(N_("Writing"), share)
 
     @property
     def starts_empty(self) -> bool:

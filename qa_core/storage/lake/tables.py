@@ -13,7 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from deltalake.transaction import AddAction, RemoveAction, Transaction
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.storage.lake import memory
+from qa_core.storage import duckdb_connection
 from qa_core.storage.schema import CONTACTS, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
@@ -253,28 +253,14 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def scratch(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection for a writer of that many rows: as much memory as they take,
-    and a folder of its own to spill into.
+def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB connection for a writer of that many rows; it spills into
+    `spill_folder`, by default a folder of its own.
     """
-    with scratch_folder() as temporary:
-        connection = duckdb.connect(
-            config={
-                "memory_limit": memory.limit_for(rows, MEGABYTES),
-                "threads": min(4, os.cpu_count() or 1),
-                "temp_directory": str(temporary),
-                "preserve_insertion_order": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
-        try:
-            connection.execute(
-                "SET enable_progress_bar = false"
-            )  # after two seconds it would write among what a command prints
+    with scratch_folder() if spill_folder is None else nullcontext(spill_folder) as temporary:
+        limit = duckdb_connection.memory_limit(rows, MEGABYTES)
+        with closing(duckdb_connection.connect(limit, temporary)) as connection:
             yield connection
-        finally:
-            connection.close()
 
 
 def quoted(text: str) -> str:

@@ -24,7 +24,7 @@ class ScorecardVersion(Base):
     version: Mapped[int] = mapped_column(default=1)
     title: Mapped[str]
     content: Mapped[dict[str, Any]]
-    """The grid file of CONTRACT.md section 6, as read."""
+    """The grid file of docs/contract.md, section 6, as read."""
     published_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str | None]

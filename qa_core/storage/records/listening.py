@@ -16,8 +16,8 @@ ADVISOR = "advisor.advisor_id"
 
 
 class GateValue(Base):
-    """What was entered for a legal gate (COMPLIANCE R1–R4); the newest entry of a name
-    holds.
+    """What was entered for a legal gate (docs/compliance.md, R1–R4); the newest entry
+    of a name holds.
     """
 
     __tablename__ = "gate_value"
@@ -135,7 +135,7 @@ class Playback(Base):
 
 class ListeningPlan(Base):
     """Who listens to how much, of whom and why, in a period: what draws are made from
-    (CONTRACT section 7).
+    (docs/contract.md, section 7).
     """
 
     __tablename__ = "listening_plan"

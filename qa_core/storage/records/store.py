@@ -7,16 +7,17 @@ from __future__ import annotations
 import fcntl
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy import orm
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.storage.records import row_rules
 from qa_core.storage.records.base import Base
 
 if TYPE_CHECKING:
@@ -35,6 +36,36 @@ FIRST_REVISION = "0009"
 """Where migrations begin."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class Session(orm.Session):
+    """A session that takes `Scoped` and `Unscoped` statements. Others reach the tables
+    without people's data, and in the rooms that own these, all.
+    """
+
+    def execute(self, statement: Any, *arguments: Any, **options: Any) -> sa.Result[Any]:
+        return super().execute(self._prepare(statement), *arguments, **options)
+
+    def scalars(self, statement: Any, *arguments: Any, **options: Any) -> sa.ScalarResult[Any]:
+        return super().scalars(self._prepare(statement), *arguments, **options)
+
+    def scalar(self, statement: Any, *arguments: Any, **options: Any) -> Any:
+        return super().scalar(self._prepare(statement), *arguments, **options)
+
+    def _prepare(self, statement: Any) -> Any:
+        return row_rules.prepare(statement, self.get_bind().dialect.name)
+
+
+@sa.event.listens_for(Session, "do_orm_execute")
+def _let_relationships_load(state: orm.ORMExecuteState) -> None:
+    # Whoever was let see the row they hang on, or holds it already.
+    if state.is_relationship_load or state.is_column_load:
+        state.update_execution_options(**{row_rules.OPTION: row_rules.PERSONAL})
+
+
+@sa.event.listens_for(sa.Engine, "before_cursor_execute")
+def _require_scope(_connection, _cursor, text, _parameters, context, _many) -> None:
+    row_rules.require_scope(text, context.execution_options)
 
 
 @functools.cache
@@ -237,3 +268,18 @@ def reading_or_empty() -> Iterator[Session]:
     with Session(engine) as session:
         yield session
     engine.dispose()
+
+
+@contextmanager
+def rehearsing() -> Iterator[Session]:
+    """A session that may write, of which nothing stays; on empty records in memory
+    where there are none yet.
+    """
+    with ExitStack() as stack:
+        if is_ready():
+            engine = engine_for(environment.current().database_url)
+            session = stack.enter_context(Session(engine.execution_options(writes=True)))
+        else:
+            session = stack.enter_context(reading_or_empty())
+        yield session
+        session.rollback()

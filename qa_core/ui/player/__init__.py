@@ -1,13 +1,15 @@
-"""The player: a recording as a waveform, heard at a speed of one's own, with remarks at
-moments of it.
+"""The player of a recording: its waveform, its speed, and remarks at moments of it.
 
 The address of the audio is asked for when somebody presses play, and only once there is
-a reason to listen; each address is one listening.
+a reason to listen; each address is one listening. The waveform is drawn by wavesurfer.js
+(folder `vendor`).
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,14 @@ from streamlit.components.v2.get_bidi_component_manager import get_bidi_componen
 from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, i18n, masking
+from qa_core.base import environment, i18n
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import Playable, absence
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import timed_comments
-from qa_core.ui import gate
+from qa_core.ui import gate, personal_data
 
 FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
@@ -53,13 +55,13 @@ def show(
     reason: str | None,
     key: str,
     evaluation_id: int | None = None,
-) -> None:
-    """The player of the recording of a contact, or one sentence that says why there is
-    nothing to hear.
+) -> bool:
+    """Show the player of the recording of a contact, or why there is nothing to hear;
+    nothing for a viewer who may not listen. Return whether there is a player.
 
-    `purpose` and `reason` are what the listening is journalled with; whoever is given
-    without one is asked for it. `evaluation_id`: the evaluation whose remarks are
-    shown, and added while its draft is open. `key` is unique on the page.
+    `purpose` and `reason` go into the journal with each listening; None: the listener is
+    asked. `evaluation_id`: the evaluation whose remarks are shown, and added while its
+    draft is open. `key` is unique on the page.
     """
     if not viewer.can(Permission.LISTEN):
         return False
@@ -111,12 +113,7 @@ def _show_player(
             on_remark_change=functools.partial(_note_moment, key, playable.seconds),
             on_removed_change=functools.partial(_remove_remark, key),
         )
-        if (
-            found is not None
-            and is_open
-            and evaluation_id is not None
-            and f"{key}_moment" in st.session_state
-        ):
+        if is_open and f"{key}_moment" in st.session_state:
             _show_remark_form(found, key, evaluation_id)
         st.caption(
             _(
@@ -129,8 +126,8 @@ def _show_player(
 def _ask_why(
     playable: Playable, purpose: str | None, reason: str | None, key: str
 ) -> tuple[str | None, str | None]:
-    """What a listening without a plan needs first: what for, among the purposes that
-    this person may listen for, and why.
+    """Ask for what is not given: the purpose, among those that this person may listen for,
+    and the reason. Return both; None for what is missing.
     """
     if purpose is None:
         choices = [name for name in gates.PURPOSES if name in playable.purposes]
@@ -159,14 +156,11 @@ def _ask_why(
 
 def _give_address(recording_id: int, purpose: str | None, reason: str | None, key: str) -> None:
     signed_in = gate.current_signed_in()
-    if not purpose or not reason:
-        return
-    try:
-        st.session_state[f"{key}_address"] = recordings.make_ticket(
-            signed_in, recording_id, purpose, reason
-        )
-    except Refusal as refusal:
-        st.session_state[f"{key}_refused"] = refusal
+    if purpose and reason:
+        with _keep_refusals(key):
+            st.session_state[f"{key}_address"] = recordings.make_ticket(
+                signed_in, recording_id, purpose, reason
+            )
 
 
 def _note_moment(key: str, seconds: float) -> None:
@@ -178,14 +172,21 @@ def _note_moment(key: str, seconds: float) -> None:
 def _remove_remark(key: str) -> None:
     number = _triggered(key, "removed")
     if isinstance(number, int):
-        try:
+        with _keep_refusals(key):
             timed_comments.remove_remark(gate.current_viewer(Permission.LISTEN), number)
-        except Refusal as refusal:
-            st.session_state[f"{key}_refused"] = refusal
 
 
 def _triggered(key: str, event: str) -> Any:
     return (st.session_state.get(key) or {}).get(event)
+
+
+@contextmanager
+def _keep_refusals(key: str) -> Iterator[None]:
+    """Keep a Refusal raised in the block for the next run of that player."""
+    try:
+        yield
+    except Refusal as refusal:
+        st.session_state[f"{key}_refused"] = refusal
 
 
 def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.Remarks | None:
@@ -236,7 +237,7 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
                 _(
                     "This seems to hold personal data: {kinds}. Leave it out, or save once "
                     "more as it stands.",
-                    kinds=", ".join(map(_, kinds)),
+                    kinds=formatting.listing(kinds),
                 )
             )
         with st.container(horizontal=True, gap="small"):
@@ -250,25 +251,18 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
 
 
 def _save_remark(key: str, evaluation_id: int) -> None:
+    """Save the remark; one that seems to hold personal data, at the second time only."""
+    held = st.session_state
     viewer = gate.current_viewer(Permission.LISTEN)
-    text = st.session_state.get(f"{key}_remark_text", "")
-    kinds = list(
-        dict.fromkeys(masking.KINDS[found.kind] for found in masking.find_personal_data(text))
-    )
-    if kinds and st.session_state.get(f"{key}_warned") != text:
-        st.session_state[f"{key}_warned"], st.session_state[f"{key}_personal"] = text, kinds
+    text = held.get(f"{key}_remark_text", "")
+    kinds = personal_data.find_kinds(text)
+    if kinds and held.get(f"{key}_warned") != text:
+        held[f"{key}_warned"], held[f"{key}_personal"] = text, kinds
         return
-    try:
-        timed_comments.add_remark(
-            viewer,
-            evaluation_id,
-            st.session_state[f"{key}_moment"],
-            text,
-            st.session_state.get(f"{key}_remark_about") or None,
-        )
-    except Refusal as refusal:
-        st.session_state[f"{key}_refused"] = refusal
-    else:
+    with _keep_refusals(key):
+        about = held.get(f"{key}_remark_about") or None
+        moment = held[f"{key}_moment"]
+        timed_comments.add_remark(viewer, evaluation_id, moment, text, about)
         _close_form(key)
 
 
@@ -278,8 +272,8 @@ def _close_form(key: str) -> None:
 
 
 def _component() -> Any:
-    """The component, known to the server that runs: as files that it serves, since the
-    security policy of the pages allows no script from elsewhere.
+    """Return the component, registered as files of the running server: the security policy
+    of the pages allows no script from elsewhere.
     """
     manager = get_bidi_component_manager()
     if manager.get_component_asset_root(COMPONENT) is None:

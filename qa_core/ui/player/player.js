@@ -1,334 +1,302 @@
-// The player of a recording. What it needs from the server it asks for by triggers: `asked` an address to play, `remark` a remark at a moment,
-// `removed` to take one away. It is called again with each change of its data, on the same element.
+// Player of a recording. It asks the server by triggers: `asked` for an address to play, `remark` for a form at a moment, `removed` to
+// remove a remark. Streamlit calls the default function again, on the same element, with each change of its data.
 
-const PLAYERS = new WeakMap();
-const STEP = 5;
-const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
-const TYPED = ["text", "search", "email", "number", "password", "tel", "url", "date", "time", "datetime-local", "month", "week"];
+import WaveSurfer from "./vendor/wavesurfer.esm.js";
+import Regions from "./vendor/regions.esm.js";
 
-const PAUSE = 1500; // milliseconds without a key after which words beside the recording are kept
+const STEP = 5; // seconds
+const REMEMBERED = 3000; // milliseconds for which a press of play waits for the reason to listen
+const PAUSE = 1500; // milliseconds without a key after which comments beside the recording are saved
 
+const players = new WeakMap();
 let current = null; // the player that keys go to: the one used last, else the first on the page
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
   const root = parentElement.querySelector(".player");
-  let player = PLAYERS.get(root);
-  if (!player) {
-    player = build(parentElement);
-    PLAYERS.set(root, player);
+  if (!players.has(root)) {
+    players.set(root, new Player(root));
   }
+  const player = players.get(root);
   player.update(data, setTriggerValue);
-  // Also called for a change of data that another one overtook, while the player stays.
-  return () => setTimeout(player.closeIfGone);
+  // Also called where newer data follows and the player stays.
+  return () => setTimeout(() => player.closeIfGone());
 }
 
-function build(parent) {
-  const find = (name) => parent.querySelector(name);
-  const root = find(".player");
-  const wave = find(".wave");
-  const [back, play, forward, speed, remark] = [".back", ".play", ".forward", ".speed", ".remark"].map(find);
-  const audio = root.appendChild(element("audio")); // in the page, so that the browser stops it with the player
-  audio.preload = "auto";
-  audio.preservesPitch = true;
-  let data = { peaks: [], seconds: 0, labels: {}, remarks: [] };
-  let trigger = () => {};
-  let seen; // the address that was there last: one is used once, and only by who asked for it
-  let waiting = false;
-  let loading = null;
-  let blob = null;
-  let lockedAt = 0; // when play was pressed without a reason: one that is on its way opens it
-  let from = 0; // where to start once there is something to hear
+class Player {
+  address = null; // the last one given: each is fetched once, by the player that asked for it
+  isWaiting = false; // for the address, or for what it leads to
+  hasSound = false;
+  triedAt = 0; // when play was pressed without a reason to listen
 
-  const length = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : data.seconds);
-  const position = () => (blob ? audio.currentTime : from);
-
-  function tell(text) {
-    find(".told").textContent = text || "";
-  }
-
-  function busy(is) {
-    waiting = is;
-    play.setAttribute("aria-busy", String(is));
-  }
-
-  function show() {
-    const at = Math.min(position(), length());
-    const share = length() ? at / length() : 0;
-    root.style.setProperty("--share", share.toFixed(5));
-    find(".now").textContent = clock(at);
-    find(".length").textContent = clock(length());
-    wave.setAttribute("aria-valuemax", String(Math.round(length())));
-    wave.setAttribute("aria-valuenow", String(Math.round(at)));
-    wave.setAttribute("aria-valuetext", `${clock(at)} / ${clock(length())}`);
-    const playing = !audio.paused;
-    root.classList.toggle("playing", playing);
-    label(play, playing ? data.labels.pause : data.labels.play);
-  }
-
-  function seek(seconds) {
-    from = Math.max(0, Math.min(length(), seconds));
-    if (blob) {
-      audio.currentTime = from;
+  constructor(root) {
+    this.root = root;
+    this.wave = root.querySelector(".wave");
+    this.audio = root.querySelector("audio"); // in the page, so that the browser stops it with the player
+    for (const name of ["back", "play", "forward", "speed", "remark", "message", "remarks"]) {
+      this[name] = root.querySelector(`.${name}`);
     }
-    show();
+    current ??= this;
+
+    this.back.addEventListener("click", () => this.seek(this.audio.currentTime - STEP));
+    this.forward.addEventListener("click", () => this.seek(this.audio.currentTime + STEP));
+    this.play.addEventListener("click", () => this.toggle());
+    this.speed.addEventListener("change", () => this.setSpeed(0));
+    this.remark.addEventListener("click", () => this.askRemark());
+    this.onKey = (event) => this.press(event);
+    this.onInput = (event) => this.saveAfterPause(event);
+    document.addEventListener("keydown", this.onKey);
+    document.addEventListener("input", this.onInput);
   }
 
-  function start() {
-    tell("");
-    audio.play().catch(() => tell(data.labels.again));
+  update(data, trigger) {
+    this.data = data;
+    this.trigger = trigger;
+    this.surfer ??= this.draw();
+    for (const [node, name] of [
+      [this.root, "player"],
+      [this.wave, "position"],
+      [this.back, "back"],
+      [this.forward, "forward"],
+      [this.speed, "speed"],
+    ]) {
+      label(node, data.labels[name]);
+    }
+    this.remark.textContent = data.labels.remark;
+    this.remark.hidden = !data.writable;
+    this.showRemarks();
+    this.showPosition();
+    if (this.isWaiting && data.address && data.address !== this.address) {
+      this.load(data.address);
+    } else if (this.isWaiting && data.refused && !this.fetching) {
+      this.wait(false);
+    }
+    this.address = data.address;
+    if (this.triedAt && !data.locked) {
+      this.wait(false);
+      if (Date.now() - this.triedAt < REMEMBERED) {
+        this.ask();
+      }
+      this.triedAt = 0;
+    }
   }
 
-  function toggle() {
-    current = player;
-    if (waiting) {
+  draw() {
+    this.regions = Regions.create();
+    const surfer = WaveSurfer.create({
+      container: this.wave,
+      media: this.audio,
+      // Drawn from what the server sent: the sound itself is fetched when somebody presses play.
+      peaks: [this.data.peaks.map((peak) => peak / 100)],
+      duration: this.data.seconds,
+      height: 72,
+      barWidth: 2,
+      barGap: 2,
+      barRadius: 2,
+      barHeight: 0.92,
+      cursorWidth: 2,
+      ...this.colours(),
+      dragToSeek: { debounceTime: 0 },
+      plugins: [this.regions],
+    });
+    surfer.on("interaction", () => {
+      current = this;
+    });
+    for (const event of ["timeupdate", "play", "pause", "finish"]) {
+      surfer.on(event, () => this.showPosition());
+    }
+    surfer.on("ready", () => this.markRemarks());
+    surfer.on("error", () => this.say(this.data.labels.failed));
+    // The style sheet changes a colour of the wave with the theme, by a transition.
+    this.wave.addEventListener("transitionend", () => surfer.setOptions(this.colours()));
+    this.regions.on("region-clicked", (region, event) => {
+      event.stopPropagation();
+      this.seek(region.start);
+    });
+    return surfer;
+  }
+
+  colours() {
+    const find = (name) => getComputedStyle(this.root).getPropertyValue(name).trim();
+    const primary = find("--st-primary-color");
+    return { waveColor: find("--st-text-color"), progressColor: primary, cursorColor: primary };
+  }
+
+  showPosition() {
+    const [now, length] = [this.audio.currentTime, this.surfer.getDuration() || this.data.seconds];
+    this.root.querySelector(".now").textContent = clock(now);
+    this.root.querySelector(".length").textContent = clock(length);
+    this.wave.setAttribute("aria-valuemax", String(Math.round(length)));
+    this.wave.setAttribute("aria-valuenow", String(Math.round(now)));
+    this.wave.setAttribute("aria-valuetext", `${clock(now)} / ${clock(length)}`);
+    this.root.classList.toggle("playing", this.surfer.isPlaying());
+    label(this.play, this.surfer.isPlaying() ? this.data.labels.pause : this.data.labels.play);
+    this.closeIfGone();
+  }
+
+  showRemarks() {
+    const { labels, remarks } = this.data;
+    this.remarks.replaceChildren();
+    this.remarks.hidden = remarks.length === 0;
+    for (const { id, seconds, text, about, removable } of remarks) {
+      const line = element("li");
+      const words = element("span", "text", text);
+      if (about) {
+        words.append(element("br"), element("span", "about", about));
+      }
+      line.append(button("moment", clock(seconds), () => this.seek(seconds)), words);
+      if (removable) {
+        const remove = button("remove", "×", () => this.trigger("removed", id));
+        label(remove, `${labels.remove} ${clock(seconds)}`);
+        line.append(remove);
+      }
+      this.remarks.append(line);
+    }
+    this.markRemarks();
+  }
+
+  markRemarks() {
+    if (!this.surfer.getDuration()) {
+      return; // called again when it is ready
+    }
+    this.regions.clearRegions();
+    for (const { id, seconds, text } of this.data.remarks) {
+      const mark = element("span", "", "▼");
+      label(mark, `${clock(seconds)} ${text}`);
+      this.regions.addRegion({ id: `remark-${id}`, start: seconds, content: mark });
+    }
+  }
+
+  seek(seconds) {
+    this.surfer.setTime(Math.max(0, Math.min(this.surfer.getDuration(), seconds)));
+  }
+
+  toggle() {
+    current = this;
+    if (this.isWaiting) {
       return;
     }
-    if (blob) {
-      if (audio.paused) {
-        start();
-      } else {
-        audio.pause();
-      }
-    } else if (data.locked) {
-      lockedAt = Date.now();
-      tell(data.labels.locked);
+    if (this.hasSound && this.surfer.isPlaying()) {
+      this.surfer.pause();
+    } else if (this.hasSound) {
+      this.start();
+    } else if (this.data.locked) {
+      this.triedAt = Date.now();
+      this.say(this.data.labels.locked);
     } else {
-      ask();
+      this.ask();
     }
   }
 
-  function ask() {
-    busy(true);
-    tell(data.labels.loading);
-    trigger("asked", true);
+  ask() {
+    this.wait(true);
+    this.say(this.data.labels.loading);
+    this.trigger("asked", true);
   }
 
-  async function load(address) {
-    loading = new AbortController();
+  async load(address) {
+    this.fetching = new AbortController();
     try {
-      // Fetched whole, once: one address, one listening, and seeking never has to ask again.
-      const answer = await fetch(address, { credentials: "same-origin", signal: loading.signal });
+      // Fetched whole, once: each address is one listening, and moving within the sound asks for nothing more.
+      const answer = await fetch(address, { credentials: "same-origin", signal: this.fetching.signal });
       if (!answer.ok) {
         throw new Error(String(answer.status));
       }
-      blob = URL.createObjectURL(await answer.blob());
-      audio.src = blob;
-      audio.playbackRate = Number(speed.value);
-      if (from) {
-        audio.currentTime = from;
-      }
-      busy(false);
-      start();
+      await this.surfer.loadBlob(await answer.blob(), this.surfer.options.peaks, this.data.seconds);
+      this.hasSound = true;
+      this.setSpeed(0);
+      this.wait(false);
+      this.start();
     } catch (error) {
-      busy(false);
+      this.wait(false);
       if (error.name !== "AbortError") {
-        tell(data.labels.failed);
+        this.say(this.data.labels.failed);
       }
     } finally {
-      loading = null;
+      this.fetching = null;
     }
   }
 
-  function draw() {
-    const width = wave.clientWidth;
-    if (!width) {
-      return;
-    }
-    const slots = Math.max(1, Math.floor(width / 4));
-    const peaks = data.peaks.length ? data.peaks : [0];
-    let path = "";
-    for (let slot = 0; slot < slots; slot += 1) {
-      const first = Math.floor((slot * peaks.length) / slots);
-      const end = Math.max(first + 1, Math.floor(((slot + 1) * peaks.length) / slots));
-      const half = Math.max(1, (Math.max(...peaks.slice(first, end)) / 100) * 46);
-      path += `M${slot * 4 + 2} ${50 - half}V${50 + half}`;
-    }
-    for (const bars of parent.querySelectorAll(".bars")) {
-      bars.setAttribute("viewBox", `0 0 ${slots * 4} 100`);
-      bars.firstElementChild.setAttribute("d", path);
-    }
+  start() {
+    this.say("");
+    this.surfer.play().catch(() => this.say(this.data.labels.again));
   }
 
-  function showRemarks() {
-    const marks = find(".marks");
-    const list = find(".remarks");
-    marks.replaceChildren();
-    list.replaceChildren();
-    marks.classList.toggle("some", data.remarks.length > 0);
-    list.hidden = data.remarks.length === 0;
-    for (const entry of data.remarks) {
-      const mark = element("button", "mark");
-      mark.type = "button";
-      mark.style.left = `${length() ? (100 * entry.seconds) / length() : 0}%`;
-      label(mark, `${clock(entry.seconds)} ${entry.text}`);
-      mark.addEventListener("click", () => seek(entry.seconds));
-      marks.append(mark);
-
-      const line = element("li");
-      const moment = element("button", "moment", clock(entry.seconds));
-      moment.type = "button";
-      moment.addEventListener("click", () => seek(entry.seconds));
-      const text = element("span", "text", entry.text);
-      if (entry.about) {
-        text.append(element("br"), element("span", "about", entry.about));
-      }
-      line.append(moment, text);
-      if (entry.removable) {
-        const remove = element("button", "remove", "×");
-        remove.type = "button";
-        label(remove, `${data.labels.remove} ${clock(entry.seconds)}`);
-        remove.addEventListener("click", () => trigger("removed", entry.id));
-        line.append(remove);
-      }
-      list.append(line);
-    }
+  wait(is) {
+    this.isWaiting = is;
+    this.play.setAttribute("aria-busy", String(is));
+    this.say("");
   }
 
-  function seekTo(event) {
-    const box = wave.getBoundingClientRect();
-    current = player;
-    seek(((event.clientX - box.left) / box.width) * length());
+  say(text) {
+    this.message.textContent = text;
   }
 
-  // The page draws the field for the remark. What is typed before it has the focus would be keys of the player.
-  function focusRemark(until) {
-    const field = root.getRootNode().host?.closest("[class*='_player']")?.querySelector("textarea");
+  setSpeed(step) {
+    const place = this.speed.selectedIndex + step;
+    this.speed.selectedIndex = Math.max(0, Math.min(this.speed.options.length - 1, place));
+    this.surfer.setPlaybackRate(Number(this.speed.value));
+  }
+
+  askRemark() {
+    current = this;
+    this.surfer.pause();
+    this.trigger("remark", Math.round(this.audio.currentTime * 10) / 10);
+    this.focusRemark(Date.now() + 5000);
+  }
+
+  // The page draws the field of the remark. What is typed before it has the focus would be keys of the player.
+  focusRemark(until) {
+    const field = this.root.getRootNode().host?.closest("[class*='_player']")?.querySelector("textarea");
     if (field) {
       field.focus();
-    } else if (root.isConnected && Date.now() < until) {
-      setTimeout(focusRemark, 100, until);
+    } else if (this.root.isConnected && Date.now() < until) {
+      setTimeout(() => this.focusRemark(until), 100);
     }
   }
 
-  function setSpeed(step) {
-    const place = SPEEDS.indexOf(Number(speed.value)) + step;
-    if (place >= 0 && place < SPEEDS.length) {
-      speed.value = String(SPEEDS[place]);
-      audio.playbackRate = SPEEDS[place];
-    }
-  }
-
-  // Streamlit keeps words when their field is left; a tab that is closed meanwhile would lose them.
-  let resting = 0;
-  function keepWords(event) {
-    const field = event.target;
-    if (field.tagName === "TEXTAREA" && field.closest("[class*='st-key-grid_']")) {
-      clearTimeout(resting);
-      resting = setTimeout(() => field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true })), PAUSE);
-    }
-  }
-
-  function press(event) {
-    if (current !== player || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyped(event)) {
+  press(event) {
+    if (current !== this || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyped(event)) {
       return;
     }
     const target = event.composedPath()[0];
-    const actions = { k: toggle, j: () => seek(position() - STEP), l: () => seek(position() + STEP), "[": () => setSpeed(-1), "]": () => setSpeed(1) };
-    if (target === wave) {
-      Object.assign(actions, { ArrowLeft: actions.j, ArrowRight: actions.l, Home: () => seek(0), End: () => seek(length()) });
+    const [back, forward] = [() => this.seek(this.audio.currentTime - STEP), () => this.seek(this.audio.currentTime + STEP)];
+    const acts = { k: () => this.toggle(), j: back, l: forward, "[": () => this.setSpeed(-1), "]": () => this.setSpeed(1) };
+    if (target === this.wave) {
+      Object.assign(acts, { ArrowLeft: back, ArrowRight: forward, Home: () => this.seek(0), End: () => this.seek(Infinity) });
     }
-    if (target === wave || !isControl(target)) {
-      actions[" "] = toggle;
+    if (target === this.wave || !isControl(target)) {
+      acts[" "] = acts.k;
     }
-    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (action) {
+    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (act) {
       event.preventDefault();
-      action();
+      act();
     }
   }
 
-  function update(next, setTriggerValue) {
-    const first = data.labels.play === undefined;
-    trigger = setTriggerValue;
-    const redraw = first || next.peaks.length !== data.peaks.length;
-    data = next;
-    label(root, data.labels.player);
-    label(wave, data.labels.position);
-    label(back, data.labels.back);
-    label(forward, data.labels.forward);
-    label(speed, data.labels.speed);
-    remark.textContent = data.labels.remark;
-    remark.hidden = !data.writable;
-    if (redraw) {
-      draw();
-    }
-    showRemarks();
-    show();
-    if (waiting && data.address && data.address !== seen) {
-      load(data.address);
-    } else if (waiting && data.refused && !loading) {
-      busy(false);
-      tell("");
-    }
-    seen = data.address;
-    if (!data.locked && lockedAt) {
-      tell("");
-      if (Date.now() - lockedAt < 3000) {
-        ask();
-      }
-      lockedAt = 0;
+  // Streamlit saves a comment when its field is left; a tab that is closed before would lose it.
+  saveAfterPause({ target }) {
+    if (target.tagName === "TEXTAREA" && target.closest("[class*='st-key-grid_']")) {
+      clearTimeout(this.pausing);
+      const enter = new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true });
+      this.pausing = setTimeout(() => target.dispatchEvent(enter), PAUSE);
     }
   }
 
-  const resized = new ResizeObserver(draw);
-  resized.observe(wave);
-  back.addEventListener("click", () => seek(position() - STEP));
-  forward.addEventListener("click", () => seek(position() + STEP));
-  play.addEventListener("click", toggle);
-  speed.addEventListener("change", () => {
-    audio.playbackRate = Number(speed.value);
-  });
-  remark.addEventListener("click", () => {
-    current = player;
-    audio.pause();
-    trigger("remark", Math.round(position() * 10) / 10);
-    focusRemark(Date.now() + 5000);
-  });
-  wave.addEventListener("pointerdown", (event) => {
-    wave.setPointerCapture(event.pointerId);
-    seekTo(event);
-  });
-  wave.addEventListener("pointermove", (event) => {
-    if (wave.hasPointerCapture(event.pointerId)) {
-      seekTo(event);
+  closeIfGone() {
+    if (this.root.isConnected) {
+      return;
     }
-  });
-  for (const event of ["timeupdate", "play", "pause", "ended", "seeked", "loadedmetadata"]) {
-    audio.addEventListener(event, show);
+    document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("input", this.onInput);
+    this.fetching?.abort();
+    this.audio.pause();
+    this.surfer.destroy();
+    if (current === this) {
+      current = null;
+    }
   }
-  audio.addEventListener("timeupdate", () => player.closeIfGone());
-  audio.addEventListener("loadedmetadata", showRemarks);
-  audio.addEventListener("error", () => {
-    if (blob) {
-      tell(data.labels.failed);
-    }
-  });
-  document.addEventListener("keydown", press);
-  document.addEventListener("input", keepWords);
-
-  const player = {
-    update,
-    closeIfGone() {
-      if (root.isConnected) {
-        return;
-      }
-      document.removeEventListener("keydown", press);
-      document.removeEventListener("input", keepWords);
-      resized.disconnect();
-      loading?.abort();
-      audio.pause();
-      audio.removeAttribute("src");
-      if (blob) {
-        URL.revokeObjectURL(blob);
-      }
-      if (current === player) {
-        current = null;
-      }
-    },
-  };
-  current ??= player;
-  return player;
 }
 
 function clock(seconds) {
@@ -345,20 +313,24 @@ function element(name, className = "", text = "") {
   return made;
 }
 
+function button(className, text, onClick) {
+  const made = element("button", className, text);
+  made.type = "button";
+  made.addEventListener("click", onClick);
+  return made;
+}
+
 function label(node, text) {
   node.setAttribute("aria-label", text);
-  node.title = node.classList.contains("player") || node.classList.contains("wave") ? "" : text;
+  node.title = node.matches(".player, .wave") ? "" : text;
 }
 
 function isTyped(event) {
-  return event.composedPath().some((node) => {
-    const name = node.tagName;
-    return (
-      name === "TEXTAREA" || name === "SELECT" || (name === "INPUT" && TYPED.includes(node.type)) || node.isContentEditable || node.getAttribute?.("role") === "grid"
-    );
-  });
+  const typed = "textarea, select, [role=grid], input:not([type=radio], [type=checkbox], [type=range], [type=button], [type=submit])";
+  return event.composedPath().some((node) => node.isContentEditable || node.matches?.(typed));
 }
 
 function isControl(node) {
-  return ["BUTTON", "A", "SUMMARY", "INPUT", "LABEL"].includes(node.tagName) || ["button", "radio", "checkbox", "switch", "tab", "option", "link"].includes(node.getAttribute?.("role"));
+  const control = "button, a, summary, input, label, [role=button], [role=radio], [role=checkbox], [role=switch], [role=tab], [role=option], [role=link]";
+  return Boolean(node.matches?.(control));
 }

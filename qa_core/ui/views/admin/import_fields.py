@@ -1,5 +1,5 @@
-"""What the fields of an import are called; the command line and saved mappings know
-them by their code.
+"""The titles of the fields of an import; the command line and saved mappings name the
+fields by their code.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ TITLES = {
 
 
 def title(field: str) -> str:
-    """The field in the language spoken; what is not named here keeps its code."""
+    """Return the title of a field, or its code where it has no title."""
     return _(TITLES[field]) if field in TITLES else field
 
 
 def title_and_code(field: str) -> str:
-    """Both, where a person chooses a field that the command line names by its code."""
+    """Return both, where a person chooses a field that the command line names by its code."""
     return f"{_(TITLES[field])} · {field}" if field in TITLES else field

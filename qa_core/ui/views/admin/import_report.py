@@ -1,9 +1,10 @@
-"""What is shown of an import: counts, decisions and what overrides them, rows before
-and after, the effect on figures, the quarantine.
+"""The report of an import: counts, decisions and what overrides them, rows before and
+after, the effect on figures, the quarantine.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from qa_core.ingest.dry_run import Examination
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.report import FileReport
 from qa_core.metrics import formatting
-from qa_core.metrics.kpis import BY_KEY
-from qa_core.ui import gate, tables
+from qa_core.metrics.kpis import get_kpi
+from qa_core.ui import tables
+from qa_core.ui.markdown import escape
+from qa_core.ui.tables import TableColumn
 from qa_core.ui.views.admin import import_fields
 
 SHOWN_ROWS = 100
-TABLE_HEIGHT, ROW_HEIGHT = 320, 35
+TABLE_HEIGHT = 320
 COUNTS = {
     "read": N_("Rows read"),
     "new": N_("New"),
@@ -32,135 +35,91 @@ COUNTS = {
     "folded": N_("Folded"),
     "skipped": N_("Skipped"),
 }
+REASONS = {"reasons": "rejected", "skipped_kinds": "skipped", "folded_kinds": "folded"}
+"""Counts by reason, and the count that each of them splits."""
 
 
-def show_files(reports: list[FileReport]) -> None:
-    """Several files at a glance, one row each."""
-    st.dataframe(
-        [
-            {
-                _("File"): report.file,
-                _("State"): _("cannot be read")
-                if report.is_refused
-                else _("known already")
-                if report.recognised
-                else _("ready"),
-                **{
-                    _(COUNTS[name]): None if report.is_refused else getattr(report, name)
-                    for name in ("read", "new", "updated", "rejected", "skipped")
-                },
-            }
-            for report in reports
-        ],
-        column_config={
-            title: tables.count_column(title)
-            for title in (
-                _(COUNTS[name]) for name in ("read", "new", "updated", "rejected", "skipped")
-            )
-        },
-        hide_index=True,
-        width="stretch",
-        placeholder="–",
+def show_files(reports: Sequence[FileReport]) -> None:
+    """Show several files at a glance, one row each."""
+    tables.show(
+        reports,
+        (
+            tables.text_column(_("File"), lambda report: report.file),
+            tables.text_column(_("State"), _describe_state),
+            *(_count_column(name) for name in ("read", "new", "updated", "rejected", "skipped")),
+        ),
+        "import_files",
     )
 
 
 def show(report: FileReport) -> None:
-    """One file that could be read: what the import did, or would do."""
+    """Show what the import of one file did, or would do."""
     if report.recognised:
         st.info(_("This file was imported before. Importing it again changes nothing."))
     elif report.dry_run:
         st.info(_("Nothing is written yet. This is what the import would do:"))
-    show_counts(report.as_counts())
+    show_counts(report.tally.as_counts())
     if report.examination is not None:
         _show_effects(report.examination)
-        _show_remarks(report)
+        _show_remarks(report, report.examination)
         _show_rows(report.examination)
-    options = [
-        suggested_options.find_option(decision, report.kind) for decision in report.decisions
+    decisions = [
+        decision.as_json() | {"option": suggested_options.find_option(decision, report.kind)}
+        for decision in report.decisions
     ]
-    show_decisions(
-        [
-            decision.as_json() | {"option": option}
-            for decision, option in zip(report.decisions, options, strict=True)
-        ],
-        expanded=report.dry_run,
-    )
+    show_decisions(decisions, expanded=report.dry_run)
     if report.quarantine and report.quarantine.exists():
         show_quarantine(report.quarantine)
 
 
-def show_counts(counts: dict[str, Any]) -> None:
-    """Every row of the file accounted for, and why some bring nothing in."""
-    shown = [
-        (name, title)
-        for name, title in COUNTS.items()
-        if counts.get(name) or name in ("read", "new")
-    ]
+def show_counts(counts: Mapping[str, Any]) -> None:
+    """Show every row of the file accounted for, and why some bring nothing in."""
     with st.container(horizontal=True):
-        for name, title in shown:
-            st.metric(
-                _(title), formatting.number(counts.get(name, 0)), width="content", border=True
-            )
-    kinds = (
-        ("reasons", N_("Rejected")),
-        ("skipped_kinds", N_("Skipped")),
-        ("folded_kinds", N_("Folded")),
-    )
+        for name, title in COUNTS.items():
+            if counts.get(name) or name in ("read", "new"):
+                number = formatting.number(counts.get(name, 0))
+                st.metric(_(title), number, width="content", border=True)
     with st.container(gap="xxsmall"):
-        for name, title in kinds:
+        for name, total in REASONS.items():
             for code, count in (counts.get(name) or {}).items():
                 st.text(
                     _(
                         "{title}: {count} × {reason}",
-                        title=_(title),
+                        title=_(COUNTS[total]),
                         count=formatting.number(count),
                         reason=reason_texts.describe(code),
                     )
                 )
 
 
-def show_decisions(decisions: list[dict[str, str]], expanded: bool = False) -> None:
-    """What was decided about the file, what in it decided that, and how a person says
-    otherwise.
+def show_decisions(decisions: Sequence[Mapping[str, str]], expanded: bool = False) -> None:
+    """Show what was decided about the file, what in it decided that, and how a person
+    says otherwise.
     """
     if not decisions:
         return
     with st.expander(_("What was decided, and why"), icon=":material/rule:", expanded=expanded):
-        has_options = any(item.get("option") for item in decisions)
+        has_options = any(decision.get("option") for decision in decisions)
         if has_options:
             st.caption(_("Options are those of the command line; the fields above say the same."))
-        # A static table, since its cells break into lines; it reads markdown, which
-        # what came from files must not be.
-        rows = [
-            {
-                _("Field"): gate.escape(import_fields.title(item["field"])),
-                _("Decision"): gate.escape(item["decision"]),
-                _("Seen in the file"): gate.escape(item["evidence"]),
-                **(
-                    {_("Overridden by"): f"`{item['option']}`" if item.get("option") else ""}
-                    if has_options
-                    else {}
-                ),
-            }
-            for item in decisions
-        ]
-        st.table(rows, border="horizontal", hide_index=True)
+        # A static table, since its cells break into lines.
+        st.table(
+            [_describe_decision(decision, has_options) for decision in decisions],
+            border="horizontal",
+            hide_index=True,
+        )
 
 
 def show_quarantine(path: Path) -> None:
-    """The rows that were rejected, each with its reason in words."""
+    """Show the rows that were rejected, each with its reason in words."""
     with st.expander(_("Rejected rows"), icon=":material/report:", expanded=True):
         header, rows = quarantine.read(path, SHOWN_ROWS)
-        named = [_("Line"), _("Reason"), *header[2:]]
-        st.dataframe(
-            [
-                dict(zip(named, (row[0], reason_texts.describe(row[1]), *row[2:]), strict=False))
-                for row in rows
-            ],
-            hide_index=True,
-            width="stretch",
-            height=_height(len(rows)),
-        )
+        named = (_("Line"), _("Reason"), *header[2:])
+        lines = [
+            dict(zip(named, (row[0], reason_texts.describe(row[1]), *row[2:]), strict=False))
+            for row in rows
+        ]
+        _show_lines(lines, named, f"quarantine_{path.stem}")
         st.caption(
             _(
                 "Identities are masked. The whole list is in {path} on the machine that runs "
@@ -168,6 +127,30 @@ def show_quarantine(path: Path) -> None:
                 path=path.name,
             )
         )
+
+
+def _describe_state(report: FileReport) -> str:
+    if report.is_refused:
+        return _("cannot be read")
+    return _("known already") if report.recognised else _("ready")
+
+
+def _count_column(name: str) -> TableColumn:
+    return tables.count_column(
+        _(COUNTS[name]), lambda report: None if report.is_refused else getattr(report, name)
+    )
+
+
+def _describe_decision(decision: Mapping[str, str], has_options: bool) -> dict[str, str]:
+    described = {
+        _("Field"): escape(import_fields.title(decision["field"])),
+        _("Decision"): escape(decision["decision"]),
+        _("Seen in the file"): escape(decision["evidence"]),
+    }
+    if has_options:
+        option = decision.get("option")
+        described[_("Overridden by")] = f"`{option}`" if option else ""
+    return described
 
 
 def _show_effects(examination: Examination) -> None:
@@ -180,95 +163,82 @@ def _show_effects(examination: Examination) -> None:
             "would be."
         )
     )
-    st.dataframe(
-        [
-            {
-                _("Figure"): _(effect.title),
-                _("Now"): effect.say_before(),
-                _("After the import"): effect.say_after(),
-                _("Change"): _describe_change(effect.kpi, effect.before, effect.after),
-                _("Out of, now"): formatting.number(effect.n_before),
-                _("Out of, after"): formatting.number(effect.n_after),
-            }
-            for effect in examination.effects
-        ],
-        hide_index=True,
-        width="stretch",
+    tables.show(
+        examination.effects,
+        (
+            tables.text_column(_("Figure"), lambda effect: _(effect.title)),
+            tables.text_column(_("Now"), lambda effect: effect.format_before()),
+            tables.text_column(_("After the import"), lambda effect: effect.format_after()),
+            tables.text_column(_("Change"), _describe_change),
+            tables.text_column(_("Out of, now"), lambda effect: formatting.number(effect.n_before)),
+            tables.text_column(
+                _("Out of, after"), lambda effect: formatting.number(effect.n_after)
+            ),
+        ),
+        "import_effects",
     )
 
 
-def _describe_change(kpi: str, before: float | None, after: float | None) -> str:
-    return (
-        "–"
-        if before is None or after is None
-        else formatting.change(after - before, BY_KEY[kpi].unit)
-    )
+def _describe_change(effect: Any) -> str:
+    if effect.before is None or effect.after is None:
+        return "–"
+    return formatting.change(effect.after - effect.before, get_kpi(effect.kpi).unit)
 
 
-def _show_remarks(report: FileReport) -> None:
+def _show_remarks(report: FileReport, examination: Examination) -> None:
     st.subheader(_("What was recognised"), anchor=False)
-    st.text(
-        _(
-            "Read as {profile}, of the system {system}.",
-            profile=report.profile,
-            system=report.system,
-        )
-    )
-    for overlap in report.examination.as_warnings():
-        st.warning(gate.escape(overlap), icon=":material/difference:")
-    for remark in report.examination.as_remarks():
+    read_as = {"profile": report.profile, "system": report.system}
+    st.text(_("Read as {profile}, of the system {system}.", **read_as))
+    for overlap in examination.as_warnings():
+        st.warning(escape(overlap), icon=":material/difference:")
+    for remark in examination.as_remarks():
         st.text(remark)
 
 
 def _show_rows(examination: Examination) -> None:
-    if not examination.rows:
+    rows = examination.rows
+    if not rows:
         return
     with st.expander(
         _("The first rows, before and after"), icon=":material/compare_arrows:", expanded=True
     ):
-        height = _height(len(examination.rows))
+        line = _("Line")
         st.caption(_("As the file has them; identities are masked:"))
-        st.dataframe(
-            [{_("Line"): row.line, **row.before} for row in examination.rows],
-            hide_index=True,
-            width="stretch",
-            height=height,
-            placeholder="–",
+        before = dict.fromkeys(name for row in rows for name in row.before)
+        _show_lines(
+            [{line: row.line, **row.before} for row in rows], (line, *before), "import_before"
         )
         st.caption(
             _("As they are understood; times on the clock of the centre, durations in seconds:")
         )
-        names = list(
-            dict.fromkeys(
-                name
-                for row in examination.rows
-                for name in row.after
-                if name != "started_at" or "local_start" not in row.after
-            )
+        fields = dict.fromkeys(
+            field
+            for row in rows
+            for field in row.after
+            if field != "started_at" or "local_start" not in row.after
         )
-        st.dataframe(
-            [
-                {
-                    _("Line"): row.line,
-                    **{
-                        import_fields.title(name): _plain(name, row.after.get(name))
-                        for name in names
-                    },
-                }
-                for row in examination.rows
-            ],
-            hide_index=True,
-            width="stretch",
-            height=height,
-            placeholder="–",
-        )
+        titles = {field: import_fields.title(field) for field in fields}
+        after = [
+            {line: row.line}
+            | {
+                title: _describe_cell(field, row.after.get(field))
+                for field, title in titles.items()
+            }
+            for row in rows
+        ]
+        _show_lines(after, (line, *titles.values()), "import_after")
 
 
-def _height(rows: int) -> int:
-    return min(TABLE_HEIGHT, ROW_HEIGHT * (rows + 1) + 3)
+def _show_lines(lines: Sequence[Mapping[str, Any]], names: Sequence[str], key: str) -> None:
+    """Show lines as a table; a name may be missing in a line, or come twice."""
+    columns = [
+        tables.text_column(name, lambda line, name=name: line.get(name))
+        for name in dict.fromkeys(names)
+    ]
+    tables.show(lines, columns, key, height=TABLE_HEIGHT)
 
 
-def _plain(field: str, value: Any) -> Any:
+def _describe_cell(field: str, value: Any) -> Any:
     if field in ("outcome", "channel", "direction") and value is not None:
         return formatting.name(field, value)
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value

@@ -1,21 +1,22 @@
-"""A draft as tables to write in: the grid as a whole, its sections, and its criteria."""
+"""A draft as tables to write in: the scorecard as a whole, its sections, and its criteria."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.column_config import CheckboxColumn, NumberColumn, SelectboxColumn, TextColumn
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, ScorecardDraft, table
 from qa_core.quality.scorecards.publication import METHODS
-from qa_core.ui import gate
+from qa_core.ui import actions, gate, layout
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import scorecard_changes
 
 PLACE = "place"
@@ -25,7 +26,7 @@ FAILS = {"grid": N_("the whole grid"), "section": N_("its section")}
 
 
 def show(viewer: Viewer, held: ScorecardDraft) -> dict[str, Any]:
-    """The editor; returns the grid as it is written now, saved or not."""
+    """Show the editor; return the scorecard as it is written now, saved or not."""
     # A newer edition starts from what was saved: what the tables hold belongs to the
     # edition they were filled from.
     key = f"{held.id}_{held.edition}"
@@ -33,7 +34,7 @@ def show(viewer: Viewer, held: ScorecardDraft) -> dict[str, Any]:
     sections = _ask_sections(held.content, key)
     criteria = _ask_criteria(held.content, [row["section"] for row in sections], key)
     content = _put_together(header, sections, criteria, held)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with layout.row():
         if st.button(
             _("Save the draft"), type="primary", icon=":material/save:", key=f"save_{key}"
         ):
@@ -48,23 +49,21 @@ def show(viewer: Viewer, held: ScorecardDraft) -> dict[str, Any]:
 
 
 def show_faults(faults: Sequence[Fault]) -> None:
-    """What keeps the grid from being published, each with its place."""
+    """Show what keeps the scorecard from being published, each fault with its place."""
     if not faults:
         return
-    lines = []
-    for fault in faults:
-        where = ""
-        if fault.section is not None:
-            where = _("Section {section}", section=fault.section)
-            if fault.criterion is not None:
-                where = _(
-                    "Section {section}, criterion {criterion}",
-                    section=fault.section,
-                    criterion=fault.criterion,
-                )
-            where = f"**{where}.** "
-        lines.append(f"- {where}{gate.escape(format_refusal(fault.refusal))}")
-    st.warning(_("Not yet to be published:") + "\n" + "\n".join(lines), icon=":material/rule:")
+    lines = [f"- {_name_place(fault)}{escape(format_refusal(fault.refusal))}" for fault in faults]
+    st.warning("\n".join((_("Not yet to be published:"), *lines)), icon=":material/rule:")
+
+
+def _name_place(fault: Fault) -> str:
+    if fault.section is None:
+        return ""
+    said = {"section": fault.section, "criterion": fault.criterion}
+    place = _("Section {section}, criterion {criterion}", **said)
+    if fault.criterion is None:
+        place = _("Section {section}", **said)
+    return f"**{place}.** "
 
 
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -102,46 +101,35 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _ask_sections(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The sections in their order, each with `was`: its name as it was saved (None:
+    """Return the sections in their order, each with `was`: its name as it was saved (None:
     new).
     """
     saved = table.to_sections(content)
     st.markdown("##### " + _("Sections"))
-    frame = pd.DataFrame(
-        [{PLACE: place, **row} for place, row in enumerate(saved, start=1)],
-        columns=[PLACE, "section", "section_fr", "section_en", "weight"],
+    columns = {
+        PLACE: _place_column(),
+        "section": TextColumn(_("Section"), required=True, width=170),
+        "section_fr": TextColumn(_("Section (French)"), width=190),
+        "section_en": TextColumn(_("Section (English)"), width=190),
+        "weight": NumberColumn(
+            _("Section weight"), min_value=0.0, default=1.0, width=90, format="%g"
+        ),
+    }
+    rows = [{PLACE: place, **row} for place, row in enumerate(saved, start=1)]
+    frame = _numbers(pd.DataFrame(rows, columns=[*columns]), PLACE, "weight")
+    written = _edit(frame, columns, f"sections_{key}")
+    return _in_order(
+        [
+            {**row, "was": saved[index]["section"] if _is_saved(index, saved) else None}
+            for index, row in written
+        ]
     )
-    given = st.data_editor(
-        _numbers(frame, PLACE, "weight"),
-        column_config={
-            PLACE: _place_column(),
-            "section": st.column_config.TextColumn(_("Section"), required=True, width=170),
-            "section_fr": st.column_config.TextColumn(_("Section (French)"), width=190),
-            "section_en": st.column_config.TextColumn(_("Section (English)"), width=190),
-            "weight": st.column_config.NumberColumn(
-                _("Section weight"), min_value=0.0, default=1.0, width=90, format="%g"
-            ),
-        },
-        num_rows="dynamic",
-        hide_index=True,
-        height=_height(len(frame)),
-        key=f"sections_{key}",
-    )
-    rows = [
-        {
-            **row,
-            "was": saved[index]["section"]
-            if isinstance(index, int) and index < len(saved)
-            else None,
-        }
-        for index, row in _records(given)
-    ]
-    return _in_order(rows)
 
 
 def _ask_criteria(
     content: Mapping[str, Any], names: Sequence[Any], key: str
 ) -> list[dict[str, Any]]:
+    """Return the criteria in their order. `names`: the sections as they are written now."""
     st.markdown("##### " + _("Criteria"))
     st.caption(
         _(
@@ -150,69 +138,63 @@ def _ask_criteria(
         )
     )
     saved = _saved_criteria(content)
-    columns = [
-        PLACE,
-        "section",
-        "key",
-        "fr",
-        "en",
-        "help_fr",
-        "help_en",
-        "points",
-        "levels",
-        "not_applicable",
-        "critical",
-        "fails",
-        "bonus",
-    ]
-    frame = _numbers(pd.DataFrame(saved, columns=columns), PLACE, "points")
+    written = (str(name) for name in names if not table.is_blank(name))
+    known = list(dict.fromkeys([*written, *(str(row["section"]) for row in saved)]))
+    columns = {
+        PLACE: _place_column(),
+        "section": SelectboxColumn(
+            _("Section"),
+            options=known,
+            width=130,
+            required=True,
+            default=known[0] if known else None,
+        ),
+        "key": TextColumn(_("Key"), width=110),
+        "fr": TextColumn(_("Criterion (French)"), width=230),
+        "en": TextColumn(_("Criterion (English)"), width=230),
+        "help_fr": TextColumn(_("Guidance (French)"), width=170),
+        "help_en": TextColumn(_("Guidance (English)"), width=170),
+        "points": NumberColumn(_("Points"), min_value=0.0, width=70, format="%g"),
+        "levels": TextColumn(_("Levels"), width=100),
+        "not_applicable": CheckboxColumn(_("N/A allowed"), width=80, default=False),
+        "critical": SelectboxColumn(
+            _("Critical for"), options=list(CRITICAL), format_func=_titles(CRITICAL), width=110
+        ),
+        "fails": SelectboxColumn(
+            _("0 fails"), options=list(FAILS), format_func=_titles(FAILS), width=120
+        ),
+        "bonus": CheckboxColumn(_("Bonus"), width=70, default=False),
+    }
+    frame = _numbers(pd.DataFrame(saved, columns=[*columns]), PLACE, "points")
     for flag in ("not_applicable", "bonus"):
         frame[flag] = [value is True for value in frame[flag]]
-    known = list(
-        dict.fromkeys(
-            [
-                *(str(name) for name in names if not table.is_blank(name)),
-                *(str(row["section"]) for row in saved),
-            ]
-        )
-    )
+    return _in_order([row for _index, row in _edit(frame, columns, f"criteria_{key}")])
+
+
+def _edit(
+    frame: pd.DataFrame, columns: Mapping[str, Any], key: str
+) -> list[tuple[Any, dict[str, Any]]]:
+    """Show a table to write in; return its rows with their index, None where blank."""
     given = st.data_editor(
         frame,
-        column_config={
-            PLACE: _place_column(),
-            "section": st.column_config.SelectboxColumn(
-                _("Section"),
-                options=known,
-                width=130,
-                required=True,
-                default=known[0] if known else None,
-            ),
-            "key": st.column_config.TextColumn(_("Key"), width=110),
-            "fr": st.column_config.TextColumn(_("Criterion (French)"), width=230),
-            "en": st.column_config.TextColumn(_("Criterion (English)"), width=230),
-            "help_fr": st.column_config.TextColumn(_("Guidance (French)"), width=170),
-            "help_en": st.column_config.TextColumn(_("Guidance (English)"), width=170),
-            "points": st.column_config.NumberColumn(
-                _("Points"), min_value=0.0, width=70, format="%g"
-            ),
-            "levels": st.column_config.TextColumn(_("Levels"), width=100),
-            "not_applicable": st.column_config.CheckboxColumn(
-                _("N/A allowed"), width=80, default=False
-            ),
-            "critical": st.column_config.SelectboxColumn(
-                _("Critical for"), options=list(CRITICAL), format_func=_titles(CRITICAL), width=110
-            ),
-            "fails": st.column_config.SelectboxColumn(
-                _("0 fails"), options=list(FAILS), format_func=_titles(FAILS), width=120
-            ),
-            "bonus": st.column_config.CheckboxColumn(_("Bonus"), width=70, default=False),
-        },
+        column_config=dict(columns),
         num_rows="dynamic",
         hide_index=True,
-        height=_height(len(frame)),
-        key=f"criteria_{key}",
+        # Room for every line, a few new ones, and the bar that scrolls sideways.
+        height=min(TALLEST, ROW_HEIGHT * (len(frame) + 4)),
+        key=key,
     )
-    return _in_order([row for _index, row in _records(given)])
+    rows = given.astype(object).to_dict("records")
+    return [
+        (
+            index,
+            {
+                name: None if table.is_blank(value) or value is pd.NA else value
+                for name, value in row.items()
+            },
+        )
+        for index, row in zip(given.index.tolist(), rows, strict=True)
+    ]
 
 
 def _put_together(
@@ -221,8 +203,8 @@ def _put_together(
     criteria: Sequence[Mapping[str, Any]],
     held: ScorecardDraft,
 ) -> dict[str, Any]:
-    """The grid; a criterion of a section that was renamed follows it, one of a section
-    that is gone waits at the end under its name.
+    """Build the scorecard; a criterion of a section that was renamed follows it, one of a
+    section that is gone waits at the end under its name.
     """
     now = {str(row["section"]): place for place, row in enumerate(sections)}
     renamed = {str(row["was"]): place for place, row in enumerate(sections) if row.get("was")}
@@ -239,7 +221,7 @@ def _put_together(
 def _as_saved(
     content: Mapping[str, Any],
 ) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """What the editor holds before anything is changed in it."""
+    """Return what the editor holds before anything is changed in it."""
     sections = [{**row, "was": row["section"]} for row in table.to_sections(content)]
     return table.to_header(content), sections, _saved_criteria(content)
 
@@ -256,43 +238,25 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _save(held: ScorecardDraft, content: Mapping[str, Any]) -> None:
-    try:
-        scorecards.save_draft(
-            gate.current_viewer(Permission.EDIT_GRIDS), held.id, held.edition, content
-        )
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    scorecard_changes.open_next(held.id, _("The draft is saved."))
+    viewer = gate.current_viewer(Permission.EDIT_GRIDS)
+    with actions.show_refusals():
+        scorecards.save_draft(viewer, held.id, held.edition, content)
+        scorecard_changes.finish(held.id, _("The draft is saved."))
 
 
 def _drop(held: ScorecardDraft) -> None:
-    try:
+    with actions.show_refusals():
         scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    scorecard_changes.open_next(None, _("The draft is dropped."))
+        actions.finish(_("The draft is dropped."))
 
 
-def _records(frame: pd.DataFrame) -> list[tuple[Any, dict[str, Any]]]:
-    return [
-        (
-            index,
-            {
-                name: None if table.is_blank(value) or value is pd.NA else value
-                for name, value in row.items()
-            },
-        )
-        for index, row in zip(
-            frame.index.tolist(), frame.astype(object).to_dict("records"), strict=True
-        )
-    ]
+def _is_saved(index: Any, saved: Sequence[Any]) -> bool:
+    return isinstance(index, int) and index < len(saved)
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By their place; a new line without one stands at the end, and of equals the one
-    that stood first.
+    """Sort by place; a new line without one stands at the end, and of equals the one that
+    stood first.
     """
     return sorted(rows, key=lambda row: (row[PLACE] is None, row[PLACE] or 0.0))
 
@@ -305,21 +269,14 @@ def _numbers(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 
 def _float(value: Any) -> float | None:
     number = table.to_number(value)
-    return (
-        float(number) if isinstance(number, (int, float)) and not isinstance(number, bool) else None
-    )
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return float(number) if is_number else None
 
 
 def _place_column() -> Any:
-    return st.column_config.NumberColumn(
-        _("No."), width=60, format="%g", help=_("Its place. 1.5 stands between 1 and 2.")
-    )
+    place = _("Its place. 1.5 stands between 1 and 2.")
+    return NumberColumn(_("No."), width=60, format="%g", help=place)
 
 
-def _height(rows: int) -> int:
-    """Room for every line, a few new ones, and the bar below that scrolls sideways."""
-    return min(TALLEST, ROW_HEIGHT * (rows + 4))
-
-
-def _titles(words: Mapping[str, str]) -> Any:
+def _titles(words: Mapping[str, str]) -> Callable[[str], str]:
     return lambda code: _(words[code]) if code in words else str(code)

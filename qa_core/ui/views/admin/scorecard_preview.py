@@ -1,5 +1,5 @@
-"""A grid as its evaluator will see it, answerable, with the arithmetic beside it;
-nothing of it is kept.
+"""A scorecard as its evaluator will see it, with the arithmetic beside it; nothing of it is
+kept.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ from typing import Any
 import streamlit as st
 
 from qa_core import scoring
-from qa_core.base import i18n
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.quality.scorecards import table, worked_score
 from qa_core.scoring import NOT_APPLICABLE, Criterion, Result, Scorecard
-from qa_core.ui import gate, scorecard_answers, styles, tables
-from qa_core.ui.scorecard_form import FAILS, HARMS
+from qa_core.ui import cards, layout, scorecard_answers, styles, tables
+from qa_core.ui.markdown import escape
+from qa_core.ui.scorecard_answers import describe_text
 
-MOST_BUTTONS = 6
 OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
 
 
-def show(plan: Scorecard, key: str) -> None:
-    """The grid on the left, what the answers come to on the right. `key` tells several
-    previews apart.
-    """
+def show(scorecard: Scorecard, key: str) -> None:
+    """Show the scorecard on the left, its score on the right. `key`: unique on the page."""
     st.subheader(_("Try it"), anchor=False)
     st.caption(
         _("As the evaluator will see it. Answer to see what each answer does; nothing is kept.")
@@ -33,72 +30,56 @@ def show(plan: Scorecard, key: str) -> None:
     left, right = st.columns([4, 3], gap="medium")
     with right:
         place = st.container(key="stays_in_view")
-    shares: dict[str, Any] = {}
+    notes: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     with left:
-        answers = {}
-        for section in plan.sections:
-            with st.container(border=True, gap="small"):
-                st.markdown(f"##### {gate.escape(_describe(section.text))}")
-                shares[section.name] = st.empty()
+        for section in scorecard.sections:
+            with cards.card(describe_text(section.text), gap="small"):
+                notes[section.name] = st.empty()
                 for criterion in section.criteria:
-                    answers[criterion.key], shares[criterion.key] = _show_criterion(criterion, key)
-    result = scoring.score(plan, answers)
+                    answers[criterion.key], notes[criterion.key] = _show_criterion(criterion, key)
+    result = scoring.score(scorecard, answers)
     weights = {answer.key: answer for answer in result.answers}
-    for criterion in plan.criteria:
-        shares[criterion.key].caption(_describe_weight(criterion, weights[criterion.key]))
-    for one in worked_score.find_sums(plan, result):
-        shares[one.name].caption(_describe_section(one))
+    for criterion in scorecard.criteria:
+        notes[criterion.key].caption(_describe_weight(criterion, weights[criterion.key]))
+    for one in worked_score.find_sums(scorecard, result):
+        notes[one.name].caption(_describe_section(one))
     with place:
-        _show_result(plan, result, key)
+        _show_result(scorecard, result, key)
 
 
 def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
-    """Ask for the answer, all points at first; returns it, and the place for what it
-    weighs.
-    """
+    """Ask for the answer, all points at first; return it with the place for its weight."""
     with st.container(gap="xxsmall"):
-        st.markdown(f"**{gate.escape(_describe(criterion.text))}**")
+        st.markdown(f"**{escape(describe_text(criterion.text))}**")
         if criterion.help:
-            st.caption(gate.escape(_describe(criterion.help)))
-        if criterion.critical:
-            st.caption(
-                f":red[:material/report:] {_(HARMS[criterion.critical])} · "
-                f"{_(FAILS[criterion.fails])}"
-            )
-        if criterion.bonus:
-            bonus = _("Bonus: adds points, never takes any away")
-            st.caption(f":green[:material/add_circle:] {bonus}")
+            st.caption(escape(describe_text(criterion.help)))
+        scorecard_answers.show_notes(criterion)
         place = st.empty()
         return _ask(criterion, f"{key}_{criterion.key}"), place
 
 
 def _ask(criterion: Criterion, key: str) -> Any:
-    label = _describe(criterion.text)
-    highest = table.as_number(criterion.points)
-    levels = sorted(map(table.as_number, criterion.levels)) or (
-        list(range(highest + 1)) if isinstance(highest, int) and highest < MOST_BUTTONS else []
-    )
+    label = describe_text(criterion.text)
+    levels = [table.as_number(level) for level in scorecard_answers.find_levels(criterion)]
     if levels:
         options = [*levels, *([NOT_APPLICABLE] if criterion.not_applicable else [])]
-        # A bonus is given on top, so it is not taken for granted.
-        usual = levels[0] if criterion.bonus else levels[-1]
-        # The options stand in the key: a grid that is being written changes them.
-        name = f"{key}_{options}"
-
-        def say(option: Any) -> str:
-            return scorecard_answers.describe(criterion, scorecard_answers.code(option))
-
         return st.segmented_control(
             label,
             options,
-            default=usual,
+            # A bonus is given on top, so it is not taken for granted.
+            default=levels[0] if criterion.bonus else levels[-1],
             required=True,
-            format_func=say,
-            key=name,
+            format_func=lambda option: scorecard_answers.describe(
+                criterion, scorecard_answers.code(option)
+            ),
+            # A scorecard that is being written changes its options.
+            key=f"{key}_{options}",
             label_visibility="collapsed",
         )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        given = st.number_input(
+    highest = table.as_number(criterion.points)
+    with layout.row():
+        points = st.number_input(
             label,
             0.0,
             float(highest),
@@ -108,82 +89,62 @@ def _ask(criterion: Criterion, key: str) -> Any:
         )
         if criterion.not_applicable and st.checkbox(_("Not applicable"), key=f"{key}_na"):
             return NOT_APPLICABLE
-    return given
+    return points
 
 
-def _show_result(plan: Scorecard, result: Result, key: str) -> None:
-    with st.container(border=True, gap="small"):
-        score = "–" if result.score is None else formatting.value(float(result.score), "score")
-        outcome = (
-            _("passed")
-            if result.outcome == "pass"
-            else _("not passed")
-            if result.outcome == "fail"
-            else _("no outcome")
-        )
-        st.markdown(f"### {OUTCOMES.get(result.outcome or '', '')}{score} · {outcome}")
-        st.caption(_(worked_score.FORMULAS[plan.method]))
-        if formula := worked_score.write_formula(plan, result):
+def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
+    outcomes = {"pass": _("passed"), "fail": _("not passed")}
+    outcome = outcomes.get(result.outcome, _("no outcome"))
+    with cards.card(gap="small"):
+        icon = OUTCOMES.get(result.outcome or "", "")
+        st.markdown(f"### {icon}{_format_score(result.score) or '–'} · {outcome}")
+        st.caption(_(worked_score.FORMULAS[scorecard.method]))
+        if formula := worked_score.write_formula(scorecard, result):
             st.code(formula, language=None, wrap_lines=True)
-        for sentence in worked_score.describe(plan, result):
+        for sentence in worked_score.describe(scorecard, result):
             st.text(sentence)
-        section, points, weight, percent = _("Section"), _("Points"), _("Weight"), _("Score")
-        rows = [
-            {
-                section: one.title,
-                points: f"{table.describe_exactly(one.earned)} / "
-                f"{table.describe_exactly(one.possible)}",
-                weight: formatting.percent(float(one.share)) if one.share else "–",
-                percent: None if one.score is None else formatting.value(float(one.score), "score"),
-            }
-            for one in worked_score.find_sums(plan, result)
-        ]
-        config = {
-            section: tables.name_column(section, 112),
-            points: _narrow(points, 62),
-            weight: _narrow(weight, 70),
-            percent: _narrow(percent, 62),
-        }
-        tables.show(rows, config, f"sums_{key}")
+        exactly = table.describe_exactly
+        tables.show(
+            worked_score.find_sums(scorecard, result),
+            (
+                tables.name_column(_("Section"), lambda one: one.title, 112),
+                tables.number_text_column(
+                    _("Points"), lambda one: f"{exactly(one.earned)} / {exactly(one.possible)}", 62
+                ),
+                tables.number_text_column(
+                    _("Weight"),
+                    lambda one: formatting.percent(float(one.share)) if one.share else "–",
+                    70,
+                ),
+                tables.number_text_column(_("Score"), lambda one: _format_score(one.score), 62),
+            ),
+            f"sums_{key}",
+        )
         if result.calculated_score != result.score:
-            st.caption(
-                _(
-                    "Before the critical error: {score}.",
-                    score=formatting.value(float(result.calculated_score), "score"),
-                )
-            )
+            score = _format_score(result.calculated_score)
+            st.caption(_("Before the critical error: {score}.", score=score))
 
 
-def _narrow(title: str, width: int) -> Any:
-    return st.column_config.TextColumn(title, width=width, alignment="right")
+def _format_score(score: Any) -> str | None:
+    return None if score is None else formatting.value(float(score), "score")
 
 
 def _describe_weight(criterion: Criterion, answer: scoring.Answer) -> str:
-    points = (
-        ngettext("{n} point", "{n} points", int(criterion.points))
-        if criterion.points.denominator == 1
-        else None
-    )
-    points = points or _("{points} points", points=formatting.number(float(criterion.points), 1))
+    if criterion.points.denominator == 1:
+        points = ngettext("{n} point", "{n} points", int(criterion.points))
+    else:
+        points = _("{points} points", points=formatting.number(float(criterion.points), 1))
     if criterion.bonus:
         return _("up to {points} on top", points=points)
     if not answer.applicable:
         return _("{points} · left out", points=points)
-    return _(
-        "{points} · {share} of the whole",
-        points=points,
-        share=formatting.percent(float(answer.applied_weight)),
-    )
+    share = formatting.percent(float(answer.applied_weight))
+    return _("{points} · {share} of the whole", points=points, share=share)
 
 
 def _describe_section(one: worked_score.SectionSum) -> str:
     weight = _("weight {weight}", weight=table.describe_exactly(one.weight))
-    return f"{weight} · " + (
-        _("{share} of the whole", share=formatting.percent(float(one.share)))
-        if one.share
-        else _("does not apply")
-    )
-
-
-def _describe(text: scoring.Text) -> str:
-    return text.in_language(i18n.language())
+    share = _("does not apply")
+    if one.share:
+        share = _("{share} of the whole", share=formatting.percent(float(one.share)))
+    return f"{weight} · {share}"

@@ -1,5 +1,5 @@
-"""Which grids there are, which one is looked at, and how a draft is started: from a
-version, a starter grid, a file, or nothing.
+"""Which scorecards there are, which one is looked at, and how a draft is started: from a
+version, a starter, a file, or nothing.
 """
 
 from __future__ import annotations
@@ -11,102 +11,46 @@ import streamlit as st
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import ScorecardDraft, files, publication, table
-from qa_core.ui import download_links, gate, tables, url_state
+from qa_core.ui import actions, download_links, gate, layout, tables, url_state
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import scorecard_changes, scorecard_editor, scorecard_preview
 
-PAGE, CHOSEN, TABLE = "scorecards", "grid", "scorecards_table"
+CHOSEN = "grid"
 LARGEST_UPLOAD_MB = 2
 
 
 def choose(viewer: Viewer) -> ScorecardDraft | None:
-    """The list, and the draft or version that is chosen in it; None while there is
-    none.
-    """
+    """Show the list, and return the draft or version chosen in it; None while there is none."""
     found = scorecards.find_all(viewer)
     if not found:
         st.info(
             _("There is no grid yet. An administrator starts a draft here; a manager publishes it.")
         )
         return None
-    title, key, state, when, by, made = (
-        _("Grid"),
-        _("Key"),
-        _("State"),
-        _("Published on"),
-        _("By"),
-        _("Evaluations"),
-    )
-    rows = [
-        {
-            title: describe_title(held),
-            key: held.key,
-            state: describe_state(held),
-            when: formatting.day(environment.to_local(held.published_at).date(), year=True)
-            if held.published_at
-            else None,
-            by: held.published_by if held.published_at else held.created_by,
-            made: held.evaluations,
-        }
-        for held in found
-    ]
-
-    def take() -> None:
-        if cells := st.session_state[TABLE]["selection"]["cells"]:
-            st.session_state[CHOSEN] = str(found[cells[0][0]].id)
-
-    tables.show(
-        rows,
-        {title: tables.name_column(title, 220), made: tables.count_column(made)},
-        TABLE,
-        take,
-        height=330,
-    )
-    titles = {
-        str(held.id): f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
-        for held in found
-    }
-    usual = next(iter(titles))
-    if st.session_state.get(scorecard_changes.OPENED):
-        st.session_state[CHOSEN] = str(st.session_state.pop(scorecard_changes.OPENED))
-    else:
-        url_state.take(PAGE, CHOSEN, titles, usual)
-    if st.session_state.get(CHOSEN) not in titles:
-        st.session_state[CHOSEN] = usual
-    chosen = st.selectbox(
-        _("Open"), list(titles), format_func=lambda number: titles[number], key=CHOSEN
-    )
-    url_state.give(PAGE, CHOSEN, chosen, usual)
-    return next(held for held in found if str(held.id) == chosen)
-
-
-def describe_title(held: ScorecardDraft) -> str:
-    """In the language of the reader, where the grid has it."""
-    header = table.to_header(held.content)
-    return header[f"title_{i18n.language()}"] or held.title
-
-
-def describe_state(held: ScorecardDraft) -> str:
-    return _("draft") if held.is_draft else _("version {version}", version=held.version)
+    by_number = {str(held.id): held for held in found}
+    _show_list(found)
+    if opened := st.session_state.pop(scorecard_changes.OPENED, None):
+        st.query_params[CHOSEN] = str(opened)
+    with url_state.bound(CHOSEN, by_number, str(found[0].id)):
+        chosen = st.selectbox(
+            _("Open"),
+            list(by_number),
+            format_func=lambda number: _describe(by_number[number]),
+            key=CHOSEN,
+        )
+    return by_number[chosen]
 
 
 def show(viewer: Viewer, held: ScorecardDraft) -> None:
-    """A draft to write or to publish, or a version to read."""
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.subheader(
-            f"{gate.escape(describe_title(held))} · {describe_state(held)}",
-            anchor=False,
-            width="content",
-        )
-        download_links.show_download(
-            _("Export"), "grid", key=str(held.id), forms=files.FORMS, grid_id=held.id
-        )
+    """Show a draft to write or to publish, or a version to read."""
+    with layout.row(horizontal_alignment="distribute"):
+        title = f"{escape(describe_title(held))} · {describe_state(held)}"
+        st.subheader(title, anchor=False, width="content")
+        download_links.show_download("grid", key=str(held.id), forms=files.FORMS, grid_id=held.id)
     if not held.is_draft:
         st.caption(
             _(
@@ -131,8 +75,18 @@ def show(viewer: Viewer, held: ScorecardDraft) -> None:
         _show_preview(content, f"preview_{held.id}")
 
 
+def describe_title(held: ScorecardDraft) -> str:
+    """Return the title in the language of the reader, where the scorecard has it."""
+    return table.to_header(held.content)[f"title_{i18n.language()}"] or held.title
+
+
+def describe_state(held: ScorecardDraft) -> str:
+    """Return `draft` or the number of the version."""
+    return _("draft") if held.is_draft else _("version {version}", version=held.version)
+
+
 def ask_new(viewer: Viewer) -> None:
-    """Start a draft."""
+    """Show the forms that start a draft."""
     if not viewer.can(Permission.EDIT_GRIDS):
         return
     with st.expander(
@@ -175,11 +129,40 @@ def ask_new(viewer: Viewer) -> None:
                 _bring(sent, key.strip())
 
 
+def _show_list(found: list[ScorecardDraft]) -> None:
+    def open_line(held: ScorecardDraft) -> None:
+        st.session_state[CHOSEN] = str(held.id)
+
+    tables.show(
+        found,
+        (
+            tables.name_column(_("Grid"), describe_title, 220),
+            tables.text_column(_("Key"), lambda held: held.key),
+            tables.text_column(_("State"), describe_state),
+            tables.text_column(_("Published on"), _describe_publication),
+            tables.text_column(
+                _("By"), lambda held: held.published_by if held.published_at else held.created_by
+            ),
+            tables.count_column(_("Evaluations"), lambda held: held.evaluations),
+        ),
+        "scorecards_table",
+        open_line,
+        height=330,
+    )
+
+
+def _describe(held: ScorecardDraft) -> str:
+    return f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
+
+
+def _describe_publication(held: ScorecardDraft) -> str | None:
+    if held.published_at is None:
+        return None
+    return formatting.day(environment.to_local(held.published_at).date(), year=True)
+
+
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {
-        ("version", one.id): f"{describe_title(one)} ({one.key}) · {describe_state(one)}"
-        for one in scorecards.find_all(viewer)
-    }
+    held = {("version", one.id): _describe(one) for one in scorecards.find_all(viewer)}
     starters = {
         ("starter", key): _("Starter grid: {key}", key=key) for key in publication.find_starters()
     }
@@ -189,36 +172,27 @@ def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
 def _start(source: tuple[str, Any], key: str) -> None:
     viewer = gate.current_viewer(Permission.EDIT_GRIDS)
     kind, which = source
-    try:
+    with actions.show_refusals():
         if kind == "version":
-            made = scorecards.create_draft(
-                viewer, key or scorecards.get(viewer, which).key, from_version=which
-            )
+            key = key or scorecards.get(viewer, which).key
+            made = scorecards.create_draft(viewer, key, from_version=which)
         else:
-            made = scorecards.create_draft(
-                viewer,
-                key or which or "",
-                publication.read_starter(which) if kind == "starter" else None,
-            )
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    scorecard_changes.open_next(made, _("The draft is started."))
+            content = publication.read_starter(which) if kind == "starter" else None
+            made = scorecards.create_draft(viewer, key or which or "", content)
+        scorecard_changes.finish(made, _("The draft is started."))
 
 
 def _bring(sent: Any, key: str) -> None:
-    try:
-        made = files.import_file(
-            gate.current_viewer(Permission.EDIT_GRIDS), sent.name, sent.getvalue(), key or None
-        )
-    except files.FaultyFile as faulty:
-        for fault in faulty.faults:
-            gate.show_refusal(fault)
-        return
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    scorecard_changes.open_next(made, _("{file} is brought in as a draft.", file=sent.name))
+    viewer = gate.current_viewer(Permission.EDIT_GRIDS)
+    with actions.show_refusals():
+        try:
+            made = files.import_file(viewer, sent.name, sent.getvalue(), key or None)
+        except files.FaultyFile as faulty:
+            for fault in faulty.faults:
+                gate.show_refusal(fault)
+        else:
+            outcome = _("{file} is brought in as a draft.", file=sent.name)
+            scorecard_changes.finish(made, outcome)
 
 
 def _show_preview(content: dict[str, Any], key: str) -> None:

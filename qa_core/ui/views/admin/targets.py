@@ -1,10 +1,11 @@
-"""The parts of the page on targets and alerts: targets with the gap to them, the rules
-and what they found, and the notes on days.
+"""The Targets and alerts page: targets with the gap to them, rules and what they found, and
+notes on days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -14,100 +15,74 @@ from qa_core.analysis import alerts, annotations, targets
 from qa_core.analysis.alerts import Rule, RuleKind
 from qa_core.analysis.targets import Scope, TargetValue
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL, Kpi, get_kpi
-from qa_core.ui import alert_banner, cached, gate, notes, url_state
+from qa_core.ui import actions, alert_banner, cached, gate, layout, notes, segmented_choice
+from qa_core.ui.markdown import escape
 
-SECTIONS = {"targets": N_("Targets"), "alerts": N_("Alerts"), "notes": N_("Notes")}
-NEEDED = {
-    "targets": Permission.EDIT_TARGETS,
-    "alerts": Permission.SEE_ALERTS,
-    "notes": Permission.EDIT_NOTES,
+SECTIONS = {
+    "targets": (N_("Targets"), (Permission.EDIT_TARGETS,)),
+    "alerts": (N_("Alerts"), (Permission.SEE_ALERTS, Permission.MANAGE_ALERTS)),
+    "notes": (N_("Notes"), (Permission.EDIT_NOTES,)),
 }
+"""Title of each section, and the permissions of which one is needed."""
 KINDS = {
     RuleKind.CONTROL: N_("Beyond what is usual"),
     RuleKind.TARGET: N_("Misses its target"),
     RuleKind.THRESHOLD: N_("Above or below a value"),
 }
-GRAINS = {"day": N_("Day"), "week": N_("Week"), "month": N_("Month")}
+GRAINS = {"week": N_("Week"), "month": N_("Month"), "day": N_("Day")}
 SIDES = {"above": N_("Above"), "below": N_("Below")}
-OUTCOME = "goals_outcome"
 
 
 def choose_section(viewer: Viewer) -> str:
-    """Targets, alerts or notes, as far as they are the reader's."""
+    """Ask for targets, alerts or notes, as far as the viewer may."""
     titles = {
-        key: _(title)
-        for key, title in SECTIONS.items()
-        if viewer.can(NEEDED[key]) or (key == "alerts" and viewer.can(Permission.MANAGE_ALERTS))
+        key: _(title) for key, (title, needed) in SECTIONS.items() if any(map(viewer.can, needed))
     }
-    url_state.take("targets", "about", titles, "targets")
-    chosen = st.segmented_control(
-        _("About"),
-        list(titles),
-        format_func=titles.get,
-        key="about",
-        label_visibility="collapsed",
-        required=True,
-    )
-    url_state.give("targets", "about", chosen, "targets")
-    return chosen
-
-
-def show_outcome() -> None:
-    """What came of the last change."""
-    if said := st.session_state.pop(OUTCOME, None):
-        st.success(said, icon=":material/check:")
+    return segmented_choice.ask("about", _("About"), titles)
 
 
 def show_targets(viewer: Viewer) -> None:
-    """Each target with the gap to it, and setting another."""
+    """Show each target with the gap to it, and the form that sets another."""
     st.caption(
         _(
             "The nearest target holds: the team's, then the queue's, the site's, the centre's. "
             "Trends show it as a line, tiles say the gap."
         )
     )
-    found, own = targets.find_all(viewer), targets.find_scopes(viewer)
+    found, scopes = targets.find_all(viewer), targets.find_scopes(viewer)
     left, right = st.columns([7, 4])
     with left:
         st.subheader(_("Targets"), anchor=False)
         if not found:
             st.caption(_("There are no targets yet."))
         for target in found:
-            remove = (_remove_target, target.id) if target.scope in own else None
-            _show_line(
-                _describe_target(viewer, target),
-                f"target_{target.id}",
-                _("Remove the target"),
-                remove,
-            )
+            remove = (_remove_target, target.id) if target.scope in scopes else None
+            text = _describe_target(viewer, target)
+            _show_line(text, f"target_{target.id}", _("Remove the target"), remove)
     with right, st.container(border=True):
         st.subheader(_("Set a target"), anchor=False)
-        _ask_target(viewer, own)
+        if scopes:
+            _ask_target(viewer, scopes)
+        else:
+            st.caption(_("There is no site or team of yours to set targets for."))
 
 
 def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
-    if not scopes:
-        st.caption(_("There is no site or team of yours to set targets for."))
-        return
-    offered = _offered(viewer)
+    kpis = {key: _(kpi.title) for key, kpi in _find_offered(viewer).items()}
     with st.form("target_form", border=False):
-        kpi = _choose(
-            st, _("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "target_kpi"
-        )
+        kpi = _choose(_("KPI"), kpis, "target_kpi")
         value = st.text_input(
             _("Should reach"),
             placeholder="85 %",
             help=_("A rate as 85 % or 0.85; times in seconds."),
             key="target_value",
         )
-        scope = _choose(
-            st, _("Where?"), {scope: notes.name_scope(scope) for scope in scopes}, "target_scope"
-        )
+        places = {scope: notes.name_scope(scope) for scope in scopes}
+        scope = _choose(_("Where?"), places, "target_scope")
         first, last = st.columns(2)
         from_day = first.date_input(
             _("From (empty: always)"), value=None, format="DD/MM/YYYY", key="target_from"
@@ -117,28 +92,22 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
         )
         sent = st.form_submit_button(_("Set the target"), type="primary")
     if sent:
-        _do(
-            lambda: targets.set_target(
-                gate.current_viewer(Permission.EDIT_TARGETS),
-                kpi,
-                value,
-                *scope,
-                Period(from_day, to_day),
-            ),
-            _("The target is set."),
-        )
+        with actions.show_refusals():
+            acting = gate.current_viewer(Permission.EDIT_TARGETS)
+            targets.set_target(acting, kpi, value, *scope, Period(from_day, to_day))
+            actions.finish(_("The target is set."))
 
 
 def _describe_target(viewer: Viewer, target: TargetValue) -> str:
-    """KPI, value, scope and days, and where the number stands now."""
+    """Return KPI, value, scope and days of a target, and where the number is now."""
     kpi = get_kpi(target.kpi)
     parts = [
-        f"**{gate.escape(_(kpi.title))}** {formatting.value(target.value, kpi.unit)}",
-        gate.escape(notes.name_scope(target.scope)),
+        f"**{escape(_(kpi.title))}** {formatting.value(target.value, kpi.unit)}",
+        escape(notes.name_scope(target.scope)),
         _describe_days(target),
+        _describe_gap(viewer, target),
     ]
-    gap = _measure_gap(viewer, target)
-    return " · ".join(part for part in (*parts, gap) if part)
+    return " · ".join(filter(None, parts))
 
 
 def _describe_days(target: TargetValue) -> str:
@@ -146,23 +115,20 @@ def _describe_days(target: TargetValue) -> str:
         return formatting.period(Period(target.starts_on, target.ends_on))
     if target.starts_on:
         return _("from {day}", day=formatting.day(target.starts_on, year=True))
-    return (
-        _("until {day}", day=formatting.day(target.ends_on, year=True))
-        if target.ends_on
-        else _("always")
-    )
+    if target.ends_on:
+        return _("until {day}", day=formatting.day(target.ends_on, year=True))
+    return _("always")
 
 
-def _measure_gap(viewer: Viewer, target: TargetValue) -> str:
-    """How far the last weeks (for some: months) are from a target in force."""
-    kpi, span = (
-        get_kpi(target.kpi),
-        query.data_span(viewer) if viewer.can(get_kpi(target.kpi).needs) else None,
-    )
+def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
+    """Describe how far the usual period is from a target in force."""
+    kpi = get_kpi(target.kpi)
+    span = query.data_span(viewer) if viewer.can(kpi.needs) else None
     if span is None or kpi.is_amount or not target.holds_on(environment.today()):
         return ""
+    first_day, last_day = span
     where = Filters.of(
-        periods.build_period(periods.default(viewer), span[1], span[0]),
+        periods.build_period(periods.default(viewer), last_day, first_day),
         {target.dimension: [target.name]} if target.dimension else {},
     )
     row = cached.headline(viewer, (kpi.key,), where)[kpi.key]
@@ -178,7 +144,7 @@ def _measure_gap(viewer: Viewer, target: TargetValue) -> str:
 
 
 def show_alerts(viewer: Viewer) -> None:
-    """What needs a look now, what somebody looks after, and the rules."""
+    """Show what needs a look now, what somebody looks after, and the rules."""
     st.caption(
         _(
             "Rules are evaluated after each import. What rang stays one alert until it was "
@@ -187,17 +153,7 @@ def show_alerts(viewer: Viewer) -> None:
     )
     st.caption(_("Days, weeks and months that are not over ring no alert, nor do small samples."))
     if viewer.can(Permission.SEE_ALERTS):
-        st.subheader(_("Alerts"), anchor=False)
-        rung, looked_after = cached.find_alerts(viewer), alerts.find(viewer, ("acknowledged",))
-        alert_banner.show_open(viewer, rung, with_rule=True)
-        for event in looked_after:
-            told = _("Acknowledged by {name}", name=event.acknowledged_by)
-            st.markdown(
-                f":material/check: {alert_banner.describe(viewer, event)}  "
-                f"\n:gray[{gate.escape(told)}]"
-            )
-        if not rung and not looked_after:
-            st.caption(_("No alert stands."))
+        _show_found(viewer)
     left, right = st.columns([7, 4])
     with left:
         _show_rules(viewer)
@@ -207,26 +163,29 @@ def show_alerts(viewer: Viewer) -> None:
             _ask_rule(viewer)
 
 
+def _show_found(viewer: Viewer) -> None:
+    st.subheader(_("Alerts"), anchor=False)
+    found, acknowledged = cached.find_alerts(viewer), alerts.find(viewer, ("acknowledged",))
+    alert_banner.show_open(viewer, found, with_rule=True)
+    for event in acknowledged:
+        by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
+        st.markdown(f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]")
+    if not found and not acknowledged:
+        st.caption(_("No alert stands."))
+
+
 def _show_rules(viewer: Viewer) -> None:
     st.subheader(_("Rules"), anchor=False)
     rules = alerts.find_rules(viewer)
     if not rules:
         st.caption(_("There are no rules yet."))
     for rule in rules:
-        parts = (
-            _name_rule_scope((rule.dimension, rule.name)),
-            _(GRAINS[rule.grain]),
-            alerts.describe_rule(rule),
-        )
-        text = f"**{gate.escape(_(get_kpi(rule.kpi).title))}** " + gate.escape(" · ".join(parts))
-        _show_line(
-            text,
-            f"rule_{rule.id}",
-            _("End the rule"),
-            (_end_rule, rule.id) if rule.is_mine else None,
-        )
-    missing = alerts.find_missing(viewer)
-    if missing:
+        scope = _name_rule_scope((rule.dimension, rule.name))
+        about = f"{scope} · {_(GRAINS[rule.grain])} · {alerts.describe_rule(rule)}"
+        end = (_end_rule, rule.id) if rule.is_mine else None
+        text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
+        _show_line(text, f"rule_{rule.id}", _("End the rule"), end)
+    if alerts.find_missing(viewer):
         st.button(
             _("Add the suggested rules"),
             icon=":material/playlist_add:",
@@ -236,57 +195,47 @@ def _show_rules(viewer: Viewer) -> None:
 
 
 def _ask_rule(viewer: Viewer) -> None:
-    offered = _offered(viewer)
-    key = _choose(st, _("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "rule_kpi")
-    kind = _choose(
-        st,
-        _("Needs a look when it is"),
-        {kind: _(title) for kind, title in KINDS.items()},
-        "rule_kind",
-    )
-    side, value, periods = None, "", 1
+    offered = _find_offered(viewer)
+    key = _choose(_("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "rule_kpi")
+    kinds = {kind: _(title) for kind, title in KINDS.items()}
+    kind = _choose(_("Needs a look when it is"), kinds, "rule_kind")
+    side, value, count = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
-        side = _choose(
-            first, _("Side"), {side: _(title) for side, title in SIDES.items()}, "rule_side"
-        )
+        with first:
+            sides = {side: _(title) for side, title in SIDES.items()}
+            side = _choose(_("Side"), sides, "rule_side")
         value = second.text_input(
             _("Value"), help=_("A rate as 85 % or 0.85; times in seconds."), key="rule_value"
         )
-        periods = st.number_input(_("Periods in a row"), 1, 12, 1, key="rule_periods")
-    dimensions = [
-        dimension for dimension in alerts.DIMENSIONS if dimension in offered[key].dimensions
-    ]
-    places = [scope for scope in targets.find_scopes(viewer) if scope[0] in dimensions]
-    scopes = [(None, None), *((dimension, None) for dimension in dimensions), *places]
-    scope = _choose(
-        st, _("Where?"), {scope: _name_rule_scope(scope) for scope in scopes}, "rule_scope"
-    )
-    grains = [
-        grain for grain in ("week", "month", "day") if kind != RuleKind.CONTROL or grain != "day"
-    ]
+        count = st.number_input(_("Periods in a row"), 1, 12, 1, key="rule_periods")
+    cuts = [name for name in alerts.DIMENSIONS if name in offered[key].dimensions]
+    places = [scope for scope in targets.find_scopes(viewer) if scope[0] in cuts]
+    scopes = [(None, None), *((dimension, None) for dimension in cuts), *places]
+    titles = {scope: _name_rule_scope(scope) for scope in scopes}
+    scope = _choose(_("Where?"), titles, "rule_scope")
     first, second = st.columns(2)
-    grain = _choose(first, _("By"), {grain: _(GRAINS[grain]) for grain in grains}, "rule_grain")
+    with first:
+        grains = {
+            grain: _(title)
+            for grain, title in GRAINS.items()
+            if kind != RuleKind.CONTROL or grain != "day"
+        }
+        grain = _choose(_("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Over after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add a rule"), type="primary", key="rule_add"):
-        rule = Rule(key, kind, grain, *scope, side, None, int(periods), int(clear_after))
-        _do(
-            lambda: _add_rule(rule, value),
-            _("The rule is set; it is evaluated now and after each import."),
-        )
-
-
-def _add_rule(rule: Rule, value: str) -> None:
-    viewer = gate.current_viewer(Permission.MANAGE_ALERTS)
-    threshold = (
-        targets.parse_value(get_kpi(rule.kpi), value) if rule.kind == RuleKind.THRESHOLD else None
-    )
-    alerts.add(viewer, Rule(**{**vars(rule), "threshold": threshold}))
-    alerts.evaluate_after_import()
+        with actions.show_refusals():
+            acting = gate.current_viewer(Permission.MANAGE_ALERTS)
+            rule = Rule(key, kind, grain, *scope, side, None, int(count), int(clear_after))
+            if kind == RuleKind.THRESHOLD:
+                rule = replace(rule, threshold=targets.parse_value(get_kpi(key), value))
+            alerts.add(acting, rule)
+            alerts.evaluate_after_import()
+            actions.finish(_("The rule is set; it is evaluated now and after each import."))
 
 
 def show_notes(viewer: Viewer) -> None:
-    """What went on: the notes that the reader may take away, and writing one."""
+    """Show the notes that the viewer may remove, and the form of a new one."""
     st.caption(
         _("Notes stand as small markers on the trends of whoever sees the figures of that place.")
     )
@@ -306,20 +255,17 @@ def show_notes(viewer: Viewer) -> None:
             st.caption(_("There is no site or team of yours to write about."))
 
 
-def _choose(place: Any, label: str, titles: Mapping[Any, str], key: str) -> Any:
-    return place.selectbox(label, list(titles), format_func=titles.get, key=key)
+def _choose(label: str, titles: Mapping[Any, str], key: str) -> Any:
+    return st.selectbox(label, list(titles), format_func=titles.get, key=key)
 
 
-def _offered(viewer: Viewer) -> dict[str, Kpi]:
-    """The KPIs to choose from, by title; an administrator sees no figures but sets
+def _find_offered(viewer: Viewer) -> dict[str, Kpi]:
+    """Return the KPIs to choose from, by title; an administrator sees no figures but sets
     rules on all of them.
     """
-    is_open = viewer.can(Permission.MANAGE_SETTINGS)
-    return {
-        kpi.key: kpi
-        for kpi in sorted(ALL, key=lambda kpi: _(kpi.title))
-        if is_open or viewer.can(kpi.needs)
-    }
+    sees_all = viewer.can(Permission.MANAGE_SETTINGS)
+    ordered = sorted(ALL, key=lambda kpi: _(kpi.title))
+    return {kpi.key: kpi for kpi in ordered if sees_all or viewer.can(kpi.needs)}
 
 
 def _name_rule_scope(scope: Scope) -> str:
@@ -332,7 +278,8 @@ def _name_rule_scope(scope: Scope) -> str:
 def _show_line(
     text: str, key: str, title: str, remove: tuple[Callable[[int], None], int] | None
 ) -> None:
-    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
+    """Show one target or rule, with a button to remove it where the viewer may."""
+    with layout.line():
         st.markdown(text, width="stretch")
         if remove is not None:
             st.button(
@@ -341,9 +288,14 @@ def _show_line(
                 type="tertiary",
                 help=title,
                 key=key,
-                on_click=_try,
+                on_click=_remove,
                 args=remove,
             )
+
+
+def _remove(act: Callable[[int], None], number: int) -> None:
+    with actions.show_refusals():
+        act(number)
 
 
 def _remove_target(number: int) -> None:
@@ -357,21 +309,3 @@ def _end_rule(number: int) -> None:
 def _add_suggested() -> None:
     alerts.add_suggested(gate.current_viewer(Permission.MANAGE_ALERTS))
     alerts.evaluate_after_import()
-
-
-def _try(act: Callable[[int], None], number: int) -> None:
-    """Callback: do it, or say why not."""
-    try:
-        act(number)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-
-
-def _do(act: Callable[[], Any], said: str) -> None:
-    try:
-        act()
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    st.session_state[OUTCOME] = said
-    st.rerun()

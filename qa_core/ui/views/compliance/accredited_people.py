@@ -1,59 +1,52 @@
-"""Who may listen and until when, and which advisors were told that calls are recorded
+"""Who may listen and until when, and which advisors were informed that calls are recorded
 and listened to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import streamlit as st
 
-from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.accreditations import Accredited
 from qa_core.metrics import formatting
-from qa_core.ui import menu, tables
-from qa_core.ui.views.compliance.listening_rules import change, describe_purpose
+from qa_core.ui import actions, gate, menu, tables
+from qa_core.ui.views.compliance.listening_rules import name_purpose
 
 USUAL_DAYS = 180
-"""How long a new accreditation is proposed for."""
+"""Days that a new accreditation is proposed for."""
 
 
 def show_accreditations(viewer: Viewer) -> None:
-    """Everyone who was ever accredited; give one, or end one at once."""
+    """Show all accreditations; give one, or end one at once."""
     st.subheader(_("Who may listen"), anchor=False)
     found = accreditations.find_all(viewer)
-    if found:
-        name, role, purposes, until, state = (
-            _("Name"),
-            _("Role"),
-            _("Purposes"),
-            _("Until"),
-            _("State"),
-        )
-        rows = [
-            {
-                name: item.display_name or item.username,
-                role: _(menu.ROLE_TITLES[Role(item.role)]) if item.role in set(Role) else item.role,
-                purposes: formatting.listing(map(describe_purpose, item.purposes)),
-                until: formatting.day(item.ends_on, year=True),
-                state: _describe_state(item),
-            }
-            for item in found
-        ]
+    if not found:
+        st.caption(_("Nobody yet. Evaluators, team leads and managers can be accredited."))
+    else:
         tables.show(
-            rows,
-            {
-                name: tables.name_column(name),
-                purposes: st.column_config.TextColumn(purposes, width=260),
-            },
+            found,
+            (
+                tables.name_column(_("Name"), _name),
+                tables.text_column(_("Role"), lambda item: menu.name_role(item.role)),
+                tables.text_column(
+                    _("Purposes"),
+                    lambda item: formatting.listing(map(name_purpose, item.purposes)),
+                    260,
+                ),
+                tables.text_column(
+                    _("Until"), lambda item: formatting.day(item.ends_on, year=True)
+                ),
+                tables.text_column(_("State"), _describe_state),
+            ),
             "accreditations",
             height=300,
         )
-    else:
-        st.caption(_("Nobody yet. Evaluators, team leads and managers can be accredited."))
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
@@ -63,44 +56,48 @@ def show_accreditations(viewer: Viewer) -> None:
 
 
 def show_notices(viewer: Viewer) -> None:
-    """How many advisors were informed, who was not, and the day for those chosen."""
+    """Show which advisors were informed, and enter the day for others."""
     st.subheader(_("Advisors informed"), anchor=False)
     found = notices.find_all(viewer)
-    waiting = [notice for notice in found if notice.informed_on is None]
     if not found:
         st.caption(_("There are no advisors yet. They come with the first import."))
         return
-    informed = len(found) - len(waiting)
-    st.caption(
-        ngettext(
-            "{count} of {n} advisor is informed.",
-            "{count} of {n} advisors are informed.",
-            len(found),
-            count=informed,
-        )
-        + (" " + _("Until then, none of their contacts is drawn.") if waiting else "")
+    waiting = {notice.advisor_id: notice.name for notice in found if notice.informed_on is None}
+    said = ngettext(
+        "{count} of {n} advisor is informed.",
+        "{count} of {n} advisors are informed.",
+        len(found),
+        count=len(found) - len(waiting),
     )
+    if waiting:
+        said += " " + _("Until then, none of their contacts is drawn.")
+    st.caption(said)
     left, right = st.columns(2, gap="medium")
     with left:
-        name, day = _("Advisor"), _("Informed on")
-        rows = [
-            {
-                name: notice.name,
-                day: formatting.day(notice.informed_on, year=True)
-                if notice.informed_on
-                else _("not yet"),
-            }
-            for notice in found
-        ]
         tables.show(
-            rows,
-            {name: tables.name_column(name), day: st.column_config.TextColumn(day, width=140)},
+            found,
+            (
+                tables.name_column(_("Advisor"), lambda notice: notice.name),
+                tables.text_column(
+                    _("Informed on"),
+                    lambda notice: (
+                        formatting.day(notice.informed_on, year=True)
+                        if notice.informed_on
+                        else _("not yet")
+                    ),
+                    140,
+                ),
+            ),
             "notices",
             height=300,
         )
     with right:
         if waiting and viewer.can(Permission.MANAGE_COMPLIANCE):
-            _ask_notices({notice.advisor_id: notice.name for notice in waiting})
+            _ask_notices(waiting)
+
+
+def _name(item: Accredited) -> str:
+    return item.display_name or item.username
 
 
 def _describe_state(item: Accredited) -> str:
@@ -112,16 +109,14 @@ def _describe_state(item: Accredited) -> str:
 def _ask_accreditation(viewer: Viewer) -> None:
     eligible = accreditations.find_eligible(viewer)
     entered = next(
-        (standing.value for standing in gates.find_all(viewer) if standing.gate.name == "purposes"),
-        None,
+        (found.value for found in gates.find_all(viewer) if found.gate.name == "purposes"), None
     )
-    usual = entered.split(",") if entered else list(gates.PURPOSES)
     with st.form("accredit", border=True):
         username = st.selectbox(
             _("Accredit"),
             list(eligible),
             index=None,
-            format_func=lambda name: eligible[name],
+            format_func=eligible.get,
             placeholder=_("Choose a person"),
             key="accredit_who",
         )
@@ -132,39 +127,36 @@ def _ask_accreditation(viewer: Viewer) -> None:
             format="DD/MM/YYYY",
             key="accredit_until",
         )
-        # A new key for other purposes: the field would keep those proposed before.
+        # Another key for other purposes: the field would keep those proposed before.
         purposes = st.multiselect(
             _("Purposes"),
             gates.PURPOSES,
-            usual,
-            format_func=describe_purpose,
+            entered.split(",") if entered else list(gates.PURPOSES),
+            format_func=name_purpose,
             key=f"accredit_purposes_{entered}",
         )
         sent = st.form_submit_button(_("Give the accreditation"), type="primary")
     if sent and (username is None or not isinstance(until, date) or not purposes):
         st.warning(_("Choose a person, a last day and at least one purpose."))
     elif sent:
-        said = _(
-            "{name} may listen until {day}.",
-            name=eligible[username],
-            day=formatting.day(until, year=True),
-        )
-        change(lambda acting: accreditations.accredit(acting, username, until, purposes), said)
+        with actions.show_refusals():
+            accreditations.accredit(_acting(), username, until, purposes)
+            day = formatting.day(until, year=True)
+            actions.finish(_("{name} may listen until {day}.", name=eligible[username], day=day))
 
 
-def _ask_end(holding: list[Accredited]) -> None:
+def _ask_end(holding: Sequence[Accredited]) -> None:
     if not holding:
         return
     titles = {
-        item.id: f"{item.display_name or item.username} · {formatting.day(item.ends_on, year=True)}"
-        for item in holding
+        item.id: f"{_name(item)} · {formatting.day(item.ends_on, year=True)}" for item in holding
     }
     with st.form("end_accreditation", border=True):
         number = st.selectbox(
             _("End at once"),
             list(titles),
             index=None,
-            format_func=lambda key: titles[key],
+            format_func=titles.get,
             placeholder=_("Choose an accreditation"),
             key="end_which",
         )
@@ -172,18 +164,17 @@ def _ask_end(holding: list[Accredited]) -> None:
     if sent and number is None:
         st.warning(_("Choose the accreditation that ends."))
     elif sent:
-        change(
-            lambda acting: accreditations.end(acting, number),
-            _("The accreditation is ended; that person cannot listen any more."),
-        )
+        with actions.show_refusals():
+            accreditations.end(_acting(), number)
+            actions.finish(_("The accreditation is ended; that person cannot listen any more."))
 
 
-def _ask_notices(waiting: dict[str, str]) -> None:
+def _ask_notices(waiting: Mapping[str, str]) -> None:
     with st.form("inform", border=True):
         chosen = st.multiselect(
             _("Informed"),
             list(waiting),
-            format_func=lambda key: waiting[key],
+            format_func=waiting.get,
             placeholder=_("Choose advisors"),
             key="inform_who",
         )
@@ -207,9 +198,16 @@ def _ask_notices(waiting: dict[str, str]) -> None:
     if sent and (not advisors or not isinstance(day, date)):
         st.warning(_("Choose the advisors who were informed, and the day."))
     elif sent:
-        said = ngettext(
-            "{n} advisor is entered as informed.",
-            "{n} advisors are entered as informed.",
-            len(advisors),
-        )
-        change(lambda acting: notices.inform(acting, advisors, day), said)
+        with actions.show_refusals():
+            notices.inform(_acting(), advisors, day)
+            actions.finish(
+                ngettext(
+                    "{n} advisor is entered as informed.",
+                    "{n} advisors are entered as informed.",
+                    len(advisors),
+                )
+            )
+
+
+def _acting() -> Viewer:
+    return gate.current_viewer(Permission.MANAGE_COMPLIANCE)

@@ -1,9 +1,10 @@
-"""One contact in full: what happened, where it came from, what the customer said, and
-what its evaluations found.
+"""The Contact page: what happened, where it came from, what the customer said, and what
+its evaluations found.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -13,13 +14,11 @@ from qa_core.analysis import charts
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cards, drill, player
+from qa_core.ui import cards, drill, player, readings, styles
 
+Contact = dict[str, Any]
 TIMES = {
     "wait_seconds": N_("Wait"),
     "talk_seconds": N_("Talk"),
@@ -53,250 +52,198 @@ FLAGS = {
         N_("The caller was told of the recording"),
         N_("The caller was not told of a recording"),
     ),
-    "customer_objected": (N_("The customer objected to the recording"), None),
-    "stopped_by_advisor": (N_("The advisor stopped the recording"), None),
-    "private_line": (N_("Private line"), None),
+    "customer_objected": (N_("The customer objected to the recording"), ""),
+    "stopped_by_advisor": (N_("The advisor stopped the recording"), ""),
+    "private_line": (N_("Private line"), ""),
 }
+"""What is said of the recording, where it is so and where it is not."""
+ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_comment")
 
 
-def show_head(contact: dict[str, Any]) -> None:
-    """When it was, how it ended, and how long it took."""
-    start = contact["local_start"]
+def show_head(contact: Contact) -> None:
+    """Show when it was, how it ended, and its transfers."""
+    start, is_answered = contact["local_start"], contact["outcome"] == "answered"
     day = formatting.full_day(start.date())
     st.title(f"{day[0].upper()}{day[1:]}, {start:%H:%M}", anchor=False)
-    outcome = formatting.name("outcome", contact["outcome"])
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(
-            outcome,
+            formatting.name("outcome", contact["outcome"]),
             icon=":material/call:",
-            color="green" if contact["outcome"] == "answered" else "orange",
+            color="green" if is_answered else "orange",
         )
-        if contact.get("transfers"):
-            st.badge(
-                ngettext("{n} transfer", "{n} transfers", int(contact["transfers"])),
-                icon=":material/call_split:",
-                color="gray",
-            )
-        if contact.get("declared_resolved") is not None:
-            st.badge(
-                _("Declared resolved")
-                if contact["declared_resolved"]
-                else _("Declared not resolved"),
-                color="green" if contact["declared_resolved"] else "orange",
-            )
+        if count := int(contact.get("transfers") or 0):
+            text = ngettext("{n} transfer", "{n} transfers", count)
+            st.badge(text, icon=":material/call_split:", color="gray")
+        resolved = contact.get("declared_resolved")
+        if resolved is not None:
+            text = _("Declared resolved") if resolved else _("Declared not resolved")
+            st.badge(text, color="green" if resolved else "orange")
 
 
-def show_course(contact: dict[str, Any]) -> None:
-    """Its times on one bar, and what the customer did before and after."""
+def show_course(contact: Contact) -> None:
+    """Show its times on one bar, and what the customer did before and after."""
     parts = [(_(title), contact[key]) for key, title in TIMES.items() if contact.get(key)]
-    with st.container(border=True, gap="xxsmall"):
-        total = sum(seconds for _title, seconds in parts)
-        st.markdown(
-            "##### "
-            + (
-                _("{duration} in all", duration=formatting.duration(total))
-                if parts
-                else _("No times known")
-            )
-        )
+    said = [f"{title} {formatting.duration(seconds)}" for title, seconds in parts]
+    total = formatting.duration(sum(seconds for _title, seconds in parts))
+    title = _("{duration} in all", duration=total) if parts else _("No times known")
+    with cards.card(title):
         if parts:
             st.plotly_chart(
-                charts.build_stretch(parts, dark=cards.is_dark()),
+                charts.build_stretch(parts, dark=styles.is_dark()),
                 theme=None,
                 config={"displayModeBar": False},
-                alt=", ".join(
-                    f"{title} {formatting.duration(seconds)}" for title, seconds in parts
-                ),
+                alt=", ".join(said),
             )
-        st.caption(
-            " · ".join(f"{title} {formatting.duration(seconds)}" for title, seconds in parts)
-        )
-        st.caption(" ".join(_neighbours(contact)))
+        st.caption(" · ".join(said))
+        st.caption(" ".join(_describe_neighbours(contact)))
 
 
-def show_player(viewer: Viewer, contact: dict[str, Any]) -> None:
-    """Its recording, for who may listen: advisors to their own call, those who lead
-    them with a purpose and a reason.
+def show_player(viewer: Viewer, contact: Contact) -> None:
+    """Show its recording: to advisors their own call, to those who lead them with a purpose
+    and a reason.
     """
     key = (contact["source_system"], contact["contact_id"])
-    if not viewer.can(Permission.LISTEN) or not (
-        contact.get("recorded") or recordings.find_playable(viewer, *key)
-    ):
+    if not viewer.can(Permission.LISTEN):
         return
-    purpose, reason = (
-        (recordings.OWN, _("my own call")) if viewer.role == Role.ADVISOR else (None, None)
-    )
-    with st.container(border=True, gap="xxsmall", key="listen"):
-        st.markdown("##### " + _("Listen"))
-        player.show(viewer, *key, purpose, reason, key="player_" + "_".join(key))
+    if not contact.get("recorded") and not recordings.find_playable(viewer, *key):
+        return
+    own = (recordings.OWN, _("my own call"))
+    with cards.card(_("Listen"), key="listen"):
+        player.show(
+            viewer,
+            *key,
+            *(own if viewer.role == Role.ADVISOR else (None, None)),
+            key="player_" + "_".join(key),
+        )
 
 
-def show_details(viewer: Viewer, contact: dict[str, Any]) -> None:
-    """Place, tracking and recording on the left; survey and evaluations on the right."""
+def show_details(viewer: Viewer, contact: Contact) -> None:
+    """Show place, tracking and recording on the left, survey and evaluations on the right."""
     left, right = st.columns(2, gap="small")
     with left:
+        places = {key: title for key, title in PLACES.items() if key in contact}
         _show_facts(
-            _("Where and who"),
-            [
-                (
-                    title,
-                    formatting.name(key, contact.get(key))
-                    if key in ("channel", "direction")
-                    else contact.get(key),
-                )
-                for key, title in PLACES.items()
-                if key in contact
-            ],
+            _("Where and who"), ((title, _name(key, contact[key])) for key, title in places.items())
         )
-        if any(contact.get(key) for key in TRACKING):
+        tracking = {key: title for key, title in TRACKING.items() if contact.get(key)}
+        if tracking:
             _show_facts(
                 _("Where it came from"),
-                [(title, contact.get(key)) for key, title in TRACKING.items() if contact.get(key)],
+                ((title, contact[key]) for key, title in tracking.items()),
                 _(MATCHES.get(contact.get("tracking_match"), "")),
             )
         _show_recording(contact)
     with right:
         _show_survey(contact)
-        _show_evaluations(contact, scorecard_texts.find_grid_texts(viewer))
+        if "evaluations" in contact:
+            _show_evaluations(viewer, contact["evaluations"])
         _show_facts(
             _("Record"),
-            [(N_("System"), contact["source_system"]), (N_("Id"), contact["contact_id"])],
+            ((N_("System"), contact["source_system"]), (N_("Id"), contact["contact_id"])),
         )
 
 
-def note_reading(viewer: Viewer, contact: dict[str, Any]) -> None:
-    """One row of the journal per contact that was opened."""
-    key = (contact["source_system"], contact["contact_id"])
-    if st.session_state.get("contact_read") != key:
-        st.session_state["contact_read"] = key
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "contact_read", f"{key[0]}/{key[1]}")
+def _name(key: str, value: Any) -> Any:
+    return formatting.name(key, value) if key in ("channel", "direction") else value
 
 
-def _neighbours(contact: dict[str, Any]) -> list[str]:
-    said = []
-    if contact.get("seconds_since_previous") is not None:
-        said.append(
-            _(
-                "The same customer was answered {duration} before.",
-                duration=_span(contact["seconds_since_previous"]),
-            )
-        )
-    if contact.get("seconds_to_next") is not None:
-        said.append(
-            _(
-                "The customer came back {duration} later.",
-                duration=_span(contact["seconds_to_next"]),
-            )
-        )
-    elif contact.get("customer") is not None:
-        said.append(_("No further contact of this customer is known within 31 days."))
-    if contact.get("outcome") != "answered" and contact.get("seconds_to_reached") is not None:
-        said.append(
-            _("They were reached {duration} later.", duration=_span(contact["seconds_to_reached"]))
-        )
-    return said
-
-
-def _span(seconds: float) -> str:
-    days = seconds / 86_400
-    return (
-        ngettext("{n} day", "{n} days", round(days)) if days >= 2 else formatting.duration(seconds)
+def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
+    """Return the contact of that address."""
+    return readings.read(
+        "contact_read",
+        (source_system, contact_id),
+        lambda: query.read_contact(viewer, source_system, contact_id),
+        lambda: query.get_contact(viewer, source_system, contact_id),
     )
 
 
-def _show_facts(title: str, entries: list[tuple[str, Any]], caption: str = "") -> None:
-    with st.container(border=True, gap="xxsmall"):
-        st.markdown(f"##### {title}")
-        for name, value in entries:
-            head, tail = st.columns([2, 3], gap="small", wrap=False)
-            head.caption(_(name))
-            tail.text("–" if formatting.is_missing(value) else str(value))
+def _describe_neighbours(contact: Contact) -> list[str]:
+    said = []
+    before, after = contact.get("seconds_since_previous"), contact.get("seconds_to_next")
+    if before is not None:
+        duration = _format_span(before)
+        said.append(_("The same customer was answered {duration} before.", duration=duration))
+    if after is not None:
+        said.append(_("The customer came back {duration} later.", duration=_format_span(after)))
+    elif contact.get("customer") is not None:
+        said.append(_("No further contact of this customer is known within 31 days."))
+    reached = contact.get("seconds_to_reached")
+    if contact.get("outcome") != "answered" and reached is not None:
+        said.append(_("They were reached {duration} later.", duration=_format_span(reached)))
+    return said
+
+
+def _format_span(seconds: float) -> str:
+    days = seconds / 86_400
+    if days >= 2:
+        return ngettext("{n} day", "{n} days", round(days))
+    return formatting.duration(seconds)
+
+
+def _show_facts(title: str, facts: Iterable[tuple[str, Any]], caption: str = "") -> None:
+    with cards.card(title):
+        _show_pairs(facts)
         if caption:
             st.caption(caption)
 
 
-def _show_recording(contact: dict[str, Any]) -> None:
+def _show_pairs(facts: Iterable[tuple[str, Any]]) -> None:
+    for name, value in facts:
+        head, tail = st.columns([2, 3], gap="small", wrap=False)
+        head.caption(_(name))
+        tail.text("–" if formatting.is_missing(value) else str(value))
+
+
+def _show_recording(contact: Contact) -> None:
     lines = [
-        texts[0] if contact[key] else texts[1]
-        for key, texts in FLAGS.items()
+        yes if contact[key] else no
+        for key, (yes, no) in FLAGS.items()
         if contact.get(key) is not None
     ]
-    lines = [line for line in lines if line]
-    if lines:
-        with st.container(border=True, gap="xxsmall"):
-            st.markdown("##### " + _("Recording"))
-            for line in lines:
+    if any(lines):
+        with cards.card(_("Recording")):
+            for line in filter(None, lines):
                 st.caption(_(line))
 
 
-def _show_survey(contact: dict[str, Any]) -> None:
-    if not any(
-        contact.get(key) is not None
-        for key in ("csat", "nps", "ces", "survey_resolved", "survey_comment")
-    ):
+def _show_survey(contact: Contact) -> None:
+    csat, nps, ces, resolved, comment = (contact.get(key) for key in ANSWERS)
+    if all(answer is None for answer in (csat, nps, ces, resolved, comment)):
         sent = contact.get("survey_sent")
         if sent is not None:
-            with st.container(border=True):
-                st.markdown("##### " + _("Survey"))
+            with cards.card(_("Survey")):
                 st.caption(_("Sent, no answer.") if sent else _("Not asked."))
         return
-    with st.container(border=True, gap="xxsmall"):
-        st.markdown("##### " + _("What the customer said"))
-        answers = []
-        if contact.get("csat") is not None:
-            answers.append(
-                (
-                    N_("Rating"),
-                    _(
-                        "{mark} on {scale}",
-                        mark=formatting.number(
-                            contact["csat"], 0 if float(contact["csat"]).is_integer() else 1
-                        ),
-                        scale=contact.get("csat_scale") or "?",
-                    ),
-                )
-            )
-        if contact.get("nps") is not None:
-            answers.append((N_("Would recommend (0–10)"), formatting.number(contact["nps"])))
-        if contact.get("ces") is not None:
-            answers.append((N_("Made it easy (1–7)"), formatting.number(contact["ces"])))
-        if contact.get("survey_resolved") is not None:
-            answers.append((N_("Resolved"), _("yes") if contact["survey_resolved"] else _("no")))
-        for name, value in answers:
-            head, tail = st.columns([2, 3], gap="small", wrap=False)
-            head.caption(_(name))
-            tail.text(value)
-        if contact.get("survey_comment"):
-            st.text(contact["survey_comment"])
+    facts = []
+    if csat is not None:
+        mark = formatting.number(csat, 0 if float(csat).is_integer() else 1)
+        scale = contact.get("csat_scale") or "?"
+        facts.append((N_("Rating"), _("{mark} on {scale}", mark=mark, scale=scale)))
+    if nps is not None:
+        facts.append((N_("Would recommend (0–10)"), formatting.number(nps)))
+    if ces is not None:
+        facts.append((N_("Made it easy (1–7)"), formatting.number(ces)))
+    if resolved is not None:
+        facts.append((N_("Resolved"), _("yes") if resolved else _("no")))
+    with cards.card(_("What the customer said")):
+        _show_pairs(facts)
+        if comment:
+            st.text(comment)
 
 
-def _show_evaluations(contact: dict[str, Any], texts: GridTexts) -> None:
-    if "evaluations" not in contact:
-        return
-    with st.container(border=True, gap="xxsmall"):
-        st.markdown("##### " + _("Evaluations"))
-        if not contact["evaluations"]:
+def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None:
+    texts = scorecard_texts.find_grid_texts(viewer)
+    with cards.card(_("Evaluations")):
+        if not evaluations:
             st.caption(_("Nobody evaluated this contact."))
-        for entry in contact["evaluations"]:
-            score = (
-                _(formatting.NO_DATA)
-                if formatting.is_missing(entry["score"])
-                else _("{score} of 100", score=formatting.value(entry["score"], "score"))
-            )
+        for entry in evaluations:
+            score = _(formatting.NO_DATA)
+            if not formatting.is_missing(entry["score"]):
+                score = _("{score} of 100", score=formatting.value(entry["score"], "score"))
+            scorecard = texts.name("grid", entry["grid"]) if entry["grid"] else None
+            moment = formatting.moment(environment.to_local(entry["evaluated_at"]))
             st.markdown(f"**{score}**")
-            by = [
-                texts.name("grid", entry["grid"]) if entry["grid"] else None,
-                entry.get("evaluator"),
-            ]
-            st.text(
-                " · ".join(
-                    [
-                        *filter(None, by),
-                        formatting.moment(environment.to_local(entry["evaluated_at"])),
-                    ]
-                )
-            )
+            st.text(" · ".join(filter(None, (scorecard, entry.get("evaluator"), moment))))
             st.button(
                 _("Read the evaluation"),
                 key=f"read_{entry['id']}",

@@ -1,8 +1,9 @@
-"""The list of contacts behind a figure, page by page."""
+"""The Contacts page: the list behind a figure, page by page."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,22 @@ from qa_core.centre import settings
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import BY_KEY, FactTable
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cards, download_links, drill, explain_link, url_state
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
+from qa_core.ui import (
+    cards,
+    download_links,
+    drill,
+    explain_link,
+    layout,
+    menu,
+    readings,
+    tables,
+    url_state,
+)
 from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
+"""Contacts on one page of the list."""
 WINDOW = "first_contact_days"
 WAITED = re.compile(r"(?P<above>\d{1,5})-(?P<until>\d{1,5})?")
 WIDTHS = {
@@ -36,8 +47,8 @@ WIDTHS = {
     "csat": 65,
     "campaign": 140,
 }
-"""In pixels: Streamlit measures the first rows alone, which may be empty where later
-ones are long.
+"""Widths of columns in pixels: Streamlit measures the first rows only, which may be empty
+where later ones are long.
 """
 ORDERS = {
     "newest": N_("Newest first"),
@@ -50,15 +61,15 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class ContactsQuery:
-    """What the list shows: the row of filters, what the address adds, and the KPI whose
-    contacts are meant.
+    """What the list shows: filters, what the address adds to them, and the KPI that counts
+    the contacts.
     """
 
     where: Filters
     extra: tuple[tuple[str, str | None], ...]
     behind: str | None
     window: str | None = None
-    """The first-contact window in days, where it is not that of the settings."""
+    """Days of the first-contact window, where they are not those of the settings."""
     waited: query.Waited | None = None
 
     @property
@@ -66,39 +77,35 @@ class ContactsQuery:
         return {WINDOW: self.window} if self.window else None
 
 
-def read_address(viewer: Viewer, look: FilterState) -> ContactsQuery:
-    """The filters above the page, and those that a click on a figure put into the
-    address; what is unknown there is passed over.
+def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
+    """Return the filters of the bar with those that a click on a figure put into the
+    address, without what is unknown.
     """
     extra = tuple(
         (key, st.query_params[key] or None)
-        for key in drill.EXTRA
-        if key in st.query_params and key in dimensions.BY_KEY and viewer.can_cut_by(key)
+        for key in CONTACT_DIMENSIONS
+        if key not in menu.find_page("contacts").filters
+        and key in st.query_params
+        and viewer.can_cut_by(key)
     )
-    behind = st.query_params.get("behind")
-    known = (
-        behind in BY_KEY
-        and BY_KEY[behind].subject == FactTable.CONTACTS
-        and viewer.can(BY_KEY[behind].needs)
-    )
-    where = look.where
+    where = state.where
     for dimension, value in extra:
         # A week or month that was clicked on may lie outside the period chosen above.
         period = periods.period_of(dimension, value)
         where = where.with_period(period) if period else where.with_value(dimension, value)
-    window = st.query_params.get("window") if known and WINDOW in BY_KEY[behind].settings else None
-    return ContactsQuery(
-        where,
-        extra,
-        behind if known else None,
-        window if _is_window(window) else None,
-        _read_waits(st.query_params.get("waited", "")),
-    )
+    kpi = BY_KEY.get(st.query_params.get("behind", ""))
+    if kpi is not None and (kpi.subject != FactTable.CONTACTS or not viewer.can(kpi.needs)):
+        kpi = None
+    window = st.query_params.get("window", "")
+    has_window = kpi is not None and WINDOW in kpi.settings and _is_window(window)
+    waited = _read_waits(st.query_params.get("waited", ""))
+    behind = None if kpi is None else kpi.key
+    return ContactsQuery(where, extra, behind, window if has_window else None, waited)
 
 
-def _is_window(text: str | None) -> bool:
+def _is_window(text: str) -> bool:
     try:
-        return text is not None and settings.get_setting(WINDOW).parse(text) is not None
+        return settings.get_setting(WINDOW).parse(text) is not None
     except Misuse:
         return False
 
@@ -110,28 +117,25 @@ def _read_waits(text: str) -> query.Waited | None:
     return float(found["above"]), float(found["until"]) if found["until"] else None
 
 
-def show_asked(asked: ContactsQuery) -> None:
-    """What the click meant, as buttons that take it back."""
+def show_query(asked: ContactsQuery) -> None:
+    """Show what a click on a figure asked for, as buttons that remove it."""
     if not asked.extra and not asked.behind and not asked.waited:
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    with layout.row("xsmall"):
         if asked.behind:
-            _show_removable(
-                "behind", _("Counted in: {title}", title=cards.title_of(BY_KEY[asked.behind]))
-            )
+            title = cards.title_of(BY_KEY[asked.behind])
+            url_state.show_removable("behind", _("Counted in: {title}", title=title))
         if asked.window:
-            _show_removable(
-                "window",
-                f"{_(settings.get_setting(WINDOW).title)}: {formatting.days(float(asked.window))}",
-            )
+            title = _(settings.get_setting(WINDOW).title)
+            days = formatting.days(float(asked.window))
+            url_state.show_removable("window", f"{title}: {days}")
         if asked.waited:
-            _show_removable("waited", f"{_(exports.WAIT)}: {formatting.waited(*asked.waited)}")
+            waits = formatting.waited(*asked.waited)
+            url_state.show_removable("waited", f"{_(exports.WAIT)}: {waits}")
         for dimension, value in asked.extra:
-            _show_removable(
-                dimension,
-                f"{_(dimensions.get_dimension(dimension).title)}: "
-                f"{formatting.name(dimension, value)}",
-            )
+            title = _(dimensions.get_dimension(dimension).title)
+            name = formatting.name(dimension, value)
+            url_state.show_removable(dimension, f"{title}: {name}")
         if asked.behind and not asked.waited:
             explain_link.show_link(
                 asked.behind,
@@ -141,82 +145,75 @@ def show_asked(asked: ContactsQuery) -> None:
 
 
 def count(viewer: Viewer, asked: ContactsQuery) -> int:
-    """How many contacts the list has."""
+    """Return how many contacts the list has."""
     return query.count_contacts(viewer, asked.where, asked.behind, asked.overrides, asked.waited)
 
 
 def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
-    """The contacts, newest first unless asked otherwise; a click opens one in full."""
-    pages = max(1, -(-total // PAGE))
+    """Show the contacts, newest first unless ordered otherwise; a click opens one."""
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
-    left.markdown(
-        "##### "
-        + ngettext("{count} contact", "{count} contacts", total, count=formatting.number(total))
-    )
-    order = _ask_order(middle)
-    page = _ask_page(right, pages, (asked, order))
-    # Between the fields above and the table, whose own buttons appear over what is next
-    # to it.
+    number = formatting.number(total)
+    left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
+    with middle:
+        order = _ask_order()
+    with right:
+        page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
+    # Between the fields and the table, whose own buttons appear over what is above it.
     st.caption(_("Click a line to open the contact."))
-    allowed = query.contact_columns(viewer)
     own = ("team", "advisor") if viewer.advisor_id else ()
-    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed and name not in own)
-    frame = query.find_contacts(
-        viewer,
-        asked.where,
-        (*columns, "source_system", "contact_id"),
-        PAGE,
-        (page - 1) * PAGE,
-        order,
-        asked.behind,
-        asked.overrides,
-        asked.waited,
+    allowed = set(query.contact_columns(viewer)) - set(own)
+    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed)
+    contacts = {
+        "where": asked.where,
+        "columns": (*columns, "source_system", "contact_id"),
+        "limit": PAGE,
+        "offset": (page - 1) * PAGE,
+        "order": order,
+        "behind": asked.behind,
+        "overrides": asked.overrides,
+        "waited": asked.waited,
+    }
+    frame = readings.read(
+        "contacts_read",
+        (asked, page),
+        lambda: query.read_contacts(viewer, page, **contacts),
+        lambda: query.find_contacts(viewer, **contacts),
     )
-    _note_reading(viewer, asked, page)
-    keys = list(zip(frame["source_system"], frame["contact_id"], strict=True))
-    rows = [
-        {_(CONTACT_COLUMNS[name]): _cell(name, record[name]) for name in columns}
-        for record in frame.to_dict("records")
-    ]
-    _show_rows(rows, keys)
+    tables.show(
+        frame.to_dict("records"),
+        [_build_column(name) for name in columns],
+        "contacts",
+        lambda row: drill.to_contact("contacts", row["source_system"], row["contact_id"]),
+        row_height=None,
+        height=560,
+    )
     said, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
-        said.caption(
-            _(
-                "The file has the first {most} in this order.",
-                most=formatting.number(exports.MOST_CONTACTS),
-            )
-        )
+        most = formatting.number(exports.MOST_CONTACTS)
+        said.caption(_("The file has the first {most} in this order.", most=most))
     with export:
-        download_links.show_download(
-            _("Export"),
-            "contacts",
-            **exports.contact_parameters(
-                asked.where, asked.behind, order, asked.overrides, asked.waited
-            ),
+        parameters = exports.contact_parameters(
+            asked.where, asked.behind, order, asked.overrides, asked.waited
+        )
+        download_links.show_download("contacts", **parameters)
+
+
+def _ask_order() -> str:
+    with url_state.bound("order", ORDERS, "newest"):
+        return st.selectbox(
+            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
         )
 
 
-def _ask_order(place: Any) -> str:
-    url_state.take("contacts", "order", ORDERS, "newest")
-    order = place.selectbox(
-        _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
-    )
-    url_state.give("contacts", "order", order, "newest")
-    return order
-
-
-def _ask_page(place: Any, pages: int, listed: tuple[ContactsQuery, str]) -> int:
-    """Which page of the list; another list, or another order, starts at its first."""
-    if st.session_state.get("contacts_listed", listed) != listed and not url_state.is_news(
-        "contacts", "page"
-    ):
+def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
+    """Ask for the page of the list; another list, or another order, begins at its first."""
+    if st.session_state.get("contacts_listed", listed) != listed and not url_state.is_news("page"):
         st.session_state["page"] = "1"
     st.session_state["contacts_listed"] = listed
-    url_state.take("contacts", "page", [str(number) for number in range(1, pages + 1)], "1")
+    url_state.take("page", [str(number) for number in range(1, pages + 1)], "1")
     st.session_state["contacts_page"] = int(st.session_state["page"])
     page = int(
-        place.number_input(
+        st.number_input(
             _("Page of {pages}", pages=formatting.number(pages)),
             1,
             pages,
@@ -224,7 +221,7 @@ def _ask_page(place: Any, pages: int, listed: tuple[ContactsQuery, str]) -> int:
             on_change=_turn,
         )
     )
-    url_state.give("contacts", "page", str(page), "1")
+    url_state.give("page", str(page), "1")
     return page
 
 
@@ -232,55 +229,18 @@ def _turn() -> None:
     st.session_state["page"] = str(st.session_state["contacts_page"])
 
 
-def _show_rows(rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
-    def open_row() -> None:
-        cells = st.session_state["contacts"]["selection"]["cells"]
-        if cells:
-            drill.to_contact("contacts", *keys[cells[0][0]])
-
-    widths = {
-        _(CONTACT_COLUMNS[name]): st.column_config.Column(width=width)
-        for name, width in WIDTHS.items()
-    }
-    start = {
-        _(CONTACT_COLUMNS["local_start"]): st.column_config.DatetimeColumn(
-            format="DD/MM/YYYY HH:mm", width=130
-        )
-    }
-    st.dataframe(
-        rows,
-        column_config=widths | start,
-        hide_index=True,
-        key="contacts",
-        on_select=open_row,
-        selection_mode="single-cell",
-        height=560,
-        placeholder="–",
-    )
+def _build_column(name: str) -> tables.TableColumn:
+    heading = _(CONTACT_COLUMNS[name])
+    if name == "local_start":
+        return tables.moment_column(heading, lambda row: row[name])
+    config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None
+    return tables.TableColumn(heading, lambda row: _format_cell(name, row), config)
 
 
-def _cell(name: str, value: Any) -> Any:
+def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
+    value = row[name]
     if formatting.is_missing(value):
         return None
     if name in ("channel", "outcome"):
         return formatting.name(name, value)
     return formatting.duration(value) if name.endswith("_seconds") else value
-
-
-def _show_removable(key: str, label: str) -> None:
-    def remove() -> None:
-        if key in st.query_params:
-            del st.query_params[key]
-
-    st.button(cards.escape(label), icon=":material/close:", key=f"remove_{key}", on_click=remove)
-
-
-def _note_reading(viewer: Viewer, asked: ContactsQuery, page: int) -> None:
-    """One row of the journal per page of contacts that was read, not per run of the
-    script.
-    """
-    reading = (asked, page)
-    if st.session_state.get("contacts_read") != reading:
-        st.session_state["contacts_read"] = reading
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "contacts_read", f"page {page}")

@@ -1,61 +1,52 @@
 """The time line of one customer around a contact: what else happened within 31 days, as
-far as the reader may see it.
+far as the viewer may see it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import streamlit as st
-
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import ChainContact, CustomerHistory
 from qa_core.storage.schema import NEIGHBOUR_DAYS
-from qa_core.ui import cards, drill, tables
+from qa_core.ui import cards, drill, styles, tables
 from qa_core.ui.views.performance.repeat_chains import describe_end
 
 
 def show(viewer: Viewer, contact: dict[str, Any]) -> None:
-    """The card; nothing where the customer is unknown or was in contact only once."""
-    history = query.find_history(viewer, contact["source_system"], contact["contact_id"])
-    if len(history.links) + history.elsewhere < 2:
+    """Show the card; nothing if the customer is unknown or came only once."""
+    key = (contact["source_system"], contact["contact_id"])
+    history = query.find_history(viewer, *key)
+    count = len(history.links) + history.elsewhere
+    if count < 2:
         return
-    here = next(
-        place
-        for place, link in enumerate(history.links)
-        if link.contact_id == contact["contact_id"]
-        and link.source_system == contact["source_system"]
+    title = ngettext(
+        "{n} contact of this customer within {days} days",
+        "{n} contacts of this customer within {days} days",
+        count,
+        days=NEIGHBOUR_DAYS,
     )
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(_describe(history), _describe_scope(history))
+    with cards.card(title, _describe_scope(history)):
         if len(history.links) < 2:
             return
-        texts = [_format(link) for link in history.links]
+        here = next(
+            place
+            for place, link in enumerate(history.links)
+            if (link.source_system, link.contact_id) == key
+        )
+        texts = [_describe(link) for link in history.links]
         figure = charts.build_history(
             [link.local_start for link in history.links],
             [link.outcome == "answered" for link in history.links],
             texts,
             here,
-            dark=cards.is_dark(),
+            dark=styles.is_dark(),
         )
         cards.show_figure(figure, "history_line", "; ".join(texts))
-        _show_table(viewer, history, here)
-
-
-def _describe(history: CustomerHistory) -> ChartTitle:
-    count = len(history.links) + history.elsewhere
-    return ChartTitle(
-        ngettext(
-            "{n} contact of this customer within {days} days",
-            "{n} contacts of this customer within {days} days",
-            count,
-            days=NEIGHBOUR_DAYS,
-        )
-    )
+        _show_table(viewer, history, history.links[here])
 
 
 def _describe_scope(history: CustomerHistory) -> str:
@@ -68,75 +59,60 @@ def _describe_scope(history: CustomerHistory) -> str:
     )
 
 
-def _show_table(viewer: Viewer, history: CustomerHistory, here: int) -> None:
-    now = history.links[here].local_start
-    names_people = viewer.can_cut_by("advisor") and not viewer.advisor_id
-    rows = [
-        {
-            _("Start"): link.local_start,
-            _("From here"): _("this contact")
-            if place == here
-            else _distance((link.local_start - now).total_seconds()),
-            _("Direction"): formatting.name("direction", link.direction or "inbound"),
-            _("Channel"): formatting.name("channel", link.channel),
-            _("Queue"): link.queue,
-            _("Reason"): link.reason,
-            **({_("Advisor"): link.advisor} if names_people else {}),
-            _("Ended"): describe_end(link.outcome, link.declared_resolved),
-            _("Talk"): None
-            if link.talk_seconds is None
-            else formatting.duration(link.talk_seconds),
-        }
-        for place, link in enumerate(history.links)
-    ]
+def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) -> None:
+    def distance(link: ChainContact) -> str:
+        if link is here:
+            return _("this contact")
+        return _describe_distance((link.local_start - here.local_start).total_seconds())
 
-    # A table of its own for each contact: a line chosen in one is not chosen in the
-    # next.
-    key = f"history_{history.links[here].source_system}_{history.links[here].contact_id}"
+    def talk(link: ChainContact) -> str | None:
+        return None if link.talk_seconds is None else formatting.duration(link.talk_seconds)
 
-    def open_row() -> None:
-        cells = st.session_state[key]["selection"]["cells"]
-        if cells and cells[0][0] != here:
-            link = history.links[cells[0][0]]
+    def open_contact(link: ChainContact) -> None:
+        if link is not here:
             drill.to_neighbour(link.source_system, link.contact_id)
 
-    config = {
-        _("Start"): st.column_config.DatetimeColumn(
-            _("Start"), format="DD/MM/YYYY HH:mm", width=130, pinned=True
-        )
-    }
-    widths = {
-        _("From here"): 120,
-        _("Direction"): 90,
-        _("Channel"): 90,
-        _("Queue"): 150,
-        _("Reason"): 130,
-        _("Advisor"): 150,
-        _("Ended"): 170,
-        _("Talk"): 100,
-    }
-    config |= {
-        title: st.column_config.TextColumn(title, width=width) for title, width in widths.items()
-    }
-    tables.show(rows, config, key, open_row, height=320)
-
-
-def _distance(seconds: float) -> str:
-    size = (
-        formatting.days(round(abs(seconds) / 86_400))
-        if abs(seconds) >= 2 * 86_400
-        else formatting.duration(abs(seconds))
-    )
-    return (
-        _("{duration} before", duration=size)
-        if seconds < 0
-        else _("{duration} later", duration=size)
+    text = tables.text_column
+    tables.show(
+        history.links,
+        (
+            tables.moment_column(_("Start"), lambda link: link.local_start, pinned=True),
+            text(_("From here"), distance, 120),
+            text(
+                _("Direction"),
+                lambda link: formatting.name("direction", link.direction or "inbound"),
+                90,
+            ),
+            text(_("Channel"), lambda link: formatting.name("channel", link.channel), 90),
+            text(_("Queue"), lambda link: link.queue, 150),
+            text(_("Reason"), lambda link: link.reason, 130),
+            text(_("Advisor"), lambda link: link.advisor, 150)
+            if viewer.can_cut_by("advisor") and not viewer.advisor_id
+            else None,
+            text(_("Ended"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
+            text(_("Talk"), talk, 100),
+        ),
+        # A line chosen in the table of one contact is not chosen in that of the next.
+        f"history_{here.source_system}_{here.contact_id}",
+        open_contact,
+        height=320,
     )
 
 
-def _format(link: ChainContact) -> str:
-    where = " · ".join(filter(None, (link.queue, link.reason)))
-    return (
+def _describe_distance(seconds: float) -> str:
+    size = abs(seconds)
+    days = size / 86_400
+    duration = formatting.days(round(days)) if days >= 2 else formatting.duration(size)
+    if seconds < 0:
+        return _("{duration} before", duration=duration)
+    return _("{duration} later", duration=duration)
+
+
+def _describe(link: ChainContact) -> str:
+    """Describe a contact of the customer for who cannot see the picture."""
+    parts = (
         f"{formatting.moment(link.local_start)}, "
-        f"{describe_end(link.outcome, link.declared_resolved)}" + (f", {where}" if where else "")
+        f"{describe_end(link.outcome, link.declared_resolved)}"
     )
+    where = " · ".join(filter(None, (link.queue, link.reason)))
+    return f"{parts}, {where}" if where else parts

@@ -1,23 +1,26 @@
-"""One number explained: the value, what was counted and what was left out, the settings
-behind it, and where the rows came from.
+"""The Explain a number page: the value, what was counted and left out, the settings
+behind it, and where its rows came from.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import explanations, exports
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import dimensions, formatting, setting_texts
 from qa_core.metrics.kpis import Kpi
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import cached, cards, download_links, drill, explain_link, menu, tables
+from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables, url_state
+from qa_core.ui.explain_link import Extra
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.plain import escape
+from qa_core.ui.markdown import escape
 
 STATUSES = {
     "suppressed": N_("Hidden: fewer than five advisors or ten contacts stand behind it."),
@@ -31,19 +34,17 @@ STATUSES = {
 }
 
 
-def show(viewer: Viewer, look: FilterState, kpi: Kpi) -> None:
-    """The whole explanation, under the row of filters and what the address adds to it."""
+def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
+    """Show the explanation of a KPI under the filter bar and what the address adds."""
     extra = explain_link.read_extra(viewer)
     _show_extra(extra)
-    # A filter of another page that this figure cannot be cut by is none of it.
-    where = dimensions.Filters.of(
-        look.where.period,
-        {name: values for name, values in look.where.values if name in kpi.dimensions},
-    )
+    # Of the filters of another page, those that this KPI cannot be cut by do not apply.
+    values = {name: chosen for name, chosen in state.where.values if name in kpi.dimensions}
+    where = dimensions.Filters.of(state.where.period, values)
     explanation = cached.explain(viewer, kpi.key, explain_link.narrow(where, extra))
     left, right = st.columns([3, 2], gap="small")
     with left:
-        _show_value(viewer, look, explanation, extra)
+        _show_value(viewer, state, explanation, extra)
     with right:
         _show_settings(viewer, explanation)
     _show_counts(explanation)
@@ -52,33 +53,21 @@ def show(viewer: Viewer, look: FilterState, kpi: Kpi) -> None:
     _show_sources(explanation)
 
 
-def _show_extra(extra: explain_link.Extra) -> None:
+def _show_extra(extra: Extra) -> None:
     if not extra:
         return
     with st.container(horizontal=True, gap="xsmall"):
         for dimension, values in extra:
-            _show_removable(
-                dimension,
-                f"{_(dimensions.get_dimension(dimension).title)}: "
-                f"{formatting.listing(formatting.name(dimension, value) for value in values)}",
-            )
+            names = formatting.listing(formatting.name(dimension, value) for value in values)
+            title = _(dimensions.get_dimension(dimension).title)
+            url_state.show_removable(dimension, f"{title}: {names}")
 
 
-def _show_removable(dimension: str, label: str) -> None:
-    def remove() -> None:
-        if dimension in st.query_params:
-            del st.query_params[dimension]
-
-    st.button(escape(label), icon=":material/close:", key=f"remove_{dimension}", on_click=remove)
-
-
-def _show_value(
-    viewer: Viewer, look: FilterState, explanation: Explanation, extra: explain_link.Extra
-) -> None:
+def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, extra: Extra) -> None:
     kpi = explanation.kpi
-    with st.container(border=True, height="stretch", gap="xxsmall"):
+    with cards.card(is_stretched=True):
         for row in explanation.rows:
-            currency = row.by.get("currency") or look.currency
+            currency = row.by.get("currency") or state.currency
             value = formatting.value(row.value, kpi.unit, currency)
             st.metric(
                 _(kpi.title),
@@ -91,146 +80,130 @@ def _show_value(
                 if between
                 else formatting.period(explanation.where.period)
             )
-            sum_ = explanations.arithmetic(kpi, row, currency)
-            if sum_:
-                st.markdown(f"**{escape(sum_)}**")
+            if arithmetic := explanations.arithmetic(kpi, row, currency):
+                st.markdown(f"**{escape(arithmetic)}**")
         st.write(_(kpi.meaning))
         st.markdown(f":material/function: {escape(_(kpi.formula))}")
-        row = explanation.row
-        # Which waits are left out is told below, line by line.
-        notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
-        for said in (
-            *([_(STATUSES[row.status])] if row.status in STATUSES else []),
-            *cards.describe_notes(notes),
-        ):
-            st.caption(said)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _show_way_to_contacts(viewer, explanation, extra)
+        for text in _describe_status(explanation.row):
+            st.caption(text)
+        with layout.row():
+            _show_contacts_button(viewer, explanation, extra)
             download_links.show_download(
-                _("Export"), "explanation", **exports.parameters((kpi.key,), (), explanation.where)
+                "explanation", **exports.parameters((kpi.key,), (), explanation.where)
             )
 
 
 def _missing(status: str) -> str:
-    """In place of a value."""
-    return (
-        _("hidden")
-        if status == "suppressed"
-        else _("pending")
-        if status == "pending"
-        else _(formatting.NO_DATA)
-    )
+    words = {"suppressed": _("hidden"), "pending": _("pending")}
+    return words.get(status, _(formatting.NO_DATA))
 
 
-def _show_way_to_contacts(
-    viewer: Viewer, explanation: Explanation, extra: explain_link.Extra
-) -> None:
-    behind = explanation.contacts_behind
-    listable = all(len(values) == 1 and dimension in drill.EXTRA for dimension, values in extra)
-    if behind and listable and drill.is_open_to(viewer):
-        values = {dimension: chosen[0] for dimension, chosen in extra}
+def _describe_status(row: Any) -> list[str]:
+    status = [_(STATUSES[row.status])] if row.status in STATUSES else []
+    # The waits that are left out are counted below, line by line.
+    notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
+    return status + cards.describe_notes(notes)
+
+
+def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra) -> None:
+    can_list = all(len(values) == 1 and name in CONTACT_DIMENSIONS for name, values in extra)
+    if explanation.contacts_behind and can_list and drill.is_open_to(viewer):
         st.button(
             _("See the contacts"),
             icon=":material/arrow_forward:",
             on_click=drill.to_contacts,
-            args=(values, behind),
+            args=({name: values[0] for name, values in extra}, explanation.contacts_behind),
             key="explain_contacts",
         )
 
 
 def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(
-                _("Settings that change it") if explanation.settings else _("No setting changes it")
-            )
-        )
+    title = _("Settings that change it") if explanation.settings else _("No setting changes it")
+    with cards.card(title, is_stretched=True):
         for entry in explanation.settings:
             setting = get_setting(entry.name)
-            st.markdown(
-                f"{_(setting.title)} – "
-                f"**{escape(setting_texts.setting_value(entry.name, entry.value))}**",
-                help=_(setting.meaning),
-            )
+            value = escape(setting_texts.setting_value(entry.name, entry.value))
+            st.markdown(f"{_(setting.title)} – **{value}**", help=_(setting.meaning))
             st.caption(setting_texts.since(entry.since))
-        if explanation.settings and viewer.can(Permission.MANAGE_SETTINGS):
-            _show_way_to_settings()
-        elif explanation.settings:
+        if explanation.settings and not viewer.can(Permission.MANAGE_SETTINGS):
             st.caption(_("An administrator can change them, from a day on."))
-
-
-def _show_way_to_settings() -> None:
-    page = next(
-        (page for pages in menu.MENU.values() for page in pages if page.key == "settings"), None
-    )
-    if page:
-        st.page_link(page.path, label=_(page.title), icon=page.icon)
 
 
 def _show_counts(explanation: Explanation) -> None:
     rows = explanations.rows_of(explanation)
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(_("What is counted, and what is left out")),
-            _("Of what has several reasons to be left out, the first in this order is told."),
-        )
+    with cards.card(
+        _("What is counted, and what is left out"),
+        _("Of what has several reasons to be left out, the first in this order is told."),
+    ):
         if not rows:
             st.caption(_("So few stand behind one of the reasons that none is told."))
             return
+        whole = rows[0][1]
         for title, n in rows:
-            share = n / rows[0][1] if rows[0][1] else 0.0
-            st.progress(
-                share, f"{escape(title)} · **{formatting.number(n)}** · {formatting.percent(share)}"
-            )
+            share = n / whole if whole else 0.0
+            count = f"**{formatting.number(n)}** · {formatting.percent(share)}"
+            st.progress(share, f"{escape(title)} · {count}")
 
 
 def _show_variants(explanation: Explanation) -> None:
     name, kpi = str(explanation.varied), explanation.kpi
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(_("Counted in other ways")),
-            _("The same contacts, by each value of: {setting}", setting=_(get_setting(name).title)),
+    title = _(get_setting(name).title)
+    with cards.card(
+        _("Counted in other ways"),
+        _("The same contacts, by each value of: {setting}", setting=title),
+    ):
+        tables.show(
+            explanation.variants,
+            (
+                tables.text_column(
+                    title,
+                    lambda variant: (
+                        setting_texts.setting_value(name, variant.value)
+                        + (" ✓" if variant.is_in_force else "")
+                    ),
+                ),
+                tables.text_column(
+                    _(kpi.title),
+                    lambda variant: (
+                        _missing(variant.row.status)
+                        if variant.row.value is None
+                        else formatting.value(variant.row.value, kpi.unit)
+                    ),
+                ),
+                tables.text_column(
+                    "95 %",
+                    lambda variant: formatting.interval(
+                        variant.row.low, variant.row.high, kpi.unit
+                    ),
+                ),
+                tables.count_column(_("n"), lambda variant: variant.row.n),
+            ),
+            "variants",
         )
-        rows = [
-            {
-                _(get_setting(name).title): setting_texts.setting_value(name, variant.value)
-                + (" ✓" if variant.is_in_force else ""),
-                _(kpi.title): _missing(variant.row.status)
-                if variant.row.value is None
-                else formatting.value(variant.row.value, kpi.unit),
-                "95 %": formatting.interval(variant.row.low, variant.row.high, kpi.unit),
-                _("n"): variant.row.n,
-            }
-            for variant in explanation.variants
-        ]
-        tables.show(rows, {_("n"): tables.count_column(_("n"))}, "variants")
         if any(variant.is_in_force for variant in explanation.variants):
             st.caption(_("✓ in force"))
 
 
 def _show_sources(explanation: Explanation) -> None:
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(ChartTitle(_("Where it comes from")))
+    with cards.card(_("Where it comes from")):
         if not explanation.sources:
             st.caption(_("Nothing was imported for it."))
             return
-        rows = [
-            {
-                _("Tool"): source.system,
-                _("Kind"): _(SOURCE_TITLES[source.kind]),
-                _("Rows"): source.rows,
-                _("Imports"): source.batches,
-                _("Last import"): formatting.moment(source.imported_at),
-                _("Newest contact or day"): explanations.describe_moment(source.newest),
-            }
-            for source in explanation.sources
-        ]
         tables.show(
-            rows,
-            {
-                _("Rows"): tables.count_column(_("Rows")),
-                _("Imports"): tables.count_column(_("Imports")),
-            },
+            explanation.sources,
+            (
+                tables.text_column(_("Tool"), lambda source: source.system),
+                tables.text_column(_("Kind"), lambda source: _(SOURCE_TITLES[source.kind])),
+                tables.count_column(_("Rows"), lambda source: source.rows),
+                tables.count_column(_("Imports"), lambda source: source.batches),
+                tables.text_column(
+                    _("Last import"), lambda source: formatting.moment(source.imported_at)
+                ),
+                tables.text_column(
+                    _("Newest contact or day"),
+                    lambda source: explanations.describe_moment(source.newest),
+                ),
+            ),
             "explained_sources",
         )
         st.caption(

@@ -1,5 +1,5 @@
-"""First contact: three ways to know whether a contact resolved it, how the share moves
-and what the window does to it, and who can be told apart.
+"""The First contact page: three measures of resolution, how they move, why they differ,
+what brings people back, and who can be told apart.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, drill, peer_dots, trend_cards
+from qa_core.ui import cached, cards, drill, peer_dots, styles, trend_cards
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import (
     rate_mix_waterfall,
@@ -33,105 +32,92 @@ REPEAT = "first_contact_resolution"
 THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")
 SPENT = "repeat_handle_time"
 ENOUGH = 30
-"""Of fewer contacts no window is told."""
+"""Contacts from which on a share is `ok` rather than a small sample."""
 
 
-def show(viewer: Viewer, look: FilterState) -> None:
-    """The whole page: how much, how it moves, why the three differ, why it moved, what
-    brings people back, who, and the chains.
-    """
-    tried = resolution_window.ask(viewer, look)
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show the whole page."""
+    window = resolution_window.ask(viewer, state)
     rows = cached.headline(
         viewer,
         (*THREE, "answered", "response_rate", "repeat_contacts", SPENT),
-        look.where,
-        look.compare,
-        tried.overrides,
+        state.where,
+        state.compare,
+        window.overrides,
     )
-    series = trend_cards.read_series(viewer, look, THREE, tried.overrides)
-    _show_tiles(look, rows, series, tried)
+    series = trend_cards.read_series(viewer, state, THREE, window.overrides)
+    _show_tiles(state, rows, series, window)
     left, right = st.columns([3, 2], gap="small")
     with left:
         trend_cards.show_trend(
             viewer,
-            look,
+            state,
             series[REPEAT],
-            window=tried.tried,
-            why_empty=_describe_why_pending(rows[REPEAT], tried),
+            window=window.tried,
+            why_empty=_describe_pending(rows[REPEAT], window),
         )
     with right:
-        _show_window(viewer, look, tried)
-    rate_mix_waterfall.show(viewer, look, REPEAT, series[REPEAT].spread, tried)
+        _show_window(viewer, state, window)
+    rate_mix_waterfall.show(viewer, state, REPEAT, series[REPEAT].spread, window)
     left, right = st.columns([2, 1], gap="small")
     with left:
-        resolution_agreement.show(viewer, look, tried)
+        resolution_agreement.show(viewer, state, window)
     with right:
-        resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], tried)
-    left, right = st.columns(2, gap="small")
-    with left:
-        repeat_reasons.show(viewer, look, "reason", tried)
-    with right:
-        repeat_reasons.show(viewer, look, "queue", tried)
+        resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
+    for column, dimension in zip(st.columns(2, gap="small"), ("reason", "queue"), strict=True):
+        with column:
+            repeat_reasons.show(viewer, state, dimension, window)
     if viewer.can_cut_by("advisor") and not viewer.advisor_id:
-        _show_advisors(viewer, look, tried)
+        _show_advisors(viewer, state, window)
     if drill.is_open_to(viewer):
-        repeat_chains.show(viewer, look, tried)
+        repeat_chains.show(viewer, state, window)
 
 
 def _show_tiles(
-    look: FilterState, rows: Mapping[str, Any], series: Mapping[str, Series], tried: Window
+    state: FilterState, rows: Mapping[str, Any], series: Mapping[str, Series], window: Window
 ) -> None:
-    answered = rows["response_rate"]
-    response = (
-        ""
-        if formatting.is_missing(answered.value)
-        else _("response rate {rate}", rate=formatting.percent(answered.value, 0))
-    )
+    rate, repeats = rows["response_rate"].value, rows["repeat_contacts"].value
+    extra = {
+        THREE[2]: ""
+        if formatting.is_missing(rate)
+        else _("response rate {rate}", rate=formatting.percent(rate, 0)),
+        SPENT: ""
+        if formatting.is_missing(repeats)
+        else _("{n} repeat contacts", n=formatting.number(repeats)),
+    }
     tiles = [
-        cards.build_tile(rows[key], look, series[key], response if key == THREE[2] else "")
-        for key in THREE
+        cards.build_tile(rows[key], state, series.get(key), extra.get(key, ""))
+        for key in (*THREE, SPENT)
     ]
-    counted = rows["repeat_contacts"]
-    repeated = (
-        ""
-        if formatting.is_missing(counted.value)
-        else _("{n} repeat contacts", n=formatting.number(counted.value))
-    )
-    tiles.append(cards.build_tile(rows[SPENT], look, extra=repeated))
-    # What is explained is the number by the settings: another window has another one.
+    # The link explains the number by the settings: another window has another number.
     cards.show_tiles(
         [
-            replace(tile, kpi="") if tried.tried and tile.kpi in (REPEAT, SPENT) else tile
+            replace(tile, kpi="") if window.tried and tile.kpi in (REPEAT, SPENT) else tile
             for tile in tiles
         ]
     )
 
 
-def _describe_why_pending(row: Any, tried: Window) -> str:
-    """Where every first contact still waits for its window: that, and what would tell
-    more.
-    """
+def _describe_pending(row: Any, window: Window) -> str:
+    """Describe what would tell more if every first contact is pending."""
     if row.status != "pending":
         return ""
     return _(
         "All {n} first contacts are pending: their {days} are not over, or reach back beyond "
         "the first day of the data. A shorter window may tell more.",
         n=formatting.number(row.pending),
-        days=formatting.days(tried.days),
+        days=formatting.days(window.days),
     )
 
 
-def _show_window(viewer: Viewer, look: FilterState, tried: Window) -> None:
-    """How the share depends on the window that counts as a repeat."""
-    windows = sorted({*map(float, SETTING.offered), tried.days})
+def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
+    """Show how the share depends on the window within which a contact is a repeat."""
+    windows = sorted({*map(float, SETTING.offered), window.days})
     frame = pd.concat(
-        [
-            cached.measure(viewer, (REPEAT,), (), look.where, overrides={SETTING.name: f"{days:g}"})
-            for days in windows
-        ]
+        cached.measure(viewer, (REPEAT,), (), state.where, overrides={SETTING.name: f"{days:g}"})
+        for days in windows
     )
-    # Of a few contacts a longer window may even look better: each window has contacts
-    # of its own.
+    # Each window has its own contacts: of a few, a longer window may even look better.
     frame.loc[frame["status"] != "ok", ["value", "low", "high"]] = None
     known = [
         (days, value)
@@ -139,54 +125,45 @@ def _show_window(viewer: Viewer, look: FilterState, tried: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(
-                ChartTitle(_("Too short to try other windows")),
-                _(
-                    "Only contacts whose window is over on both sides can be judged, and it "
-                    "takes {n} of them.",
-                    n=ENOUGH,
-                ),
-            )
-        return
-    (first, share), (longest, last) = known[0], known[-1]
-    finding = ChartTitle(
-        _(
-            "From {first} within {days} to {last} within {longest}",
-            first=formatting.percent(share),
-            days=formatting.days(first),
-            last=formatting.percent(last),
-            longest=formatting.days(longest),
+        cards.show_message(
+            _("Too short to try other windows"),
+            _(
+                "Only contacts whose window is over on both sides can be judged, and it takes "
+                "{n} of them.",
+                n=ENOUGH,
+            ),
         )
-    )
+        return
+    (shortest, first), (longest, last) = known[0], known[-1]
     figure = charts.build_curve(
         windows,
         frame,
         "rate",
-        here=tried.days,
+        here=window.days,
         x_label=_("window in days"),
-        dark=cards.is_dark(),
+        dark=styles.is_dark(),
         height=270,
     )
-    title = cards.title_of(get_kpi(REPEAT))
+    finding = _(
+        "From {first} within {days} to {last} within {longest}",
+        first=formatting.percent(first),
+        days=formatting.days(shortest),
+        last=formatting.percent(last),
+        longest=formatting.days(longest),
+    )
     caption = _(
         "{title} by the length of its window, each of the contacts whose window is over; "
         "dashed: the window of this page",
-        title=title,
+        title=cards.title_of(get_kpi(REPEAT)),
     )
     cards.show_chart(figure, finding, caption, "window_curve")
 
 
-def _show_advisors(viewer: Viewer, look: FilterState, tried: Window) -> None:
-    """Advisors against what chance alone would give."""
-    frame = cached.measure(viewer, (REPEAT,), ("advisor",), look.where, overrides=tried.overrides)
+def _show_advisors(viewer: Viewer, state: FilterState, window: Window) -> None:
+    frame = cached.measure(viewer, (REPEAT,), ("advisor",), state.where, overrides=window.overrides)
     group = peers.build_group(get_kpi(REPEAT), frame, "advisor")
     if group is None:
         peer_dots.show_nobody(REPEAT)
         return
-    peer_dots.show_bands(
-        group,
-        drill.on_point(f"dots_{REPEAT}", "advisor", REPEAT, window=tried.tried)
-        if drill.is_open_to(viewer)
-        else None,
-    )
+    key = f"dots_{REPEAT}"
+    peer_dots.show_bands(group, drill.on_point(viewer, key, "advisor", REPEAT, window.tried))

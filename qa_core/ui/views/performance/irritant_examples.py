@@ -1,5 +1,5 @@
-"""Contacts that show an irritant, in the words of customers and evaluators: for who
-reads them, once asked for, and journalled.
+"""Contacts that show an irritant, in the words of customers and evaluators; shown on
+demand, and journalled.
 """
 
 from __future__ import annotations
@@ -13,58 +13,51 @@ from qa_core.analysis.irritants.subject import IrritantSubject
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cards, drill
+from qa_core.ui import drill, readings
+from qa_core.ui.markdown import escape
 
-ASKED, READ = "irritant_examples", "irritant_read"
+REQUESTED, READ = "irritant_examples", "irritant_read"
 
 
 def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> None:
-    """Up to five contacts that show an irritant, once asked for; reading them is
-    journalled.
-    """
+    """Show up to five examples on demand; nothing for a viewer who reads no remarks."""
     if not query.may_read_remarks(viewer):
         return
-    asked = (key, subject.key, where)
-    if st.session_state.get(ASKED) != asked:
+    requested = (key, subject.key, where)
+    if st.session_state.get(REQUESTED) != requested:
         st.button(
             _("Examples"),
             key=f"examples_{key}",
             icon=":material/format_quote:",
-            on_click=_ask,
-            args=(asked,),
+            on_click=_request,
+            args=(requested,),
         )
         return
-    examples = detection.find_examples(viewer, subject, where)
+    examples = readings.read(
+        READ,
+        requested,
+        lambda: detection.read_examples(viewer, subject, where),
+        lambda: detection.find_examples(viewer, subject, where),
+    )
     if not examples:
         st.caption(_("No unhappy customer of this period wrote anything about it."))
         return
-    if st.session_state.get(READ) != asked:
-        st.session_state[READ] = asked
-        with store.writing() as session:
-            audit_log.record(
-                session,
-                viewer.username,
-                "irritant_read",
-                ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples),
-            )
     for place, example in enumerate(examples):
         _show_example(example, f"{key}_{place}")
 
 
-def _ask(asked: tuple[str, str, Filters]) -> None:
-    st.session_state[ASKED] = asked
+def _request(requested: tuple[str, str, Filters]) -> None:
+    st.session_state[REQUESTED] = requested
 
 
 def _show_example(example: Example, key: str) -> None:
     sentence, start, end = example.sentence, example.start, example.end
+    marked = f"**{escape(sentence[start:end])}**" if end else ""
+    where = [formatting.moment(example.local_start), example.reason or example.queue]
     with st.container(gap=None):
-        marked = f"**{cards.escape(sentence[start:end])}**" if end else ""
-        st.markdown(f"{cards.escape(sentence[:start])}{marked}{cards.escape(sentence[end:])}")
-        where = [formatting.moment(example.local_start), example.reason or example.queue]
+        st.markdown(f"{escape(sentence[:start])}{marked}{escape(sentence[end:])}")
         st.button(
-            cards.escape(" · ".join(filter(None, where))),
+            escape(" · ".join(filter(None, where))),
             key=f"open_{key}",
             type="tertiary",
             icon=":material/open_in_new:",

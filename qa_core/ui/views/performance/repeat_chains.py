@@ -1,5 +1,5 @@
-"""Chains of repeats: which customers came again and again, without saying who they are;
-opened on demand, and journalled.
+"""Chains of repeats: contacts of customers who came again and again, without saying who
+they are; opened on demand, and journalled.
 """
 
 from __future__ import annotations
@@ -7,35 +7,28 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, query
 from qa_core.metrics.query import RepeatChain
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cached, cards, drill, tables, url_state
+from qa_core.ui import cached, cards, drill, readings, tables, url_state
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
 OPEN = "chains"
 
 
-def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
-    """The longest chains of the period, once the reader asks for them; a click opens
-    one as a time line.
-    """
-    url_state.take("first_contact", OPEN, ("yes",), "")
-    is_open = st.session_state[OPEN] == "yes"
-    url_state.give("first_contact", OPEN, "yes" if is_open else "", "")
-    with st.container(border=True, gap="xxsmall"):
-        if not is_open:
-            cards.show_heading(
-                ChartTitle(_("Customers who came again and again")),
-                _(
-                    "Their chains of contacts, without saying who they are. Opening them is "
-                    "noted in the journal, as for every list of contacts."
-                ),
-            )
+def show(viewer: Viewer, state: FilterState, window: Window) -> None:
+    """Show the longest chains of the period on demand; a click opens one as a time line."""
+    url_state.take(OPEN, ("yes",), "")
+    if not st.session_state[OPEN]:
+        url_state.give(OPEN, "", "")
+        with cards.card(
+            _("Customers who came again and again"),
+            _(
+                "Their chains of contacts, without saying who they are. Opening them is noted "
+                "in the journal, as for every list of contacts."
+            ),
+        ):
             st.button(
                 _("Show the chains"),
                 icon=":material/link:",
@@ -43,10 +36,15 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
                 args=("yes",),
                 key="show_chains",
             )
-            return
-        found = cached.find_chains(viewer, look.where, tried.overrides)
-        _note_reading(viewer, look, tried)
-        cards.show_heading(_describe(found), _describe_rule(tried, bool(found)))
+        return
+    url_state.give(OPEN, "yes", "")
+    found = readings.read(
+        "chains_read",
+        (state.where, window.days),
+        lambda: query.read_chains(viewer, state.where, window.overrides),
+        lambda: cached.find_chains(viewer, state.where, window.overrides),
+    )
+    with cards.card(_describe(found), _describe_rule(window, bool(found))):
         if found:
             _show_table(viewer, found)
         st.button(
@@ -61,105 +59,73 @@ def show(viewer: Viewer, look: FilterState, tried: Window) -> None:
 
 def _set(value: str) -> None:
     st.session_state[OPEN] = value
-    url_state.give("first_contact", OPEN, value, "")
+    url_state.give(OPEN, value, "")
 
 
-def _describe(found: list[RepeatChain]) -> ChartTitle:
+def _describe(found: list[RepeatChain]) -> str:
     if not found:
-        return ChartTitle(_("Nobody came back within the window"))
-    longest = found[0].repeats
-    return ChartTitle(
-        ngettext("At most {n} repeat of one customer", "Up to {n} repeats of one customer", longest)
+        return _("Nobody came back within the window")
+    return ngettext(
+        "At most {n} repeat of one customer", "Up to {n} repeats of one customer", found[0].repeats
     )
 
 
-def _describe_rule(tried: Window, is_clickable: bool) -> str:
+def _describe_rule(window: Window, can_click: bool) -> str:
     said = _(
         "Contacts of one customer, each within {days} of the one before; those with most "
         "repeats first.",
-        days=formatting.days(tried.days),
+        days=formatting.days(window.days),
     )
-    return said + (" " + _("Click a line to see the chain as a time line.") if is_clickable else "")
+    return said + " " + _("Click a line to see the chain as a time line.") if can_click else said
 
 
 def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
-    names_people = viewer.can_cut_by("advisor") and not viewer.advisor_id
-    heads = {name: title for name, title in _heads().items() if name != "advisors" or names_people}
-    if not any(chain.elsewhere for chain in found):
-        del heads["elsewhere"]
-    rows = [
-        {heads[name]: value for name, value in _row(number, chain).items() if name in heads}
-        for number, chain in enumerate(found, 1)
-    ]
-    config = {heads["customer"]: tables.name_column(heads["customer"], 90)}
-    config |= {
-        heads[name]: tables.count_column(heads[name], 72)
-        for name in ("repeats", "contacts", "days", "elsewhere")
-        if name in heads
-    }
-    config |= {
-        heads[name]: st.column_config.TextColumn(heads[name], width=width)
-        for name, width in (("ended", 160), ("reasons", 170), ("queues", 180), ("advisors", 220))
-        if name in heads
-    }
-
-    def open_chain() -> None:
-        cells = st.session_state["chains_table"]["selection"]["cells"]
-        if cells:
-            last = found[cells[0][0]].links[-1]
-            drill.to_contact("first_contact", last.source_system, last.contact_id)
-
-    tables.show(rows, config, "chains_table", open_chain, height=420)
-
-
-def _heads() -> dict[str, str]:
-    return {
-        "customer": _("Customer"),
-        "repeats": _("Repeats"),
-        "contacts": _("Contacts"),
-        "days": _("Days"),
-        "elsewhere": _("Elsewhere"),
-        "ended": _("Ended"),
-        "reasons": _("Reasons"),
-        "queues": _("Queues"),
-        "advisors": _("Advisors"),
-    }
+    numbers = {id(chain): number for number, chain in enumerate(found, 1)}
+    tables.show(
+        found,
+        (
+            tables.name_column(
+                _("Customer"),
+                lambda chain: f"{numbers[id(chain)]}. {chain.customer or ''}".strip(),
+                90,
+            ),
+            tables.count_column(_("Repeats"), lambda chain: chain.repeats, 72),
+            tables.count_column(_("Contacts"), lambda chain: len(chain.links), 72),
+            tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 72),
+            tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
+            if any(chain.elsewhere for chain in found)
+            else None,
+            tables.text_column(_("Ended"), _describe_chain_end, 160),
+            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 170),
+            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 180),
+            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 220)
+            if viewer.can_cut_by("advisor") and not viewer.advisor_id
+            else None,
+        ),
+        "chains_table",
+        _open,
+        height=420,
+    )
 
 
-def _row(number: int, chain: RepeatChain) -> dict[str, object]:
-    def listed(name: str) -> str:
-        return formatting.listing(
-            sorted({getattr(link, name) for link in chain.links if getattr(link, name)})
-        )
+def _open(chain: RepeatChain) -> None:
+    last = chain.links[-1]
+    drill.to_contact("first_contact", last.source_system, last.contact_id)
 
-    return {
-        "customer": f"{number}. {chain.customer}" if chain.customer else f"{number}.",
-        "repeats": chain.repeats,
-        "contacts": len(chain.links),
-        "days": round(chain.days, 1),
-        "elsewhere": chain.elsewhere,
-        "ended": _("Beyond your scope")
-        if chain.ends_elsewhere
-        else describe_end(chain.links[-1].outcome, chain.links[-1].declared_resolved),
-        "reasons": listed("reason"),
-        "queues": listed("queue"),
-        "advisors": listed("advisor"),
-    }
+
+def _list(chain: RepeatChain, name: str) -> str:
+    return formatting.listing(sorted({getattr(link, name) for link in chain.links} - {None, ""}))
+
+
+def _describe_chain_end(chain: RepeatChain) -> str:
+    last = chain.links[-1]
+    if chain.ends_elsewhere:
+        return _("Beyond your scope")
+    return describe_end(last.outcome, last.declared_resolved)
 
 
 def describe_end(outcome: str | None, declared_resolved: bool | None) -> str:
-    """How a contact ended, and what its advisor declared."""
+    """Return how a contact ended, or what its advisor declared."""
     if declared_resolved is None:
         return formatting.name("outcome", outcome)
     return _("Declared resolved") if declared_resolved else _("Declared not resolved")
-
-
-def _note_reading(viewer: Viewer, look: FilterState, tried: Window) -> None:
-    """One row of the journal per question, not per run of the script."""
-    reading = (look.where, tried.days)
-    if st.session_state.get("chains_read") != reading:
-        st.session_state["chains_read"] = reading
-        with store.writing() as session:
-            audit_log.record(
-                session, viewer.username, "chains_read", formatting.period(look.where.period)
-            )

@@ -1,16 +1,15 @@
-"""What brings customers back: reasons or queues by how many repeats they get, the time
-that these take and what it costs.
+"""What brings customers back: reasons or queues by their repeats, the time that these
+take and what it costs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import exports
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting
 from qa_core.ui import cached, cards, download_links, drill, tables
@@ -24,118 +23,102 @@ RATE, COUNT, TIME, COST = (
     "cost_of_repeats",
 )
 TITLES = {
-    "reason": N_("{name} takes {share} of the time spent on repeats"),
-    "queue": N_("{share} of the time spent on repeats is spent in {name}"),
+    "reason": (
+        N_("Reasons that bring people back"),
+        N_("{name} takes {share} of the time spent on repeats"),
+    ),
+    "queue": (
+        N_("Queues that people come back to"),
+        N_("{share} of the time spent on repeats is spent in {name}"),
+    ),
 }
-NOBODY = {
-    "reason": N_("Reasons that bring people back"),
-    "queue": N_("Queues that people come back to"),
-}
+"""Heading by dimension, without and with the value that takes most of the time."""
 
 
-def show(viewer: Viewer, look: FilterState, dimension: str, tried: Window) -> None:
-    """A table of one dimension, most repeats first; a click opens the repeat contacts
-    themselves.
-    """
-    kpis = (RATE, COUNT, TIME, COST)
-    by = tables.wide(
-        cached.measure(viewer, kpis, (dimension,), look.where, look.compare, tried.overrides),
-        dimension,
+def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> None:
+    """Show the repeats by one dimension; a click opens the repeat contacts themselves."""
+    frame = cached.measure(
+        viewer,
+        (RATE, COUNT, TIME, COST),
+        (dimension,),
+        state.where,
+        state.compare,
+        window.overrides,
     )
-    trend = cached.measure(
-        viewer, (RATE,), (dimension, look.grain), look.trend, overrides=tried.overrides
-    )
-    lines = tables.sparklines(trend, dimension, look.grain, RATE)
+    by = tables.wide(frame, dimension)
     values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        clickable = drill.is_open_to(viewer) and bool(values)
-        hint = _(
-            "Repeats are listed where they arrive; their time is that of each, not an average."
-        )
-        cards.show_heading(
-            _describe(dimension, by, values),
-            hint + (" " + _("Click a line to see them.") if clickable else ""),
-        )
+    on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None
+    hint = _("Repeats are listed where they arrive; their time is that of each, not an average.")
+    if on_line:
+        hint += " " + _("Click a line to see them.")
+    with cards.card(_describe(dimension, by, values), hint, is_stretched=True):
         if not values:
             st.caption(_(formatting.NO_DATA))
             return
-        # What an hour of an advisor costs is nothing to hold against them.
-        shows_cost = not viewer.advisor_id and any(
+        # What an hour of an advisor costs is no concern of that advisor.
+        has_cost = not viewer.advisor_id and any(
             not formatting.is_missing(by[value][COST].value) for value in values
         )
-        head = _(dimensions.get_dimension(dimension).title)
-        shown = [
-            _row(
-                head,
-                formatting.name(dimension, value),
-                by[value],
-                look,
-                lines.get(value, []),
-                shows_cost,
-            )
-            for value in values
-        ]
+        trend = cached.measure(
+            viewer, (RATE,), (dimension, state.grain), state.trend, overrides=window.overrides
+        )
+        lines = tables.sparklines(trend, dimension, state.grain, RATE)
         key = f"repeats_{dimension}"
-        on_row = drill.on_row(key, dimension, values, COUNT, tried.tried) if clickable else None
-        tables.show(shown, _columns(head, look), key, on_row, height=400)
-        foot = tables.show_foot()
-        with foot:
-            tables.note_definitions(kpis if shows_cost else kpis[:3], look, key)
-            asked = kpis if shows_cost else kpis[:3]
-            download_links.show_download(
-                _("Export"),
-                "figures",
-                key=dimension,
-                **exports.parameters(asked, (dimension,), look.where, tried.overrides),
+        tables.show(
+            values, _columns(dimension, by, lines, state, has_cost), key, on_line, height=400
+        )
+        with tables.show_foot():
+            kpis = (RATE, COUNT, TIME, COST) if has_cost else (RATE, COUNT, TIME)
+            tables.show_definitions(kpis, state, key)
+            download_links.show_figures(
+                dimension, kpis, (dimension,), state.where, window.overrides
             )
 
 
-def _is_known(row: dict[str, Any]) -> bool:
+def _is_known(row: Mapping[str, Any]) -> bool:
     return not (formatting.is_missing(row[COUNT].value) and formatting.is_missing(row[RATE].value))
 
 
-def _row(
-    head: str,
-    name: str,
-    row: dict[str, Any],
-    look: FilterState,
-    line: list[float],
-    shows_cost: bool,
-) -> dict[str, Any]:
-    rate, count, spent, cost = (row[key] for key in (RATE, COUNT, TIME, COST))
-    return {
-        head: name,
-        _("Repeats"): None if formatting.is_missing(count.value) else int(count.value),
-        _("Hours"): None if formatting.is_missing(spent.value) else round(spent.value / 3600, 1),
-        **(
-            {_head_of_cost(look): None if formatting.is_missing(cost.value) else round(cost.value)}
-            if shows_cost
-            else {}
+def _columns(
+    dimension: str,
+    by: Mapping[Any, Mapping[str, Any]],
+    lines: Mapping[Any, list[float]],
+    state: FilterState,
+    has_cost: bool,
+) -> tuple[tables.TableColumn | None, ...]:
+    cost = _("Cost")
+    if state.currency:
+        cost = _("Cost ({currency})", currency=state.currency)
+    return (
+        tables.name_column(
+            _(dimensions.get_dimension(dimension).title),
+            lambda value: formatting.name(dimension, value),
+            140,
         ),
-        _("Resolved"): tables.as_share(rate.value),
-        **({_("Change"): formatting.change(rate.delta, "rate")} if look.compare else {}),
-        _("Trend"): line,
-    }
+        tables.count_column(_("Repeats"), lambda value: tables.whole(by[value][COUNT].value), 62),
+        tables.count_column(
+            _("Hours"), lambda value: _round(by[value][TIME].value, 3600, digits=1), 58
+        ),
+        tables.count_column(cost, lambda value: _round(by[value][COST].value), 74)
+        if has_cost
+        else None,
+        tables.percent_column(_("Resolved"), lambda value: by[value][RATE].value, 68),
+        tables.text_column(
+            _("Change"), lambda value: formatting.change(by[value][RATE].delta, "rate"), 66
+        )
+        if state.compare
+        else None,
+        tables.trend_column(_("Trend"), lambda value: lines.get(value, []), 60),
+    )
 
 
-def _columns(head: str, look: FilterState) -> dict[str, Any]:
-    return {
-        head: tables.name_column(head, 140),
-        _("Repeats"): tables.count_column(_("Repeats"), 62),
-        _("Hours"): tables.count_column(_("Hours"), 58),
-        _head_of_cost(look): tables.count_column(_head_of_cost(look), 74),
-        _("Resolved"): tables.percent_column(_("Resolved"), 68),
-        _("Change"): st.column_config.TextColumn(_("Change"), width=66),
-        _("Trend"): tables.trend_column(_("Trend"), 60),
-    }
+def _round(value: float | None, divisor: int = 1, digits: int = 0) -> float | None:
+    return None if formatting.is_missing(value) else round(value / divisor, digits)
 
 
-def _head_of_cost(look: FilterState) -> str:
-    return _("Cost ({currency})", currency=look.currency) if look.currency else _("Cost")
-
-
-def _describe(dimension: str, by: dict[Any, Any], values: list[Any]) -> ChartTitle:
-    """Who takes most of the time, where all of it is known."""
+def _describe(dimension: str, by: Mapping[Any, Mapping[str, Any]], values: list[Any]) -> str:
+    """Name what takes most of the time, if all of the time is known."""
+    nobody, one = TITLES[dimension]
     spent = {
         value: by[value][TIME].value
         for value in values
@@ -143,14 +126,11 @@ def _describe(dimension: str, by: dict[Any, Any], values: list[Any]) -> ChartTit
     }
     named = {value: seconds for value, seconds in spent.items() if value is not None}
     total = sum(spent.values())
-    hides = any(row[TIME].status == "suppressed" for row in by.values())
-    if not named or not total or hides:
-        return ChartTitle(_(NOBODY[dimension]))
+    if not named or not total or any(row[TIME].status == "suppressed" for row in by.values()):
+        return _(nobody)
     first = max(named, key=named.get)
-    return ChartTitle(
-        _(
-            TITLES[dimension],
-            name=formatting.name(dimension, first),
-            share=formatting.percent(named[first] / total, 0),
-        )
+    return _(
+        one,
+        name=formatting.name(dimension, first),
+        share=formatting.percent(named[first] / total, 0),
     )

@@ -1,6 +1,4 @@
-"""The first-contact window of a page: that of the settings, or another one that the
-reader tries out, kept in the address.
-"""
+"""The first-contact window of a page: that of the settings, or one that the reader tries."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ NAME = "window"
 
 @dataclass(frozen=True)
 class Window:
-    """The days that count, and those of the settings; `tried`: the days as text where
-    the reader tries others.
+    """Days that count, and those of the settings; `tried`: the days as text, where they
+    differ.
     """
 
     days: float
@@ -34,9 +32,10 @@ class Window:
         return {SETTING.name: self.tried} if self.tried else None
 
 
-def ask(viewer: Viewer, look: FilterState) -> Window:
-    """The slider, and what it means; whoever sees large groups alone is offered only
-    the windows that stand side by side.
+def ask(viewer: Viewer, state: FilterState) -> Window:
+    """Show the slider and what the window means.
+
+    A viewer who sees large groups alone is offered only the windows of the settings.
     """
     in_force = float(cached.current_settings().first_contact_days)
     offered = (
@@ -47,22 +46,20 @@ def ask(viewer: Viewer, look: FilterState) -> Window:
     usual = f"{in_force:g}"
     options = [f"{days:g}" for days in sorted({*map(float, offered), in_force})]
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
-        url_state.take("first_contact", NAME, options, usual)
-        with st.container(width=320):
+        with url_state.bound(NAME, options, usual), st.container(width=320):
             chosen = st.select_slider(
                 _(SETTING.title),
                 options,
                 format_func=lambda text: formatting.days(float(text)),
                 key=NAME,
             )
-        url_state.give("first_contact", NAME, chosen, usual)
         window = Window(float(chosen), in_force, None if chosen == usual else chosen)
         with st.container(width="stretch"):
-            st.caption(_explain(viewer, look, window))
+            st.caption(_explain(viewer, state, window))
     return window
 
 
-def _explain(viewer: Viewer, look: FilterState, window: Window) -> str:
+def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
     if window.tried:
         return _(
             "By repeat, this page tries a window of {tried}; the settings say {in_force}. What "
@@ -70,21 +67,17 @@ def _explain(viewer: Viewer, look: FilterState, window: Window) -> str:
             tried=formatting.days(window.days),
             in_force=formatting.days(window.in_force),
         )
-    changes = [
-        change
-        for change in cached.find_changes(viewer, look.where.period, ("first_contact_resolution",))
-        if change.name == SETTING.name
-    ]
     said = _(
         "In force: a further contact of the same customer within {days}, about the same reason "
         "where both are known, counts as a repeat.",
         days=formatting.days(window.in_force),
     )
-    if changes:
-        first = changes[0]
+    changes = cached.find_changes(viewer, state.where.period, ("first_contact_resolution",))
+    change = next((change for change in changes if change.name == SETTING.name), None)
+    if change is not None:
         said += " " + _(
             "Until {day} it was {before}: each contact is judged by the window of its own day.",
-            day=formatting.day(first.day, year=True),
-            before=formatting.days(float(first.before)),
+            day=formatting.day(change.day, year=True),
+            before=formatting.days(float(change.before)),
         )
     return said

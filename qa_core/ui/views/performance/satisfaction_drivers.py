@@ -1,62 +1,51 @@
-"""What satisfaction goes with: every level of every factor against the rest, the others
-held alike. Worded as association.
+"""What satisfaction goes with: each level of each factor against the rest, the other
+factors held alike. Worded as association.
 """
 
 from __future__ import annotations
 
 import pandas as pd
-import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query import Drivers
 from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
 from qa_core.stats.adjusted_differences import LEAST, Driver
-from qa_core.ui import cached, cards
+from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
 MOST_ROWS = 18
 
 
-def show(viewer: Viewer, look: FilterState) -> None:
-    """One card: dots with intervals, the largest difference first, grey where chance
-    explains it.
-    """
-    read = cached.find_drivers(viewer, look.where)
-    finding = _conclude(read)
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show dots with intervals, the largest difference first, grey if chance explains it."""
+    read = cached.find_drivers(viewer, state.where)
     if not read.found:
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(finding, _describe_why_not(read))
+        cards.show_message(_conclude(read), _describe_why_not(read))
         return
     drawn = _choose(read.found)
-    frame = pd.DataFrame(
+    records = [
         {
-            "label": [name(driver) for driver in drawn],
-            "value": [driver.size for driver in drawn],
-            "low": [
-                driver.low if driver.adjusted is None else driver.adjusted_low for driver in drawn
-            ],
-            "high": [
-                driver.high if driver.adjusted is None else driver.adjusted_high for driver in drawn
-            ],
-            "plain": [None if driver.adjusted is None else driver.difference for driver in drawn],
-            "n": [driver.n for driver in drawn],
-            "tone": [
-                ("better" if driver.size > 0 else "attention") if driver.is_apart else ""
-                for driver in drawn
-            ],
+            "label": name(driver),
+            "value": driver.size,
+            "low": driver.low if driver.adjusted is None else driver.adjusted_low,
+            "high": driver.high if driver.adjusted is None else driver.adjusted_high,
+            "plain": None if driver.adjusted is None else driver.difference,
+            "n": driver.n,
+            "tone": ("better" if driver.size > 0 else "attention") if driver.is_apart else "",
         }
-    ).astype({"plain": float})
-    figure = charts.build_differences(frame, Unit.RATE, dark=cards.is_dark(), row_height=23)
-    cards.show_chart(figure, finding, _explain(read, len(drawn)), "drivers")
+        for driver in drawn
+    ]
+    frame = pd.DataFrame(records).astype({"plain": float})
+    figure = charts.build_differences(frame, Unit.RATE, dark=styles.is_dark(), row_height=23)
+    cards.show_chart(figure, _conclude(read), _explain(read, len(drawn)), "drivers")
 
 
 def name(driver: Driver) -> str:
-    """What one level is called: its factor and its name."""
+    """Return the name of one level, with its factor."""
     factor = BY_KEY.get(driver.factor)
     if driver.factor == CRITERION or factor is None:
         return _(
@@ -72,22 +61,19 @@ def name(driver: Driver) -> str:
     return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
 
 
-def _conclude(read: Drivers) -> ChartTitle:
+def _conclude(read: Drivers) -> str:
     if read.is_narrowed:
-        return ChartTitle(_("What satisfaction goes with: hidden under filters"))
+        return _("What satisfaction goes with: hidden under filters")
     if not read.found:
-        return ChartTitle(_("Too few ratings to say what satisfaction goes with"))
+        return _("Too few ratings to say what satisfaction goes with")
     strongest = next((driver for driver in read.found if driver.is_apart), None)
     if strongest is None:
-        return ChartTitle(_("Nothing tried goes with satisfaction more than chance would explain"))
+        return _("Nothing tried goes with satisfaction more than chance would explain")
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
+    said = {"level": name(strongest), "size": size}
     if strongest.size > 0:
-        return ChartTitle(
-            _("“{level}” goes with satisfaction {size} higher", level=name(strongest), size=size)
-        )
-    return ChartTitle(
-        _("“{level}” goes with satisfaction {size} lower", level=name(strongest), size=size)
-    )
+        return _("“{level}” goes with satisfaction {size} higher", **said)
+    return _("“{level}” goes with satisfaction {size} lower", **said)
 
 
 def _explain(read: Drivers, drawn: int) -> str:
@@ -127,10 +113,6 @@ def _describe_why_not(read: Drivers) -> str:
 
 
 def _choose(found: tuple[Driver, ...]) -> list[Driver]:
-    """All that chance does not explain, then the largest others; in the order of their
-    size.
-    """
-    kept = sorted(range(len(found)), key=lambda place: (not found[place].is_apart, place))[
-        :MOST_ROWS
-    ]
-    return [found[place] for place in sorted(kept)]
+    """Return all that chance does not explain, then the largest others, by size."""
+    places = sorted(range(len(found)), key=lambda place: (not found[place].is_apart, place))
+    return [found[place] for place in sorted(places[:MOST_ROWS])]

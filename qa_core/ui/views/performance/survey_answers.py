@@ -1,17 +1,16 @@
-"""How the answers divide, month by month: ratings, and who would recommend."""
+"""The distribution of survey answers, month by month."""
 
 from __future__ import annotations
 
-import streamlit as st
+import pandas as pd
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.ratings import COARSE, MARKS
-from qa_core.ui import cached, cards
+from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
 NAMES = {
@@ -21,40 +20,42 @@ NAMES = {
 }
 
 
-def show(viewer: Viewer, look: FilterState, kpi: str) -> None:
-    """One card of stacked bars; months that may not be shown, or without answers, have
-    none.
+def show(viewer: Viewer, state: FilterState, kpi: str) -> None:
+    """Show stacked bars of `csat` or `nps`; months without answers, or whose answers may
+    not be shown, have none.
     """
-    period = Period(look.trend.period.first_day.replace(day=1), look.trend.period.last_day)
-    frame = cached.find_ratings(viewer, kpi, look.trend.with_period(period))
-    title = _("How customers rated") if kpi == "csat" else _("Who would recommend the centre")
+    period = Period(state.trend.period.first_day.replace(day=1), state.trend.period.last_day)
+    frame = cached.find_ratings(viewer, kpi, state.trend.with_period(period))
+    is_rating = kpi == "csat"
+    title = _("How customers rated") if is_rating else _("Who would recommend the centre")
     if frame.empty:
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(
-                ChartTitle(_("{title}: nothing to show", title=title)), _hidden(viewer, look)
-            )
+        cards.show_message(
+            _("{title}: nothing to show", title=title), _describe_why_empty(viewer, state)
+        )
         return
-    told = COARSE if kpi == "csat" and viewer.needs_suppression else MARKS[kpi]
-    names = {mark: _(NAMES[mark]) if mark in NAMES else mark.replace("-", "–") for mark in told}
+    marks = COARSE if is_rating and viewer.needs_suppression else MARKS[kpi]
+    names = {mark: _(NAMES[mark]) if mark in NAMES else mark.replace("-", "–") for mark in marks}
     caption = (
         _("Share of ratings by month, each brought to 1–5")
-        if kpi == "csat"
+        if is_rating
         else _("Share of answers by month")
     )
-    if viewer.needs_suppression and frame["month"].nunique() < _count_months(look):
+    if viewer.needs_suppression and frame["month"].nunique() < _count_months(state):
         caption += "; " + _("months with a small part are hidden")
-    finding = ChartTitle(_("{title}: {share}", title=title, share=_describe_last(frame, kpi)))
     cards.show_chart(
-        charts.build_shares(frame, names, dark=cards.is_dark()), finding, caption, f"answers_{kpi}"
+        charts.build_shares(frame, names, dark=styles.is_dark()),
+        _("{title}: {share}", title=title, share=_describe_last(frame, kpi)),
+        caption,
+        f"answers_{kpi}",
     )
 
 
-def _describe_last(frame, kpi: str) -> str:
-    """The ends of the scale in the last month shown."""
+def _describe_last(frame: pd.DataFrame, kpi: str) -> str:
+    """Describe the ends of the scale in the last month shown."""
     last = frame["month"].max()
     counts = frame[frame["month"] == last].set_index("mark")["n"]
 
-    def share(*marks):
+    def share(*marks: str) -> str:
         return formatting.percent(sum(counts.get(mark, 0) for mark in marks) / counts.sum(), 0)
 
     month = formatting.month(last)
@@ -73,12 +74,12 @@ def _describe_last(frame, kpi: str) -> str:
     )
 
 
-def _count_months(look: FilterState) -> int:
-    first, last = look.trend.period.first_day, look.trend.period.last_day
+def _count_months(state: FilterState) -> int:
+    first, last = state.trend.period.first_day, state.trend.period.last_day
     return (last.year - first.year) * 12 + last.month - first.month + 1
 
 
-def _hidden(viewer: Viewer, look: FilterState) -> str:
-    if viewer.needs_suppression and look.where.values:
+def _describe_why_empty(viewer: Viewer, state: FilterState) -> str:
+    if viewer.needs_suppression and state.where.values:
         return _("You see what follows from one cut at a time: take the filters away.")
     return _("No value is known, or all are pending or hidden.")

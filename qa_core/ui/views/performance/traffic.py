@@ -1,4 +1,6 @@
-"""Traffic: contacts, service level and abandonment by weekday, half-hour and channel."""
+"""The Traffic page: contacts, service level and abandonment by weekday, half-hour and
+channel.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import exports, peers
+from qa_core.analysis import peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
@@ -19,42 +21,52 @@ from qa_core.metrics import dimensions, formatting, half_hours
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.half_hours import ClockChange
 from qa_core.metrics.kpis import Unit, get_kpi
-from qa_core.ui import cached, cards, download_links, drill, segmented_choice, tables, trend_cards
+from qa_core.ui import (
+    cached,
+    cards,
+    download_links,
+    drill,
+    segmented_choice,
+    styles,
+    tables,
+    trend_cards,
+)
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
 
 TILES = ("received", "service_level", "abandon_rate", "average_speed_of_answer")
 MEASURES: Mapping[str, str] = {
-    "answer_rate": N_("Answer rate"),
-    "service_level": N_("Service level"),
-    "abandon_rate": N_("Abandon rate"),
-    "received": N_("Contacts received"),
-}
-"""What the map of the week can show; the first goes without saying."""
-HEADINGS: Mapping[str, str] = {
     "answer_rate": N_("Most unanswered: {when}, {value} answered"),
     "service_level": N_("Service level lowest: {when}, {value}"),
     "abandon_rate": N_("Most give up: {when}, {value}"),
+    "received": "",
 }
-OF_THE_MISSED = frozenset({"answer_rate", "abandon_rate", "recovered_rate"})
-"""What says nothing where missed contacts belong to nobody whom the viewer may see:
-everything there was answered.
-"""
+"""What the map of the week can show, the usual measure first, with its heading."""
+IN_TABLE = (
+    "received",
+    "answer_rate",
+    "service_level",
+    "abandon_rate",
+    "average_speed_of_answer",
+    "recovered_rate",
+)
 PER: Mapping[str, str] = {
     "half_hour": N_("Per half-hour"),
     "hour": N_("Per hour"),
     "weekday": N_("Per day"),
 }
 ENOUGH = 30
-"""Fewer contacts say nothing about a half-hour."""
+"""Contacts from which on a rate of a half-hour is shown."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How finely the day can be cut: `grain` is `half_hour`, or `hour` where only
-    totals by the hour are known, or empty where neither is known or may be seen.
-    `left_out`: contacts of longer totals. `times`: how often each (weekday, half-hour)
-    came on days with contacts; `changes`: of the clocks.
+    """How finely the day can be cut.
+
+    `grain`: `half_hour`; `hour` where only totals by the hour are known; empty where
+    neither is, or where the viewer may not see them. `left_out`: contacts of longer totals.
+    `times`: how often each (weekday, half-hour) came on days with contacts. `changes`: of
+    the clocks.
     """
 
     grain: str = ""
@@ -65,11 +77,11 @@ class Clock:
     knows_missed: bool = True
 
     def keep(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Of those KPIs, the ones that say something in what the viewer may see."""
-        return tuple(key for key in keys if self.knows_missed or key not in OF_THE_MISSED)
+        """Return the KPIs that say something about what the viewer may see."""
+        return tuple(key for key in keys if self.knows_missed or not get_kpi(key).needs_missed)
 
     def count(self, at: Any, weekday: int | None = None) -> float:
-        """How often that half-hour or hour came, on one weekday or on all."""
+        """Count how often that half-hour or hour came, on one weekday or on all."""
         found = sum(
             count
             for (day, half), count in self.times.items()
@@ -78,43 +90,42 @@ class Clock:
         )
         return found if self.grain == "half_hour" else found / 2
 
-    def count_days(self, weekday: int) -> float:
-        """How many days of that weekday came, by their noons."""
-        return self.times.get((weekday, "12:00"), 0)
+    def count_of(self, cut: str, value: Any) -> float | None:
+        """Count how often a value of the table's cut came; None where that says nothing."""
+        if cut == "weekday":
+            return self.times.get((value, "12:00"), 0)
+        return self.count(value) if cut in PER else None
 
 
-def read_clock(viewer: Viewer, look: FilterState) -> Clock:
-    """How the day can be cut for this viewer, and how often each part of it came."""
+def read_clock(viewer: Viewer, state: FilterState) -> Clock:
+    """Return how the day can be cut for this viewer, and how often each part came."""
     if not viewer.can_cut_by("half_hour"):
         return Clock()
+    where, period, zone = state.where, state.where.period, environment.current().zone
     counts = {
-        grain: cached.measure(viewer, ("received",), (grain,), look.where)["n"].sum()
+        grain: cached.measure(viewer, ("received",), (grain,), where)["n"].sum()
         for grain in ("half_hour", "hour")
     }
     grain = next((grain for grain, count in counts.items() if count), "")
-    total = cached.headline(viewer, ("received",), look.where)["received"].n
-    by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(look.where.period))
+    total = cached.headline(viewer, ("received",), where)["received"].n
+    by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
-    zone, period = environment.current().zone, look.where.period
-    times = half_hours.count_half_hours(days, zone, cached.data_through(viewer))
-    within = (
-        Period(max(period.first_day, look.first_day), min(period.last_day, look.last_day))
-        if days
-        else None
-    )
-    changes = tuple(half_hours.find_clock_changes(within, zone)) if within else ()
+    changes: tuple[ClockChange, ...] = ()
+    if days:
+        first, last = max(period.first_day, state.first_day), min(period.last_day, state.last_day)
+        changes = tuple(half_hours.find_clock_changes(Period(first, last), zone))
     return Clock(
         grain,
         int(total - counts.get(grain, 0)),
         len(days),
-        times,
+        half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
         changes,
-        source_steps.knows_missed(viewer, look),
+        source_steps.knows_missed(viewer, state),
     )
 
 
-def describe_only_answered() -> None:
-    """That rates of the missed are left out, and why."""
+def show_only_answered() -> None:
+    """Say that rates of missed contacts are left out, and why."""
     st.caption(
         _(
             "Only answered contacts are counted here: those that nobody answered belong to "
@@ -123,37 +134,34 @@ def describe_only_answered() -> None:
     )
 
 
-def show_top(viewer: Viewer, look: FilterState, clock: Clock) -> None:
-    """The tiles."""
+def show_top(viewer: Viewer, state: FilterState, clock: Clock) -> None:
+    """Show the tiles."""
     keys = clock.keep(TILES)
-    rows = cached.headline(viewer, keys, look.where, look.compare)
-    series = trend_cards.read_series(viewer, look, keys)
-    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in keys])
+    rows = cached.headline(viewer, keys, state.where, state.compare)
+    series = trend_cards.read_series(viewer, state, keys)
+    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
     if not clock.knows_missed:
-        describe_only_answered()
+        show_only_answered()
 
 
-def show_when(viewer: Viewer, look: FilterState, clock: Clock) -> None:
-    """The map of the week, in the measure chosen, under what stands out in it; a click
-    on a cell opens its contacts.
-    """
+def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
+    """Show the map of the week; a click on a cell opens its contacts."""
     if not clock.grain:
-        _describe_why_not(viewer)
+        _show_why_not(viewer)
         return
-    with st.container(border=True, gap="xxsmall"):
+    with cards.card():
         place = st.container(gap="xxsmall")
         measures = clock.keep(MEASURES)
-        # One advisor's contacts are too few for rates by half-hour: how many there were
-        # comes first.
+        # One advisor has too few contacts for rates by half-hour.
         offered = reversed(measures) if viewer.role == Role.ADVISOR else measures
         measure = segmented_choice.ask(
-            "measure", _("Measure"), {key: _(MEASURES[key]) for key in offered}
+            "measure", _("Measure"), {key: _(get_kpi(key).title) for key in offered}
         )
-        grain, frame = _read_week(viewer, look, measure, clock)
+        grain, frame = _read_week(viewer, state, measure, clock)
         finding, caption, marked = (
             _find_busiest(frame, clock)
             if measure == "received"
-            else _find_worst_cell(frame, measure, look, grain)
+            else _find_worst_cell(frame, measure, state, grain)
         )
         with place:
             cards.show_heading(finding, caption)
@@ -164,35 +172,28 @@ def show_when(viewer: Viewer, look: FilterState, clock: Clock) -> None:
             is_rate=kpi.is_rate,
             better=kpi.better,
             marked=marked,
-            dark=cards.is_dark(),
+            dark=styles.is_dark(),
         )
-        on_select = (
-            drill.on_cell(key, ("weekday", grain), measure) if drill.is_open_to(viewer) else None
+        cards.show_figure(
+            figure,
+            key,
+            f"{finding.text}. {caption}",
+            drill.on_point(viewer, key, ("weekday", grain), measure),
         )
-        cards.show_figure(figure, key, f"{finding.text}. {caption}", on_select)
-        for line in _describe_clock(viewer, look, clock):
+        for line in _describe_clock(viewer, state, clock):
             st.caption(line)
-        download_links.show_download(
-            _("Export"),
-            "figures",
-            key="when",
-            **exports.parameters(measures, ("weekday", grain), look.where),
-        )
+        download_links.show_figures("when", measures, ("weekday", grain), state.where)
 
 
-def show_hours(viewer: Viewer, look: FilterState, clock: Clock) -> None:
-    """Service level and abandonment by hour of the day, where enough contacts came."""
+def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
+    """Show service level and abandonment by hour of the day."""
     if not clock.grain:
         return
-    frame = cached.measure(
-        viewer, clock.keep(("service_level", "abandon_rate")), ("hour",), look.where, look.compare
-    )
+    keys = clock.keep(("service_level", "abandon_rate"))
+    frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     if frame.empty:
-        with st.container(border=True):
-            cards.show_heading(
-                ChartTitle(_("Too few contacts in any hour to say when the service level is low"))
-            )
+        cards.show_message(_("Too few contacts in any hour to say when the service level is low"))
         return
     at = charts.times_between(frame["hour"].tolist(), "hour")
     level, abandoned = (
@@ -204,22 +205,23 @@ def show_hours(viewer: Viewer, look: FilterState, clock: Clock) -> None:
     if clock.knows_missed:
         lines.append(charts.ChartLine(_("Abandon rate"), abandoned, "attention", "dash"))
         caption = _("Service level and abandon rate by hour of the day; bands: 95 % interval")
-    before = (
-        level["value_before"].where(level["n_before"] >= ENOUGH)
-        if look.compare
-        else level["value"].where(False)
-    )
-    if before.notna().any():
-        lines.append(charts.ChartLine(_("before"), before.to_frame("value"), "reference", "dot"))
-        caption += ", " + _("dotted: service level in {period}", period=look.compare_title)
+    if state.compare:
+        before = level["value_before"].where(level["n_before"] >= ENOUGH)
+        if before.notna().any():
+            lines.append(
+                charts.ChartLine(_("before"), before.to_frame("value"), "reference", "dot")
+            )
+            caption += ", " + _("dotted: service level in {period}", period=state.compare_title)
     figure = charts.build_lines(
-        at, lines, Unit.RATE, "hour", dark=cards.is_dark(), bounds=(0.0, 1.0), height=280
-    )
-    on_select = (
-        drill.on_point("hours", "hour", "service_level") if drill.is_open_to(viewer) else None
+        at, lines, Unit.RATE, "hour", dark=styles.is_dark(), bounds=(0.0, 1.0), height=280
     )
     cards.show_chart(
-        figure, _describe_hours(level), caption, "hours", on_select=on_select, kpi="service_level"
+        figure,
+        _describe_hours(level),
+        caption,
+        "hours",
+        on_select=drill.on_point(viewer, "hours", "hour", "service_level"),
+        kpi="service_level",
     )
 
 
@@ -229,68 +231,85 @@ def _describe_hours(level: pd.DataFrame) -> ChartTitle:
     worst = find_worst(level.reset_index(), "up")
     if worst is None:
         return ChartTitle(_("Service level: no hour stands out by more than chance"))
-    said = {
-        "hour": formatting.name("hour", worst.hour),
-        "value": formatting.percent(worst.value),
-        "between": formatting.interval(worst.low, worst.high, Unit.RATE),
-    }
-    return ChartTitle(_("Service level lowest at {hour}: {value} ({between})", **said), "attention")
+    text = _(
+        "Service level lowest at {hour}: {value} ({between})",
+        hour=formatting.name("hour", worst.hour),
+        value=formatting.percent(worst.value),
+        between=formatting.interval(worst.low, worst.high, Unit.RATE),
+    )
+    return ChartTitle(text, "attention")
 
 
-def show_table(viewer: Viewer, look: FilterState, clock: Clock) -> None:
-    """All figures by half-hour, weekday or channel, to compare and to click."""
+def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
+    """Show all figures by half-hour, weekday or channel; a click opens the contacts."""
     cuts = [clock.grain, "weekday", "channel"] if clock.grain else ["channel"]
-    with st.container(border=True, gap="xxsmall"):
-        clickable = drill.is_open_to(viewer)
-        cards.show_heading(
-            ChartTitle(_("Side by side")),
-            _("Click a line to see its contacts.") if clickable else "",
-        )
-        titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
+    titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
+    keys, can_click = clock.keep(IN_TABLE), drill.is_open_to(viewer)
+    hint = _("Click a line to see its contacts.") if can_click else ""
+    with cards.card(_("Side by side"), hint):
         cut = segmented_choice.ask("by", _("Cut by"), titles) if len(cuts) > 1 else cuts[0]
-        keys = clock.keep(
-            (
-                "received",
-                "answer_rate",
-                "service_level",
-                "abandon_rate",
-                "average_speed_of_answer",
-                "recovered_rate",
-            )
-        )
-        by = tables.wide(cached.measure(viewer, keys, (cut,), look.where, look.compare), cut)
+        by = tables.wide(cached.measure(viewer, keys, (cut,), state.where, state.compare), cut)
         values = [value for value in by if by[value]["received"].n]
-        values = (
-            sorted(values, key=lambda value: -by[value]["received"].n)
-            if cut == "channel"
-            else values
-        )
-        rows = [
-            {
-                titles[cut]: formatting.name(cut, value),
-                **_build_line(by[value], value, cut, look, clock),
-            }
-            for value in values
-        ]
+        if cut == "channel":
+            values.sort(key=lambda value: -by[value]["received"].n)
         tables.show(
-            rows,
-            _columns(titles[cut]),
+            values,
+            _columns(by, cut, state, clock),
             f"table_{cut}",
-            drill.on_row(f"table_{cut}", cut, values) if clickable else None,
+            drill.on_value(viewer, cut),
             height=400,
         )
-        tables.note_definitions(keys, look)
-        download_links.show_download(
-            _("Export"), "figures", key="cut", **exports.parameters(keys, (cut,), look.where)
-        )
+        tables.show_definitions(keys, state)
+        download_links.show_figures("cut", keys, (cut,), state.where)
+
+
+def _columns(
+    by: Mapping[Any, Mapping[str, Any]], cut: str, state: FilterState, clock: Clock
+) -> list[tables.TableColumn | None]:
+    def of(key: str, field: str = "value") -> Any:
+        return lambda value: getattr(by[value][key], field)
+
+    def rate(key: str, heading: str = "") -> tables.TableColumn | None:
+        if key not in clock.keep((key,)):
+            return None
+        return tables.share_column(heading or cards.column_of(key), of(key), 116)
+
+    def wait(heading: str, percentile: str) -> tables.TableColumn:
+        seconds = of("average_speed_of_answer", percentile)
+        return tables.text_column(heading, lambda value: _format_wait(seconds(value)))
+
+    def mean(value: Any) -> str | None:
+        times = clock.count_of(cut, value)
+        return formatting.number(by[value]["received"].n / times, 1) if times else None
+
+    change = of("service_level", "delta")
+    return [
+        tables.text_column(
+            _(dimensions.get_dimension(cut).title), lambda value: formatting.name(cut, value), 110
+        ),
+        tables.kpi_column("received", lambda value: by[value]["received"], 80),
+        tables.text_column(_(PER[cut]), mean) if cut in PER else None,
+        rate("answer_rate"),
+        rate("service_level"),
+        tables.text_column(_("Change"), lambda value: formatting.change(change(value), Unit.RATE))
+        if state.compare
+        else None,
+        rate("abandon_rate"),
+        wait(_("Median wait"), "p50"),
+        wait(_("90 % wait at most"), "p90"),
+        rate("recovered_rate", _("Recovered")),
+    ]
+
+
+def _format_wait(seconds: float | None) -> str | None:
+    return None if formatting.is_missing(seconds) else formatting.duration(seconds)
 
 
 def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
-    """The row that is worst by the kinder end of its interval, among those that differ
-    from all others by more than chance; None where none does.
+    """Return the row that is worst by the kinder end of its interval, of those that are
+    worse than the rest by more than chance; None without any.
 
-    `frame`: rows of `measure` for one rate. Rows of fewer than `ENOUGH` contacts are
-    not compared.
+    `frame`: rows of `measure` for one rate.
     """
     bad = find_bad(frame, better)
     if bad.empty:
@@ -301,8 +320,8 @@ def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
 
 
 def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
-    """The rows that are worse than all others together by more than chance, all tried
-    at once.
+    """Return the rows that are worse than all others together by more than chance, all
+    tried at once. Rows of fewer than `ENOUGH` contacts are not compared.
     """
     known = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
@@ -313,49 +332,43 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
     return known[[str(index) in chosen for index in known.index]]
 
 
-def _describe_why_not(viewer: Viewer) -> None:
-    with st.container(border=True):
-        if viewer.needs_suppression:
-            cards.show_heading(
-                ChartTitle(_("Months and channels only")),
-                _(
-                    "Weekdays and half-hours are shown to managers and team leads: so fine a "
-                    "cut could single out a few people."
-                ),
-            )
-        else:
-            cards.show_heading(
-                ChartTitle(_("Nothing is known by half-hour or hour")),
-                _(
-                    "The data has only totals of longer intervals, which belong to no hour of "
-                    "the day."
-                ),
-            )
+def _show_why_not(viewer: Viewer) -> None:
+    if viewer.needs_suppression:
+        cards.show_message(
+            _("Months and channels only"),
+            _(
+                "Weekdays and half-hours are shown to managers and team leads: so fine a "
+                "cut could single out a few people."
+            ),
+        )
+    else:
+        cards.show_message(
+            _("Nothing is known by half-hour or hour"),
+            _("The data has only totals of longer intervals, which belong to no hour of the day."),
+        )
 
 
 def _read_week(
-    viewer: Viewer, look: FilterState, measure: str, clock: Clock
+    viewer: Viewer, state: FilterState, measure: str, clock: Clock
 ) -> tuple[str, pd.DataFrame]:
-    """The cells of the week by half-hour; of a rate by hour, where too few contacts
-    come in most half-hours.
+    """Return the cells of the week by half-hour; of a rate by hour, if most half-hours
+    have too few contacts.
     """
     read = {}
     for grain in dict.fromkeys((clock.grain, "hour" if measure != "received" else clock.grain)):
-        frame = cached.measure(viewer, (measure,), ("weekday", grain), look.where, look.compare)
-        read[grain] = _with_text(
-            frame[frame["n"] > 0].reset_index(drop=True), measure, grain, clock
-        )
+        frame = cached.measure(viewer, (measure,), ("weekday", grain), state.where, state.compare)
+        filled = frame[frame["n"] > 0].reset_index(drop=True)
+        read[grain] = _with_text(filled, measure, grain, clock)
         if read[grain].loc[read[grain]["enough"], "n"].sum() >= frame["n"].sum() / 2:
             return grain, read[grain]
     return next(iter(read.items()))
 
 
 def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> pd.DataFrame:
-    """The cells with their value to draw, whether they rest on enough, and what
-    hovering says. Contacts are a mean: so many each time the half-hour came.
+    """Return the cells with their value, whether they rest on `enough`, and the text of
+    the pointer. Contacts are a mean of the times that the half-hour came.
     """
     frame = frame.copy()
-    texts = []
     if measure == "received":
         frame["times"] = [
             clock.count(at, weekday)
@@ -368,31 +381,29 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
         frame["enough"] = frame["value"].notna()
     else:
         frame["enough"] = (frame["n"] >= ENOUGH) & frame["value"].notna()
-    for row in frame.itertuples():
-        lines = [f"<b>{describe_when(row, grain)}</b>"]
-        if measure == "received":
-            lines += [
-                _("{mean} contacts each time", mean=formatting.number(row.value, 1)),
-                _(
-                    "{n} contacts in {times} times",
-                    n=formatting.number(row.n),
-                    times=formatting.number(row.times, 0 if float(row.times).is_integer() else 1),
-                ),
-            ]
-        else:
-            lines += [
-                formatting.value(row.value, Unit.RATE),
-                formatting.interval(row.low, row.high, Unit.RATE),
-                f"n = {formatting.number(row.n)}",
-            ]
-            lines += [] if row.enough else [_("small sample")]
-        texts.append("<br>".join(filter(None, lines)))
-    frame["text"] = texts
+    frame["text"] = [_describe_cell(row, measure, grain) for row in frame.itertuples()]
     return frame
 
 
+def _describe_cell(row: Any, measure: str, grain: str) -> str:
+    if measure == "received":
+        times = formatting.number(row.times, 0 if float(row.times).is_integer() else 1)
+        lines = [
+            _("{mean} contacts each time", mean=formatting.number(row.value, 1)),
+            _("{n} contacts in {times} times", n=formatting.number(row.n), times=times),
+        ]
+    else:
+        lines = [
+            formatting.value(row.value, Unit.RATE),
+            formatting.interval(row.low, row.high, Unit.RATE),
+            f"n = {formatting.number(row.n)}",
+            "" if row.enough else _("small sample"),
+        ]
+    return "<br>".join(filter(None, [f"<b>{describe_when(row, grain)}</b>", *lines]))
+
+
 def describe_when(row: Any, grain: str) -> str:
-    """A cell of the week in words."""
+    """Return a cell of the week in words."""
     return _(
         "{weekday} at {hour}",
         weekday=formatting.name("weekday", row.weekday),
@@ -400,26 +411,30 @@ def describe_when(row: Any, grain: str) -> str:
     )
 
 
+def describe_worst(worst: Any | None, key: str, grain: str) -> ChartTitle:
+    """Return the heading of a map of the week with that worst cell (None: without)."""
+    if worst is None:
+        title = cards.title_of(get_kpi(key))
+        return ChartTitle(
+            _("{title}: no time of the week stands out by more than chance", title=title)
+        )
+    when, value = describe_when(worst, grain), formatting.percent(worst.value)
+    return ChartTitle(_(MEASURES[key], when=when, value=value), "attention")
+
+
 def _find_busiest(
     frame: pd.DataFrame, clock: Clock
 ) -> tuple[ChartTitle, str, list[tuple[int, Any]]]:
+    """Return heading, caption and marked cells of the map of contacts."""
     known = frame[frame["enough"]]
     if known.empty:
         return ChartTitle(_("Too few contacts to say when")), "", []
     top = known.loc[known["value"].idxmax()]
-    mean = formatting.number(top["value"], 1)
+    said = {"when": describe_when(top, clock.grain), "mean": formatting.number(top["value"], 1)}
     text = (
-        _(
-            "Busiest: {when}, {mean} contacts in the half-hour",
-            when=describe_when(top, clock.grain),
-            mean=mean,
-        )
+        _("Busiest: {when}, {mean} contacts in the half-hour", **said)
         if clock.grain == "half_hour"
-        else _(
-            "Busiest: {when}, {mean} contacts in the hour",
-            when=describe_when(top, clock.grain),
-            mean=mean,
-        )
+        else _("Busiest: {when}, {mean} contacts in the hour", **said)
     )
     caption = ngettext(
         "Mean number of contacts over {n} day with contacts; the deeper the colour, the more",
@@ -430,23 +445,15 @@ def _find_busiest(
 
 
 def _find_worst_cell(
-    frame: pd.DataFrame, measure: str, look: FilterState, grain: str
+    frame: pd.DataFrame, measure: str, state: FilterState, grain: str
 ) -> tuple[ChartTitle, str, list[tuple[int, Any]]]:
+    """Return heading, caption and marked cells of the map of a rate."""
     kpi, known = get_kpi(measure), frame[frame["enough"]]
     if known.empty:
-        return (
-            ChartTitle(_("Too few contacts to say when")),
-            _("Rings: fewer than {n} contacts", n=ENOUGH),
-            [],
-        )
-    best, poorest = (
-        formatting.percent(value, 0)
-        for value in (
-            (known["value"].max(), known["value"].min())
-            if kpi.better == "up"
-            else (known["value"].min(), known["value"].max())
-        )
-    )
+        few = _("Rings: fewer than {n} contacts", n=ENOUGH)
+        return ChartTitle(_("Too few contacts to say when")), few, []
+    ends = [formatting.percent(known["value"].agg(end), 0) for end in ("max", "min")]
+    best, poorest = ends if kpi.better == "up" else reversed(ends)
     caption = _(
         "{title} from {best} (lightest) to {worst} (deepest); diamonds: worse than the rest by "
         "more than chance; rings: fewer than {n} contacts",
@@ -455,78 +462,19 @@ def _find_worst_cell(
         worst=poorest,
         n=ENOUGH,
     )
-    bad = find_bad(frame, kpi.better)
-    worst = find_worst(frame, kpi.better)
-    if worst is None:
-        return (
-            ChartTitle(
-                _(
-                    "{title}: no time of the week stands out by more than chance",
-                    title=cards.title_of(kpi),
-                )
-            ),
-            caption,
-            [],
-        )
-    if look.compare and not formatting.is_missing(worst.value_before) and worst.n_before >= ENOUGH:
-        caption = (
-            _(
-                "{period}: {value} there",
-                period=look.compare_title,
-                value=formatting.percent(worst.value_before),
-            )
-            + ". "
-            + caption
-        )
-    text = _(
-        HEADINGS[measure], when=describe_when(worst, grain), value=formatting.percent(worst.value)
-    )
-    return (
-        ChartTitle(text, "attention"),
-        caption,
-        list(zip(bad["weekday"], bad[grain], strict=True)),
-    )
+    bad, worst = find_bad(frame, kpi.better), find_worst(frame, kpi.better)
+    can_compare = worst is not None and state.compare is not None
+    if can_compare and not formatting.is_missing(worst.value_before) and worst.n_before >= ENOUGH:
+        before = formatting.percent(worst.value_before)
+        there = _("{period}: {value} there", period=state.compare_title, value=before)
+        caption = f"{there}. {caption}"
+    marked = [] if worst is None else list(zip(bad["weekday"], bad[grain], strict=True))
+    return describe_worst(worst, measure, grain), caption, marked
 
 
-def _describe_clock(viewer: Viewer, look: FilterState, clock: Clock) -> list[str]:
-    """What a reader must know of the clock: days of 23 or 25 hours, and what no
-    half-hour holds.
-    """
-    lines = []
-    for change in clock.changes:
-        said = {
-            "day": formatting.full_day(change.day),
-            "hours": formatting.number(change.hours, 0 if change.hours.is_integer() else 1),
-            "start": f"{change.start:%H:%M}",
-            "end": f"{change.end:%H:%M}",
-        }
-        if not change.is_back:
-            lines.append(
-                _(
-                    "{day} had {hours} hours: {start} to {end} did not exist; nothing is "
-                    "missing there.",
-                    **said,
-                )
-            )
-            continue
-        that_hour = look.where.with_period(Period(change.day, change.day)).with_value(
-            "hour", str(change.start.hour)
-        )
-        n = cached.measure(viewer, ("received",), ("hour",), that_hour)["n"].sum()
-        lines.append(
-            _(
-                "{day} had {hours} hours: {start} to {end} came twice. The {n} contacts there "
-                "are those of both, and means count the time twice.",
-                n=formatting.number(n),
-                **said,
-            )
-            if n
-            else _(
-                "{day} had {hours} hours: {start} to {end} came twice; no contact came then, "
-                "and means count the time twice.",
-                **said,
-            )
-        )
+def _describe_clock(viewer: Viewer, state: FilterState, clock: Clock) -> list[str]:
+    """Describe days of 23 or 25 hours, and contacts that belong to no half-hour."""
+    lines = [_describe_change(viewer, state, change) for change in clock.changes]
     if clock.left_out:
         lines.append(
             ngettext(
@@ -539,54 +487,30 @@ def _describe_clock(viewer: Viewer, look: FilterState, clock: Clock) -> list[str
     return [line[0].upper() + line[1:] for line in lines]
 
 
-def _build_line(
-    row: Mapping[str, Any], value: Any, cut: str, look: FilterState, clock: Clock
-) -> dict[str, Any]:
-    received, wait = row["received"], row["average_speed_of_answer"]
-    times = {"weekday": lambda: clock.count_days(value), "channel": lambda: None}.get(
-        cut, lambda: clock.count(value)
-    )()
-    share = {
-        key: tables.as_share(row[key].value) if key in row else None
-        for key in (*OF_THE_MISSED, "service_level")
+def _describe_change(viewer: Viewer, state: FilterState, change: ClockChange) -> str:
+    said = {
+        "day": formatting.full_day(change.day),
+        "hours": formatting.number(change.hours, 0 if change.hours.is_integer() else 1),
+        "start": f"{change.start:%H:%M}",
+        "end": f"{change.end:%H:%M}",
     }
-    line = {
-        "received": (
-            cards.column_of("received"),
-            None if formatting.is_missing(received.value) else int(received.value),
-        ),
-        "mean": (_(PER.get(cut, "")), formatting.number(received.n / times, 1) if times else None),
-        "answer_rate": (cards.column_of("answer_rate"), share["answer_rate"]),
-        "service_level": (cards.column_of("service_level"), share["service_level"]),
-        "change": (
-            _("Change"),
-            formatting.change(row["service_level"].delta, Unit.RATE) if look.compare else None,
-        ),
-        "abandon_rate": (cards.column_of("abandon_rate"), share["abandon_rate"]),
-        "p50": (
-            _("Median wait"),
-            None if formatting.is_missing(wait.p50) else formatting.duration(wait.p50),
-        ),
-        "p90": (
-            _("90 % wait at most"),
-            None if formatting.is_missing(wait.p90) else formatting.duration(wait.p90),
-        ),
-        "recovered_rate": (_("Recovered"), share["recovered_rate"]),
-    }
-    left_out = {
-        key for key, absent in (("mean", cut not in PER), ("change", not look.compare)) if absent
-    } | (OF_THE_MISSED - row.keys())
-    return {title: value for key, (title, value) in line.items() if key not in left_out}
-
-
-def _columns(head: str) -> dict[str, Any]:
-    shares = [
-        *(cards.column_of(key) for key in ("answer_rate", "service_level", "abandon_rate")),
-        _("Recovered"),
-    ]
-    received = cards.column_of("received")
-    return {
-        head: st.column_config.TextColumn(head, width=110),
-        received: tables.count_column(received, 80),
-        **{name: tables.share_column(name, 116) for name in shares},
-    }
+    if not change.is_back:
+        return _(
+            "{day} had {hours} hours: {start} to {end} did not exist; nothing is missing there.",
+            **said,
+        )
+    day = state.where.with_period(Period(change.day, change.day))
+    hour = day.with_value("hour", str(change.start.hour))
+    n = cached.measure(viewer, ("received",), ("hour",), hour)["n"].sum()
+    if not n:
+        return _(
+            "{day} had {hours} hours: {start} to {end} came twice; no contact came then, and "
+            "means count the time twice.",
+            **said,
+        )
+    return _(
+        "{day} had {hours} hours: {start} to {end} came twice. The {n} contacts there are those "
+        "of both, and means count the time twice.",
+        n=formatting.number(n),
+        **said,
+    )

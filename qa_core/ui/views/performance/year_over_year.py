@@ -1,4 +1,4 @@
-"""A year apart: the same months against each other, and whether there is a season."""
+"""Satisfaction a year apart: months against the same months before, and seasons."""
 
 from __future__ import annotations
 
@@ -7,36 +7,34 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, year_over_year
-from qa_core.analysis.chart_titles import SURE, ChartTitle
+from qa_core.analysis.chart_titles import SURE
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import Z95, control_charts, holm
-from qa_core.ui import cached, cards
+from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 
 
-def show(viewer: Viewer, look: FilterState) -> None:
-    """One card: satisfaction month by month against the year before, the change of all
-    these months together, and what can be said of seasons.
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show satisfaction by month against the year before, the change of all these months
+    together, and what can be said of seasons.
     """
-    paired = year_over_year.find_paired(look.first_day, look.last_day)
+    paired = year_over_year.find_paired(state.first_day, state.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(
-                ChartTitle(_("{title}: no month has its year before yet", title=title)),
-                _describe_season(viewer, look),
-            )
+        cards.show_message(
+            _("{title}: no month has its year before yet", title=title),
+            _describe_season(viewer, state),
+        )
         return
-    where, before = look.where.with_period(paired), paired.year_before()
+    where, before = state.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
     csat, kpi = together["csat"], get_kpi("csat")
     finding = chart_titles.describe_change(
@@ -51,15 +49,12 @@ def show(viewer: Viewer, look: FilterState) -> None:
         for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples()
         if not formatting.is_missing(row.delta)
     ]
-    caption = " ".join(
-        part for part in (_explain(paired, together), _describe_season(viewer, look)) if part
-    )
+    caption = f"{_explain(paired, together)} {_describe_season(viewer, state)}"
     if not months:
-        with st.container(border=True, height="stretch", gap="xxsmall"):
-            cards.show_heading(finding, caption)
+        cards.show_message(finding, caption)
         return
     cards.show_chart(
-        charts.build_differences(_frame(months), kpi.unit, dark=cards.is_dark(), row_height=19),
+        charts.build_differences(_frame(months), kpi.unit, dark=styles.is_dark(), row_height=19),
         finding,
         caption,
         "year_over_year",
@@ -67,8 +62,8 @@ def show(viewer: Viewer, look: FilterState) -> None:
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:
-    """Newest on top; coloured where chance does not explain the difference, all months
-    tried at once.
+    """Return the months, newest on top, with a tone where chance does not explain the
+    difference, all months tried at once.
     """
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
     sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
@@ -87,8 +82,8 @@ def _frame(months: list[Any]) -> pd.DataFrame:
 
 
 def _p_value(change: float, low: float | None, high: float | None) -> float:
-    """Of a difference by its 95 % interval: by the end nearer to zero, as that of a
-    normal distribution.
+    """Return the p value of a difference from its 95 % interval: of a normal distribution
+    with the half of the interval that reaches to zero.
     """
     if low is None or not change:
         return 1.0
@@ -97,12 +92,10 @@ def _p_value(change: float, low: float | None, high: float | None) -> float:
 
 
 def _explain(paired: Period, together: dict[str, Any]) -> str:
-    parts = [
-        _(
-            "{months} against the same months a year before, with 95 % interval.",
-            months=formatting.period(paired),
-        )
-    ]
+    said = _(
+        "{months} against the same months a year before, with 95 % interval.",
+        months=formatting.period(paired),
+    )
     changes = []
     for key in KPIS:
         row, between = together[key], control_charts.interval_of_change(together[key])
@@ -112,11 +105,11 @@ def _explain(paired: Period, together: dict[str, Any]) -> str:
                 f"{cards.column_of(key)} {formatting.change(row.delta, unit)} "
                 f"({charts.format_between(*between, unit)})"
             )
-    return " ".join([*parts, *(["; ".join(changes) + "."] if changes else [])])
+    return f"{said} {'; '.join(changes)}." if changes else said
 
 
-def _describe_season(viewer: Viewer, look: FilterState) -> str:
-    count = year_over_year.count_months(look.first_day, look.last_day)
+def _describe_season(viewer: Viewer, state: FilterState) -> str:
+    count = year_over_year.count_months(state.first_day, state.last_day)
     if count < year_over_year.LEAST_MONTHS:
         return ngettext(
             "Seasons take {least} whole months to be told; there is {n}.",
@@ -124,21 +117,13 @@ def _describe_season(viewer: Viewer, look: FilterState) -> str:
             count,
             least=year_over_year.LEAST_MONTHS,
         )
-    whole = year_over_year.find_paired(look.first_day, look.last_day, count)
-    frame = cached.measure(
-        viewer,
-        ("csat",),
-        ("month",),
-        Filters(Period(whole.year_before().first_day, whole.last_day), look.where.values),
-    )
+    whole = year_over_year.find_paired(state.first_day, state.last_day, count)
+    period = Period(whole.year_before().first_day, whole.last_day)
+    where = Filters(period, state.where.values)
+    frame = cached.measure(viewer, ("csat",), ("month",), where)
     known = frame[frame["numerator"].notna()].sort_values("month")
-    season = (
-        year_over_year.find_season(
-            list(zip(known["month"], known["numerator"], known["n"], strict=True))
-        )
-        if len(known) == count
-        else None
-    )
+    months = list(zip(known["month"], known["numerator"], known["n"], strict=True))
+    season = year_over_year.find_season(months) if len(known) == count else None
     if season is None:
         return _("Some months are missing or hidden: no season can be told.")
     if season.p_value >= SURE:

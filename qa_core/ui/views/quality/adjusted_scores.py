@@ -1,6 +1,4 @@
-"""Scores of advisors as an average evaluator would give them, beside the plain ones:
-what is shown, and what it rests on.
-"""
+"""Scores of advisors as an average evaluator would give them, beside the plain ones."""
 
 from __future__ import annotations
 
@@ -17,30 +15,28 @@ from qa_core.ui.filter_bar import FilterState
 TITLE = N_("Score, adjusted")
 
 
-def read(viewer: Viewer, look: FilterState) -> Adjusted:
-    """The adjusted scores of the advisors shown; none where nothing connects the
+def read(viewer: Viewer, state: FilterState) -> Adjusted:
+    """Return the adjusted scores of the advisors in scope; none if nothing connects the
     evaluators, or there is only one.
     """
-    return cached.find_adjusted_scores(viewer, look.where)
+    return cached.find_adjusted_scores(viewer, state.where)
 
 
-def cell(scores: Adjusted, name: str) -> str:
-    """The adjusted score of the advisor of that name, with its interval; empty without
-    an evaluation.
+def describe(scores: Adjusted, name: str) -> str:
+    """Return the adjusted score of the advisor of that name with its interval; empty
+    without an evaluation.
     """
-    effect = next(
-        (scores.advisors[key] for key, shown in scores.names.items() if shown == name), None
-    )
+    key = next((key for key, shown in scores.names.items() if shown == name), None)
+    effect = scores.advisors.get(key)
     if effect is None:
         return ""
     between = formatting.interval(effect.low, effect.high, Unit.SCORE)
-    return formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE) + (
-        f"  ({between})" if between else ""
-    )
+    score = formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE)
+    return f"{score}  ({between})" if between else score
 
 
 def show_note(scores: Adjusted) -> None:
-    """What was adjusted, or why nothing was."""
+    """Show what was adjusted, or why nothing was."""
     if scores.is_connected:
         st.caption(
             _(

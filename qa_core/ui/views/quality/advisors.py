@@ -1,19 +1,17 @@
-"""Advisors side by side: one measure in depth, all measures, criteria or teams; who can
-be told apart and who cannot, and never a rank.
+"""The Advisors page: one measure in depth, all measures, criteria or teams; who can be
+told apart and who cannot, never a rank.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import exports, peers
-from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis import peers
 from qa_core.base.i18n import N_, _
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import (
@@ -39,8 +37,8 @@ MEASURES = (
     "average_handle_time",
 )
 LISTENED = "listened_rate"
-"""No measure of an advisor, but of those who listen: nobody is to be listened to far
-more than the rest.
+"""A measure of those who listen, not of advisors: nobody is listened to far more than the
+rest.
 """
 VIEWS = {
     "measure": N_("One measure"),
@@ -50,33 +48,33 @@ VIEWS = {
 }
 
 
-def show_tiles(viewer: Viewer, look: FilterState) -> None:
-    """The team as a whole."""
-    rows = cached.headline(viewer, KPIS, look.where, look.compare)
-    series = trend_cards.read_series(viewer, look, KPIS)
-    cards.show_tiles([cards.build_tile(rows[key], look, series[key]) for key in KPIS])
+def show_tiles(viewer: Viewer, state: FilterState) -> None:
+    """Show the team as a whole."""
+    rows = cached.headline(viewer, KPIS, state.where, state.compare)
+    series = trend_cards.read_series(viewer, state, KPIS)
+    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in KPIS])
 
 
-def show_views(viewer: Viewer, look: FilterState) -> None:
-    """One of four ways to look, chosen by the reader; only that one is worked out."""
-    offered = {
+def show_views(viewer: Viewer, state: FilterState) -> None:
+    """Show one of four views; only the chosen one is worked out."""
+    titles = {
         key: _(title) for key, title in VIEWS.items() if key != "teams" or teams.is_offered(viewer)
     }
-    chosen = segmented_choice.ask("view", _("View"), offered)
+    chosen = segmented_choice.ask("view", _("View"), titles)
     if chosen == "measure":
-        _show_measure(viewer, look)
+        _show_measure(viewer, state)
     elif chosen == "all":
-        _show_table(viewer, look)
+        _show_table(viewer, state)
     elif chosen == "criteria":
-        criteria.show(viewer, look)
+        criteria.show(viewer, state)
         if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
-            disputes.show_criteria(viewer, look)
+            disputes.show_criteria(viewer, state)
     else:
-        teams.show(viewer, look)
+        teams.show(viewer, state)
 
 
-def _show_measure(viewer: Viewer, look: FilterState) -> None:
-    """Bands of those who cannot be told apart, the funnel, and how much more data it
+def _show_measure(viewer: Viewer, state: FilterState) -> None:
+    """Show bands of those who cannot be told apart, the funnel, and how much more data it
     would take.
     """
     key = segmented_choice.ask(
@@ -85,118 +83,87 @@ def _show_measure(viewer: Viewer, look: FilterState) -> None:
         {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)},
         key="advisors_measure",
     )
-    group = peer_dots.read_group(viewer, look, key)
+    group = peer_dots.read_group(viewer, state, key)
     if group is None:
         peer_dots.show_nobody(key)
         return
+    open_advisor = _opener(viewer, state, key)
+
+    def on_point(chart: str) -> Callable[[], None]:
+        return lambda: open_advisor(next(iter(drill.clicked(chart)), None))
+
     left, right = st.columns([5, 4], gap="small")
     with left:
-        peer_dots.show_bands(group, _on_point(viewer, look, f"dots_{key}", key), with_shrunk=True)
+        peer_dots.show_bands(group, on_point(f"dots_{key}"), with_shrunk=True)
     with right:
-        peer_dots.show_funnel(group, _on_point(viewer, look, f"funnel_{key}", key))
-    st.caption(" ".join((peers.describe_test(group), _format_between(group))))
-    peer_dots.show_needed(
-        group, _("Advisor"), lambda table, names: _on_row(viewer, look, table, names, key)
-    )
-    download_links.show_download(
-        _("Export"),
-        "figures",
-        key="measure",
-        **exports.parameters((key,), ("advisor",), look.where),
-    )
+        peer_dots.show_funnel(group, on_point(f"funnel_{key}"))
+    st.caption(f"{peers.describe_test(group)} {_describe_between(group)}")
+    peer_dots.show_needed(group, _("Advisor"), open_advisor)
+    download_links.show_figures("measure", (key,), ("advisor",), state.where)
 
 
-def _format_between(group: peers.Group) -> str:
-    """How far apart they truly are, as far as it can be known, and what that does to
-    the estimates.
-    """
+def _describe_between(group: peers.Group) -> str:
+    """Describe how far apart advisors truly are, and what that does to the estimates."""
     if group.between <= 0:
         return _(
             "They lie no farther apart than chance puts them: the best estimate of each is "
             "that of the group."
         )
-    amount = formatting.change(group.between, group.kpi.unit).lstrip("+")
     return _(
         "Beyond chance they lie about {amount} apart (one standard deviation); estimates are "
         "drawn to the group by what chance did.",
-        amount=amount,
+        amount=formatting.change(group.between, group.kpi.unit).lstrip("+"),
     )
 
 
-def _on_point(viewer: Viewer, look: FilterState, chart: str, key: str) -> Callable[[], None]:
-    """The callback of a chart whose points carry the name of an advisor: open their
-    page on that measure.
-    """
-    return lambda: _open(viewer, look, next(iter(drill.clicked(chart)), None), key)
+def _opener(
+    viewer: Viewer, state: FilterState, key: str = MEASURES[0]
+) -> Callable[[str | None], None]:
+    """Return the function that opens the page of an advisor, by name, on that measure."""
+
+    def open_advisor(name: str | None) -> None:
+        ids = {
+            advisor.name: advisor.advisor_id
+            for advisor in cached.find_advisors(viewer, state.where.period)
+        }
+        if name in ids:
+            drill.to_advisor(ids[name], **({} if key == MEASURES[0] else {"measure": key}))
+
+    return open_advisor
 
 
-def _on_row(
-    viewer: Viewer, look: FilterState, table: str, names: list[str], key: str = MEASURES[0]
-) -> Callable[[], None]:
-    def open_row() -> None:
-        cells = st.session_state[table]["selection"]["cells"]
-        _open(viewer, look, names[cells[0][0]] if cells else None, key)
-
-    return open_row
-
-
-def _open(viewer: Viewer, look: FilterState, name: str | None, key: str) -> None:
-    ids = {
-        advisor.name: advisor.advisor_id
-        for advisor in cached.find_advisors(viewer, look.where.period)
-    }
-    if name in ids:
-        drill.to_advisor(ids[name], **({} if key == MEASURES[0] else {"measure": key}))
-
-
-def _show_table(viewer: Viewer, look: FilterState) -> None:
-    """Everybody, by name, with intervals; a click opens the advisor."""
-    shown = (*MEASURES, "answered", "evaluations")
-    by = tables.wide(cached.measure(viewer, shown, ("advisor",), look.where), "advisor")
-    names = sorted((name for name in by if name is not None), key=fold)
-    scores = adjusted_scores.read(viewer, look)
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(_("Side by side")),
-            _("By name, not by rank: value and 95 % interval.")
-            + " "
-            + _("Click a line to see the advisor beside the team."),
+def _show_table(viewer: Viewer, state: FilterState) -> None:
+    """Show everybody by name, with intervals; a click opens the advisor."""
+    kpis = (*MEASURES, "answered", "evaluations")
+    by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
+    scores = adjusted_scores.read(viewer, state)
+    columns = [
+        tables.interval_column(key, lambda name, key=key: by[name][key], _(formatting.NO_DATA))
+        for key in MEASURES
+    ]
+    if scores.is_connected:
+        adjusted = tables.text_column(
+            _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
         )
-        rows: list[dict[str, Any]] = []
-        for name in names:
-            line: dict[str, Any] = {
-                _("Advisor"): name,
-                _("Answered"): by[name]["answered"].value,
-                _("Evaluations"): by[name]["evaluations"].value,
-            }
-            for key in MEASURES:
-                row = by[name][key]
-                line[cards.column_of(key)] = (
-                    tables.cell(row)
-                    if not formatting.is_missing(row.value)
-                    else _(formatting.NO_DATA)
-                )
-                if key == "evaluation_score" and scores.is_connected:
-                    line[_(adjusted_scores.TITLE)] = adjusted_scores.cell(scores, name)
-            rows.append(line)
-        config = {
-            title: tables.count_column(title) for title in (_("Answered"), _("Evaluations"))
-        } | {_("Advisor"): tables.name_column(_("Advisor"))}
+        columns.insert(MEASURES.index("evaluation_score") + 1, adjusted)
+    by_name = _("By name, not by rank: value and 95 % interval.")
+    hint = _("Click a line to see the advisor beside the team.")
+    with cards.card(_("Side by side"), f"{by_name} {hint}"):
         tables.show(
-            rows,
-            config,
+            sorted((name for name in by if name is not None), key=normalise_name),
+            (
+                tables.name_column(_("Advisor"), lambda name: name),
+                tables.count_column(_("Answered"), lambda name: by[name]["answered"].value),
+                tables.count_column(_("Evaluations"), lambda name: by[name]["evaluations"].value),
+                *columns,
+            ),
             "table_advisors",
-            _on_row(viewer, look, "table_advisors", names),
+            _opener(viewer, state),
             height=640,
         )
         left, right = st.columns([5, 1])
         with left:
-            tables.note_definitions(MEASURES, look)
+            tables.show_definitions(MEASURES, state)
             adjusted_scores.show_note(scores)
         with right:
-            download_links.show_download(
-                _("Export"),
-                "figures",
-                key="all",
-                **exports.parameters(shown, ("advisor",), look.where),
-            )
+            download_links.show_figures("all", kpis, ("advisor",), state.where)

@@ -1,93 +1,80 @@
-"""What was given out: who listens to what until when, replacing what cannot be
-evaluated, and how much each evaluator has.
+"""Contacts that were given out: who listens to what until when, the replacement of what
+cannot be evaluated, and the load of each evaluator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import sampling
 from qa_core.quality.sampling import DrawnAssignment, PlanState, labels, replacement
-from qa_core.ui import tables
-from qa_core.ui.plain import escape
+from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui.markdown import escape
 
 TABLE, PLAN = "listening_given", "listening_given_plan"
 
 
-def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]) -> None:
-    """The contacts, the one chosen with what can be done about it, and the evaluators."""
+def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
+    """Show the contacts, the chosen one with what can be done, and the evaluators."""
     names: list[str | None] = [None, *(plan.name for plan in plans)]
     chosen = st.selectbox(
         _("Plan"), names, format_func=lambda name: name or _("All plans"), key=PLAN
     )
-    given = sampling.find_given(viewer, chosen)
-    if not given:
+    assigned = sampling.find_given(viewer, chosen)
+    if not assigned:
         st.info(_("Nothing is given out yet: draw contacts under Draws."), icon=":material/inbox:")
         return
     st.caption(_("Choose a line to replace a contact that cannot be evaluated."))
-    row = _show_table(given)
+    _show_table(assigned)
+    row = tables.find_clicked(TABLE, assigned)
     if row is not None:
-        _show_one(row, change)
+        _show_one(row)
     _show_load(viewer)
 
 
-def _show_table(given: Sequence[DrawnAssignment]) -> DrawnAssignment | None:
-    day, advisor, queue, evaluator, due, state = (
-        _("Contact"),
-        _("Advisor"),
-        _("Queue"),
-        _("Evaluator"),
-        _("Due"),
-        _("State"),
+def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
+    def state(row: DrawnAssignment) -> str:
+        return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATES[row.state])
+
+    tables.show(
+        assigned,
+        (
+            tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),
+            tables.text_column(_("State"), state),
+            tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
+            tables.text_column(_("Queue"), lambda row: row.queue, 150),
+            tables.text_column(_("Evaluator"), lambda row: row.evaluator),
+            tables.text_column(
+                _("Due"), lambda row: formatting.day(row.due_on, year=True) if row.due_on else None
+            ),
+        ),
+        TABLE,
+        lambda row: None,
+        height=430,
     )
-    rows = [
-        {
-            day: formatting.moment(row.local_start),
-            state: ("⚠ " + _("overdue")) if row.is_overdue else _(labels.STATES[row.state]),
-            advisor: row.advisor,
-            queue: row.queue,
-            evaluator: row.evaluator,
-            due: formatting.day(row.due_on, year=True) if row.due_on else None,
-        }
-        for row in given
-    ]
-    config = {
-        day: tables.name_column(day, 140),
-        advisor: st.column_config.TextColumn(advisor, width=150),
-        queue: st.column_config.TextColumn(queue, width=150),
-    }
-    tables.show(rows, config, TABLE, lambda: None, height=430)
-    cells = st.session_state.get(TABLE, {}).get("selection", {}).get("cells") or []
-    place = cells[0][0] if cells else None
-    return given[place] if place is not None and place < len(given) else None
 
 
-def _show_one(row: DrawnAssignment, change: Callable[..., None]) -> None:
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(
-            "**" + escape(f"{row.advisor or '–'} · {formatting.moment(row.local_start)}") + "**"
-        )
-        st.caption(
-            escape(
-                " · ".join(
-                    filter(None, (row.plan, labels.purpose_title(row.purpose), row.evaluator))
-                )
-            )
-        )
+def _show_one(row: DrawnAssignment) -> None:
+    contact = f"{row.advisor or '–'} · {formatting.moment(row.local_start)}"
+    about = (row.plan, labels.purpose_title(row.purpose), row.evaluator)
+    with cards.card(gap="xsmall"):
+        st.markdown(f"**{escape(contact)}**")
+        st.caption(escape(" · ".join(filter(None, about))))
         if row.state == "replaced":
-            st.caption(_("Replaced: {reason}.", reason=labels.because_title(row.replaced_because)))
+            reason = labels.because_title(row.replaced_because)
+            st.caption(_("Replaced: {reason}.", reason=reason))
             return
         if row.state == "done" or row.purpose == "targeted":
             st.caption(
                 _("Only a contact that was drawn, and is not evaluated yet, can be replaced.")
             )
             return
-        because = st.selectbox(
+        reason = st.selectbox(
             _("Why replace it?"),
             list(replacement.BECAUSE),
             format_func=labels.because_title,
@@ -100,32 +87,32 @@ def _show_one(row: DrawnAssignment, change: Callable[..., None]) -> None:
             )
         )
         if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
-            change(
-                lambda viewer: sampling.replace(viewer, row.drawn_id, because), _describe_replaced
-            )
-
-
-def _describe_replaced(new: int | None) -> str:
-    return (
-        _("No other contact of this advisor may be listened to; the plan is short of one.")
-        if new is None
-        else _("Replaced by the next contact of the order.")
-    )
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.MANAGE_LISTENING)
+                new = sampling.replace(acting, row.drawn_id, reason)
+                actions.finish(
+                    _(
+                        "No other contact of this advisor may be listened to; the plan is short "
+                        "of one."
+                    )
+                    if new is None
+                    else _("Replaced by the next contact of the order.")
+                )
 
 
 def _show_load(viewer: Viewer) -> None:
     st.markdown("**" + _("Evaluators") + "**")
-    name, waiting, overdue, done = _("Evaluator"), _("Waits"), _("Overdue"), _("Done")
     loads = sampling.find_load(viewer)
-    rows = [
-        {name: load.evaluator, waiting: load.waiting, overdue: load.overdue, done: load.done}
-        for load in loads
-    ]
-    config = {
-        name: tables.name_column(name, 200),
-        **{title: tables.count_column(title, 110) for title in (waiting, overdue, done)},
-    }
-    tables.show(rows, config, "listening_load")
+    tables.show(
+        loads,
+        (
+            tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
+            tables.count_column(_("Waits"), lambda load: load.waiting, 110),
+            tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
+            tables.count_column(_("Done"), lambda load: load.done, 110),
+        ),
+        "listening_load",
+    )
     for load in loads:
         if not load.may_listen:
             said = _(

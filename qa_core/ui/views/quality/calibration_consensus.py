@@ -1,6 +1,4 @@
-"""After a calibration: whose marks the others are held against, and what was agreed on
-for a contact, criterion by criterion.
-"""
+"""The reference of a calibration session, and what was agreed on for a contact."""
 
 from __future__ import annotations
 
@@ -9,21 +7,19 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import i18n
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import calibration
 from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
-from qa_core.ui import gate
-
-OUTCOME = "calibration_outcome"
+from qa_core.ui import actions, gate
+from qa_core.ui.markdown import escape
+from qa_core.ui.scorecard_answers import describe_text
 
 
 def show_reference(found: CalibrationSession) -> None:
-    """Choose the reference of a round, or none."""
+    """Ask for the evaluator that the others are compared with, or none."""
     present = {contact.reference_evaluator for contact in found.contacts}
     usual = next(iter(present)) if len(present) == 1 else None
     options = [None, *found.evaluators]
@@ -39,18 +35,13 @@ def show_reference(found: CalibrationSession) -> None:
 
 
 def _set_reference(number: int) -> None:
-    try:
-        calibration.set_reference(
-            gate.current_viewer(Permission.MANAGE_CALIBRATIONS),
-            number,
-            st.session_state.get(f"reference_{number}"),
-        )
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
+    with actions.show_refusals():
+        acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+        calibration.set_reference(acting, number, st.session_state.get(f"reference_{number}"))
 
 
 def show(viewer: Viewer, results: Results, contact: SessionContact) -> None:
-    """What was agreed on, and for who manages the round the form to write it down."""
+    """Show what was agreed on, and to who manages the session the form to write it down."""
     agreed = contact.consensus
     if agreed and agreed.get("note"):
         st.caption(_("Why this was agreed on"))
@@ -63,11 +54,11 @@ def show(viewer: Viewer, results: Results, contact: SessionContact) -> None:
 
 
 def _ask(results: Results, contact: SessionContact) -> None:
-    found, agreed = results.round, contact.consensus or {"answers": {}, "note": ""}
+    agreed = contact.consensus or {"answers": {}, "note": ""}
     answers: dict[str, Any] = {}
     with st.form(f"consensus_{contact.id}", border=False):
         columns = st.columns(2, gap="medium")
-        for place, criterion in enumerate(found.grid.criteria):
+        for place, criterion in enumerate(results.round.grid.criteria):
             with columns[place % 2]:
                 answers[criterion.key] = _ask_answer(
                     results, contact, criterion, agreed["answers"].get(criterion.key)
@@ -83,23 +74,16 @@ def _ask(results: Results, contact: SessionContact) -> None:
         if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             return
     given = {key: value for key, value in answers.items() if value is not None}
-    try:
-        calibration.agree(
-            gate.current_viewer(Permission.MANAGE_CALIBRATIONS), contact.id, given, note
-        )
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    st.session_state[OUTCOME] = _("Saved.")
-    st.rerun()
+    with actions.show_refusals():
+        acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+        calibration.agree(acting, contact.id, given, note)
+        actions.finish(_("Saved."))
 
 
 def _ask_answer(
     results: Results, contact: SessionContact, criterion: Criterion, agreed: Any
 ) -> Any:
-    """One answer: offered is what the grid allows; suggested is what was agreed on,
-    else what all gave alike.
-    """
+    """Ask for one answer, suggesting what was agreed on, else what all gave alike."""
     given = {
         marks.get(criterion.key)
         for (number, _evaluator), marks in results.marks.items()
@@ -108,23 +92,25 @@ def _ask_answer(
     if agreed is None and len(given) == 1:
         alike = next(iter(given))
         agreed = NOT_APPLICABLE if alike is None else alike
-    label, key = criterion.text.in_language(i18n.language()), f"agreed_{contact.id}_{criterion.key}"
-    whole = criterion.points.denominator == 1
-    levels = [float(level) for level in criterion.levels] or (
-        [float(points) for points in range(int(criterion.points) + 1)] if whole else []
-    )
-    options: list[Any] = [*levels, *([NOT_APPLICABLE] if criterion.not_applicable else [])]
+    options: list[Any] = [float(level) for level in criterion.levels]
+    if not options and criterion.points.denominator == 1:
+        options = [float(points) for points in range(int(criterion.points) + 1)]
+    if criterion.not_applicable:
+        options.append(NOT_APPLICABLE)
     if agreed is not None and agreed not in options:
         options.append(agreed)
     return st.selectbox(
-        gate.escape(label),
+        escape(describe_text(criterion.text)),
         options,
         index=options.index(agreed) if agreed is not None else None,
-        format_func=lambda value: (
-            _("n/a")
-            if value == NOT_APPLICABLE
-            else formatting.number(value, 0 if float(value).is_integer() else 1)
-        ),
-        key=key,
+        format_func=lambda value: describe_points(None if value == NOT_APPLICABLE else value),
+        key=f"agreed_{contact.id}_{criterion.key}",
         placeholder=_("Choose"),
     )
+
+
+def describe_points(points: float | None) -> str:
+    """Return a mark as people write it; None stands for not applicable."""
+    if points is None:
+        return _("n/a")
+    return formatting.number(points, 0 if float(points).is_integer() else 1)

@@ -1,61 +1,61 @@
-"""Opening a calibration round: who scores, on which grid, until when, and which
-contacts, by chance or by number.
+"""The form that opens a calibration session: who scores, on which scorecard, until when,
+and which contacts, by chance or by number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import find_grid_texts
 from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration.contact_choice import keys_of
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
-from qa_core.ui import cards, gate, tables
+from qa_core.quality.scorecards.versions import GridVersion
+from qa_core.ui import actions, cards, gate, tables
 
+SESSION = "round"
+"""Name in the address of the session that is shown."""
 USUAL_CONTACTS, USUAL_DAYS, MOST_DRAWN = 8, 7, 50
 WAYS = {"chance": N_("By chance, from those listened to"), "number": N_("By number")}
 
 
-def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
-    """The form, or what is missing before a round can be opened. `opened` is called
-    with the number of the new round.
-    """
+def show(viewer: Viewer) -> None:
+    """Show the form, or what is missing before a session can be opened."""
     offered, people = scorecards.find_published(viewer), calibration.find_evaluators(viewer)
-    texts = find_grid_texts(viewer)
     listeners = {person.username: person.name for person in people if person.is_accredited}
-    if not offered or len(listeners) < LEAST_EVALUATORS:
-        with st.container(border=True):
-            cards.show_heading(ChartTitle(_("A round cannot be opened yet")))
-            if not offered:
-                st.caption(_("There is no published grid. Publish one first."))
-            if len(listeners) < LEAST_EVALUATORS:
-                st.caption(
-                    _(
-                        "It takes two evaluators with an account who are accredited for the "
-                        "quality of service; there are {n}. An administrator adds accounts, "
-                        "the data protection officer gives accreditations.",
-                        n=len(listeners),
-                    )
-                )
+    if offered and len(listeners) >= LEAST_EVALUATORS:
+        _show_form(viewer, offered, listeners)
         return
-    with st.container(border=True, gap="small"):
-        caption = _(
-            "Everybody scores every contact, alone. Choose contacts that are not easy: these "
-            "show where the grid is unclear."
-        )
-        cards.show_heading(ChartTitle(_("A new round")), caption)
+    with cards.card(_("A round cannot be opened yet")):
+        if not offered:
+            st.caption(_("There is no published grid. Publish one first."))
+        if len(listeners) < LEAST_EVALUATORS:
+            st.caption(
+                _(
+                    "It takes two evaluators with an account who are accredited for the "
+                    "quality of service; there are {n}. An administrator adds accounts, the "
+                    "data protection officer gives accreditations.",
+                    n=len(listeners),
+                )
+            )
+
+
+def _show_form(viewer: Viewer, offered: list[GridVersion], listeners: dict[str, str]) -> None:
+    texts = find_grid_texts(viewer)
+    caption = _(
+        "Everybody scores every contact, alone. Choose contacts that are not easy: these show "
+        "where the grid is unclear."
+    )
+    with cards.card(_("A new round"), caption, gap="small"):
         one, two, three = st.columns(3, gap="small")
         title = one.text_input(_("Title"), max_chars=LONGEST_TITLE, key="calibration_title")
-        grid = two.selectbox(
+        scorecard = two.selectbox(
             _("Grid"),
             offered,
             format_func=lambda item: _(
@@ -88,23 +88,17 @@ def show(viewer: Viewer, opened: Callable[[int], None]) -> None:
         if st.button(
             _("Open the round"), type="primary", icon=":material/balance:", key="open_round"
         ):
-            try:
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
                 number = calibration.open_session(
-                    gate.current_viewer(Permission.MANAGE_CALIBRATIONS),
-                    title,
-                    grid.id,
-                    chosen,
-                    keys,
-                    due,
-                    reference,
+                    acting, title, scorecard.id, chosen, keys, due, reference
                 )
-            except Refusal as refusal:
-                gate.show_refusal(refusal)
-                return
-            opened(number)
+                st.query_params.from_dict({SESSION: str(number)})
+                actions.finish(_("The round is open. Its evaluators find it on this page."))
 
 
 def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
+    """Ask which contacts are scored; return their keys."""
     way = st.segmented_control(
         _("Contacts"),
         list(WAYS),
@@ -117,11 +111,9 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         text = st.text_area(
             _("Numbers of contacts, one a line"), height=120, key="calibration_numbers"
         )
-        try:
+        with actions.show_refusals():
             return calibration.find_typed(viewer, text)
-        except Refusal as refusal:
-            gate.show_refusal(refusal)
-            return []
+        return []
     plans = {candidate.plan_id: candidate.plan for candidate in calibration.find_candidates(viewer)}
     if not plans:
         st.caption(_("No contact of a listening plan has been listened to yet. Choose by number."))
@@ -144,13 +136,14 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     )
     drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
     st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
-    rows = [
-        {
-            _("Contact of"): formatting.moment(item.local_start),
-            _("Number"): item.contact_id,
-            _("Listening plan"): item.plan,
-        }
-        for item in drawn
-    ]
-    tables.show(rows, {}, "calibration_drawn", height=240)
+    tables.show(
+        drawn,
+        (
+            tables.text_column(_("Contact of"), lambda item: formatting.moment(item.local_start)),
+            tables.text_column(_("Number"), lambda item: item.contact_id),
+            tables.text_column(_("Listening plan"), lambda item: item.plan),
+        ),
+        "calibration_drawn",
+        height=240,
+    )
     return keys_of(drawn)

@@ -1,11 +1,10 @@
-"""Coaching: the list of the week with the way to a prefilled plan, and the plans with
-how they stand and what came of them.
+"""The Coaching page: who needs what this week, and the plans with their progress and
+effect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -13,7 +12,8 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.query import scorecard_texts
-from qa_core.quality.coaching import plans, training_file
+from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.needs import Need
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 from qa_core.quality.coaching.texts import (
@@ -25,33 +25,22 @@ from qa_core.quality.coaching.texts import (
     describe_week,
     suggest_goal,
 )
-from qa_core.ui import cached, cards, download_links, drill, menu, segmented_choice, tables
+from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import coaching_form, coaching_plan
 
-TABLE = "coaching_plans"
-WHICH = {"open": N_("Under way"), "ended": N_("Plans that ended")}
-
-
-def show_outcome() -> None:
-    """What came of the last change."""
-    if said := st.session_state.pop(coaching_plan.OUTCOME, None):
-        st.success(said, icon=":material/check:")
+VIEWS = {"open": N_("Under way"), "ended": N_("Plans that ended")}
 
 
 def show_week(viewer: Viewer) -> None:
-    """Who needs what this week, and for each the way to a plan that is filled from it."""
-    week = cached.find_needs(viewer)
-    texts = scorecard_texts.find_grid_texts(viewer)
-    with st.container(border=True, gap="small"):
-        n = len(week.needs)
-        finding = (
-            ChartTitle(
-                ngettext("This week: {n} advisor needs you", "This week: {n} advisors need you", n)
-            )
-            if n
-            else ChartTitle(_("Nothing to see to this week"))
+    """Show who needs what this week, each with the way to a plan filled from it."""
+    week, texts = cached.find_needs(viewer), scorecard_texts.find_grid_texts(viewer)
+    title = _("Nothing to see to this week")
+    if week.needs:
+        title = ngettext(
+            "This week: {n} advisor needs you", "This week: {n} advisors need you", len(week.needs)
         )
-        cards.show_heading(finding, describe_week(week))
+    with cards.card(title, describe_week(week), gap="small"):
         for need in week.needs:
             _show_need(need, texts)
         st.button(
@@ -65,52 +54,51 @@ def show_week(viewer: Viewer) -> None:
 
 
 def show_plans(viewer: Viewer) -> None:
-    """The plans in scope, open or ended, and the one that the address names in full."""
+    """Show the plans in scope, open or ended, and the one that the address names."""
     found, texts = plans.find_plans(viewer), scorecard_texts.find_grid_texts(viewer)
-    sides = {
-        "open": [plan for plan in found if plan.state == CoachingState.OPEN],
-        "ended": [plan for plan in found if plan.state != CoachingState.OPEN],
-    }
-    with st.container(border=True, gap="xxsmall"):
-        late = sum(plan.is_overdue for plan in found)
-        text = ngettext("{n} plan under way", "{n} plans under way", len(sides["open"])) + (
-            " · " + ngettext("{n} overdue", "{n} overdue", late) if late else ""
-        )
-        caption = _(
+    with cards.card(*_describe(viewer, found)):
+        by_view = {
+            "open": [plan for plan in found if plan.state == CoachingState.OPEN],
+            "ended": [plan for plan in found if plan.state != CoachingState.OPEN],
+        }
+        chosen = "open"
+        if by_view["ended"]:
+            titles = {key: _(title) for key, title in VIEWS.items()}
+            chosen = segmented_choice.ask("coaching", _("Plans"), titles, key="coaching_which")
+        if by_view[chosen]:
+            _show_table(viewer, by_view[chosen], texts, f"coaching_plans_{chosen}")
+        elif found:
+            st.caption(_("None."))
+    plan = _find_chosen(viewer, found)
+    if plan is not None:
+        coaching_plan.show(viewer, plan, texts)
+
+
+def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartTitle, str]:
+    """Return heading and caption of the plans."""
+    if not found:
+        return ChartTitle(_("No coaching plan yet")), ""
+    count = sum(plan.state == CoachingState.OPEN for plan in found)
+    late = sum(plan.is_overdue for plan in found)
+    text = ngettext("{n} plan under way", "{n} plans under way", count)
+    if late:
+        text += " · " + ngettext("{n} overdue", "{n} overdue", late)
+    caption = (
+        _(
             "The change on the criteria of a plan, with its interval: against matched "
             "colleagues where there are some."
         )
-        if not viewer.can(Permission.SEE_ADVISORS):
-            caption = _(
-                "What you and your team lead agreed to work on, and how your scores on it "
-                "changed. Colleagues see none of it."
-            )
-        cards.show_heading(
-            ChartTitle(text if found else _("No coaching plan yet"), "attention" if late else ""),
-            caption if found else "",
+        if viewer.can(Permission.SEE_ADVISORS)
+        else _(
+            "What you and your team lead agreed to work on, and how your scores on it "
+            "changed. Colleagues see none of it."
         )
-        if found:
-            which = (
-                segmented_choice.ask(
-                    "coaching",
-                    _("Plans"),
-                    {key: _(title) for key, title in WHICH.items()},
-                    key="coaching_which",
-                )
-                if sides["ended"]
-                else "open"
-            )
-            if sides[which]:
-                _show_table(viewer, sides[which], texts, which)
-            else:
-                st.caption(_("None."))
-    chosen = _find_chosen(viewer, found)
-    if chosen is not None:
-        coaching_plan.show(viewer, chosen, texts)
+    )
+    return ChartTitle(text, "attention" if late else ""), caption
 
 
 def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
-    """On other pages: the open plans of one advisor (None: one's own), each leading to
+    """Show on another page the open plans of an advisor (None: one's own), each leading to
     itself, and their training file.
     """
     person = advisor_id or viewer.advisor_id
@@ -119,42 +107,36 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     page, texts = menu.find_page("coaching"), scorecard_texts.find_grid_texts(viewer)
     for plan in plans.find_plans(viewer, person, is_open=True):
         with st.container(gap=None):
-            label = cards.escape(_("Coaching: {goal}", goal=plan.goal))
             st.page_link(
-                page.path, label=label, icon=page.icon, query_params={"plan": str(plan.id)}
+                page.path,
+                label=escape(_("Coaching: {goal}", goal=plan.goal)),
+                icon=page.icon,
+                query_params={"plan": str(plan.id)},
             )
-            st.caption(cards.escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
-    download_links.show_download(
-        _("Training file"), training_file.KIND, key=person, advisor_id=person
-    )
+            st.caption(escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
+    coaching_plan.show_training_file(person)
 
 
-def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
-    with st.container(border=True, gap="xsmall", key=f"need_{need.advisor_id}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            label = cards.escape(need.advisor)
+def _show_need(need: Need, texts: GridTexts) -> None:
+    with cards.card(gap="xsmall", key=f"need_{need.advisor_id}"):
+        with layout.row():
             st.button(
-                label,
+                escape(need.advisor),
                 key=f"who_{need.advisor_id}",
                 type="tertiary",
                 icon=":material/person:",
                 on_click=drill.to_advisor,
                 args=(need.advisor_id,),
             )
-            st.caption(cards.escape(need.team))
-        st.markdown(
-            "\n".join(
-                f"- {cards.escape(describe_reason(reason, texts))}" for reason in need.reasons
-            )
-        )
+            st.caption(escape(need.team))
+        reasons = (escape(describe_reason(reason, texts)) for reason in need.reasons)
+        st.markdown("\n".join(f"- {reason}" for reason in reasons))
         with st.container(horizontal=True, gap="small"):
-            for plan_id in dict.fromkeys(
-                reason.plan_id for reason in need.reasons if reason.plan_id is not None
-            ):
-                key = f"plan_of_{need.advisor_id}_{plan_id}"
+            plan_ids = (reason.plan_id for reason in need.reasons if reason.plan_id is not None)
+            for plan_id in dict.fromkeys(plan_ids):
                 st.button(
                     _("Show the plan"),
-                    key=key,
+                    key=f"plan_of_{need.advisor_id}_{plan_id}",
                     icon=":material/arrow_forward:",
                     on_click=coaching_plan.choose,
                     args=(plan_id,),
@@ -176,47 +158,33 @@ def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
 
 
 def _show_table(
-    viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, which: str
+    viewer: Viewer, found: Sequence[CoachingPlanView], texts: GridTexts, key: str
 ) -> None:
-    who, goal, state, about, held, result = (
-        _("Advisor"),
-        _("Goal"),
-        _("State"),
-        _("Criteria"),
-        _("Sessions"),
-        _("Change"),
+    def state(plan: CoachingPlanView) -> str:
+        return ("⚠ " if plan.is_overdue else "") + describe_state(plan)
+
+    tables.show(
+        found,
+        (
+            None
+            if viewer.role == Role.ADVISOR
+            else tables.name_column(_("Advisor"), lambda plan: plan.advisor),
+            tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
+            tables.text_column(_("State"), state, 165),
+            tables.text_column(
+                _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
+            ),
+            tables.text_column(_("Sessions"), describe_progress, 130),
+            tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
+        ),
+        key,
+        lambda plan: coaching_plan.choose(plan.id),
+        height=300,
     )
-    rows = []
-    for plan in found:
-        row: dict[str, Any] = {} if viewer.role == Role.ADVISOR else {who: plan.advisor}
-        row |= {
-            goal: plan.goal,
-            state: ("⚠ " if plan.is_overdue else "") + describe_state(plan),
-            result: describe_result(cached.find_effect(viewer, plan.id)),
-            held: describe_progress(plan),
-            about: describe_criteria(plan, texts),
-        }
-        rows.append(row)
-    config = {
-        who: tables.name_column(who),
-        goal: st.column_config.TextColumn(goal, width=215),
-        state: st.column_config.TextColumn(state, width=165),
-        result: st.column_config.TextColumn(result, width=285),
-        held: st.column_config.TextColumn(held, width=130),
-        about: st.column_config.TextColumn(about, width=320),
-    }
-    key = f"{TABLE}_{which}"
-
-    def take() -> None:
-        cells = st.session_state[key]["selection"]["cells"]
-        if cells:
-            coaching_plan.choose(found[cells[0][0]].id)
-
-    tables.show(rows, config, key, take, height=300)
 
 
 def _find_chosen(viewer: Viewer, found: Sequence[CoachingPlanView]) -> CoachingPlanView | None:
-    """The plan of the address, or the only one there is."""
+    """Return the plan of the address, or the only one there is."""
     asked = st.query_params.get(coaching_plan.PLAN)
     if asked is not None:
         return plans.get_plan(viewer, int(asked) if asked.isdecimal() else 0)

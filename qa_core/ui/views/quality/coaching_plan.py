@@ -1,16 +1,13 @@
-"""One coaching plan in full: its goal, what came of it, its sessions and remarks, and
-how it ends.
-"""
+"""One coaching plan in full: its goal and effect, its sessions and remarks, and its end."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base import environment, masking
-from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base import environment
+from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans, training_file
@@ -29,11 +26,24 @@ from qa_core.quality.coaching.texts import (
     describe_verdict,
     tone_of,
 )
-from qa_core.storage import audit_log
-from qa_core.storage.records import store
-from qa_core.ui import cached, cards, download_links, drill, gate
+from qa_core.ui import (
+    actions,
+    cached,
+    cards,
+    download_links,
+    drill,
+    gate,
+    layout,
+    personal_data,
+    readings,
+)
+from qa_core.ui.markdown import escape
 
-PLAN, OUTCOME, SEEN, READ = "plan", "coaching_outcome", "coaching_seen", "coaching_read"
+PLAN, READ = "plan", "coaching_read"
+SEEN = "coaching_seen"
+"""Version of each plan that was on the screen, by number of the plan."""
+ENDS = {CoachingState.REACHED: "check_circle", CoachingState.STOPPED: "cancel"}
+"""How a plan can end, with the symbol of the button."""
 
 
 def choose(plan_id: int) -> None:
@@ -41,56 +51,41 @@ def choose(plan_id: int) -> None:
     st.query_params[PLAN] = str(plan_id)
 
 
-def describe(text: str) -> None:
-    """Say that on top of the page on the next run."""
-    st.session_state[OUTCOME] = text
+def format_evaluation(entry: plans.ListenedContact) -> str:
+    """Return the day and the score of an evaluation that a plan comes from."""
+    return f"{formatting.day(entry.day, year=True)} · {formatting.value(entry.score, 'score')}"
 
 
-def warn_of_personal_data(text: str) -> None:
-    """Say below a field what in it seems to be personal data."""
-    found = masking.find_personal_data(text)
-    if found:
-        kinds = formatting.listing(dict.fromkeys(_(masking.KINDS[one.kind]) for one in found))
-        st.warning(
-            _(
-                "This seems to hold personal data ({kinds}). Take out what is not needed.",
-                kinds=kinds,
-            ),
-            icon=":material/shield_person:",
-        )
+def show_training_file(advisor_id: str) -> None:
+    """Show the button that exports the training file of an advisor."""
+    download_links.show_download(
+        training_file.KIND, label=_("Training file"), key=advisor_id, advisor_id=advisor_id
+    )
 
 
 def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
-    """The plan, with what this reader may do about it."""
-    _note_reading(viewer, plan)
+    """Show the plan, with what this viewer may do about it."""
+    plan = readings.read(
+        READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
+    )
     # An end is decided on what was on the screen, not on what this run has just read.
     seen = st.session_state.get(SEEN, {}).get(plan.id, plan.version)
-    with st.container(border=True, gap="small"):
-        by = [
-            plan.advisor,
-            plan.team,
-            describe_state(plan),
-            _("since {day}", day=formatting.day(plan.starts_on, year=True)),
-            plan.opened_by,
-        ]
-        cards.show_heading(
-            ChartTitle(plan.goal, "attention" if plan.is_overdue else ""),
-            " · ".join(filter(None, by)),
-        )
+    start = _("since {day}", day=formatting.day(plan.starts_on, year=True))
+    parts = [plan.advisor, plan.team, describe_state(plan), start, plan.opened_by]
+    with cards.card(
+        ChartTitle(plan.goal, "attention" if plan.is_overdue else ""),
+        " · ".join(filter(None, parts)),
+        gap="small",
+    ):
         left, right = st.columns(2, gap="medium")
         with left:
             _show_effect(viewer, plan, texts)
         with right:
-            _show_notes(viewer, plan)
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            _show_notes(plan)
+        with layout.row():
             if plan.may_change:
                 _ask_end(plan, seen)
-            download_links.show_download(
-                _("Training file"),
-                training_file.KIND,
-                key=plan.advisor_id,
-                advisor_id=plan.advisor_id,
-            )
+            show_training_file(plan.advisor_id)
     st.session_state[SEEN] = {**st.session_state.get(SEEN, {}), plan.id: plan.version}
 
 
@@ -99,59 +94,49 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> No
     cards.show_heading(
         ChartTitle(describe_verdict(effect), tone_of(effect)), describe_criteria(plan, texts)
     )
-    st.markdown("\n".join(f"- {cards.escape(sentence)}" for sentence in describe_effect(effect)))
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in describe_effect(effect)))
     heard = plans.find_heard(viewer, plan.advisor_id, plan.evaluations) if plan.evaluations else ()
-    if heard:
-        st.caption(_("Comes from these evaluations"))
-        with st.container(horizontal=True, gap="small"):
-            for entry in heard:
-                label = (
-                    f"{formatting.day(entry.day, year=True)} · "
-                    f"{formatting.value(entry.score, 'score')}"
-                )
-                st.button(
-                    cards.escape(label),
-                    key=f"heard_{plan.id}_{entry.id}",
-                    type="tertiary",
-                    icon=":material/grading:",
-                    on_click=drill.to_evaluation,
-                    args=("coaching", entry.id),
-                )
-
-
-def _show_notes(viewer: Viewer, plan: CoachingPlanView) -> None:
-    cards.show_heading(ChartTitle(_("Sessions and remarks")), describe_progress(plan))
-    for note in reversed(plan.notes):
-        length = (
-            _("session of {n} min", n=note.minutes) if note.minutes is not None else _("remark")
-        )
-        with st.container(gap=None):
-            st.caption(
-                cards.escape(
-                    " · ".join(
-                        (
-                            formatting.moment(environment.to_local(note.written_at)),
-                            note.author,
-                            length,
-                        )
-                    )
-                )
+    if not heard:
+        return
+    st.caption(_("Comes from these evaluations"))
+    with st.container(horizontal=True, gap="small"):
+        for entry in heard:
+            st.button(
+                escape(format_evaluation(entry)),
+                key=f"heard_{plan.id}_{entry.id}",
+                type="tertiary",
+                icon=":material/grading:",
+                on_click=drill.to_evaluation,
+                args=("coaching", entry.id),
             )
+
+
+def _show_notes(plan: CoachingPlanView) -> None:
+    cards.show_heading(_("Sessions and remarks"), describe_progress(plan))
+    for note in reversed(plan.notes):
+        kind = _("remark")
+        if note.minutes is not None:
+            kind = _("session of {n} min", n=note.minutes)
+        moment = formatting.moment(environment.to_local(note.written_at))
+        with st.container(gap=None):
+            st.caption(escape(f"{moment} · {note.author} · {kind}"))
             st.text(note.text)
     if not plan.notes:
         st.caption(_("Nothing written yet."))
     if plan.may_note:
         _ask_note(plan)
     elif plan.has_left and plan.state == CoachingState.OPEN:
-        message = N_(
+        message = _(
             "{name} has left the team {team}, in which this plan was opened: it can only be "
-            "ended. Whoever leads them now opens another one."
+            "ended. Whoever leads them now opens another one.",
+            name=plan.advisor,
+            team=plan.team,
         )
-        st.caption(cards.escape(_(message, name=plan.advisor, team=plan.team)))
+        st.caption(escape(message))
 
 
 def _ask_note(plan: CoachingPlanView) -> None:
-    # A new key for each version: the field is empty once its note is written.
+    # Another key for each note: the field is empty once its note is written.
     key = f"{plan.id}_{len(plan.notes)}"
     text = st.text_area(
         _("Write"),
@@ -160,7 +145,7 @@ def _ask_note(plan: CoachingPlanView) -> None:
         key=f"note_{key}",
         help=_("Read by the advisor, the team lead and their manager."),
     )
-    warn_of_personal_data(text)
+    personal_data.show_warning(text)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         minutes = st.number_input(
             _("Minutes of a session"),
@@ -172,44 +157,28 @@ def _ask_note(plan: CoachingPlanView) -> None:
             help=_("Empty: a remark without a session."),
         )
         if st.button(_("Add"), icon=":material/add_comment:", key=f"add_{key}"):
-            try:
+            with actions.show_refusals():
                 plans.add_note(gate.current_viewer(Permission.SEE_COACHING), plan.id, text, minutes)
-            except Refusal as refusal:
-                gate.show_refusal(refusal)
-                return
-            describe(_("Written."))
-            st.session_state.get(SEEN, {}).pop(plan.id, None)
-            choose(plan.id)
-            st.rerun()
+                st.session_state.get(SEEN, {}).pop(plan.id, None)
+                choose(plan.id)
+                actions.finish(_("Written."))
 
 
 def _ask_end(plan: CoachingPlanView, seen: int) -> None:
+    """Ask how the plan ends. `seen`: the version that was on the screen."""
     with st.popover(_("End the plan"), icon=":material/flag:", key=f"end_{plan.id}"):
         st.caption(
             _("An ended plan stays readable, and its effect is followed for ninety days more.")
         )
-        for state, icon in (
-            (CoachingState.REACHED, ":material/check_circle:"),
-            (CoachingState.STOPPED, ":material/cancel:"),
-        ):
+        for state, symbol in ENDS.items():
             if st.button(
-                _(STATES[state]), icon=icon, key=f"end_{plan.id}_{state}", width="stretch"
+                _(STATES[state]),
+                icon=f":material/{symbol}:",
+                key=f"end_{plan.id}_{state}",
+                width="stretch",
             ):
-                try:
-                    plans.end_plan(
-                        gate.current_viewer(Permission.MANAGE_COACHING), plan.id, state, seen
-                    )
-                except Refusal as refusal:
-                    gate.show_refusal(refusal)
-                    continue
-                describe(_("The plan has ended."))
-                choose(plan.id)
-                st.rerun()
-
-
-def _note_reading(viewer: Viewer, plan: CoachingPlanView) -> None:
-    """One row of the journal for each advisor whose plan somebody else opens."""
-    if viewer.role != Role.ADVISOR and st.session_state.get(READ) != plan.advisor_id:
-        st.session_state[READ] = plan.advisor_id
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "advisor_read", plan.advisor_id)
+                with actions.show_refusals():
+                    acting = gate.current_viewer(Permission.MANAGE_COACHING)
+                    plans.end_plan(acting, plan.id, state, seen)
+                    choose(plan.id)
+                    actions.finish(_("The plan has ended."))

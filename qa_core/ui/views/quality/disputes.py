@@ -1,13 +1,10 @@
-"""Disputes in lists: those that wait, those that were decided, and how often evaluators
+"""The Disputes page: those that wait, those that were decided, and how often evaluators
 and criteria are disputed and changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import streamlit as st
+from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
@@ -28,93 +25,79 @@ from qa_core.ui.views.quality.answer_texts import describe
 from qa_core.ui.views.quality.evaluation_disputes import DECIDED
 
 LATE_DAYS = 7
-"""Beyond so many days a dispute that waits needs a look."""
+"""Days beyond which a dispute that waits needs a look."""
 
 
 def show_lists(viewer: Viewer) -> None:
-    """The open ones, oldest first, and the decided ones; a click opens the evaluation,
-    where they are decided.
-    """
+    """Show open disputes, oldest first, and decided ones; a click opens the evaluation."""
     lines, texts = find_disputes(viewer), scorecard_texts.find_grid_texts(viewer)
-    waiting, decided = (
-        [line for line in lines if line.decision is None],
-        [line for line in lines if line.decision is not None],
+    waiting = [line for line in lines if line.decision is None]
+    decided = [line for line in lines if line.decision is not None]
+    advisor = tables.text_column(_("Advisor"), lambda line: line.advisor)
+    about = (
+        tables.text_column(
+            _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270
+        ),
+        tables.text_column(_("Asked for"), _describe_request),
     )
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            _find(waiting),
-            _("Click a line to open the evaluation; it is decided there, under the criterion.")
-            if waiting
-            else "",
-        )
+    evaluator = tables.text_column(_("Listened by"), lambda line: line.evaluator)
+    hint = _("Click a line to open the evaluation; it is decided there, under the criterion.")
+    with cards.card(_describe_waiting(waiting), hint if waiting else ""):
         if waiting:
-            _show_table(
-                waiting, [_describe_waiting(line, texts) for line in waiting], "open_disputes"
+            columns = (
+                tables.text_column(
+                    _("Waiting"),
+                    lambda line: (
+                        formatting.days(line.age_days) if line.age_days else _("since today")
+                    ),
+                ),
+                advisor,
+                *about,
+                evaluator,
+                tables.text_column(
+                    _("Contact of"), lambda line: formatting.day(line.local_day, year=True)
+                ),
+                tables.text_column(_("Team"), lambda line: line.team),
             )
-    if decided:
-        with st.container(border=True, gap="xxsmall"):
-            cards.show_heading(
-                ChartTitle(ngettext("{n} decided", "{n} decided", len(decided))),
-                _("Newest decision first."),
-            )
-            _show_table(
-                decided, [_describe_decided(line, texts) for line in decided], "decided_disputes"
-            )
-
-
-def show_outcomes(viewer: Viewer, look: FilterState) -> None:
-    """How many answers were disputed and changed, by evaluator and by criterion."""
-    outcomes = count_outcomes(viewer, look.where.period)
-    caption = _(
-        "Evaluations of contacts in {period}. Changed: share of the decided, with its 95 % "
-        "interval.",
-        period=look.period_title or _("all data"),
-    )
-    if outcomes.by_evaluator:
-        names = [outcome.name for outcome in outcomes.by_evaluator]
-        _show_outcomes(
-            outcomes.by_evaluator, names, ChartTitle(_("By evaluator")), caption, _("Evaluator")
+            tables.show(waiting, columns, "open_disputes", _open, height=420)
+    if not decided:
+        return
+    title = ngettext("{n} decided", "{n} decided", len(decided))
+    with cards.card(title, _("Newest decision first.")):
+        columns = (
+            tables.text_column(_("Decision"), lambda line: _(DECIDED[line.decision])),
+            advisor,
+            *about,
+            tables.text_column(_("Now"), lambda line: describe(line.decided)),
+            tables.text_column(_("Decided by"), lambda line: line.decided_by),
+            tables.text_column(
+                _("Decided on"),
+                lambda line: formatting.day(
+                    environment.to_local(line.decided_at).date(), year=True
+                ),
+            ),
+            tables.text_column(
+                _("After"),
+                lambda line: formatting.days(line.age_days) if line.age_days else _("the same day"),
+            ),
+            evaluator,
         )
-    _show_criteria(
-        viewer, outcomes.by_criterion, ChartTitle(_("By criterion, those disputed")), caption
+        tables.show(decided, columns, "decided_disputes", _open, height=420)
+
+
+def _open(line: DisputeLine) -> None:
+    drill.to_evaluation("disputes", line.evaluation_id)
+
+
+def _describe_request(line: DisputeLine) -> str:
+    return _(
+        "{proposed} instead of {original}",
+        proposed=describe(line.proposed),
+        original=describe(line.original),
     )
 
 
-def show_criteria(viewer: Viewer, look: FilterState) -> None:
-    """The criteria that advisors disputed and what came of it, for who leads them;
-    nothing where none was.
-    """
-    caption = _(
-        "All evaluations of your teams in {period}, whatever else is filtered. Changed: share "
-        "of the decided, with its 95 % interval.",
-        period=look.period_title or _("all data"),
-    )
-    _show_criteria(
-        viewer,
-        count_outcomes(viewer, look.where.period).by_criterion,
-        ChartTitle(_("Disputed criteria")),
-        caption,
-    )
-
-
-def _show_criteria(
-    viewer: Viewer, outcomes: Sequence[DisputeOutcome], finding: ChartTitle, caption: str
-) -> None:
-    disputed, texts = (
-        [outcome for outcome in outcomes if outcome.disputed],
-        scorecard_texts.find_grid_texts(viewer),
-    )
-    if disputed:
-        _show_outcomes(
-            disputed,
-            [texts.name("criterion", outcome.key) for outcome in disputed],
-            finding,
-            caption,
-            _("Criterion"),
-        )
-
-
-def _find(waiting: Sequence[DisputeLine]) -> ChartTitle:
+def _describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
     if not waiting:
         return ChartTitle(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)
@@ -135,83 +118,69 @@ def _find(waiting: Sequence[DisputeLine]) -> ChartTitle:
     return ChartTitle(text, "attention" if oldest > LATE_DAYS else "")
 
 
-def _show_table(lines: Sequence[DisputeLine], rows: list[dict[str, Any]], key: str) -> None:
-    def open_row() -> None:
-        cells = st.session_state[key]["selection"]["cells"]
-        if cells:
-            drill.to_evaluation("disputes", lines[cells[0][0]].evaluation_id)
-
-    criterion = _("Criterion")
-    tables.show(
-        rows,
-        {criterion: st.column_config.TextColumn(criterion, width=270)},
-        key,
-        open_row,
-        height=420,
+def show_outcomes(viewer: Viewer, state: FilterState) -> None:
+    """Show how many answers were disputed and changed, by evaluator and by criterion."""
+    outcomes = count_outcomes(viewer, state.where.period)
+    caption = _(
+        "Evaluations of contacts in {period}. Changed: share of the decided, with its 95 % "
+        "interval.",
+        period=state.period_title or _("all data"),
     )
+    if found := outcomes.by_evaluator:
+        names = {outcome.key: outcome.name for outcome in found}
+        _show_outcomes(found, names, _("By evaluator"), caption, _("Evaluator"))
+    texts = scorecard_texts.find_grid_texts(viewer)
+    title = _("By criterion, those disputed")
+    _show_criteria(outcomes.by_criterion, texts, title, caption)
 
 
-def _describe_waiting(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
-    return {
-        _("Waiting"): formatting.days(line.age_days) if line.age_days else _("since today"),
-        _("Advisor"): line.advisor,
-        _("Criterion"): texts.name("criterion", line.criterion),
-        _("Asked for"): _(
-            "{proposed} instead of {original}",
-            proposed=describe(line.proposed),
-            original=describe(line.original),
-        ),
-        _("Listened by"): line.evaluator,
-        _("Contact of"): formatting.day(line.local_day, year=True),
-        _("Team"): line.team,
-    }
+def show_criteria(viewer: Viewer, state: FilterState) -> None:
+    """Show the disputed criteria and what came of it, to who leads the advisors; nothing if
+    there are none.
+    """
+    outcomes = count_outcomes(viewer, state.where.period)
+    caption = _(
+        "All evaluations of your teams in {period}, whatever else is filtered. Changed: share "
+        "of the decided, with its 95 % interval.",
+        period=state.period_title or _("all data"),
+    )
+    texts = scorecard_texts.find_grid_texts(viewer)
+    _show_criteria(outcomes.by_criterion, texts, _("Disputed criteria"), caption)
 
 
-def _describe_decided(line: DisputeLine, texts: GridTexts) -> dict[str, Any]:
-    return {
-        _("Decision"): _(DECIDED[line.decision]),
-        _("Advisor"): line.advisor,
-        _("Criterion"): texts.name("criterion", line.criterion),
-        _("Asked for"): _(
-            "{proposed} instead of {original}",
-            proposed=describe(line.proposed),
-            original=describe(line.original),
-        ),
-        _("Now"): describe(line.decided),
-        _("Decided by"): line.decided_by,
-        _("Decided on"): formatting.day(environment.to_local(line.decided_at).date(), year=True),
-        _("After"): formatting.days(line.age_days) if line.age_days else _("the same day"),
-        _("Listened by"): line.evaluator,
-    }
+def _show_criteria(
+    outcomes: Sequence[DisputeOutcome], texts: GridTexts, title: str, caption: str
+) -> None:
+    if disputed := [outcome for outcome in outcomes if outcome.disputed]:
+        names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
+        _show_outcomes(disputed, names, title, caption, _("Criterion"))
 
 
 def _show_outcomes(
     outcomes: Sequence[DisputeOutcome],
-    names: Sequence[str],
-    finding: ChartTitle,
-    caption: str,
+    names: Mapping[str, str],
     title: str,
+    caption: str,
+    heading: str,
 ) -> None:
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(finding, caption)
-        rows = [
-            {
-                title: name,
-                _("Evaluations"): outcome.evaluations,
-                _("Disputed"): outcome.disputed,
-                _("Decided"): outcome.decided,
-                _("Changed"): outcome.changed,
-                _("Share changed"): _describe_share(outcome),
-            }
-            for outcome, name in zip(outcomes, names, strict=True)
-        ]
-        tables.show(rows, {}, f"outcomes_{title}", height=420)
+    with cards.card(title, caption):
+        tables.show(
+            outcomes,
+            (
+                tables.text_column(heading, lambda outcome: names[outcome.key]),
+                tables.text_column(_("Evaluations"), lambda outcome: outcome.evaluations),
+                tables.text_column(_("Disputed"), lambda outcome: outcome.disputed),
+                tables.text_column(_("Decided"), lambda outcome: outcome.decided),
+                tables.text_column(_("Changed"), lambda outcome: outcome.changed),
+                tables.text_column(_("Share changed"), _describe_share),
+            ),
+            f"outcomes_{heading}",
+            height=420,
+        )
 
 
 def _describe_share(outcome: DisputeOutcome) -> str | None:
     if outcome.share is None:
         return None
-    return (
-        f"{formatting.percent(outcome.share, 0)}  "
-        f"({formatting.interval(outcome.low, outcome.high, 'rate')})"
-    )
+    between = formatting.interval(outcome.low, outcome.high, "rate")
+    return f"{formatting.percent(outcome.share, 0)}  ({between})"

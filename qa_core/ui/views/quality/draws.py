@@ -1,45 +1,44 @@
-"""Drawing for a plan: what would come out, the draws that were made, and whether each
-was fair.
+"""Draws for a listening plan: a preview, the draws that were made, and whether each was
+fair.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
+from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import charts
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, REASONS
 from qa_core.quality import sampling
 from qa_core.quality.sampling import PlanState, StoredDraw, labels
 from qa_core.quality.sampling.fairness import Fairness
-from qa_core.ui import cards, gate, tables
-from qa_core.ui.plain import escape
+from qa_core.ui import actions, cards, gate, styles, tables
+from qa_core.ui.markdown import escape
 
 SEED, PLAN, TRIED = "listening_seed", "listening_plan_drawn", "listening_tried"
-NAMED = 12
-HIGHEST = 999_999
+MOST_NAMES = 12
+HIGHEST_SEED = 999_999
 """Of the seeds proposed here: easy to read out and to write down."""
 
 
-def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]) -> None:
-    """Choose plan and seed, try, draw; below, the draws that were made."""
-    drawable = [plan.name for plan in plans if not plan.is_closed and plan.purpose != "targeted"]
-    named = [plan.name for plan in plans if plan.purpose != "targeted"]
-    if not named:
+def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
+    """Ask for plan and seed, try or draw; show the draws that were made."""
+    drawn_for = {plan.name: plan for plan in plans if plan.purpose != "targeted"}
+    if not drawn_for:
         st.info(_("There is no plan that contacts are drawn for; make one under Plans."))
         return
-    st.session_state.setdefault(SEED, secrets.randbelow(HIGHEST) + 1)
-    with st.container(border=True, gap="small"):
+    st.session_state.setdefault(SEED, secrets.randbelow(HIGHEST_SEED) + 1)
+    with cards.card(gap="small"):
         one, two, three, four = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-        name = one.selectbox(_("Plan"), named, key=PLAN)
+        name = one.selectbox(_("Plan"), list(drawn_for), key=PLAN)
         seed = two.number_input(
             _("Seed"),
             min_value=0,
@@ -50,104 +49,102 @@ def show(viewer: Viewer, plans: Sequence[PlanState], change: Callable[..., None]
                 "again."
             ),
         )
-        if three.button(
-            _("Try it"),
-            icon=":material/visibility:",
-            width="stretch",
-            disabled=name not in drawable,
-        ):
-            st.session_state[TRIED] = (name, int(seed))
-        sent = four.button(
-            _("Draw"),
-            type="primary",
-            icon=":material/casino:",
-            width="stretch",
-            disabled=name not in drawable,
-        )
-        if sent:
+        is_closed, tried = drawn_for[name].is_closed, (name, int(seed))
+        buttons = {"width": "stretch", "disabled": is_closed}
+        if three.button(_("Try it"), icon=":material/visibility:", **buttons):
+            st.session_state[TRIED] = tried
+        is_sent = four.button(_("Draw"), type="primary", icon=":material/casino:", **buttons)
+        if is_sent:
             st.session_state.pop(TRIED, None)
-        if name not in drawable:
+        if is_closed:
             st.caption(_("This plan is closed: nothing more is drawn for it."))
-        if st.session_state.get(TRIED) == (name, int(seed)):
-            _show_preview(viewer, name, int(seed))
-    if sent:
-        change(
-            lambda viewer: sampling.draw(viewer, name, int(seed)),
-            lambda result: ngettext(
-                "{n} contact is drawn and given out.",
-                "{n} contacts are drawn and given out.",
-                len(result.drawn),
-            ),
-        )
-    found = sampling.find_draws(viewer, name)
-    for position, stored in enumerate(found):
+        if st.session_state.get(TRIED) == tried:
+            _show_preview(viewer, *tried)
+    if is_sent:
+        with actions.show_refusals():
+            result = sampling.draw(gate.current_viewer(Permission.MANAGE_LISTENING), *tried)
+            actions.finish(
+                ngettext(
+                    "{n} contact is drawn and given out.",
+                    "{n} contacts are drawn and given out.",
+                    len(result.drawn),
+                )
+            )
+    for position, stored in enumerate(sampling.find_draws(viewer, name)):
         _show_stored(stored, is_newest=position == 0)
 
 
 def _show_preview(viewer: Viewer, name: str, seed: int) -> None:
-    try:
+    with actions.show_refusals():
         result = sampling.draw(viewer, name, seed, dry_run=True)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    drawn = len(result.drawn)
-    st.markdown("**" + _describe_drawn(drawn, result.frame) + "**")
-    if not drawn:
-        st.caption(_("Nobody lacks a contact that could be drawn."))
-    _show_excluded(result.excluded, result.frame, "preview")
-    _show_short({result.name_of(advisor): missing for advisor, missing in result.short.items()})
+        _show_count(len(result.drawn), result.frame)
+        if not result.drawn:
+            st.caption(_("Nobody lacks a contact that could be drawn."))
+        _show_frame(result.excluded, result.frame, "preview")
+        missing = {result.name_of(advisor): count for advisor, count in result.short.items()}
+        _show_missing(missing)
 
 
-def _describe_drawn(drawn: int, frame: int) -> str:
-    return ngettext(
+def _show_count(drawn: int, frame: int) -> None:
+    said = ngettext(
         "{n} contact drawn, from {frame} that may be listened to",
         "{n} contacts drawn, from {frame} that may be listened to",
         drawn,
         frame=formatting.number(frame),
     )
+    st.markdown(f"**{said}**")
 
 
-def _show_excluded(excluded: Mapping[str, int], frame: int, key: str) -> None:
+def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
+    """Show how many contacts were in the sampling frame, and why others were not."""
     st.caption(
         _("Every contact of the period is in the frame, or outside for the first of these reasons.")
     )
-    rows = [
+    counts = [
         (_("may be listened to"), frame),
         *((_(REASONS[reason]), count) for reason, count in excluded.items()),
     ]
-    most, why, count = max(number for _name, number in rows) or 1, _("Why"), _("Contacts")
-    config = {
-        why: tables.name_column(why, 215),
-        count: st.column_config.ProgressColumn(
-            count, format="localized", min_value=0, max_value=most, width=150
-        ),
-    }
+    heading = _("Contacts")
+    bar = st.column_config.ProgressColumn(
+        heading,
+        format="localized",
+        min_value=0,
+        max_value=max(count for _reason, count in counts) or 1,
+        width=150,
+    )
     tables.show(
-        [{why: name, count: number} for name, number in rows], config, f"excluded_{key}", height=420
+        counts,
+        (
+            tables.name_column(_("Why"), lambda line: line[0], 215),
+            tables.TableColumn(heading, lambda line: line[1], bar),
+        ),
+        f"excluded_{key}",
+        height=420,
     )
 
 
-def _show_short(short: Mapping[str, int]) -> None:
-    if not short:
+def _show_missing(missing: Mapping[str, int]) -> None:
+    """Show how many contacts are missing for which advisors."""
+    if not missing:
         return
-    total = sum(short.values())
-    worst = sorted(short.items(), key=lambda entry: (-entry[1], entry[0]))
-    names = formatting.listing(
-        [
-            *(f"{name} ({missing})" for name, missing in worst[:NAMED]),
-            *(["…"] if len(worst) > NAMED else []),
-        ]
-    )
+    worst = sorted(missing.items(), key=lambda entry: (-entry[1], entry[0]))
+    names = [f"{name} ({count})" for name, count in worst[:MOST_NAMES]]
+    if len(worst) > MOST_NAMES:
+        names.append("…")
     said = ngettext(
-        "{n} contact is missing: {names}", "{n} contacts are missing: {names}", total, names=names
+        "{n} contact is missing: {names}",
+        "{n} contacts are missing: {names}",
+        sum(missing.values()),
+        names=formatting.listing(names),
     )
     st.caption(":material/person_alert: " + escape(said))
 
 
 def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
-    title = _("Draw of {moment}", moment=formatting.moment(environment.to_local(stored.drawn_at)))
-    with st.expander(f"{title} · " + _("seed {seed}", seed=stored.seed), expanded=is_newest):
-        st.markdown("**" + _describe_drawn(stored.drawn, stored.frame) + "**")
+    moment = formatting.moment(environment.to_local(stored.drawn_at))
+    title = _("Draw of {moment}", moment=moment) + " · " + _("seed {seed}", seed=stored.seed)
+    with st.expander(title, expanded=is_newest):
+        _show_count(stored.drawn, stored.frame)
         st.caption(escape(_("by {name}", name=stored.drawn_by)))
         if st.button(
             _("Verify"),
@@ -155,43 +152,32 @@ def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
             key=f"verify_{stored.id}",
             help=_("Make the draw again, as things stood, and compare."),
         ):
-            _verify(stored)
+            with actions.show_refusals():
+                _verify(stored)
         left, right = st.columns(2, gap="medium")
         with left:
-            _show_excluded(stored.excluded, stored.frame, str(stored.id))
-            _show_short(stored.short)
+            _show_frame(stored.excluded, stored.frame, str(stored.id))
+            _show_missing(stored.short)
         with right:
             _show_fairness(stored)
 
 
 def _verify(stored: StoredDraw) -> None:
-    try:
-        told = sampling.verify(gate.current_viewer(Permission.MANAGE_LISTENING), stored.id)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    causes = formatting.listing(labels.cause_title(cause) for cause in told.causes)
-    if told.is_same and not told.causes:
-        st.success(
-            _("The same: made again, the draw gives the same list from the same frame."),
-            icon=":material/verified:",
-        )
-    elif told.is_same:
-        st.success(
-            _("The same list, although something changed: {causes}.", causes=causes),
-            icon=":material/verified:",
-        )
-    else:
-        frames = {
-            "then": formatting.number(told.frame_then),
-            "now": formatting.number(told.frame_now),
-        }
+    found = sampling.verify(gate.current_viewer(Permission.MANAGE_LISTENING), stored.id)
+    causes = formatting.listing(labels.cause_title(cause) for cause in found.causes)
+    if not found.is_same:
         said = _(
             "Another list comes out today: {causes}. The frame was {then}, now {now}.",
             causes=causes,
-            **frames,
+            then=formatting.number(found.frame_then),
+            now=formatting.number(found.frame_now),
         )
         st.warning(escape(said), icon=":material/difference:")
+        return
+    said = _("The same: made again, the draw gives the same list from the same frame.")
+    if causes:
+        said = _("The same list, although something changed: {causes}.", causes=causes)
+    st.success(escape(said), icon=":material/verified:")
 
 
 def _show_fairness(stored: StoredDraw) -> None:
@@ -199,39 +185,40 @@ def _show_fairness(stored: StoredDraw) -> None:
     if not stored.shares:
         st.caption(_("Nothing was drawn."))
         return
-    dimensions = {entry.dimension: entry for entry in stored.shares}
+    tests = {entry.dimension: entry for entry in stored.shares}
     chosen = st.segmented_control(
         _("By"),
-        list(dimensions),
+        list(tests),
         format_func=labels.dimension_title,
         default=next(
-            (name for name, entry in dimensions.items() if entry.p_value is not None), DIMENSIONS[0]
+            (name for name, entry in tests.items() if entry.p_value is not None), DIMENSIONS[0]
         ),
         key=f"fair_{stored.id}",
         label_visibility="collapsed",
         required=True,
     )
-    entry = dimensions[chosen]
+    entry = tests[chosen]
     st.caption(_describe_fairness(entry))
     if entry.p_value is None:
         return
     drawn = sum(share.drawn for share in entry.shares) or 1
-    rows = [
-        {
-            "key": share.value,
-            "label": labels.value_title(chosen, share.value),
-            "value": share.drawn / drawn,
-            "low": None,
-            "high": None,
-            "n": share.drawn,
-            "chance_low": max(0.0, (share.expected - 1.96 * share.deviation) / drawn),
-            "chance_high": min(1.0, (share.expected + 1.96 * share.deviation) / drawn),
-        }
-        for share in entry.shares
-    ]
-    figure = charts.build_dots(pd.DataFrame(rows), "rate", dark=cards.is_dark(), bounds=(0, 1))
+    rows = []
+    for share in entry.shares:
+        half = stats.Z95 * share.deviation
+        rows.append(
+            {
+                "key": share.value,
+                "label": labels.value_title(chosen, share.value),
+                "value": share.drawn / drawn,
+                "low": None,
+                "high": None,
+                "n": share.drawn,
+                "chance_low": max(0.0, (share.expected - half) / drawn),
+                "chance_high": min(1.0, (share.expected + half) / drawn),
+            }
+        )
     cards.show_figure(
-        figure,
+        charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1)),
         f"fair_figure_{stored.id}",
         _("Shares in the sample, and where chance alone would put them."),
     )

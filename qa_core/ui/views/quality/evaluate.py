@@ -1,19 +1,20 @@
-"""What an evaluator has to listen to, overdue first, and the contact they are at: heard
-on the left, judged on the right.
+"""The Evaluate page: what an evaluator has to listen to, overdue first, and the contact
+they are at, heard on the left and judged on the right.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import streamlit as st
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import environment, i18n
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, recordings
 from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
@@ -21,12 +22,23 @@ from qa_core.quality import calibration, sampling
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft, Signed
 from qa_core.quality.sampling import Assignment, replacement
-from qa_core.ui import drill, gate, menu, player, scorecard_form, styles
+from qa_core.ui import (
+    actions,
+    cards,
+    drill,
+    gate,
+    layout,
+    menu,
+    personal_data,
+    player,
+    scorecard_form,
+    styles,
+)
+from qa_core.ui.markdown import escape
+from qa_core.ui.scorecard_answers import describe_text
 
 PAGE = "evaluate"
 MOST_LINES = 40
-_REFUSED = "evaluate_refused"
-
 HEADS = {
     drafts.SCORED: (N_("Evaluation"), ""),
     drafts.TARGETED: (
@@ -48,7 +60,7 @@ HEADS = {
         ),
     ),
 }
-
+"""Title and note of the form, by kind of evaluation."""
 SIGNED = {
     drafts.SCORED: N_("You sign it: it is your judgement, and the advisor reads that it is yours."),
     drafts.CALIBRATION: N_(
@@ -57,50 +69,27 @@ SIGNED = {
     ),
     drafts.SELF: N_("It is your own view: your team lead reads it beside the evaluator's."),
 }
-"""What submitting means to whoever does it."""
+"""What submitting means, by kind of evaluation."""
 
 
 def read(viewer: Viewer, number: str) -> Draft:
-    """The evaluation that the address names."""
+    """Return the evaluation that the address names."""
     if not number.isdecimal():
         raise AccessDenied()
     return drafts.get_draft(viewer, int(number))
 
 
 def show_worklist(viewer: Viewer) -> None:
-    """What waits, and what was submitted last."""
-    if (refusal := st.session_state.pop(_REFUSED, None)) is not None:
-        gate.show_refusal(refusal)
+    """Show what waits, and what was submitted last."""
+    actions.show_outcome()
     if viewer.role != Role.EVALUATOR:
+        first = menu.find_first(viewer)
         st.info(_("Self-evaluations are begun on the page of an evaluation."))
-        st.page_link(
-            menu.find_first(viewer).path,
-            label=_(menu.find_first(viewer).title),
-            icon=":material/arrow_back:",
-        )
+        st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
         return
     waiting = sampling.find_worklist(viewer)
-    rounds = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
-    overdue = sum(item.is_overdue for item in (*waiting, *rounds))
-    with st.container(horizontal=True, gap="xsmall"):
-        if waiting:
-            st.badge(
-                ngettext("{n} contact to evaluate", "{n} contacts to evaluate", len(waiting)),
-                icon=":material/headset_mic:",
-                color="blue",
-            )
-        if rounds:
-            st.badge(
-                ngettext("{n} to calibrate", "{n} to calibrate", len(rounds)),
-                icon=":material/balance:",
-                color="violet",
-            )
-        if overdue:
-            st.badge(
-                ngettext("{n} overdue", "{n} overdue", overdue),
-                icon=":material/schedule:",
-                color="red",
-            )
+    tasks = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
+    _show_counts(waiting, tasks)
     if not accreditations.is_listener(viewer):
         st.warning(
             _(
@@ -109,38 +98,46 @@ def show_worklist(viewer: Viewer) -> None:
             ),
             icon=":material/lock:",
         )
-    elif not waiting and not rounds:
+    elif not waiting and not tasks:
         st.success(
             _("Nothing waits for you. New contacts come with the next draw of a listening plan."),
             icon=":material/task_alt:",
         )
-    soonest = min((task.due_on for task in rounds if task.due_on), default=None)
-    # A calibration that is due before all else comes first: the others wait for its
-    # marks.
-    are_rounds_first = soonest is not None and (
+    soonest = min((task.due_on for task in tasks if task.due_on), default=None)
+    # A calibration due before all else comes first: others wait for its marks.
+    tasks_lead = soonest is not None and (
         not waiting or waiting[0].due_on is None or soonest < waiting[0].due_on
     )
-    if are_rounds_first:
-        for task in rounds:
-            _show_task(task)
+    if tasks_lead:
+        _show_tasks(tasks)
     for position, item in enumerate(waiting[:MOST_LINES]):
         _show_assignment(item, is_next=position == 0)
-    if len(waiting) > MOST_LINES:
-        st.caption(
-            ngettext("{n} more after these", "{n} more after these", len(waiting) - MOST_LINES)
-        )
-    if not are_rounds_first:
-        for task in rounds:
-            _show_task(task)
+    if more := len(waiting[MOST_LINES:]):
+        st.caption(ngettext("{n} more after these", "{n} more after these", more))
+    if not tasks_lead:
+        _show_tasks(tasks)
     _show_signed(viewer, drafts.find_signed(viewer))
 
 
+def _show_counts(waiting: list[Assignment], tasks: list[calibration.Task]) -> None:
+    overdue = sum(item.is_overdue for item in (*waiting, *tasks))
+    with st.container(horizontal=True, gap="xsmall"):
+        if waiting:
+            text = ngettext("{n} contact to evaluate", "{n} contacts to evaluate", len(waiting))
+            st.badge(text, icon=":material/headset_mic:", color="blue")
+        if tasks:
+            text = ngettext("{n} to calibrate", "{n} to calibrate", len(tasks))
+            st.badge(text, icon=":material/balance:", color="violet")
+        if overdue:
+            text = ngettext("{n} overdue", "{n} overdue", overdue)
+            st.badge(text, icon=":material/schedule:", color="red")
+
+
 def show_draft(viewer: Viewer, draft: Draft) -> None:
-    """One evaluation: what is heard on the left, the grid on the right; once it is
-    submitted, what came of it.
+    """Show one evaluation: the recording on the left, the scorecard on the right; once it
+    is submitted, its result.
     """
-    if (refusal := st.session_state.pop(_REFUSED, None)) is not None:
-        gate.show_refusal(refusal)
+    actions.show_outcome()
     _show_head(draft)
     if draft.state != "draft":
         _show_result(viewer, draft)
@@ -149,91 +146,81 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="stays_in_view", gap="small"):
         _show_contact(viewer, draft)
-        standing = st.container()
+        place = st.container()
     with right:
         scorecard_form.show(draft)
         if not scorecard_form.has_conflict(draft):
             _show_submit(draft)
-    with standing:
-        scorecard_form.show_standing(draft)
+    with place:
+        scorecard_form.show_score(draft)
         if draft.drawn_id is not None and draft.kind == drafts.SCORED:
             _show_replacing(draft)
 
 
-def _show_assignment(item: Assignment, is_next: bool) -> None:
-    with st.container(
-        border=True,
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        gap="small",
-    ):
+def _show_line(
+    title: str,
+    text: str,
+    task: Assignment | calibration.Task,
+    key: str,
+    start: Callable[[int], None],
+    number: int,
+    is_next: bool = False,
+) -> None:
+    """Show one line of what waits, with the button that begins it."""
+    with layout.row(border=True, horizontal_alignment="distribute"):
         with st.container(gap=None, width="content"):
-            start = item.local_start
-            st.markdown(f"**{_describe_day(start.date())}, {start:%H:%M}**")
-            said = [
-                formatting.name("channel", item.channel) if item.channel else None,
-                item.queue,
-                _(PURPOSE_TITLES.get(item.purpose, item.purpose)),
-                item.plan,
-            ]
-            st.text(" · ".join(filter(None, said)))
-        with st.container(
-            horizontal=True, vertical_alignment="center", gap="small", width="content"
-        ):
-            _show_due(item.due_on, item.is_overdue)
-            label = _("Go on") if item.state == "started" else _("Begin")
-            kind = "primary" if is_next else "secondary"
-            st.button(
-                label,
-                type=kind,
-                icon=":material/play_arrow:",
-                key=f"start_{item.drawn_id}",
-                on_click=_start,
-                args=(item.drawn_id,),
-            )
-
-
-def _show_task(task: calibration.Task) -> None:
-    with st.container(
-        border=True,
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        gap="small",
-    ):
-        with st.container(gap=None, width="content"):
-            number = _("Calibration, contact {n}", n=task.position)
-            st.markdown(f"**{number}**")
-            st.text(task.title)
-        with st.container(
-            horizontal=True, vertical_alignment="center", gap="small", width="content"
-        ):
+            st.markdown(f"**{escape(title)}**")
+            st.text(text)
+        with layout.row(width="content"):
             _show_due(task.due_on, task.is_overdue)
-            label = _("Go on") if task.state == "started" else _("Begin")
             st.button(
-                label,
+                _("Go on") if task.state == "started" else _("Begin"),
+                type="primary" if is_next else "secondary",
                 icon=":material/play_arrow:",
-                key=f"calibrate_{task.contact_number}",
-                on_click=_start_calibration,
-                args=(task.contact_number,),
+                key=key,
+                on_click=start,
+                args=(number,),
             )
+
+
+def _show_assignment(item: Assignment, is_next: bool) -> None:
+    start = item.local_start
+    parts = [
+        formatting.name("channel", item.channel) if item.channel else None,
+        item.queue,
+        _(PURPOSE_TITLES.get(item.purpose, item.purpose)),
+        item.plan,
+    ]
+    _show_line(
+        f"{_describe_day(start.date())}, {start:%H:%M}",
+        " · ".join(filter(None, parts)),
+        item,
+        f"start_{item.drawn_id}",
+        _start,
+        item.drawn_id,
+        is_next,
+    )
+
+
+def _show_tasks(tasks: list[calibration.Task]) -> None:
+    for task in tasks:
+        title = _("Calibration, contact {n}", n=task.position)
+        number = task.contact_number
+        _show_line(title, task.title, task, f"calibrate_{number}", _start_calibration, number)
 
 
 def _describe_day(day: date) -> str:
-    """A day that opens a line: French writes it small within one."""
+    """Return a day that begins a line; French writes it in small letters."""
     said = formatting.full_day(day)
     return said[0].upper() + said[1:]
 
 
 def _show_due(due_on: date | None, is_overdue: bool) -> None:
-    if due_on is not None:
-        text = (
-            _("Overdue since {day}", day=formatting.day(due_on))
-            if is_overdue
-            else _("Due {day}", day=formatting.day(due_on))
-        )
-        st.badge(text, color="red" if is_overdue else "gray", icon=":material/schedule:")
+    if due_on is None:
+        return
+    day = formatting.day(due_on)
+    text = _("Overdue since {day}", day=day) if is_overdue else _("Due {day}", day=day)
+    st.badge(text, color="red" if is_overdue else "gray", icon=":material/schedule:")
 
 
 def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
@@ -242,25 +229,18 @@ def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
     st.markdown("##### " + _("Submitted last"))
     texts = scorecard_texts.find_grid_texts(viewer)
     for entry in signed:
-        with st.container(
-            horizontal=True,
-            horizontal_alignment="distribute",
-            vertical_alignment="center",
-            gap="small",
-        ):
-            score = (
-                _(formatting.NO_DATA)
-                if entry.score is None
-                else formatting.value(entry.score, "score", short=True)
-            )
-            said = [
-                formatting.moment(environment.to_local(entry.submitted_at)),
-                _(HEADS[entry.kind][0]),
-                texts.name("grid", entry.grid),
-                score,
-                _describe_published(entry.publish_on, entry.published_at),
-            ]
-            st.text(" · ".join(filter(None, said)))
+        published = None
+        if entry.published_at is None and entry.publish_on is not None:
+            published = _("published on {day}", day=formatting.day(entry.publish_on))
+        parts = [
+            formatting.moment(environment.to_local(entry.submitted_at)),
+            _(HEADS[entry.kind][0]),
+            texts.name("grid", entry.grid),
+            _format_score(entry.score),
+            published,
+        ]
+        with layout.row(horizontal_alignment="distribute"):
+            st.text(" · ".join(filter(None, parts)))
             st.button(
                 _("Read"),
                 key=f"read_{entry.id}",
@@ -270,99 +250,69 @@ def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
             )
 
 
-def _describe_published(publish_on: date | None, published_at: object) -> str | None:
-    return (
-        _("published on {day}", day=formatting.day(publish_on))
-        if published_at is None and publish_on is not None
-        else None
-    )
+def _format_score(score: object) -> str:
+    if score is None:
+        return _(formatting.NO_DATA)
+    return formatting.value(float(score), "score", short=True)
 
 
 def _show_head(draft: Draft) -> None:
     title, note = HEADS[draft.kind]
     if draft.kind == drafts.SELF:
-        back = {"id": str(draft.answered_evaluation_id)}
         st.page_link(
             menu.find_page("evaluation").path,
             label=_("Back to the evaluation"),
             icon=":material/arrow_back:",
-            query_params=back,
+            query_params={"id": str(draft.answered_evaluation_id)},
         )
     else:
         st.page_link(
             menu.find_page(PAGE).path, label=_("All that waits"), icon=":material/arrow_back:"
         )
     st.title(_(title), anchor=False)
-    said = [
-        _("{grid}, version {n}", grid=_describe_grid(draft), n=draft.grid_version),
+    scorecard = describe_text(draft.plan.text) or draft.plan.title
+    parts = [
+        _("{grid}, version {n}", grid=scorecard, n=draft.grid_version),
         _(PURPOSE_TITLES.get(draft.purpose, "")),
     ]
-    st.caption(gate.escape(" · ".join(filter(None, said))))
+    st.caption(escape(" · ".join(filter(None, parts))))
     if note:
-        st.info(
-            _(note),
-            icon=":material/visibility_off:"
-            if draft.kind == drafts.CALIBRATION
-            else ":material/info:",
-        )
-
-
-def _describe_grid(draft: Draft) -> str:
-    return draft.plan.text.in_language(i18n.language()) or draft.plan.title
+        is_blind = draft.kind == drafts.CALIBRATION
+        st.info(_(note), icon=f":material/{'visibility_off' if is_blind else 'info'}:")
 
 
 def _show_contact(viewer: Viewer, draft: Draft) -> None:
     contact = draft.contact
-    with st.container(border=True, gap="xxsmall"):
-        start = contact.local_start if contact else None
-        st.markdown(f"**{_describe_day(draft.local_day)}{f', {start:%H:%M}' if start else ''}**")
+    with cards.card():
+        start = f", {contact.local_start:%H:%M}" if contact and contact.local_start else ""
+        st.markdown(f"**{_describe_day(draft.local_day)}{start}**")
         if contact:
-            said = [
+            parts = [
                 formatting.name("channel", contact.channel) if contact.channel else None,
                 contact.queue,
                 contact.reason,
+                None if contact.seconds is None else formatting.duration(contact.seconds),
             ]
-            said.append(
-                formatting.duration(contact.seconds) if contact.seconds is not None else None
-            )
-            st.text(" · ".join(dict.fromkeys(filter(None, said))))
+            st.text(" · ".join(dict.fromkeys(filter(None, parts))))
         if draft.due_on is not None:
             _show_due(draft.due_on, draft.due_on < environment.today())
     if draft.source_system is not None and draft.contact_id is not None:
-        is_own = draft.kind == drafts.SELF
-        purpose = (
-            "own"
-            if is_own
-            else drafts.CALIBRATION
-            if draft.kind == drafts.CALIBRATION
-            else draft.purpose
-        )
-        reason = f"{_(HEADS[draft.kind][0])} {draft.id}"
+        purposes = {drafts.SELF: recordings.OWN, drafts.CALIBRATION: drafts.CALIBRATION}
         player.show(
             viewer,
             draft.source_system,
             draft.contact_id,
-            purpose,
-            reason,
+            purposes.get(draft.kind, draft.purpose),
+            f"{_(HEADS[draft.kind][0])} {draft.id}",
             key=f"listen_{draft.id}",
             evaluation_id=draft.id,
         )
 
 
 def _show_submit(draft: Draft) -> None:
-    kinds = scorecard_form.find_kinds(draft)
-    with st.container(border=True, gap="small"):
-        if kinds:
-            st.warning(
-                _(
-                    "The comments seem to hold personal data: {kinds}. Take out what the work "
-                    "does not need.",
-                    kinds=formatting.listing(kinds),
-                ),
-                icon=":material/privacy_tip:",
-            )
-            st.checkbox(_("It is needed to judge the contact: keep it"), key=f"keep_{draft.id}")
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with cards.card(gap="small"):
+        personal_data.ask_to_keep(f"keep_{draft.id}", *draft.comments.values(), draft.comment)
+        with layout.row():
             st.button(
                 _("Submit"),
                 type="primary",
@@ -372,18 +322,15 @@ def _show_submit(draft: Draft) -> None:
                 on_click=_submit,
                 args=(draft.id, draft.plan),
             )
-            st.caption(
-                _(SIGNED.get(draft.kind, SIGNED[drafts.SCORED]))
-                + " "
-                + _("Every answer is saved as you give it.")
-            )
+            signed = _(SIGNED.get(draft.kind, SIGNED[drafts.SCORED]))
+            st.caption(signed + " " + _("Every answer is saved as you give it."))
 
 
 def _show_replacing(draft: Draft) -> None:
     with st.popover(
         _("This contact cannot be evaluated"), icon=":material/swap_horiz:", type="tertiary"
     ):
-        because = st.radio(
+        reason = st.radio(
             _("Why?"),
             list(replacement.BECAUSE),
             index=None,
@@ -392,64 +339,34 @@ def _show_replacing(draft: Draft) -> None:
         )
         st.button(
             _("Take another in its place"),
-            disabled=because is None,
+            disabled=reason is None,
             key=f"replace_{draft.id}",
             on_click=_replace,
-            args=(draft.id, draft.drawn_id, because),
+            args=(draft.id, draft.drawn_id, reason),
         )
 
 
 def _show_result(viewer: Viewer, draft: Draft) -> None:
-    result = draft.result
+    said = _("Submitted. The results are shown once the round is closed.")
     if draft.state == "published":
-        st.success(
-            _("Submitted and published: the advisor can read it."), icon=":material/task_alt:"
-        )
+        said = _("Submitted and published: the advisor can read it.")
     elif draft.publish_on is not None:
-        st.success(
-            _(
-                "Submitted. The advisor reads it from {day} on.",
-                day=formatting.full_day(draft.publish_on),
-            ),
-            icon=":material/task_alt:",
-        )
-    else:
-        st.success(
-            _("Submitted. The results are shown once the round is closed."),
-            icon=":material/task_alt:",
-        )
-    if result is not None:
-        with st.container(border=True, gap="xxsmall"):
-            score = (
-                _(formatting.NO_DATA)
-                if result.score is None
-                else formatting.value(float(result.score), "score", short=True)
-            )
-            st.markdown(f"### {score}")
-            outcome = {"pass": _("Passed"), "fail": _("Not passed")}.get(result.outcome or "", "")
-            parts = [
-                _(
-                    "{section} {score}",
-                    section=_describe_section(draft, part.name),
-                    score=formatting.number(float(part.score)),
-                )
-                for part in result.sections
-                if part.score is not None
-            ]
-            st.text(" · ".join(filter(None, [outcome, *parts])))
+        day = formatting.full_day(draft.publish_on)
+        said = _("Submitted. The advisor reads it from {day} on.", day=day)
+    st.success(said, icon=":material/task_alt:")
+    if draft.result is not None:
+        _show_scores(draft, draft.result)
     with st.container(horizontal=True, gap="small"):
         if draft.kind == drafts.SELF:
-            number = draft.answered_evaluation_id
             st.button(
                 _("Back to the evaluation"),
                 type="primary",
                 key="to_answered",
                 on_click=drill.to_evaluation,
-                args=(menu.find_first(viewer).key, number),
+                args=(menu.find_first(viewer).key, draft.answered_evaluation_id),
             )
             return
-        following = next(iter(sampling.find_worklist(viewer)), None)
-        if following is not None:
+        if following := next(iter(sampling.find_worklist(viewer)), None):
             st.button(
                 _("Next contact"),
                 type="primary",
@@ -461,57 +378,49 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
         st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
 
 
-def _describe_section(draft: Draft, name: str) -> str:
-    return next(
-        part.text.in_language(i18n.language()) for part in draft.plan.sections if part.name == name
-    )
+def _show_scores(draft: Draft, result: scoring.Result) -> None:
+    outcomes = {"pass": _("Passed"), "fail": _("Not passed")}
+    titles = {part.name: describe_text(part.text) for part in draft.plan.sections}
+    parts = [
+        _(
+            "{section} {score}",
+            section=titles[part.name],
+            score=formatting.number(float(part.score)),
+        )
+        for part in result.sections
+        if part.score is not None
+    ]
+    with cards.card():
+        st.markdown(f"### {_format_score(result.score)}")
+        st.text(" · ".join(filter(None, [outcomes.get(result.outcome or ""), *parts])))
 
 
 def _start(drawn_id: int) -> None:
-    try:
-        st.query_params.from_dict(
-            {"id": str(drafts.start(gate.current_viewer(Permission.FILL_GRIDS), drawn_id))}
-        )
-    except Refusal as refusal:
-        st.session_state[_REFUSED] = refusal
+    with actions.keep_refusals():
+        number = drafts.start(gate.current_viewer(Permission.FILL_GRIDS), drawn_id)
+        st.query_params.from_dict({"id": str(number)})
 
 
 def _start_calibration(contact_number: int) -> None:
-    try:
-        st.query_params.from_dict(
-            {
-                "id": str(
-                    calibration.start(gate.current_viewer(Permission.FILL_GRIDS), contact_number)
-                )
-            }
-        )
-    except Refusal as refusal:
-        st.session_state[_REFUSED] = refusal
+    with actions.keep_refusals():
+        number = calibration.start(gate.current_viewer(Permission.FILL_GRIDS), contact_number)
+        st.query_params.from_dict({"id": str(number)})
 
 
-def _submit(draft_id: int, plan: scoring.Scorecard) -> None:
-    # A comment that lost the focus to this very click may come with it, and be told
-    # after it: what is signed is what is on the screen.
-    version = scorecard_form.save(draft_id, plan)
+def _submit(draft_id: int, scorecard: scoring.Scorecard) -> None:
+    # A comment that lost the focus to this very click may be reported after it: what is
+    # signed is what is on the screen.
+    version = scorecard_form.save(draft_id, scorecard)
     if version is None:
         return
-    try:
-        drafts.submit(
-            gate.current_viewer(Permission.FILL_GRIDS),
-            draft_id,
-            version,
-            bool(st.session_state.get(f"keep_{draft_id}")),
-        )
+    with actions.keep_refusals():
+        keeps = bool(st.session_state.get(f"keep_{draft_id}"))
+        drafts.submit(gate.current_viewer(Permission.FILL_GRIDS), draft_id, version, keeps)
         scorecard_form.forget(draft_id)
-    except Refusal as refusal:
-        st.session_state[_REFUSED] = refusal
 
 
-def _replace(draft_id: int, drawn_id: int, because: str) -> None:
-    try:
-        sampling.replace(gate.current_viewer(Permission.FILL_GRIDS), drawn_id, because)
-    except Refusal as refusal:
-        st.session_state[_REFUSED] = refusal
-    else:
+def _replace(draft_id: int, drawn_id: int, reason: str) -> None:
+    with actions.keep_refusals():
+        sampling.replace(gate.current_viewer(Permission.FILL_GRIDS), drawn_id, reason)
         scorecard_form.forget(draft_id)
         st.query_params.clear()

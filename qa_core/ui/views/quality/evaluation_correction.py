@@ -1,5 +1,5 @@
-"""Correcting an evaluation where its evaluator reads it: the answers as they stand,
-what a change does to the score, and why, for the advisor to read.
+"""The correction of an evaluation by its evaluator: the answers as they are, what a change
+does to the score, and why, for the advisor to read.
 """
 
 from __future__ import annotations
@@ -15,83 +15,84 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
-from qa_core.quality.evaluations.corrections import CorrectionBase
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.scoring import Criterion
-from qa_core.ui import gate, scorecard_answers, scorecard_form
+from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers, scorecard_form
+from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
 
 OPEN = "correction_open"
-"""The evaluation whose form stands open."""
+"""Number of the evaluation whose form is open."""
 SAVED = "correction_saved"
 OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 
 @dataclass
 class OpenCorrection:
-    """What this tab holds beside the widgets: the version that was looked at, and what
-    went wrong at the last try to save.
+    """What this tab holds beside the widgets: the version it was filled from, and what went
+    wrong at the last try to save.
     """
 
     version: int
     refusal: Refusal | None = None
 
 
-def show(reading: EvaluationView) -> None:
-    """The way to the form, and the form while it stands open; nothing for who did not
-    make this evaluation, and why not where it cannot be corrected.
+def show(evaluation: EvaluationView) -> None:
+    """Show the button that opens the form, or the form; nothing to who did not make this
+    evaluation.
     """
-    if not reading.may_correct:
-        if reading.is_readers_work:
-            said = _(
-                "It came from a file, and its answers are not those of a grid that is known "
-                "here: correct it where it was made, and import that again."
+    if not evaluation.may_correct:
+        if evaluation.is_readers_work:
+            st.caption(
+                _(
+                    "It came from a file, and its answers are not those of a grid that is known "
+                    "here: correct it where it was made, and import that again."
+                )
             )
-            st.caption(said)
         return
-    if st.session_state.pop(SAVED, None) == reading.evaluation_id:
+    number = evaluation.evaluation_id
+    if st.session_state.pop(SAVED, None) == number:
         st.success(
             _("Corrected. How it stood before is kept below, with your reason."),
             icon=":material/task_alt:",
         )
-    if st.session_state.get(OPEN) == reading.evaluation_id:
-        _show_form(reading.evaluation_id)
-    else:
-        label = _("Correct this evaluation")
-        st.button(
-            label,
-            icon=":material/edit_note:",
-            type="tertiary",
-            key="correct",
-            on_click=_open,
-            args=(reading.evaluation_id,),
-        )
+    if st.session_state.get(OPEN) == number:
+        _show_form(number)
+        return
+    st.button(
+        _("Correct this evaluation"),
+        icon=":material/edit_note:",
+        type="tertiary",
+        key="correct",
+        on_click=_open,
+        args=(number,),
+    )
 
 
 @st.fragment
 def _show_form(evaluation_id: int) -> None:
     viewer, prefix = gate.current_viewer(Permission.FILL_GRIDS), _prefix(evaluation_id)
-    with st.container(border=True, gap="small", key=f"{prefix}form"):
-        st.markdown("##### " + _("Correct this evaluation"))
+    with cards.card(_("Correct this evaluation"), gap="small", key=f"{prefix}form"):
         try:
             standing = corrections.get_standing(viewer, evaluation_id)
         except Refusal as refusal:
             gate.show_refusal(refusal)
-            _show_way_out(evaluation_id)
+            _show_cancel(evaluation_id)
             return
         evaluation = standing.evaluation
         st.caption(
             _("The advisor reads what you change, and why. How it stood before stays on record.")
         )
-        held = _hold(standing)
+        held = _hold(evaluation)
         for section in evaluation.plan.sections:
-            st.markdown(f"**{gate.escape(describe_text(section.text))}**")
+            st.markdown(f"**{escape(describe_text(section.text))}**")
             for criterion in section.criteria:
-                _show_criterion(prefix, criterion, criterion.key in standing.disputed, evaluation)
+                is_disputed = criterion.key in standing.disputed
+                _show_criterion(prefix, criterion, is_disputed, evaluation)
         scorecard_answers.ask_comment(prefix, OVERALL, _("The contact as a whole"))
         given = scorecard_answers.read(prefix, evaluation.plan)
-        scorecard_answers.warn(given["comment"])
+        personal_data.show_hint(given["comment"])
         _show_changes(evaluation, given)
         _ask_to_save(viewer, evaluation, held, given)
 
@@ -99,84 +100,62 @@ def _show_form(evaluation_id: int) -> None:
 def _show_criterion(
     prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft
 ) -> None:
+    key, text = criterion.key, describe_text(criterion.text)
     with st.container(gap="xxsmall"):
         st.markdown(
-            gate.escape(describe_text(criterion.text)),
-            help=gate.escape(describe_text(criterion.help)) if criterion.help else None,
+            escape(text), help=escape(describe_text(criterion.help)) if criterion.help else None
         )
-        if criterion.critical:
-            st.caption(
-                f":red[:material/report:] {_(scorecard_form.HARMS[criterion.critical])} · "
-                f"{_(scorecard_form.FAILS[criterion.fails])}"
-            )
+        scorecard_answers.show_notes(criterion)
         if is_disputed:
-            # Whatever this tab held: a decision may have come meanwhile.
-            scorecard_answers.put(
-                prefix,
-                criterion,
-                evaluation.answers[criterion.key],
-                evaluation.comments.get(criterion.key, ""),
-            )
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            # A decision may have come meanwhile, whatever this tab held.
+            answer, words = evaluation.answers[key], evaluation.comments.get(key, "")
+            scorecard_answers.put(prefix, criterion, answer, words)
+        with layout.row():
             scorecard_answers.ask(prefix, criterion, disabled=is_disputed)
-            comment = st.session_state[scorecard_answers.name(prefix, "comment", criterion.key)]
+            comment = st.session_state[scorecard_answers.name(prefix, "comment", key)]
             if not is_disputed:
                 with st.popover(
                     _("Comment"),
                     icon=":material/chat:" if comment else ":material/add_comment:",
                     type="tertiary",
                 ):
-                    scorecard_answers.ask_comment(
-                        prefix, criterion.key, describe_text(criterion.text)
-                    )
+                    scorecard_answers.ask_comment(prefix, key, text)
         if is_disputed:
-            st.caption(
-                ":material/gavel: "
-                + _(
-                    "Disputed by the advisor: it stays as it is, only who decides on disputes "
-                    "changes it."
-                )
+            said = _(
+                "Disputed by the advisor: it stays as it is, only who decides on disputes "
+                "changes it."
             )
+            st.caption(f":material/gavel: {said}")
         if comment:
             st.text(comment)
-            scorecard_answers.warn(comment)
+            personal_data.show_hint(comment)
 
 
 def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
-    """What differs from what stands, and the score before and after."""
-    with st.container(border=True, gap="xxsmall"):
+    """Show what differs from what is stored, and the score before and after."""
+    with cards.card():
         changes = list(scorecard_form.find_differences(evaluation, given))
         if not changes:
             st.caption(_("Nothing is changed yet."))
             return
-        if finalise.find_missing(evaluation.plan, given["answers"]):
-            said = _("An answer is missing")
-        else:
-            said = _describe_scores(
-                evaluation.result, scoring.score(evaluation.plan, given["answers"])
-            )
-        st.markdown(f"**{gate.escape(said)}**")
+        said = _("An answer is missing")
+        if not finalise.find_missing(evaluation.plan, given["answers"]):
+            after = scoring.score(evaluation.plan, given["answers"])
+            said = _describe_scores(evaluation.result, after)
+        st.markdown(f"**{escape(said)}**")
         for _kind, _key, label, before, after in changes:
-            st.caption(
-                gate.escape(
-                    _(
-                        "{criterion}: {before} → {after}",
-                        criterion=label,
-                        before=before,
-                        after=after,
-                    )
-                )
-            )
+            change = {"criterion": label, "before": before, "after": after}
+            st.caption(escape(_("{criterion}: {before} → {after}", **change)))
 
 
 def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
-    scores = [
+    first, then = (
         _(formatting.NO_DATA)
         if result.score is None
         else formatting.value(float(result.score), "score")
         for result in (before, after)
-    ]
-    said = _("Score {before} → {after}", before=scores[0], after=scores[1])
+    )
+    said = _("Score {before} → {after}", before=first, after=then)
     if before.outcome == after.outcome or after.outcome is None:
         return said
     return f"{said} · {_(OUTCOMES[after.outcome])}"
@@ -193,16 +172,10 @@ def _ask_to_save(
         key=f"{prefix}reason",
         placeholder=_("What you heard again or got wrong, without names or numbers of customers"),
     )
-    scorecard_answers.warn(reason)
-    is_kept = False
-    if kinds := scorecard_answers.find_kinds([*given["comments"].values(), given["comment"]]):
-        said = _(
-            "The comments seem to hold personal data: {kinds}. Take out what the work does not "
-            "need.",
-            kinds=formatting.listing(kinds),
-        )
-        st.warning(said, icon=":material/privacy_tip:")
-        is_kept = st.checkbox(_("It is needed to judge the contact: keep it"), key=f"{prefix}keep")
+    personal_data.show_hint(reason)
+    is_kept = personal_data.ask_to_keep(
+        f"{prefix}keep", *given["comments"].values(), given["comment"]
+    )
     if held.refusal is not None:
         gate.show_refusal(held.refusal)
         if held.refusal.code == drafts.CHANGED_MEANWHILE:
@@ -218,7 +191,7 @@ def _ask_to_save(
         is_sent = st.button(
             _("Save the correction"), type="primary", icon=":material/save:", key=f"{prefix}save"
         )
-        _show_way_out(evaluation.id)
+        _show_cancel(evaluation.id)
     if not is_sent:
         return
     try:
@@ -226,8 +199,7 @@ def _ask_to_save(
             viewer, evaluation.id, held.version, **given, reason=reason, keeps_personal_data=is_kept
         )
     except Refusal as refusal:
-        # What differs from what stands now is shown on the next run, so that saving
-        # once more is a choice.
+        # The next run shows what differs from what is stored now: saving again is a choice.
         held.version, held.refusal = evaluation.version, refusal
     else:
         _close(evaluation.id)
@@ -235,30 +207,29 @@ def _ask_to_save(
     st.rerun()
 
 
-def _show_way_out(evaluation_id: int) -> None:
+def _show_cancel(evaluation_id: int) -> None:
     if st.button(_("Leave it as it was"), key=f"{_prefix(evaluation_id)}leave"):
         _close(evaluation_id)
         st.rerun()
 
 
-def _hold(standing: CorrectionBase) -> OpenCorrection:
-    evaluation = standing.evaluation
+def _hold(evaluation: Draft) -> OpenCorrection:
+    """Return what this tab holds, filled from what is stored if there is nothing."""
     prefix = _prefix(evaluation.id)
     held = st.session_state.get(f"{prefix}held")
-    if held is None or scorecard_answers.name(prefix, "comment", OVERALL) not in st.session_state:
+    is_new = held is None or scorecard_answers.name(prefix, "comment", OVERALL) not in (
+        st.session_state
+    )
+    if is_new:
         held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
-        scorecard_answers.fill(
-            prefix, evaluation.plan, evaluation.answers, evaluation.comments, evaluation.comment
-        )
-    else:
-        scorecard_answers.fill(
-            prefix,
-            evaluation.plan,
-            evaluation.answers,
-            evaluation.comments,
-            evaluation.comment,
-            only_missing=True,
-        )
+    scorecard_answers.fill(
+        prefix,
+        evaluation.plan,
+        evaluation.answers,
+        evaluation.comments,
+        evaluation.comment,
+        only_missing=not is_new,
+    )
     return held
 
 

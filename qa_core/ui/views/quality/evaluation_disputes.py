@@ -1,14 +1,13 @@
-"""A dispute where it belongs, under its criterion: raised by the advisor, decided by a
-manager, with what was asked and what was answered.
-"""
+"""A dispute under its criterion: raised by the advisor, decided by a manager."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import disputes
@@ -18,12 +17,13 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     DisputeView,
     EvaluationView,
 )
-from qa_core.ui import gate
+from qa_core.ui import actions, cards, gate, personal_data
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import answer_texts
-from qa_core.ui.views.quality.answer_texts import of_most, warn_of_personal_data
+from qa_core.ui.views.quality.answer_texts import of_most
 
 OPEN = "disputed_criterion"
-"""The criterion whose form stands open."""
+"""Key of the criterion whose form is open."""
 DECIDED = {
     DisputeDecision.KEEP: N_("Kept"),
     DisputeDecision.ACCEPT: N_("Accepted"),
@@ -31,8 +31,8 @@ DECIDED = {
 }
 
 
-def show_way(answer: AnswerView) -> None:
-    """The button that opens the form of that criterion."""
+def show_button(answer: AnswerView) -> None:
+    """Show the button that opens the form of that criterion."""
     st.button(
         _("Dispute"),
         type="tertiary",
@@ -42,34 +42,28 @@ def show_way(answer: AnswerView) -> None:
     )
 
 
-def show(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
-    """The dispute of that criterion, or the form to raise one, for who may."""
+def show(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
+    """Show the dispute of that criterion, or the form to raise one."""
     dispute = answer.dispute
     if dispute is None:
-        if reading.may_dispute and st.session_state.get(OPEN) == answer.key:
-            _show_form(viewer, reading, answer)
+        if evaluation.may_dispute and st.session_state.get(OPEN) == answer.key:
+            _show_form(viewer, evaluation, answer)
         return
-    with st.container(border=True, gap="xxsmall"):
+    with cards.card():
         asked = _(
             "Disputed on {day}: {proposed} instead of {original}",
-            day=_day(dispute.raised_at),
-            **_points(dispute, answer),
+            day=_format_day(dispute.raised_at),
+            proposed=of_most(dispute.proposed, answer.most),
+            original=of_most(dispute.original, answer.most),
         )
-        st.markdown(f":material/gavel: {gate.escape(asked)}")
+        st.markdown(f":material/gavel: {escape(asked)}")
         st.text(dispute.reason)
         if dispute.decision is not None:
             _show_decision(dispute, answer)
-        elif reading.may_decide:
+        elif evaluation.may_decide:
             _ask_decision(viewer, dispute, answer)
         else:
             st.caption(_("Not decided yet: somebody else than the evaluator decides."))
-
-
-def _points(dispute: DisputeView, answer: AnswerView) -> dict[str, str]:
-    return {
-        "proposed": of_most(dispute.proposed, answer.most),
-        "original": of_most(dispute.original, answer.most),
-    }
 
 
 def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
@@ -78,13 +72,14 @@ def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
         decision=_(DECIDED[DisputeDecision(dispute.decision)]),
         points=of_most(dispute.decided, answer.most),
     )
-    by = _("by {name} on {day}", name=dispute.decided_by, day=_day(dispute.decided_at))
-    st.markdown(f"**{gate.escape(said)}** · {gate.escape(by)}")
+    day = _format_day(dispute.decided_at)
+    by = _("by {name} on {day}", name=dispute.decided_by, day=day)
+    st.markdown(f"**{escape(said)}** · {escape(by)}")
     st.text(dispute.decision_reason or "")
 
 
-def _show_form(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> None:
-    with st.container(border=True, gap="small"):
+def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
+    with cards.card(gap="small"):
         proposed = answer_texts.ask(
             _("What should it have been?"), answer, f"proposed_{answer.key}", (answer.earned,)
         )
@@ -94,76 +89,59 @@ def _show_form(viewer: Viewer, reading: EvaluationView, answer: AnswerView) -> N
             key=f"reason_{answer.key}",
             placeholder=_("What happened in the contact, without names or numbers of customers"),
         )
-        warn_of_personal_data(reason)
+        personal_data.show_warning(reason)
         with st.container(horizontal=True, gap="small"):
             if st.button(_("Send the dispute"), type="primary", key=f"send_{answer.key}"):
-                _raise(viewer, reading, answer, proposed, reason)
+                if proposed is None:
+                    st.warning(_("Choose what it should have been."))
+                else:
+                    with actions.show_refusals():
+                        disputes.raise_dispute(
+                            viewer, evaluation.evaluation_id, answer.key, proposed, reason
+                        )
+                        _open(None)
+                        actions.finish()
             st.button(_("Leave it"), key=f"leave_{answer.key}", on_click=_open, args=(None,))
         st.caption(
             _("A manager who did not make the evaluation decides. What was given stays on record.")
         )
 
 
-def _raise(
-    viewer: Viewer, reading: EvaluationView, answer: AnswerView, proposed: object, reason: str
-) -> None:
-    if proposed is None:
-        st.warning(_("Choose what it should have been."))
-        return
-    try:
-        disputes.raise_dispute(viewer, reading.evaluation_id, answer.key, proposed, reason)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    _open(None)
-    st.rerun()
-
-
 def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> None:
     key = f"decision_{dispute.dispute_id}"
-    said = _points(dispute, answer)
-    titles = {
-        DisputeDecision.KEEP: _("Keep {points}", points=said["original"]),
-        DisputeDecision.ACCEPT: _("Accept {points}", points=said["proposed"]),
-        DisputeDecision.THIRD: _("Another value"),
-    }
     without = (dispute.original, dispute.proposed)
-    options = [
-        decision
-        for decision in titles
-        if decision != DisputeDecision.THIRD or answer_texts.can_ask(answer, without)
-    ]
+    titles = {
+        DisputeDecision.KEEP: _("Keep {points}", points=of_most(dispute.original, answer.most)),
+        DisputeDecision.ACCEPT: _("Accept {points}", points=of_most(dispute.proposed, answer.most)),
+    }
+    if answer_texts.can_ask(answer, without):
+        titles[DisputeDecision.THIRD] = _("Another value")
     decision = st.radio(
-        _("Decision"), options, format_func=titles.get, index=None, horizontal=True, key=key
+        _("Decision"), list(titles), format_func=titles.get, index=None, horizontal=True, key=key
     )
-    third = (
-        answer_texts.ask(_("Which?"), answer, f"{key}_third", without)
-        if decision == DisputeDecision.THIRD
-        else None
-    )
+    third = None
+    if decision == DisputeDecision.THIRD:
+        third = answer_texts.ask(_("Which?"), answer, f"{key}_third", without)
     reason = st.text_area(
         _("Reason, for the advisor and the evaluator"),
         max_chars=disputes.LONGEST_TEXT,
         key=f"{key}_reason",
     )
-    warn_of_personal_data(reason)
+    personal_data.show_warning(reason)
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
     gate.current_viewer(Permission.DECIDE_DISPUTES)
     if decision is None:
         st.warning(_("Choose a decision."))
         return
-    try:
+    with actions.show_refusals():
         disputes.decide(viewer, dispute.dispute_id, decision, third, reason)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    st.rerun()
+        actions.finish()
 
 
 def _open(criterion: str | None) -> None:
     st.session_state[OPEN] = criterion
 
 
-def _day(moment) -> str:
+def _format_day(moment: datetime) -> str:
     return formatting.day(environment.to_local(moment).date(), year=True)

@@ -20,146 +20,148 @@ from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeOutcome
 from qa_core.stats.severity import RaterEffect
 from qa_core.ui import cached, cards, segmented_choice, tables
+from qa_core.ui.markdown import escape
 
 SPANS = (90, 180, 365)
 FEW = 30
-"""Below so many evaluations what is said of an evaluator is little more than chance."""
+"""Evaluations from which on the severity of an evaluator is more than chance."""
 
 
 def show(viewer: Viewer) -> None:
-    """The table, what it says, and what it must not be used for."""
-    days = int(
-        segmented_choice.ask(
-            "days",
-            _("Period"),
-            {str(span): ngettext("Last {n} day", "Last {n} days", span) for span in SPANS},
-            key="evaluators_days",
-        )
-    )
+    """Show the table, what it says, and what it must not be used for."""
+    titles = {str(span): ngettext("Last {n} day", "Last {n} days", span) for span in SPANS}
+    days = int(segmented_choice.ask("days", _("Period"), titles, key="evaluators_days"))
     period = Period(environment.today() - timedelta(days=days), environment.today())
     found = cached.find_evaluators(viewer, period)
     if not found.figures:
-        with st.container(border=True):
-            cards.show_heading(
-                ChartTitle(_("No evaluation in this period")), _("Choose a longer one.")
-            )
+        cards.show_message(_("No evaluation in this period"), _("Choose a longer one."))
         return
-    outcomes = {
-        outcome.key: outcome
-        for outcome in disputes.count_outcomes(viewer, period).by_evaluator or ()
-    }
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            _find(found),
-            _("Contacts of {period}. By name, not by rank.", period=formatting.period(period)),
+    by_evaluator = disputes.count_outcomes(viewer, period).by_evaluator or ()
+    outcomes = {outcome.key: outcome for outcome in by_evaluator}
+    hint = _("Contacts of {period}. By name, not by rank.", period=formatting.period(period))
+    with cards.card(_describe(found), hint):
+        tables.show(
+            found.figures,
+            (
+                tables.name_column(
+                    _("Evaluator"),
+                    lambda item: item.name or formatting.name("evaluator", None),
+                    150,
+                ),
+                tables.count_column(_("Evaluations"), lambda item: item.n, 90),
+                tables.text_column(
+                    _("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)
+                ),
+                tables.text_column(
+                    _("Spread"),
+                    lambda item: (
+                        None
+                        if item.deviation is None
+                        else formatting.value(item.deviation, Unit.SCORE)
+                    ),
+                ),
+                tables.text_column(
+                    _("Severity"), lambda item: _describe_severity(item.severity), 150
+                ),
+                tables.text_column(
+                    _("Shrunk"),
+                    lambda item: (
+                        formatting.change(item.severity.shrunk, Unit.SCORE)
+                        if item.severity
+                        else None
+                    ),
+                ),
+                tables.text_column(
+                    _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
+                ),
+                tables.text_column(
+                    _("Median time"),
+                    lambda item: (
+                        None
+                        if item.median_seconds is None
+                        else formatting.duration(item.median_seconds)
+                    ),
+                )
+                if any(item.median_seconds is not None for item in found.figures)
+                else None,
+            ),
+            "table_evaluators",
+            height=420,
         )
-        head = _("Evaluator")
-        rows = [
-            {
-                head: item.name or formatting.name("evaluator", None),
-                _("Evaluations"): item.n,
-                _("Mean score"): formatting.value(item.mean, Unit.SCORE),
-                _("Spread"): formatting.value(item.deviation, Unit.SCORE)
-                if item.deviation is not None
-                else None,
-                _("Severity"): _describe_effect(item.severity),
-                _("Shrunk"): formatting.change(item.severity.shrunk, Unit.SCORE)
-                if item.severity
-                else None,
-                _("Disputes lost"): _describe_lost(outcomes.get(item.evaluator)),
-                _("Median time"): formatting.duration(item.median_seconds)
-                if item.median_seconds is not None
-                else None,
-            }
-            for item in found.figures
-        ]
-        if all(item.median_seconds is None for item in found.figures):
-            rows = [
-                {title: value for title, value in row.items() if title != _("Median time")}
-                for row in rows
-            ]
-        config = {
-            head: tables.name_column(head, 150),
-            _("Evaluations"): tables.count_column(_("Evaluations"), 90),
-            _("Severity"): st.column_config.TextColumn(_("Severity"), width=150),
-        }
-        tables.show(rows, config, "table_evaluators", height=420)
         if found.apart or found.apart_grids:
             st.warning(_describe_apart(found), icon=":material/link_off:")
-        st.caption(
-            _(
-                "Severity: points that an evaluator gives less (+) or more (−) than the others "
-                "would give to the same advisors on the same grid, with its "
-                "95 % interval. Shrunk: drawn to nought by what chance did. Spread: standard "
-                "deviation of the scores."
-            )
-        )
-        st.caption(
-            _(
-                "Disputes lost: answers changed of those decided. Median time: of evaluations "
-                "filled here; imported ones do not say."
-            )
-        )
-        st.warning(
-            _(
-                "A severity compares people who did not hear the same contacts: it assumes "
-                "that contacts came to evaluators by chance. It is a reason to "
-                "calibrate together, never one to judge an evaluator, and no score is changed "
-                "by it."
-            ),
-            icon=":material/warning:",
-        )
+        _explain()
 
 
-def _find(found: Evaluators) -> ChartTitle:
+def _explain() -> None:
+    st.caption(
+        _(
+            "Severity: points that an evaluator gives less (+) or more (−) than the others "
+            "would give to the same advisors on the same grid, with its "
+            "95 % interval. Shrunk: drawn to nought by what chance did. Spread: standard "
+            "deviation of the scores."
+        )
+    )
+    st.caption(
+        _(
+            "Disputes lost: answers changed of those decided. Median time: of evaluations "
+            "filled here; imported ones do not say."
+        )
+    )
+    st.warning(
+        _(
+            "A severity compares people who did not hear the same contacts: it assumes "
+            "that contacts came to evaluators by chance. It is a reason to "
+            "calibrate together, never one to judge an evaluator, and no score is changed "
+            "by it."
+        ),
+        icon=":material/warning:",
+    )
+
+
+def _describe(found: Evaluators) -> ChartTitle:
     known = [
-        item
+        item.severity
         for item in found.figures
         if item.severity is not None and item.severity.low is not None
     ]
-    apart = [item for item in known if item.severity.low > 0 or item.severity.high < 0]
     if len(known) < 2:
         return ChartTitle(_("How strict evaluators are cannot be compared here"))
-    if not apart:
+    if not any(effect.low > 0 or effect.high < 0 for effect in known):
         return ChartTitle(_("No evaluator is stricter than the others by more than chance"))
-    values = [item.severity.value for item in known]
+    values = [effect.value for effect in known]
     size = formatting.change(max(values) - min(values), Unit.SCORE).lstrip("+")
     return ChartTitle(
         _("The strictest and the most lenient evaluator lie {size} apart", size=size), "attention"
     )
 
 
-def _describe_effect(effect: RaterEffect | None) -> str | None:
+def _describe_severity(effect: RaterEffect | None) -> str | None:
     if effect is None:
         return None
     value = formatting.change(effect.value, Unit.SCORE)
     if effect.low is None:
         return value
+    low, high = (formatting.number(end, 1) for end in (effect.low, effect.high))
     few = " · " + _("small sample") if effect.n < FEW else ""
-    return (
-        f"{value}  ({formatting.number(effect.low, 1)} – {formatting.number(effect.high, 1)}){few}"
-    )
+    return f"{value}  ({low} – {high}){few}"
 
 
 def _describe_lost(outcome: DisputeOutcome | None) -> str | None:
-    return (
-        _("{changed} of {decided}", changed=outcome.changed, decided=outcome.decided)
-        if outcome and outcome.decided
-        else None
-    )
+    if outcome is None or not outcome.decided:
+        return None
+    return _("{changed} of {decided}", changed=outcome.changed, decided=outcome.decided)
 
 
 def _describe_apart(found: Evaluators) -> str:
     if found.apart:
-        names = cards.escape(formatting.listing(found.apart))
         return _(
             "Nothing connects {names} with the others: they share no advisor on the same grid. "
             "No severity is given.",
-            names=names,
+            names=escape(formatting.listing(found.apart)),
         )
-    names = cards.escape(formatting.listing(found.apart_grids))
     return _(
         "Nothing connects the grids: {names} met advisors whom no other grid met. No severity "
         "is given.",
-        names=names,
+        names=escape(formatting.listing(found.apart_grids)),
     )

@@ -1,14 +1,13 @@
-"""The form that makes a listening plan; every fault is said beside it, by its field."""
+"""The form that makes a listening plan; a fault names its field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import streamlit as st
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
@@ -19,7 +18,7 @@ from qa_core.metrics.query import scorecard_texts
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
 from qa_core.quality import sampling
 from qa_core.quality.sampling import labels
-from qa_core.ui import cached
+from qa_core.ui import actions, cached, gate
 
 USUAL_DISPUTE_DAYS = 14
 FIELDS = {
@@ -35,17 +34,14 @@ FIELDS = {
     "minimum_seconds": N_("Shortest call, in seconds"),
     "maximum_seconds": N_("Longest call, in seconds"),
 }
-"""What the fields of a plan's file are called here: a fault is said by the name that
-stands above the field.
-"""
+"""Labels of the fields, by their name in a plan's file."""
 
 
-def ask(viewer: Viewer, change: Callable[..., None], has_plans: bool) -> None:
-    """Make a plan; open by itself while there is none."""
+def ask(viewer: Viewer, has_plans: bool) -> None:
+    """Show the form; it is open while there is no plan."""
     choices, texts = sampling.find_choices(viewer), scorecard_texts.find_grid_texts(viewer)
     evaluators = dict(choices["evaluators"])
-    grid_titles = {key: texts.name("grid", title) for key, title in choices["grids"]}
-    first = environment.today().replace(day=1)
+    scorecards = {key: texts.name("grid", title) for key, title in choices["grids"]}
     with st.expander(_("Make a plan"), icon=":material/add:", expanded=not has_plans):
         if not evaluators:
             st.info(
@@ -56,61 +52,23 @@ def ask(viewer: Viewer, change: Callable[..., None], has_plans: bool) -> None:
             )
             return
         with st.form("listening_plan", border=False):
-            one, two, three = st.columns(3)
-            name = one.text_input(_("Name"), max_chars=80, placeholder=f"{first:%Y-%m}")
-            purpose = two.selectbox(_("Purpose"), gates.PURPOSES, format_func=labels.purpose_title)
-            grid = three.selectbox(
-                _("Grid"), list(grid_titles), format_func=lambda key: grid_titles[key]
-            )
-            one, two, three = st.columns(3)
-            starts = one.date_input(_("First day of contacts"), first, format="DD/MM/YYYY")
-            ends = two.date_input(
-                _("Last day of contacts"),
-                add_months(first, 1) - timedelta(days=1),
-                format="DD/MM/YYYY",
-            )
-            due = three.date_input(
-                _("To be done by"), add_months(first, 1) + timedelta(days=4), format="DD/MM/YYYY"
-            )
-            one, two, three = st.columns(3)
-            each = one.number_input(_("Contacts per advisor"), 1, 1000, 4)
-            counted = _(
-                "Listened to in the months that the period touches, all plans together: the "
-                "law knows no permanent listening."
-            )
-            most = two.number_input(_("At most per advisor"), 1, 1000, 6, help=counted)
-            listeners = three.multiselect(
-                _("Evaluators"),
-                list(evaluators),
-                format_func=lambda key: evaluators[key],
-                placeholder=_("Choose people"),
-            )
+            content = _ask_content(scorecards, evaluators)
             with st.expander(
                 _("More: which contacts, how they are spread, when results are read"),
                 icon=":material/tune:",
             ):
-                content = _ask_more(viewer)
+                content |= _ask_more(viewer)
             sent = st.form_submit_button(_("Make the plan"), type="primary")
     if sent:
-        content |= {
-            "name": name,
-            "purpose": purpose,
-            "grid": grid,
-            "from": starts,
-            "to": ends,
-            "evaluators": list(listeners),
-        }
-        content |= {"per_advisor": int(each), "maximum_per_advisor": int(most)}
-        content |= {"due": due} if due else {}
-        change(
-            lambda viewer: _add(viewer, content),
-            lambda _id: _("The plan is made. Draw its contacts now."),
-        )
+        with actions.show_refusals():
+            _add(gate.current_viewer(Permission.MANAGE_LISTENING), content)
+            actions.finish(_("The plan is made. Draw its contacts now."))
 
 
-def _add(viewer: Viewer, content: dict[str, Any]) -> int:
+def _add(viewer: Viewer, content: dict[str, Any]) -> None:
+    """Add the plan. Raises Refusal, which names the fields by their labels."""
     try:
-        return sampling.add_plan(viewer, content)
+        sampling.add_plan(viewer, content)
     except Refusal as refusal:
         field = FIELDS.get(refusal.params.get("field", ""))
         if refusal.code != "bad_plan" or field is None:
@@ -123,26 +81,56 @@ def _add(viewer: Viewer, content: dict[str, Any]) -> int:
         ) from refusal
 
 
+def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict[str, Any]:
+    """Ask what every plan says; return it as its file would."""
+    first = environment.today().replace(day=1)
+    following = add_months(first, 1)
+    one, two, three = st.columns(3)
+    content = {
+        "name": one.text_input(_("Name"), max_chars=80, placeholder=f"{first:%Y-%m}"),
+        "purpose": two.selectbox(_("Purpose"), gates.PURPOSES, format_func=labels.purpose_title),
+        "grid": three.selectbox(_("Grid"), list(scorecards), format_func=scorecards.get),
+    }
+    one, two, three = st.columns(3)
+    content |= {
+        "from": one.date_input(_("First day of contacts"), first, format="DD/MM/YYYY"),
+        "to": two.date_input(
+            _("Last day of contacts"), following - timedelta(days=1), format="DD/MM/YYYY"
+        ),
+    }
+    due = three.date_input(_("To be done by"), following + timedelta(days=4), format="DD/MM/YYYY")
+    content |= {"due": due} if due else {}
+    one, two, three = st.columns(3)
+    most_help = _(
+        "Listened to in the months that the period touches, all plans together: the law knows "
+        "no permanent listening."
+    )
+    return content | {
+        "per_advisor": int(one.number_input(_("Contacts per advisor"), 1, 1000, 4)),
+        "maximum_per_advisor": int(
+            two.number_input(_("At most per advisor"), 1, 1000, 6, help=most_help)
+        ),
+        "evaluators": three.multiselect(
+            _("Evaluators"),
+            list(evaluators),
+            format_func=evaluators.get,
+            placeholder=_("Choose people"),
+        ),
+    }
+
+
 def _ask_more(viewer: Viewer) -> dict[str, Any]:
-    """What a plan may leave out, as its file would say it; a field left empty is not
-    said.
-    """
+    """Ask what a plan may leave out; return it as its file would, without empty fields."""
     content: dict[str, Any] = {}
     for place, dimension in zip(st.columns(len(FILTERS)), FILTERS, strict=True):
-        known = (
-            sorted(viewer.teams)
-            if dimension == "team"
-            else [
-                value
-                for value, _count in cached.find_values(viewer, dimension)
-                if value is not None
-            ]
-        )
-        title = _(dimensions.get_dimension(dimension).title)
+        known = sorted(viewer.teams)
+        if dimension != "team":
+            found = cached.find_values(viewer, dimension)
+            known = [value for value, _count in found if value is not None]
         content[dimension] = place.multiselect(
-            title,
+            _(dimensions.get_dimension(dimension).title),
             known,
-            format_func=lambda value, of=dimension: formatting.name(of, value),
+            format_func=lambda value, dimension=dimension: formatting.name(dimension, value),
             placeholder=_("All"),
         )
     one, two, three = st.columns(3)
@@ -165,5 +153,5 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
     dispute_days = three.number_input(
         _("Advisors may dispute for so many days"), 0, 365, USUAL_DISPUTE_DAYS
     )
-    said = {name: value for name, value in content.items() if value}
-    return said | {"strata": strata, "publish_after_days": days, "dispute_days": dispute_days}
+    given = {name: value for name, value in content.items() if value}
+    return given | {"strata": strata, "publish_after_days": days, "dispute_days": dispute_days}

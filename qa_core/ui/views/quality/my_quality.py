@@ -1,156 +1,116 @@
-"""My quality: an advisor's own results, the team's median where it is large enough, and
-who listened to what, and why.
+"""The My quality page: an advisor's own results, the team's median where the team is large
+enough, and who listened to what, and why.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
+from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.metrics import formatting, query
 from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.query import scorecard_texts
-from qa_core.quality.evaluations import advisor_response
-from qa_core.ui import cached, cards, drill, trend_cards
+from qa_core.quality.evaluations.advisor_response import News, find_news
+from qa_core.ui import cached, cards, drill, empty_states, layout, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
 
+PAGE = "my_quality"
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
-PURPOSES = {
-    "training": N_("training"),
-    "evaluation": N_("evaluation"),
-    "quality": N_("quality of service"),
-}
 
 
-def show_top(viewer: Viewer, look: FilterState) -> None:
-    """Four tiles with the team's median, and two trends."""
-    rows = cached.headline(viewer, KPIS, look.where, look.compare)
-    series = trend_cards.read_series(viewer, look, KPIS)
-    medians = cached.team_medians(viewer, KPIS, look.where.period)
+def show_top(viewer: Viewer, state: FilterState) -> None:
+    """Show four tiles with the team's median, a trend, and the parts of the scorecard."""
+    rows = cached.headline(viewer, KPIS, state.where, state.compare)
+    series = trend_cards.read_series(viewer, state, KPIS)
     extra = {
         key: _(
             "team median {value} ({n} advisors)",
             value=formatting.value(value, get_kpi(key).unit),
             n=count,
         )
-        for key, (value, count) in medians.items()
+        for key, (value, count) in cached.team_medians(viewer, KPIS, state.where.period).items()
     }
     cards.show_tiles(
-        [cards.build_tile(rows[key], look, series[key], extra.get(key, "")) for key in KPIS]
+        [cards.build_tile(rows[key], state, series[key], extra.get(key, "")) for key in KPIS]
     )
     left, right = st.columns(2, gap="small")
     with left:
-        trend_cards.show_trend(
-            viewer,
-            look,
-            series["first_contact_resolution"],
-            title=cards.title_of(get_kpi("first_contact_resolution")),
-        )
+        trend = series["first_contact_resolution"]
+        trend_cards.show_trend(viewer, state, trend, title=cards.title_of(trend.kpi))
     with right:
-        _show_sections(viewer, look)
+        _show_sections(viewer, state)
 
 
 def show_unlinked() -> None:
-    """What an account of no advisor shows: nothing of anybody, and who mends it."""
-    with st.container(border=True):
-        st.markdown("#### :material/link_off: " + _("Your account is not linked to an advisor yet"))
-        st.write(
-            _(
-                "Until it is, no contact is yours. An administrator says which advisor you "
-                "are, under Administration, People."
-            )
-        )
+    """Show that the account belongs to no advisor, and who mends it."""
+    empty_states.card(
+        ":material/link_off:",
+        _("Your account is not linked to an advisor yet"),
+        _(
+            "Until it is, no contact is yours. An administrator says which advisor you are, "
+            "under Administration, People."
+        ),
+    )
 
 
-def show_news(viewer: Viewer) -> advisor_response.News:
-    """One line of what waits to be read: new evaluations, disputes that were decided,
-    and corrections; nothing where there is none.
-    """
-    news = advisor_response.find_news(viewer)
+def show_news(viewer: Viewer) -> News:
+    """Show what waits to be read: new evaluations, decided disputes, corrections."""
+    news = find_news(viewer)
     if news.unread or news.decided or news.corrected:
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-            if news.unread:
-                _show_new(
-                    ngettext("{n} evaluation to read", "{n} evaluations to read", len(news.unread)),
-                    ":material/mark_email_unread:",
-                    news.unread[0],
+        with layout.row("medium"):
+            if unread := news.unread:
+                label = ngettext("{n} evaluation to read", "{n} evaluations to read", len(unread))
+                _show_new(label, "mark_email_unread", unread[0])
+            if decided := news.decided:
+                label = ngettext(
+                    "{n} answer to your disputes", "{n} answers to your disputes", len(decided)
                 )
-            if news.decided:
-                _show_new(
-                    ngettext(
-                        "{n} answer to your disputes",
-                        "{n} answers to your disputes",
-                        len(news.decided),
-                    ),
-                    ":material/gavel:",
-                    news.decided[0],
-                )
-            if news.corrected:
-                said = ngettext(
+                _show_new(label, "gavel", decided[0])
+            if corrected := news.corrected:
+                label = ngettext(
                     "{n} evaluation corrected since you read it",
                     "{n} evaluations corrected since you read them",
-                    len(news.corrected),
+                    len(corrected),
                 )
-                _show_new(said, ":material/edit_note:", news.corrected[0])
+                _show_new(label, "edit_note", corrected[0])
     return news
 
 
-def show_evaluations(viewer: Viewer, look: FilterState, news: advisor_response.News) -> None:
-    """One's own evaluations in the longer period, and who made them."""
-    entries = query.find_own_evaluations(viewer, look.trend.period)
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(_("My evaluations")),
-            _(
-                "Who listened, when and what for, in {period}. Click a line to read it.",
-                period=formatting.period(look.trend.period),
-            ),
-        )
+def _show_new(label: str, symbol: str, evaluation_id: int) -> None:
+    st.button(
+        label,
+        icon=f":material/{symbol}:",
+        type="tertiary",
+        on_click=drill.to_evaluation,
+        args=(PAGE, evaluation_id),
+        help=_("Opens the newest"),
+    )
+
+
+def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
+    """Show one's own evaluations in the longer period, and who made them."""
+    period = state.trend.period
+    entries = query.find_own_evaluations(viewer, period)
+    hint = _(
+        "Who listened, when and what for, in {period}. Click a line to read it.",
+        period=formatting.period(period),
+    )
+    with cards.card(_("My evaluations"), hint):
         if not entries:
             st.caption(_("Nobody evaluated a contact of yours in this period."))
             return
-
-        def open_row() -> None:
-            cells = st.session_state["my_evaluations"]["selection"]["cells"]
-            entry = entries[cells[0][0]] if cells else None
-            if entry:
-                drill.to_evaluation("my_quality", entry["id"])
-
-        texts = scorecard_texts.find_grid_texts(viewer)
-        rows = [
-            {
-                _("Contact of"): formatting.day(entry["local_day"], year=True),
-                _("New"): _("to read")
-                if entry["id"] in news.unread
-                else _("answered")
-                if entry["id"] in news.decided
-                else "",
-                _("Score"): formatting.value(entry["score"], "score"),
-                _("Outcome"): {"pass": _("passed"), "fail": _("not passed")}.get(
-                    entry["outcome"], "–"
-                ),
-                _("Grid"): texts.name("grid", entry["grid"]) if entry["grid"] else None,
-                _("Listened by"): entry["evaluator"],
-                _("Listened on"): formatting.day(
-                    environment.to_local(entry["evaluated_at"]).date(), year=True
-                ),
-                _("For"): _(PURPOSES.get(entry["purpose"], entry["purpose"])),
-            }
-            for entry in entries
-        ]
-        st.dataframe(
-            rows,
-            hide_index=True,
-            key="my_evaluations",
-            on_select=open_row,
-            selection_mode="single-cell",
-            height=min(420, 36 * (len(rows) + 1) + 3),
-            row_height=36,
-            placeholder="–",
+        tables.show(
+            entries,
+            _evaluation_columns(viewer, news),
+            "my_evaluations",
+            lambda entry: drill.to_evaluation(PAGE, entry["id"]),
+            height=420,
         )
     st.caption(
         _(
@@ -160,28 +120,43 @@ def show_evaluations(viewer: Viewer, look: FilterState, news: advisor_response.N
     )
 
 
-def _show_new(label: str, icon: str, evaluation_id: int) -> None:
-    st.button(
-        label,
-        icon=icon,
-        type="tertiary",
-        on_click=drill.to_evaluation,
-        args=("my_quality", evaluation_id),
-        help=_("Opens the newest"),
-    )
+def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
+    texts = scorecard_texts.find_grid_texts(viewer)
+    outcomes = {"pass": _("passed"), "fail": _("not passed")}
+    purposes = {key: _(title) for key, title in PURPOSE_TITLES.items()}
+
+    def describe_new(entry: dict[str, Any]) -> str:
+        if entry["id"] in news.unread:
+            return _("to read")
+        return _("answered") if entry["id"] in news.decided else ""
+
+    def listened_on(entry: dict[str, Any]) -> str:
+        return formatting.day(environment.to_local(entry["evaluated_at"]).date(), year=True)
+
+    return [
+        tables.text_column(
+            _("Contact of"), lambda entry: formatting.day(entry["local_day"], year=True)
+        ),
+        tables.text_column(_("New"), describe_new),
+        tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
+        tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
+        tables.text_column(
+            _("Grid"), lambda entry: texts.name("grid", entry["grid"]) if entry["grid"] else None
+        ),
+        tables.text_column(_("Listened by"), lambda entry: entry["evaluator"]),
+        tables.text_column(_("Listened on"), listened_on),
+        tables.text_column(
+            _("For"), lambda entry: purposes.get(entry["purpose"], entry["purpose"])
+        ),
+    ]
 
 
-def _show_sections(viewer: Viewer, look: FilterState) -> None:
-    """The parts of the grid, over the longer period: a few evaluations a month say
-    little.
-    """
-    frame = cached.measure(viewer, ("evaluation_score",), ("section",), look.trend)
-    frame = frame[frame["section"].notna() & frame["value"].notna()].sort_values(
-        "value", ascending=False
-    )
+def _show_sections(viewer: Viewer, state: FilterState) -> None:
+    """Show the parts of the scorecard over the longer period: a month has few evaluations."""
+    frame = cached.measure(viewer, ("evaluation_score",), ("section",), state.trend)
+    frame = frame[frame["section"].notna() & frame["value"].notna()]
     if frame.empty:
-        with st.container(border=True, height="stretch"):
-            cards.show_heading(ChartTitle(_("No evaluation in this period")))
+        with cards.card(_("No evaluation in this period"), is_stretched=True):
             st.caption(
                 _(
                     "A few contacts a month are drawn by chance and listened to; what the "
@@ -190,27 +165,21 @@ def _show_sections(viewer: Viewer, look: FilterState) -> None:
             )
         return
     texts = scorecard_texts.find_grid_texts(viewer)
-    frame = frame.assign(
-        key=frame["section"], label=[texts.name("section", key) for key in frame["section"]]
-    )
+    frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])
+    frame["label"] = [texts.name("section", key) for key in frame["section"]]
     best, worst = frame.iloc[0], frame.iloc[-1]
-    apart = (
-        len(frame) > 1
-        and not formatting.is_missing(worst["high"])
-        and not formatting.is_missing(best["low"])
-        and worst["high"] < best["low"]
-    )
-    finding = ChartTitle(
-        _("Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"])
-        if apart
-        else _("No part of the grid stands out")
-    )
+    finding = _("No part of the grid stands out")
+    # Comparisons with a missing end are False.
+    if len(frame) > 1 and worst["high"] < best["low"]:
+        finding = _(
+            "Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]
+        )
     caption = _(
         "Score by part of the grid, 95 % interval, {period}",
-        period=formatting.period(look.trend.period),
+        period=formatting.period(state.trend.period),
     )
     cards.show_chart(
-        charts.build_dots(frame, "score", dark=cards.is_dark(), bounds=(0, 100), row_height=56),
+        charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=56),
         finding,
         caption,
         "sections",

@@ -1,6 +1,4 @@
-"""Who listened to one's calls: one line per listening, with its purpose and the reason
-that was given.
-"""
+"""Who listened to one's calls, for what purpose and with what reason."""
 
 from __future__ import annotations
 
@@ -9,7 +7,6 @@ import re
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates
@@ -22,60 +19,54 @@ PURPOSES = {
     "targeted": N_("targeted listening"),
     "calibration": N_("calibration"),
 }
-BY_GRID = re.compile(r"(scored|targeted|calibration|self) (\d+)")
+EVALUATION = re.compile(r"(scored|targeted|calibration|self) (\d+)")
+"""Reason of a playback from the form of an evaluation: its kind and number."""
 KINDS = {
     "scored": N_("evaluation no. {n}"),
     "targeted": N_("targeted evaluation no. {n}"),
     "calibration": N_("calibration no. {n}"),
 }
-"""A grid that is filled in beside the recording gives its kind and number as the
-reason.
-"""
 
 
 def show(viewer: Viewer) -> None:
-    """The listenings of others to the viewer's own calls; a click opens the contact."""
+    """Show who played the viewer's own calls; a click opens the contact."""
     entries = playback_list.find_own(viewer)
-    with st.container(border=True, gap="xxsmall", key="own_listenings"):
-        title = (
-            ngettext(
-                "Your calls were listened to {n} time",
-                "Your calls were listened to {n} times",
-                len(entries),
-            )
-            if entries
-            else _("Who listened to me")
+    title = _("Who listened to me")
+    if entries:
+        title = ngettext(
+            "Your calls were listened to {n} time",
+            "Your calls were listened to {n} times",
+            len(entries),
         )
-        cards.show_heading(
-            ChartTitle(title),
-            _(
-                "Each time that somebody played one of your recordings. Click a line to open "
-                "the contact."
-            ),
-        )
+    hint = _(
+        "Each time that somebody played one of your recordings. Click a line to open the contact."
+    )
+    with cards.card(title, hint, key="own_listenings"):
         if not entries:
             st.caption(_("Nobody has played a recording of yours."))
             return
-
-        def open_row() -> None:
-            cells = st.session_state["own_listenings_table"]["selection"]["cells"]
-            if cells:
-                entry = entries[cells[0][0]]
-                drill.to_contact("my_quality", entry.source_system, entry.contact_id)
-
-        rows = [
-            {
-                _("Listened on"): formatting.moment(environment.to_local(entry.played_at)),
-                _("Listened by"): entry.listener,
-                _("Contact of"): formatting.day(entry.local_day, year=True),
-                _("For"): _(PURPOSES.get(entry.purpose, entry.purpose)),
-                _("Reason"): _describe_reason(entry.reason),
-            }
-            for entry in entries
-        ]
-        tables.show(rows, {}, "own_listenings_table", open_row, height=320)
+        tables.show(
+            entries,
+            (
+                tables.text_column(
+                    _("Listened on"),
+                    lambda entry: formatting.moment(environment.to_local(entry.played_at)),
+                ),
+                tables.text_column(_("Listened by"), lambda entry: entry.listener),
+                tables.text_column(
+                    _("Contact of"), lambda entry: formatting.day(entry.local_day, year=True)
+                ),
+                tables.text_column(
+                    _("For"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
+                ),
+                tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
+            ),
+            "own_listenings_table",
+            lambda entry: drill.to_contact("my_quality", entry.source_system, entry.contact_id),
+            height=320,
+        )
 
 
 def _describe_reason(reason: str) -> str:
-    match = BY_GRID.fullmatch(reason)
+    match = EVALUATION.fullmatch(reason)
     return _(KINDS[match[1]], n=match[2]) if match and match[1] in KINDS else reason

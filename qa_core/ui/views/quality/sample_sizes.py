@@ -12,38 +12,24 @@ from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.quality.sampling import PlanState, power
-from qa_core.ui import tables
+from qa_core.ui import cards, tables
 
 PER_MONTH, POINTS, TEAM = "sizes_each", "sizes_points", "sizes_team"
 TEAM_SIZE = 10
+USUAL_PER_MONTH = 4
+DIFFERENCES = (2, 5, 10, 15, 20)
 
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
-    """The centre's own spread, what so many a month detect, and how many a difference
+    """Show the centre's own spread, what a number a month detects, and what a difference
     takes.
     """
     spread = power.find_spread(viewer)
-    if spread.is_own:
-        said = ngettext(
-            "Single scores of an advisor here lie {points} points around their mean (standard "
-            "deviation, {count} evaluation of the last year).",
-            "Single scores of an advisor here lie {points} points around their mean (standard "
-            "deviation, {count} evaluations of the last year).",
-            spread.evaluations,
-            count=formatting.number(spread.evaluations),
-            points=formatting.number(spread.deviation, 1),
-        )
-    else:
-        said = _(
-            "There are too few evaluations here to say how much scores scatter; {points} "
-            "points are usual.",
-            points=formatting.number(spread.deviation, 1),
-        )
-    st.caption(said)
+    st.caption(_describe_spread(spread))
     left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True, gap="small"):
+    with left, cards.card(gap="small"):
         _show_detectable(spread, plans)
-    with right, st.container(border=True, gap="small"):
+    with right, cards.card(gap="small"):
         _show_needed(spread)
     st.caption(
         _(
@@ -54,46 +40,63 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     )
 
 
+def _describe_spread(spread: power.Spread) -> str:
+    points = formatting.number(spread.deviation, 1)
+    if spread.is_own:
+        return ngettext(
+            "Single scores of an advisor here lie {points} points around their mean (standard "
+            "deviation, {count} evaluation of the last year).",
+            "Single scores of an advisor here lie {points} points around their mean (standard "
+            "deviation, {count} evaluations of the last year).",
+            spread.evaluations,
+            count=formatting.number(spread.evaluations),
+            points=points,
+        )
+    return _(
+        "There are too few evaluations here to say how much scores scatter; {points} points "
+        "are usual.",
+        points=points,
+    )
+
+
 def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     st.markdown("**" + _("What does it show?") + "**")
-    present = next(
-        (plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor), 4
-    )
+    present = (plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor)
     one, two = st.columns(2)
-    each = int(one.number_input(_("Per advisor and month"), 1, 200, present, key=PER_MONTH))
-    team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
-    span, alone, together = _("After"), _("Two advisors"), _("Two teams")
-    titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
-    rows = [
-        {
-            span: titles[single.months],
-            alone: _(
-                "{points} pt ({n} each)",
-                points=formatting.number(single.points, 1),
-                n=formatting.number(single.evaluations),
-            ),
-            together: _(
-                "{points} pt ({n} each)",
-                points=formatting.number(of_team.points, 1),
-                n=formatting.number(of_team.evaluations),
-            ),
-        }
-        for single, of_team in zip(
-            power.find_detectable(spread.deviation, each),
-            power.find_detectable(spread.deviation, each * team),
-            strict=True,
+    each = int(
+        one.number_input(
+            _("Per advisor and month"), 1, 200, next(present, USUAL_PER_MONTH), key=PER_MONTH
         )
-    ]
+    )
+    team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
+    of_two = power.find_detectable(spread.deviation, each)
+    of_teams = power.find_detectable(spread.deviation, each * team)
+    titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
     st.caption(_("The smallest difference that would show:"))
-    tables.show(rows, {span: tables.name_column(span, 90)}, "sizes_table")
-    month = power.find_detectable(spread.deviation, each)[0]
+    tables.show(
+        list(zip(of_two, of_teams, strict=True)),
+        (
+            tables.name_column(_("After"), lambda pair: titles[pair[0].months], 90),
+            tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
+            tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
+        ),
+        "sizes_table",
+    )
     st.markdown(
         _(
             "With {n} a month, two advisors who differ by fewer than {points} points cannot be "
             "told apart after one month.",
             n=each,
-            points=formatting.number(month.points),
+            points=formatting.number(of_two[0].points),
         )
+    )
+
+
+def _describe_points(detectable: power.Detectable) -> str:
+    return _(
+        "{points} pt ({n} each)",
+        points=formatting.number(detectable.points, 1),
+        n=formatting.number(detectable.evaluations),
     )
 
 
@@ -111,13 +114,13 @@ def _show_needed(spread: power.Spread) -> None:
             count=formatting.number(count),
         )
     )
-    difference, each = _("Difference"), _("Evaluations of each")
-    rows = [
-        {difference: _("{n} points", n=size), each: power.needed(spread.deviation, size)}
-        for size in (2, 5, 10, 15, 20)
-    ]
     tables.show(
-        rows,
-        {difference: tables.name_column(difference, 110), each: tables.count_column(each, 150)},
+        DIFFERENCES,
+        (
+            tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
+            tables.count_column(
+                _("Evaluations of each"), lambda size: power.needed(spread.deviation, size), 150
+            ),
+        ),
         "sizes_needed",
     )

@@ -1,5 +1,5 @@
-"""Teams side by side for who leads several: the score over all evaluations and the mean
-of the advisors' means, both named, and why they differ.
+"""Teams side by side, for who leads several: the score over all evaluations, the mean of
+the advisors' means, and why they differ.
 """
 
 from __future__ import annotations
@@ -7,17 +7,18 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, exports, peers
+from qa_core.analysis import chart_titles, peers
 from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.peers import Uneven
 from qa_core.base.i18n import _
-from qa_core.centre.advisors import fold
+from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, drill, peer_dots, segmented_choice, tables
 from qa_core.ui.filter_bar import FilterState
 
-BOTH = ("evaluation_score", "advisor_mean_score")
+BOTH = OVER_ALL, OF_MEANS = ("evaluation_score", "advisor_mean_score")
 OTHERS = (
     "first_contact_resolution",
     "first_contact_resolution_declared",
@@ -28,107 +29,104 @@ OTHERS = (
 
 
 def is_offered(viewer: Viewer) -> bool:
-    """Whether the viewer sees more than one team."""
-    return (
-        viewer.can_cut_by("team")
-        and sum(team is not None for team, _count in cached.find_values(viewer, "team", Filters()))
-        > 1
-    )
+    """Return whether the viewer sees more than one team."""
+    if not viewer.can_cut_by("team"):
+        return False
+    teams = [team for team, _count in cached.find_values(viewer, "team", Filters())]
+    return sum(team is not None for team in teams) > 1
 
 
-def show(viewer: Viewer, look: FilterState) -> None:
-    """Both ways of averaging, and the bands of teams on one measure."""
-    _show_both(viewer, look)
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show both ways of averaging, and the bands of teams on one measure."""
+    _show_both(viewer, state)
     key = segmented_choice.ask(
         "measure",
         _("Measure"),
-        {key: cards.title_of(get_kpi(key)) for key in (BOTH[0], *OTHERS)},
+        {key: cards.title_of(get_kpi(key)) for key in (OVER_ALL, *OTHERS)},
         key="teams_measure",
     )
-    group = peer_dots.read_group(viewer, look, key, "team")
+    group = peer_dots.read_group(viewer, state, key, "team")
     if group is None:
-        with st.container(border=True):
-            cards.show_heading(ChartTitle(_("No two teams with enough values in this period")))
+        cards.show_message(_("No two teams with enough values in this period"))
         return
-    peer_dots.show_bands(group, _on_team(f"dots_{key}", key), finding=_find(group))
+    behind = key if get_kpi(key).subject == "contacts" else None
+    peer_dots.show_bands(
+        group, drill.on_point(viewer, f"dots_{key}", "team", behind), finding=_describe_bands(group)
+    )
     st.caption(peers.describe_test(group))
 
 
-def _find(group: peers.Group) -> ChartTitle:
+def _describe_bands(group: peers.Group) -> ChartTitle:
     everybody, alike = len(group.peers), sum(peer.band == "alike" for peer in group.peers)
-    if group.comparison.p_value is None:
+    p_value = group.comparison.p_value
+    if p_value is None:
         return ChartTitle(_("Too little data to compare the {n} teams", n=everybody))
-    if alike == everybody and group.comparison.p_value < chart_titles.SURE:
+    if alike == everybody and p_value < chart_titles.SURE:
         return ChartTitle(_("No single one of the {n} teams stands out", n=everybody))
     if alike == everybody:
         return ChartTitle(_("The {n} teams cannot be told apart", n=everybody))
-    tone = (
-        "attention" if any(group.tone_of(peer) == "attention" for peer in group.peers) else "better"
+    needs_look = any(group.tone_of(peer) == "attention" for peer in group.peers)
+    text = _(
+        "{apart} of {n} teams differ from the rest by more than chance",
+        apart=everybody - alike,
+        n=everybody,
     )
-    return ChartTitle(
-        _(
-            "{apart} of {n} teams differ from the rest by more than chance",
-            apart=everybody - alike,
-            n=everybody,
-        ),
-        tone,
-    )
+    return ChartTitle(text, "attention" if needs_look else "better")
 
 
-def _show_both(viewer: Viewer, look: FilterState) -> None:
-    by = tables.wide(cached.measure(viewer, BOTH, ("team",), look.where), "team")
-    of_advisors = cached.measure(viewer, ("evaluations",), ("team", "advisor"), look.where)
-    names = sorted((name for name in by if name is not None), key=fold)
-    rows, gaps = [], []
-    for name in names:
-        uneven = peers.find_uneven(
-            of_advisors[(of_advisors["team"] == name) & of_advisors["advisor"].notna()]["value"]
-        )
-        over_all, of_means = (by[name][key] for key in BOTH)
-        is_known = not formatting.is_missing(over_all.value) and not formatting.is_missing(
-            of_means.value
-        )
-        gaps += (
-            [(abs(over_all.value - of_means.value), name, uneven)] if is_known and uneven else []
-        )
-        rows.append(
-            {
-                _("Team"): name,
-                _("Over all evaluations"): tables.cell(over_all) or _(formatting.NO_DATA),
-                _("Mean of advisors' means"): tables.cell(of_means) or _(formatting.NO_DATA),
-                _("Difference"): formatting.change(over_all.value - of_means.value, "score")
-                if is_known
-                else "",
-                _("Evaluations"): uneven.evaluations if uneven else 0,
-                _("Advisors"): uneven.advisors if uneven else 0,
-                _("Most of one advisor"): uneven.most if uneven else 0,
-            }
-        )
-    with st.container(border=True, gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(_("Evaluation score by team, averaged in two ways")),
-            _explain(max(gaps, key=lambda gap: gap[0], default=None)),
-        )
-        counts = (_("Evaluations"), _("Advisors"), _("Most of one advisor"))
-        config = {title: tables.count_column(title) for title in counts} | {
-            _("Team"): tables.name_column(_("Team"))
-        }
+def _show_both(viewer: Viewer, state: FilterState) -> None:
+    by = tables.wide(cached.measure(viewer, BOTH, ("team",), state.where), "team")
+    names = sorted((name for name in by if name is not None), key=normalise_name)
+    frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
+    frame = frame[frame["advisor"].notna()]
+    uneven = {name: peers.find_uneven(frame[frame["team"] == name]["value"]) for name in names}
+
+    def gap(name: str) -> float | None:
+        values = [by[name][key].value for key in BOTH]
+        return None if any(map(formatting.is_missing, values)) else values[0] - values[1]
+
+    def counted(name: str, field: str) -> int:
+        return getattr(uneven[name], field) if uneven[name] else 0
+
+    def describe_gap(name: str) -> str:
+        return "" if gap(name) is None else formatting.change(gap(name), "score")
+
+    gaps = [
+        (abs(gap(name)), name, uneven[name])
+        for name in names
+        if gap(name) is not None and uneven[name]
+    ]
+    no_data = _(formatting.NO_DATA)
+    with cards.card(
+        _("Evaluation score by team, averaged in two ways"),
+        _explain(max(gaps, key=lambda one: one[0], default=None)),
+    ):
         tables.show(
-            rows,
-            config,
+            names,
+            (
+                tables.name_column(_("Team"), lambda name: name),
+                tables.interval_column(
+                    OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
+                ),
+                tables.interval_column(
+                    OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
+                ),
+                tables.text_column(_("Difference"), describe_gap),
+                tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
+                tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
+                tables.count_column(_("Most of one advisor"), lambda name: counted(name, "most")),
+            ),
             "table_teams",
-            drill.on_row("table_teams", "team", names) if drill.is_open_to(viewer) else None,
+            drill.on_value(viewer, "team"),
             height=420,
         )
-        download_links.show_download(
-            _("Export"),
-            "figures",
-            key="teams",
-            **exports.parameters((*BOTH, "evaluations"), ("team",), look.where),
-        )
+        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
 
 
-def _explain(widest: tuple[float, str, peers.Uneven] | None) -> str:
+def _explain(widest: tuple[float, str, Uneven] | None) -> str:
+    """Explain the two averages. `widest`: their largest difference, the team, and how
+    evaluations are spread there.
+    """
     said = _(
         "Over all evaluations, each evaluation counts once: who was evaluated more weighs "
         "more. In the mean of means, each advisor counts once."
@@ -136,19 +134,11 @@ def _explain(widest: tuple[float, str, peers.Uneven] | None) -> str:
     if widest is None or round(widest[0], 1) == 0:
         return said
     _gap, name, uneven = widest
-    return (
-        said
-        + " "
-        + _(
-            "They differ most in {team}: of {evaluations} evaluations of {advisors} advisors, "
-            "{most} are of one.",
-            team=name,
-            evaluations=formatting.number(uneven.evaluations),
-            advisors=formatting.number(uneven.advisors),
-            most=formatting.number(uneven.most),
-        )
+    return f"{said} " + _(
+        "They differ most in {team}: of {evaluations} evaluations of {advisors} advisors, "
+        "{most} are of one.",
+        team=name,
+        evaluations=formatting.number(uneven.evaluations),
+        advisors=formatting.number(uneven.advisors),
+        most=formatting.number(uneven.most),
     )
-
-
-def _on_team(chart: str, key: str):
-    return drill.on_point(chart, "team", key if get_kpi(key).subject == "contacts" else None)

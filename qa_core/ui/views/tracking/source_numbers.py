@@ -4,6 +4,7 @@ contacts that came on a number without one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -14,8 +15,9 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN, CampaignSpan, UnassignedContacts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting
-from qa_core.ui import cached, cards, download_links, drill, tables
+from qa_core.ui import cached, cards, download_links, drill, styles, tables
 from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.markdown import escape
 
 MOST_NUMBERS = 16
 ADVICE = {
@@ -34,225 +36,196 @@ ADVICE = {
 }
 
 
-def show(viewer: Viewer, look: FilterState) -> None:
-    """The stretches on a time line and as a table, and the contacts on a number without
-    a campaign.
-    """
-    if not viewer.can_cut_by("tracking_number") or look.last_day is None:
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show the spans on a time line and as a table, and contacts without a campaign."""
+    if not viewer.can_cut_by("tracking_number") or state.last_day is None:
         return
-    history = cached.find_numbers(viewer, look.where.period)
-    chosen = dict(look.where.values)
-    stretches = [
-        one
-        for one in history.stretches
+    history = cached.find_numbers(viewer, state.where.period)
+    filters = dict(state.where.values)
+    spans = [
+        span
+        for span in history.stretches
         if all(
-            getattr(one, name) in chosen[name] for name in ("source", "campaign") if name in chosen
+            getattr(span, name) in filters[name]
+            for name in ("source", "campaign")
+            if name in filters
         )
     ]
     left, right = st.columns([3, 2], gap="small")
     with left:
-        _show_stretches(viewer, look, stretches)
+        _show_spans(viewer, state, spans)
     with right:
-        _show_loose(viewer, look, history.loose)
+        _show_unassigned(viewer, state, history.loose)
 
 
-def _show_stretches(viewer: Viewer, look: FilterState, stretches: Sequence[CampaignSpan]) -> None:
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        if not stretches:
-            cards.show_heading(
-                ChartTitle(_("No tracking number is known")),
-                _(
-                    "Contacts need the number that was dialled; a file of assignments says "
-                    "which campaign each number belongs to, and from when until when."
-                ),
-            )
-            return
-        cards.show_heading(
-            _describe(stretches),
+def _number_column(width: int = 122) -> tables.TableColumn:
+    title = _(dimensions.get_dimension("tracking_number").title)
+    return tables.name_column(title, lambda line: line.number, width)
+
+
+def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:
+    if not spans:
+        cards.show_message(
+            _("No tracking number is known"),
             _(
-                "Which number carried which campaign when, over all data; pale: seen on "
-                "contacts, assigned by no file"
+                "Contacts need the number that was dialled; a file of assignments says which "
+                "campaign each number belongs to, and from when until when."
             ),
         )
-        busiest: dict[str, int] = {}
-        for one in stretches:
-            busiest[one.number] = busiest.get(one.number, 0) + one.contacts
-        drawn = set(sorted(busiest, key=lambda number: (-busiest[number], number))[:MOST_NUMBERS])
-        spans = [
-            charts.DatedSpan(
-                one.number,
-                _name(one),
-                one.first_day or look.first_day,
-                one.last_day or look.last_day,
-                _count_contacts(one.contacts),
-                one.is_assigned,
-            )
-            for one in stretches
-            if one.number in drawn
-        ]
-        alt = ". ".join(
-            f"{span.label}: {span.title}, {formatting.day(span.first_day, year=True)} – "
-            f"{formatting.day(span.last_day, year=True)}"
-            for span in spans
+        return
+    with cards.card(
+        _describe(spans),
+        _(
+            "Which number carried which campaign when, over all data; pale: seen on contacts, "
+            "assigned by no file"
+        ),
+        is_stretched=True,
+    ):
+        _show_time_line(state, spans)
+        on_number = drill.on_value(viewer, "tracking_number")
+        tables.show(
+            spans,
+            (
+                _number_column(),
+                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 170),
+                tables.text_column(_("Source"), _name_source),
+                tables.text_column(
+                    _("From"),
+                    lambda span: (
+                        formatting.day(span.first_day, year=True) if span.first_day else _("always")
+                    ),
+                ),
+                tables.text_column(
+                    _("Until"),
+                    lambda span: (
+                        formatting.day(span.last_day, year=True) if span.last_day else _("still")
+                    ),
+                ),
+                tables.count_column(_("In this period"), lambda span: span.inside, 96),
+                tables.count_column(_("In all"), lambda span: span.contacts, 80),
+                tables.text_column(_("How it is known"), _describe_assignment),
+            ),
+            "table_numbers",
+            (lambda span: on_number(span.number)) if on_number else None,
+            height=330,
         )
-        cards.show_figure(
-            charts.build_spans(spans, look.first_day, look.last_day, dark=cards.is_dark()),
-            "numbers",
-            alt,
-        )
-        if len(busiest) > len(drawn):
-            st.caption(
-                ngettext(
-                    "{n} other number is in the table alone.",
-                    "{n} other numbers are in the table alone.",
-                    len(busiest) - len(drawn),
-                )
-            )
-        number, campaign, source, first, last = (
-            _number(),
-            _("Campaign"),
-            _("Source"),
-            _("From"),
-            _("Until"),
-        )
-        inside, whole, how = _("In this period"), _("In all"), _("How it is known")
-        rows = [
-            {
-                number: one.number,
-                campaign: one.campaign or "",
-                source: " / ".join(filter(None, (one.source, one.medium))),
-                first: _("always")
-                if one.first_day is None
-                else formatting.day(one.first_day, year=True),
-                last: _("still")
-                if one.last_day is None
-                else formatting.day(one.last_day, year=True),
-                inside: one.inside,
-                whole: one.contacts,
-                how: (_("assigned") if one.is_assigned else _("seen on contacts"))
-                + (" · " + _("with others") if one.is_shared else ""),
-            }
-            for one in stretches
-        ]
-        config = {
-            number: tables.name_column(number, 122),
-            campaign: st.column_config.TextColumn(campaign, width=170),
-        }
-        config |= {inside: tables.count_column(inside, 96), whole: tables.count_column(whole, 80)}
-        clickable = drill.is_open_to(viewer)
-        on_select = (
-            drill.on_row("table_numbers", "tracking_number", [one.number for one in stretches])
-            if clickable
-            else None
-        )
-        tables.show(rows, config, "table_numbers", on_select, height=330)
         download_links.show_download(
-            _("Export"), "numbers", key="stretches", **exports.number_parameters(look.where.period)
+            "numbers", key="stretches", **exports.number_parameters(state.where.period)
         )
 
 
-def _describe(stretches: Sequence[CampaignSpan]) -> ChartTitle:
-    carried: dict[str, set[tuple[str | None, ...]]] = {}
-    for one in stretches:
-        carried.setdefault(one.number, set()).add(one.carried)
-    reused = sum(len(kinds) > 1 for kinds in carried.values())
-    if reused:
-        return ChartTitle(
-            _(
-                "Numbers that carried several campaigns: {n} of {whole}",
-                n=reused,
-                whole=len(carried),
+def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
+    contacts = Counter()
+    for span in spans:
+        contacts[span.number] += span.contacts
+    drawn = set(sorted(contacts, key=lambda number: (-contacts[number], number))[:MOST_NUMBERS])
+    bars = [
+        charts.DatedSpan(
+            span.number,
+            _name(span),
+            span.first_day or state.first_day,
+            span.last_day or state.last_day,
+            ngettext(
+                "{count} contact",
+                "{count} contacts",
+                span.contacts,
+                count=formatting.number(span.contacts),
+            ),
+            span.is_assigned,
+        )
+        for span in spans
+        if span.number in drawn
+    ]
+    alt = ". ".join(
+        f"{bar.label}: {bar.title}, {formatting.day(bar.first_day, year=True)} – "
+        f"{formatting.day(bar.last_day, year=True)}"
+        for bar in bars
+    )
+    figure = charts.build_spans(bars, state.first_day, state.last_day, dark=styles.is_dark())
+    cards.show_figure(figure, "numbers", alt)
+    if others := len(contacts) - len(drawn):
+        st.caption(
+            ngettext(
+                "{n} other number is in the table alone.",
+                "{n} other numbers are in the table alone.",
+                others,
             )
         )
-    return ChartTitle(
-        ngettext(
-            "{n} number, always for the same campaign",
-            "{n} numbers, each always for the same campaign",
-            len(carried),
+
+
+def _describe(spans: Sequence[CampaignSpan]) -> str:
+    carried: dict[str, set[tuple[str | None, ...]]] = {}
+    for span in spans:
+        carried.setdefault(span.number, set()).add(span.carried)
+    if reused := sum(len(kinds) > 1 for kinds in carried.values()):
+        return _(
+            "Numbers that carried several campaigns: {n} of {whole}", n=reused, whole=len(carried)
         )
+    return ngettext(
+        "{n} number, always for the same campaign",
+        "{n} numbers, each always for the same campaign",
+        len(carried),
     )
 
 
-def _number() -> str:
-    return _(dimensions.get_dimension("tracking_number").title)
+def _name_source(span: CampaignSpan) -> str:
+    return " / ".join(filter(None, (span.source, span.medium)))
 
 
-def _name(one: CampaignSpan) -> str:
-    return one.campaign or " / ".join(filter(None, (one.source, one.medium))) or _("Not known")
+def _name(span: CampaignSpan) -> str:
+    return span.campaign or _name_source(span) or _("Not known")
 
 
-def _count_contacts(count: int) -> str:
-    return ngettext("{count} contact", "{count} contacts", count, count=formatting.number(count))
+def _describe_assignment(span: CampaignSpan) -> str:
+    known = _("assigned") if span.is_assigned else _("seen on contacts")
+    return known + (" · " + _("with others") if span.is_shared else "")
 
 
-def _show_loose(viewer: Viewer, look: FilterState, loose: Sequence[UnassignedContacts]) -> None:
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        count = sum(one.contacts for one in loose)
-        if not count:
-            cards.show_heading(
-                ChartTitle(
-                    _("Every contact on a tracking number has its campaign or source"), "better"
+def _show_unassigned(
+    viewer: Viewer, state: FilterState, unassigned: Sequence[UnassignedContacts]
+) -> None:
+    count = sum(one.contacts for one in unassigned)
+    if not count:
+        title = _("Every contact on a tracking number has its campaign or source")
+        cards.show_message(ChartTitle(title, "better"), state.period_title)
+        return
+    title = ngettext(
+        "{count} contact came on a number without a campaign",
+        "{count} contacts came on a number without a campaign",
+        count,
+        count=formatting.number(count),
+    )
+    among = sum(one.among for one in unassigned)
+    caption = _(
+        "{share} of the {n} contacts on these numbers, {period}",
+        share=formatting.percent(count / among, 0),
+        n=formatting.number(among),
+        period=state.period_title,
+    )
+    on_number = drill.on_value(viewer, "tracking_number")
+    with cards.card(ChartTitle(title, "attention"), caption, is_stretched=True):
+        tables.show(
+            unassigned,
+            (
+                _number_column(),
+                tables.count_column(_("Contacts"), lambda one: one.contacts, 68),
+                tables.count_column(_("of"), lambda one: one.among, 48),
+                tables.text_column(_("Days"), _describe_days),
+                tables.text_column(
+                    _("Last campaign"), lambda one: _name(one.usual) if one.usual else ""
                 ),
-                look.period_title,
-            )
-            return
-        among = sum(one.among for one in loose)
-        cards.show_heading(
-            ChartTitle(
-                ngettext(
-                    "{count} contact came on a number without a campaign",
-                    "{count} contacts came on a number without a campaign",
-                    count,
-                    count=formatting.number(count),
-                ),
-                "attention",
             ),
-            _(
-                "{share} of the {n} contacts on these numbers, {period}",
-                share=formatting.percent(count / among, 0),
-                n=formatting.number(among),
-                period=look.period_title,
-            ),
+            "table_loose",
+            (lambda one: on_number(one.number)) if on_number else None,
+            height=330,
         )
-        number, contacts, of, days, usual = (
-            _number(),
-            _("Contacts"),
-            _("of"),
-            _("Days"),
-            _("Last campaign"),
-        )
-        rows = [
-            {
-                number: one.number,
-                contacts: one.contacts,
-                of: one.among,
-                days: formatting.day(one.first_day)
-                + ("" if one.first_day == one.last_day else f" – {formatting.day(one.last_day)}"),
-                usual: _name(one.usual) if one.usual else "",
-            }
-            for one in loose
-        ]
-        config = {
-            number: tables.name_column(number, 122),
-            contacts: tables.count_column(contacts, 68),
-            of: tables.count_column(of, 48),
-        }
-        clickable = drill.is_open_to(viewer)
-        on_select = (
-            drill.on_row("table_loose", "tracking_number", [one.number for one in loose])
-            if clickable
-            else None
-        )
-        tables.show(rows, config, "table_loose", on_select, height=330)
-        for why in (GAP, UNSEEN, NEVER):
-            listed = [one.number for one in loose if one.why == why]
-            if listed:
-                named = formatting.listing(
-                    listed
-                    if len(listed) <= 3
-                    else [*listed[:2], _("{n} others", n=len(listed) - 2)]
-                )
-                st.markdown(f":small[**{cards.escape(named)}** – {_(ADVICE[why])}]")
+        for why, advice in ADVICE.items():
+            numbers = [one.number for one in unassigned if one.why == why]
+            if len(numbers) > 3:
+                numbers = [*numbers[:2], _("{n} others", n=len(numbers) - 2)]
+            if numbers:
+                named = escape(formatting.listing(numbers))
+                st.markdown(f":small[**{named}** – {_(advice)}]")
         st.caption(
             _(
                 "An administrator can import assignments: a file with the number, its "
@@ -260,8 +233,10 @@ def _show_loose(viewer: Viewer, look: FilterState, loose: Sequence[UnassignedCon
             )
         )
         download_links.show_download(
-            _("Export"),
-            "numbers",
-            key="loose",
-            **exports.number_parameters(look.where.period, loose=True),
+            "numbers", key="loose", **exports.number_parameters(state.where.period, loose=True)
         )
+
+
+def _describe_days(one: UnassignedContacts) -> str:
+    first, last = formatting.day(one.first_day), formatting.day(one.last_day)
+    return first if one.first_day == one.last_day else f"{first} – {last}"

@@ -1,11 +1,11 @@
-"""What becomes of the contacts of a campaign: answered, missed, called back, reached,
-resolved, satisfied, evaluated; each a share of its own base.
+"""The steps of the contacts of a campaign, from received to evaluated; each a share of its
+own base.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from qa_core.analysis.charts import step_bars as charts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.ui import cached, cards, drill, tables, url_state
+from qa_core.ui import cached, cards, drill, styles, tables, url_state
 from qa_core.ui.filter_bar import FilterState
 
 COUNTED = (
@@ -32,49 +32,79 @@ OF_MISSES = ("call_back_rate", "recovered_rate")
 OF_EVALUATIONS = ("evaluations", "evaluation_score")
 KPIS = (*COUNTED[:2], *OF_MISSES, *COUNTED[2:], *OF_EVALUATIONS)
 EVERY, NOT_KNOWN = "", "-"
+"""Values of the choice whose path is drawn: all known ones together, and none known."""
 
-TITLES: Mapping[str, str] = {
-    "received": N_("Received"),
-    "answered": N_("Answered"),
-    "missed": N_("Missed"),
-    "missed_callers": N_("Missed callers"),
-    "call_back_rate": N_("Called back"),
-    "recovered_rate": N_("Reached"),
-    "first_contact_resolution": N_("Did not come back"),
-    "first_contact_resolution_declared": N_("Declared resolved"),
-    "csat": N_("Satisfied"),
-    "evaluations": N_("Evaluated"),
+
+@dataclass(frozen=True)
+class SourceWords:
+    """Sentences on a dimension: all its known values, and how many contacts have one."""
+
+    every: str
+    coverage: str
+
+
+DIMENSIONS: Mapping[str, SourceWords] = {
+    "campaign": SourceWords(
+        N_("All contacts with a known campaign"),
+        N_("{n} of {whole} contacts have a known campaign."),
+    ),
+    "source": SourceWords(
+        N_("All contacts with a known source"), N_("{n} of {whole} contacts have a known source.")
+    ),
+    "medium": SourceWords(
+        N_("All contacts with a known medium"), N_("{n} of {whole} contacts have a known medium.")
+    ),
+    "keyword": SourceWords(
+        N_("All contacts with a known keyword"), N_("{n} of {whole} contacts have a known keyword.")
+    ),
+    "tracking_number": SourceWords(
+        N_("All contacts on a tracking number"),
+        N_("{n} of {whole} contacts came on a tracking number."),
+    ),
 }
-BASES: Mapping[str, str] = {
-    "answered": N_("of {n} received"),
-    "missed": N_("of {n} received"),
-    "call_back_rate": N_("of {n} missed callers"),
-    "recovered_rate": N_("of {n} missed callers"),
-    "first_contact_resolution": N_("of {n} first contacts"),
-    "first_contact_resolution_declared": N_("of {n} declarations"),
-    "csat": N_("of {n} ratings"),
+"""Dimensions that the page can compare by."""
+
+
+@dataclass(frozen=True)
+class StepKind:
+    """What a step is called, what it is a share of, and the KPI whose contacts a click on
+    it opens.
+    """
+
+    title: str
+    base: str = ""
+    behind: str = ""
+    begins_group: bool = False
+
+
+STEPS: Mapping[str, StepKind] = {
+    "received": StepKind(N_("Received"), behind="received"),
+    "answered": StepKind(N_("Answered"), N_("of {n} received"), "answered"),
+    "missed": StepKind(N_("Missed"), N_("of {n} received"), "missed"),
+    "missed_callers": StepKind(N_("Missed callers"), behind="missed", begins_group=True),
+    "call_back_rate": StepKind(N_("Called back"), N_("of {n} missed callers"), "missed"),
+    "recovered_rate": StepKind(N_("Reached"), N_("of {n} missed callers"), "missed"),
+    "first_contact_resolution": StepKind(
+        N_("Did not come back"),
+        N_("of {n} first contacts"),
+        "first_contact_resolution",
+        begins_group=True,
+    ),
+    "first_contact_resolution_declared": StepKind(
+        N_("Declared resolved"), N_("of {n} declarations"), "first_contact_resolution_declared"
+    ),
+    "csat": StepKind(N_("Satisfied"), N_("of {n} ratings"), "csat"),
+    "evaluations": StepKind(N_("Evaluated"), begins_group=True),
 }
-BEHIND: Mapping[str, str] = {
-    "received": "received",
-    "answered": "answered",
-    "missed": "missed",
-    "missed_callers": "missed",
-    "call_back_rate": "missed",
-    "recovered_rate": "missed",
-    "first_contact_resolution": "first_contact_resolution",
-    "first_contact_resolution_declared": "first_contact_resolution_declared",
-    "csat": "csat",
-}
-"""The KPI whose contacts a click on a step opens."""
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step. `count` of `base` things of its own kind, None where not known; `low`
-    and `high`: the 95 % interval of their share, or of the mean `score`.
+    """One step: `count` of `base` things of its own kind, None if not known.
 
-    `status`: `ok`, `no_data`, `pending` or `suppressed`. `apart`: what could not be
-    counted, such as callers without a number.
+    `low`, `high`: the 95 % interval of their share, or of the mean `score`. `status`: `ok`,
+    `no_data`, `pending` or `suppressed`. `apart`: what could not be counted, such as
+    callers without a number.
     """
 
     key: str
@@ -91,52 +121,49 @@ class PathStep:
         return None if self.count is None or not self.base else self.count / self.base
 
 
-def read(viewer: Viewer, look: FilterState, dimension: str) -> dict[Any, dict[str, Any]]:
-    """The rows of every step by the value of the dimension, None being those without
-    one.
-    """
+def title_of(key: str) -> str:
+    """Return the title of a step; `answer_rate` is the share of the step `answered`."""
+    step = "answered" if key == "answer_rate" else key
+    return _(STEPS[step].title)
+
+
+def read(viewer: Viewer, state: FilterState, dimension: str) -> dict[Any, dict[str, Any]]:
+    """Return the rows of every step by the value of the dimension (None: not known)."""
     by: dict[Any, dict[str, Any]] = {}
     for kpis in (COUNTED, OF_MISSES, OF_EVALUATIONS):
-        for value, row in tables.wide(
-            cached.measure(viewer, kpis, (dimension,), look.where), dimension
-        ).items():
+        frame = cached.measure(viewer, kpis, (dimension,), state.where)
+        for value, row in tables.wide(frame, dimension).items():
             by.setdefault(value, {}).update(row)
     return by
 
 
-def knows_missed(viewer: Viewer, look: FilterState) -> bool:
-    """Whether missed contacts are among those that the viewer may see: where they
-    belong to nobody's team, everything seen was answered.
+def knows_missed(viewer: Viewer, state: FilterState) -> bool:
+    """Return whether the viewer may see missed contacts: those of a team's lead, for
+    example, were all answered.
     """
-    missed = cached.headline(viewer, ("missed",), look.trend)["missed"]
-    return missed.status == "suppressed" or bool(
-        missed.value and not formatting.is_missing(missed.value)
-    )
+    missed = cached.headline(viewer, ("missed",), state.trend)["missed"]
+    return missed.status == "suppressed" or bool(tables.value_of(missed))
 
 
 def build_path(rows: Sequence[Mapping[str, Any]], with_missed: bool = True) -> tuple[PathStep, ...]:
-    """The steps of these values together: sums of those that are shown, each with the
-    interval of its share.
+    """Add these values up, step by step, as far as they are shown.
 
-    A step that is hidden for all of them is `suppressed`; without `with_missed` nothing
-    is said of the missed.
+    A step that is hidden for all of them is `suppressed`; without `with_missed` nothing is
+    said of the missed.
     """
     answered = _sum_rates("answered", rows, "answer_rate")
-    if not with_missed:
-        steps = [
-            PathStep("answered", answered.count, status=answered.status),
-            *map(PathStep, ("missed", "missed_callers", *OF_MISSES)),
-        ]
-    else:
+    if with_missed:
         called_back, reached = (_sum_rates(key, rows, key) for key in OF_MISSES)
         callers = PathStep(
             "missed_callers", reached.base, status=reached.status, apart=reached.apart
         )
         steps = [answered, _mirror(answered, "missed"), callers, called_back, reached]
-    rest = (
-        _sum_rates(key, rows, key)
-        for key in ("first_contact_resolution", "first_contact_resolution_declared", "csat")
-    )
+    else:
+        steps = [
+            PathStep("answered", answered.count, status=answered.status),
+            *map(PathStep, ("missed", "missed_callers", *OF_MISSES)),
+        ]
+    rest = (_sum_rates(key, rows, key) for key in COUNTED[2:])
     return _sum_counts("received", rows), *steps, *rest, _sum_scores(rows)
 
 
@@ -144,21 +171,15 @@ def _sum_counts(key: str, rows: Sequence[Mapping[str, Any]]) -> PathStep:
     known = [
         row[key].value for row in rows if key in row and not formatting.is_missing(row[key].value)
     ]
-    return (
-        PathStep(key, sum(known), status="ok")
-        if known
-        else PathStep(key, status=_status(key, rows))
-    )
+    if not known:
+        return PathStep(key, status=_status(key, rows))
+    return PathStep(key, sum(known), status="ok")
 
 
 def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathStep:
     found = [row[kpi] for row in rows if kpi in row]
     known = [row for row in found if not formatting.is_missing(row.value)]
-    apart = sum(
-        int(row.unknown_identity)
-        for row in found
-        if not formatting.is_missing(row.unknown_identity)
-    )
+    apart = sum(tables.whole(row.unknown_identity) or 0 for row in found)
     if not known:
         return PathStep(key, status=_status(kpi, rows), apart=apart)
     hits, n = sum(row.numerator for row in known), sum(row.denominator for row in known)
@@ -167,7 +188,7 @@ def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathSte
 
 
 def _mirror(step: PathStep, key: str) -> PathStep:
-    """All that are not of the step."""
+    """Return all that are not of the step."""
     if step.count is None:
         return PathStep(key, status=step.status)
     return PathStep(
@@ -176,7 +197,7 @@ def _mirror(step: PathStep, key: str) -> PathStep:
 
 
 def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
-    """The evaluations, and their mean score with the interval of Student."""
+    """Count the evaluations; their mean score has the interval of Student."""
     count = _sum_counts("evaluations", rows)
     scored = [
         row["evaluation_score"]
@@ -187,12 +208,12 @@ def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
     if count.count is None or not n:
         return count
     mean = sum(row.value * row.n for row in scored) / n
-    spread = sum(
+    squares = sum(
         (row.n - 1) * (0 if formatting.is_missing(row.deviation) else row.deviation) ** 2
         + row.n * (row.value - mean) ** 2
         for row in scored
     )
-    between = stats.mean_interval(mean, math.sqrt(spread / (n - 1)), int(n)) if n > 1 else None
+    between = stats.mean_interval(mean, math.sqrt(squares / (n - 1)), int(n)) if n > 1 else None
     low, high = between or (None, None)
     return PathStep("evaluations", count.count, low=low, high=high, score=mean, status="ok")
 
@@ -203,163 +224,120 @@ def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
-    """Which campaign (or source, …) the path is of, kept in the address; all known ones
-    together go without saying.
-    """
-    titles = {EVERY: _describe_every(dimension)}
+    """Ask whose path is drawn; usually that of all known values together."""
+    titles = {EVERY: _(DIMENSIONS[dimension].every)}
     titles |= {value: value for value in tables.largest_first(by, "received") if value is not None}
     if None in by:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
-    url_state.take("sources", "of", titles, EVERY)
-    chosen = (
-        st.selectbox(
+    with url_state.bound("of", titles, EVERY):
+        chosen = st.selectbox(
             _("Of which"),
             list(titles),
             format_func=titles.get,
             key="of",
             label_visibility="collapsed",
         )
-        or EVERY
-    )
-    url_state.give("sources", "of", chosen, EVERY)
-    return chosen
-
-
-def _describe_every(dimension: str) -> str:
-    return {
-        "campaign": _("All contacts with a known campaign"),
-        "source": _("All contacts with a known source"),
-        "medium": _("All contacts with a known medium"),
-        "keyword": _("All contacts with a known keyword"),
-    }.get(dimension) or _("All contacts on a tracking number")
+    return chosen or EVERY
 
 
 def show_path(
     viewer: Viewer,
-    look: FilterState,
+    state: FilterState,
     by: Mapping[Any, Mapping[str, Any]],
     dimension: str,
     value: str,
 ) -> None:
-    """The steps of one value, or of all known ones together, under what was lost on the
-    way.
-    """
-    chosen = _choose(by, value)
-    with_missed = knows_missed(viewer, look)
+    """Show the steps of one value, or of all known ones together."""
+    with_missed, known = knows_missed(viewer, state), None if value == NOT_KNOWN else value
+    chosen = [row for key, row in by.items() if key is not None] if value == EVERY else [by[known]]
     path = {step.key: step for step in build_path(chosen, with_missed)}
     if path["received"].status == "no_data":
-        with st.container(border=True, height="stretch"):
-            cards.show_heading(ChartTitle(_("No contact of this period among them")))
+        cards.show_message(_("No contact of this period among them"))
         return
-    title = (
-        _describe_every(dimension)
-        if value == EVERY
-        else formatting.name(dimension, None if value == NOT_KNOWN else value)
+    name = _(DIMENSIONS[dimension].every) if value == EVERY else formatting.name(dimension, known)
+    finding = _describe(path)
+    caption = _(
+        "{what}, step by step; each bar is a share of its own base, with its 95 % interval",
+        what=name,
     )
-    bars = [_draw(step) for step in path.values()]
-    clickable = drill.is_open_to(viewer) and value != EVERY
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        finding = _describe(path, look)
-        caption = _(
-            "{what}, step by step; each bar is a share of its own base, with its 95 % interval",
-            what=title,
+    with cards.card(finding, caption, is_stretched=True):
+        bars = [_draw(step) for step in path.values()]
+        in_words = ". ".join(
+            f"{bar.label}: {', '.join(filter(None, (*bar.text, bar.note)))}" for bar in bars
         )
-        cards.show_heading(finding, caption)
-        on_select = (
-            _on_step({dimension: None if value == NOT_KNOWN else value}) if clickable else None
-        )
+        can_click = drill.is_open_to(viewer) and value != EVERY
         cards.show_figure(
-            charts.build_steps(bars, dark=cards.is_dark()),
+            charts.build_steps(bars, dark=styles.is_dark()),
             "path",
-            f"{finding.text}. {_describe_in_words(path)}",
-            on_select,
+            f"{finding.text}. {in_words}",
+            _on_step({dimension: known}) if can_click else None,
         )
         for line in _describe_limits(path, chosen, with_missed):
             st.caption(line)
         with tables.show_foot():
-            _note_steps(look)
-
-
-def _choose(by: Mapping[Any, Mapping[str, Any]], value: str) -> list[Mapping[str, Any]]:
-    if value == EVERY:
-        return [row for key, row in by.items() if key is not None]
-    return [by[None if value == NOT_KNOWN else value]]
+            _show_definitions(state)
 
 
 def _draw(step: PathStep) -> charts.Bar:
-    label, opens = title_of(step.key), BEHIND.get(step.key)
-    is_first = step.key in ("missed_callers", "first_contact_resolution", "evaluations")
+    kind = STEPS[step.key]
+    label, is_first = _(kind.title), kind.begins_group
     if step.count is None:
-        word = {"suppressed": _("hidden"), "pending": _("pending")}.get(
-            step.status, _(formatting.NO_DATA)
-        )
+        words = {"suppressed": _("hidden"), "pending": _("pending")}
+        word = words.get(step.status, _(formatting.NO_DATA))
         return charts.Bar(label, "", (word,), is_first=is_first)
+    count = formatting.number(step.count)
     if step.key == "evaluations":
-        between = formatting.interval(step.low, step.high, Unit.SCORE)
-        score = "" if step.score is None else formatting.value(step.score, Unit.SCORE)
-        text = tuple(filter(None, (formatting.number(step.count), score)))
-        share = None if step.score is None else step.score / 100
-        ends = (None, None) if step.low is None else (step.low / 100, step.high / 100)
-        return charts.Bar(
-            label,
-            _("mean score, {between}", between=between)
-            if between
-            else _("mean score")
-            if score
-            else "",
-            text,
-            share,
-            *ends,
-            is_first=is_first,
-        )
+        return _draw_score(step, label, count)
+    opens = kind.behind
     if step.share is None:
         note = _("one per caller and window") if step.key == "missed_callers" else ""
-        return charts.Bar(
-            label, note, (formatting.number(step.count),), is_first=is_first, opens=opens
-        )
-    note = (
-        f"{_(BASES[step.key], n=formatting.number(step.base))}, "
-        f"{formatting.interval(step.low, step.high, Unit.RATE)}"
-    )
-    text = (formatting.number(step.count), formatting.percent(step.share, 0))
+        return charts.Bar(label, note, (count,), is_first=is_first, opens=opens)
+    base = _(kind.base, n=formatting.number(step.base))
     return charts.Bar(
-        label, note, text, step.share, step.low, step.high, step.key == "missed", is_first, opens
+        label,
+        f"{base}, {formatting.interval(step.low, step.high, Unit.RATE)}",
+        (count, formatting.percent(step.share, 0)),
+        step.share,
+        step.low,
+        step.high,
+        step.key == "missed",
+        is_first,
+        opens,
     )
 
 
-def _on_step(values: dict[str, Any]):
+def _draw_score(step: PathStep, label: str, count: str) -> charts.Bar:
+    if step.score is None:
+        return charts.Bar(label, "", (count,), None, None, None, is_first=True)
+    between = formatting.interval(step.low, step.high, Unit.SCORE)
+    note = _("mean score, {between}", between=between) if between else _("mean score")
+    low, high = (None if end is None else end / 100 for end in (step.low, step.high))
+    score = formatting.value(step.score, Unit.SCORE)
+    return charts.Bar(label, note, (count, score), step.score / 100, low, high, is_first=True)
+
+
+def _on_step(values: dict[str, Any]) -> Callable[[], None]:
     def open_step() -> None:
-        points = st.session_state["path"]["selection"]["points"]
-        data = points[0].get("customdata") if points else None
-        behind = (
-            data[0]
-            if isinstance(data, list | tuple)
-            else data.get("0")
-            if isinstance(data, dict)
-            else data
-        )
-        if behind:
+        if behind := next(iter(drill.clicked("path")), None):
             drill.to_contacts(values, behind)
 
     return open_step
 
 
-def _describe(path: Mapping[str, PathStep], look: FilterState) -> ChartTitle:
+def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
     reached, missed = path["recovered_rate"], path["missed"]
     if reached.count is not None:
         lost = int(reached.base - reached.count)
         if not lost:
             return ChartTitle(_("Every missed caller was reached"), "better")
-        return ChartTitle(
-            ngettext(
-                "{count} of {whole} missed callers was not reached",
-                "{count} of {whole} missed callers were not reached",
-                lost,
-                count=formatting.number(lost),
-                whole=formatting.number(reached.base),
-            ),
-            "attention",
+        text = ngettext(
+            "{count} of {whole} missed callers was not reached",
+            "{count} of {whole} missed callers were not reached",
+            lost,
+            count=formatting.number(lost),
+            whole=formatting.number(reached.base),
         )
+        return ChartTitle(text, "attention")
     if missed.count is not None:
         return ChartTitle(
             _(
@@ -369,14 +347,6 @@ def _describe(path: Mapping[str, PathStep], look: FilterState) -> ChartTitle:
             )
         )
     return ChartTitle(_("What became of them"))
-
-
-def _describe_in_words(path: Mapping[str, PathStep]) -> str:
-    """The picture for who cannot see it."""
-    return ". ".join(
-        f"{bar.label}: {', '.join(filter(None, (*bar.text, bar.note)))}"
-        for bar in map(_draw, path.values())
-    )
 
 
 def _describe_limits(
@@ -390,15 +360,15 @@ def _describe_limits(
                 "nobody whose contacts you see."
             )
         )
-    if path["missed_callers"].apart:
+    if apart := path["missed_callers"].apart:
         lines.append(
             ngettext(
                 "{count} missed contact came without a number: nobody can be called back, so "
                 "it is in no bar below Missed.",
                 "{count} missed contacts came without a number: nobody can be called back, so "
                 "they are in no bar below Missed.",
-                path["missed_callers"].apart,
-                count=formatting.number(path["missed_callers"].apart),
+                apart,
+                count=formatting.number(apart),
             )
         )
     hidden = sum(any(one.status == "suppressed" for one in row.values()) for row in rows)
@@ -413,14 +383,11 @@ def _describe_limits(
     return lines
 
 
-def _note_steps(look: FilterState) -> None:
-    """What each step counts, on demand."""
-    hours, days = (
-        cached.current_settings().recovery_hours,
-        cached.current_settings().first_contact_days,
-    )
+def _show_definitions(state: FilterState) -> None:
+    """Show on demand what each step counts."""
+    settings = cached.current_settings()
     with st.popover(_("What each step counts"), icon=":material/help:", type="tertiary"):
-        st.caption(look.period_title)
+        st.caption(state.period_title)
         for line in (
             _(
                 "**Received, answered, missed** count contacts: a person who calls three times "
@@ -429,7 +396,7 @@ def _note_steps(look: FilterState) -> None:
             _(
                 "**Missed callers** are persons: further tries within {hours} h of a miss are "
                 "the same miss. Withheld numbers are left out.",
-                hours=hours,
+                hours=settings.recovery_hours,
             ),
             _(
                 "**Called back** and **reached** are both shares of missed callers: whoever "
@@ -438,7 +405,7 @@ def _note_steps(look: FilterState) -> None:
             _(
                 "**Did not come back** looks at answered first contacts whose window of {days} "
                 "days is over.",
-                days=days,
+                days=settings.first_contact_days,
             ),
             _(
                 "**Declared resolved** looks at answered contacts with a declaration of the "
@@ -458,11 +425,3 @@ def _note_steps(look: FilterState) -> None:
             ),
         ):
             st.markdown(line)
-
-
-def title_of(key: str) -> str:
-    """What a step is called, in the language spoken; `answer_rate` is the share of the
-    step answered.
-    """
-    known = "answered" if key == "answer_rate" else key
-    return _(TITLES[known])

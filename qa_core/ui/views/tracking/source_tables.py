@@ -1,210 +1,207 @@
-"""What each campaign (or source, medium, keyword, number) brings: its steps, its cost,
-its new and returning callers; and how sources are known.
+"""What each campaign (or source, medium, keyword, number) brings: its steps, its cost, its
+new and returning callers; and how sources are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import exports
-from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui import cached, cards, download_links, drill, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
-from qa_core.ui.views.tracking.source_steps import COUNTED, KPIS, OF_MISSES, PathStep, title_of
+from qa_core.ui.views.tracking.source_steps import (
+    COUNTED,
+    DIMENSIONS,
+    KPIS,
+    OF_MISSES,
+    PathStep,
+    title_of,
+)
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 CALLERS = ("first_time_callers", "returning_callers")
 NAME_WIDTH = 176
-"""Room for the names of most campaigns."""
+"""Pixels for the names of most campaigns."""
 MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
-"""What the browser can write by itself, so that the column still sorts by amount."""
+"""Currencies that the browser can write: the column then still sorts by amount."""
 ENOUGH = 10
-"""Fewer answered contacts say little about what one costs."""
+"""Answered contacts from which on the cost of one says something."""
 OWN_WORDS = N_("Said by the contact's own file")
 
 
-def show_steps(
-    viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
-    """The same steps, one line per campaign (or source, …), largest first, those
-    without one at the end.
-    """
-    ordered = [value for value in tables.largest_first(by, "received") if value is not None] + (
-        [None] if None in by else []
+def _name_column(dimension: str, width: int = NAME_WIDTH) -> tables.TableColumn:
+    return tables.name_column(
+        _(dimensions.get_dimension(dimension).title),
+        lambda value: formatting.name(dimension, value),
+        width,
     )
-    head = _(dimensions.get_dimension(dimension).title)
-    with_missed = source_steps.knows_missed(viewer, look)
-    lines = [
-        _build_line(
-            formatting.name(dimension, value),
-            source_steps.build_path([by[value]], with_missed),
-            head,
-        )
-        for value in ordered
-    ]
-    with st.container(border=True, gap="xxsmall"):
-        clickable = drill.is_open_to(viewer)
-        cards.show_heading(
-            ChartTitle(_("Step by step, side by side")),
-            _join(describe_basis(viewer, look, by, dimension), _describe_click(clickable)),
-        )
+
+
+def _in_order(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
+    """Return the values by their number of that KPI, the missing one last."""
+    known = [value for value in tables.largest_first(by, kpi) if value is not None]
+    return known + [value for value in by if value is None]
+
+
+def show_steps(
+    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
+) -> None:
+    """Show the steps side by side, one line per value of the dimension."""
+    with_missed = source_steps.knows_missed(viewer, state)
+    paths = {
+        value: {step.key: step for step in source_steps.build_path([row], with_missed)}
+        for value, row in by.items()
+    }
+    with cards.card(
+        _("Step by step, side by side"),
+        _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
+    ):
         tables.show(
-            lines,
-            _columns(head),
+            _in_order(by, "received"),
+            (_name_column(dimension), *_step_columns(paths)),
             "table_sources",
-            drill.on_row("table_sources", dimension, ordered) if clickable else None,
+            drill.on_value(viewer, dimension),
             height=470,
         )
-        _describe_hidden(by)
+        _show_hidden(by)
         with tables.show_foot():
-            tables.note_definitions(KPIS, look, "steps")
-            download_links.show_download(
-                _("Export"),
-                "figures",
-                key="steps",
-                **exports.parameters(KPIS, (dimension,), look.where),
-            )
+            tables.show_definitions(KPIS, state, "steps")
+            download_links.show_figures("steps", KPIS, (dimension,), state.where)
 
 
-def _build_line(name: str, path: Sequence[PathStep], head: str) -> dict[str, Any]:
-    step = {one.key: one for one in path}
-    counts = {
-        key: None if step[key].count is None else int(step[key].count)
-        for key in ("received", "missed", "missed_callers", "evaluations")
-    }
-    share = {
-        key: tables.as_share(step[key].share) for key in ("answered", *OF_MISSES, *COUNTED[2:])
-    }
-    ratings = step["csat"].base
-    return {
-        head: name,
-        cards.column_of("received"): counts["received"],
-        title_of("answered"): share["answered"],
-        title_of("missed"): counts["missed"],
-        title_of("missed_callers"): counts["missed_callers"],
-        title_of("call_back_rate"): share["call_back_rate"],
-        title_of("recovered_rate"): share["recovered_rate"],
-        title_of("first_contact_resolution"): share["first_contact_resolution"],
-        title_of("first_contact_resolution_declared"): share["first_contact_resolution_declared"],
-        title_of("csat"): share["csat"],
-        _("Ratings"): None if ratings is None else int(ratings),
-        title_of("evaluations"): counts["evaluations"],
-        _("Score"): None
-        if step["evaluations"].score is None
-        else round(step["evaluations"].score, 1),
-    }
+def _step_columns(paths: Mapping[Any, Mapping[str, PathStep]]) -> list[tables.TableColumn]:
+    def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
+        return tables.count_column(
+            heading,
+            lambda value: tables.whole(getattr(paths[value][key], field)),
+            max(72, 20 + 7 * len(heading)),
+        )
 
+    def share(key: str) -> tables.TableColumn:
+        heading = title_of(key)
+        width = 104 if len(heading) < 14 else 128
+        return tables.share_column(heading, lambda value: paths[value][key].share, width)
 
-def _columns(head: str) -> dict[str, Any]:
-    counts = [
-        cards.column_of("received"),
-        *(title_of(key) for key in ("missed", "missed_callers", "evaluations")),
-        _("Ratings"),
-        _("Score"),
+    def score(value: Any) -> float | None:
+        mean = paths[value]["evaluations"].score
+        return None if mean is None else round(mean, 1)
+
+    return [
+        count(cards.column_of("received"), "received"),
+        share("answered"),
+        count(title_of("missed"), "missed"),
+        count(title_of("missed_callers"), "missed_callers"),
+        *map(share, (*OF_MISSES, *COUNTED[2:])),
+        count(_("Ratings"), "csat", "base"),
+        count(title_of("evaluations"), "evaluations"),
+        tables.count_column(_("Score"), score, 72),
     ]
-    shares = [title_of(key) for key in ("answered", *OF_MISSES, *COUNTED[2:])]
-    return {
-        head: tables.name_column(head, NAME_WIDTH),
-        **{name: tables.count_column(name, max(72, 20 + 7 * len(name))) for name in counts},
-        **{name: tables.share_column(name, 104 if len(name) < 14 else 128) for name in shares},
-    }
 
 
 def describe_basis(
-    viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
+    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> str:
-    """How many contacts a comparison rests on; the attribution rate where a sum of its
-    own lines would not be one.
-    """
-    return _describe_coverage(by, dimension) or describe_attribution(viewer, look)
-
-
-def _describe_coverage(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
-    """How many contacts a comparison is about; nothing where some of its numbers are
-    hidden, since the sum would not be one.
+    """Describe how many contacts a comparison rests on; the attribution rate, if some of
+    its numbers are hidden and their sum would not be one.
     """
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(formatting.is_missing(count) for count in counts.values()):
-        return ""
-    known, whole = (
-        formatting.number(count)
-        for count in (
-            sum(count for value, count in counts.items() if value is not None),
-            sum(counts.values()),
-        )
-    )
-    return {
-        "campaign": _("{n} of {whole} contacts have a known campaign.", n=known, whole=whole),
-        "source": _("{n} of {whole} contacts have a known source.", n=known, whole=whole),
-        "medium": _("{n} of {whole} contacts have a known medium.", n=known, whole=whole),
-        "keyword": _("{n} of {whole} contacts have a known keyword.", n=known, whole=whole),
-    }.get(dimension) or _(
-        "{n} of {whole} contacts came on a tracking number.", n=known, whole=whole
+        return describe_attribution(viewer, state)
+    whole = sum(counts.values())
+    return _(
+        DIMENSIONS[dimension].coverage,
+        n=formatting.number(whole - counts.get(None, 0)),
+        whole=formatting.number(whole),
     )
 
 
-def show_costs(viewer: Viewer, look: FilterState, dimension: str) -> None:
-    """Spend, and what a contact, an answered and a resolved one cost: a line per
+@dataclass(frozen=True)
+class CostLine:
+    """One line of the table of costs: a value and a currency (None: no spend) with its
+    rows of `measure` by KPI, or the contacts without a source.
+    """
+
+    dimension: str
+    value: Any
+    currency: str | None
+    rows: Mapping[str, Any]
+    unattributed: int | None = None
+
+    @property
+    def name(self) -> str:
+        if self.unattributed is not None:
+            return _("Not attributed")
+        return formatting.name(self.dimension, self.value)
+
+    @property
+    def contacts(self) -> int | None:
+        if self.unattributed is not None:
+            return self.unattributed
+        row = self.rows.get("cost_per_contact")
+        return None if row is None else tables.whole(row.n)
+
+    @property
+    def is_provisional(self) -> bool:
+        return any("provisional_spend" in row.notes for row in self.rows.values())
+
+    @property
+    def note(self) -> str:
+        if self.unattributed is not None:
+            return _("no known source")
+        if self.is_provisional:
+            return _("provisional")
+        return _("hidden") if _is_hidden(self.rows) else ""
+
+    def amount(self, key: str) -> float | None:
+        return tables.value_of(self.rows.get(key))
+
+    def describe_change(self) -> str | None:
+        """Describe how the cost of an answered contact changed, as a share of before."""
+        if self.unattributed is not None:
+            return None
+        row = self.rows.get("cost_per_answered")
+        change, before = getattr(row, "delta", None), getattr(row, "value_before", None)
+        if formatting.is_missing(change) or not before:
+            return ""
+        return ("+" if change > 0 else "") + formatting.percent(change / before, 0)
+
+
+def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
+    """Show spend, and what a contact, an answered and a resolved one cost: one line per
     campaign and currency.
     """
-    asked, dimension = dimension, dimension if dimension in SPEND_DIMENSIONS else "campaign"
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        frame = cached.measure(viewer, COSTS, (dimension,), look.where, look.compare)
-        lines: dict[tuple[Any, str | None], dict[str, Any]] = {}
-        for row in frame.itertuples():
-            value, currency = (
-                None if formatting.is_missing(one) else one
-                for one in (getattr(row, dimension), look.currency_of(row))
-            )
-            lines.setdefault((value, currency), {})[row.kpi] = row
-        # Where there are several currencies, a KPI without any amount has a line of its
-        # own that says nothing.
-        paid = {value for value, currency in lines if currency is not None}
-        keys = [key for key in lines if key[1] is not None or key[0] not in paid]
-        keys.sort(key=lambda key: (key[0] is None, -_count(lines[key]), str(key)))
-        currencies = sorted({currency for _value, currency in keys if currency})
-        cards.show_heading(
-            _describe_costs(lines, dimension),
-            _join(
-                _describe_instead(asked),
-                describe_attribution(viewer, look),
-                _describe_currencies(currencies),
-            ),
-        )
-        if not any(_amount(lines[key], "spend") for key in keys) and not any(
-            _is_hidden(lines[key]) for key in keys
-        ):
+    by = dimension if dimension in SPEND_DIMENSIONS else "campaign"
+    lines = _read_costs(viewer, state, by)
+    currencies = sorted({line.currency for line in lines if line.currency})
+    caption = _join(
+        _describe_instead(dimension),
+        describe_attribution(viewer, state),
+        _describe_currencies(currencies),
+    )
+    with cards.card(_describe_costs(lines, by), caption, is_stretched=True):
+        if not any(line.amount("spend") or _is_hidden(line.rows) for line in lines):
             st.caption(_describe_no_spend(lines))
             return
-        head = _(dimensions.get_dimension(dimension).title)
-        shown = [
-            _build_cost(
-                lines[key],
-                formatting.name(dimension, key[0]),
-                head,
-                key[1] if len(currencies) > 1 else None,
-            )
-            for key in keys
-        ]
-        without = cached.headline(viewer, ("attribution_rate",), look.where)["attribution_rate"]
-        if not formatting.is_missing(without.value):
-            shown.append(_build_unattributed(int(without.n - without.numerator), head, shown[0]))
-        config = _cost_columns(head, currencies)
-        on_select = (
-            _on_cost(dimension, [key[0] for key in keys]) if drill.is_open_to(viewer) else None
+        rate = cached.headline(viewer, ("attribution_rate",), state.where)["attribution_rate"]
+        shown = list(lines)
+        if not formatting.is_missing(rate.value):
+            shown.append(CostLine(by, None, None, {}, int(rate.n - rate.numerator)))
+        tables.show(
+            shown,
+            _cost_columns(by, currencies),
+            "table_costs",
+            _open_cost if drill.is_open_to(viewer) else None,
+            height=400,
         )
-        tables.show(shown, config, "table_costs", on_select, height=400)
-        if any(
-            "provisional_spend" in row.notes for line in lines.values() for row in line.values()
-        ):
+        if any(line.is_provisional for line in lines):
             st.caption(
                 ngettext(
                     "Provisional: the period reaches into the last {n} day, whose spend may "
@@ -215,13 +212,38 @@ def show_costs(viewer: Viewer, look: FilterState, dimension: str) -> None:
                 )
             )
         with tables.show_foot():
-            tables.note_definitions(COSTS, look, "costs")
-            download_links.show_download(
-                _("Export"),
-                "figures",
-                key="costs",
-                **exports.parameters(COSTS, (dimension,), look.where),
-            )
+            tables.show_definitions(COSTS, state, "costs")
+            download_links.show_figures("costs", COSTS, (by,), state.where)
+
+
+def _read_costs(viewer: Viewer, state: FilterState, dimension: str) -> list[CostLine]:
+    """Return the lines, most contacts first, what has no value last."""
+    frame = cached.measure(viewer, COSTS, (dimension,), state.where, state.compare)
+    found: dict[tuple[Any, str | None], dict[str, Any]] = {}
+    for row in frame.itertuples():
+        value, currency = (
+            None if formatting.is_missing(one) else one
+            for one in (getattr(row, dimension), state.currency_of(row))
+        )
+        found.setdefault((value, currency), {})[row.kpi] = row
+    # With several currencies, a KPI without any amount has a line that says nothing.
+    paid = {value for value, currency in found if currency is not None}
+    lines = [
+        CostLine(dimension, value, currency, rows)
+        for (value, currency), rows in found.items()
+        if currency is not None or value not in paid
+    ]
+
+    def order(line: CostLine) -> tuple[bool, float, str]:
+        count = -1 if line.contacts is None else line.contacts
+        return line.value is None, -count, str((line.value, line.currency))
+
+    return sorted(lines, key=order)
+
+
+def _open_cost(line: CostLine) -> None:
+    is_rest = line.unattributed is not None
+    drill.to_contacts({"source": None} if is_rest else {line.dimension: line.value})
 
 
 def _describe_instead(asked: str) -> str:
@@ -233,57 +255,35 @@ def _describe_instead(asked: str) -> str:
     )
 
 
-def _amount(line: Mapping[str, Any], key: str) -> float:
-    return 0.0 if key not in line or formatting.is_missing(line[key].value) else line[key].value
+def _is_hidden(rows: Mapping[str, Any]) -> bool:
+    return any(row.status == "suppressed" for row in rows.values())
 
 
-def _count(line: Mapping[str, Any]) -> float:
-    return (
-        -1.0
-        if "cost_per_contact" not in line or formatting.is_missing(line["cost_per_contact"].n)
-        else line["cost_per_contact"].n
-    )
-
-
-def _is_hidden(line: Mapping[str, Any]) -> bool:
-    return any(row.status == "suppressed" for row in line.values())
-
-
-def _describe_costs(
-    lines: Mapping[tuple[Any, str | None], Mapping[str, Any]], dimension: str
-) -> ChartTitle:
-    """Which answered contact is dearest and which cheapest, where all cost in one
-    currency.
-    """
+def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
+    """Name the dearest and the cheapest answered contact, if all cost in one currency."""
     known = [
-        (value, currency, line["cost_per_answered"])
-        for (value, currency), line in lines.items()
-        if value is not None
-        and _amount(line, "cost_per_answered")
-        and line["cost_per_answered"].n >= ENOUGH
+        line
+        for line in lines
+        if line.value is not None
+        and line.amount("cost_per_answered")
+        and line.rows["cost_per_answered"].n >= ENOUGH
     ]
-    if len(known) < 2 or len({currency for _value, currency, _row in known}) > 1:
-        return ChartTitle(_("What one contact costs"))
-    (dear, currency, most), (cheap, _same, least) = (
-        pick(known, key=lambda one: one[2].value) for pick in (max, min)
+    if len(known) < 2 or len({line.currency for line in known}) > 1:
+        return _("What one contact costs")
+    dear, cheap = (
+        pick(known, key=lambda line: line.amount("cost_per_answered")) for pick in (max, min)
     )
-    said = {"dear": formatting.name(dimension, dear), "cheap": formatting.name(dimension, cheap)}
-    said |= {
-        "most": formatting.money(most.value, currency),
-        "least": formatting.money(least.value, currency),
-    }
-    return ChartTitle(
-        _("An answered contact costs from {least} ({cheap}) to {most} ({dear})", **said)
+    return _(
+        "An answered contact costs from {least} ({cheap}) to {most} ({dear})",
+        dear=dear.name,
+        cheap=cheap.name,
+        most=formatting.money(dear.amount("cost_per_answered"), dear.currency),
+        least=formatting.money(cheap.amount("cost_per_answered"), cheap.currency),
     )
 
 
-def _describe_no_spend(lines: Mapping[Any, Mapping[str, Any]]) -> str:
-    if any(
-        note == "spend_beyond_scope"
-        for line in lines.values()
-        for row in line.values()
-        for note in row.notes
-    ):
+def _describe_no_spend(lines: Sequence[CostLine]) -> str:
+    if any("spend_beyond_scope" in row.notes for line in lines for row in line.rows.values()):
         return _("Spend belongs to the whole centre, not to some teams.")
     return _(
         "No spend is known in this period. Import what the campaigns cost, day by day, to see "
@@ -300,154 +300,87 @@ def _describe_currencies(currencies: Sequence[str]) -> str:
     )
 
 
-def _build_cost(
-    line: Mapping[str, Any], name: str, head: str, currency: str | None
-) -> dict[str, Any]:
-    contacts = line.get("cost_per_contact")
-    amounts = {
-        key: line[key].value if key in line and not formatting.is_missing(line[key].value) else None
-        for key in COSTS
-    }
-    change = getattr(line.get("cost_per_answered"), "delta", None)
-    before = getattr(line.get("cost_per_answered"), "value_before", None)
-    is_provisional = any("provisional_spend" in row.notes for row in line.values())
-    return {
-        head: name,
-        **({_("Currency"): currency} if currency else {}),
-        cards.column_of("spend"): amounts["spend"],
-        cards.column_of("received"): None
-        if contacts is None or formatting.is_missing(contacts.n)
-        else int(contacts.n),
-        **{cards.column_of(key): amounts[key] for key in COSTS[1:]},
-        _("Per answered, change"): ""
-        if formatting.is_missing(change) or not before
-        else _sign(change / before),
-        _("Note"): _("provisional") if is_provisional else _("hidden") if _is_hidden(line) else "",
-    }
-
-
-def _build_unattributed(count: int, head: str, like: Mapping[str, Any]) -> dict[str, Any]:
-    """The contacts that no spend can be divided by, so that nobody takes the lines
-    above for all contacts.
-    """
-    return {
-        **dict.fromkeys(like),
-        head: _("Not attributed"),
-        cards.column_of("received"): count,
-        _("Note"): _("no known source"),
-    }
-
-
-def _on_cost(dimension: str, values: Sequence[Any]) -> Callable[[], None]:
-    """A click on a line; the one below the values stands for the contacts without a
-    source.
-    """
-
-    def open_row() -> None:
-        cells = st.session_state["table_costs"]["selection"]["cells"]
-        if cells:
-            row = cells[0][0]
-            drill.to_contacts({dimension: values[row]} if row < len(values) else {"source": None})
-
-    return open_row
-
-
-def _sign(share: float) -> str:
-    return ("+" if share > 0 else "") + formatting.percent(share, 0)
-
-
-def _cost_columns(head: str, currencies: Sequence[str]) -> dict[str, Any]:
+def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.TableColumn | None]:
     form = MONEY_FORMATS.get(currencies[0], "%.2f") if len(currencies) == 1 else "%.2f"
-    money = {
-        cards.column_of(key): st.column_config.NumberColumn(
-            cards.column_of(key), format=form, width=100
-        )
-        for key in COSTS
-    }
-    return {
-        head: tables.name_column(head, NAME_WIDTH),
-        **money,
-        cards.column_of("received"): tables.count_column(cards.column_of("received"), 76),
-    }
+
+    def money(key: str) -> tables.TableColumn:
+        heading = cards.column_of(key)
+        config = st.column_config.NumberColumn(heading, format=form, width=100)
+        return tables.TableColumn(heading, lambda line: line.amount(key), config)
+
+    return [
+        tables.name_column(
+            _(dimensions.get_dimension(dimension).title), lambda line: line.name, NAME_WIDTH
+        ),
+        tables.text_column(_("Currency"), lambda line: line.currency)
+        if len(currencies) > 1
+        else None,
+        money("spend"),
+        tables.count_column(cards.column_of("received"), lambda line: line.contacts, 76),
+        *map(money, COSTS[1:]),
+        tables.text_column(_("Per answered, change"), CostLine.describe_change),
+        tables.text_column(_("Note"), lambda line: line.note),
+    ]
 
 
 def show_callers(
-    viewer: Viewer, look: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
+    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
-    """Customers who came for the first time and customers who had come before."""
-    rows = tables.wide(cached.measure(viewer, CALLERS, (dimension,), look.where), dimension)
-    totals = cached.headline(viewer, CALLERS, look.where)
-    ordered = [
-        value for value in tables.largest_first(rows, "first_time_callers") if value is not None
-    ] + ([None] if None in rows else [])
-    head = _(dimensions.get_dimension(dimension).title)
-    new, old, unknown = _("First time"), _("Came before"), _("Without a number")
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        clickable = drill.is_open_to(viewer)
-        cards.show_heading(
-            _describe_callers(totals),
-            _join(
-                _(
-                    "Customers, once each; who came for the first time and again is in both "
-                    "columns."
-                ),
-                describe_basis(viewer, look, by, dimension),
-                _describe_click(clickable),
-            ),
+    """Show customers who came for the first time, and who had come before."""
+    frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
+    rows = tables.wide(frame, dimension)
+    new, old = CALLERS
+
+    def count(heading: str, key: str, field: str = "value") -> tables.TableColumn:
+        return tables.count_column(
+            heading, lambda value: tables.whole(getattr(rows[value][key], field)), 98
         )
-        lines = [
-            {
-                head: formatting.name(dimension, value),
-                new: _whole(rows[value]["first_time_callers"].value),
-                old: _whole(rows[value]["returning_callers"].value),
-                unknown: _whole(rows[value]["first_time_callers"].unknown_identity),
-            }
-            for value in ordered
-        ]
-        config = {
-            head: tables.name_column(head, NAME_WIDTH),
-            **{name: tables.count_column(name, 98) for name in (new, old, unknown)},
-        }
+
+    caption = _join(
+        _("Customers, once each; who came for the first time and again is in both columns."),
+        describe_basis(viewer, state, by, dimension),
+        _describe_click(viewer),
+    )
+    finding = _describe_callers(cached.headline(viewer, CALLERS, state.where))
+    with cards.card(finding, caption, is_stretched=True):
         tables.show(
-            lines,
-            config,
+            _in_order(rows, new),
+            (
+                _name_column(dimension),
+                count(_("First time"), new),
+                count(_("Came before"), old),
+                count(_("Without a number"), new, "unknown_identity"),
+            ),
             "table_callers",
-            drill.on_row("table_callers", dimension, ordered) if clickable else None,
+            drill.on_value(viewer, dimension),
             height=400,
         )
-        _describe_hidden(rows)
+        _show_hidden(rows)
         with tables.show_foot():
-            tables.note_definitions(CALLERS, look, "callers")
-            download_links.show_download(
-                _("Export"),
-                "figures",
-                key="callers",
-                **exports.parameters(CALLERS, (dimension,), look.where),
-            )
+            tables.show_definitions(CALLERS, state, "callers")
+            download_links.show_figures("callers", CALLERS, (dimension,), state.where)
 
 
-def _describe_callers(totals: Mapping[str, Any]) -> ChartTitle:
+def _describe_callers(totals: Mapping[str, Any]) -> str:
     new, old = (totals[key].value for key in CALLERS)
     if formatting.is_missing(new) or formatting.is_missing(old):
-        return ChartTitle(_("New and returning callers"))
-    said = {"count": formatting.number(new), "others": formatting.number(old)}
-    return ChartTitle(
-        ngettext(
-            "{count} customer came for the first time, {others} had come before",
-            "{count} customers came for the first time, {others} had come before",
-            int(new),
-            **said,
-        )
+        return _("New and returning callers")
+    return ngettext(
+        "{count} customer came for the first time, {others} had come before",
+        "{count} customers came for the first time, {others} had come before",
+        int(new),
+        count=formatting.number(new),
+        others=formatting.number(old),
     )
 
 
-def show_attribution(viewer: Viewer, look: FilterState) -> None:
-    """How the source of contacts is known: what every comparison here rests on."""
-    frame = cached.measure(viewer, ("attribution_rate",), ("tracking_match",), look.where)
+def show_attribution(viewer: Viewer, state: FilterState) -> None:
+    """Show how the source of contacts is known."""
+    frame = cached.measure(viewer, ("attribution_rate",), ("tracking_match",), state.where)
     whole, nothing = frame["n"].sum(), formatting.name("tracking_match", None)
     counts: dict[str, int] = {}
     for row in frame.itertuples():
-        known = 0 if formatting.is_missing(row.numerator) else int(row.numerator)
+        known = tables.whole(row.numerator) or 0
         title = (
             _(OWN_WORDS)
             if formatting.is_missing(row.tracking_match)
@@ -455,65 +388,47 @@ def show_attribution(viewer: Viewer, look: FilterState) -> None:
         )
         counts[title] = counts.get(title, 0) + known
         counts[nothing] = counts.get(nothing, 0) + int(row.n) - known
-    ordered = [
-        *sorted(
-            (title for title, n in counts.items() if n and title != nothing),
-            key=lambda title: -counts[title],
-        ),
-        nothing,
-    ]
-    how, contacts, share = _("How"), _("Contacts"), _("Share")
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        cards.show_heading(
-            ChartTitle(_("How the source was found")), describe_attribution(viewer, look)
-        )
-        lines = [
-            {
-                how: title,
-                contacts: counts[title],
-                share: tables.as_share(counts[title] / whole) if whole else None,
-            }
-            for title in ordered
-        ]
-        config = {
-            how: tables.name_column(how, 176),
-            contacts: tables.count_column(contacts, 70),
-            share: tables.percent_column(share, 56),
-        }
-        tables.show(lines, config, "table_attribution", height=300)
-        download_links.show_download(
-            _("Export"),
-            "figures",
-            key="attribution",
-            **exports.parameters(("attribution_rate",), ("tracking_match",), look.where),
-        )
-
-
-def describe_attribution(viewer: Viewer, look: FilterState) -> str:
-    """The attribution rate in a sentence, to stand beside every comparison."""
-    row = cached.headline(viewer, ("attribution_rate",), look.where)["attribution_rate"]
-    if formatting.is_missing(row.value):
-        return (
-            _("How many contacts have a known source is hidden.")
-            if row.status == "suppressed"
-            else ""
-        )
-    return _(
-        "Attribution rate {rate}: the source of {n} of {whole} contacts is known.",
-        rate=formatting.percent(row.value),
-        n=formatting.number(row.numerator),
-        whole=formatting.number(row.n),
+    titles = sorted(
+        (title for title, n in counts.items() if n and title != nothing),
+        key=lambda title: -counts[title],
     )
+    with cards.card(
+        _("How the source was found"), describe_attribution(viewer, state), is_stretched=True
+    ):
+        tables.show(
+            [*titles, nothing],
+            (
+                tables.name_column(_("How"), lambda title: title, NAME_WIDTH),
+                tables.count_column(_("Contacts"), lambda title: counts[title], 70),
+                tables.percent_column(
+                    _("Share"), lambda title: counts[title] / whole if whole else None, 56
+                ),
+            ),
+            "table_attribution",
+            height=300,
+        )
+        download_links.show_figures(
+            "attribution", ("attribution_rate",), ("tracking_match",), state.where
+        )
 
 
-def describe_money(row: Any, look: FilterState) -> str:
-    """An amount of a row of `measure` in its currency."""
-    return formatting.money(row.value, look.currency_of(row))
+def describe_attribution(viewer: Viewer, state: FilterState) -> str:
+    """Return the attribution rate in a sentence."""
+    row = cached.headline(viewer, ("attribution_rate",), state.where)["attribution_rate"]
+    if not formatting.is_missing(row.value):
+        return _(
+            "Attribution rate {rate}: the source of {n} of {whole} contacts is known.",
+            rate=formatting.percent(row.value),
+            n=formatting.number(row.numerator),
+            whole=formatting.number(row.n),
+        )
+    if row.status == "suppressed":
+        return _("How many contacts have a known source is hidden.")
+    return ""
 
 
-def _describe_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
-    hidden = sum(_is_hidden(row) for row in by.values())
-    if hidden:
+def _show_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
+    if hidden := sum(_is_hidden(row) for row in by.values()):
         st.caption(
             ngettext(
                 "{n} line has numbers that are hidden: fewer than five advisors or ten "
@@ -525,13 +440,9 @@ def _describe_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
         )
 
 
-def _describe_click(clickable: bool) -> str:
-    return _("Click a line to see its contacts.") if clickable else ""
+def _describe_click(viewer: Viewer) -> str:
+    return _("Click a line to see its contacts.") if drill.is_open_to(viewer) else ""
 
 
 def _join(*sentences: str) -> str:
     return " ".join(filter(None, sentences))
-
-
-def _whole(value: float | None) -> int | None:
-    return None if formatting.is_missing(value) else int(value)

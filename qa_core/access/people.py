@@ -1,0 +1,71 @@
+"""Who has an account, for the lists and labels of other rooms: names, roles and who is in
+charge of a team. No password and no sign-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Role
+from qa_core.storage.records.people import Account, ManagedSite, Team, TeamLead
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person with an account. `name`: as shown; `advisor_id`: the advisor they are."""
+
+    username: str
+    name: str
+    role: str
+    advisor_id: str | None
+    is_active: bool
+    is_demo: bool
+
+
+def find_people(session: Session) -> dict[str, Person]:
+    """Everybody who has or had an account, by username, in the order of their names."""
+    columns = (
+        Account.username,
+        sa.func.coalesce(sa.func.nullif(Account.display_name, ""), Account.username).label("name"),
+        Account.role,
+        Account.advisor_id,
+        Account.active,
+        Account.demo,
+    )
+    rows = session.execute(sa.select(*columns).order_by("name"))
+    return {row.username: Person(*row) for row in rows}
+
+
+def find_names(session: Session) -> dict[str, str]:
+    """The name of each account as it is shown, by username."""
+    return {person.username: person.name for person in find_people(session).values()}
+
+
+def find_in_charge(
+    session: Session, teams: Collection[str], with_unassigned: bool, day: date
+) -> dict[str, str]:
+    """Who leads one of these teams on that day or manages the site of one, username →
+    name, by name; `with_unassigned`: also who sees what belongs to no site.
+    """
+    known = sa.select(Account.username).where(Account.active)
+    in_force = (
+        sa.or_(TeamLead.starts_on.is_(None), TeamLead.starts_on <= day),
+        sa.or_(TeamLead.ends_on.is_(None), TeamLead.ends_on > day),
+    )
+    leads = known.where(
+        Account.role == Role.TEAM_LEAD,
+        Account.led_teams.any(sa.and_(TeamLead.team_name.in_(teams), *in_force)),
+    )
+    sites = sa.select(Team.site_name).where(Team.name.in_(teams))
+    manages = Account.sites.any(ManagedSite.site_name.in_(sites))
+    managers = known.where(
+        Account.role == Role.MANAGER,
+        sa.or_(manages, Account.sees_unassigned) if with_unassigned else manages,
+    )
+    found = {*session.scalars(leads), *session.scalars(managers)}
+    return {username: name for username, name in find_names(session).items() if username in found}

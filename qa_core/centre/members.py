@@ -1,0 +1,83 @@
+"""The advisors as other rooms read them: their names, and who is in which team when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.storage import name_merges
+from qa_core.storage.records.people import Advisor, Membership
+
+
+def find_names(session: Session) -> dict[str, str]:
+    """The name of each advisor, by id; several may share one."""
+    return dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
+
+
+def count(session: Session) -> int:
+    """How many advisors there are."""
+    return session.scalar(sa.select(sa.func.count()).select_from(Advisor))
+
+
+def is_known(session: Session, advisor_id: str) -> bool:
+    """Tell whether the records know that advisor, so that other rows may name them."""
+    return session.get(Advisor, advisor_id) is not None
+
+
+def find_members(
+    session: Session, day: date, teams: Collection[str] | None = None
+) -> dict[str, str]:
+    """The team of each advisor on that day, of those in these teams (None: in any).
+
+    Whoever was merged into another one is that one; where both are in a team, it is that
+    of the kept.
+    """
+    statement = (
+        sa.select(Membership.advisor_id, Membership.team_name)
+        .where(
+            sa.or_(Membership.starts_on.is_(None), Membership.starts_on <= day),
+            sa.or_(Membership.ends_on.is_(None), Membership.ends_on > day),
+        )
+        .order_by(Membership.id)
+    )
+    if teams is not None:
+        statement = statement.where(Membership.team_name.in_(teams))
+    kept = name_merges.find_kept(session)["advisor"]
+    rows = sorted(session.execute(statement).all(), key=lambda row: row.advisor_id not in kept)
+    return {kept.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
+
+
+def find_never_placed(session: Session) -> set[str]:
+    """The advisors who never had a team, by id."""
+    placed = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
+    return set(session.scalars(sa.select(Advisor.advisor_id).where(~placed)))
+
+
+def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
+    """The teams that each advisor is in on that day, an empty set for who was in one
+    before or will be; nobody who never had any is in it.
+    """
+    kept = name_merges.find_kept(session)["advisor"]
+    found: dict[str, frozenset[str]] = {}
+    for row in session.scalars(sa.select(Membership)):
+        advisor = kept.get(row.advisor_id, row.advisor_id)
+        holds = (row.starts_on is None or row.starts_on <= day) and (
+            row.ends_on is None or row.ends_on > day
+        )
+        found[advisor] = found.get(advisor, frozenset()) | (
+            {row.team_name} if holds else frozenset()
+        )
+    return found
+
+
+def find_last_starts(session: Session, day: date) -> dict[str, date]:
+    """The day on which each advisor came to a team last, by that day."""
+    came = (
+        sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on))
+        .where(Membership.starts_on <= day)
+        .group_by(Membership.advisor_id)
+    )
+    return dict(session.execute(came).all())

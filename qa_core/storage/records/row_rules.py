@@ -1,0 +1,168 @@
+"""Whose rows a viewer sees in the tables that hold people's data: one rule per table, and
+no statement of the rooms above that goes without.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from types import FrameType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql import visitors
+
+from qa_core.storage.guard import Reader, Scoped, Unscoped
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import Base
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.listening import (
+    AdvisorNotice,
+    CalibrationContact,
+    CoachingNote,
+    CoachingPlan,
+    Dispute,
+    DrawnContact,
+    EvaluationRevision,
+    Playback,
+    Recording,
+    TimedComment,
+)
+from qa_core.storage.records.people import (
+    Account,
+    AccountRequest,
+    Advisor,
+    AdvisorAlias,
+    LoginSession,
+    ManagedSite,
+    Membership,
+    SignInThrottle,
+    TeamLead,
+)
+
+BY_SCOPE: tuple[type[Base], ...] = (
+    Evaluation,
+    DrawnContact,
+    CalibrationContact,
+    Recording,
+    Playback,
+    CoachingPlan,
+)
+"""Their rows say whose they are: the viewer's scope decides."""
+
+PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
+    (EvaluationAnswer.evaluation_id, Evaluation),
+    (EvaluationRevision.evaluation_id, Evaluation),
+    (TimedComment.evaluation_id, Evaluation),
+    (Dispute.evaluation_id, Evaluation),
+    (CoachingNote.plan_id, CoachingPlan),
+)
+"""Their rows are seen by who sees the row that they are a part of."""
+
+WITHOUT_VIEWERS: tuple[type[Base], ...] = (
+    Advisor,
+    AdvisorAlias,
+    Membership,
+    AdvisorNotice,
+    Account,
+    TeamLead,
+    ManagedSite,
+    LoginSession,
+    SignInThrottle,
+    AccountRequest,
+    JournalRow,
+    WaitingRow,
+    BeforeImage,
+)
+"""No scope divides them: `centre` and `access` read their own, everybody else without a
+scope and with a reason.
+"""
+
+OPTION = "rows_are_those_of"
+"""The execution option that says which tables a statement may name."""
+
+OWNERS = ("qa_core.storage.", "qa_core.access.", "qa_core.centre.")
+"""The rooms below those that read for a person."""
+
+_SCOPED = {table.__tablename__: None for table in BY_SCOPE} | {
+    part.class_.__tablename__: (part.key, whole) for part, whole in PARTS
+}
+PERSONAL = frozenset({*_SCOPED, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
+_NAMED = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
+_BETWEEN = ("qa_core.storage.records.store", __name__)
+
+
+def prepare(statement: Any, dialect: str) -> Any:
+    """Make a statement that a session can execute: a scoped one finds the viewer's rows
+    alone under the names of the personal tables, an unscoped one all of them.
+    """
+    if isinstance(statement, Unscoped):
+        return statement.statement.execution_options(**{OPTION: PERSONAL})
+    if not isinstance(statement, Scoped):
+        return statement
+    names = {
+        element.name
+        for element in visitors.iterate(statement.statement)
+        if isinstance(element, sa.Table) and element.name in _SCOPED
+    }
+    names |= {_SCOPED[name][1].__tablename__ for name in names if _SCOPED[name]}
+    narrowed = [
+        rows
+        for name in sorted(names, key=lambda name: _SCOPED[name] is not None)
+        if (rows := _narrow(name, statement.viewer, dialect)) is not None
+    ]
+    return statement.statement.add_cte(*narrowed).execution_options(**{OPTION: frozenset(names)})
+
+
+def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
+    """The viewer's rows of a table, under its own name; None: all of them."""
+    table, part = _kept(name, dialect), _SCOPED[name]
+    scope = viewer.scope(Base.metadata.tables[part[1].__tablename__] if part else table)
+    if isinstance(scope, sa.True_):
+        return None
+    if part:
+        whole = sa.table(part[1].__tablename__, sa.column("id"))
+        scope = table.c[part[0]].in_(sa.select(whole.c.id))
+    rows = sa.select(sa.text("*")).select_from(table).where(scope)
+    return rows.cte(name).prefix_with("NOT MATERIALIZED")
+
+
+@functools.cache
+def _kept(name: str, dialect: str) -> sa.FromClause:
+    """The table itself, from within the rows that take its name: SQLite needs its schema
+    to tell them apart, PostgreSQL looks outside by itself.
+    """
+    table = Base.metadata.tables[name]
+    columns = [sa.column(column.name, column.type) for column in table.columns]
+    return sa.table(name, *columns, schema="main" if dialect == "sqlite" else None)
+
+
+def require_scope(text: str, options: dict[str, Any]) -> None:
+    """Refuse a SELECT of personal tables that neither says whose rows it reads nor comes
+    from a room that owns them. Raises TypeError: the code is wrong, not its user.
+    """
+    unasked = _find_named(text) - options.get(OPTION, frozenset())
+    if unasked and not _is_owner(sys._getframe(1)):
+        raise TypeError(f"run Scoped or Unscoped what reads {', '.join(sorted(unasked))}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _find_named(text: str) -> frozenset[str]:
+    """The personal tables that a SELECT reads from."""
+    is_read = text.lstrip().upper().startswith(("SELECT", "WITH"))
+    return frozenset(_NAMED.findall(text)) if is_read else frozenset()
+
+
+def _is_owner(frame: FrameType | None) -> bool:
+    """Tell whether the product's code that runs the statement is of a room that owns
+    people's data; what is not of the product is not asked.
+    """
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("qa_core.") and module not in _BETWEEN:
+            return module.startswith(OWNERS)
+        frame = frame.f_back
+    return True

@@ -1,0 +1,50 @@
+"""Warnings of personal data in what people write, while they write it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.base import masking
+from qa_core.base.i18n import _
+from qa_core.metrics import formatting
+
+
+def find_kinds(*texts: str) -> list[str]:
+    """Return the titles of the kinds of personal data that these texts seem to hold."""
+    kinds = (found.kind for text in texts for found in masking.find_personal_data(text))
+    return list(dict.fromkeys(_(masking.KINDS[kind]) for kind in kinds))
+
+
+def show_hint(text: str) -> None:
+    """Show a hint below a text."""
+    if kinds := find_kinds(text):
+        said = _("This seems to hold personal data: {kinds}.", kinds=formatting.listing(kinds))
+        st.caption(f":orange[:material/warning:] {said}")
+
+
+def show_warning(text: str) -> None:
+    """Show a warning below the field of a text."""
+    if kinds := find_kinds(text):
+        st.warning(
+            _(
+                "This seems to hold personal data ({kinds}). Take out what is not needed.",
+                kinds=formatting.listing(kinds),
+            ),
+            icon=":material/shield_person:",
+        )
+
+
+def ask_to_keep(key: str, *comments: str) -> bool:
+    """Warn of what comments seem to hold, and ask whether it is needed."""
+    kinds = find_kinds(*comments)
+    if not kinds:
+        return False
+    st.warning(
+        _(
+            "The comments seem to hold personal data: {kinds}. Take out what the work does not "
+            "need.",
+            kinds=formatting.listing(kinds),
+        ),
+        icon=":material/privacy_tip:",
+    )
+    return st.checkbox(_("It is needed to judge the contact: keep it"), key=key)

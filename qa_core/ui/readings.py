@@ -1,0 +1,25 @@
+"""Reading about people: opened once, which the room that is read notes in the audit log,
+and read again on the runs of the script that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import streamlit as st
+
+Content = TypeVar("Content")
+
+
+def read(
+    kind: str, subject: Hashable, open_it: Callable[[], Content], again: Callable[[], Content]
+) -> Content:
+    """Open that subject, or read it again where it is the last of its kind that this
+    browser tab opened.
+    """
+    if st.session_state.get(kind) == subject:
+        return again()
+    content = open_it()
+    st.session_state[kind] = subject
+    return content

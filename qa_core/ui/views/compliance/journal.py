@@ -1,0 +1,65 @@
+"""The journal: its acts by person and kind, and whether its seals hold."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import _, ngettext
+from qa_core.compliance import audit_labels, audit_report
+from qa_core.metrics import formatting
+from qa_core.ui import download_links, tables, url_state
+
+TABLE_HEIGHT = 600
+
+
+def show(viewer: Viewer) -> None:
+    """Show the fields that choose, the acts, and their export."""
+    actor, act = _ask(viewer)
+    entries = audit_report.find_entries(viewer, actor, act)
+    if entries:
+        # Between the fields above and the table, whose own buttons appear over what is
+        # next to it.
+        st.caption(ngettext("The newest act.", "The newest {n} acts.", len(entries)))
+        tables.show(
+            entries,
+            (
+                tables.count_column(_("No."), lambda entry: entry.seq, width=70),
+                tables.text_column(
+                    _("When"), lambda entry: formatting.moment(environment.to_local(entry.at))
+                ),
+                tables.text_column(_("Person"), lambda entry: entry.actor),
+                tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
+                tables.text_column(_("On"), lambda entry: entry.object, width=300),
+                tables.text_column(_("Reason"), lambda entry: entry.reason),
+            ),
+            "journal",
+            height=TABLE_HEIGHT,
+        )
+    else:
+        st.info(_("No act of this person and kind."))
+    with st.columns([5, 1])[1]:
+        download_links.show_download("journal", actor=actor, action=act)
+
+
+def _ask(viewer: Viewer) -> tuple[str, str]:
+    """Return the chosen person and kind of act, empty for all; verify the seals on demand."""
+    actors = ["", *audit_report.find_values(viewer, "actor")]
+    acts = ["", *audit_report.find_values(viewer, "action")]
+    who, what, check = st.columns([3, 3, 2], vertical_alignment="bottom")
+    with url_state.bound("actor", actors, ""):
+        actor = who.selectbox(
+            _("Person"), actors, format_func=lambda name: name or _("All"), key="actor"
+        )
+    with url_state.bound("act", acts, ""):
+        act = what.selectbox(
+            _("Act"),
+            acts,
+            format_func=lambda code: audit_labels.title(code) if code else _("All"),
+            key="act",
+        )
+    if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
+        found = audit_report.verify_journal(viewer)
+        (st.success if found.ok else st.error)(audit_report.describe(found))
+    return actor, act
