@@ -21,11 +21,17 @@ def data_through(viewer: Viewer) -> datetime | None:
 
 
 def data_span(viewer: Viewer) -> tuple[date, date] | None:
-    """The first and the last day of the whole lake, by the centre's clock; None while
-    it is empty.
+    """Find the first and the last day that the viewer may look at, by the centre's
+    clock; None while the lake is empty.
+
+    For an executive the last is the end of the last month that is over: before the
+    first while no month is.
     """
     _require_role(viewer)
-    return find_span()
+    span = find_span()
+    if span is None or not viewer.needs_suppression:
+        return span
+    return span[0], find_last_closed_day()
 
 
 def find_span() -> tuple[date, date] | None:

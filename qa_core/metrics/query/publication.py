@@ -87,7 +87,7 @@ def close_period(where: Filters) -> Filters:
         period.first_day or min(first_day, period.last_day or first_day),
         (period.last_day or last_day),
     )
-    if first <= last and Period(first, last).is_whole_months and last <= last_day:
+    if first <= last and is_closed(Period(first, last)):
         return where.with_period(Period(first, last))
     start = last_day.replace(day=1)
     raise Refusal(
@@ -99,6 +99,12 @@ def close_period(where: Filters) -> Filters:
         (f"--from {start} --to {last_day}",),
         last=last_day,
     )
+
+
+def is_closed(period: Period) -> bool:
+    """Tell whether a period is one of whole months that are over."""
+    last_day = find_last_closed_day()
+    return period.is_whole_months and last_day is not None and period.last_day <= last_day
 
 
 def require_one_table(
