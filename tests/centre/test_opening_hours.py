@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from builders.import_files import bring, find_contacts, find_facts
+from builders.shown_texts import as_read
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
@@ -258,7 +259,7 @@ def test_an_administrator_sets_hours_on_the_page(
     next(button for button in app.button if button.label == "Save").click().run()
 
     assert not app.exception
-    assert app.success[0].value == "Done: 5 contacts read otherwise for it."
+    assert as_read(app.success[0].value) == "Done: 5 contacts read otherwise for it."
     assert find_closed() == CLOSED
     [lyon] = [site for site in opening_hours.find_sites(SYSTEM) if site["site"] == "Lyon"]
     assert {(row["opens_at"], row["closes_at"]) for row in lyon["hours"]} == {("09:00", "18:00")}

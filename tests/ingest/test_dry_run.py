@@ -195,7 +195,7 @@ def test_a_file_that_a_killed_server_left_behind_is_removed_at_the_next_start(ce
     script = """
 import os, signal
 from qa_core.files import uploads
-with uploads.on_disk("calls.csv", b"0612345601"):
+with uploads.store_temporarily("calls.csv", b"0612345601"):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders import centres, listening_centre
+from builders.shown_texts import as_read
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
@@ -467,12 +468,14 @@ def text_of(app: Any) -> str:
         for kind in ("markdown", "caption", "text", "warning", "success")
         for element in getattr(app, kind)
     ]
-    return " ".join(
-        [
-            *map(str, shown),
-            *(table.value.to_string() for table in app.dataframe),
-            *(button.label for button in app.button),
-        ]
+    return as_read(
+        " ".join(
+            [
+                *map(str, shown),
+                *(table.value.to_string() for table in app.dataframe),
+                *(button.label for button in app.button),
+            ]
+        )
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from builders import listening_centre
 from builders.centres import add_people, contact, evaluation, land
+from builders.shown_texts import as_read
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Viewer
@@ -56,10 +57,12 @@ def plain(text: str) -> str:
 
 
 def said(app: AppTest) -> str:
-    return " ".join(
-        element.value
-        for kind in (app.markdown, app.caption, app.success, app.info, app.warning)
-        for element in kind
+    return as_read(
+        " ".join(
+            element.value
+            for kind in (app.markdown, app.caption, app.success, app.info, app.warning)
+            for element in kind
+        )
     )
 
 
