@@ -1,0 +1,399 @@
+"""Executives: they see published tables by whole months, in which what few people are
+behind is hidden, and nothing that is shown, taken together, gives it back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import attacker
+from builders.centres import add_people, contact, evaluation, land, land_spend
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.query import publication
+from qa_core.storage.records import store
+
+EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
+MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
+
+
+def of_queue(queue: str, advisors: int, each: int, month: int = 5) -> list[dict[str, Any]]:
+    """`each` rated contacts of so many advisors in that queue."""
+    return [
+        contact(
+            f"2026-{month:02d}-{4 + position % 20:02d} 10:00",
+            queue=queue,
+            advisor_id=f"a{advisor}",
+            csat=1.0 + position % 5,
+            csat_scale="1-5",
+        )
+        for advisor in range(advisors)
+        for position in range(each)
+    ]
+
+
+def of_campaign(source: str, campaign: str, advisors: int, each: int) -> list[dict[str, Any]]:
+    """Contacts of one queue that came from that campaign."""
+    return [
+        {**row, "source": source, "campaign": campaign} for row in of_queue("a", advisors, each)
+    ]
+
+
+def land_all(*groups: list[dict[str, Any]]) -> None:
+    """Land these contacts, and one of the following month, which makes the last of
+    theirs one that is over.
+    """
+    rows = list(itertools.chain.from_iterable(groups))
+    last = max(row["local_start"] for row in rows)
+    after = contact(last.replace(day=1) + timedelta(days=32), advisor_id="a0")
+    land([{**row, "contact_id": f"c{number}"} for number, row in enumerate([*rows, after])])
+
+
+def shown(kpi: str, *by: str, where: Filters = Filters()) -> dict[Any, str]:
+    frame = query.measure(EXECUTIVE, (kpi,), by, where)
+    return {
+        (tuple(row[name] for name in by) if len(by) > 1 else row[by[0]] if by else None): row[
+            "status"
+        ]
+        for row in frame.to_dict("records")
+    }
+
+
+def test_a_cell_of_few_advisors_or_few_contacts_is_hidden_with_all_its_numbers(
+    centre: Path,
+) -> None:
+    land_all(
+        of_queue("large", 8, 10),
+        of_queue("other", 8, 10),
+        of_queue("third", 7, 10),
+        of_queue("few people", 4, 30),
+        of_queue("few contacts", 6, 1),
+    )
+    frame = query.measure(EXECUTIVE, ("csat",), ("queue",)).set_index("queue")
+    assert dict(frame["status"]) == {
+        "large": "ok",
+        "other": "ok",
+        "third": "ok",
+        "few people": "suppressed",
+        "few contacts": "suppressed",
+    }
+    hidden = frame.loc["few people"]
+    assert hidden.drop(["kpi", "status", "notes"]).isna().all()
+    assert hidden["notes"] == ()
+
+
+def test_a_single_hidden_cell_takes_the_smallest_other_with_it(centre: Path) -> None:
+    # Alone, "small" would be the total less the others.
+    land_all(
+        of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("c", 8, 15), of_queue("small", 2, 6)
+    )
+    assert shown("csat", "queue") == {
+        "a": "ok",
+        "b": "suppressed",
+        "c": "ok",
+        "small": "suppressed",
+    }
+
+
+def test_a_site_less_two_of_its_three_queues_does_not_give_the_third(centre: Path) -> None:
+    rows = {"one": of_queue("one", 8, 20), "two": of_queue("two", 8, 10)}
+    rows |= {"three": of_queue("three", 2, 6), "elsewhere": of_queue("elsewhere", 8, 30)}
+    add_people({}, {"North": "Lille", "South": "Lyon"})
+    land_all(
+        *(
+            [{**row, "team": "South" if name == "elsewhere" else "North"} for row in group]
+            for name, group in rows.items()
+        )
+    )
+    assert shown("received", "site") == {"Lille": "ok", "Lyon": "ok"}
+    assert shown("received", "queue") == {
+        "one": "ok",
+        "two": "suppressed",
+        "three": "suppressed",
+        "elsewhere": "ok",
+    }
+
+
+def test_a_source_less_its_other_campaign_does_not_give_the_small_one(centre: Path) -> None:
+    # 39 contacts of a source less the 30 of its other campaign are the hidden 9.
+    land_all(
+        of_campaign("Mail", "loyal", 6, 5),
+        of_campaign("Mail", "news", 3, 3),
+        of_campaign("Google", "spring", 8, 30),
+        of_campaign("Google", "summer", 8, 20),
+    )
+    assert shown("received", "source") == {"Google": "ok", "Mail": "ok"}
+    assert shown("received", "campaign") == {
+        "loyal": "suppressed",
+        "news": "suppressed",
+        "spring": "ok",
+        "summer": "ok",
+    }
+
+
+def test_a_filter_reads_one_line_of_a_table(centre: Path) -> None:
+    land_all(
+        of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("c", 8, 15), of_queue("small", 2, 6)
+    )
+    for queue, status in {"a": "ok", "b": "suppressed", "small": "suppressed"}.items():
+        assert shown("csat", where=Filters.of(values={"queue": [queue]})) == {None: status}
+    assert shown("csat", "queue", where=Filters.of(values={"queue": ["a"]})) == {"a": "ok"}
+    with pytest.raises(Refusal, match="one value at a time"):
+        shown("csat", where=Filters.of(values={"queue": ["a", "c"]}))
+    assert shown("csat") == {None: "ok"}
+
+
+def test_two_cuts_or_a_cut_under_a_filter_are_refused_with_the_choices(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+    assert shown("csat", "queue", "month") == {("a", "2026-05"): "ok", ("b", "2026-05"): "ok"}
+    with pytest.raises(Refusal, match="one cut or one filter at a time") as refused:
+        shown("csat", "queue", "channel")
+    assert refused.value.options == ("--by channel", "--by queue")
+    with pytest.raises(Refusal, match="one cut or one filter at a time"):
+        shown("csat", "queue", where=Filters.of(values={"channel": ["phone"]}))
+    with pytest.raises(Refusal, match="one cut or one filter at a time"):
+        shown("csat", where=Filters.of(values={"channel": ["phone"], "queue": ["a"]}))
+
+
+def test_a_longer_period_shows_what_is_shown_in_each_of_its_months(centre: Path) -> None:
+    land_all(
+        of_queue("a", 8, 20, month=3),
+        of_queue("a", 8, 10, month=4),
+        of_queue("a", 2, 3, month=5),
+        of_queue("a", 8, 15, month=6),
+    )
+    assert shown("csat", "month") == {
+        "2026-03": "ok",
+        "2026-04": "ok",
+        "2026-05": "suppressed",
+        "2026-06": "ok",
+    }
+
+    def over(first: int, last: int) -> Filters:
+        return Filters(Period(date(2026, first, 1), date(2026, last + 1, 1) - timedelta(days=1)))
+
+    assert shown("csat", where=over(3, 4)) == {None: "ok"}
+    assert shown("csat", where=over(4, 5)) == {None: "suppressed"}
+    assert shown("csat", where=over(3, 6)) == {None: "suppressed"}
+    compared = query.measure(EXECUTIVE, ("csat",), where=over(6, 6), compare=over(5, 5).period)
+    assert list(compared["status_before"]) == ["suppressed"] and compared["delta"].isna().all()
+
+
+def test_periods_are_whole_months_that_are_over(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20))
+    for period in (
+        Period(date(2026, 5, 2), date(2026, 5, 31)),
+        Period(date(2026, 5, 1), date(2026, 5, 30)),
+        Period(first_day=date(2026, 5, 15)),
+        Period(date(2026, 5, 1), date(2026, 6, 30)),  # June has one day of data
+    ):
+        with pytest.raises(Refusal, match="whole calendar months") as refused:
+            query.measure(EXECUTIVE, ("csat",), where=Filters(period))
+        assert refused.value.options == ("--from 2026-05-01 --to 2026-05-31",)
+        with pytest.raises(Refusal, match="whole calendar months"):
+            query.measure(EXECUTIVE, ("csat",), where=MAY, compare=period)
+    with pytest.raises(AccessDenied):
+        query.measure(EXECUTIVE, ("csat",), ("week",))
+    assert query.measure(EXECUTIVE, ("received",))["n"].tolist() == [160]
+
+
+def test_scores_are_hidden_by_the_advisors_evaluated(centre: Path) -> None:
+    rows = of_queue("a", 8, 3)
+    land_all(rows)
+    add_people({f"a{advisor}": f"Name {advisor}" for advisor in range(8)})
+    with store.writing() as session:
+        session.add_all(
+            evaluation({**row, "contact_id": f"c{number}"}, 80.0)
+            for number, row in enumerate(rows)
+            if row["advisor_id"] in ("a1", "a2", "a3", "a4")
+        )
+    assert shown("evaluation_score") == {None: "suppressed"}
+    assert shown("received") == {None: "small_sample"}
+
+
+def test_what_was_missed_is_shown_where_enough_advisors_work(centre: Path) -> None:
+    lost = [
+        contact(
+            "2026-05-06 10:00", queue="a", outcome="abandoned", wait_seconds=float(30 + position)
+        )
+        for position in range(40)
+    ]
+    land_all([{**row, "wait_seconds": 12.0} for row in of_queue("a", 8, 10)], lost)
+    assert shown("missed") == {None: "ok"}
+    assert shown("average_time_to_abandon") == {None: "ok"}
+
+
+def test_filters_offer_an_executive_no_value_that_is_hidden(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("small", 2, 6))
+    assert query.find_values(EXECUTIVE, "queue") == [("a", 160)]
+    with pytest.raises(AccessDenied):
+        query.find_values(EXECUTIVE, "team")
+
+
+def test_neither_percentiles_nor_counts_of_what_waits_nor_other_settings_are_shown(
+    centre: Path,
+) -> None:
+    land_all(
+        [
+            {**row, "talk_seconds": 60.0 + number, "customer_key": f"k{number}"}
+            for number, row in enumerate(of_queue("a", 8, 20))
+        ]
+    )
+    frame = query.measure(EXECUTIVE, ("average_talk_time", "first_contact_resolution"))
+    assert frame["status"].tolist() == ["ok", "ok"]
+    assert frame[["p50", "p90", "p95", "pending", "unknown_identity"]].isna().all(axis=None)
+    with pytest.raises(Refusal, match="settings in force"):
+        query.measure(EXECUTIVE, ("service_level",), overrides={"service_level_seconds": "19"})
+    explained = query.explain(EXECUTIVE, "first_contact_resolution", MAY)
+    assert (explained.universe, explained.excluded, explained.variants) == (None, (), ())
+
+
+def test_of_two_dimensions_of_spend_not_even_what_was_spent_is_shown(centre: Path) -> None:
+    land_all(of_campaign("Google", "spring", 8, 20), of_campaign("Bing", "winter", 1, 1))
+    land_spend([("2026-05-04", "Google", "spring", 90.0, "EUR")])
+    assert shown("spend", "campaign") == {"spring": "small_sample", "winter": "no_data"}
+    assert shown("cost_per_contact", "campaign") == {"spring": "suppressed", "winter": "suppressed"}
+    with pytest.raises(Refusal, match="one cut or one filter"):
+        query.measure(EXECUTIVE, ("spend",), ("source", "campaign"))
+
+
+def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_hidden_lines_last(
+    centre: Path, open_app, add_person
+) -> None:
+    spread = {
+        "Spring": (8, 10),
+        "Summer": (8, 12),
+        "Autumn": (7, 10),
+        "Few": (2, 6),
+        "Fewer": (2, 5),
+    }
+    land_all(
+        *(
+            [row | {"campaign": name} for row in of_queue("one", *size)]
+            for name, size in spread.items()
+        ),
+        of_queue("one", 6, 4, month=6),
+    )
+
+    app = open_app(add_person("rex", "executive"), "sources", period="3m")
+
+    assert not app.exception
+    assert not [text.value for text in (*app.caption, *app.markdown) if "nan" in text.value.lower()]
+    lines = next(frame.value for frame in app.dataframe if "Contacts" in frame.value)
+    assert (
+        list(lines["Contacts"].isna()) == sorted(lines["Contacts"].isna())
+        and lines["Contacts"].isna().any()
+    )
+
+
+def test_tables_are_kept_for_their_month_and_worked_out_anew_when_it_changes(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("a", 8, 20, month=4))
+    assert shown("received", "queue", where=MAY) == {"a": "ok", "b": "ok"}
+    kept = {path.name: path for path in (centre / "published").iterdir()}
+    assert sorted(kept) == ["2026-04-contacts.json", "2026-05-contacts.json"]
+    assert kept["2026-05-contacts.json"].stat().st_mode & 0o777 == 0o600
+    before = {name: path.read_bytes() for name, path in kept.items()}
+
+    land([contact("2026-05-20 10:00", queue="c", advisor_id="a1")], "more")
+    assert shown("received", "queue", where=MAY) == {
+        "a": "ok",
+        "b": "suppressed",
+        "c": "suppressed",
+    }
+    after = {name: path.read_bytes() for name, path in kept.items()}
+    assert after["2026-04-contacts.json"] == before["2026-04-contacts.json"]
+    assert after["2026-05-contacts.json"] != before["2026-05-contacts.json"]
+
+
+def test_a_damaged_or_outdated_file_of_a_table_is_not_believed(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("small", 2, 6))
+    hidden = shown("received", "queue")
+    assert hidden["small"] == "suppressed"
+    path = centre / "published" / "2026-05-contacts.json"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    for text in ("", "{", "[]", json.dumps({**whole, "key": "of another state"})):
+        path.write_text(text, encoding="utf-8")
+        monkeypatch.setattr(publication, "_kept", {})  # as in a new process
+        assert shown("received", "queue") == hidden
+        assert json.loads(path.read_text(encoding="utf-8")) == whole
+
+
+def find_all_leaks(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What an attacker who asks for every table of that centre finds out."""
+    answers = attacker.ask(attacker.KPIS, attacker.OF_CONTACTS)
+    yield from (f"small, but shown: {line}" for line in answers.small_shown)
+    yield from attacker.find_leaks(answers)
+    yield from attacker.find_leaks(answers, is_strong=True)
+    yield from attacker.find_leaks_of_customers(rows)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_combination_of_all_answers_gives_a_hidden_number(centre: Path, seed: int) -> None:
+    assert list(find_all_leaks(attacker.add_centre(seed))) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10, 510))
+def test_no_combination_gives_a_hidden_number_on_500_centres(centre: Path, seed: int) -> None:
+    assert list(find_all_leaks(attacker.add_centre(seed))) == []
+
+
+def test_the_attacker_finds_what_a_single_hidden_cell_leaves_open() -> None:
+    month = "2026-05"
+    atoms = {("a", None): {"received": 40}, ("b", None): {"received": 30}}
+    atoms[("small", None)] = {"received": 9}
+    counts = {None: "ok", "a": "ok", "b": "ok", "small": "suppressed"}
+    lines = [
+        attacker.Line(month, "received", value and "queue", value, status)
+        for value, status in counts.items()
+    ]
+    answers = attacker.Answers(("queue", "source"), lines, {month: atoms}, frozenset())
+    assert list(attacker.find_leaks(answers)) == [
+        f"{month} received n of queue=small",
+        f"{month} received numerator of queue=small",
+    ]
+    covered = [
+        attacker.Line(month, "received", "queue", "b", "suppressed") if line.value == "b" else line
+        for line in lines
+    ]
+    answers = attacker.Answers(("queue", "source"), covered, {month: atoms}, frozenset())
+    assert list(attacker.find_leaks(answers)) == []
+
+
+def test_every_other_exit_reads_the_tables_that_measure_shows(centre: Path) -> None:
+    attacker.add_centre(3)
+    whole = Filters(Period(date(2026, 3, 1), date(2026, 3, 31)))
+    tables = {
+        name: query.measure(EXECUTIVE, ("csat", "received"), (name,), whole).set_index(
+            ["kpi", name]
+        )
+        for name in ("queue", "reason", "channel", "campaign")
+    }
+    for name, table in tables.items():
+        hidden = {value for kpi, value in table.index if kpi == "received"} - {
+            value
+            for (kpi, value), status in table["status"].items()
+            if kpi == "received" and status != "suppressed"
+        }
+        for value in hidden:
+            where = whole.with_value(name, value)
+            assert query.measure(EXECUTIVE, ("received",), (), where)["n"].isna().all()
+            explained = query.explain(EXECUTIVE, "received", where)
+            assert (explained.row.n, explained.counted) == (None, None)
+    for driver in query.find_drivers(EXECUTIVE, whole).found:
+        assert tables[driver.factor].loc[("csat", driver.level), "status"] != "suppressed"
+    for name in ("queue", "reason"):
+        for value, table in tables[name].loc["csat"].iterrows():
+            marks = query.find_ratings(EXECUTIVE, "csat", whole.with_value(name, value))
+            assert marks["n"].sum() == (0 if table["status"] == "suppressed" else table["n"])
