@@ -308,7 +308,6 @@ def test_the_page_says_what_goes_with_satisfaction_and_never_why(
             )
             for day in range(28)
         ],
-        [contact("2026-06-01 09:00")],
     )
     app = open_app(add_person("max", "executive"), "satisfaction", period="1m", compare="year")
 
