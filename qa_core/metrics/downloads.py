@@ -61,7 +61,7 @@ def declare(name: str, permission: Permission, build: Callable[..., Download]) -
 
 
 def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
-    """A link's end for that download: good for this session and a minute. Raises
+    """Make a link's end for that download: good for this session and a minute. Raises
     AccessDenied without the permission.
     """
     signed_in.viewer.require(KINDS[kind].permission)
@@ -103,7 +103,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A CSV file that a spreadsheet opens as text: what would start a formula is
+    """Write a CSV file that a spreadsheet opens as text: what would start a formula is
     preceded by an apostrophe.
     """
     out = io.StringIO()
@@ -114,5 +114,5 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def escape(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

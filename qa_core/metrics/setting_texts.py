@@ -19,7 +19,7 @@ FORMULAS = {
 
 
 def setting_value(name: str, value: Any) -> str:
-    """The value of a setting with its unit."""
+    """Return the value of a setting with its unit."""
     if value is None:
         return "–"
     if name == "service_level_formula":

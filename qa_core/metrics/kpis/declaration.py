@@ -1,4 +1,4 @@
-"""What a KPI declares: its words, its unit, and what each row of the facts contributes
+"""Declaration of a KPI: its words, its unit, and what each row of the facts contributes
 to it.
 """
 
@@ -65,7 +65,7 @@ class FactTable(StrEnum):
     ANSWERS = "answers"
     ADVISORS = "advisors"
     SPEND = "spend"
-    # marks of closed calibrations, which stand in the records; query.calibrated works
+    # marks of closed calibrations, from the records; query.calibrated works
     # them out
     CALIBRATED = "calibrated"
 
@@ -127,7 +127,7 @@ class Contribution:
     `against`: rows that count −1 in it; `amount`: the number averaged or summed, null
     where the row is left out; `identity`: what is counted once. `evidence`: without
     such a row there is no data (default: the rows counted); `behind`: the rows whose
-    advisors stand behind the value (default: the rows counted).
+    advisors count for suppression (default: the rows counted).
     """
 
     counted: Predicate
@@ -248,8 +248,8 @@ class Kpi:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The glossary entry, in the language spoken (docs/contract.md, section 3,
-        `kpis --json`).
+        """Return the glossary entry, in the language spoken (docs/contract.md, section
+        3, `kpis --json`).
         """
         return {
             "key": self.key,

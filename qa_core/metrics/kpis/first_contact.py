@@ -27,7 +27,7 @@ _c = CONTACTS.c
 
 
 def _is_complete(given: KpiInputs) -> Predicate:
-    """Whether the data reach far enough before and after the contact to judge it."""
+    """Tell whether the data reach far enough before and after the contact to judge it."""
     if not given.span:
         return sa.false()
     return _c.started_at.between(

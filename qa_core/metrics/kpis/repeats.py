@@ -1,4 +1,4 @@
-"""What brings the same customers back: how many contacts are repeats, the time that
+"""Repeats: how many contacts bring the same customers back, the time that
 they take and what that costs.
 """
 

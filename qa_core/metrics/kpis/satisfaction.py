@@ -61,7 +61,7 @@ _NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.i
 
 
 def _per_scale(given: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
-    """What `make` gives for the least and the greatest mark of the row's own scale;
+    """Apply `make` to for the least and the greatest mark of the row's own scale;
     null for a row without a known scale.
     """
     if not given.scales:

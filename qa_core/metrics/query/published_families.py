@@ -1,4 +1,4 @@
-"""Denominator families: which KPIs share a published table, which rows stand behind it,
+"""Denominator families: which KPIs share a published table, which rows they count,
 and which tables have to agree so that none gives away what another one hides.
 """
 
@@ -139,7 +139,7 @@ customers once."""
 
 
 def dimensions_of(family: Family) -> tuple[str, ...]:
-    """The dimensions that the tables of a family are published by."""
+    """Return the dimensions that the tables of a family are published by."""
     if family.dimensions is not None:
         return family.dimensions
     open_to = get_kpi(family.kpi).dimensions
@@ -147,7 +147,7 @@ def dimensions_of(family: Family) -> tuple[str, ...]:
 
 
 def family_of(kpi: str) -> str:
-    """The key of the family that decides about a KPI."""
+    """Return the key of the family that decides about a KPI."""
     return DECIDED_BY.get(kpi, kpi)
 
 
@@ -158,7 +158,7 @@ KIND_OF: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Rows that a figure counts, and those whose advisors stand behind it. `totals`:
+    """Rows that a figure counts, and those that bring their advisors to it. `totals`:
     the KPI and the sum of it that intervals add to the rows, where some do.
     """
 
@@ -168,8 +168,8 @@ class Population:
 
 
 def find_population(question: MetricQuery, family: Family) -> Population:
-    """The rows of a family; none where missed callers or customers are counted, which
-    are rows of another kind (`published_tables`).
+    """Find the rows of a family; none where missed callers or customers are counted,
+    which are rows of another kind (`published_tables`).
     """
     kpi = get_kpi(family.kpi)
     if kpi.subject == FactTable.ANSWERS:

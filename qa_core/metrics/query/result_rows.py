@@ -78,7 +78,7 @@ class Row:
 
 
 def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
-    """One KPI from the sums of one group (empty: a group without rows)."""
+    """Read one KPI from the sums of one group (empty: a group without rows)."""
 
     def get(suffix: str) -> Any:
         value = sums.get(f"{kpi.key}__{suffix}")
@@ -137,7 +137,9 @@ def _notes(kpi: Kpi, sums: Mapping[str, Any]) -> list[str]:
 
 
 def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.DataFrame:
-    """The long format, sorted by the groups (missing last), then by the KPIs as asked."""
+    """Build the long format, sorted by the groups (missing last), then by the KPIs as
+    asked.
+    """
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
     chosen = sorted(
@@ -170,8 +172,8 @@ def _sortable(value: Any) -> Any:
 
 
 def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The rows as docs/contract.md, section 5 writes them; counts are whole numbers,
-    nothing is rounded.
+    """Write the rows as docs/contract.md, section 5 writes them; counts are whole
+    numbers, nothing is rounded.
     """
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     made = []
