@@ -93,7 +93,7 @@ ALL: tuple[Kpi, ...] = (
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         settings=("first_contact_days",),
-        leaves_out=("pending", "unknown_identity"),
+        excluded_counts=("pending", "unknown_identity"),
         exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_FIRST, _PENDING),
         short_title=N_("Resolved at first contact"),
         heading=N_("Resolved"),

@@ -41,7 +41,10 @@ def _is_repeat(given: KpiInputs) -> Predicate:
 def _repeats(given: KpiInputs) -> Contribution:
     known = _c.customer_key.is_not(None)
     return Contribution(
-        counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known
+        counted=_is_repeat(given),
+        hits=_is_repeat(given),
+        required_rows=known,
+        contributing_advisors=known,
     )
 
 

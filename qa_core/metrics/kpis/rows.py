@@ -132,20 +132,23 @@ EVERY = sa.true()
 
 
 def ratio(
-    hits: Predicate, counted: Predicate, evidence: Predicate | None = None
+    hits: Predicate, counted: Predicate, required_rows: Predicate | None = None
 ) -> Callable[[KpiInputs], Contribution]:
     """Return the share of `hits` among the rows counted."""
     return lambda given: Contribution(
-        counted=counted, hits=sa.and_(counted, hits), evidence=evidence
+        counted=counted, hits=sa.and_(counted, hits), required_rows=required_rows
     )
 
 
 def total(
-    rows: Predicate, among: Predicate, evidence: Predicate | None = None
+    rows: Predicate, among: Predicate, required_rows: Predicate | None = None
 ) -> Callable[[KpiInputs], Contribution]:
     """Count rows among `among`; without one of those there is no data."""
     return lambda given: Contribution(
-        counted=rows, hits=rows, evidence=among if evidence is None else evidence, behind=among
+        counted=rows,
+        hits=rows,
+        required_rows=among if required_rows is None else required_rows,
+        contributing_advisors=among,
     )
 
 
@@ -171,7 +174,7 @@ def sum_of_intervals(
         are_given(*needed),
         counted=rows,
         hits=rows,
-        evidence=sa.func.coalesce(TOTALS.c.received, rows),
+        required_rows=sa.func.coalesce(TOTALS.c.received, rows),
     )
 
 

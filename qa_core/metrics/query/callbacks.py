@@ -126,5 +126,5 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         beyond="A missed caller counts as reached whoever called or answered; of those calls only "
         "their moments are used.",
     )
-    found = engine.current().run(statement, **months_of(question, FactTable.MISSES)).iloc[0]
+    found = engine.current().run(statement, **months_of(question, FactTable.MISSED)).iloc[0]
     return Recovery(**{name: int(found[name]) for name in kinds})

@@ -138,7 +138,7 @@ class Explanation:
         """The KPI whose list of contacts shows what is counted here; None where
         contacts are not counted one by one.
         """
-        return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSES: "missed"}.get(self.kpi.subject)
+        return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSED: "missed"}.get(self.kpi.subject)
 
     def as_json(self) -> dict[str, Any]:
         """Return the explanation for scripts: codes and numbers; values of variants as
@@ -306,7 +306,7 @@ def _universe(
     """Return all the rows that a KPI looks at before it leaves any out, their columns,
     and what completes a statement on them.
     """
-    if kpi.subject == FactTable.MISSES:
+    if kpi.subject == FactTable.MISSED:
         misses = statements.misses_of(question, with_repeated=True)
         conditions = [
             *dimension_sql.within(question.where.period, MISSES.c),
@@ -317,21 +317,21 @@ def _universe(
             MISSES.c,
             lambda statement: Scoped(statement.where(*conditions).add_cte(misses), question.viewer),
         )
-    if kpi.subject == FactTable.CALLERS:
+    if kpi.subject == FactTable.CUSTOMERS:
         callers = statements.callers_of(question, statements.conditions_on_contacts(question))
         return (
             CALLERS,
             CALLERS.c,
             lambda statement: statements.with_callers(question, statement, callers),
         )
-    if kpi.subject == FactTable.HEARD:
+    if kpi.subject == FactTable.LISTENED:
         heard = statements.heard_of(question)
         return (
             HEARD,
             HEARD.c,
             lambda statement: Scoped(statement.add_cte(heard), question.viewer),
         )
-    if kpi.subject == FactTable.ANSWERS:
+    if kpi.subject == FactTable.EVALUATION_ANSWERS:
         return statements.evaluations_of(
             question, with_errors=kpi.key.startswith("critical_accuracy")
         )

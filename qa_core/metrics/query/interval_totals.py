@@ -110,7 +110,7 @@ def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
     """Count the contacts that the intervals of a group speak of, as far as that KPI
     uses them.
     """
-    return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "evidence")))
+    return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "required_rows")))
 
 
 def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
@@ -190,7 +190,12 @@ def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContri
 
 
 def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
-    named = {"n": sums.counted, "hits": sums.hits, "sum": sums.amount, "evidence": sums.evidence}
+    named = {
+        "n": sums.counted,
+        "hits": sums.hits,
+        "sum": sums.amount,
+        "required_rows": sums.required_rows,
+    }
     made = [
         (name, sa.func.sum(column).filter(sums.usable))
         for name, column in named.items()

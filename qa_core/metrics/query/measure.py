@@ -316,11 +316,11 @@ def _monday(day: date) -> date:
 
 def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
     """Return what a statement on that subject reads besides the lake."""
-    if subject not in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.HEARD):
+    if subject not in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.LISTENED):
         return {}
     with store.reading() as session:
         return (
             {"listened": listened_contacts.load(session)}
-            if subject == FactTable.HEARD
+            if subject == FactTable.LISTENED
             else {"answers": evaluation_table.load(session)}
         )

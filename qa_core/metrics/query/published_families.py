@@ -172,13 +172,13 @@ def find_population(question: MetricQuery, family: Family) -> Population:
     which are rows of another kind (`published_tables`).
     """
     kpi = get_kpi(family.kpi)
-    if kpi.subject == FactTable.ANSWERS:
+    if kpi.subject == FactTable.EVALUATION_ANSWERS:
         rows = parts_of(question, kpi, EVALUATED.c).counted
         return Population(rows, rows)
-    if kpi.subject == FactTable.MISSES:
+    if kpi.subject == FactTable.MISSED:
         return _counted(sa.false(), RECEIVED)
     parts = parts_of(question, kpi, CONTACTS.c)
-    advisors = parts.counted if parts.behind is None else parts.behind
+    advisors = parts.counted if parts.contributing_advisors is None else parts.contributing_advisors
     if family.part == "hits":
         return _counted(parts.hits, parts.hits, (kpi, "hits") if kpi.sums else None)
     rows = parts.counted

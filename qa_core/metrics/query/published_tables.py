@@ -146,7 +146,7 @@ def _describe_rows(
         *_values(question, columns),
         columns.advisor_id.label("advisor"),
         bits(one.rows for one in every).label("counted"),
-        bits(one.advisors for one in every).label("behind"),
+        bits(one.advisors for one in every).label("contributing"),
     ]
 
 
@@ -185,9 +185,9 @@ def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
                 label.label("dimension"),
                 value.label("value"),
                 rows.c.month,
-                sa.func.bit_or(rows.c.behind).label("behind"),
+                sa.func.bit_or(rows.c.contributing).label("contributing"),
             )
-            .where(rows.c.behind != _ZERO, rows.c.advisor.is_not(None))
+            .where(rows.c.contributing != _ZERO, rows.c.advisor.is_not(None))
             .group_by(*groups)
         )
 
@@ -363,12 +363,12 @@ def _count_advisors(
     place_of = {cell: place for place, cell in enumerate(cells)}
     found = np.zeros((len(cells), width), np.int64)
     of_month = advisors[advisors["month"] == month]
-    for dimension, value, behind in zip(
-        of_month["dimension"], of_month["value"], of_month["behind"], strict=True
+    for dimension, value, contributing in zip(
+        of_month["dimension"], of_month["value"], of_month["contributing"], strict=True
     ):
         cell = dimension, None if value is None or value != value else value
         if cell in place_of:
-            found[place_of[cell]] += behind >> np.arange(width) & 1
+            found[place_of[cell]] += contributing >> np.arange(width) & 1
     return found
 
 

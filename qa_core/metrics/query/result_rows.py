@@ -85,13 +85,13 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
         return None if value is None or value != value else value
 
     row = Row(kpi.key, n=int(get("n") or 0))
-    for name in kpi.leaves_out:
+    for name in kpi.excluded_counts:
         setattr(row, name, int(get(name) or 0))
     row.notes = tuple(_notes(kpi, sums))
-    evidence = row.n if get("evidence") is None else get("evidence")
+    required = row.n if get("required_rows") is None else get("required_rows")
     match kpi.kind:
         case _ if kpi.is_amount:
-            if evidence:
+            if required:
                 row.value = row.numerator = row.n if get("sum") is None else float(get("sum"))
         case KpiKind.MEAN:
             row.denominator = row.n
@@ -106,12 +106,12 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
         case KpiKind.STATISTIC:
             row.denominator = row.n
             if row.n:
-                up, down = int(get("hits")), int(get("against"))
+                up, down = int(get("hits")), int(get("negative"))
                 row.numerator, row.value = up - down, 100 * (up - down) / row.n
                 row.low, row.high = stats.nps_interval(up, row.n - up - down, down)
         case _:
             row.denominator = row.n
-            if row.n and evidence:
+            if row.n and required:
                 row.numerator = int(get("hits"))
                 row.value = row.numerator / row.n
                 row.low, row.high = stats.wilson(row.numerator, row.n)

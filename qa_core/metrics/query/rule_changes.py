@@ -89,7 +89,7 @@ def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
     concerned = tuple(
         kpi.key
         for kpi in asked
-        if kpi.subject in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED)
+        if kpi.subject in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED)
     )
     pairs = [
         (before, after)

@@ -1,9 +1,9 @@
-"""Severity of evaluators, and its effect on the scores of advisors: the
-additive model over all published evaluations of a period.
+"""Severity of evaluators, and its effect on the scores of advisors: the additive model
+over all published evaluations of a period.
 
 The model is fitted on the whole centre, so that everybody meets the same severity; what
-is handed out stays within the viewer's scope. Who evaluated is shown to nobody but those
-who may know: a team lead meets the adjusted scores of their advisors alone.
+is handed out stays within the viewer's scope. Who evaluated is shown to nobody but
+those who may know: a team lead meets the adjusted scores of their advisors alone.
 """
 
 from __future__ import annotations

@@ -421,10 +421,10 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 BUILDERS = {
     FactTable.CONTACTS: on_contacts,
-    FactTable.MISSES: on_misses,
-    FactTable.CALLERS: on_callers,
-    FactTable.HEARD: on_heard,
-    FactTable.ANSWERS: on_answers,
+    FactTable.MISSED: on_misses,
+    FactTable.CUSTOMERS: on_callers,
+    FactTable.LISTENED: on_heard,
+    FactTable.EVALUATION_ANSWERS: on_answers,
     FactTable.ADVISORS: on_advisors,
     FactTable.SPEND: on_attributed,
 }
@@ -435,9 +435,9 @@ def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None
     whether they are the first, and ahead, for the call-back; callers look back to the
     beginning; evaluations find their contact in its month.
     """
-    if subject == FactTable.CALLERS:
+    if subject == FactTable.CUSTOMERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
-    around = NEIGHBOUR_DAYS if subject == FactTable.MISSES else 0
+    around = NEIGHBOUR_DAYS if subject == FactTable.MISSED else 0
     return dimension_sql.months(question.where.period, before=around, after=around)
 
 
@@ -523,11 +523,11 @@ def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEl
         made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
     else:
         made += [("n", rows(parts.counted)), ("hits", rows(parts.hits))]
-    if parts.against is not None:
-        made.append(("against", rows(parts.against)))
+    if parts.negative is not None:
+        made.append(("negative", rows(parts.negative)))
     made += [
         (name, rows(test))
-        for name in ("evidence", *kpi.leaves_out)
+        for name in ("required_rows", *kpi.excluded_counts)
         if (test := getattr(parts, name)) is not None
     ]
     made += [(f"note:{note.code}", rows(note.rows)) for note in parts.notes]

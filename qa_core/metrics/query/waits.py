@@ -75,13 +75,16 @@ def find_service_levels(
             for name, rows in (("n", parts.counted), ("hits", parts.hits))
         ]
         if not position:
-            columns.append(sa.func.count().filter(parts.evidence).label("evidence"))
+            columns.append(sa.func.count().filter(parts.required_rows).label("required_rows"))
     statement = Scoped(sa.select(*columns).where(*conditions), viewer)
     counted = engine.current().run(statement, **dimension_sql.months(where.period)).iloc[0]
     rows = []
     for position, threshold in enumerate(thresholds):
         n, hits = int(counted[f"n_{position}"]), int(counted[f"hits_{position}"])
-        low, high = (stats.wilson(hits, n) if n and counted["evidence"] else None) or (None, None)
+        low, high = (stats.wilson(hits, n) if n and counted["required_rows"] else None) or (
+            None,
+            None,
+        )
         rows.append((threshold, None if low is None else hits / n, low, high, n))
     return pd.DataFrame(rows, columns=["threshold", "value", "low", "high", "n"]).astype(float)
 
