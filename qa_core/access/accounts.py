@@ -1,9 +1,8 @@
-"""Accounts: who may sign in, in which role, bound to which teams, sites or advisor. The
-only writer of them.
+"""Accounts: role, and the teams, sites or advisor the role is bound to.
 
-An administrator never changes their own account, and what concerns a data protection
-officer, an administrator or an executive takes a second administrator as soon as there
-are two (docs/access.md, section 1).
+No administrator changes their own account. Accounts of a data protection officer, an
+administrator or an executive take a second administrator as soon as there are two
+(docs/access.md, section 1).
 """
 
 from __future__ import annotations
@@ -41,9 +40,7 @@ USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 
 
 class Act(StrEnum):
-    """What can be done to an account; also the word of it in the journal, after
-    `account_`.
-    """
+    """Action on an account; with the prefix `account_`, its word in the audit log."""
 
     ADD = "add"
     CHANGE = "change"
@@ -54,7 +51,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an account shall be: its role and what the role is bound to.
+    """Requested state of an account: role and bounds.
 
     `since` (None: the beginning) dates the teams led. A manager without sites sees what
     belongs to no site.
@@ -72,7 +69,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Request:
-    """An act that waits for a second administrator."""
+    """Action that waits for a second administrator."""
 
     id: int
     act: Act
@@ -84,8 +81,8 @@ class Request:
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
-    """Who that person is and what they may see, as of now. Raises AccessDenied for
-    nobody and for a closed account.
+    """Build the viewer of an account as it is now. Raises AccessDenied for an unknown
+    or closed account.
     """
     account = session.get(Account, fold(username))
     if account is None or not account.active:
@@ -125,7 +122,7 @@ def get_viewer(session: Session, username: str) -> Viewer:
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every account by name, ready for JSON: username, display_name, role, active,
+    """List all accounts by name, ready for JSON: username, display_name, role, active,
     demo, teams, sites, advisor_id, language, …
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
@@ -157,7 +154,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def has_accounts() -> bool:
-    """Whether anybody at all may sign in."""
+    """Tell whether anybody can sign in."""
     with store.reading() as session:
         return session.scalar(sa.select(sa.literal(1)).where(Account.active).limit(1)) is not None
 
@@ -176,13 +173,12 @@ def add(
     demo: bool = False,
     sees_unassigned: bool | None = None,
 ) -> str | None:
-    """Add an account. Without a password a random one is made, returned once, and has
-    to be changed at the first sign-in within the days of the setting
-    `one_time_password_days`.
+    """Add an account. Without a password, return a random one that has to be changed at
+    the first sign-in, within the days of the setting `one_time_password_days`.
 
-    Teams and sites that are not known yet are made. Raises Misuse for a bad name or
-    role, Refusal for a name that is taken, a weak password, or when a second
-    administrator is needed (then `propose` it).
+    Unknown teams and sites are created. Raises Misuse for a bad name or role; Refusal
+    for a name that is taken, a weak password, or when a second administrator is needed
+    (then `propose` it).
     """
     wanted = Wanted(
         _known_role(role),
@@ -198,7 +194,7 @@ def add(
 
 
 def change(viewer: Viewer, username: str, wanted: Wanted) -> None:
-    """Give an account another role or other bounds. Its sessions end at once."""
+    """Replace the role and bounds of an account. Its sessions end at once."""
     _perform(viewer, Act.CHANGE, username, wanted)
 
 
@@ -213,15 +209,15 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one, returned once. Sessions end at once; the
-    person has to choose a new one.
+    """Replace the password by a random one and return it. Sessions end at once; the
+    person has to choose a new password.
     """
     return _perform(viewer, Act.RESET, username) or ""
 
 
 def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) -> bool:
-    """Whether an act on that account (or giving it that role) waits for a second
-    administrator.
+    """Tell whether an action on that account, or giving it that role, waits for a
+    second administrator.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
@@ -229,7 +225,7 @@ def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) 
 
 
 def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = None) -> None:
-    """Ask for an act that a second administrator will confirm."""
+    """Request an action that a second administrator confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     username = _checked_name(username) if act == Act.ADD else fold(username)
     with store.writing() as session:
@@ -252,7 +248,7 @@ def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = Non
 
 
 def find_requests(viewer: Viewer) -> list[Request]:
-    """What waits for a second administrator, oldest first."""
+    """List the actions that wait for a second administrator, oldest first."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         rows = session.scalars(
@@ -275,9 +271,7 @@ def find_requests(viewer: Viewer) -> list[Request]:
 
 
 def confirm(viewer: Viewer, request_id: int) -> str | None:
-    """Do what another administrator asked. Returns the one-time password where the act
-    makes one.
-    """
+    """Do what another administrator requested. Returns the one-time password if one was made."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     one_time = passwords.make_one_time()
     hashed = passwords.hash_password(one_time)
@@ -303,7 +297,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
 
 
 def decline(viewer: Viewer, request_id: int) -> None:
-    """Turn down, or take back, what was asked."""
+    """Decline a request, or withdraw one's own."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         row = _open_request(session, request_id)
@@ -312,7 +306,7 @@ def decline(viewer: Viewer, request_id: int) -> None:
 
 
 def set_language(viewer: Viewer, language: str | None) -> None:
-    """Choose the language of one's own pages; None follows the browser."""
+    """Set the language of one's own pages; None follows the browser."""
     if language is not None and language not in LANGUAGES:
         raise Misuse(
             "unknown_language",
@@ -329,7 +323,7 @@ def set_language(viewer: Viewer, language: str | None) -> None:
 
 
 def remove_demo_accounts(viewer: Viewer) -> int:
-    """Delete the accounts of the demo centre. Returns how many there were."""
+    """Delete the accounts of the demo centre. Returns their number."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()
@@ -342,21 +336,21 @@ def remove_demo_accounts(viewer: Viewer) -> int:
 
 
 def find_teams(viewer: Viewer) -> list[str]:
-    """The names of all teams, to bind accounts to."""
+    """List the names of all teams."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Team.name).order_by(Team.name)))
 
 
 def find_sites(viewer: Viewer) -> list[str]:
-    """The names of all sites, to bind accounts to."""
+    """List the names of all sites."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Site.name).order_by(Site.name)))
 
 
 def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
-    """(advisor_id, name) of all advisors, to bind accounts to."""
+    """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return [
@@ -368,9 +362,7 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
 
 
 def fold(username: str) -> str:
-    """A username as it is kept and compared: the sign-in form folds what is typed in
-    the same way.
-    """
+    """Normalise a username as the sign-in form does."""
     return username.lower().strip()
 
 

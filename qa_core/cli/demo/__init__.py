@@ -1,6 +1,4 @@
-"""A simulated contact centre, from a seed: filled like any other through imports, and
-taken away again without a trace.
-"""
+"""Demo centre: simulated from a seed, filled through imports, removed without a trace."""
 
 from __future__ import annotations
 
@@ -56,9 +54,7 @@ STEPS = {
     "evaluations": N_("Scoring the evaluations"),
 }
 _FILES = 8
-"""How many files the simulation gives after that of the advisors; for the progress
-shown only.
-"""
+"""Number of files after that of the advisors; for the progress shown only."""
 
 
 def build(
@@ -70,11 +66,11 @@ def build(
     progress: Progress = ignore_progress,
     plan: DemoPlan | None = None,
 ) -> None:
-    """Simulate the centre and import it, with an account per role. `plan` gives the
-    last day too; without it that is yesterday.
+    """Simulate the centre and import it, with an account per role. A half-finished
+    build is removed first.
 
-    What an earlier build left half-done is taken away first. Raises Refusal when there
-    is a demo centre already.
+    `plan` sets the last day too; without it that is yesterday. Raises Refusal when
+    there is a demo centre already.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
@@ -94,9 +90,7 @@ def build(
 
 
 def remove(viewer: Viewer) -> None:
-    """Take the demo centre away: its accounts, all that its batches brought, and the
-    batches themselves.
-    """
+    """Remove the demo centre: its accounts, all that its batches brought, and the batches."""
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with _alone():
@@ -104,8 +98,8 @@ def remove(viewer: Viewer) -> None:
 
 
 def is_unfinished() -> bool:
-    """Whether a build was interrupted, or its passwords are lost, so that another one
-    has to start afresh.
+    """Tell whether a build was interrupted, or its passwords are lost, so that it must
+    start afresh.
     """
     content = accounts.read()
     if content:
@@ -118,7 +112,7 @@ def is_unfinished() -> bool:
 
 
 def sign_ins() -> list[dict[str, str]]:
-    """The demo accounts that stand, as role, username and password."""
+    """List the demo accounts as role, username and password."""
     with store.reading() as session:
         known = people.find_people(session)
     return [
@@ -130,8 +124,8 @@ def sign_ins() -> list[dict[str, str]]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the right to build or remove the demo centre: a second one waits, and never
-    takes a build at work for one that was killed.
+    """Hold the right to build or remove the demo centre; a second one waits, and never
+    removes a running build.
     """
     folder = environment.current().folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +194,7 @@ def _take_away(viewer: Viewer) -> None:
 
 
 def _remove_grid(session: Session) -> None:
-    """Remove that grid when nothing was evaluated on it since, and it is as it came."""
+    """Remove the demo's scorecard unless it was changed, or used since."""
     content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
     grid = session.scalars(
         sa.select(ScorecardVersion)
