@@ -50,7 +50,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AccountTerms:
     """Requested state of an account: role and bounds.
 
     `since` (None: the beginning) dates the teams led. A manager without sites sees what
@@ -77,14 +77,14 @@ class Request:
     role: str | None
     asked_by: str
     asked_at: datetime
-    wanted: Wanted | None = field(default=None, compare=False)
+    terms: AccountTerms | None = field(default=None, compare=False)
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
     """Build the viewer of an account as it is now. Raises AccessDenied for an unknown
     or closed account.
     """
-    account = session.get(Account, fold(username))
+    account = session.get(Account, normalise_username(username))
     if account is None or not account.active:
         raise AccessDenied()
     role = Role(account.role) if account.role in set(Role) else None
@@ -180,7 +180,7 @@ def add(
     for a name that is taken, a weak password, or when a second administrator is needed
     (then `propose` it).
     """
-    wanted = Wanted(
+    terms = AccountTerms(
         _known_role(role),
         display_name.strip(),
         tuple(teams),
@@ -190,12 +190,12 @@ def add(
         language,
         sees_unassigned,
     )
-    return _perform(viewer, Act.ADD, username, wanted, password, demo)
+    return _perform(viewer, Act.ADD, username, terms, password, demo)
 
 
-def change(viewer: Viewer, username: str, wanted: Wanted) -> None:
+def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
     """Replace the role and bounds of an account. Its sessions end at once."""
-    _perform(viewer, Act.CHANGE, username, wanted)
+    _perform(viewer, Act.CHANGE, username, terms)
 
 
 def disable(viewer: Viewer, username: str) -> None:
@@ -221,19 +221,21 @@ def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) 
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return _needs_second(session, viewer, session.get(Account, fold(username)), role)
+        return _needs_second(
+            session, viewer, session.get(Account, normalise_username(username)), role
+        )
 
 
-def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = None) -> None:
+def propose(viewer: Viewer, act: Act, username: str, terms: AccountTerms | None = None) -> None:
     """Request an action that a second administrator confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else fold(username)
+    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     with store.writing() as session:
         _check_possible(session, viewer, act, username)
         content = (
             {}
-            if wanted is None
-            else {**asdict(wanted), "since": wanted.since.isoformat() if wanted.since else None}
+            if terms is None
+            else {**asdict(terms), "since": terms.since.isoformat() if terms.since else None}
         )
         session.add(
             AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
@@ -243,7 +245,7 @@ def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = Non
             viewer.username,
             f"account_{act}_asked",
             username,
-            reason=str(wanted.role) if wanted else "",
+            reason=str(terms.role) if terms else "",
         )
 
 
@@ -264,7 +266,7 @@ def find_requests(viewer: Viewer) -> list[Request]:
                 row.content.get("role"),
                 row.asked_by,
                 row.asked_at,
-                _wanted(row.content),
+                _terms(row.content),
             )
             for row in rows
         ]
@@ -285,7 +287,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
         act = Act(row.act)
         _check_possible(session, viewer, act, row.username)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
-        _apply(session, act, row.username, _wanted(row.content), hashed, must_change=True)
+        _apply(session, act, row.username, _terms(row.content), hashed, must_change=True)
         audit_log.record(
             session,
             viewer.username,
@@ -361,7 +363,7 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
         ]
 
 
-def fold(username: str) -> str:
+def normalise_username(username: str) -> str:
     """Normalise a username as the sign-in form does."""
     return username.lower().strip()
 
@@ -370,12 +372,12 @@ def _perform(
     viewer: Viewer,
     act: Act,
     username: str,
-    wanted: Wanted | None = None,
+    terms: AccountTerms | None = None,
     password: str | None = None,
     demo: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else fold(username)
+    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
@@ -388,7 +390,7 @@ def _perform(
     with store.writing() as session:
         _check_possible(session, viewer, act, username)
         if _needs_second(
-            session, viewer, session.get(Account, username), wanted.role if wanted else None
+            session, viewer, session.get(Account, username), terms.role if terms else None
         ):
             raise Refusal(
                 "second_administrator",
@@ -397,13 +399,13 @@ def _perform(
                     "it. Propose it instead."
                 ),
             )
-        _apply(session, act, username, wanted, hashed, must_change=one_time is not None, demo=demo)
+        _apply(session, act, username, terms, hashed, must_change=one_time is not None, demo=demo)
         audit_log.record(
             session,
             viewer.username,
             f"account_{act}",
             username,
-            reason=str(wanted.role) if wanted else "",
+            reason=str(terms.role) if terms else "",
         )
     return one_time
 
@@ -445,7 +447,7 @@ def _apply(
     session: Session,
     act: Act,
     username: str,
-    wanted: Wanted | None,
+    terms: AccountTerms | None,
     password_hash: str,
     must_change: bool,
     demo: bool = False,
@@ -467,29 +469,29 @@ def _apply(
     if act in (Act.ADD, Act.RESET):
         account.must_change_password = must_change
         account.one_time_since = now() if must_change else None
-    if wanted is not None:
-        _bind(session, account, wanted)
+    if terms is not None:
+        _bind(session, account, terms)
     session.flush()
 
 
-def _bind(session: Session, account: Account, wanted: Wanted) -> None:
-    account.role = wanted.role
-    account.display_name = wanted.display_name or account.display_name or account.username
-    account.language = wanted.language or account.language
+def _bind(session: Session, account: Account, terms: AccountTerms) -> None:
+    account.role = terms.role
+    account.display_name = terms.display_name or account.display_name or account.username
+    account.language = terms.language or account.language
     account.advisor_id = (
-        _find_or_make_advisor(session, wanted.advisor_id) if wanted.advisor_id else None
+        _find_or_make_advisor(session, terms.advisor_id) if terms.advisor_id else None
     )
-    account.sees_unassigned = wanted.role == Role.MANAGER and (
-        not wanted.sites if wanted.sees_unassigned is None else wanted.sees_unassigned
+    account.sees_unassigned = terms.role == Role.MANAGER and (
+        not terms.sites if terms.sees_unassigned is None else terms.sees_unassigned
     )
-    for name in wanted.sites:
+    for name in terms.sites:
         if session.get(Site, name) is None:
             session.add(Site(name=name))
-    for name in wanted.teams:
+    for name in terms.teams:
         if session.get(Team, name) is None:
             session.add(Team(name=name))
     session.flush()
-    account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(wanted.sites)]
+    account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(terms.sites)]
     # A team that is led no longer keeps its past: the lead still sees what happened
     # while they led it.
     kept = [span for span in account.led_teams if span.ends_on is not None]
@@ -497,8 +499,8 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
     for span in account.led_teams:
         if (
             span.ends_on is None
-            and span.team_name in wanted.teams
-            and wanted.since in (None, span.starts_on)
+            and span.team_name in terms.teams
+            and terms.since in (None, span.starts_on)
         ):
             kept.append(span)
         elif span.ends_on is None and (span.starts_on is None or span.starts_on < today):
@@ -506,8 +508,8 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
             kept.append(span)
     still = {span.team_name for span in kept if span.ends_on is None}
     kept.extend(
-        TeamLead(team_name=name, starts_on=wanted.since)
-        for name in dict.fromkeys(wanted.teams)
+        TeamLead(team_name=name, starts_on=terms.since)
+        for name in dict.fromkeys(terms.teams)
         if name not in still
     )
     account.led_teams = kept
@@ -546,7 +548,7 @@ def _known_role(role: Role | str) -> Role:
 
 
 def _checked_name(username: str) -> str:
-    username = fold(username)
+    username = normalise_username(username)
     if not USERNAME.fullmatch(username):
         raise Misuse(
             "bad_username",
@@ -567,11 +569,11 @@ def _open_request(session: Session, request_id: int) -> AccountRequest:
     return row
 
 
-def _wanted(content: dict[str, Any]) -> Wanted | None:
+def _terms(content: dict[str, Any]) -> AccountTerms | None:
     if not content:
         return None
     since = date.fromisoformat(content["since"]) if content["since"] else None
-    return Wanted(
+    return AccountTerms(
         **{
             **content,
             "role": Role(content["role"]),

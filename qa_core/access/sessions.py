@@ -27,7 +27,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, LoginSession, SignInThrottle
 
-IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=8)
+IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
 """Precision of `last_seen_at`: writing it on each run would cost a write each time."""
 
@@ -35,7 +35,7 @@ EXPIRED = "expired one-time password"
 """Reason of a failed sign-in, in the audit log."""
 
 FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS = 5, 50
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
+FIRST_WAIT, MAX_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 FORGET_AFTER = timedelta(hours=1)
 """Age from which failures no longer count: no lock is permanent."""
 
@@ -92,7 +92,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     and a closed account. Only the holder of an expired one-time password learns that it
     has expired.
     """
-    username = accounts.fold(username)
+    username = accounts.normalise_username(username)
     if not browser.token:
         raise Refusal(
             "no_browser_token",
@@ -110,7 +110,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     good = passwords.matches(password, kept)
     with store.writing() as session:
         account = session.get(Account, username)
-        reason = _why_not(
+        reason = _find_failure(
             account,
             good and account is not None and account.password_hash == kept,
             browser,
@@ -252,7 +252,7 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         audit_log.record(session, username, "password_changed", username)
 
 
-def _why_not(
+def _find_failure(
     account: Account | None, good: bool, browser: Browser, oldest_one_time: datetime
 ) -> str:
     if account is None:
@@ -274,7 +274,7 @@ def _live(moment: datetime) -> sa.Select[tuple[LoginSession]]:
         .join(Account, Account.username == LoginSession.username)
         .where(
             LoginSession.revoked_at.is_(None),
-            LoginSession.created_at > moment - LONGEST,
+            LoginSession.created_at > moment - MAX_AGE,
             LoginSession.last_seen_at > moment - IDLE,
             LoginSession.token_version == Account.token_version,
             Account.active,
@@ -333,7 +333,7 @@ def _count_try(session: Session, username: str, browser: Browser) -> None:
         row.last_failure_at = moment
         if row.failures >= limit:
             row.blocked_until = moment + min(
-                FIRST_WAIT * 2 ** min(row.failures - limit, 10), LONGEST_WAIT
+                FIRST_WAIT * 2 ** min(row.failures - limit, 10), MAX_WAIT
             )
 
 
@@ -350,4 +350,4 @@ def _forget_try(session: Session, username: str, browser: Browser) -> None:
 
 
 def _delete_old(session: Session) -> None:
-    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - LONGEST))
+    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - MAX_AGE))

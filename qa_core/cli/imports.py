@@ -16,7 +16,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.cli.options import parse_day, parse_pairs
 from qa_core.cli.output import DONE, REFUSED, print_json
 
-LAST = 20
+LISTED_BATCHES = 20
 """Batches listed by default: a watched folder brings hundreds."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -249,7 +249,7 @@ def list_batches(
         typer.Option(
             min=0, metavar="N", help="So many of the newest; 0: all. With --json always all."
         ),
-    ] = LAST,
+    ] = LISTED_BATCHES,
     as_json: Json = False,
 ) -> None:
     """List the imports, newest first."""

@@ -24,7 +24,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 
 FIRST_MAC = "0" * 64
-NOTED = "journal_end"
+PENDING_END = "journal_end"
 """Key in a session's `info`: the end to note once its transaction is committed."""
 
 
@@ -65,20 +65,20 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         )
     )
     path = end_file()
-    if NOTED in session.info or _stands(session, _read_end(path)):
-        session.info[NOTED] = (path, End(seq, mac))
+    if PENDING_END in session.info or _is_current(session, _read_end(path)):
+        session.info[PENDING_END] = (path, End(seq, mac))
 
 
 @sa.event.listens_for(Session, "after_commit")
 def _note_end(session: Session) -> None:
-    noted = session.info.pop(NOTED, None)
+    noted = session.info.pop(PENDING_END, None)
     if noted is not None:
         _write_end(*noted)
 
 
 @sa.event.listens_for(Session, "after_rollback")
 def _forget_end(session: Session) -> None:
-    session.info.pop(NOTED, None)
+    session.info.pop(PENDING_END, None)
 
 
 def end_file() -> Path:
@@ -126,7 +126,7 @@ def verify(session: Session) -> Verification:
     return Verification(rows, first_bad is None, first_bad, is_cut)
 
 
-def _stands(session: Session, end: End | None) -> bool:
+def _is_current(session: Session, end: End | None) -> bool:
     # Once rows are gone the note stays as it is: new rows must not make good what was
     # cut.
     return (

@@ -77,7 +77,7 @@ def build(
     plan = plan or DemoPlan.until_yesterday(months, advisors, contacts, seed)
     with _alone():
         if is_unfinished():
-            _take_away(viewer)
+            _remove_all(viewer)
         elif accounts.read():
             raise Refusal(
                 "demo_exists",
@@ -94,7 +94,7 @@ def remove(viewer: Viewer) -> None:
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with _alone():
-        _take_away(viewer)
+        _remove_all(viewer)
 
 
 def is_unfinished() -> bool:
@@ -136,7 +136,7 @@ def _alone() -> Iterator[None]:
 
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
     tell(N_("Hiring the advisors"), 0.0)
-    invited = accounts.invite()
+    invited = accounts.choose_sign_ins()
     accounts.write(
         {
             "complete": False,
@@ -146,14 +146,14 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     )
     calendar = seasons.Calendar(plan)
     people_of_centre = staff.hire(plan, calendar)
-    load.take_in(viewer, load.stage_advisors(plan, people_of_centre))
+    load.load_staged(viewer, load.stage_advisors(plan, people_of_centre))
     accounts.open_all(viewer, invited, people_of_centre)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
     tell(N_("Living through the contacts"), 0.1)
     for number, staged in enumerate(load.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
-        load.take_in(viewer, staged)
+        load.load_staged(viewer, staged)
     listening.open_for_listening(viewer, plan, people_of_centre, invited)
     recordings.record_calls(viewer, plan, people_of_centre)
     draws.draw(viewer, plan, people_of_centre, invited)
@@ -164,18 +164,18 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     accounts.write({**accounts.read(), "goals": targets.set_up(viewer, plan), "complete": True})
 
 
-def _take_away(viewer: Viewer) -> None:
+def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
-        coaching.take_away(session)
-        irritants.take_away(session)
-        calibrations.take_away(session)
-        draws.take_away(session)
+        coaching.remove(session)
+        irritants.remove(session)
+        calibrations.remove(session)
+        draws.remove(session)
     remove_demo_accounts(viewer)
-    targets.take_away(viewer, accounts.read().get("goals", {}))
+    targets.remove(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.writing() as session:
-        recordings.take_away(session)
-        listening.close(session)
+        recordings.remove(session)
+        listening.remove(session)
     with store.reading() as session:
         mine = sa.select(ImportBatch.id).where(
             ImportBatch.profile == load.PROFILE, ImportBatch.state == "done"
@@ -190,7 +190,7 @@ def _take_away(viewer: Viewer) -> None:
         _remove_grid(session)
         action_list.remove_orphans(session)
         audit_log.record(session, viewer.username, "demo_remove")
-    accounts.file().unlink(missing_ok=True)
+    accounts.credentials_file().unlink(missing_ok=True)
 
 
 def _remove_grid(session: Session) -> None:

@@ -16,7 +16,7 @@ from qa_core.base import environment
 from qa_core.cli.demo.staff import EVALUATORS, SITES, TEAMS, Staff
 from qa_core.storage.records import store
 
-INVITED: tuple[tuple[Role, str, str | None], ...] = (
+ACCOUNTS: tuple[tuple[Role, str, str | None], ...] = (
     (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),
     (Role.TEAM_LEAD, "lead", "Thomas Réveillaud"),
     (Role.EXECUTIVE, "executive", "Anne Courtavel"),
@@ -31,7 +31,7 @@ takes two evaluators.
 """
 
 
-def file() -> Path:
+def credentials_file() -> Path:
     """Locate the plan and the passwords of the demo centre."""
     return environment.current().secrets_folder / "demo"
 
@@ -39,24 +39,26 @@ def file() -> Path:
 def read() -> dict[str, Any]:
     """Read that file: `complete`, `plan`, `sign_ins`; empty when there is no demo centre."""
     try:
-        return json.loads(file().read_text(encoding="utf-8"))
+        return json.loads(credentials_file().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
 
 
 def write(content: dict[str, Any]) -> None:
     """Write that file atomically."""
-    draft = file().with_name("demo.new")
+    draft = credentials_file().with_name("demo.new")
     draft.unlink(missing_ok=True)
     environment.write_private(draft, json.dumps(content, ensure_ascii=False, indent=1).encode())
-    draft.replace(file())
+    draft.replace(credentials_file())
 
 
-def invite() -> list[dict[str, str]]:
+def choose_sign_ins() -> list[dict[str, str]]:
     """Choose a free username and a password for each account."""
     with store.reading() as session:
         taken = people.find_people(session)
-    free = ((role, name if name not in taken else f"demo-{name}") for role, name, _shown in INVITED)
+    free = (
+        (role, name if name not in taken else f"demo-{name}") for role, name, _shown in ACCOUNTS
+    )
     return [
         {"role": str(role), "username": name, "password": passwords.make_one_time()}
         for role, name in free
@@ -73,7 +75,7 @@ def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> No
         Role.TEAM_LEAD: {"teams": (TEAMS[team][0],)},
         Role.ADVISOR: {"advisor_id": staff.ids[advisor]},
     }
-    for entry, (role, _name, shown) in zip(sign_ins, INVITED, strict=True):
+    for entry, (role, _name, shown) in zip(sign_ins, ACCOUNTS, strict=True):
         accounts.add(
             viewer,
             entry["username"],

@@ -56,7 +56,7 @@ DECISIONS = {
     "le comprendre. La note reste.",
 }
 OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
-OF_COLLEAGUES: tuple[DisputeDecision | None, ...] = (
+COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
     None,
     None,
     DisputeDecision.KEEP,
@@ -87,7 +87,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
         colleagues.sort(key=lambda evaluation: evaluation.evaluated_at, reverse=True)
         for evaluations, outcomes, name in (
             (own, OF_ADVISOR, usernames[Role.ADVISOR]),
-            (colleagues, OF_COLLEAGUES, None),
+            (colleagues, COLLEAGUE_DECISIONS, None),
         ):
             for evaluation, outcome in zip(evaluations[1:], outcomes, strict=False):
                 dispute = _dispute(session, evaluation, name or evaluation.advisor_id, disputed)

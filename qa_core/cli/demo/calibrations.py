@@ -84,7 +84,7 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             _mark(session, plan, made, waiting, {evaluators[1]: LEANS[1]}, chance, 1)
 
 
-def take_away(session: Session) -> None:
+def remove(session: Session) -> None:
     """Remove the sessions opened by demo accounts, with their scores, before these
     accounts are removed.
     """

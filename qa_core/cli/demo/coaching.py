@@ -130,7 +130,7 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
                 )
 
 
-def take_away(session: Session) -> None:
+def remove(session: Session) -> None:
     """Remove the plans opened by demo accounts, before these accounts are removed."""
     demo = sa.select(Account.username).where(Account.demo)
     session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))

@@ -54,6 +54,6 @@ def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, 
             return
 
 
-def take_away(session: Session) -> None:
+def remove(session: Session) -> None:
     """Remove these plans with all that was drawn for them."""
     session.execute(sa.delete(ListeningPlan).where(ListeningPlan.created_by == ENTERED_BY))

@@ -45,7 +45,7 @@ def read_grid() -> scoring.Scorecard:
     return scoring.parse_scorecard(tomllib.loads(GRID_FILE.read_text(encoding="utf-8")))
 
 
-def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
+def evaluate(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     """Evaluate two to four recorded calls per advisor and month, one row per criterion:
     points of possible, null where not applicable.
     """

@@ -76,7 +76,7 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             entry.due_on, entry.note = plan.last_day - timedelta(days=story.due), story.note
 
 
-def take_away(session: Session) -> None:
+def remove(session: Session) -> None:
     """Remove the entries opened by demo accounts, before these accounts are removed."""
     session.execute(
         sa.delete(Irritant).where(

@@ -52,7 +52,7 @@ def open_for_listening(
         notices.inform(demo, advisors, day)
 
 
-def close(session: Session) -> None:
+def remove(session: Session) -> None:
     """Remove the entries made above; those of people stay."""
     for table, column in (
         (GateValue, GateValue.set_by),

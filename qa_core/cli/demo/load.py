@@ -67,11 +67,11 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
         "evaluations",
         "ecoutes",
         "evaluations.csv",
-        evaluations.listen(plan, calendar, extracts),
+        evaluations.evaluate(plan, calendar, extracts),
     )
 
 
-def take_in(viewer: Viewer, staged: Staged) -> FileReport:
+def load_staged(viewer: Viewer, staged: Staged) -> FileReport:
     """Load one of these files as the pipeline loads a file it has read."""
     report = FileReport(
         file=str(staged.file),

@@ -93,7 +93,7 @@ def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
         audit_log.record(session, viewer.username, "import", BATCH, reason=f"{kept} recordings")
 
 
-def take_away(session: Session) -> None:
+def remove(session: Session) -> None:
     """Delete these recordings, their files and all that refers to them."""
     recordings = sa.select(Recording).where(Recording.batch_id == BATCH)
     for recording in session.scalars(Scoped(recordings, Viewer.SYSTEM)):

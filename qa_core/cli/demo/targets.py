@@ -41,7 +41,7 @@ def set_up(viewer: Viewer, plan: DemoPlan) -> Kept:
     return {"targets": goals, "notes": notes, "rules": rules}
 
 
-def take_away(viewer: Viewer, kept: Kept) -> None:
+def remove(viewer: Viewer, kept: Kept) -> None:
     """Remove what was set up and still exists, with all that its rules fired."""
     for remove, numbers in (
         (targets.remove, "targets"),

@@ -17,7 +17,7 @@ from qa_core.storage import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
-LANDED, TAKEN_BACK = 1, 0
+LANDED, UNDONE = 1, 0
 """Transaction version of a batch in the Delta log: its rows are in the lake, or were undone."""
 
 
@@ -32,7 +32,7 @@ def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
-def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
+def current_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
     """List the log entries of the batches that landed and were not undone, oldest
     first; `undo` names the files of their before-images.
     """
@@ -79,7 +79,7 @@ def _attempt(
     batch_id: str,
     progress: Progress,
 ) -> int:
-    commits = standing_commits(base)
+    commits = current_commits(base)
     own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
     restored = [
         column for column in tables.columns_of(base.name) if column not in schema.NEIGHBOURS
@@ -115,7 +115,7 @@ def _attempt(
         FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)
     rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
-    rewrite.run([Transaction(batch_id, TAKEN_BACK)], {"undoes": batch_id})
+    rewrite.run([Transaction(batch_id, UNDONE)], {"undoes": batch_id})
     for image in own:
         (image_folder() / image).unlink(missing_ok=True)
     return rows

@@ -19,9 +19,9 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import (
     LANDED,
+    current_commits,
     image_folder,
     last_transaction,
-    standing_commits,
 )
 from qa_core.storage.lake.neighbours import INPUTS
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
@@ -118,7 +118,7 @@ def commit_result(batch_id: str) -> MergeResult | None:
         base = tables.snapshot(name)
         if last_transaction(base, batch_id) == LANDED:
             counts = next(
-                entry["result"] for entry in standing_commits(base) if entry["batch_id"] == batch_id
+                entry["result"] for entry in current_commits(base) if entry["batch_id"] == batch_id
             )
             return MergeResult(
                 **{

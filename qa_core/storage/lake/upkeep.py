@@ -12,7 +12,7 @@ from deltalake import DeltaTable, WriterProperties
 from qa_core.base import environment
 from qa_core.storage import schema
 from qa_core.storage.lake import tables
-from qa_core.storage.lake.before_images import image_folder, read_image, standing_commits, status_of
+from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
 READER_SECONDS = 600
@@ -136,7 +136,7 @@ def _vacuum_images(base: tables.Snapshot) -> int:
     horizon = time.time() - IMAGE_DAYS * 86400
     needed = {
         image
-        for entry in standing_commits(base)
+        for entry in current_commits(base)
         if entry["timestamp"] / 1000 >= horizon
         for image in entry["undo"]
     }
