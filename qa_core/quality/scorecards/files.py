@@ -214,7 +214,7 @@ def _read_csv(content: bytes) -> list[_Cells]:
             )
         except csv.Error:
             continue
-        read.append(_Cells([[_unescape(cell) for cell in row] for row in rows]))
+        read.append(_Cells([[downloads.unescape(cell) for cell in row] for row in rows]))
     return [max(read, key=_known_columns)] if read else []
 
 
@@ -222,13 +222,6 @@ def _known_columns(cells: _Cells) -> int:
     place = cells.find_header()
     return (
         0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
-    )
-
-
-def _unescape(cell: str) -> str:
-    """What our own CSV files keep a spreadsheet from taking for a formula, as it was."""
-    return (
-        cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
     )
 
 
