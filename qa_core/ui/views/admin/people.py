@@ -16,6 +16,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.ui import actions, menu
+from qa_core.ui.markdown import escape
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 ACTS = {
@@ -34,7 +35,7 @@ def show_requests(viewer: Viewer) -> None:
             role = menu.name_role(request.role) if request.role else ""
             st.text(" · ".join(filter(None, (_(ACTS[request.act]), request.username, role))))
             moment = formatting.moment(environment.to_local(request.asked_at))
-            st.caption(_("asked by {name}, {moment}", name=request.asked_by, moment=moment))
+            st.caption(_("asked by {name}, {moment}", name=escape(request.asked_by), moment=moment))
             if request.asked_by == viewer.username:
                 st.caption(_("Another administrator has to confirm it."))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
@@ -110,7 +111,7 @@ def show_new(viewer: Viewer) -> None:
 def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     """Show one account: change, close, open or reset it."""
     username = account["username"]
-    st.subheader(username, anchor=False)
+    st.subheader(escape(username), anchor=False)
     if username == viewer.username:
         st.info(
             _(
@@ -220,12 +221,12 @@ def _show_done(username: str, one_time: str | None = None, is_proposed: bool = F
             _(
                 "One-time password of {name}, shown only now. Hand it over in person; it has "
                 "to be changed at the first sign-in.",
-                name=username,
+                name=escape(username),
             )
         )
         st.code(one_time, language=None)
     else:
-        st.success(_("Done: {name}.", name=username))
+        st.success(_("Done: {name}.", name=escape(username)))
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
