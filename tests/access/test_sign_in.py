@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from conftest import PASSWORD
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.accounts import Wanted
