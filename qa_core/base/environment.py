@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 import stat
@@ -19,6 +20,7 @@ from qa_core.base.i18n import N_
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
 SECRET_BYTES = 32
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,21 @@ def current() -> Environment:
         country=(os.environ.get("QA_COUNTRY") or "FR").upper(),
         language=os.environ.get("QA_LANGUAGE") or "en",
     )
+
+
+def find_proxies() -> tuple[Network, ...]:
+    """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
+    Raises Refusal for what is neither.
+    """
+    names = [name.strip() for name in os.environ.get("QA_PROXIES", "").split(",")]
+    try:
+        return tuple(ipaddress.ip_network(name, strict=False) for name in names if name)
+    except ValueError as error:
+        raise Refusal(
+            "bad_proxies",
+            N_("QA_PROXIES is {value}; it takes IP addresses or networks, separated by commas."),
+            value=os.environ["QA_PROXIES"],
+        ) from error
 
 
 def today() -> date:

@@ -29,7 +29,7 @@ from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings
 from qa_core.metrics import downloads
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui import browser, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -150,10 +150,12 @@ def check_start() -> None:
     try:
         for name in environment.SECRETS:
             environment.secret(name)
+        environment.find_proxies()
         store.migrate()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
+    proxies.install()
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
 

@@ -32,6 +32,7 @@ ENVIRONMENT = (
     "QA_ENGINE_URL",
     "QA_TIMEZONE",
     "QA_COUNTRY",
+    "QA_PROXIES",
     "QA_LANGUAGE",
 )
 """What a test must not take over from whoever runs it."""
