@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from qa_core.storage.lake import tables
+from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
+from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.merge import (
     MergeResult,
     commit_result,
@@ -25,11 +26,13 @@ from qa_core.storage.lake.tables import scratch_folder, version
 from qa_core.storage.lake.upkeep import compact, erase, vacuum
 
 __all__ = [
+    "Damage",
     "MergeResult",
     "commit_result",
     "compact",
     "erase",
     "files",
+    "find_damage",
     "has_commit",
     "merge_contacts",
     "merge_intervals",
@@ -67,7 +70,7 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
     default a folder of its own.
     """
     rows += tables.snapshot("contacts").rows
-    with tables.scratch(rows, spill_folder) as connection:
+    with damage.explaining_damage(), tables.scratch(rows, spill_folder) as connection:
         for name in tables.TABLES:
             connection.execute(
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"
