@@ -26,6 +26,7 @@ TITLES = {
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
     "journal_verified": N_("Seals verified"),
+    "journal_anchored": N_("End of the journal noted"),
     "names_merged": N_("Names counted as one"),
     "names_kept_apart": N_("Names kept apart"),
     "names_undone": N_("Decision on names undone"),

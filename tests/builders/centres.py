@@ -33,6 +33,7 @@ ENVIRONMENT = (
     "QA_TIMEZONE",
     "QA_COUNTRY",
     "QA_PROXIES",
+    "QA_ANCHOR",
     "QA_LANGUAGE",
 )
 """What a test must not take over from whoever runs it."""
