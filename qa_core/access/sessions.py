@@ -180,6 +180,14 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
     return signed_in
 
 
+def is_live(token: str | None, browser: Browser) -> bool:
+    """Tell whether that id is of a live session on this browser; it does not count as use."""
+    if not token or not browser.token:
+        return False
+    with store.reading() as session:
+        return _find_live(session, token, browser, now()) is not None
+
+
 def sign_out(token: str | None, browser: Browser) -> None:
     """End the session of that id."""
     if not token:

@@ -30,7 +30,7 @@ from qa_core.compliance import recordings
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.ui import browser, proxies
+from qa_core.ui import browser, connections, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -278,4 +278,4 @@ ROUTES = (
     Route("/download/{ticket}", _download, methods=["GET"]),
     Route("/audio/{ticket}", _audio, methods=["GET"]),
 )
-MIDDLEWARE = (Middleware(Wall),)
+MIDDLEWARE = (Middleware(Wall), Middleware(connections.Connections))
