@@ -26,9 +26,8 @@ from qa_core.access import sessions
 from qa_core.access.roles import Permission
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.compliance import recordings
+from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
-from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.ui import browser, connections, proxies
 
@@ -153,23 +152,13 @@ def check_start() -> None:
             environment.secret(name)
         environment.find_proxies()
         store.migrate()
-        _note_journal()
+        audit_report.note_from_now_on()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
     proxies.install()
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
-
-
-def _note_journal() -> None:
-    """Have the end of the journal noted in the server's log, and in a new QA_ANCHOR."""
-    audit_log.LOG.setLevel(logging.INFO)
-    audit_log.LOG.addHandler(logging.StreamHandler())
-    with store.writing() as session:
-        made = audit_log.anchor_once(session, "system")
-    if made is not None:
-        print(i18n._("The end of the journal is noted in {file} from now on.", file=made))
 
 
 def _catch_up() -> None:
@@ -198,7 +187,6 @@ def _may_upload(scope: Scope) -> bool:
 def _download(request: Request) -> Response:
     # Loaded here, so that every kind of file is known even to a server that has not yet
     # shown the page of the link.
-    from qa_core.compliance import audit_report  # noqa: F401
     from qa_core.quality.scorecards import files  # noqa: F401
 
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
