@@ -186,6 +186,15 @@ def _alerts() -> tuple[str, str]:
     return OK, str(count)
 
 
+def _hosts() -> tuple[str, str]:
+    from streamlit import get_option
+
+    return OK, _(
+        "{hosts}; to serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
+        hosts=", ".join(get_option("server.allowedHosts")) or "*",
+    )
+
+
 def _retention() -> tuple[str, str]:
     # Not bad: the stores work, and until deletion is built no command would make it
     # well again.
@@ -229,6 +238,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("lake"), _lake),
     (N_("imports"), _imports),
     (N_("alert rules"), _alerts),
+    (N_("host names"), _hosts),
     (N_("retention"), _retention),
     (N_("temporary files"), _leftovers),
 )

@@ -22,6 +22,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.storage.records import store
+from qa_core.storage.system_errors import find_refusal
 from qa_core.ui import browser, connections
 from qa_core.ui.markdown import escape
 
@@ -125,8 +126,8 @@ def report_error(error: Exception) -> bool:
     """What a person sees of an error: what to do, where we know it; else a number under
     which the log has the rest.
     """
-    if isinstance(error, Refusal):
-        show_refusal(error)
+    if refusal := error if isinstance(error, Refusal) else find_refusal(error):
+        show_refusal(refusal)
         return True
     number = secrets.token_hex(4)
     LOG.error("error %s", number, exc_info=error)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import streamlit
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from qa_core.access import sessions
 from qa_core.access.roles import Permission
@@ -121,7 +122,12 @@ class Wall:
                     del headers["server"]
             await send(message)
 
-        if CLOSED.fullmatch(path):
+        host = Headers(scope=scope).get("host")
+        if not is_host_allowed(host):
+            said = f"This host name is not allowed: {host}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            LOG.warning(said)
+            await PlainTextResponse(said, 403)(scope, receive, send_with_headers)
+        elif CLOSED.fullmatch(path):
             await PlainTextResponse("Not Found", 404)(scope, receive, send_with_headers)
         elif (
             path.startswith(UPLOADS)
@@ -157,6 +163,14 @@ def check_start() -> None:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
     proxies.install()
+    hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
+    print(
+        i18n._(
+            "Host names that are served: {hosts}. To serve others, set "
+            "STREAMLIT_SERVER_ALLOWED_HOSTS.",
+            hosts=hosts,
+        )
+    )
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
 
@@ -252,7 +266,7 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
     that is a part: all of them where it asks for none, or for several spans. None: beyond
     the end.
     """
-    asked = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
+    asked = re.fullmatch(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", header or "")
     if asked is None or asked.groups() == ("", ""):
         return 0, size, False
     first, last = asked.groups()
