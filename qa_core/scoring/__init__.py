@@ -1,5 +1,5 @@
-"""Grid and answers → points: the arithmetic of one evaluation, pure and exact.
-docs/contract.md, section 6 is the rule.
+"""Scorecard and answers → points, in exact fractions. Rules: docs/contract.md, section
+6.
 """
 
 from qa_core.scoring.arithmetic import (

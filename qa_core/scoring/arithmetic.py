@@ -1,4 +1,4 @@
-"""Grid and answers → points, in exact fractions."""
+"""Arithmetic of one evaluation."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ HUNDRED = Fraction(100)
 
 @dataclass(frozen=True)
 class Answer:
-    """One criterion as it counted: `earned` of `possible` points, and its share of the
-    whole. Bonus points are possible 0.
+    """Score of one criterion: `earned` of `possible` points (0 for a bonus), and its
+    share of the whole.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class SectionScore:
-    """0–100, above with bonus; None when the section does not apply; 0 when it failed."""
+    """Score of a section, 0–100 or above with bonus; None: not applicable; 0: failed."""
 
     name: str
     score: Fraction | None
@@ -48,7 +48,7 @@ class SectionScore:
 
 @dataclass(frozen=True)
 class Failure:
-    """A critical error: a critical criterion answered 0."""
+    """Critical error: a critical criterion answered 0."""
 
     key: str
     critical: CriticalClass
@@ -56,8 +56,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation comes to. `calculated_score` is before section failures,
-    `score` after; None when nothing applies.
+    """Scores of an evaluation: `calculated_score` before section failures, `score`
+    after; None when nothing applies.
     """
 
     score: Fraction | None
@@ -68,7 +68,7 @@ class Result:
     failures: tuple[Failure, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The document of docs/contract.md, section 6, numbers as decimals."""
+        """Return the document of docs/contract.md, section 6, with decimal numbers."""
         return {
             "score": _decimal(self.score),
             "calculated_score": _decimal(self.calculated_score),
@@ -94,11 +94,11 @@ class Result:
 
 
 def score(grid: Scorecard, answers: Mapping[str, Any]) -> Result:
-    """Score the answers (key → points or `"na"`) to every criterion of the grid.
+    """Score the answers (key → points or `"na"`) to every criterion of the scorecard.
 
-    Exact for decimals as they are written: 0.1 is a tenth. Raises Refusal
-    (`bad_answer`), naming the key that is missing, unknown, no number, out of range,
-    not among the levels, or "na" where that is not allowed.
+    Exact for decimals as written: 0.1 is a tenth. Raise Refusal (`bad_answer`) naming a
+    key that is missing, unknown, no number, out of range, not among the levels, or "na"
+    where that is not allowed.
     """
     if not isinstance(answers, Mapping):
         raise Refusal("bad_answer", N_("The answers must be a table of key and points."))
@@ -147,8 +147,8 @@ def score(grid: Scorecard, answers: Mapping[str, Any]) -> Result:
 
 @dataclass(frozen=True)
 class _Tally:
-    """The sums of one section (a bonus adds to earned, never to possible), and its
-    share of the whole: 0 when it does not apply.
+    """Sums of one section (a bonus adds to earned only), and its share of the whole: 0
+    when it does not apply.
     """
 
     section: Section
@@ -158,9 +158,7 @@ class _Tally:
 
     @property
     def brought(self) -> Fraction:
-        """What the section adds to the total, 0–1 of the whole; above its share with
-        bonus.
-        """
+        """Return the section's part of the total, 0–1; above its share with bonus."""
         return self.share * self.earned / self.possible if self.share else Fraction(0)
 
     def percent(self, failed: bool) -> Fraction | None:
@@ -191,7 +189,7 @@ def _tally(grid: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tall
 
 
 def _total(grid: Scorecard, tallies: Sequence[_Tally]) -> Fraction | None:
-    """The score that these sections come to; None when nothing applies."""
+    """Return the score of these sections together; None when nothing applies."""
     if not any(tally.share for tally in tallies):
         return None
     return min(HUNDRED * sum(tally.brought for tally in tallies), grid.bonus_cap)
@@ -240,8 +238,8 @@ def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction |
 
 
 def check(grid: Scorecard, answers: Mapping[str, Any]) -> None:
-    """Raise Refusal (`bad_answer`) for an answer that the grid does not allow; those
-    still missing are none of its business.
+    """Raise Refusal (`bad_answer`) for an answer that the scorecard does not allow;
+    missing answers are accepted.
     """
     criteria = {criterion.key: criterion for criterion in grid.criteria}
     for key in answers:

@@ -1,6 +1,4 @@
-"""The evaluation grid: what may be asked, what it is worth, and the reading of a grid
-file with every fault named by its place.
-"""
+"""Scorecards: sections, criteria, and the parser of scorecard files."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ SMALLEST_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
-    """How points become a score: the mean of section ratios by section weight, or
-    points multiplied by their section's weight.
+    """Formula of the score: mean of section ratios by section weight, or points
+    multiplied by their section's weight.
     """
 
     SECTION_RATIO = "section_ratio"
@@ -33,7 +31,7 @@ class Method(StrEnum):
 
 
 class CriticalClass(StrEnum):
-    """Whom a critical error harms."""
+    """Party harmed by a critical error."""
 
     CUSTOMER = "customer"
     BUSINESS = "business"
@@ -41,7 +39,7 @@ class CriticalClass(StrEnum):
 
 
 class Fails(StrEnum):
-    """What a critical error brings down."""
+    """Extent of a critical error."""
 
     GRID = "grid"
     SECTION = "section"
@@ -49,9 +47,7 @@ class Fails(StrEnum):
 
 @dataclass(frozen=True)
 class Text:
-    """A text in the languages of the product; one that is missing is shown in the
-    other.
-    """
+    """Text in both languages; a missing one falls back to the other."""
 
     fr: str
     en: str
@@ -62,7 +58,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question of a grid. `levels` empty: any number from 0 to `points`."""
+    """Question of a scorecard. `levels` empty: any number from 0 to `points`."""
 
     key: str
     text: Text
@@ -73,7 +69,7 @@ class Criterion:
     fails: Fails = Fails.GRID
     bonus: bool = False
     help: Text | None = None
-    """What the evaluator should listen for."""
+    """Guidance for the evaluator."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """A whole evaluation grid, checked. `pass_mark` None: pass unless a grid failure."""
+    """Validated scorecard. `pass_mark` None: pass unless a critical error fails it."""
 
     title: str
     text: Text
@@ -101,8 +97,9 @@ class Scorecard:
 
 
 def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
-    """Check a grid file as read from TOML (docs/contract.md, section 6). Raises Refusal
-    (`bad_grid`), naming the place and what is expected.
+    """Parse a scorecard file as read from TOML (docs/contract.md, section 6).
+
+    Raise Refusal (`bad_grid`) naming the place and what is expected.
     """
     _expect_table(content, "the grid", GRID_FIELDS)
     title = content.get("title", "")
@@ -282,8 +279,8 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
 
 
 def read_number(value: Any) -> Fraction | None:
-    """The exact number as it is written; None for anything else (a boolean is no number
-    of points) and for what no grid can mean.
+    """Return the exact number as written; None for any other type, booleans included,
+    and for numbers beyond ±10⁹ or closer to zero than 10⁻⁹.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
@@ -296,7 +293,7 @@ def read_number(value: Any) -> Fraction | None:
 
 
 def format_number(value: Fraction) -> str:
-    """A number of points as a person writes it: 2, 0.5."""
+    """Format points without trailing zeros: 2, 0.5."""
     return f"{float(value):g}"
 
 

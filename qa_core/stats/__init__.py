@@ -1,8 +1,8 @@
-"""How sure a number is: intervals, estimates shrunk to the group, and which advisors
-cannot be told apart. Pure arithmetic, no room of the product.
+"""Pure statistics: confidence intervals, shrinkage, comparisons of advisors, control
+charts.
 
-What needs numpy (`agreement`, `severity`) is taken from its own file, so that whoever
-counts without it need not load it.
+`agreement`, `severity` and `adjusted_differences` need numpy or pandas. Import them
+from their own files, so that other callers do not load those libraries.
 """
 
 from qa_core.stats.comparison import (

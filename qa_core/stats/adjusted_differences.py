@@ -1,8 +1,8 @@
-"""Which levels of which factors go with a rate, each by itself and with the others held
-alike. Association, never cause. Pure arithmetic.
+"""Differences of a rate between levels of factors, plain and adjusted for the other
+factors.
 
-Cells are counts: for every combination of levels that occurs, how many rows (`n`) and
-how many hits. No single row is needed.
+Associations, never causes. Cells are grouped counts: for every combination of levels
+that occurs, the number of rows (`n`) and of hits.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ import pandas as pd
 from qa_core.stats import CONFIDENCE, Z95, difference_interval, holm
 
 LEAST = 30
-"""A level of fewer rows, or with fewer on its other side, is compared with nothing."""
+"""Minimum rows of a level, and of its rest, for a comparison."""
 
 FOLDED = "\x00folded"
-"""Levels too small to be named, of one factor together."""
+"""Level that pools the small levels of one factor."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients of a logistic regression on the log-odds scale, and their
-    covariance.
-    """
+    """Coefficients of a logistic regression (log-odds) and their covariance."""
 
     coefficients: np.ndarray
     covariance: np.ndarray
@@ -39,11 +37,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Driver:
-    """One level against all others of its factor: the difference of their rates (0–1),
-    and the same with the other factors held alike.
+    """Difference between the rate of one level and that of the rest of its factor, 0–1.
 
-    `adjusted` and its interval are None where the others leave nothing to tell it by.
-    `is_apart`: chance does not explain the difference, all levels tried at once.
+    `adjusted` and its interval: with the other factors held alike; None where the level
+    cannot be separated from them. `is_apart`: significant after correction for all
+    levels tested.
     """
 
     factor: str
@@ -61,7 +59,7 @@ class Driver:
 
     @property
     def size(self) -> float:
-        """The adjusted difference, or the plain one where there is none."""
+        """Return the adjusted difference, or the plain one where there is none."""
         return self.difference if self.adjusted is None else self.adjusted
 
 
@@ -69,8 +67,8 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
     """Fit a logistic regression to grouped counts by Firth's penalised likelihood
     (Firth 1993), which stays finite where a level has all hits or none.
 
-    `design`: one row per cell, its first column all 1. None when it does not settle,
-    which takes columns that follow from each other.
+    `design`: one row per cell, its first column all 1. Return None when the fit does
+    not converge, as with linearly dependent columns.
     """
     share = (hits.sum() + 0.5) / (n.sum() + 1)
     beta = np.zeros(design.shape[1])
@@ -104,7 +102,7 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
 
 
 def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.ndarray) -> float:
-    """The logarithm of the likelihood, and half that of the information's determinant."""
+    """Return the penalised log-likelihood: log L + ½ log det(information)."""
     odds = np.clip(design @ beta, -35, 35)
     chance = _logistic(odds)
     information = design.T @ ((n * chance * (1 - chance))[:, None] * design)
@@ -116,13 +114,12 @@ def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.nda
 def find_drivers(
     cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None], adjusts: bool = True
 ) -> tuple[Driver, ...]:
-    """Compare every level with the rest of its factor, by itself and (with `adjusts`)
-    with the other factors held alike.
+    """Compare every level with the rest of its factor, plain and (with `adjusts`)
+    adjusted.
 
-    `cells`: one column per factor of `told`, then `n` and `hits`; a missing level is a
-    level that is never told. `told`: the levels to tell of each factor, None for all.
-    Rows of small levels stay in the sums under one level, `FOLDED`. Sorted by size, the
-    largest first.
+    `cells`: one column per factor of `told`, then `n` and `hits`; missing levels are
+    counted but not reported. `told`: the levels to report of each factor, None for all.
+    Small levels are pooled as `FOLDED`. Sorted by size, the largest first.
     """
     if cells.empty:
         return ()
@@ -150,8 +147,8 @@ def find_drivers(
 def compare_with_rest(
     factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int
 ) -> Driver | None:
-    """One level against the rest, by counts alone (interval: Newcombe 1998); None below
-    `LEAST` on either side.
+    """Compare one level with the rest by counts alone (interval: Newcombe 1998). Return
+    None below `LEAST` rows on either side.
     """
     rest, rest_hits = total - n, all_hits - hits
     if min(n, rest) < LEAST:
@@ -173,8 +170,8 @@ def compare_with_rest(
 
 
 def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
-    """Mark those that chance does not explain, all tried at once (Holm 1979); the
-    largest difference first.
+    """Mark the significant differences, corrected for all tests (Holm 1979). Sort by
+    size, the largest first.
     """
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
     marked = [replace(driver, is_apart=apart) for driver, apart in zip(drivers, sure, strict=True)]
@@ -186,8 +183,8 @@ def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
 def fold(
     cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}
 ) -> pd.DataFrame:
-    """The cells with the small levels of each factor under one name, and those that are
-    not among `kept` likewise; equal cells are added up.
+    """Pool the levels of each factor that are small or not among `kept`, and add up
+    equal cells.
     """
     cells = cells.copy()
     for factor in factors:
@@ -218,9 +215,11 @@ def _adjust(driver: Driver, change: tuple[float, float]) -> Driver:
 def _standardise(
     cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hits: np.ndarray
 ) -> dict[tuple[str, Hashable], tuple[float, float]]:
-    """(factor, level) → difference to the rest and its standard error: as if every row
-    had that level, then the others as they are mixed, everything else as it is
-    (marginal standardisation; the error by the delta method).
+    """Return (factor, level) → adjusted difference to the rest and its standard error.
+
+    Marginal standardisation: the rate if every row had that level, minus the rate if
+    every row had one of the others in their own proportions. Standard errors by the
+    delta method.
     """
     columns: list[np.ndarray] = [np.ones(len(cells))]
     places: dict[str, dict[Hashable, int | None]] = {}
@@ -281,7 +280,7 @@ def _standardise(
 
 
 def _independent(design: np.ndarray, n: np.ndarray) -> list[int]:
-    """The columns that do not follow from those before them."""
+    """Return the columns that are linearly independent of those before them."""
     products, kept = design.T @ (n[:, None] * design), [0]
     for column in range(1, design.shape[1]):
         among = products[np.ix_(kept, kept)]

@@ -1,5 +1,5 @@
-"""Score = advisor + evaluator + grid: how strict each evaluator is, and what each
-advisor's score would be before an average one (least squares).
+"""Additive model, score = advisor + evaluator + scorecard: severity of evaluators and
+adjusted scores of advisors, by least squares.
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ import numpy as np
 from qa_core.stats.intervals import t_quantile
 
 NOTHING = 1e-9
-"""An eigenvalue that small beside the largest is none: nothing in the data tells those
-effects apart.
-"""
+"""Relative eigenvalue below which a direction is undetermined by the data."""
 
 
 @dataclass(frozen=True)
 class RaterEffect:
-    """An estimate with its 95 % interval, of `n` evaluations. `raw`: the plain mean of
-    their scores; `shrunk`: drawn to the group by how little is known (evaluators
-    alone).
+    """Estimate from `n` evaluations with its 95 % interval. `raw`: plain mean of their
+    scores; `shrunk`: empirical Bayes estimate (evaluators only).
     """
 
     value: float
@@ -36,18 +33,17 @@ class RaterEffect:
 
 @dataclass(frozen=True)
 class Severity:
-    """The model as fitted. Where `apart_evaluators` or `apart_grids` is not empty,
-    these share too little with the rest to be compared with it, and nothing is
-    estimated.
+    """Fitted model. Where `apart_evaluators` or `apart_grids` is not empty, the design
+    is not connected and nothing is estimated; they name the smaller groups.
     """
 
     n: int
     evaluators: dict[Hashable, RaterEffect]
-    """Severity in points: positive for who gives less than the others would."""
+    """Severity in points: positive for evaluators who give less."""
     advisors: dict[Hashable, RaterEffect]
-    """The score as an average evaluator would give it on an average grid."""
+    """Score that an average evaluator would give on an average scorecard."""
     deviation: float | None = None
-    """Of a single score from the model, in points."""
+    """Residual standard deviation of a single score, in points."""
     apart_evaluators: tuple[Hashable, ...] = ()
     apart_grids: tuple[Hashable, ...] = ()
 
@@ -62,14 +58,13 @@ def fit_severity(
     evaluators: Sequence[Hashable],
     grids: Sequence[Hashable] | None = None,
 ) -> Severity:
-    """Fit the additive model by least squares; the four sequences stand beside each
-    other, one place per evaluation.
+    """Fit the additive model by least squares; the sequences are aligned, one place per
+    evaluation.
 
-    Severities and grids are centred on the evaluations, so that the mean of all stays
-    what it is. An evaluator is compared with the others through the advisors and grids
-    that they share; where that leaves a difference between two evaluators, or two
-    grids, undetermined, the design is not connected and nothing is estimated. A single
-    evaluator is nobody to compare with: not connected either.
+    Severities and scorecard effects are centred over evaluations, so that the overall
+    mean is kept. Evaluators are compared through the advisors and scorecards they
+    share. Nothing is estimated where that leaves a difference undetermined, nor with a
+    single evaluator.
     """
     y = np.asarray(scores, float)
     advisor_names, advisor = _number(advisors)
@@ -152,8 +147,8 @@ def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
 
 
 def _find_apart(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
-    """The places that cannot be compared with the largest group. Two can be compared
-    where every undetermined direction moves them alike.
+    """Return the places that cannot be compared with the largest group: those that some
+    undetermined direction moves differently.
     """
     rows = [tuple(row) for row in np.round(undetermined, 6) + 0.0]
     sizes: dict[tuple[float, ...], float] = {}
@@ -164,7 +159,7 @@ def _find_apart(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
 
 
 def _shrink(values: np.ndarray, variances: np.ndarray) -> list[float | None]:
-    """Each severity drawn to nought by what chance did (DerSimonian and Laird 1986)."""
+    """Shrink severities towards zero (DerSimonian and Laird 1986)."""
     if not np.all(variances > 0):
         return [None] * len(values)
     weights = 1 / variances

@@ -1,4 +1,4 @@
-"""Estimates drawn towards the group's own, by how much each knows (empirical Bayes)."""
+"""Empirical Bayes estimates: values shrunk towards the group's by their precision."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shrunk:
-    """Estimates drawn towards the group's own, by how much each knows. `between`: the
-    standard deviation between members that is more than chance; 0 when they differ no
-    more than chance would make them.
+    """Estimates shrunk towards the group's `centre`. `between`: standard deviation
+    between members beyond chance; 0 when chance explains their differences.
     """
 
     centre: float
@@ -20,11 +19,11 @@ class Shrunk:
 
 
 def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
-    """Empirical Bayes estimates of rates (beta-binomial by moments, Kleinman 1973);
-    None where n = 0.
+    """Shrink rates by empirical Bayes (beta-binomial by moments, Kleinman 1973); None
+    where n = 0.
 
-    Order is kept between members of equal n, and no estimate leaves the range between
-    the raw rate and the group's.
+    Order is kept between members of equal n; estimates lie between the raw and the
+    group's rate.
     """
     used = [(h, m) for h, m in zip(hits, n, strict=True) if m > 0]
     if not used:
@@ -42,8 +41,8 @@ def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
 def shrink_means(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
 ) -> Shrunk:
-    """Empirical Bayes estimates of means (DerSimonian and Laird 1986, with the pooled
-    variance within members); None where n = 0.
+    """Shrink means by empirical Bayes (DerSimonian and Laird 1986, pooled variance
+    within members); None where n = 0.
     """
     used = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
     if not used:
@@ -53,7 +52,7 @@ def shrink_means(
 
 
 def pooled_variance(deviations: Sequence[float | None], n: Sequence[float]) -> float:
-    """The variance within members, all together; 0 when no member has two values."""
+    """Return the pooled variance within members; 0 when no member has two values."""
     parts = [
         ((m - 1) * d * d, m - 1)
         for d, m in zip(deviations, n, strict=True)
