@@ -147,7 +147,7 @@ def test_the_funnel_narrows_with_the_root_of_n() -> None:
     assert (funnel.centre, funnel.spread) == (0.5, 1.0)
     # 1.96 · √(0.25 / 100) and 3.09 · √(0.25 / 400)
     assert funnel.half_width(100) == pytest.approx(0.098, abs=1e-4)
-    assert funnel.half_width(400, stats.OUTER) == pytest.approx(0.07726, abs=1e-5)
+    assert funnel.half_width(400, stats.OUTER_CONFIDENCE) == pytest.approx(0.07726, abs=1e-5)
 
 
 def test_limits_are_widened_by_how_far_all_lie_apart_beyond_chance() -> None:
@@ -187,9 +187,9 @@ def test_estimates_of_rates_are_drawn_to_the_group_by_the_known_weights() -> Non
 def test_what_is_needed_and_what_shows_are_two_sides_of_one_reckoning() -> None:
     # (1.95996 + 0.84162) · 10 / 5 = 5.603, squared 31.4: 32 evaluations, 20 more than
     # 12.
-    assert stats.more_needed(deviation=10, n=12, difference=5) == 20
-    assert stats.detectable(deviation=10, n=32) == pytest.approx(4.9526, abs=1e-3)
-    assert stats.more_needed(deviation=10, n=32, difference=5) == 0
+    assert stats.extra_values_needed(deviation=10, n=12, difference=5) == 20
+    assert stats.detectable_difference(deviation=10, n=32) == pytest.approx(4.9526, abs=1e-3)
+    assert stats.extra_values_needed(deviation=10, n=32, difference=5) == 0
 
 
 # Bands

@@ -18,7 +18,7 @@ from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import BY_KEY, Unit
 from qa_core.stats import Comparison
-from qa_core.stats.control_charts import Control, Signals
+from qa_core.stats.control_charts import ControlLimits, Signals
 
 FIRST_MONDAY = date(2026, 6, 1)
 WEEKS = [FIRST_MONDAY + timedelta(weeks=week) for week in range(12)]
@@ -319,7 +319,7 @@ def test_periods_end_where_the_data_ends() -> None:
 def test_a_limit_without_width_is_drawn_as_nothing() -> None:
     assert (
         chart_titles.describe_trend(
-            Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1
+            ControlLimits(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1
         ).text
         == "Within its usual limits"
     )

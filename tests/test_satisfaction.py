@@ -63,7 +63,7 @@ def test_each_queue_is_held_against_the_others_by_its_ratings(centre: Path) -> N
 
     assert (billing.n, billing.rate) == (100, 0.4)
     assert billing.difference == pytest.approx(40 / 100 - 76 / 100)
-    assert billing.is_apart
+    assert billing.is_significant
 
 
 def test_waits_talk_and_transfers_are_compared_by_band_and_an_unknown_one_is_not(
@@ -237,11 +237,11 @@ def test_an_executive_sees_the_ratings_of_a_month_only_where_every_part_is_large
 
 
 def test_a_rate_is_weighed_like_another_population() -> None:
-    rate, low, high = stats.weigh_rate([8, 5], [10, 10], [100, 300])
+    rate, low, high = stats.poststratify_rate([8, 5], [10, 10], [100, 300])
 
     assert rate == pytest.approx(0.25 * 0.8 + 0.75 * 0.5)
     assert low < rate < high
-    assert stats.weigh_rate([0], [0], [100]) is None
+    assert stats.poststratify_rate([0], [0], [100]) is None
 
 
 def test_only_months_whose_year_before_lies_whole_in_the_data_are_compared() -> None:

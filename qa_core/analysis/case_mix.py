@@ -11,20 +11,22 @@ import pandas as pd
 from qa_core import stats
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, Unit
-from qa_core.stats import CellSums, Standard
+from qa_core.stats import CellSums, StandardisedValue
 
 KIND = ("channel", "queue", "reason")
 """What makes contacts of one kind, from the coarse to the fine."""
 
 
-def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standard | None:
+def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> StandardisedValue | None:
     """One advisor against colleagues on a rate or a mean, both cut by `KIND`; None
     where either side has no data.
     """
     return stats.standardise(_sums(kpi, own), _sums(kpi, others), is_rate=kpi.unit == Unit.RATE)
 
 
-def compare_criteria(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, Standard | None]:
+def compare_criteria(
+    own: pd.DataFrame, others: pd.DataFrame
+) -> dict[str, StandardisedValue | None]:
     """One advisor's share of points on each criterion against colleagues' (frames of
     `measure` cut by `criterion`).
     """
@@ -48,7 +50,7 @@ def compare_criteria(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, Stand
     }
 
 
-def find_sides(standards: Mapping[str, Standard | None]) -> dict[str, int]:
+def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, int]:
     """For each KPI 1 above, −1 below what is expected, and 0 where chance explains the
     difference, all of them tried at once.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.stats import CONFIDENCE, Comparison
-from qa_core.stats.control_charts import RUN, Control, Signals
+from qa_core.stats.control_charts import RUN, ControlLimits, Signals
 
 SURE = 1 - CONFIDENCE
 
@@ -32,7 +32,7 @@ def severity_of(sign: float, better: str) -> str:
 
 
 def describe_trend(
-    control: Control | None,
+    control: ControlLimits | None,
     signals: Signals | None,
     grain: str,
     better: str,

@@ -81,11 +81,11 @@ class Group:
         """How many more values until a difference of that size from the group would
         show.
         """
-        return stats.more_needed(self.deviation, peer.n, difference)
+        return stats.extra_values_needed(self.deviation, peer.n, difference)
 
     def detectable(self, peer: Peer) -> float:
         """The smallest difference from the group that shows with the values there are."""
-        return stats.detectable(self.deviation, peer.n)
+        return stats.detectable_difference(self.deviation, peer.n)
 
 
 def least(kpi: Kpi) -> int:

@@ -17,7 +17,7 @@ from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import control_charts
-from qa_core.stats.control_charts import Control, Limits, Signals
+from qa_core.stats.control_charts import ControlLimits, Signals, SteppedLimits
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class SettingSpan:
 
     first: int
     end: int
-    control: Control | None
+    control: ControlLimits | None
     signals: Signals | None
 
 
@@ -47,7 +47,7 @@ class Series:
     stretches: tuple[SettingSpan, ...]
 
     @property
-    def control(self) -> Control | None:
+    def control(self) -> ControlLimits | None:
         return self.stretches[-1].control
 
     @property
@@ -59,7 +59,7 @@ class Series:
         return len(self.stretches) > 1
 
     @property
-    def limits(self) -> Limits | None:
+    def limits(self) -> SteppedLimits | None:
         if not any(stretch.control for stretch in self.stretches):
             return None
         centre, low, high = ([None] * len(self.points) for _ in range(3))
@@ -73,7 +73,7 @@ class Series:
                         stretch.control.low[position],
                         stretch.control.high[position],
                     )
-        return Limits(
+        return SteppedLimits(
             tuple(centre),
             tuple(low),
             tuple(high),
@@ -194,14 +194,14 @@ def _stretches(
 
 def _control(
     kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]
-) -> Control | None:
+) -> ControlLimits | None:
     known = [value is not None and position not in mixed for position, value in enumerate(firm)]
     before = [keep and start < usual_until for keep, start in zip(known, points["at"], strict=True)]
     baseline = before if sum(before) >= control_charts.BASELINE_POINTS else known
     if kpi.unit == Unit.RATE:
         sizes = [None if formatting.is_missing(n) else n for n in points["n"]]
-        return control_charts.control_rate(firm, sizes, baseline)
-    return control_charts.control_mean(firm, baseline)
+        return control_charts.rate_limits(firm, sizes, baseline)
+    return control_charts.mean_limits(firm, baseline)
 
 
 def _start(value: object) -> date:

@@ -8,7 +8,7 @@ from qa_core.scoring.arithmetic import (
     Failure,
     Result,
     SectionScore,
-    check,
+    check_answers,
     score,
 )
 from qa_core.scoring.scorecard import (
@@ -35,7 +35,7 @@ __all__ = [
     "Section",
     "SectionScore",
     "Text",
-    "check",
+    "check_answers",
     "parse_scorecard",
     "score",
 ]

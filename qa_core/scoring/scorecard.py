@@ -12,7 +12,7 @@ from typing import Any
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
-GRID_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "section"})
+SCORECARD_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "section"})
 SECTION_FIELDS = frozenset({"name", "text", "weight", "criterion"})
 CRITERION_FIELDS = frozenset(
     {"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"}
@@ -101,7 +101,7 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
 
     Raise Refusal (`bad_grid`) naming the place and what is expected.
     """
-    _expect_table(content, "the grid", GRID_FIELDS)
+    _expect_table(content, "the grid", SCORECARD_FIELDS)
     title = content.get("title", "")
     if not isinstance(title, str):
         raise _bad_grid("title", N_("In the grid, {place} must be a text."))
@@ -149,10 +149,10 @@ def _parse_section(content: Any, place: str) -> Section:
     weight = _number_of(content, "weight", f"{name}.weight", default=Fraction(1))
     if weight < 0:
         raise _bad_grid(f"{name}.weight", N_("In the grid, {place} must not be negative."))
-    given = _list_of(content, "criterion", f"{name}.criterion")
+    entries = _list_of(content, "criterion", f"{name}.criterion")
     criteria = tuple(
         _parse_criterion(criterion, f"{name}.criterion {number}")
-        for number, criterion in enumerate(given, start=1)
+        for number, criterion in enumerate(entries, start=1)
     )
     if all(criterion.bonus for criterion in criteria):
         raise _bad_grid(
@@ -262,20 +262,21 @@ def _choice_of(
 
 
 def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) -> Text:
-    given = content.get(field, fallback)
-    if isinstance(given, str):
-        return Text(given, given)
+    text_or_table = content.get(field, fallback)
+    if isinstance(text_or_table, str):
+        return Text(text_or_table, text_or_table)
     if (
-        not isinstance(given, Mapping)
-        or not given
+        not isinstance(text_or_table, Mapping)
+        or not text_or_table
         or not all(
-            language in ("fr", "en") and isinstance(text, str) for language, text in given.items()
+            language in ("fr", "en") and isinstance(text, str)
+            for language, text in text_or_table.items()
         )
     ):
         raise _bad_grid(
             place, N_('In the grid, {place} must be a text, or a table {{ fr = "…", en = "…" }}.')
         )
-    return Text(given.get("fr", ""), given.get("en", ""))
+    return Text(text_or_table.get("fr", ""), text_or_table.get("en", ""))
 
 
 def read_number(value: Any) -> Fraction | None:

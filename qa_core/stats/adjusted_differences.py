@@ -16,10 +16,10 @@ import pandas as pd
 
 from qa_core.stats import CONFIDENCE, Z95, difference_interval, holm
 
-LEAST = 30
+MIN_ROWS = 30
 """Minimum rows of a level, and of its rest, for a comparison."""
 
-FOLDED = "\x00folded"
+POOLED = "\x00folded"
 """Level that pools the small levels of one factor."""
 
 
@@ -40,8 +40,8 @@ class Driver:
     """Difference between the rate of one level and that of the rest of its factor, 0–1.
 
     `adjusted` and its interval: with the other factors held alike; None where the level
-    cannot be separated from them. `is_apart`: significant after correction for all
-    levels tested.
+    cannot be separated from them. `is_significant`: significant after correction for
+    all levels tested.
     """
 
     factor: str
@@ -55,7 +55,7 @@ class Driver:
     adjusted_low: float | None = None
     adjusted_high: float | None = None
     p_value: float = 1.0
-    is_apart: bool = False
+    is_significant: bool = False
 
     @property
     def size(self) -> float:
@@ -73,7 +73,7 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
     share = (hits.sum() + 0.5) / (n.sum() + 1)
     beta = np.zeros(design.shape[1])
     beta[0] = math.log(share / (1 - share))
-    best = _penalised(design, n, hits, beta)
+    best = _penalised_likelihood(design, n, hits, beta)
     for _ in range(60):
         chance = _logistic(design @ beta)
         weight = n * chance * (1 - chance)
@@ -91,9 +91,9 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         step *= min(1.0, 2.0 / largest)
         # The penalty bends the likelihood more than the step knows: with many small
         # levels whole steps would go to and fro for ever.
-        while (reached := _penalised(design, n, hits, beta + step)) < best - 1e-12 and np.abs(
-            step
-        ).max() > 1e-9:
+        while (
+            reached := _penalised_likelihood(design, n, hits, beta + step)
+        ) < best - 1e-12 and np.abs(step).max() > 1e-9:
             step /= 2
         beta, gained, best = beta + step, reached - best, reached
         if abs(gained) < 1e-10:
@@ -101,7 +101,9 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
     return None
 
 
-def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.ndarray) -> float:
+def _penalised_likelihood(
+    design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.ndarray
+) -> float:
     """Return the penalised log-likelihood: log L + ½ log det(information)."""
     odds = np.clip(design @ beta, -35, 35)
     chance = _logistic(odds)
@@ -112,34 +114,41 @@ def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.nda
 
 
 def find_drivers(
-    cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None], adjusts: bool = True
+    cells: pd.DataFrame,
+    reported_levels: Mapping[str, Collection[Hashable] | None],
+    adjusts: bool = True,
 ) -> tuple[Driver, ...]:
     """Compare every level with the rest of its factor, plain and (with `adjusts`)
     adjusted.
 
-    `cells`: one column per factor of `told`, then `n` and `hits`; missing levels are
-    counted but not reported. `told`: the levels to report of each factor, None for all.
-    Small levels are pooled as `FOLDED`. Sorted by size, the largest first.
+    `cells`: one column per factor of `reported_levels`, then `n` and `hits`; missing
+    levels are counted but not reported. `reported_levels`: the levels to report of each
+    factor, None for all. Small levels are pooled as `POOLED`. Sorted by size, the
+    largest first.
     """
     if cells.empty:
         return ()
-    cells = fold(cells, list(told))
+    cells = pool_small_levels(cells, list(reported_levels))
     n, hits = cells["n"].to_numpy(float), cells["hits"].to_numpy(float)
-    adjusted = _standardise(cells, list(told), n, hits) if adjusts and len(told) > 1 else {}
-    total, wins, made, changes = int(n.sum()), int(hits.sum()), [], []
-    for factor, levels in told.items():
+    adjusted = (
+        _standardise(cells, list(reported_levels), n, hits)
+        if adjusts and len(reported_levels) > 1
+        else {}
+    )
+    total, wins, tested, changes = int(n.sum()), int(hits.sum()), [], []
+    for factor, levels in reported_levels.items():
         sums = cells.groupby(factor, dropna=False)[["n", "hits"]].sum()
         for level, size, good in zip(sums.index, sums["n"], sums["hits"], strict=True):
-            if pd.isna(level) or level == FOLDED or (levels is not None and level not in levels):
+            if pd.isna(level) or level == POOLED or (levels is not None and level not in levels):
                 continue
             driver = compare_with_rest(factor, level, int(good), int(size), wins, total)
             if driver is not None:
-                made.append(driver)
+                tested.append(driver)
                 changes.append(adjusted.get((factor, level)))
-    return settle(
+    return mark_significant(
         [
             _adjust(driver, change) if change else driver
-            for driver, change in zip(made, changes, strict=True)
+            for driver, change in zip(tested, changes, strict=True)
         ]
     )
 
@@ -148,10 +157,10 @@ def compare_with_rest(
     factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int
 ) -> Driver | None:
     """Compare one level with the rest by counts alone (interval: Newcombe 1998). Return
-    None below `LEAST` rows on either side.
+    None below `MIN_ROWS` rows on either side.
     """
     rest, rest_hits = total - n, all_hits - hits
-    if min(n, rest) < LEAST:
+    if min(n, rest) < MIN_ROWS:
         return None
     pooled = all_hits / total
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / rest))
@@ -169,18 +178,21 @@ def compare_with_rest(
     )
 
 
-def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
+def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
     """Mark the significant differences, corrected for all tests (Holm 1979). Sort by
     size, the largest first.
     """
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
-    marked = [replace(driver, is_apart=apart) for driver, apart in zip(drivers, sure, strict=True)]
+    marked = [
+        replace(driver, is_significant=significant)
+        for driver, significant in zip(drivers, sure, strict=True)
+    ]
     return tuple(
         sorted(marked, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level)))
     )
 
 
-def fold(
+def pool_small_levels(
     cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}
 ) -> pd.DataFrame:
     """Pool the levels of each factor that are small or not among `kept`, and add up
@@ -192,12 +204,13 @@ def fold(
         small = [
             level
             for level, n in sizes.items()
-            if not pd.isna(level) and (n < LEAST or (factor in kept and level not in kept[factor]))
+            if not pd.isna(level)
+            and (n < MIN_ROWS or (factor in kept and level not in kept[factor]))
         ]
         if small:
-            cells[factor] = cells[factor].where(~cells[factor].isin(small), FOLDED)
+            cells[factor] = cells[factor].where(~cells[factor].isin(small), POOLED)
         if factor in kept and None not in kept[factor]:
-            cells[factor] = cells[factor].fillna(FOLDED)
+            cells[factor] = cells[factor].fillna(POOLED)
     return cells.groupby(list(factors), dropna=False, as_index=False)[["n", "hits"]].sum()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 RESAMPLES = 500
-LEAST_DEFINED = 0.5
+MIN_DEFINED = 0.5
 """Minimum share of resamples in which α is defined, for an interval."""
 
 
@@ -21,36 +21,36 @@ class Alignment:
     """Points given alike, of the points possible, over `n` comparisons; both are sums
     and add up.
 
-    `apart`: comparisons of "not applicable" with points; they are in neither sum.
+    `unmatched`: comparisons of "not applicable" with points; they are in neither sum.
     """
 
-    close: float = 0.0
+    agreed: float = 0.0
     possible: float = 0.0
     n: int = 0
-    apart: int = 0
+    unmatched: int = 0
 
     def __add__(self, other: Alignment) -> Alignment:
         return Alignment(
-            self.close + other.close,
+            self.agreed + other.agreed,
             self.possible + other.possible,
             self.n + other.n,
-            self.apart + other.apart,
+            self.unmatched + other.unmatched,
         )
 
     @property
     def value(self) -> float | None:
         """Return Σ (max − |a − b|) / Σ max; None where nothing could be compared."""
-        return self.close / self.possible if self.possible else None
+        return self.agreed / self.possible if self.possible else None
 
 
 def compare_points(one: float | None, other: float | None, most: float) -> Alignment:
     """Compare two marks of a criterion worth `most`; None is "not applicable"."""
     if one is None or other is None:
-        return Alignment(apart=int((one is None) != (other is None)))
+        return Alignment(unmatched=int((one is None) != (other is None)))
     return Alignment(most - abs(one - other), most, 1)
 
 
-def add_up(parts: Iterable[Alignment]) -> Alignment:
+def sum_alignments(parts: Iterable[Alignment]) -> Alignment:
     """Sum alignments: the mean weighted by the points possible."""
     return sum(parts, Alignment())
 
@@ -72,7 +72,7 @@ def alignment_interval(
     `contacts`: one `Alignment` each. Deterministic for a seed. None with fewer than two
     comparable contacts, or when all are aligned alike: resamples would not differ.
     """
-    sums = np.array([(part.close, part.possible) for part in contacts if part.possible], float)
+    sums = np.array([(part.agreed, part.possible) for part in contacts if part.possible], float)
     if len(sums) < 2 or len(np.unique(sums[:, 0] / sums[:, 1])) < 2:
         return None
     drawn = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
@@ -127,13 +127,13 @@ def measure_agreement(
         else np.array([])
     )
     defined = drawn[~np.isnan(drawn)]
-    if not resamples or len(defined) < LEAST_DEFINED * resamples:
+    if not resamples or len(defined) < MIN_DEFINED * resamples:
         return Agreement(value, contacts=len(marks))
     low, high = np.quantile(defined, (0.025, 0.975))
     return Agreement(value, float(min(low, value)), float(max(high, value)), len(marks))
 
 
-def alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
+def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
     """Compute α for each row of `weights` (resamples × contacts: multiplicity of each
     contact) from `counts` (contacts × values: evaluators who gave the value).
 
@@ -161,7 +161,7 @@ def alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
 def _resample(
     counts: np.ndarray, level: str, resamples: int, chance: np.random.Generator
 ) -> np.ndarray:
-    return alphas(counts, _draw(len(counts), resamples, chance), level)
+    return krippendorff_alphas(counts, _draw(len(counts), resamples, chance), level)
 
 
 def _draw(contacts: int, resamples: int, chance: np.random.Generator) -> np.ndarray:

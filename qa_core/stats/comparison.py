@@ -15,7 +15,7 @@ from qa_core.stats.shrinkage import pooled_variance
 PERMUTATIONS = 2000
 
 
-def rates_differ_by_chance(
+def rates_p_value(
     hits: Sequence[int], n: Sequence[int], resamples: int = PERMUTATIONS, seed: int = 7
 ) -> float | None:
     """Return the p-value of "all members have the same rate": permutation test of the
@@ -39,7 +39,7 @@ def rates_differ_by_chance(
     return float((1 + (statistic(drawn) >= observed * (1 - 1e-12)).sum()) / (1 + resamples))
 
 
-def means_differ_by_chance(
+def means_p_value(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
 ) -> float | None:
     """Return the p-value of "all members have the same mean", from sums (Welch's F
@@ -68,7 +68,7 @@ def means_differ_by_chance(
     )
 
 
-def groups_differ_by_chance(
+def groups_p_value(
     groups: Sequence[Sequence[float]], resamples: int = PERMUTATIONS, seed: int = 7
 ) -> float | None:
     """Return the p-value of "all groups have the same distribution", by permutation of
@@ -144,7 +144,7 @@ def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) ->
             math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
         )
         members.append(Member(key, h / m - (wins - h) / rest if m > 0 and rest > 0 else 0.0, error))
-    return _compare(members, rates_differ_by_chance(hits, n))
+    return _compare(members, rates_p_value(hits, n))
 
 
 def compare_means(
@@ -174,7 +174,7 @@ def compare_means(
                 math.sqrt(max(deviation * deviation, within) / m + within / size),
             )
         )
-    return _compare(members, means_differ_by_chance(means, deviations, n))
+    return _compare(members, means_p_value(means, deviations, n))
 
 
 def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:

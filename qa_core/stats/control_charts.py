@@ -22,7 +22,7 @@ _RANGE_TO_SIGMA = (
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlLimits:
     """Centre and control limits of a series, point by point: `low` and `high` at three
     `sigma`.
 
@@ -38,7 +38,7 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Limits:
+class SteppedLimits:
     """Centre and control limits point by point, computed anew at the positions of
     `breaks`.
     """
@@ -49,9 +49,9 @@ class Limits:
     breaks: tuple[int, ...] = ()
 
 
-def control_rate(
+def rate_limits(
     values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]
-) -> Control | None:
+) -> ControlLimits | None:
     """Compute limits of a rate by Laney's p′ chart (Laney 2002): p-chart limits widened
     by the over-dispersion of the series.
 
@@ -76,16 +76,16 @@ def control_rate(
     # counts can.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
     sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
-    control = _control(centre, sigma, spread, 0.0, 1.0)
-    usual = _without_outliers(values, baseline, control)
-    return control if usual == tuple(baseline) else control_rate(values, n, usual) or control
+    control = _build_limits(centre, sigma, spread, 0.0, 1.0)
+    usual = _drop_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else rate_limits(values, n, usual) or control
 
 
-def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
+def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> ControlLimits | None:
     """Compute limits of single values by the XmR chart (Shewhart; Wheeler), from the
     mean moving range.
 
-    `baseline` as in `control_rate`. None with fewer than eight points, or without
+    `baseline` as in `rate_limits`. None with fewer than eight points, or without
     variation.
     """
     used = [
@@ -96,21 +96,23 @@ def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Co
     one = _mean_range(used) / _RANGE_TO_SIGMA
     if one <= 0:
         return None
-    control = _control(sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf)
-    usual = _without_outliers(values, baseline, control)
-    return control if usual == tuple(baseline) else control_mean(values, usual) or control
+    control = _build_limits(
+        sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf
+    )
+    usual = _drop_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else mean_limits(values, usual) or control
 
 
-def _control(
+def _build_limits(
     centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float
-) -> Control:
+) -> ControlLimits:
     low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
     high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
-    return Control(centre, sigma, low, high, spread)
+    return ControlLimits(centre, sigma, low, high, spread)
 
 
-def _without_outliers(
-    values: Sequence[float | None], baseline: Sequence[bool], control: Control
+def _drop_outliers(
+    values: Sequence[float | None], baseline: Sequence[bool], control: ControlLimits
 ) -> tuple[bool, ...]:
     """Drop the baseline points beyond their own limits: a special cause does not show
     the usual.
@@ -140,7 +142,7 @@ class Signals:
     run: int
 
 
-def find_signals(values: Sequence[float | None], control: Control) -> Signals:
+def find_signals(values: Sequence[float | None], control: ControlLimits) -> Signals:
     """Find signals by the Western Electric rules: one point beyond three standard
     deviations, two of three beyond two on one side, and eight in a row on one side at
     the end of the series.
@@ -172,8 +174,8 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
         length = length + 1 if here == side and here else 1
         side = here
     known = [position for position, one in enumerate(distances) if one is not None]
-    below = _ending(known, lambda position: beyond[position] and distances[position] < 0)
-    above = _ending(known, lambda position: beyond[position] and distances[position] > 0)
+    below = _count_last(known, lambda position: beyond[position] and distances[position] < 0)
+    above = _count_last(known, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
         # Earlier runs have passed; marking them all would bury what needs a look now.
         found |= set(known[-length:])
@@ -185,7 +187,7 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
     )
 
 
-def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
+def _count_last(known: Sequence[int], holds: Callable[[int], bool]) -> int:
     count = 0
     for position in reversed(known):
         if not holds(position):

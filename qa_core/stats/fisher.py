@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def exceeds_by_chance(hits: int, n: int, other_hits: int, other_n: int) -> float:
+def fisher_exact(hits: int, n: int, other_hits: int, other_n: int) -> float:
     """Return the one-sided p-value of `hits` or more of `n`, against `other_hits` of
     `other_n`, by Fisher's exact test.
     """
@@ -29,7 +29,7 @@ def exceeds_by_chance(hits: int, n: int, other_hits: int, other_n: int) -> float
     return float(min(1.0, np.exp(logsumexp(ways))))
 
 
-def correct_for_all(chances: Sequence[float]) -> list[float]:
+def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
     """Adjust p-values to control the false discovery rate (Benjamini and Hochberg
     1995).
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
-OUTER = 0.998
+OUTER_CONFIDENCE = 0.998
 """Confidence of the outer limits: one value in five hundred beyond them by chance."""
 TRIMMED = 0.1
 

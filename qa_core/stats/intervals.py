@@ -53,7 +53,7 @@ def change_interval(
     )
 
 
-def weigh_rate(
+def poststratify_rate(
     hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]
 ) -> tuple[float, float, float] | None:
     """Post-stratify a rate to the group sizes of another population; return (rate, low,

@@ -13,7 +13,7 @@ interval equals the difference.
 """
 
 
-def more_needed(deviation: float, n: int, difference: float, power: float = POWER) -> int:
+def extra_values_needed(deviation: float, n: int, difference: float, power: float = POWER) -> int:
     """Return how many more values detect a mean `difference` away from a known one
     (two-sided, 5 %).
 
@@ -23,7 +23,7 @@ def more_needed(deviation: float, n: int, difference: float, power: float = POWE
     return max(0, math.ceil((_standards(power) * deviation / difference) ** 2) - n)
 
 
-def detectable(deviation: float, n: int, power: float = POWER) -> float:
+def detectable_difference(deviation: float, n: int, power: float = POWER) -> float:
     """Return the smallest difference from a known mean that `n` values detect."""
     return _standards(power) * deviation / math.sqrt(n)
 

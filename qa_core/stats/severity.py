@@ -13,7 +13,7 @@ import numpy as np
 
 from qa_core.stats.intervals import t_quantile
 
-NOTHING = 1e-9
+NULL_EIGENVALUE = 1e-9
 """Relative eigenvalue below which a direction is undetermined by the data."""
 
 
@@ -33,8 +33,9 @@ class RaterEffect:
 
 @dataclass(frozen=True)
 class Severity:
-    """Fitted model. Where `apart_evaluators` or `apart_grids` is not empty, the design
-    is not connected and nothing is estimated; they name the smaller groups.
+    """Fitted model. Where `disconnected_evaluators` or `disconnected_scorecards` is not
+    empty, the design is not connected and nothing is estimated; they name the smaller
+    groups.
     """
 
     n: int
@@ -44,8 +45,8 @@ class Severity:
     """Score that an average evaluator would give on an average scorecard."""
     deviation: float | None = None
     """Residual standard deviation of a single score, in points."""
-    apart_evaluators: tuple[Hashable, ...] = ()
-    apart_grids: tuple[Hashable, ...] = ()
+    disconnected_evaluators: tuple[Hashable, ...] = ()
+    disconnected_scorecards: tuple[Hashable, ...] = ()
 
     @property
     def is_connected(self) -> bool:
@@ -56,7 +57,7 @@ def fit_severity(
     scores: Sequence[float],
     advisors: Sequence[Hashable],
     evaluators: Sequence[Hashable],
-    grids: Sequence[Hashable] | None = None,
+    scorecards: Sequence[Hashable] | None = None,
 ) -> Severity:
     """Fit the additive model by least squares; the sequences are aligned, one place per
     evaluation.
@@ -68,15 +69,18 @@ def fit_severity(
     """
     y = np.asarray(scores, float)
     advisor_names, advisor = _number(advisors)
-    factors = [_number(evaluators), _number(grids if grids is not None else [None] * len(y))]
+    factors = [
+        _number(evaluators),
+        _number(scorecards if scorecards is not None else [None] * len(y)),
+    ]
     sizes = [len(names) for names, _codes in factors]
     if len(y) == 0 or sizes[0] < 2:
         return Severity(len(y), {}, {})
     starts = np.cumsum([0, *sizes])
     width = int(starts[-1])
-    met = np.zeros((len(advisor_names), width))
+    encounters = np.zeros((len(advisor_names), width))
     for (_names, codes), start in zip(factors, starts, strict=False):
-        np.add.at(met, (advisor, start + codes), 1.0)
+        np.add.at(encounters, (advisor, start + codes), 1.0)
     n_advisor, sums = np.bincount(advisor).astype(float), np.bincount(advisor, y)
     # Advisors are eliminated first: what is left is as wide as there are evaluators and
     # grids.
@@ -84,36 +88,38 @@ def fit_severity(
     both = np.zeros(sizes)
     np.add.at(both, (factors[0][1], factors[1][1]), 1.0)
     inner[: sizes[0], sizes[0] :], inner[sizes[0] :, : sizes[0]] = both, both.T
-    inner[np.arange(width), np.arange(width)] = met.sum(axis=0)
+    inner[np.arange(width), np.arange(width)] = encounters.sum(axis=0)
     right = np.concatenate(
         [
             np.bincount(codes, y, minlength=size)
             for (_names, codes), size in zip(factors, sizes, strict=True)
         ]
     )
-    shares = met / n_advisor[:, None]
-    values, vectors = np.linalg.eigh(inner - met.T @ shares)
-    known = values > NOTHING * max(1.0, float(inner.max()))
-    apart = [
-        _find_apart(vectors[start:stop, ~known], met[:, start:stop].sum(axis=0))
+    shares = encounters / n_advisor[:, None]
+    values, vectors = np.linalg.eigh(inner - encounters.T @ shares)
+    determined = values > NULL_EIGENVALUE * max(1.0, float(inner.max()))
+    disconnected = [
+        _find_disconnected(vectors[start:stop, ~determined], encounters[:, start:stop].sum(axis=0))
         for start, stop in itertools.pairwise(starts)
     ]
-    if any(len(places) for places in apart):
+    if any(len(places) for places in disconnected):
         named = [
             tuple(names[place] for place in places)
-            for places, (names, _codes) in zip(apart, factors, strict=True)
+            for places, (names, _codes) in zip(disconnected, factors, strict=True)
         ]
-        return Severity(len(y), {}, {}, apart_evaluators=named[0], apart_grids=named[1])
-    inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T
-    effects = inverse @ (right - met.T @ (sums / n_advisor))
-    weights = met.sum(axis=0) / len(y)
+        return Severity(
+            len(y), {}, {}, disconnected_evaluators=named[0], disconnected_scorecards=named[1]
+        )
+    inverse = (vectors[:, determined] / values[determined]) @ vectors[:, determined].T
+    effects = inverse @ (right - encounters.T @ (sums / n_advisor))
+    weights = encounters.sum(axis=0) / len(y)
     for start, stop in itertools.pairwise(starts):
         effects[start:stop] -= weights[start:stop] @ effects[start:stop]
     levels = sums / n_advisor - shares @ effects
     fitted = levels[advisor] + sum(
         effects[start + codes] for (_names, codes), start in zip(factors, starts, strict=False)
     )
-    freedom = len(y) - len(advisor_names) - int(known.sum())
+    freedom = len(y) - len(advisor_names) - int(determined.sum())
     variance = float(np.sum((y - fitted) ** 2)) / freedom if freedom > 0 else math.nan
     # Each evaluator against the mean of all: that contrast is what can be estimated.
     contrasts = np.eye(sizes[0], width) - np.concatenate([weights[: sizes[0]], np.zeros(sizes[1])])
@@ -121,7 +127,7 @@ def fit_severity(
     centred = shares - weights
     of_advisors = variance * (1 / n_advisor + np.einsum("ij,jk,ik->i", centred, inverse, centred))
     severities = -effects[: sizes[0]]
-    raw = right[: sizes[0]] / met[:, : sizes[0]].sum(axis=0)
+    raw = right[: sizes[0]] / encounters[:, : sizes[0]].sum(axis=0)
     counts = np.bincount(factors[0][1])
     shrunk = _shrink(severities, of_evaluators)
     return Severity(
@@ -146,7 +152,7 @@ def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
     return list(places), codes
 
 
-def _find_apart(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
+def _find_disconnected(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
     """Return the places that cannot be compared with the largest group: those that some
     undetermined direction moves differently.
     """

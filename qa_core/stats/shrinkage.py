@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Shrunk:
+class ShrunkEstimates:
     """Estimates shrunk towards the group's `centre`. `between`: standard deviation
     between members beyond chance; 0 when chance explains their differences.
     """
@@ -18,7 +18,7 @@ class Shrunk:
     estimates: tuple[float | None, ...]
 
 
-def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
+def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> ShrunkEstimates:
     """Shrink rates by empirical Bayes (beta-binomial by moments, Kleinman 1973); None
     where n = 0.
 
@@ -27,7 +27,7 @@ def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
     """
     used = [(h, m) for h, m in zip(hits, n, strict=True) if m > 0]
     if not used:
-        return Shrunk(math.nan, 0.0, tuple(None for _ in n))
+        return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))
     total = sum(m for _, m in used)
     centre = sum(h for h, _ in used) / total
     return _shrink(
@@ -40,13 +40,13 @@ def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
 
 def shrink_means(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
-) -> Shrunk:
+) -> ShrunkEstimates:
     """Shrink means by empirical Bayes (DerSimonian and Laird 1986, pooled variance
     within members); None where n = 0.
     """
     used = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
     if not used:
-        return Shrunk(math.nan, 0.0, tuple(None for _ in n))
+        return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))
     centre = sum(mean * m for mean, m in used) / sum(m for _, m in used)
     return _shrink(means, n, centre, pooled_variance(deviations, n))
 
@@ -63,7 +63,7 @@ def pooled_variance(deviations: Sequence[float | None], n: Sequence[float]) -> f
 
 def _shrink(
     values: Sequence[float | None], n: Sequence[float], centre: float, within: float
-) -> Shrunk:
+) -> ShrunkEstimates:
     used = [(value, m) for value, m in zip(values, n, strict=True) if m > 0 and value is not None]
     total = sum(m for _, m in used)
     scale = total - sum(m * m for _, m in used) / total
@@ -74,4 +74,4 @@ def _shrink(
         None if m <= 0 or value is None else centre + weight(m) * (value - centre)
         for value, m in zip(values, n, strict=True)
     )
-    return Shrunk(centre, math.sqrt(between), estimates)
+    return ShrunkEstimates(centre, math.sqrt(between), estimates)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from qa_core.stats.intervals import NORMAL, t_quantile
 from qa_core.stats.shrinkage import pooled_variance
 
-Kind = tuple[object, ...]
+ContactKind = tuple[object, ...]
 """Kind of contact, from coarse to fine: (channel, queue, reason)."""
-LEAST = 10
+MIN_CELL_VALUES = 10
 """Minimum values of the others in a kind; below it the coarser kind is used."""
-FEWEST = 5
+MIN_MEMBER_VALUES = 5
 """Minimum values of a member for a comparison."""
 
 
@@ -29,7 +29,7 @@ class CellSums:
 
 
 @dataclass(frozen=True)
-class Standard:
+class StandardisedValue:
     """Observed value of one member and expected value with the same contacts.
 
     `error`: standard error of the difference, with `freedom` degrees of freedom;
@@ -70,30 +70,30 @@ class Standard:
 
 
 def standardise(
-    own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *, is_rate: bool
-) -> Standard | None:
+    own: Mapping[ContactKind, CellSums], others: Mapping[ContactKind, CellSums], *, is_rate: bool
+) -> StandardisedValue | None:
     """Weigh the others' values by the member's mix of contacts. Return None where the
-    member has fewer than `FEWEST` values or the others none.
+    member has fewer than `MIN_MEMBER_VALUES` values or the others none.
 
-    A kind with fewer than `LEAST` values of others uses the coarser kind: reason →
-    queue → channel → all. The error covers both sides, with the member's own variance
-    if larger.
+    A kind with fewer than `MIN_CELL_VALUES` values of others uses the coarser kind:
+    reason → queue → channel → all. The error covers both sides, with the member's own
+    variance if larger.
     """
     own = {kind: sums for kind, sums in own.items() if sums.n > 0}
-    n, around = sum(sums.n for sums in own.values()), _gather(others)
-    if n < FEWEST or () not in around:
+    n, around = sum(sums.n for sums in own.values()), _sum_by_level(others)
+    if n < MIN_MEMBER_VALUES or () not in around:
         return None
     observed = sum(sums.total for sums in own.values()) / n
     sides = [sums for side in (own, others) for sums in side.values()]
     within = pooled_variance([sums.deviation for sums in sides], [sums.n for sums in sides])
     own_variance = _variance(own, observed)
     expected = variance = matched = 0.0
-    shares: dict[Kind, float] = {}
+    shares: dict[ContactKind, float] = {}
     for kind, sums in own.items():
         used = next(
             level
             for level in (kind[:length] for length in range(len(kind), -1, -1))
-            if level == () or around.get(level, _NONE).n >= LEAST
+            if level == () or around.get(level, _NONE).n >= MIN_CELL_VALUES
         )
         shares[used] = shares.get(used, 0.0) + sums.n
         matched += sums.n if used == kind else 0.0
@@ -107,15 +107,17 @@ def standardise(
         )
         variance += own_part * share + other_part * share * share / other.n
     freedom = int(n) - 1 if not is_rate and own_variance > within else NORMAL
-    return Standard(observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom)
+    return StandardisedValue(
+        observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom
+    )
 
 
 _NONE = CellSums(0, 0.0)
 
 
-def _gather(others: Mapping[Kind, CellSums]) -> dict[Kind, CellSums]:
+def _sum_by_level(others: Mapping[ContactKind, CellSums]) -> dict[ContactKind, CellSums]:
     """Sum the values of every kind and of every coarser kind around it."""
-    found: dict[Kind, CellSums] = {}
+    found: dict[ContactKind, CellSums] = {}
     for kind, sums in others.items():
         if sums.n > 0:
             for length in range(len(kind) + 1):
@@ -124,7 +126,7 @@ def _gather(others: Mapping[Kind, CellSums]) -> dict[Kind, CellSums]:
     return found
 
 
-def _variance(own: Mapping[Kind, CellSums], mean: float) -> float:
+def _variance(own: Mapping[ContactKind, CellSums], mean: float) -> float:
     """Return the variance of a member's single values over all kinds."""
     inside = sum(
         (sums.n - 1) * sums.deviation**2

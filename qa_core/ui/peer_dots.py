@@ -102,7 +102,7 @@ def show_funnel(group: Group, on_select: Callback) -> None:
     beyond = [
         peer
         for peer in group.peers
-        if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER)
+        if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER_CONFIDENCE)
     ]
     named = beyond or [peer for peer in group.peers if peer.band != "alike"]
     names = {peer.name for peer in named[:MOST_NAMES]}

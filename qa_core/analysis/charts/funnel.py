@@ -11,7 +11,7 @@ from qa_core.analysis.charts.labels import cut, find_range, format_point, format
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.stats import CONFIDENCE, OUTER, Funnel
+from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60
 LEAST_SPREAD = 20.0
@@ -40,7 +40,7 @@ def build_funnel_plot(
     first, last = max(1.0, least * 0.8), most * 1.06 + 1
     at = [first + (last - first) * (step / STEPS) ** 2 for step in range(STEPS + 1)]
     shown = frame["value"].tolist()
-    for confidence, dash, width in ((CONFIDENCE, "dash", 1.0), (OUTER, "solid", 1.3)):
+    for confidence, dash, width in ((CONFIDENCE, "dash", 1.0), (OUTER_CONFIDENCE, "solid", 1.3)):
         for sign in (1, -1):
             edge = [funnel.centre + sign * funnel.half_width(n, confidence) for n in at]
             shown.append(funnel.centre + sign * funnel.half_width(least, confidence))

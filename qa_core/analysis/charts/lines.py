@@ -15,7 +15,7 @@ from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.stats.control_charts import Limits
+from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17
 LABEL_SHARE = 0.28
@@ -50,7 +50,7 @@ def build_trend(
     grain: str = "week",
     dark: bool = False,
     currency: str | None = None,
-    limits: Limits | None = None,
+    limits: SteppedLimits | None = None,
     signals: Mapping[int, str] = {},
     before: Sequence[float | None] | None = None,
     goals: Sequence[TargetLine] = (),

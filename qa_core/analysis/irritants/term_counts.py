@@ -91,10 +91,10 @@ def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
     if not tried:
         return {}
     chances = [
-        stats.exceeds_by_chance(share.hits, share.n, share.other_hits, share.other_n)
+        stats.fisher_exact(share.hits, share.n, share.other_hits, share.other_n)
         for share in tried.values()
     ]
-    corrected = stats.correct_for_all(chances)
+    corrected = stats.benjamini_hochberg(chances)
     return {
         key: share
         for (key, share), chance in zip(tried.items(), corrected, strict=True)

@@ -19,10 +19,10 @@ from qa_core.quality.calibration.sessions import CalibrationSession
 from qa_core.stats.agreement import (
     Agreement,
     Alignment,
-    add_up,
     compare_points,
     find_pairs,
     measure_agreement,
+    sum_alignments,
 )
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -173,14 +173,14 @@ def work_out(
                     if username != contact.reference_evaluator:
                         by_evaluator[username].append(compared)
                         leans[username] += [sign * (points[0] - points[1])] if compared.n else []
-    sums = {key: add_up(parts) for key, parts in by_criterion.items()}
-    totals = {username: add_up(parts) for username, parts in by_evaluator.items()}
+    sums = {key: sum_alignments(parts) for key, parts in by_criterion.items()}
+    totals = {username: sum_alignments(parts) for username, parts in by_evaluator.items()}
     return Results(
         found,
         marks,
         scores,
         comments,
-        add_up(sums.values()),
+        sum_alignments(sums.values()),
         tuple(
             CriterionResult(criterion, sums[criterion.key], _agree(found, marks, criterion))
             for criterion in found.grid.criteria

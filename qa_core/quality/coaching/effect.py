@@ -163,7 +163,7 @@ def estimate(
     freedom = max(1, sum(side.n for side in everybody) - len(everybody))
     own_square = _square(own, within)
     change = _around(own.change, own_square, freedom)
-    to_tell = stats.more_needed(math.sqrt(within), own.after.n, TELLING)
+    to_tell = stats.extra_values_needed(math.sqrt(within), own.after.n, TELLING)
     found = {
         "change": change,
         "to_tell": to_tell if not change.is_sure else None,

@@ -238,7 +238,7 @@ def save(
         _require_draft(evaluation)
         require_may_go_on(session, viewer, evaluation)
         given = {key: value for key, value in answers.items() if value is not None}
-        scoring.check(get_plan(session, evaluation), given)
+        scoring.check_answers(get_plan(session, evaluation), given)
         content = {"answers": given, "comments": written(comments)}
         words = masking.mask(comment or "").strip() or None
         evaluation.seconds_spent = max(evaluation.seconds_spent or 0.0, seconds or 0.0) or None

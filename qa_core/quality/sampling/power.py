@@ -65,7 +65,7 @@ def needed(deviation: float, points: float) -> int:
     """
     # The difference of two means of n values has the deviation of one mean of n values,
     # times √2.
-    return stats.more_needed(deviation * math.sqrt(2), 0, points)
+    return stats.extra_values_needed(deviation * math.sqrt(2), 0, points)
 
 
 def find_detectable(deviation: float, a_month: int) -> tuple[Detectable, ...]:
@@ -74,7 +74,9 @@ def find_detectable(deviation: float, a_month: int) -> tuple[Detectable, ...]:
     """
     return tuple(
         Detectable(
-            months, a_month * months, stats.detectable(deviation * math.sqrt(2), a_month * months)
+            months,
+            a_month * months,
+            stats.detectable_difference(deviation * math.sqrt(2), a_month * months),
         )
         for months in SPANS
         if a_month
