@@ -1,5 +1,5 @@
-"""Calibration: several evaluators score the same contacts, blind until the round is
-closed, and then see how far apart they are.
+"""Calibration: several evaluators score the same contacts, blind until the session is
+closed, then compare their marks.
 """
 
 from qa_core.quality.calibration.contact_choice import (

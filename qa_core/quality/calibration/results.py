@@ -1,5 +1,5 @@
-"""What a closed round shows: the marks beside each other, how far evaluators agree, and
-which criteria are not clear to them.
+"""Results of a closed calibration session: marks side by side, agreement of evaluators,
+unclear criteria.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
 ENOUGH_CONTACTS = 5
-"""On fewer than so many contacts nothing is said of a criterion."""
+"""Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
-"""Below these a criterion is to be reworded: four fifths of the points given alike; α
-from which Krippendorff allows tentative conclusions.
+"""Thresholds of an unclear criterion: four fifths of the points alike; α from which
+Krippendorff allows tentative conclusions.
 """
 
 Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
@@ -40,7 +40,7 @@ Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class CriterionResult:
-    """How far the evaluators agree on one criterion."""
+    """Agreement of the evaluators on one criterion."""
 
     criterion: scoring.Criterion
     alignment: Alignment
@@ -48,7 +48,7 @@ class CriterionResult:
 
     @property
     def level(self) -> str:
-        """How α reads its marks."""
+        """Return the measurement level of α for this criterion."""
         return level_of(self.criterion)
 
     @property
@@ -57,8 +57,8 @@ class CriterionResult:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether its words need a look: too few points alike, or agreement that is low
-        by more than chance.
+        """Return whether the criterion needs rewording: too few points alike, or
+        agreement significantly low.
         """
         if not self.has_enough:
             return False
@@ -68,10 +68,9 @@ class CriterionResult:
 
 @dataclass(frozen=True)
 class EvaluatorResult:
-    """One evaluator against the reference, or against the others; `lean`: points given
-    more (or less) than they, of the points possible, −1…1.
-
-    `alignment` is empty for who is the reference everywhere.
+    """One evaluator compared with the reference or with the others. `lean`: points
+    given more (or less), of the points possible, −1…1. `alignment` is empty for the
+    reference.
     """
 
     username: str
@@ -83,8 +82,8 @@ class EvaluatorResult:
 
 @dataclass(frozen=True)
 class Results:
-    """A closed round. `marks` holds what was submitted in time; `scores`: (contact,
-    evaluator) → 0–100.
+    """Closed session. `marks`: those submitted in time; `scores`: (contact, evaluator)
+    → 0–100.
     """
 
     round: CalibrationSession
@@ -97,7 +96,7 @@ class Results:
 
     @property
     def unclear(self) -> tuple[CriterionResult, ...]:
-        """The criteria to reword, the least aligned first."""
+        """Return the criteria to reword, the least aligned first."""
         return tuple(
             sorted(
                 (item for item in self.criteria if item.is_unclear),
@@ -107,8 +106,8 @@ class Results:
 
 
 def get_results(viewer: Viewer, number: int) -> Results:
-    """What a closed round shows to whoever manages or took part in it. Raises Refusal
-    (`round_open`) for everybody before it is closed.
+    """Return the results of a closed session for its managers and participants. Raise
+    Refusal (`round_open`) for everybody while it is open.
     """
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
@@ -152,7 +151,7 @@ def work_out(
     scores: Mapping[tuple[int, str], float | None],
     comments: Mapping[tuple[int, str], Mapping[str, str]],
 ) -> Results:
-    """The figures of a round from its marks."""
+    """Compute the results of a session from its marks."""
     by_criterion: dict[str, list[Alignment]] = {
         criterion.key: [] for criterion in found.grid.criteria
     }
@@ -205,15 +204,15 @@ def _agree(found: CalibrationSession, marks: Marks, criterion: scoring.Criterion
 
 
 def level_of(criterion: scoring.Criterion) -> str:
-    """How α reads the marks of a criterion: `nominal` where there are two answers, yes
-    and no; `ordinal` where there are more, which are in an order.
+    """Return the level of α: `nominal` for criteria with two levels, `ordinal` for the
+    others.
     """
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
 def table_of(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
-    """The marks of one criterion: contacts × evaluators, NaN where nobody marked or it
-    did not apply.
+    """Return the marks of one criterion: contacts × evaluators, NaN where unmarked or
+    not applicable.
     """
     table = np.full((len(found.contacts), len(found.evaluators)), np.nan)
     for line, contact in enumerate(found.contacts):

@@ -1,5 +1,5 @@
-"""Rounds: opened on contacts and evaluators, closed once, then agreed on; nobody meets
-another's marks before the closing. The only writer of them.
+"""Calibration sessions: opened on contacts and evaluators, closed once, then agreed on.
+Nobody sees another's marks before the closing. Their only writer.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ FORBIDDEN = N_(
 
 @dataclass(frozen=True)
 class SessionContact:
-    """One contact of a round; `position` is what it is called by, since evaluators are
-    not told whose it was.
+    """Contact of a session, called by its `position`: evaluators do not see whose it
+    was.
     """
 
     id: int
@@ -49,13 +49,13 @@ class SessionContact:
     local_start: datetime
     reference_evaluator: str | None
     consensus: Mapping[str, Any] | None
-    """{answers, note, by, at}, once the round is closed."""
+    """{answers, note, by, at}; None before the session is closed."""
 
 
 @dataclass(frozen=True)
 class CalibrationSession:
-    """A round as far as the viewer may know it: `finished` holds who is done with how
-    many; while it is open an evaluator meets only their own.
+    """Session as the viewer may see it. `finished`: evaluations submitted by evaluator;
+    while it is open, evaluators see their own only.
     """
 
     id: int
@@ -64,7 +64,7 @@ class CalibrationSession:
     grid: scoring.Scorecard
     grid_version: int
     evaluators: Mapping[str, str]
-    """username → name; what has no account keeps the name in the records."""
+    """Username → name; the stored name where no account exists."""
     contacts: tuple[SessionContact, ...]
     finished: Mapping[str, int]
     due_on: date | None
@@ -82,7 +82,7 @@ class CalibrationSession:
 
     @property
     def unfinished(self) -> int:
-        """How many evaluations are missing, of contacts × evaluators."""
+        """Return the missing evaluations, of contacts × evaluators."""
         return len(self.contacts) * len(self.evaluators) - sum(self.finished.values())
 
 
@@ -95,13 +95,12 @@ def open_session(
     due_on: date | None = None,
     reference_evaluator: str | None = None,
 ) -> int:
-    """Open a round on these contacts (`source_system`, `contact_id`) and return its
-    number. With a reference evaluator the others are held against that one, else each
-    against all.
+    """Open a session on contacts (`source_system`, `contact_id`) and return its id. The
+    others are compared with the reference evaluator if set, else with each other.
 
-    Raises Refusal while a gate is closed, for a contact that may not be listened to or
-    whose advisor was not informed, for an evaluator who is not accredited, for fewer
-    than two evaluators, and for a grid that is not published.
+    Raise Refusal while a gate is closed, for a contact that may not be listened to or
+    whose advisor was not informed, for an evaluator without accreditation, for fewer
+    than two evaluators, and for an unpublished scorecard.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     title, evaluators, keys = (
@@ -172,8 +171,8 @@ def open_session(
 
 
 def close_session(viewer: Viewer, number: int) -> None:
-    """Close a round: what was submitted counts, a draft is dropped, since blind it can
-    no longer be. Twice is once.
+    """Close a session: submitted evaluations count, drafts are deleted. Closing twice
+    changes nothing.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
@@ -205,8 +204,8 @@ def close_session(viewer: Viewer, number: int) -> None:
 def set_reference(
     viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
 ) -> None:
-    """Say whose marks the others of a round are held against (None: each against all),
-    on these of its contacts, or on all.
+    """Set the reference evaluator (None: compare all with each other) on these of its
+    contacts, or on all.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
@@ -228,10 +227,11 @@ def set_reference(
 
 
 def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note: str = "") -> None:
-    """Write down the answers that were agreed on for one contact of a closed round
-    (criterion → points or "na", all of them), and why. Replaces an earlier one.
+    """Record the answers agreed on for one contact of a closed session (criterion →
+    points or "na", all of them), and why. Replaces an earlier record.
 
-    Raises Refusal while the round is open and for answers that the grid does not allow.
+    Raise Refusal while the session is open and for answers that the scorecard does not
+    allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     if len(note) > LONGEST_NOTE:
@@ -265,8 +265,8 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
-    """The rounds that the viewer manages or takes part in: open ones first, the newest
-    of them first.
+    """Return the sessions that the viewer manages or takes part in, open ones first,
+    newest first.
     """
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
@@ -276,8 +276,8 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
-    """The row of one round, its contacts loaded. Raises AccessDenied for missing and
-    forbidden alike.
+    """Return the row of one session, contacts loaded. Raise AccessDenied for missing
+    and forbidden alike.
     """
     for row in find_rounds(session, viewer, Calibration.id == number):
         return row
@@ -287,7 +287,7 @@ def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
 def get_contact(
     session: Session, viewer: Viewer, number: int
 ) -> tuple[Calibration, CalibrationContact]:
-    """The round of a contact, and the contact. Raises AccessDenied as `get_row` does."""
+    """Return a contact and its session's row. Raise AccessDenied as `get_row` does."""
     is_in_it = Calibration.contacts.any(CalibrationContact.id == number)
     for row in find_rounds(session, viewer, is_in_it):
         return row, next(contact for contact in row.contacts if contact.id == number)
@@ -295,7 +295,7 @@ def get_contact(
 
 
 def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
-    """A round as this viewer may know it."""
+    """Build a session as this viewer may see it."""
     names = people.find_names(session)
     grid = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(
@@ -337,7 +337,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
 
 
 def still_open() -> Refusal:
-    """What anybody is told who asks for the marks of an open round."""
+    """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
         N_(

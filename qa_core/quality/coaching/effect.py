@@ -1,9 +1,9 @@
-"""What came of a coaching plan: the score on its criteria before and after, against
+"""Effect of a coaching plan: scores on its criteria before and after, compared with
 matched colleagues who were not coached on them.
 
-Difference in differences (Card and Krueger 1994), its interval by Student's t with the
-spread of single evaluations pooled over everybody concerned, and the spread between the
-colleagues' changes added where it is more than chance (DerSimonian and Laird 1986).
+Difference in differences (Card and Krueger 1994). Interval by Student's t with the
+pooled variance of single evaluations, plus the variance between colleagues' changes
+beyond chance (DerSimonian and Laird 1986).
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan
 
 BEFORE_DAYS = AFTER_DAYS = 90
-"""How far back before the start, and how long after the end, evaluations count."""
+"""Days before the start, and after the end, in which evaluations count."""
 FEWEST, FEWEST_OF_COLLEAGUES = 5, 3
-"""Evaluations that it takes on each side of the start."""
+"""Minimum evaluations on each side of the start, of the advisor and of a colleague."""
 MOST_COLLEAGUES = 5
 TELLING = 10.0
-"""A change of so many points is worth telling from chance."""
+"""Change in points that should be detectable."""
 
 
 @dataclass(frozen=True)
 class EffectSide:
-    """The evaluations of one person on one side of the start: how many, their mean
-    (0–100) and the deviation of single ones.
+    """Evaluations of one person on one side of the start: count, mean (0–100) and
+    standard deviation.
     """
 
     n: int
@@ -49,7 +49,7 @@ class EffectSide:
 
 @dataclass(frozen=True)
 class Course:
-    """One person before and after."""
+    """Evaluations of one person before and after the start."""
 
     before: EffectSide
     after: EffectSide
@@ -61,7 +61,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference in points with its 95 % interval."""
+    """Difference in points with its 95 % interval."""
 
     value: float
     low: float
@@ -69,16 +69,16 @@ class Estimate:
 
     @property
     def is_sure(self) -> bool:
-        """Whether chance does not explain it."""
+        """Return whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
 class CoachingEffect:
-    """`change`: the advisor's own; `effect`: that beyond the `colleagues`' change
-    (None: nobody to compare with, or not the viewer's to see). `missing`: how many more
-    evaluations it takes, before which there is nothing to say; `to_tell`: how many more
-    after the start until a change of `TELLING` points would show.
+    """`change`: the advisor's own; `effect`: beyond the `colleagues`' change (None:
+    nobody to compare with, or not visible to the viewer). `missing_before`,
+    `missing_after`: evaluations lacking for an estimate; `to_tell`: more evaluations
+    until a change of `TELLING` points is detectable.
     """
 
     own: Course
@@ -96,8 +96,8 @@ class CoachingEffect:
 
 
 def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
-    """What came of that plan, as far as the viewer may see: an advisor sees nothing of
-    colleagues. Raises AccessDenied for a plan out of scope.
+    """Estimate the effect of a plan. Advisors see nothing of colleagues. Raise
+    AccessDenied for a plan out of scope.
     """
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
@@ -135,8 +135,8 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
 
 
 def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
-    """The days before a plan and those from its start on: until today, or `AFTER_DAYS`
-    after its end.
+    """Return the days before a plan, and those from its start until today or
+    `AFTER_DAYS` after its end.
     """
     today = environment.today()
     last = (
@@ -150,7 +150,7 @@ def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
 def estimate(
     own: Course, others: Sequence[Course] | None, before: Period, after: Period
 ) -> CoachingEffect:
-    """The arithmetic, from sums alone; `others` None: not the viewer's to see."""
+    """Estimate the effect from sums; `others` None: not visible to the viewer."""
     missing = [max(0, FEWEST - side.n) for side in (own.before, own.after)]
     sees = others is not None
     if any(missing):
@@ -192,8 +192,8 @@ def estimate(
 
 
 def match(own: EffectSide, others: Iterable[Course]) -> list[Course]:
-    """The colleagues nearest before the start: in their score, in deviations of single
-    evaluations, and in how often they were evaluated (as a ratio).
+    """Return the colleagues nearest before the start, by score (in standard deviations)
+    and by number of evaluations (log ratio).
     """
     usable = [
         course for course in others if min(course.before.n, course.after.n) >= FEWEST_OF_COLLEAGUES
@@ -223,8 +223,8 @@ def _around(value: float, square: float, freedom: int) -> Estimate:
 def _read(
     viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool
 ) -> dict[str | None, EffectSide]:
-    """By the advisor's name, or under None for one's own: the scores on the criteria of
-    the plan, each evaluation once.
+    """Return the scores on the plan's criteria, each evaluation once, by advisor's name
+    or under None for one's own.
     """
     values = {"criterion": plan.criteria} | ({"team": (plan.team,)} if by_advisor else {})
     frame = query.measure(
@@ -247,7 +247,7 @@ def _read(
 def _find_coached(
     rows: Iterable[CoachingPlan], plan: CoachingPlanView, first_day: date, last_day: date
 ) -> set[str]:
-    """Who was coached on one of these criteria (or on the whole) in that time."""
+    """Return the advisors coached on one of these criteria in that time."""
     return {
         row.advisor_id
         for row in rows

@@ -1,5 +1,5 @@
-"""Who scores clearly below the rest of their team, on the whole or on a criterion, with
-every comparison counted. Pure arithmetic.
+"""Scores significantly below the rest of the team, whole or by criterion, corrected for
+all comparisons.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ from dataclasses import dataclass
 from qa_core import stats
 
 FEWEST = 5
-"""Below so many evaluations nobody is compared."""
+"""Minimum evaluations for a comparison."""
 RISK = (1 - stats.CONFIDENCE) / 2
-"""Half of the usual risk of a false finding goes to the whole scores, half to all
-criteria together.
+"""Error rate of each of two families of comparisons: whole scores, and all criteria
+together.
 """
 
 Criterion = str | None
-"""None: the whole score."""
+"""Key of a criterion; None: the whole score."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """One advisor's mean, 0–100, over so many evaluations, and the deviation of single
-    ones.
-    """
+    """Mean of one advisor, 0–100, over `n` evaluations with their standard deviation."""
 
     advisor: str
     mean: float
@@ -35,10 +33,9 @@ class Value:
 
 @dataclass(frozen=True)
 class CriterionGap:
-    """How far an advisor's mean is from that of the rest of the team. `low` and `high`:
-    the interval of the difference, wide enough for all comparisons at once; `careful`:
-    the difference with the advisor's mean drawn towards the team's by how little is
-    known.
+    """Difference of an advisor's mean from the rest of the team. `low`, `high`:
+    simultaneous interval over all comparisons; `careful`: the difference with the
+    advisor's mean shrunk towards the team's.
     """
 
     advisor: str
@@ -53,10 +50,9 @@ class CriterionGap:
 
 
 def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap, ...]:
-    """Every comparison that can be made. Clear is one whose interval lies below 0 after
-    the correction for all of them (Bonferroni over the whole scores, and over all
-    criteria together), where the team differs by more than chance at all
-    (`statistics.compare_means`).
+    """Return every possible comparison. One is clear where its interval is below 0
+    after Bonferroni correction (within whole scores, within all criteria) and the group
+    test is significant (`stats.compare_means`).
     """
     usable = {
         criterion: [value for value in members if value.n >= FEWEST and value.deviation is not None]

@@ -1,7 +1,7 @@
-"""Who needs what this week: for each advisor of a lead's teams what is overdue,
-unheard, unread or disputed, and where they clearly need help.
+"""Weekly list of coaching needs: what is overdue, not evaluated, unread or disputed,
+and scores significantly below the team.
 
-No ranking: an advisor who cannot be told apart from the team is not listed for a score.
+No ranking: an advisor without a significant difference is not listed for a score.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ from qa_core.storage.records.listening import CoachingPlan, Dispute
 from qa_core.storage.records.store import Session
 
 COMPARED_DAYS = 91
-"""Scores of the last thirteen weeks are compared."""
+"""Days of compared scores: thirteen weeks."""
 UNHEARD_WEEKS, UNREAD_DAYS, SETTLED_DAYS = 4, 7, 28
-"""Without an evaluation for so many weeks; published and not read for so many days; a
-dispute that was turned down in the last days.
+"""Weeks without an evaluation; days a published evaluation stays unread; days since a
+dispute was turned down.
 """
 NAMED = 2
-"""So many criteria are named where the whole score is low and no criterion alone for
-sure.
-"""
+"""Criteria named where only the whole score is significantly low."""
 PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
 
 
@@ -54,9 +52,9 @@ class NeedKind(StrEnum):
 
 @dataclass(frozen=True)
 class NeedReason:
-    """One thing to see to. `n`: days overdue, weeks unheard (None: never), or how many
-    evaluations or disputes; `gap` of a score or criterion; `criteria`: what a plan
-    would be about; `plan_id`: the plan that is overdue, or that is about it already.
+    """One need. `n`: days overdue, weeks without an evaluation (None: never), or how
+    many evaluations or disputes; `gap`: of a score or criterion; `criteria`: of a
+    suggested plan; `plan_id`: the overdue plan, or one that covers it.
     """
 
     kind: NeedKind
@@ -68,7 +66,7 @@ class NeedReason:
 
 @dataclass(frozen=True)
 class Need:
-    """All there is to see to for one advisor."""
+    """All needs of one advisor."""
 
     advisor_id: str
     advisor: str
@@ -77,7 +75,7 @@ class Need:
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """What a new plan would be about."""
+        """Return the criteria of a suggested plan."""
         return tuple(
             dict.fromkeys(
                 key for reason in self.reasons if reason.plan_id is None for key in reason.criteria
@@ -87,8 +85,8 @@ class Need:
 
 @dataclass(frozen=True)
 class Week:
-    """The list, and what it was made from: `advisors` looked at, `compared` of them by
-    score, over so many `comparisons` in the `period`.
+    """List of needs and its basis: `advisors` checked, `compared` by score, in
+    `comparisons` over the `period`.
     """
 
     needs: tuple[Need, ...]
@@ -99,8 +97,8 @@ class Week:
 
 
 def find_needs(viewer: Viewer) -> Week:
-    """The list of the viewer's teams of today, for who may coach them: first what is
-    overdue, then by the size of the difference shown, then by name.
+    """Return the needs in the viewer's teams of today: overdue first, then by size of
+    the difference, then by name.
     """
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
@@ -202,8 +200,8 @@ def _find_unheard(
 
 
 def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
-    """Evaluations that were published here, to somebody with an account to read them,
-    and are not acknowledged.
+    """Count the evaluations published here and not acknowledged, of advisors with an
+    active account.
     """
     old = now() - timedelta(days=UNREAD_DAYS)
     statement = (
@@ -244,9 +242,7 @@ def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReas
 def _find_gaps(
     viewer: Viewer, team: str, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
 ) -> tuple[CriterionGap, ...]:
-    """The comparisons inside one team, of those who are in it today, on the contacts
-    they had in it.
-    """
+    """Compare the advisors who are in the team today, on their contacts in it."""
     where = Filters.of(period, {"team": (team,)})
     by_name = {names.get(advisor, advisor): advisor for advisor, of in theirs.items() if of == team}
     values: dict[Criterion, list[Value]] = {}
@@ -268,8 +264,8 @@ def _find_gaps(
 def _describe_scores(
     gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]
 ) -> list[NeedReason]:
-    """What is clear about one advisor's scores; where only the whole is, the criteria
-    that are furthest behind are named, but as no more than that.
+    """Return the clear gaps of one advisor; where only the whole score is clear, name
+    the lowest criteria with it.
     """
     gaps, plans = list(gaps), list(plans)
     clear = sorted((gap for gap in gaps if gap.is_clear), key=lambda gap: gap.careful)

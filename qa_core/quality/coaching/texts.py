@@ -1,6 +1,4 @@
-"""Coaching in words: what there is to see to, how a plan stands, and what came of it,
-never more certain than it is.
-"""
+"""Texts on coaching: needs, state of plans, effects with their uncertainty."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ STATES = {
 
 
 def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
-    """One thing to see to."""
+    """Describe one need."""
     n = reason.n or 0
     if reason.kind == NeedKind.OVERDUE:
         return ngettext("Coaching is overdue by {n} day", "Coaching is overdue by {n} days", n)
@@ -84,7 +82,7 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
 
 
 def describe_week(week: Week) -> str:
-    """What the list was made from, and what keeps it short."""
+    """Describe the basis of the list."""
     if not week.advisors:
         return _("Nobody is in a team that you lead today.")
     looked = ngettext("{n} advisor looked at.", "{n} advisors looked at.", week.advisors)
@@ -110,13 +108,13 @@ def describe_week(week: Week) -> str:
 
 
 def suggest_goal(need: Need, texts: GridTexts) -> str:
-    """The goal that a new plan starts from, for the lead to rewrite."""
+    """Suggest the goal of a new plan, for the lead to rewrite."""
     named = formatting.listing(texts.name("criterion", key) for key in need.criteria)
     return _("Work on: {criteria}", criteria=named) if need.criteria else ""
 
 
 def describe_state(plan: CoachingPlanView) -> str:
-    """Open, ended, overdue, and when."""
+    """Describe whether a plan is open, ended or overdue, and when."""
     if plan.ended_on is not None:
         return _(
             "{state} on {day}",
@@ -133,7 +131,7 @@ def describe_state(plan: CoachingPlanView) -> str:
 
 
 def describe_progress(plan: CoachingPlanView) -> str:
-    """Sessions held, and how long they took."""
+    """Describe the sessions held and their duration."""
     if not plan.sessions:
         return _("No session yet")
     return ngettext(
@@ -145,14 +143,14 @@ def describe_progress(plan: CoachingPlanView) -> str:
 
 
 def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
-    """What a plan is about."""
+    """Name the criteria of a plan."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
         "Whole score"
     )
 
 
 def describe_verdict(effect: CoachingEffect) -> str:
-    """What came of a plan in one line, no more certain than it is."""
+    """Describe the effect of a plan in one line."""
     if effect.missing_before or effect.missing_after:
         return (
             _("Too early to say what came of it")
@@ -168,7 +166,7 @@ def describe_verdict(effect: CoachingEffect) -> str:
 
 
 def tone_of(effect: CoachingEffect) -> str:
-    """`better`, `attention` or empty, as a finding has it."""
+    """Return `better`, `attention` or empty, as `Finding.severity`."""
     shown = effect.effect or effect.change
     return (
         "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
@@ -176,7 +174,7 @@ def tone_of(effect: CoachingEffect) -> str:
 
 
 def describe_result(effect: CoachingEffect) -> str:
-    """What came of a plan in a few words, for a line of a list."""
+    """Describe the effect of a plan in a few words, for a list."""
     missing = effect.missing_before + effect.missing_after
     if missing:
         return (
@@ -190,7 +188,7 @@ def describe_result(effect: CoachingEffect) -> str:
 
 
 def describe_effect(effect: CoachingEffect) -> list[str]:
-    """What came of a plan, sentence by sentence; the warnings are part of it."""
+    """Describe the effect of a plan in sentences, warnings included."""
     if effect.missing_before or effect.missing_after:
         return _describe_missing(effect)
     own = effect.own
@@ -248,7 +246,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
 
 
 def describe_regression(effect: CoachingEffect) -> str:
-    """The warning that no figure of a coached person may be without."""
+    """Warn of regression to the mean; shown with every effect."""
     said = _(
         "Beware of regression to the mean: coaching mostly starts after a low spell, and part "
         "of a rise would have come without it."
@@ -261,7 +259,7 @@ def describe_regression(effect: CoachingEffect) -> str:
 
 
 def describe_points(points: float) -> str:
-    """A difference in points, always signed."""
+    """Format a difference in points, always signed."""
     return _(
         "{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)
     ).replace(" ", formatting.NO_BREAK)

@@ -1,5 +1,5 @@
-"""An advisor's training file: plans, sessions, remarks and evaluations by criterion in
-one table, for the advisor and those who lead them.
+"""Training file of an advisor: plans, sessions, remarks and evaluations by criterion,
+for the advisor and those who lead them.
 """
 
 from __future__ import annotations
@@ -50,10 +50,9 @@ OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
 
 
 def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.Download:
-    """The file, within the viewer's scope: a lead's is of the time in the team. An
-    advisor gets their own alone, with who listened.
-
-    Raises AccessDenied for anybody else's.
+    """Build the file within the viewer's scope: a lead's covers the time in the team,
+    an advisor gets their own with evaluators' names. Raise AccessDenied for anybody
+    else's.
     """
     viewer.require(Permission.SEE_COACHING)
     texts, found = find_grid_texts(viewer), plans.find_plans(viewer, advisor_id)
@@ -133,8 +132,8 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
 def _evaluation_rows(
     viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts
 ) -> Iterator[list[Any]]:
-    """One row per evaluation with its score, and one per criterion; who listened is for
-    those who may know.
+    """Yield one row per evaluation and one per criterion; evaluators' names only for
+    those who may see them.
     """
     titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())
     accounts = people.find_names(session)

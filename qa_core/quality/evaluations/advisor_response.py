@@ -1,6 +1,4 @@
-"""What advisors say to an evaluation of their contact: that they read it, a comment,
-and how they would have evaluated it themselves.
-"""
+"""Responses of advisors to an evaluation: acknowledgement, comment, self-evaluation."""
 
 from __future__ import annotations
 
@@ -23,16 +21,15 @@ from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
 NEW_DAYS = 30
-"""For so long an evaluation that nobody said to have read, and the answer to a dispute,
-are news.
+"""Days for which an unread evaluation, a decided dispute and a correction count as
+news.
 """
 
 
 @dataclass(frozen=True)
 class News:
-    """What waits for an advisor: evaluations to read, disputes of theirs that were
-    decided lately, and evaluations corrected lately after they had read them; newest
-    first, by number of the evaluation.
+    """Evaluations waiting for an advisor: unread, with a dispute decided lately, or
+    corrected after they had read them. Ids, newest first.
     """
 
     unread: tuple[int, ...]
@@ -41,7 +38,7 @@ class News:
 
 
 def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
-    """Note that the advisor has read it; the first time counts."""
+    """Record that the advisor has read the evaluation; the first time counts."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
     with store.writing() as session:
         evaluation = disputes.find_own(session, viewer, evaluation_id)
@@ -53,7 +50,7 @@ def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
 
 
 def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
-    """Put the advisor's words beside the evaluation, in place of those before."""
+    """Set the advisor's comment on the evaluation, replacing an earlier one."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
     words = disputes.require_words(text)
     with store.writing() as session:
@@ -63,11 +60,11 @@ def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
 
 
 def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
-    """Open the advisor's own evaluation of the same contact on the same version of the
-    grid, or the one that there is; returns its number.
+    """Open the advisor's own evaluation of the same contact on the same scorecard
+    version, or the existing one; return its id.
 
-    It never makes numbers. Whether it came before the advisor said to have read the
-    evaluator's is told beside it.
+    It counts in no figure. Readers see whether it was submitted before the advisor
+    acknowledged the evaluator's.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
     viewer.require(Permission.FILL_GRIDS)
@@ -106,7 +103,7 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
 
 
 def find_news(viewer: Viewer) -> News:
-    """What waits for the viewer to be read."""
+    """Find what waits for the viewer to be read."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
     if not viewer.advisor_id:
         raise AccessDenied()

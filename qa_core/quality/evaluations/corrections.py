@@ -1,5 +1,5 @@
-"""Correcting a published evaluation: by its evaluator, with a reason, and with what
-stood before kept.
+"""Corrections of a published evaluation by its evaluator, with a reason; the former
+answers are kept.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class CorrectionBase:
-    """A submitted evaluation as it stands, to be corrected; `disputed`: the criteria
-    whose answers are for whoever decides on disputes.
+    """Submitted evaluation to correct. `disputed`: criteria that only a decision on the
+    dispute can change.
     """
 
     evaluation: Draft
@@ -39,8 +39,8 @@ class CorrectionBase:
 
 
 def get_standing(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
-    """What the viewer may correct of their own evaluation. Raises AccessDenied for any
-    other, Refusal when they may not listen to its contact any more.
+    """Return the viewer's own evaluation to correct. Raise AccessDenied for any other,
+    Refusal when they may no longer listen to its contact.
     """
     with store.reading() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
@@ -59,12 +59,12 @@ def amend(
     reason: str,
     keeps_personal_data: bool = False,
 ) -> int:
-    """Put other answers and comments in place of those of the viewer's own evaluation,
-    and return the new version; the former are kept as a revision.
+    """Replace answers and comments of the viewer's own evaluation, keep the former as a
+    revision, and return the new version.
 
-    Raises Refusal for an incomplete grid, an old version (`changed_meanwhile`), a
-    criterion that is or was disputed (`disputed`), unconfirmed personal data and where
-    nothing changes, Misuse without a reason.
+    Raise Refusal for missing answers, an old version (`changed_meanwhile`), a criterion
+    that was disputed (`disputed`), unconfirmed personal data and an unchanged
+    evaluation, Misuse without a reason.
     """
     said = masking.mask(reason).strip()
     if not said:
@@ -127,8 +127,8 @@ def _require_undisputed(
     comments: Mapping[str, str],
     disputed: frozenset[str],
 ) -> None:
-    """Refuse to touch what an advisor disputed: before the decision it is not the
-    evaluator's to give, after it the decision stands.
+    """Refuse a change of a disputed criterion: before the decision it is not the
+    evaluator's to make, and afterwards the decision applies.
     """
     standing, said = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
     touched = [

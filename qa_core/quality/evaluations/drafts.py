@@ -1,5 +1,5 @@
-"""Filling a grid: an evaluation from its first answer to its submission, by one person,
-saved as they go, within the rules of listening.
+"""Evaluations in progress: opened, saved and submitted by one person, within the rules
+of listening.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ WITHDRAWN = "contact_withdrawn"
 
 @dataclass(frozen=True)
 class Draft:
-    """An evaluation as whoever fills it sees it: never whose contact it is, nor what
-    others found. `answers`: criterion → points or "na".
+    """Evaluation as its evaluator sees it, without the advisor and others' marks.
+    `answers`: criterion → points or "na".
     """
 
     id: int
@@ -62,7 +62,7 @@ class Draft:
     due_on: date | None = None
     publish_on: date | None = None
     result: scoring.Result | None = field(default=None, compare=False)
-    """Once it is submitted."""
+    """Set once it is submitted."""
 
 
 def open_draft(
@@ -82,11 +82,11 @@ def open_draft(
     calibration_id: int | None = None,
     answered_evaluation_id: int | None = None,
 ) -> Evaluation:
-    """The evaluation that this person fills for that contact and occasion: the one they
-    have already, whatever its state, or a new draft.
+    """Return this person's evaluation for that contact and occasion, in whatever state,
+    or create a draft.
 
-    Whether they may is for the caller to say; every call on the draft asks again.
-    Flushes, so that it has its id.
+    The caller checks permissions; every later call on the draft checks them again.
+    Flush, so that it has its id.
     """
     same = {
         "kind": kind,
@@ -131,8 +131,8 @@ def open_draft(
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
-    """Begin to evaluate a contact drawn for the viewer, or go on with it: the id of the
-    evaluation. Two starts make one.
+    """Start or resume the evaluation of a contact drawn for the viewer; return its id.
+    Starting twice opens one evaluation.
     """
     _require_evaluator(viewer)
     with store.reading() as session:
@@ -173,8 +173,8 @@ def start(viewer: Viewer, drawn_id: int) -> int:
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
-    """What the viewer fills or has submitted. Raises AccessDenied for anybody else's,
-    Refusal when they may not go on with it.
+    """Return the viewer's draft or submitted evaluation. Raise AccessDenied for anybody
+    else's, Refusal when they may not continue it.
     """
     contact = look_at_contact(viewer, evaluation_id)
     with store.reading() as session:
@@ -225,12 +225,11 @@ def save(
     comment: str | None = None,
     seconds: float | None = None,
 ) -> int:
-    """Keep the answers as they stand, complete or not, and return the new version.
-    Contact details in what is written are masked.
+    """Save the answers, complete or not, and return the new version. Contact details in
+    comments are masked.
 
-    Raises Refusal `changed_meanwhile` when the draft is no longer of that version and
-    says something else: what is stored stays as it is, and what was typed is still in
-    the caller's hands. `seconds`: spent on it in all so far.
+    Raise Refusal `changed_meanwhile` when the stored draft has another version and
+    other content; it is left unchanged. `seconds`: total time spent so far.
     """
     look_at_contact(viewer, evaluation_id)
     with store.writing() as session:
@@ -253,12 +252,12 @@ def save(
 def submit(
     viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data: bool = False
 ) -> None:
-    """Sign a draft: its score is worked out and it is published, at once or on the day
-    that its plan puts it off to. Twice is once.
+    """Submit a draft: score it, and publish it now or after the plan's delay.
+    Submitting twice changes nothing.
 
-    Raises Refusal naming the criteria without an answer (`unanswered`), when the draft
-    is no longer of that version (`changed_meanwhile`), and when the comments seem to
-    hold personal data that nobody said to keep (`personal_data`).
+    Raise Refusal for missing answers (`unanswered`), another version
+    (`changed_meanwhile`), and unconfirmed personal data in the comments
+    (`personal_data`).
     """
     look_at_contact(viewer, evaluation_id)
     with store.writing() as session:
@@ -292,7 +291,7 @@ def submit(
 
 @dataclass(frozen=True)
 class Signed:
-    """One evaluation that the viewer submitted; `published_at` None: it waits for
+    """Evaluation submitted by the viewer. `published_at` None: it waits for
     `publish_on`, or is of a calibration.
     """
 
@@ -308,7 +307,7 @@ class Signed:
 
 
 def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
-    """What the viewer submitted last, newest first."""
+    """Return the evaluations that the viewer submitted last, newest first."""
     viewer.require(Permission.FILL_GRIDS)
     columns = (
         Evaluation.id,
@@ -331,8 +330,8 @@ def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
 
 
 def get_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied
-    for one that was imported without a grid.
+    """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
+    one imported without a scorecard.
     """
     grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     if grid is None:
@@ -347,9 +346,7 @@ def require_clean(
     comment: str | None,
     is_kept: bool,
 ) -> None:
-    """Refuse words that seem to hold personal data, unless the person said that they
-    are needed.
-    """
+    """Refuse unconfirmed personal data in the comments."""
     texts = [text for key, text in comments.items() if key in answers] + [comment or ""]
     if not is_kept and any(masking.find_personal_data(text) for text in texts):
         message = N_(
@@ -360,8 +357,8 @@ def require_clean(
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """An evaluation that the viewer made or makes, here or in the tool that a file came
-    from. Raises AccessDenied for anybody else's.
+    """Return an evaluation that the viewer made, here or in the tool it was imported
+    from. Raise AccessDenied for anybody else's.
     """
     viewer.require(Permission.FILL_GRIDS)
     statement = sa.select(Evaluation).where(Evaluation.id == evaluation_id)
@@ -377,8 +374,8 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
 
 
 def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
-    """Refuse whoever may not listen to the contact of that evaluation today; an advisor
-    who looks at their own work needs no accreditation.
+    """Refuse an evaluator who may not listen to the contact today, and a closed
+    calibration. A self-evaluation needs no accreditation.
     """
     if evaluation.kind != SELF:
         drawn = _find_drawn(session, evaluation)
@@ -395,11 +392,11 @@ def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) 
 
 
 def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
-    """The contact of the viewer's evaluation; None: it names none, or the lake has it
-    no more.
+    """Return the contact of the viewer's evaluation; None where it names none or the
+    lake no longer has it.
 
-    Raises Refusal `contact_withdrawn`, and takes the draft away, when nobody may listen
-    to the contact any more.
+    When nobody may listen to the contact any more, delete the draft and raise Refusal
+    `contact_withdrawn`.
     """
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
@@ -425,7 +422,7 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Ass
 
 
 def require_version(evaluation: Evaluation, version: int) -> None:
-    """Refuse to write over what was changed since the caller read it."""
+    """Refuse to overwrite a change made since the caller read the evaluation."""
     if evaluation.version != version:
         message = N_(
             "This evaluation was changed meanwhile, in another tab or by an earlier click. "
@@ -435,7 +432,7 @@ def require_version(evaluation: Evaluation, version: int) -> None:
 
 
 def written(comments: Mapping[str, str]) -> dict[str, str]:
-    """The comments that say something, without contact details."""
+    """Mask contact details in the comments and drop empty ones."""
     masked = {key: masking.mask(text or "").strip() for key, text in comments.items()}
     return {key: text for key, text in masked.items() if text}
 
@@ -458,7 +455,7 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
 
 
 def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
-    """The contact that was drawn for the viewer. Raises AccessDenied."""
+    """Return the contact drawn for the viewer. Raise AccessDenied for any other."""
     statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
     drawn = session.scalar(Scoped(statement, viewer))
     if drawn is None or drawn.evaluator != viewer.username:
@@ -467,7 +464,9 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """What an evaluation was drawn as, whoever is to listen to it by now."""
+    """Return the drawn contact of an evaluation, even if it is assigned to somebody
+    else by now.
+    """
     if evaluation.drawn_id is None:
         return None
     return session.scalar(

@@ -1,5 +1,5 @@
-"""One evaluation as its reader may see it: the advisor their own once published, those
-who lead them within their scope, the evaluator what they made.
+"""One evaluation as a reader may see it: advisors their own once published, team leads
+and managers those in scope, evaluators those they made.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
-"""How long after publication an advisor may dispute, where no listening plan says
-otherwise.
+"""Days after publication in which an advisor may dispute, unless the listening plan
+sets them.
 """
 READ_KINDS = ("scored", "targeted")
-"""Those that an advisor and who leads them read; a calibration is for its evaluators, a
-self-evaluation stands beside the evaluation it answers.
+"""Kinds that advisors and their leads read. Calibrations are for their evaluators; a
+self-evaluation is shown with the evaluation it answers.
 """
 
 
 def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """One evaluation with all that this viewer may know of it. Raises AccessDenied for
+    """Return one evaluation as far as the viewer may see it. Raise AccessDenied for
     missing and forbidden alike.
     """
     viewer.require(Permission.SEE_EVALUATIONS)
@@ -63,7 +63,7 @@ def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """Open one evaluation for a reader: `get_evaluation`, noted in the audit log."""
+    """Return `get_evaluation` and record the reading in the audit log."""
     evaluation = get_evaluation(viewer, evaluation_id)
     with store.writing() as session:
         audit_log.record(session, viewer.username, "evaluation_read", str(evaluation_id))
@@ -71,8 +71,8 @@ def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """The row of one evaluation that this viewer may read, its answers loaded. Raises
-    AccessDenied for missing and forbidden alike.
+    """Return the row of one readable evaluation, answers loaded. Raise AccessDenied for
+    missing and forbidden alike.
     """
     statement = (
         sa.select(Evaluation)
@@ -86,8 +86,8 @@ def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evalu
 
 
 def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Which evaluations of their scope this viewer may read, as a predicate on the table:
-    an evaluator's scope is what they made.
+    """Return a predicate on the table: the evaluations in scope that this viewer may
+    read. An evaluator's scope is what they made.
     """
     if viewer.is_system or viewer.role == Role.EVALUATOR:
         return sa.true()
@@ -101,8 +101,8 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def find_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """The very version of the grid that it was made on; None where its answers are not
-    those of that grid, so that it cannot be scored again.
+    """Return the scorecard version of an evaluation; None where its answers are not
+    those of the scorecard, so that it cannot be scored again.
     """
     grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
     plan = _parse(grid) if grid else None
@@ -116,8 +116,8 @@ def find_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard | N
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
-    """The last day on which its advisor may dispute it, by the listening plan that it
-    was drawn for.
+    """Return the last day for disputes, by the listening plan that the contact was
+    drawn for.
     """
     days = None
     if evaluation.drawn_id is not None:
@@ -138,8 +138,8 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Whether this viewer made the evaluation or is the one that it is about, and so
-    decides on none of its disputes.
+    """Return whether the viewer made the evaluation or is its advisor, and so may not
+    decide on its disputes.
     """
     made = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
@@ -294,8 +294,8 @@ def _score_sections(plan: scoring.Scorecard, evaluation: Evaluation) -> dict[str
 def _read_as_given(
     evaluation: Evaluation, disputes: Mapping[str, DisputeView]
 ) -> tuple[SectionView, ...]:
-    """Answers whose grid is not known: by section in the order of their names, each as
-    its source gave it.
+    """Return the answers without a scorecard, by section and criterion name, with the
+    source's points.
     """
     by_section: dict[str, list[AnswerView]] = {}
     for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion):

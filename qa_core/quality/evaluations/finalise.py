@@ -1,6 +1,4 @@
-"""From answers to an evaluation that is whole: the score worked out, each answer with
-the weight that it had, and what stood before kept.
-"""
+"""Scores of a complete evaluation, and revisions of what is replaced."""
 
 from __future__ import annotations
 
@@ -23,12 +21,11 @@ def complete(
     answers: Mapping[str, Any],
     comments: Mapping[str, str] | None = None,
 ) -> scoring.Result:
-    """Set score, calculated score, outcome and the answer rows of an evaluation from
-    its answers (criterion → points or "na") and comments by criterion.
+    """Set score, calculated score, outcome and answer rows of an evaluation from its
+    answers (criterion → points or "na") and comments by criterion.
 
     A criterion that stays keeps its row, so that nothing has to be flushed in between.
-    Raises Refusal, naming what has no answer (`unanswered`) or a wrong one
-    (`bad_answer`).
+    Raise Refusal for a missing (`unanswered`) or wrong (`bad_answer`) answer.
     """
     require_whole(plan, answers)
     result = scoring.score(plan, answers)
@@ -55,12 +52,12 @@ def complete(
 
 
 def find_missing(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> list[scoring.Criterion]:
-    """The criteria without an answer, in the order of the grid."""
+    """Return the criteria without an answer, in the order of the scorecard."""
     return [criterion for criterion in plan.criteria if answers.get(criterion.key) is None]
 
 
 def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
-    """Refuse what is not answered, naming the criteria in the language spoken."""
+    """Refuse missing answers, naming the criteria in the reader's language."""
     if missing := find_missing(plan, answers):
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
         raise Refusal(
@@ -71,8 +68,8 @@ def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
 
 
 def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: str) -> None:
-    """Keep the evaluation as it stands, under its present version, and raise the
-    version; what changes it comes after, in the same transaction.
+    """Store the evaluation as a revision under its current version, and raise the
+    version. Call it before the change, in the same transaction.
     """
     content = {
         "score": evaluation.score,
@@ -105,7 +102,7 @@ def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: 
 
 
 def answers_of(evaluation: Evaluation) -> dict[str, Any]:
-    """The answers of a whole evaluation as they were given: criterion → points or "na"."""
+    """Return the answers of a complete evaluation: criterion → points or "na"."""
     return {
         answer.criterion: answer.earned if answer.applicable else scoring.NOT_APPLICABLE
         for answer in evaluation.answers
@@ -113,7 +110,7 @@ def answers_of(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def comments_of(evaluation: Evaluation) -> dict[str, str]:
-    """The comments of a whole evaluation, by criterion."""
+    """Return the comments of a complete evaluation by criterion."""
     return {answer.criterion: answer.comment for answer in evaluation.answers if answer.comment}
 
 

@@ -1,5 +1,5 @@
-"""Evaluations that come from a file: the grid found or created, the score worked out or
-taken over, and everything undone exactly.
+"""Evaluations imported from files: scorecard found or created, score computed or taken
+over, exact undo.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight",
 
 @dataclass(frozen=True)
 class ImportedAnswer:
-    """What the evaluator gave for one criterion; `points` None: not applicable."""
+    """Answer to one criterion; `points` None: not applicable."""
 
     criterion: str
     points: float | None
@@ -57,8 +57,8 @@ class ImportedAnswer:
 
 @dataclass(frozen=True)
 class ImportedEvaluation:
-    """One evaluation of a file, its contact found or not named. Either `marks`, or one
-    `score` from 0 to 100.
+    """Evaluation of a file, its contact matched or None. Either `marks`, or a `score`
+    0–100.
     """
 
     external_key: str
@@ -77,8 +77,8 @@ class ImportedEvaluation:
 
 
 class Intake:
-    """Takes the evaluations of one batch into the records, in the caller's transaction;
-    what does not change from one to the next is read once.
+    """Writer of the evaluations of one batch, in the caller's transaction. What is
+    shared by all rows is read once.
     """
 
     def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
@@ -112,10 +112,10 @@ class Intake:
             self._remembered |= set(session.scalars(_of_a_file(images)))
 
     def take(self, item: ImportedEvaluation) -> str:
-        """Write one evaluation, known by its external key: `new`, `updated` or
-        `unchanged`.
+        """Write one evaluation, identified by its external key; return `new`, `updated`
+        or `unchanged`.
 
-        Raises Refusal when the marks do not fit the grid of that name.
+        Raise Refusal when the marks do not fit the scorecard of that name.
         """
         grid = self._find_or_create_grid(item) if item.grid or item.marks else None
         values, answers = _work_out(item, self._plan_of(grid))
@@ -174,7 +174,7 @@ class Intake:
         return self._plans[grid.id]
 
     def _find_evaluator(self, name: str | None) -> str | None:
-        """The username of that evaluator, else the name as it stands in the file."""
+        """Return the username of that evaluator, or the name as in the file."""
         meant = self._evaluators.get(normalise_name(name), set()) if name else set()
         return next(iter(meant)) if len(meant) == 1 else name
 
@@ -212,8 +212,8 @@ class Intake:
 
 
 def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None = None) -> None:
-    """Put the evaluations back as they were before the batch (only those named, if any
-    are), and drop the grids that it created.
+    """Restore the evaluations as before the batch (only those named, if any are), and
+    delete the scorecards that it created.
     """
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
     if external_keys is not None:
@@ -239,8 +239,8 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """A batch that changed one of this batch's evaluations after it, so that undoing
-    this one would lose the other.
+    """Return a batch that changed one of this batch's evaluations later: undoing this
+    one would lose that change.
     """
     mine = (
         sa.select(BeforeImage.key, BeforeImage.id)
@@ -319,7 +319,7 @@ def _work_out(
 
 
 def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> dict[str, Any] | None:
-    """The marks by the keys of the grid, or None when they are not its criteria."""
+    """Return the marks by scorecard key; None unless they are exactly its criteria."""
     keys = {}
     for criterion in plan.criteria:
         for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
@@ -361,7 +361,7 @@ def _content_for(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
 
 
 def _as_taken(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the source said, whoever its advisor was merged into since."""
+    """Return the source's values and answers, before name merges."""
     answers = sorted(
         ({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers),
         key=lambda answer: answer["criterion"],

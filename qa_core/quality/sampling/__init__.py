@@ -1,6 +1,4 @@
-"""Which contacts are listened to: plans, seeded draws from a documented frame, and what
-waits for each evaluator.
-"""
+"""Sampling: listening plans, seeded draws from a documented frame, evaluators' work."""
 
 from qa_core.quality.sampling.draw_status import (
     DrawnAssignment,

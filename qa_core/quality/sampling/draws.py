@@ -1,5 +1,5 @@
-"""Seeded draws: computed from plan, seed and lake alone, stored with all that it takes
-to make them again, and verified by doing so.
+"""Seeded draws: computed from plan, seed and lake alone, stored with their inputs, and
+verified by computing them again.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ HIGHEST_SEED = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Picked:
-    """One contact in the order drawn. `stratum`: its value of every dimension, whatever
-    the plan is spread over.
-    """
+    """Drawn contact. `stratum`: its value of every dimension, used by the plan or not."""
 
     source_system: str
     contact_id: str
@@ -49,8 +47,8 @@ class Picked:
 
 @dataclass(frozen=True)
 class DrawResult:
-    """A draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`:
-    advisor id → missing; `names`: advisor id → as shown.
+    """Draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`: advisor
+    id → missing; `names`: advisor id → name.
     """
 
     plan: str
@@ -65,7 +63,7 @@ class DrawResult:
     draw_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As docs/contract.md, section 7 writes it; advisors by name."""
+        """Return the document of docs/contract.md, section 7; advisors by name."""
         drawn = [
             {
                 "source_system": one.source_system,
@@ -90,8 +88,8 @@ class DrawResult:
 
 @dataclass(frozen=True)
 class DrawVerification:
-    """Whether a draw, made again, gives the same list. `causes`: lake_changed ·
-    frame_changed · reason codes whose numbers differ · list_changed.
+    """Whether a draw computed again gives the same list. `causes`: lake_changed ·
+    frame_changed · reason codes whose counts differ · list_changed.
     """
 
     is_same: bool
@@ -101,11 +99,10 @@ class DrawVerification:
 
 
 def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawResult:
-    """Draw what the plan still lacks of each advisor, and give it to its evaluators.
-    The same plan, seed and lake give the same list: asked for again while there is
-    nothing more to draw, it is the draw that was made.
+    """Draw what the plan lacks of each advisor, and assign it to evaluators.
 
-    Raises Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`,
+    Deterministic for plan, seed and lake: with nothing more to draw, the earlier draw
+    is returned. Raise Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`,
     `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
@@ -146,14 +143,12 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
 
 
 def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_inputs.Evidence]:
-    """All that a draw depends on besides its seed: equal again, it gives the same list."""
+    """Return all that a draw depends on besides its seed."""
     return _lake_version(), frame_inputs.gather(session, plan)
 
 
 def _give(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
-    """The result with the evaluator of each contact. Raises Refusal for a plan that is
-    closed.
-    """
+    """Assign an evaluator to each contact. Raise Refusal for a closed plan."""
     if plan.closed_at is not None:
         raise Refusal(
             "plan_closed",
@@ -171,8 +166,8 @@ def _give(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResu
 
 
 def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
-    """Make a stored draw again, as things stood when it was made, and compare. Raises
-    AccessDenied where some of it is out of the viewer's scope.
+    """Compute a stored draw again from the state at its time, and compare. Raise
+    AccessDenied where some of it is out of scope.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
@@ -197,7 +192,7 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
 
 
 def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
-    """That draw, for whoever `may_see` it. Raises AccessDenied."""
+    """Return a draw that the viewer `may_see`. Raise AccessDenied for any other."""
     stored = session.get(Draw, draw_id)
     if stored is None or not may_see(session, viewer, stored):
         raise AccessDenied()
@@ -205,8 +200,8 @@ def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
 
 
 def viewer_of(session: Session, username: str) -> Viewer:
-    """Whose scope a draw was made in; the whole centre where that account is gone or
-    has another role.
+    """Return the viewer in whose scope a draw was made; the system where the account is
+    gone or has another role.
     """
     try:
         found = (
@@ -220,12 +215,12 @@ def viewer_of(session: Session, username: str) -> Viewer:
 
 
 def stratum_of(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """The value of every dimension of a row of the frame, as a drawn contact keeps it."""
+    """Return the value of every dimension of a frame row."""
     return {name: row[f"by_{name}"] for name in DIMENSIONS}
 
 
 def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
-    """Whether the viewer made that draw, or all of its contacts are in their scope."""
+    """Return whether the viewer made that draw or has all of its contacts in scope."""
     if viewer.is_system or stored.drawn_by == viewer.username:
         return True
     inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
@@ -243,9 +238,7 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
 def compute(
     session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None
 ) -> DrawResult:
-    """The draw as it comes out now, or as it stood before; without evaluators, and with
-    nothing written.
-    """
+    """Compute a draw, now or as of `before`, without evaluators and without writing."""
     evidence = frame_inputs.gather(session, plan, before)
     asked = evidence.asked
     found = sampling_frame.find_frame(viewer, asked)
@@ -320,8 +313,8 @@ def _digest(found: sampling_frame.Frame) -> str:
 def _find_made(
     session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult
 ) -> DrawResult | None:
-    """Where there is nothing more to draw, the newest draw of that plan that this
-    viewer may see, with that seed, from the lake as it is.
+    """Return the newest visible draw of that plan, seed and lake version, if nothing
+    more is to be drawn.
     """
     if result.drawn:
         return None
@@ -369,7 +362,7 @@ def _find_made(
 
 
 def shares_of(stored: Draw) -> tuple[fairness.Fairness, ...]:
-    """How fair the draw was found when it was made."""
+    """Return the stored fairness of a draw."""
     return tuple(
         fairness.Fairness(
             dimension,
@@ -392,7 +385,7 @@ def _again(session: Session, stored: Draw) -> DrawResult:
 
 
 def originals_of(stored: Draw) -> list[DrawnContact]:
-    """What was drawn at first, without those that came in another one's place."""
+    """Return the contacts drawn at first, without replacements."""
     later = {one.replaced_by for one in stored.contacts}
     return sorted(
         (one for one in stored.contacts if one.id not in later), key=lambda one: one.position
@@ -439,7 +432,7 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
 
 
 def drawn_row(draw_id: int, position: int, one: Picked, due_on: date | None) -> DrawnContact:
-    """A contact drawn, ready to be stored."""
+    """Build the row of a drawn contact."""
     return DrawnContact(
         draw_id=draw_id,
         position=position,

@@ -1,10 +1,8 @@
-"""Was the sample fair? What was drawn held against what could have been, advisor by
-advisor, since each gives the same number.
+"""Fairness of a draw: drawn contacts compared with the frame, advisor by advisor.
 
-A busy advisor has many contacts in the frame and as few in the sample as everybody: the
-sample is not meant to look like the frame. What it should look like is the sum, over
-advisors, of the contacts drawn of each times the shares in that advisor's own part of
-the frame.
+Every advisor gives the same number, so the sample does not mirror the frame. Its
+expectation is the sum over advisors of the contacts drawn times the shares in that
+advisor's part of the frame.
 """
 
 from __future__ import annotations
@@ -17,15 +15,15 @@ from scipy import special
 
 SIMULATIONS = 2000
 ENOUGH = 5.0
-"""From this expected number on in every value, the chi-square approximation holds;
-below, the draw is repeated by chance.
+"""Minimum expected number per value for the chi-square approximation; below it the draw
+is simulated.
 """
 
 
 @dataclass(frozen=True)
 class AdvisorShare:
-    """One value of a dimension: contacts in the frame, expected in the sample, drawn,
-    and the standard deviation that chance alone gives.
+    """Value of a dimension: contacts in the frame, expected in the sample, drawn, and
+    the standard deviation by chance.
     """
 
     value: str | None
@@ -37,8 +35,8 @@ class AdvisorShare:
 
 @dataclass(frozen=True)
 class Fairness:
-    """One dimension. `p_value`: how often chance alone gives a sample at least this far
-    from the expected one; None where nothing can differ.
+    """Comparison on one dimension. `p_value`: chance of a sample at least this far from
+    expected; None where nothing can differ.
     """
 
     dimension: str
@@ -53,13 +51,12 @@ def judge(
     drawn: Mapping[str, Mapping[str | None, int]],
     seed: int,
 ) -> Fairness:
-    """Hold what was drawn (advisor → value → contacts) against the frame, as if each
-    advisor's contacts had been drawn from theirs by chance.
+    """Compare the drawn contacts (advisor → value → contacts) with the frame, under
+    random draws within each advisor.
 
-    A draw spread over strata lies closer to the frame than chance, never further: a
-    small p-value is a sign that something is wrong. Chi-square on the sum of
-    hypergeometric draws; simulated, from the seed, where a value is expected fewer than
-    five times.
+    Chi-square on the sum of hypergeometric draws; simulated from the seed where a value
+    is expected fewer than five times. A stratified draw is closer to the frame than
+    chance, so a small p-value means that something is wrong.
     """
     values = sorted(
         {value for counts in frame.values() for value in counts},

@@ -1,8 +1,7 @@
-"""What a plan's frame depends on besides the contacts: notices, recordings,
-evaluations, earlier draws, and each advisor's maximum.
+"""Inputs of a plan's frame besides the contacts: notices, recordings, evaluations,
+earlier draws, and each advisor's maximum.
 
-Whatever came after a moment can be left out, so that a draw can be made again as it
-was.
+Whatever came after a moment can be left out, so that a draw can be reproduced.
 """
 
 from __future__ import annotations
@@ -36,14 +35,12 @@ from qa_core.storage.records.store import Session
 
 Key = tuple[str, str]
 LISTENED = ("scored", "targeted")
-"""The evaluations that somebody listened for."""
+"""Kinds of evaluations that required listening."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """As it was when that draw was made: its own contacts, and all that came later, are
-    left out.
-    """
+    """Earlier state: without that draw's contacts, and without what came later."""
 
     draw_id: int
     moment: datetime
@@ -51,8 +48,8 @@ class Before:
 
 @dataclass(frozen=True)
 class Evidence:
-    """`asked`: what decides about the frame. `room`: advisor → how many more may be
-    listened to; `have`: advisor → drawn for this plan already.
+    """Inputs of a frame. `asked`: query of the frame; `heard`: advisor → contacts
+    listened to; `have`: advisor → drawn for this plan.
     """
 
     asked: sampling_frame.FrameQuery
@@ -61,14 +58,14 @@ class Evidence:
     have: Mapping[str, int] = field(default_factory=dict)
 
     def room(self, advisor_id: str) -> int:
-        """How many more contacts of that advisor may be listened to in the months of
-        the period, all plans together.
+        """Return how many more contacts of that advisor may be listened to in the
+        months of the period, over all plans.
         """
         return max(0, self.maximum - self.heard.get(advisor_id, 0))
 
 
 def gather(session: Session, plan: ListeningPlan, before: Before | None = None) -> Evidence:
-    """Read all of it, as it stands or as it stood."""
+    """Read the inputs of a frame, current or at an earlier moment."""
     period = Period(plan.starts_on, plan.ends_on)
     kept = name_merges.find_kept(session)["advisor"]
     counted = whole_months(period)
@@ -114,8 +111,8 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
 
 
 def whole_months(period: Period) -> Period:
-    """The months that a period touches: what a maximum is counted over, so that plans
-    of a week or two limit each other within a month (docs/compliance.md, R2).
+    """Extend a period to whole months: maxima are counted over them, so that short
+    plans limit each other within a month (docs/compliance.md, R2).
     """
     return Period(
         period.first_day.replace(day=1),

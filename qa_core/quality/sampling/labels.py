@@ -1,4 +1,4 @@
-"""What dimensions, their values, states and reasons of draws are called."""
+"""Titles of dimensions, their values, states and reasons of draws."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ CAUSES = {
 
 
 def dimension_title(dimension: str) -> str:
-    """The name of a stratum."""
+    """Return the title of a dimension of strata."""
     return _(DIMENSION_TITLES[dimension])
 
 
 def value_title(dimension: str, value: str | None) -> str:
-    """One value of a stratum."""
+    """Return the title of one value of a dimension."""
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
@@ -58,17 +58,17 @@ def value_title(dimension: str, value: str | None) -> str:
 
 
 def purpose_title(purpose: str) -> str:
-    """What is listened for."""
+    """Return the title of a purpose."""
     return _("picked by hand") if purpose == "targeted" else _(gates.PURPOSE_TITLES[purpose])
 
 
 def cause_title(cause: str) -> str:
-    """What changed since a draw."""
+    """Return the title of a change since a draw."""
     return _(CAUSES.get(cause) or REASONS[cause])
 
 
 def because_title(code: str | None) -> str:
-    """Why a contact was replaced or picked."""
+    """Return the title of the reason for a replacement or a pick."""
     return (
         ""
         if code is None

@@ -1,5 +1,5 @@
-"""A contact picked by hand, because of what happened in it: listened to like any other,
-under the same exclusions, and never part of a score.
+"""Contacts picked by hand because of an event: under the same exclusions, never part of
+a score.
 """
 
 from __future__ import annotations
@@ -30,13 +30,11 @@ BECAUSE = {
     "other": N_("another reason"),
 }
 USUAL_MAXIMUM = 6
-"""Listened to of one advisor in a month, where no plan of that month says otherwise."""
+"""Maximum per advisor and month, unless a plan of that month sets one."""
 
 
 def find_evaluators(viewer: Viewer) -> list[tuple[str, str]]:
-    """Who could listen to a picked contact: evaluators accredited today, as name and
-    display name.
-    """
+    """Return the evaluators accredited today for picked contacts, as username and name."""
     viewer.require(Permission.MANAGE_LISTENING)
     from qa_core.compliance import accreditations
 
@@ -57,10 +55,10 @@ def pick(
     evaluator: str,
     grid: str | None = None,
 ) -> int:
-    """Give that contact to an evaluator, in the month's plan of picked contacts (made
+    """Assign a contact to an evaluator, in the month's plan of picked contacts (created
     with the first). `grid`: default the first published one by title.
 
-    Raises Refusal `not_listenable`, saying which reason keeps it out; `unknown_reason`,
+    Raise Refusal `not_listenable` with the reason of exclusion; `unknown_reason`,
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)

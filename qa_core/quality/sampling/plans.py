@@ -1,6 +1,4 @@
-"""Listening plans: who listens to how much, of whom and why; the only thing that
-contacts are drawn for.
-"""
+"""Listening plans: evaluators, numbers, filters and purpose of a draw."""
 
 from __future__ import annotations
 
@@ -33,8 +31,8 @@ TARGETED = "targeted"
 
 @dataclass(frozen=True)
 class PlanState:
-    """A plan and how far it is, as far as the viewer's scope goes. `short`: missing in
-    the newest draw; `draws`: how many were made.
+    """Plan with its progress in the viewer's scope. `short`: missing in the newest
+    draw; `draws`: how many were made.
     """
 
     id: int
@@ -58,7 +56,7 @@ class PlanState:
     short: int
 
     def as_json(self) -> dict[str, Any]:
-        """The plan in the words of its file, with its progress."""
+        """Return the plan in the words of its file, with its progress."""
         return {
             "name": self.name,
             "purpose": self.purpose,
@@ -82,10 +80,10 @@ class PlanState:
 
 
 def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
-    """Add a plan from the content of its file. Publishes the starter grid that it names
-    where no grid of that key is published yet.
+    """Add a plan from the content of its file. Publish the starter scorecard that it
+    names if no scorecard has that key.
 
-    Raises Refusal `bad_plan` (naming the field and what is expected), `plan_exists`.
+    Raise Refusal `bad_plan` (naming the field and what it expects), `plan_exists`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     plan = parse_plan(content)
@@ -126,7 +124,7 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
 
 
 def close(viewer: Viewer, name: str) -> None:
-    """Draw no more for that plan; what was drawn stays with its evaluators."""
+    """Close a plan to further draws; drawn contacts stay with their evaluators."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.writing() as session:
         plan = get_row(session, name)
@@ -136,9 +134,7 @@ def close(viewer: Viewer, name: str) -> None:
 
 
 def find_plans(viewer: Viewer) -> list[PlanState]:
-    """Every plan, open ones first, the newest period first, with its progress within
-    the viewer's scope.
-    """
+    """Return every plan, open ones first, newest period first, with progress in scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     overdue = sa.and_(DrawnContact.state.in_(("waiting", "started")), DrawnContact.due_on < today)
@@ -169,8 +165,8 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
-    """What a form may offer: `evaluators` and `grids`, each as key and title;
-    evaluators who may not listen today are offered too.
+    """Return the choices of a form, `evaluators` and `grids`, each as key and title;
+    evaluators without accreditation included.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
@@ -194,7 +190,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
 
 
 def get_row(session: Session, name: str) -> ListeningPlan:
-    """The plan of that name. Raises AccessDenied."""
+    """Return the plan of that name. Raise AccessDenied for an unknown one."""
     plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if plan is None:
         raise AccessDenied(
@@ -271,8 +267,8 @@ def _fills(role: str) -> bool:
 
 
 def _publish_grid(viewer: Viewer, key: str) -> str:
-    """The key of the published grid that is meant; a starter grid is published first.
-    One that came with imported scores alone asks nothing.
+    """Return the key of the published scorecard; publish a starter first where needed.
+    Refuse one without criteria.
     """
     with store.reading() as session:
         found = scorecards.newest_published(session, key)

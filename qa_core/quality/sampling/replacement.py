@@ -1,5 +1,5 @@
-"""One contact in the place of another: the next of the same order, so that replacing
-leaves no choice to whoever replaces.
+"""Replacement of a drawn contact by the next of the same random order: whoever replaces
+has no choice.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ BECAUSE = {
 
 
 def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
-    """Put the next contact of the same advisor, of the same stratum where one is left,
-    in the place of one that cannot be evaluated.
+    """Replace a contact that cannot be evaluated by the next of the same advisor, in
+    the same stratum where one is left. Return the new id; None: none is left.
 
-    For its evaluator, and for managers in whose scope it is. A draft of its evaluation
-    goes. Returns the new one; None: none is left. Raises Refusal `unknown_reason`,
-    `not_replaceable` (done or replaced already, or picked by hand); AccessDenied.
+    For its evaluator and for managers with it in scope. Deletes its draft evaluation.
+    Raise Refusal `unknown_reason`, `not_replaceable` (evaluated, replaced or picked by
+    hand); AccessDenied.
     """
     if because not in BECAUSE:
         raise Refusal(

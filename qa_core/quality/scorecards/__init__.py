@@ -1,6 +1,4 @@
-"""Evaluation grids as they live: written as drafts, published for ever, brought in and
-handed out as files.
-"""
+"""Scorecards: drafts, published versions, files."""
 
 from qa_core.quality.scorecards.drafts import create_draft, delete_draft, save_draft
 from qa_core.quality.scorecards.faults import Fault, find_faults

@@ -1,6 +1,4 @@
-"""All that keeps a grid from being published, each fault with its place, so that a
-whole grid is corrected in one go.
-"""
+"""Validation of a scorecard: all faults at once, each with its place."""
 
 from __future__ import annotations
 
@@ -12,16 +10,14 @@ from qa_core import scoring
 from qa_core.base.errors import Refusal
 
 STAND_IN = "stand-in"
-"""Begins the names of what stands for the parts that are not looked at, so that each
-part is judged alone and in its place.
+"""Prefix of the placeholders for parts that are not being checked, so that each part is
+parsed alone and at its own number.
 """
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, in which section and criterion (from 1; None: in no single one),
-    and in which field.
-    """
+    """Fault with its section, criterion (from 1; None: no single one) and field."""
 
     refusal: Refusal
     section: int | None = None
@@ -29,13 +25,13 @@ class Fault:
 
     @property
     def field(self) -> str:
-        """The field at fault, such as `points`; empty where it is no single one."""
+        """Return the field at fault, such as `points`; empty for no single one."""
         return str(self.refusal.params.get("place", "")).rpartition(".")[2]
 
 
 def find_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Every fault of a grid, as `scoring.parse_grid` words it; none: it may be
-    published.
+    """Return every fault of a scorecard, in the words of `scoring.parse_scorecard`;
+    none: it may be published.
     """
     if not isinstance(content, Mapping):
         return _judge(content)

@@ -1,5 +1,5 @@
-"""Grids as files: TOML, the form of the starter grids, and spreadsheets, the form in
-which most centres already have theirs.
+"""Scorecards as files: TOML, the form of the starters, and spreadsheets, the form in
+which most centres have theirs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from qa_core.quality.scorecards import drafts, table, versions
 from qa_core.quality.scorecards.faults import Fault, find_faults
 
 FORMS = ("toml", "xlsx", "csv")
-"""What a grid is handed out as."""
+"""Formats of exported scorecards."""
 READ = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
 LARGEST_BYTES = 2 << 20
 MOST_ROWS = 1_000
@@ -35,9 +35,7 @@ FAULTS_SHOWN = 20
 
 
 class FaultyFile(Refusal):
-    """A file that was read, and what is wrong in it, all of it: each fault with its row
-    and column, or its place in a TOML file.
-    """
+    """File with all of its faults, each with its row and column or its place in TOML."""
 
     def __init__(self, name: str, faults: Sequence[Refusal]) -> None:
         self.faults = tuple(faults)
@@ -51,8 +49,8 @@ class FaultyFile(Refusal):
 
 
 def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = None) -> int:
-    """Read a grid from a file and keep it as a draft. `key`: of the grid it belongs to,
-    else made of its title. Returns the id of the draft.
+    """Import a scorecard from a file as a draft; return the draft's id. `key`: of the
+    scorecard it belongs to, else made from its title.
     """
     viewer.require(Permission.EDIT_GRIDS)
     read = read_file(name, content)
@@ -66,8 +64,8 @@ def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = Non
 
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
-    """The grid in a TOML file, a workbook or a CSV file, checked. Raises Refusal;
-    `FaultyFile` names every fault.
+    """Read and validate a scorecard from a TOML file, a workbook or a CSV file. Raise
+    Refusal; `FaultyFile` lists every fault.
     """
     if len(content) > LARGEST_BYTES:
         raise Refusal(
@@ -90,15 +88,15 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
 
 
 def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Download:
-    """That draft or version as a file: read again, it is the same grid."""
+    """Export a draft or version; imported again it is the same scorecard."""
     held = versions.get(viewer, grid_id)
     name = "-".join(["grid", held.key, *([str(held.version)] if held.version else [_("draft")])])
     return build(held.content, name, form)
 
 
 def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Download:
-    """A grid as a file of that form; a spreadsheet has its titles and words in the
-    language spoken.
+    """Build a file of that format; spreadsheets have titles and words in the reader's
+    language.
     """
     if form == "toml":
         return downloads.Download(
@@ -119,9 +117,7 @@ downloads.declare("grid", Permission.SEE_GRIDS, build_file)
 
 
 def _tidy(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The grid in the order of the starter grids; fields that nobody knows stay at
-    their end.
-    """
+    """Order the fields as in the starters; unknown fields come last."""
     order = (
         "title",
         "text",
@@ -173,16 +169,14 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells of one sheet; `first_row`: the number of its first row as a person sees
-    it.
-    """
+    """Cells of one sheet; `first_row`: number of its first row as a person sees it."""
 
     rows: Sequence[Sequence[str]]
     first_row: int = 1
 
     def find_header(self) -> int | None:
-        """Where the titles of the columns stand: the row among the first that knows
-        most of them, and what a criterion is called.
+        """Return the position of the header row: the one with most known columns, a
+        criterion's text among them.
         """
         known = [
             {table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"}
@@ -226,7 +220,7 @@ def _known_columns(cells: _Cells) -> int:
 
 
 def _unescape(cell: str) -> str:
-    """What our own CSV files keep a spreadsheet from taking for a formula, as it was."""
+    """Strip the apostrophe that our CSV files put before formula characters."""
     return (
         cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
     )
@@ -303,11 +297,10 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
 def _part(
     lines: Sequence[tuple[int, dict[str, str]]], usual: str
 ) -> tuple[list[tuple[dict[str, str], list[dict[str, str]]]], list[tuple[int, list[int]]]]:
-    """The rows by their sections, in order of first mention, with the numbers of the
-    rows: of each section, and of each of its criteria.
+    """Group the rows by section, in order of first mention, with the row numbers of
+    each section and of its criteria.
 
-    A cell of the section that is empty means the one above; a row with a section alone
-    is the heading of what follows.
+    An empty section cell repeats the one above; a row with a section only is a heading.
     """
     sections: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {}
     numbers: dict[str, tuple[int, list[int]]] = {}
@@ -343,7 +336,7 @@ def _name_cell(
     numbers: Sequence[tuple[int, list[int]]],
     columns: Mapping[str, str],
 ) -> Refusal:
-    """The fault with the row and the column of the file, and what stands there."""
+    """Return the fault with row, column and content of its cell in the file."""
     if fault.section is None or fault.section > len(numbers):
         return fault.refusal
     first, rows = numbers[fault.section - 1]

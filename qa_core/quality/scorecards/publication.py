@@ -1,4 +1,4 @@
-"""A draft becomes a version: checked, numbered, and never changed again, so that every
+"""Publication: a draft becomes a numbered version that never changes, so that every
 evaluation can be read as it was made.
 """
 
@@ -29,10 +29,10 @@ MAY_START = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
 
 
 def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
-    """Make a draft the next version of its grid, and return its number.
+    """Publish a draft as the next version, and return its number.
 
-    Raises Refusal: `changed_meanwhile`, `bad_grid` while it has faults,
-    `nothing_changed` when it asks and counts what the last version does.
+    Raise Refusal: `changed_meanwhile`, `bad_grid` while it has faults,
+    `nothing_changed` when it equals the last version.
     """
     viewer.require(Permission.PUBLISH_GRIDS)
     with store.writing() as session:
@@ -56,8 +56,8 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
 
 
 def publish_starter(viewer: Viewer, key: str) -> int | None:
-    """Publish the starter grid of that key (`customer-service`) unless a version of it
-    is there. Returns the id of the newest; None: no such starter.
+    """Publish the starter scorecard of that key (`customer-service`) unless a version
+    exists. Return the id of the newest; None: no such starter.
     """
     if not any(viewer.can(permission) for permission in MAY_START):
         raise AccessDenied()
@@ -82,20 +82,20 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
 
 
 def find_starters() -> list[str]:
-    """The keys of the starter grids."""
+    """Return the keys of the starter scorecards."""
     return sorted(file.stem.replace("_", "-") for file in STARTERS.glob("*.toml"))
 
 
 def read_starter(key: str) -> dict[str, Any] | None:
-    """The content of the starter grid of that key; None when there is none."""
+    """Return the content of a starter scorecard; None for an unknown key."""
     if key not in find_starters():
         return None
     return tomllib.loads((STARTERS / f"{key.replace('-', '_')}.toml").read_text(encoding="utf-8"))
 
 
 def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
-    """What publishing `new` after `old` changes, in sentences of the language spoken,
-    in the order of the grid; none: nothing.
+    """Describe what changes from `old` to `new`, in the reader's language and the order
+    of the scorecard.
     """
     speak = language()
     said = _differences(

@@ -1,5 +1,5 @@
-"""A grid as a table, one criterion to a row: what spreadsheets carry and the editor
-shows, read leniently in French and English.
+"""Scorecards as tables, one criterion per row, for spreadsheets and the editor; read
+leniently in French and English.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COLUMNS: dict[str, str] = {
     "not_applicable": N_("Not applicable allowed"), "critical": N_("Critical"),
     "fails": N_("Fails"), "bonus": N_("Bonus"),
 }  # fmt: skip
-"""Every column, in the order of the file."""
+"""Columns in the order of the file."""
 
 HEADER: dict[str, str] = {
     "title": N_("Title"),
@@ -35,7 +35,7 @@ HEADER: dict[str, str] = {
     "pass_mark": N_("Pass mark"),
     "bonus_cap": N_("Highest score"),
 }
-"""What is said once of the whole grid, in lines of a title and a value."""
+"""Fields of the whole scorecard, as lines of title and value above the table."""
 
 SYNONYMS: dict[str, str] = {
     "section": "rubrique|thème|catégorie|category|bloc|chapitre|partie|part",
@@ -69,7 +69,7 @@ SYNONYMS: dict[str, str] = {
     "pass_mark": "pass|seuil|seuil de réussite|note de réussite|passing score",
     "bonus_cap": "bonus cap|plafond|note maximale|score maximal|plafond du bonus",
 }
-"""Other titles than those above, as people write them."""
+"""Alternative titles of columns and header lines, separated by `|`."""
 
 YES = frozenset({"yes", "y", "oui", "o", "x", "true", "vrai", "1", "✓", "✔"})
 NO = frozenset({"no", "n", "non", "false", "faux", "0", "-", "–"})
@@ -115,12 +115,12 @@ SPELLINGS = _spellings()
 
 
 def find_name(title: Any) -> str | None:
-    """The column or line of the header that a title means; None for another."""
+    """Return the column or header line that a title names; None for any other."""
     return SPELLINGS.get(_plain(str(title))) if title is not None and str(title).strip() else None
 
 
 def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of the whole grid, by name of `HEADER`; None where nothing is said."""
+    """Return the header fields by name of `HEADER`; None where unset."""
     french, english = _both(content.get("text"), "")
     return {
         "title": content.get("title") or "",
@@ -133,7 +133,7 @@ def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The sections, by name of `COLUMNS`."""
+    """Return the sections, by name of `COLUMNS`."""
     found = []
     for section in _tables(content.get("section")):
         french, english = _both(section.get("text"), "")
@@ -149,7 +149,7 @@ def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The criteria of a section, by name of `COLUMNS`; levels as a text."""
+    """Return the criteria of a section, by name of `COLUMNS`; levels as text."""
     found = []
     for criterion in _tables(section.get("criterion")):
         (french, english), (help_french, help_english) = (
@@ -181,10 +181,8 @@ def to_content(
     header: Mapping[str, Any],
     sections: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]],
 ) -> dict[str, Any]:
-    """The grid of those cells, kept as they are where they cannot be read:
-    `faults.find_faults` then says what is expected there.
-
-    `sections`: each with its criteria. Criteria without a key get one made of their
+    """Build a scorecard from header, sections and their criteria. Unreadable cells are
+    kept for `faults.find_faults` to report; missing keys are made from the criterion's
     text.
     """
     taken = {text for _section, rows in sections for row in rows if (text := _text(row.get("key")))}
@@ -233,7 +231,7 @@ def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
 
 
 def make_key(text: str, taken: Iterable[str] = ()) -> str:
-    """A key made of the first words of a text, unlike those taken: `says_goodbye`,
+    """Make a key from the first words of a text, unlike those taken: `says_goodbye`,
     `says_goodbye_2`.
     """
     words = [word for word in re.split(r"[^a-z0-9]+", normalise_name(text)) if word][:WORDS_OF_KEY]
@@ -248,8 +246,8 @@ def make_key(text: str, taken: Iterable[str] = ()) -> str:
 
 
 def to_number(cell: Any) -> Any:
-    """The number in a cell, written with a point or a comma, perhaps with a per cent
-    sign; what is no number stays as it is, nothing is None.
+    """Parse a number with decimal point or comma and optional per cent sign. Return
+    None for a blank cell, and any other text unchanged.
     """
     if is_blank(cell):
         return None
@@ -263,20 +261,18 @@ def to_number(cell: Any) -> Any:
 
 
 def as_number(value: Fraction) -> int | float:
-    """The number as files hold it: whole where it is whole."""
+    """Return an int for a whole number, else a float."""
     return int(value) if value.denominator == 1 and abs(value) < 1 << 53 else float(value)
 
 
 def describe_exactly(value: Any) -> str:
-    """A number as text, without any rounding; anything else as it is, nothing as an
-    empty text.
-    """
+    """Format a number without rounding; any other value as text, None as an empty text."""
     number = read_number(value)
     return str(as_number(number)) if number is not None else "" if value is None else str(value)
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether a cell holds nothing."""
+    """Return whether a cell holds nothing."""
     return (
         cell is None
         or (isinstance(cell, float) and math.isnan(cell))
@@ -285,9 +281,7 @@ def is_blank(cell: Any) -> bool:
 
 
 def describe_cell(name: str, value: Any) -> Any:
-    """A cell of the file, in the language spoken: words for what the grid holds as
-    codes.
-    """
+    """Return a cell of the file in the reader's language, codes as words."""
     match name:
         case "not_applicable" | "bonus":
             return _("yes") if value is True else "" if value is False else value
@@ -351,8 +345,8 @@ def _put(table: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _put_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
-    """A text in one language or both; `either`: the text in no language in particular,
-    shown where the other is missing.
+    """Set a text in one language or both; `either` is a text in no particular language,
+    used only when both are missing.
     """
     both = {
         language: text

@@ -1,5 +1,5 @@
-"""Which grids there are: the published versions, and the drafts of whoever writes
-grids. No person stands in a grid, so none is hidden by rows.
+"""Scorecards in the records: published versions, and drafts for editors. They hold no
+personal data, so no rows are hidden.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
-"""Who evaluates, is evaluated, or plans listening reads published grids; whoever writes
-or publishes them reads drafts too.
-"""
+"""Permissions that read published scorecards. Drafts need `SEE_GRIDS`."""
 
 
 @dataclass(frozen=True)
 class GridVersion:
-    """A published version, ready to be answered."""
+    """Published version, parsed."""
 
     id: int
     key: str
@@ -39,8 +37,8 @@ class GridVersion:
 
 @dataclass(frozen=True)
 class ScorecardDraft:
-    """A draft (`version` None) or a published version, as it stands in the records;
-    `evaluations`: how many were made on it.
+    """Draft (`version` None) or published version as stored. `evaluations`: how many
+    were made on it.
     """
 
     id: int
@@ -61,9 +59,7 @@ class ScorecardDraft:
 
 
 def find_published(viewer: Viewer) -> list[GridVersion]:
-    """The newest version of each grid that can be answered, by title. A grid that came
-    with imported scores alone asks nothing.
-    """
+    """Return the newest version of each scorecard with criteria, by title."""
     _require_reader(viewer)
     with store.reading() as session:
         rows = session.scalars(
@@ -79,8 +75,8 @@ def find_published(viewer: Viewer) -> list[GridVersion]:
 
 
 def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
-    """The grid of that published version, ready to be answered. Raises AccessDenied for
-    none, and for a draft.
+    """Return the parsed scorecard of a published version. Raise AccessDenied for any
+    other id.
     """
     row = session.get(ScorecardVersion, grid_id)
     if row is None or row.published_at is None:
@@ -89,8 +85,8 @@ def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
 
 
 def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
-    """The newest published version that can be answered of the grid of that key, else
-    of that title (capitals, accents and dashes aside).
+    """Return the newest published version with criteria, by key, else by title (case,
+    accents and dashes ignored).
     """
     wanted = normalise_name(key_or_file_title)
     published = session.scalars(
@@ -110,8 +106,8 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
 
 
 def require_published(session: Session, key: str) -> ScorecardVersion:
-    """The newest published version of that grid. Raises Refusal (`unknown_grid`),
-    naming those there are.
+    """Return the newest published version of that scorecard. Raise Refusal
+    (`unknown_grid`), naming the published ones.
     """
     found = newest_published(session, key)
     if found is None:
@@ -136,8 +132,8 @@ def require_published(session: Session, key: str) -> ScorecardVersion:
 
 
 def find_all(viewer: Viewer) -> list[ScorecardDraft]:
-    """Every draft, newest first, then every published version, by title and from the
-    newest version down.
+    """Return drafts, newest first, then published versions by title, newest version
+    first.
     """
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
@@ -151,7 +147,7 @@ def find_all(viewer: Viewer) -> list[ScorecardDraft]:
 
 
 def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
-    """That draft or version. Raises AccessDenied."""
+    """Return that draft or version. Raise AccessDenied for an unknown id."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
         row = session.execute(_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
@@ -161,14 +157,14 @@ def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
 
 
 def asks_anything(row: ScorecardVersion) -> bool:
-    """Whether a published version has criteria; one that came with imported scores
-    alone has none, and nothing is evaluated on it.
+    """Return whether a version has criteria. One created for imported scores has none,
+    and nothing is evaluated on it.
     """
     return bool(row.content.get("section"))
 
 
 def _with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
-    """The versions, each with the number of evaluations made on it."""
+    """Select versions, each with its number of evaluations."""
     made = (
         sa.select(sa.func.count(Evaluation.id))
         .where(Evaluation.grid_id == ScorecardVersion.id)

@@ -1,6 +1,4 @@
-"""How a score comes about, with its numbers filled in, so that whoever writes or
-answers a grid can check it by hand.
-"""
+"""Worked calculation of a score, to check it by hand."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from qa_core.metrics import formatting
 
 @dataclass(frozen=True)
 class SectionSum:
-    """A section as it counts: what was earned of what was possible, its weight, and its
-    share of the whole (0–1; 0: it does not apply).
+    """Points of a section, its weight, and its share of the whole (0–1; 0: not
+    applicable).
     """
 
     name: str
@@ -38,7 +36,7 @@ FORMULAS = {
 
 
 def find_sums(plan: scoring.Scorecard, result: scoring.Result) -> list[SectionSum]:
-    """The sections in the order of the grid."""
+    """Return the sums of the sections, in the order of the scorecard."""
     scores = {section.name: section.score for section in result.sections}
     found = []
     for section in plan.sections:
@@ -61,7 +59,7 @@ def find_sums(plan: scoring.Scorecard, result: scoring.Result) -> list[SectionSu
 
 
 def write_formula(plan: scoring.Scorecard, result: scoring.Result) -> str:
-    """The calculated score: `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when
+    """Write the calculated score, `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when
     nothing applies.
     """
     return _write(
@@ -72,8 +70,8 @@ def write_formula(plan: scoring.Scorecard, result: scoring.Result) -> str:
 
 
 def describe(plan: scoring.Scorecard, result: scoring.Result) -> list[str]:
-    """What came in between the calculated score and the outcome, in sentences: the cap,
-    critical errors, the pass mark.
+    """Describe the steps from the calculated score to the outcome: cap, critical
+    errors, pass mark.
     """
     said = []
     uncapped = _total(plan, result)
@@ -139,7 +137,7 @@ def _write(
 
 
 def _total(plan: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
-    """The calculated score before its cap."""
+    """Return the calculated score before its cap."""
     sums = [one for one in find_sums(plan, result) if one.share]
     return (
         100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
