@@ -1,6 +1,4 @@
-"""What an advisor's contacts would have given in the hands of their colleagues: the
-frames of `measure` as sums by kind of contact. Pure.
-"""
+"""Case mix: an advisor compared with colleagues on the same kinds of contacts."""
 
 from __future__ import annotations
 
@@ -14,12 +12,12 @@ from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import CellSums, StandardisedValue
 
 KIND = ("channel", "queue", "reason")
-"""What makes contacts of one kind, from the coarse to the fine."""
+"""Dimensions of a kind of contact, from coarse to fine."""
 
 
 def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> StandardisedValue | None:
-    """One advisor against colleagues on a rate or a mean, both cut by `KIND`; None
-    where either side has no data.
+    """Compare an advisor with colleagues on a rate or a mean, from frames of `measure`
+    cut by `KIND`. Return None where either side has no data.
     """
     return stats.standardise(_sums(kpi, own), _sums(kpi, others), is_rate=kpi.unit == Unit.RATE)
 
@@ -27,8 +25,8 @@ def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standardis
 def compare_criteria(
     own: pd.DataFrame, others: pd.DataFrame
 ) -> dict[str, StandardisedValue | None]:
-    """One advisor's share of points on each criterion against colleagues' (frames of
-    `measure` cut by `criterion`).
+    """Compare an advisor's share of points with colleagues' on each criterion, from
+    frames of `measure` cut by `criterion`.
     """
     mine, theirs = (
         {
@@ -51,8 +49,8 @@ def compare_criteria(
 
 
 def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, int]:
-    """For each KPI 1 above, −1 below what is expected, and 0 where chance explains the
-    difference, all of them tried at once.
+    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI, corrected for
+    all tests.
     """
     known = {key: standard for key, standard in standards.items() if standard is not None}
     sure = stats.holm([standard.p_value for standard in known.values()])

@@ -1,6 +1,4 @@
-"""What a chart shows, said in one line: headings drawn from the statistics, never more
-certain than they are. Pure.
-"""
+"""Chart titles that state the statistical result."""
 
 from __future__ import annotations
 
@@ -16,15 +14,15 @@ SURE = 1 - CONFIDENCE
 
 @dataclass(frozen=True)
 class ChartTitle:
-    """One line for people; `tone` is `attention`, `better` or empty."""
+    """Title with its `tone`: `attention`, `better` or empty."""
 
     text: str
     tone: str = ""
 
 
 def severity_of(sign: float, better: str) -> str:
-    """Whether a movement up (1) or down (−1) is good; where neither is better it has no
-    tone.
+    """Return the severity of a movement up (1) or down (−1); empty where neither is
+    better.
     """
     if better == "neither" or not sign:
         return ""
@@ -39,9 +37,9 @@ def describe_trend(
     points: int,
     is_restarted: bool = False,
 ) -> ChartTitle:
-    """How the series ends: beyond its limits, on one side for long, or within what is
-    usual. `points`: how many values are known; `is_restarted`: what is usual is counted
-    anew since the rules changed.
+    """Describe the end of a series: beyond limits, long on one side, or as usual.
+    `points`: number of known values; `is_restarted`: limits are computed anew since the
+    rules changed.
     """
     monthly = grain == "month"
     if points == 0:
@@ -97,7 +95,7 @@ def describe_trend(
 def describe_change(
     title: str, amount: float | None, interval: tuple[float, float] | None, unit: str, better: str
 ) -> ChartTitle:
-    """Whether a value moved between two periods by more than chance, and by how much."""
+    """Describe a change between two periods, with its size if significant."""
     if formatting.is_missing(amount):
         return ChartTitle(_("{title}: nothing to compare with", title=title))
     size = formatting.change(abs(amount), unit).lstrip("+")
@@ -120,7 +118,9 @@ def describe_change(
 
 
 def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> ChartTitle:
-    """How many can be told apart at all. `names`: key → name of everybody compared."""
+    """Describe how many members differ significantly. `names`: key → name of all
+    compared.
+    """
     everybody = len(names)
     apart = [*comparison.below, *comparison.above]
     alike = everybody - len(apart)
@@ -150,8 +150,8 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
 
 
 def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) -> str:
-    """Who differs by more than chance, by name; where the rest cannot be told apart,
-    that it is chance.
+    """Name the members that differ significantly; without any, give the group's p-value
+    in words.
     """
     if comparison.p_value is None:
         return ""

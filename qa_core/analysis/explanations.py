@@ -1,4 +1,4 @@
-"""What stands behind a value, in words: the same on the page and in its file."""
+"""Explanation of a value in words, on the page and in its file."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ COUNTED = {
 
 
 def universe_title(kpi: Kpi) -> str:
-    """What all the rows are that the KPI looks at."""
+    """Return the title of all rows the KPI looks at."""
     if kpi.key == "spend":
         return _("All entries of spend")
     return _(UNIVERSES.get(kpi.key) or UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
 
 
 def counted_title(kpi: Kpi) -> str:
-    """What is counted."""
+    """Return the title of the rows counted."""
     if kpi.kind == KpiKind.DISTINCT:
         return _("Counted customers, each once")
     if kpi.key == "spend":
@@ -50,8 +50,8 @@ def counted_title(kpi: Kpi) -> str:
 
 
 def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
-    """What was left out, in order, between all the rows and those counted; reasons that
-    left nothing out are not told. Empty where they are hidden.
+    """Return titles and counts from all rows to those counted, without exclusions of
+    zero. Empty where hidden.
     """
     if explanation.universe is None or explanation.counted is None:
         return []
@@ -65,9 +65,7 @@ def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
 
 
 def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
-    """Numerator and denominator with the value that they give; nothing for a total,
-    which is its own numerator.
-    """
+    """Write numerator / denominator = value; empty for a total."""
     if (
         formatting.is_missing(row.value)
         or formatting.is_missing(row.numerator)
@@ -89,7 +87,7 @@ def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
 
 
 def describe_moment(moment: datetime | date | None) -> str:
-    """The newest contact or day of a source."""
+    """Format the newest contact or day of a source."""
     if moment is None:
         return "–"
     return (
@@ -108,9 +106,7 @@ def build_file(
     values: list[list[Any]],
     form: str = "csv",
 ) -> downloads.Download:
-    """The explanation of one KPI as a file, within the viewer's scope; numbers
-    unrounded.
-    """
+    """Build the explanation of one KPI within the viewer's scope, numbers unrounded."""
     explanation = query.explain(
         viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values)
     )

@@ -1,5 +1,5 @@
-"""Members of a group side by side on one KPI: who stands out and who does not,
-estimates shrunk to the group, and how much more data it takes. Pure.
+"""Members of a group compared on one KPI: significant differences, shrunken estimates,
+and the data still needed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
 
 LEAST_RATE, LEAST_MEAN = 5, 2
-"""Below so few values nobody is compared: a rate of two says nothing, and one value has
-no spread.
+"""Minimum values of a member: a rate needs five, a mean two for a standard deviation.
 """
 BANDS = {
     "above": N_("above the rest"),
@@ -34,14 +33,12 @@ DIFFERENCES: dict[str, tuple[float, ...]] = {
     Unit.RATING: (0.1, 0.25, 0.5),
     Unit.SECONDS: (15, 30, 60),
 }
-"""What a reader may wish to see, in the unit of the KPI; the first goes without saying."""
+"""Differences that a reader can choose, in the KPI's unit; the first is the default."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One member. `shrunk`: the estimate drawn to the group by how little is known;
-    `band`: one of `BANDS`.
-    """
+    """Member. `shrunk`: its shrunken estimate; `band`: one of `BANDS`."""
 
     name: str
     value: float
@@ -54,9 +51,9 @@ class Peer:
 
 @dataclass(frozen=True)
 class Group:
-    """Those who can be compared, band by band and by name within each; `few` are left
-    out for too few values. `between`: how far members lie apart beyond chance, as a
-    standard deviation; `deviation`: that of single values.
+    """Members compared, by band, then by name. `few`: members left out for too few
+    values; `between`: standard deviation between members beyond chance; `deviation`: of
+    single values.
     """
 
     kpi: Kpi
@@ -72,30 +69,30 @@ class Group:
         return self.funnel.centre
 
     def tone_of(self, peer: Peer) -> str:
-        """`better`, `attention` or empty: whether standing out there is good."""
+        """Return `better`, `attention` or empty for the band of a member."""
         if peer.band == "alike" or self.kpi.better == "neither":
             return ""
         return "better" if (peer.band == "above") == (self.kpi.better == "up") else "attention"
 
     def more_needed(self, peer: Peer, difference: float) -> int:
-        """How many more values until a difference of that size from the group would
-        show.
-        """
+        """Return how many more values detect a difference of that size from the group."""
         return stats.extra_values_needed(self.deviation, peer.n, difference)
 
     def detectable(self, peer: Peer) -> float:
-        """The smallest difference from the group that shows with the values there are."""
+        """Return the smallest difference from the group that the member's values
+        detect.
+        """
         return stats.detectable_difference(self.deviation, peer.n)
 
 
 def least(kpi: Kpi) -> int:
-    """How many values it takes to be compared on that KPI."""
+    """Return the minimum values of a member for that KPI."""
     return LEAST_RATE if kpi.unit == Unit.RATE else LEAST_MEAN
 
 
 def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
-    """Compare the members of a frame of `measure` cut by `dimension`; None where fewer
-    than two have enough values.
+    """Compare the members of a frame of `measure` cut by `dimension`. Return None where
+    fewer than two have enough values.
     """
     known = [
         row
@@ -147,7 +144,7 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
 
 
 def describe_test(group: Group) -> str:
-    """The test of all together in words, with its p."""
+    """Describe the group test with its p-value."""
     p = group.comparison.p_value
     if p is None:
         return _("Too few values, or no difference among them, for a test.")
@@ -168,7 +165,7 @@ def _band(comparison: Comparison, name: str) -> str:
 
 
 def _place(kpi: Kpi, band: str) -> int:
-    """The good ones stand on top, whichever way that is."""
+    """Return the sort position of a band, better ones first."""
     return list(BANDS).index(band) * (-1 if kpi.better == "down" else 1)
 
 
@@ -184,8 +181,8 @@ compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 
 @dataclass(frozen=True)
 class Uneven:
-    """How a team's evaluations spread over its advisors: so many, of so many people,
-    and the most that one of them has.
+    """Distribution of a team's evaluations over its advisors: total, advisors, largest
+    number.
     """
 
     evaluations: int
@@ -194,6 +191,6 @@ class Uneven:
 
 
 def find_uneven(sizes: Sequence[float]) -> Uneven | None:
-    """From the number of evaluations of each advisor; None where there is none."""
+    """Summarise the number of evaluations of each advisor; None where there are none."""
     counted = [int(size) for size in sizes if not formatting.is_missing(size) and size > 0]
     return Uneven(sum(counted), len(counted), max(counted)) if counted else None

@@ -1,5 +1,5 @@
-"""A KPI over time, ready to draw: every day, week or month, what is provisional, what
-is usual, and what needs a look. Pure.
+"""Time series of a KPI: every day, week or month, provisional values, control limits,
+signals.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from qa_core.stats.control_charts import ControlLimits, Signals, SteppedLimits
 
 @dataclass(frozen=True)
 class SettingSpan:
-    """The points from `first` up to `end` that one rule holds for, and what is usual
-    there; None where too few points say so.
+    """Positions `first` to `end` (exclusive) under one set of rules, with their control
+    limits; None for too few points.
     """
 
     first: int
@@ -35,10 +35,9 @@ class SettingSpan:
 @dataclass(frozen=True)
 class Series:
     """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week
-    or month, missing where there is no data.
+    or month, missing without data.
 
-    `stretches`: one after each change of the rules behind the number; the last says
-    what is usual now.
+    `stretches`: one after each change of the KPI's rules; the last holds now.
     """
 
     kpi: Kpi
@@ -82,7 +81,7 @@ class Series:
 
     @property
     def flagged(self) -> dict[int, str]:
-        """Positions that chance does not explain, and their tone."""
+        """Return the positions of signals and their tone."""
         found = itertools.chain.from_iterable(
             stretch.signals.positions for stretch in self.stretches if stretch.signals
         )
@@ -102,7 +101,7 @@ class Series:
 
     @property
     def spread(self) -> float:
-        """How much more than chance alone the series wobbles."""
+        """Return the over-dispersion of the series (1: chance alone)."""
         return self.control.spread if self.control else 1.0
 
     @property
@@ -120,13 +119,12 @@ def build_series(
     usual_until: date,
     restarts: Sequence[date] = (),
 ) -> Series:
-    """The series of one KPI from a frame of `measure` cut by `grain`.
+    """Build the series of one KPI from a frame of `measure` cut by `grain`.
 
-    The data goes from `first_day` to `last_day`: a week or month cut short is
-    provisional, and left out for totals, whose fall it would fake; so is a value that
-    still waits for its window. What is usual is read from the points before
-    `usual_until` where there are eight, else from all; and anew from each day of
-    `restarts` on, when the rules behind the number changed.
+    The data covers `first_day` to `last_day`. A week or month cut short is provisional,
+    and left out for totals; so is a value whose window is still open. Limits come from
+    the points before `usual_until` if eight or more, else from all, and are computed
+    anew from each day of `restarts`, when the KPI's rules changed.
     """
     rows = frame[frame["kpi"] == kpi.key]
     found = {

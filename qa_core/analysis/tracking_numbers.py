@@ -1,5 +1,5 @@
-"""Tracking numbers over time: which campaign each carried and when, and the contacts
-that came on a number without any.
+"""Tracking numbers over time: the campaign each carried and when, and contacts without
+a campaign.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ from qa_core.storage.records import store
 GAP = "gap"
 NEVER = "never"
 UNSEEN = "unseen"
-"""Why contacts on a number have no campaign: its assignments leave their days out; it
-never had a campaign; its campaigns are known call by call, and not for these.
+"""Reasons why contacts on a number have no campaign: outside its assignments; never
+assigned; campaigns known call by call, but not for these.
 """
 
 
 @dataclass(frozen=True)
 class CampaignSpan:
-    """A number with one campaign for some days. `first_day` and `last_day` are
-    inclusive: of an assignment as it says (None: always, still), else of the first and
-    the last contact. `contacts`: all of them; `inside`: those in the period looked at.
-    `is_shared`: the number carried something else on days in between.
+    """Days on which a number carried one campaign (inclusive): of an assignment as
+    entered (None: open), else of the first and last contact. `contacts`: all of them;
+    `inside`: those in the period; `is_shared`: another campaign overlaps these days.
     """
 
     number: str
@@ -54,9 +53,9 @@ class CampaignSpan:
 
 @dataclass(frozen=True)
 class UnassignedContacts:
-    """The contacts of a period on a number that carry neither campaign nor source:
-    `contacts` of `among`; `why` is GAP, NEVER or UNSEEN; `usual`: what the number
-    carried last, as far as known.
+    """Contacts of a period on a number without campaign and source: `contacts` of
+    `among`. `why`: GAP, NEVER or UNSEEN; `usual`: the last known campaign of the
+    number.
     """
 
     number: str
@@ -70,7 +69,7 @@ class UnassignedContacts:
 
 @dataclass(frozen=True)
 class NumberHistory:
-    """Every stretch by number and first day, and the loose contacts of the period, most
+    """Campaign spans by number and first day, and contacts without a campaign, most
     first.
     """
 
@@ -79,11 +78,11 @@ class NumberHistory:
 
 
 def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
-    """What the viewer's contacts and the assignments say of each tracking number, over
-    all data; `inside` and the loose ones of that period.
+    """Return the history of each tracking number from the viewer's contacts and the
+    assignments, over all data; `inside` and `loose` for the period.
 
-    A number that only contacts out of the viewer's scope came on is left out, its
-    assignments too. Raises AccessDenied for whoever may not cut by tracking number.
+    Numbers with contacts only outside the viewer's scope are left out, with their
+    assignments. Raise AccessDenied for viewers who may not cut by tracking number.
     """
     with store.reading() as session:
         spelled = name_merges.find_kept(session)["campaign"]
@@ -132,7 +131,7 @@ def _number_the_rows(table: pa.Table) -> pa.Table:
 def _count_assigned(
     assigned: Sequence[CampaignSpan], uses: Sequence[Any], hidden: set[str]
 ) -> Iterator[CampaignSpan]:
-    """The assignments with the contacts that carry what they say."""
+    """Yield the assignments with the contacts that carry their campaign."""
     counts: dict[int, tuple[int, int]] = {}
     for row in uses:
         place = _place(row)
@@ -146,8 +145,8 @@ def _count_assigned(
 
 
 def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterator[CampaignSpan]:
-    """What contacts carry that no assignment says: month after month of the same
-    campaign is one stretch.
+    """Yield the campaigns carried by contacts but not assigned; consecutive months of
+    the same campaign are one span.
     """
     seen: dict[tuple[Any, ...], dict[str, CampaignSpan]] = {}
     for row in uses:

@@ -1,6 +1,4 @@
-"""The same months a year apart, and whether the calendar months differ at all: a season
-is claimed only where two years agree on it. Pure.
-"""
+"""Year-over-year comparison, and a test for seasonality."""
 
 from __future__ import annotations
 
@@ -16,14 +14,12 @@ from qa_core.stats import adjusted_differences
 
 YEAR = 12
 LEAST_MONTHS = 2 * YEAR
-"""With fewer, no calendar month has been seen twice for sure, and a season cannot be
-told from the course of one year.
-"""
+"""Minimum months for a season: every calendar month twice."""
 
 
 def a_year_before(grain: str, period: Period) -> Period:
-    """The days that stand a year before those of a trend: 52 weeks, or the same
-    calendar months.
+    """Return the period a year before that of a trend: 52 weeks, or the same calendar
+    months.
     """
     if grain == "week":
         return Period(period.first_day - timedelta(weeks=52), period.last_day - timedelta(weeks=52))
@@ -37,8 +33,8 @@ def a_year_before(grain: str, period: Period) -> Period:
 
 
 def find_paired(first_day: date, last_day: date, most: int = YEAR) -> Period | None:
-    """The last whole months, `most` at most, whose months a year before lie whole in
-    the data too; None where there are none.
+    """Return the last whole months, `most` at most, whose months a year before are
+    complete too; None where there are none.
     """
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day)
@@ -47,7 +43,7 @@ def find_paired(first_day: date, last_day: date, most: int = YEAR) -> Period | N
 
 
 def count_months(first_day: date, last_day: date) -> int:
-    """How many whole months lie in the data."""
+    """Count the whole months in the data."""
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day) + timedelta(days=1)
     return max(0, (end.year - first.year) * YEAR + end.month - first.month)
@@ -55,8 +51,8 @@ def count_months(first_day: date, last_day: date) -> int:
 
 @dataclass(frozen=True)
 class Season:
-    """`p_value`: how often chance alone would make calendar months differ as much, by
-    as much as months wobble anyway. `highest`, `lowest`: calendar months, 1–12.
+    """Seasonality of a rate. `p_value`: of "calendar months do not differ", with
+    over-dispersion; `highest`, `lowest`: calendar months, 1–12.
     """
 
     p_value: float
@@ -65,12 +61,12 @@ class Season:
 
 
 def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
-    """Look for a season in a rate: (month as YYYY-MM, hits, n) of whole months in
-    order, of which the last full years are used.
+    """Test a rate for seasonality: (month as YYYY-MM, hits, n) of consecutive whole
+    months, of which the last full years are used.
 
-    A logistic regression on the year and the calendar month; the months are tried
-    together, against how much the rest leaves unexplained. None with less than two
-    years, or with a month without rows.
+    Joint Wald test of the months in a logistic regression on year and calendar month,
+    scaled by the residual dispersion. None with less than two years, or a month without
+    rows.
     """
     years = len(counts) // YEAR
     used = counts[len(counts) - years * YEAR :]

@@ -1,6 +1,4 @@
-"""What the rules found, for whoever may see all that stands behind it; and who took
-note of it.
-"""
+"""Alerts shown to viewers who see the whole slice, and their acknowledgement."""
 
 from __future__ import annotations
 
@@ -26,10 +24,9 @@ STATES = ("open", "acknowledged", "closed")
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert. `period`: the last in which its rule held, of which `value`, `low`,
-    `high` and `n` are; `reference`: what the value is held against, None where that is
-    hidden; `side`: −1 below it, 1 above; `first_day`: of the first period in which it
-    held; `name` None: the whole centre.
+    """Alert. `period`: the last in which its rule held, with its `value`, `low`, `high`
+    and `n`; `first_day`: of the first such period; `reference`: what it is compared
+    with (None: hidden); `side`: −1 below it, 1 above; `name` None: the whole centre.
     """
 
     id: int
@@ -54,7 +51,7 @@ class Alert:
 
     @property
     def values(self) -> dict[str, str]:
-        """The slice as filters."""
+        """Return the slice as filters."""
         return {} if self.rule.dimension is None else {self.rule.dimension: self.name}
 
     def as_json(self) -> dict[str, object]:
@@ -88,9 +85,9 @@ class Alert:
 
 
 def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]:
-    """The alerts in these states, the newest period first, that the viewer may see: of
-    whose slice every contact is theirs to count, so that the value is the one that
-    `query.measure` gives them, and not hidden from them.
+    """Return the alerts in these states, newest period first, whose value equals the
+    viewer's own from `query.measure`, so that no contact outside their scope is behind
+    it.
     """
     if not viewer.can(Permission.SEE_ALERTS):
         return ()
@@ -112,8 +109,8 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
 
 
 def acknowledge(viewer: Viewer, number: int) -> None:
-    """Say that somebody looks after an open alert: it rings no more until it was over.
-    Journalled. Raises AccessDenied for one that the viewer cannot see.
+    """Acknowledge an open alert: it is not shown again until it has closed. Audited.
+    Raise AccessDenied for one that the viewer cannot see.
     """
     viewer.require(Permission.EDIT_ALERTS)
     event = next((event for event in find(viewer) if event.id == number), None)
@@ -134,9 +131,7 @@ def acknowledge(viewer: Viewer, number: int) -> None:
 
 
 def describe_slice(event: Alert) -> str:
-    """Of what the alert is: the KPI, and the slice where it is not the whole centre;
-    names as they are.
-    """
+    """Name the KPI of an alert, and its slice unless it is the whole centre."""
     title = _(get_kpi(event.rule.kpi).title)
     if event.rule.dimension is None:
         return title
@@ -167,11 +162,11 @@ UNUSUAL = {
     1: N_("{value} {when}, above what is usual"),
     -1: N_("{value} {when}, below what is usual"),
 }
-"""Where what is usual is not told."""
+"""Texts where the usual value is hidden."""
 
 
 def describe(event: Alert, currency: str | None = None) -> str:
-    """What was found, in one line: the value, when, and against what."""
+    """Describe an alert in one line: value, period, reference."""
     unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
     start = event.period.first_day
     when = formatting.name(grain, f"{start:%Y-%m}" if grain == "month" else start)
@@ -183,7 +178,7 @@ def describe(event: Alert, currency: str | None = None) -> str:
 
 
 def describe_rule(rule: Rule, currency: str | None = None) -> str:
-    """When the rule holds, in one line."""
+    """Describe the condition of a rule in one line."""
     kpi = get_kpi(rule.kpi)
     if rule.kind == RuleKind.CONTROL:
         return _("beyond what is usual")
@@ -215,9 +210,7 @@ def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
 
 
 def _without_history(event: Alert) -> Alert:
-    """The alert without what other months say, which may be hidden: what is usual, and
-    since when it is not so.
-    """
+    """Drop what comes from other months, which may be hidden: reference and first day."""
     kept = event.reference if event.rule.kind in (RuleKind.THRESHOLD, RuleKind.TARGET) else None
     return replace(event, reference=kept, first_day=event.period.first_day)
 
@@ -233,7 +226,7 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
 def _compare(
     viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
 ) -> set[tuple[str, str | None]]:
-    """The values of that period that the viewer and the system count alike."""
+    """Return the values of that period that the viewer and the system count alike."""
     by = (dimension,) if dimension else ()
     theirs, whole = (
         {

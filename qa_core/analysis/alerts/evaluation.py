@@ -1,5 +1,5 @@
-"""Evaluating the rules: one question to the door per cut and grain, then every slice
-against its rules, and one transaction for what changed.
+"""Evaluation of the alert rules: one query per dimension and grain, and one transaction
+for the changes.
 """
 
 from __future__ import annotations
@@ -30,16 +30,14 @@ from qa_core.storage.records.imports import ALERTS, DueWork
 
 LOG = logging.getLogger("qa_core")
 LOOK_BACK = {"day": 35, "week": 26, "month": 14}
-"""How many periods are looked at: those of the trends on the pages, so that both say
-the same.
-"""
+"""Periods looked at: as many as the trends on the pages show."""
 JUDGED = 4
-"""The last periods, which say nothing of what is usual."""
+"""Last periods, left out of the baseline."""
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation came to: alerts opened, closed, and standing after it."""
+    """Result of an evaluation: alerts opened, closed, and not closed after it."""
 
     opened: int
     closed: int
@@ -48,9 +46,7 @@ class EvaluationResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """One rule on one slice: where it held among the last periods, and the usable
-    positions.
-    """
+    """Result of one rule on one slice: usable positions, and those at which it held."""
 
     rule: Rule
     name: str | None
@@ -60,8 +56,8 @@ class _Found:
 
 
 def evaluate_after_import() -> None:
-    """Evaluate what an import may have changed; never fails the import: an error is
-    logged, journalled and noted, so that `doctor` warns of it.
+    """Evaluate the rules after an import. Never fails the import: an error is logged,
+    audited and stored for `doctor`.
     """
     try:
         evaluate(Viewer.SYSTEM)
@@ -73,11 +69,11 @@ def evaluate_after_import() -> None:
 
 
 def evaluate(viewer: Viewer) -> EvaluationResult:
-    """Evaluate every rule on the data as it stands: open, follow and close alerts.
-    Needs MANAGE_IMPORTS. Run again, it changes nothing.
+    """Evaluate every rule on the current data: open, update and close alerts. Needs
+    MANAGE_IMPORTS. Idempotent.
 
-    An alert opens when its rule holds in the last whole period, and closes when it did
-    not in so many periods since; in between it is one matter.
+    An alert opens when its rule holds in the last whole period, and closes once the
+    rule did not hold in `clear_after` periods in a row.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
@@ -95,7 +91,7 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
 
 
 def _group(active: Sequence[Rule]) -> list[list[Rule]]:
-    """Rules that one question answers: of one cut and one grain."""
+    """Group the rules that one query answers: by dimension and grain."""
     groups: dict[tuple[str | None, str], list[Rule]] = {}
     for rule in active:
         groups.setdefault((rule.dimension, rule.grain), []).append(rule)
@@ -216,7 +212,7 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
 
 
 def _follow(event: steering.AlertEvent, one: _Found, position: int) -> None:
-    """Bring an alert up to the last period in which its rule held."""
+    """Update an alert to the last period in which its rule held."""
     point, held = one.series.points.iloc[position], one.firings[position]
     event.starts_on, event.ends_on = point["at"], periods.end_of(one.rule.grain, point["at"])
     event.fired, event.side, event.reference = held.fired, held.side, held.reference

@@ -1,5 +1,5 @@
-"""Whether a rule holds for a series, period by period. Pure: counts small or unfinished
-periods for nothing, and never looks ahead.
+"""Evaluation of a rule on a series, period by period, without small or unfinished
+periods and without looking ahead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qa_core.stats import control_charts
 
 @dataclass(frozen=True)
 class Firing:
-    """What fired in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
+    """Signal in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
     `target`; `side`: −1 below, 1 above `reference`.
     """
 
@@ -28,8 +28,8 @@ class Firing:
 
 
 def find_usable(series: Series) -> list[int]:
-    """The positions that say something: whole periods whose contacts are all judged,
-    and enough of them.
+    """Return the positions of complete periods with enough contacts and no open
+    windows.
     """
     points = series.points
     enough = series.kpi.is_amount | (points["n"] >= SMALL_SAMPLE)
@@ -43,8 +43,8 @@ def find_usable(series: Series) -> list[int]:
 def find_firings(
     rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]
 ) -> dict[int, Firing]:
-    """Where the rule held, among the usable positions. `gaps`: first day of a period →
-    its row of `targets.add_gaps`.
+    """Return the usable positions at which the rule held. `gaps`: first day of a period
+    → its row of `targets.add_gaps`.
     """
     judged = {
         position: _judge(rule, series, gaps, usable[: number + 1])
@@ -56,9 +56,8 @@ def find_firings(
 def find_stretch(
     firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int
 ) -> list[int]:
-    """The positions at which the rule held that are one matter with the present: fewer
-    than `clear_after` clear ones lie between any two of them, or between the last and
-    the end.
+    """Return the positions of the current alert: those at which the rule held, back to
+    the first gap of `clear_after` periods; empty where such a gap ends the series.
     """
     held: list[int] = []
     clear = 0
@@ -93,9 +92,7 @@ def _judge(
 
 
 def _judge_control(series: Series, position: int) -> Firing | None:
-    """By the control chart as it stood then: what came later does not count, what is
-    usual does.
-    """
+    """Evaluate the control chart as of that position; later points do not count."""
     stretch = series.stretches[-1]
     if stretch.control is None or position < stretch.first:
         return None

@@ -1,9 +1,9 @@
-"""A frame of measured values → a Plotly figure. Pure: no data is read and nothing is
-decided here, only drawn.
+"""Charts: frame of measured values → Plotly figure. Pure: nothing is read or decided
+here.
 
-One accent colour for data, orange for what needs a look, green for better, grey for
-reference; series in Okabe–Ito order; never colour alone. Backgrounds are transparent,
-so that one figure serves the page and its cards.
+One accent colour for data, orange for attention, green for better, grey for reference;
+series in Okabe–Ito order; never colour alone. Backgrounds are transparent, so that one
+figure serves the page and its cards.
 """
 
 from qa_core.analysis.charts.bars import build_stretch, build_waterfall

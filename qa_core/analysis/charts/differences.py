@@ -1,6 +1,4 @@
-"""Differences from a reference of zero, one row each: dot and interval, grey where
-chance explains it.
-"""
+"""Differences from zero in rows: dot and interval, grey where not significant."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ CUT = 32
 def build_differences(
     frame: pd.DataFrame, unit: str, *, dark: bool = False, row_height: int = 20
 ) -> go.Figure:
-    """Dots with intervals around zero, drawn in the order given, the first on top.
+    """Draw dots with intervals around zero; rows keep their order, the first on top.
 
     `frame`: `label`, `value`, `low`, `high`, `n`, `tone` (`better`, `attention`; empty:
     grey), and optionally `plain`, a second value as an open mark. Rates are shown in
@@ -130,7 +128,7 @@ def _tick(value: float, unit: str) -> str:
 
 
 def format_between(low: float, high: float, unit: str) -> str:
-    """Both ends of an interval of a difference, the unit written once: −3.1 to +0.4 pt."""
+    """Format the interval of a difference, the unit written once: −3.1 to +0.4 pt."""
     if unit == Unit.RATE:
         return _("{low} to {high}", low=_signed(100 * low, 1), high=formatting.change(high, unit))
     return _(

@@ -1,4 +1,4 @@
-"""One row each: dots with their intervals, and depth of colour by weekday and hour."""
+"""Dots with intervals in rows, and heat maps by weekday and hour."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ def build_dots(
     row_height: int = 22,
     breaks: Sequence[int] = (),
 ) -> go.Figure:
-    """Dots and intervals, one row each, against what chance alone would give.
+    """Draw dots and intervals, one row each, against the limits of chance.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally
-    `chance_low`/`chance_high` (the grey bar of that row), `shrunk` (an estimate, drawn
-    as a ring) and `tone` (`better`, `attention` or empty). Rows are drawn in the order
-    given, the first on top. Dots carry their key. `breaks`: the rows above which a line
-    parts groups.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`
+    and `chance_high` (grey bar), `shrunk` (ring) and `tone` (`better`, `attention` or
+    empty). Rows keep their order, the first on top. Dots carry their key. `breaks`:
+    rows with a line above them.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
@@ -110,8 +109,8 @@ def build_dots(
 def build_heat(
     frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250
 ) -> go.Figure:
-    """When: weekday (1–7) down, hour (0–23) across, `value` as depth of colour: the
-    deeper, the more it needs a look.
+    """Draw weekday (1–7) by hour (0–23), `value` as depth of colour, deeper where
+    worse.
     """
     tint, figure = colours(dark), go.Figure()
     table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()

@@ -1,4 +1,4 @@
-"""Members of a group: the funnel of value against number, and criteria by advisor."""
+"""Funnel plot of members, and criteria by advisor."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60
 LEAST_SPREAD = 20.0
-"""Shares that differ by fewer points are not painted from the lightest to the deepest
-colour.
-"""
+"""Minimum range of shares in points for the full colour scale."""
 
 
 def build_funnel_plot(
@@ -29,11 +27,11 @@ def build_funnel_plot(
     bounds: tuple[float, float] | None = None,
     height: int = 330,
 ) -> go.Figure:
-    """Value against number of values, between the limits of chance: 95 % dashed, 99.8 %
-    drawn out.
+    """Draw value against number of values, with limits of chance: 95 % dashed, 99.8 %
+    solid.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (its
-    name stands beside it). Points carry their key.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (shows
+    its name). Points carry their key.
     """
     tint, figure = colours(dark), go.Figure()
     least, most = float(frame["n"].min()), float(frame["n"].max())
@@ -111,10 +109,10 @@ def build_criteria(
     *,
     dark: bool = False,
 ) -> go.Figure:
-    """Advisors down, criteria across, depth of colour for points missed; a cell of too
-    few evaluations is a small ring in its place.
+    """Draw advisors by criteria, depth of colour for points missed; a small ring for
+    too few evaluations.
 
-    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (for hovering).
+    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (hover).
     `criteria`: key and text, in order. Cells carry both keys.
     """
     tint, figure = colours(dark), go.Figure()

@@ -1,4 +1,4 @@
-"""Values along a line: over time with what is usual, and against a setting."""
+"""Lines over time with control limits, and curves against a setting."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17
 LABEL_SHARE = 0.28
-"""So much of the width of a picture the name of a target takes."""
+"""Width of a target's label, as a share of the chart."""
 
 
 @dataclass(frozen=True)
 class TargetLine:
-    """A value to reach from one day to another; None: beyond the picture."""
+    """Target from one day to another; None: beyond the chart."""
 
     value: float
     first_day: date | None = None
@@ -33,9 +33,7 @@ class TargetLine:
 
 @dataclass(frozen=True)
 class Marker:
-    """Something that happened on these days, for the reader who points at it.
-    `is_change`: the rules behind the number changed then.
-    """
+    """Event on these days, with hover text. `is_change`: the KPI's rules changed then."""
 
     first_day: date
     last_day: date
@@ -58,12 +56,12 @@ def build_trend(
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """One KPI over time: a line with its interval band, control limits, what needs a
-    look, the targets and what went on, and the earlier period in grey.
+    """Draw one KPI over time: line with interval band, control limits, signals,
+    targets, events, and the earlier period in grey.
 
     `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally
-    `provisional` (bool): these are dotted. Missing values are gaps. `signals`: position
-    in `points` → tone (`attention`, `better` or empty). Each point carries its date for
+    `provisional` (bool, dotted). Missing values are gaps. `signals`: position in
+    `points` → tone (`attention`, `better` or empty). Points carry their date for
     drill-down.
     """
     tint, figure = colours(dark), go.Figure()
@@ -215,7 +213,7 @@ def build_trend(
 def _broken(
     at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]
 ) -> tuple[list[date], list[float | None]]:
-    """A line that is interrupted before each position of `breaks`."""
+    """Interrupt a line before each position of `breaks`."""
     xs, ys = list(at), list(values)
     for position in sorted(breaks, reverse=True):
         xs.insert(position, xs[position])
@@ -231,7 +229,7 @@ def _draw_goals(
     tint: Colours,
     currency: str | None,
 ) -> list[TargetLine]:
-    """Draw the targets that hold on days of the picture; returns those drawn."""
+    """Draw the targets that apply to days of the chart; return them."""
     drawn = [
         goal
         for goal in goals
@@ -265,10 +263,9 @@ def _name_goal(
     text: str,
     tint: Colours,
 ) -> None:
-    """Name the newest target above or below its line, at the first place that the lines
-    `beside` it leave free; where there is none, the caption alone does.
-
-    `size`: the height of the name in the unit of the values.
+    """Label the newest target at the first place above or below its line that the lines
+    `beside` leave free; without one the caption has to do. `size`: height of the label
+    in the unit of the values.
     """
     # What lies before the first known value is not in the picture.
     first_known = next(
@@ -316,9 +313,7 @@ def _name_goal(
 
 
 def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
-    """Whether a line comes between these two values, at a point or on the way from one
-    to the next.
-    """
+    """Return whether a line passes between two values, at or between its points."""
     known = [value for value in line if not formatting.is_missing(value)]
     return any(
         min(one, other) < high and max(one, other) > low
@@ -329,8 +324,8 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
 def _draw_marks(
     figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
 ) -> None:
-    """A thin line on each day on which something happened, a pale stripe over several,
-    and a sign at the top to point at.
+    """Draw a thin line on the first day of each event, a pale stripe over several days,
+    and a sign at the top to hover over.
     """
     signs: dict[date, list[Marker]] = {}
     for mark in marks:
@@ -376,8 +371,8 @@ def build_curve(
     dark: bool = False,
     height: int = 220,
 ) -> go.Figure:
-    """A value against a setting (`value`, `low`, `high`, in the order of `xs`), with
-    the setting in force marked.
+    """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
+    with the setting in force marked.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
@@ -426,7 +421,7 @@ def build_curve(
 
 
 def _stretches(known: pd.Series) -> list[tuple[int, int]]:
-    """The runs of True as half-open positions."""
+    """Return the runs of True as half-open positions."""
     runs, start = [], None
     for position, flag in enumerate([*known, False]):
         if flag and start is None:
@@ -438,9 +433,7 @@ def _stretches(known: pd.Series) -> list[tuple[int, int]]:
 
 
 def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
-    """Ticks that a reader of either language understands; Plotly's own month names stay
-    English.
-    """
+    """Set date ticks in the reader's language; Plotly's own month names are English."""
     if not at:
         return
     span = (at[-1] - at[0]).days

@@ -1,5 +1,5 @@
-"""Steps of a path that count different things: each a share of its own base on a track
-of its own, so that their lengths never pretend to be one crowd.
+"""Steps of a path as bars, each a share of its own base on its own track: lengths of
+different bases cannot be compared by mistake.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from qa_core.analysis.charts.palette import colours, dress
 
 @dataclass(frozen=True)
 class Bar:
-    """One row. `share`, `low` and `high` are 0–1, None where the step is a number alone
-    or not known; `text` stands beside the track in at most two lines; `opens`: what a
-    click on it opens, None for nothing; `is_first`: a rule is drawn above it, since
-    another base begins.
+    """Row of the chart. `share`, `low`, `high`: 0–1, None for a number alone or an
+    unknown share; `text`: beside the track, at most two lines; `opens`: target of a
+    click, None for nothing; `is_first`: a rule above it starts another base.
     """
 
     label: str
@@ -33,8 +32,8 @@ class Bar:
 
 
 def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42) -> go.Figure:
-    """The rows from the top: label and note on the left, the share on its track with
-    its interval, the texts on the right. Bars carry what they open.
+    """Draw the rows from the top: label and note, share with interval on its track,
+    texts. Bars carry what they open.
     """
     tint, figure = colours(dark), go.Figure()
     rows = list(range(len(bars)))

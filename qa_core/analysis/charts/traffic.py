@@ -1,5 +1,5 @@
-"""When people come and how long they wait: weekday by time of day, lines over the day
-or over weeks, waits as bars, and what became of the missed.
+"""Traffic and waits: weekday by time of day, lines over the day or over weeks, waiting
+times, outcomes of missed contacts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 
 LEAST_SPREAD = 0.1
-"""Rates that differ by less are not painted from the lightest to the deepest colour."""
+"""Minimum range of rates for the full colour scale."""
 MOST_TICKS = 5
 LABEL_HEIGHT = 15
 
@@ -33,12 +33,11 @@ def build_when(
     marked: Collection[tuple[int, Hashable]] = (),
     dark: bool = False,
 ) -> go.Figure:
-    """Weekday down, `grain` (`half_hour` or `hour`) across, depth of colour for
-    `value`: the deeper, the more it needs a look.
+    """Draw weekday by `grain` (`half_hour` or `hour`), depth of colour for `value`,
+    deeper where worse.
 
-    `frame`: `weekday` (1–7), `grain`, `value`, `text` (for hovering) and `enough`
-    (whether it rests on enough contacts: else a small ring stands in its place).
-    `marked`: the cells that get a diamond. Cells carry their weekday and time.
+    `frame`: `weekday` (1–7), `grain`, `value`, `text` (hover) and `enough` (False: a
+    small ring). `marked`: cells with a diamond. Cells carry their weekday and time.
     """
     tint, figure = colours(dark), go.Figure()
     weekdays, times = sorted(set(frame["weekday"])), times_between(frame[grain].tolist(), grain)
@@ -109,8 +108,8 @@ def build_when(
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One line of several. `frame` has `value`, and optionally `low`, `high`, `n`, a
-    row per place on the axis; `tone`: accent, attention or reference.
+    """Line of a chart. `frame`: `value`, and optionally `low`, `high`, `n`, a row per
+    place on the axis; `tone`: accent, attention or reference.
     """
 
     label: str
@@ -129,10 +128,10 @@ def build_lines(
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """Several values over the times of a day or over weeks or months, each line named
-    where it ends, each with its interval as a band where it has one.
+    """Draw several values over the times of a day or over weeks or months, each
+    labelled at its end, with its interval as a band where it has one.
 
-    `at`: the values of the dimension `grain`, in order; every line has a row for each.
+    `at`: values of the dimension `grain`, in order; every line has a row for each.
     Points carry theirs.
     """
     tint, figure = colours(dark), go.Figure()
@@ -211,12 +210,11 @@ def build_lines(
 def build_waits(
     frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270
 ) -> go.Figure:
-    """How many waited how long, answered and abandoned on top of each other, with the
-    threshold of the service level.
+    """Draw waiting times as bars, answered and abandoned stacked, with the threshold of
+    the service level.
 
-    `frame`: `until` (the last second of a bar that is `width` seconds wide),
-    `answered`, `abandoned`. Each bar carries which of the two it is, and between which
-    seconds.
+    `frame`: `until` (last second of a bar of `width` seconds), `answered`, `abandoned`.
+    Bars carry which of the two they are, and their seconds.
     """
     tint, figure = colours(dark), go.Figure()
     for name, label, colour, shape in (
@@ -280,8 +278,8 @@ def build_waits(
 def build_threshold_curve(
     frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270
 ) -> go.Figure:
-    """The share answered within x seconds: `threshold`, `value`, `low`, `high`, `n`,
-    with the threshold in force marked.
+    """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
+    `n`, with the threshold in force marked.
     """
     xs = frame["threshold"].tolist()
     figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=height)
@@ -296,8 +294,8 @@ def build_threshold_curve(
 def build_shares(
     parts: Sequence[tuple[str, int, str]], *, dark: bool = False, height: int = 200
 ) -> go.Figure:
-    """Parts of a whole as bars, each with its number and its share: (label, count,
-    tone), the tone as in a finding, or `reference`.
+    """Draw parts of a whole as bars with number and share: (label, count, tone); tone
+    as in a chart title, or `reference`.
     """
     tint, figure = colours(dark), go.Figure()
     total = sum(count for _label, count, _tone in parts) or 1
@@ -342,9 +340,7 @@ def build_shares(
 
 
 def times_between(values: Sequence[Hashable], grain: str) -> list[Hashable]:
-    """Every half-hour or hour from the first to the last of these, so that a quiet one
-    is a gap.
-    """
+    """Return every half-hour or hour from the first to the last of these."""
     if grain == "hour":
         return list(range(min(values), max(values) + 1))
     first, last = (
@@ -381,9 +377,7 @@ def _mark_threshold(figure: go.Figure, threshold: float, tint: Colours) -> None:
 
 
 def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: float) -> None:
-    """The name of each line beside its end, moved up where it would cover the one
-    below.
-    """
+    """Label each line at its end, moved up where it would cover the one below."""
     placed: list[float] = []
     notes = []
     for value, label, colour in sorted(ends):
@@ -401,7 +395,7 @@ def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: flo
 
 
 def _clock_axis(figure: go.Figure, times: Sequence[Hashable], grain: str) -> None:
-    """Ticks at whole hours, as many as a telephone has room for."""
+    """Set ticks at whole hours, few enough for a phone."""
     whole = [
         (place, at if grain == "hour" else int(str(at)[:2]))
         for place, at in enumerate(times)

@@ -1,5 +1,5 @@
-"""What annoys customers again and again, found in the figures and in the words: what
-brings them back, what makes them unhappy, what they write.
+"""Detection of irritants in figures and texts: repeats, low ratings, words of customers
+and evaluators.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATIN
 DIMENSIONS = ("reason", "queue")
 MOST_EXAMPLES, MOST_ALONG = 5, 4
 FOLLOWED_DAYS = 56
-"""How long before it was taken in hand, and after, an irritant is measured: eight
-weeks, so that each weekday counts alike.
+"""Days measured before and after an irritant is taken in hand: eight weeks, so that
+weekdays count alike.
 """
 _ORIGINS = {
     IrritantKind.CUSTOMER_WORDS: "customer",
@@ -47,9 +47,7 @@ _ORIGINS = {
 
 @dataclass(frozen=True)
 class Example:
-    """A contact that shows an irritant: the sentence around the words, and where in it
-    they stand.
-    """
+    """Contact that shows an irritant: a sentence, and the place of the words in it."""
 
     source_system: str
     contact_id: str
@@ -63,7 +61,7 @@ class Example:
 
 @dataclass(frozen=True)
 class _Remark:
-    """A row of `query.find_remarks` and its terms."""
+    """Row of `query.find_remarks` and its terms."""
 
     row: Any
     document: Document
@@ -72,11 +70,10 @@ class _Remark:
 def find_candidates(
     viewer: Viewer, where: Filters, compare: Period | None = None
 ) -> tuple[IrritantCandidate, ...]:
-    """The irritants of that period in the viewer's scope, those first that add most
-    contacts to what the others' share would give.
+    """Return the irritants of a period in scope, by contacts beyond the others' share.
 
-    Whoever may not read remarks meets none that come from words, and of figures those
-    that are published to them. Raises AccessDenied for whoever may not see irritants.
+    Viewers without access to remarks get none found in texts, and of figures those
+    published to them. Raise AccessDenied for viewers who may not see irritants.
     """
     viewer.require(Permission.SEE_IRRITANTS)
     found = [
@@ -92,8 +89,8 @@ def find_candidates(
 
 
 def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
-    """How many contacts of a period show that irritant, of how many; None where the
-    viewer may not be told.
+    """Count the contacts of a period that show an irritant; None where hidden from the
+    viewer.
     """
     viewer.require(Permission.SEE_IRRITANTS)
     if subject.kind in IN_WORDS:
@@ -115,10 +112,8 @@ def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count |
 def find_follow_up(
     viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date
 ) -> tuple[Count | None, Count | None]:
-    """What an irritant weighed in the eight weeks before it was taken in hand, and in
-    those since, in the viewer's scope.
-
-    (None, None) for whoever sees whole months alone.
+    """Count an irritant in the eight weeks before it was taken in hand and in those
+    since, in scope. (None, None) for viewers of whole months only.
     """
     if viewer.needs_suppression:
         return None, None
@@ -130,10 +125,9 @@ def find_follow_up(
 
 
 def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
-    """Up to five unhappy contacts in the viewer's scope that show the irritant in
-    words, newest first.
+    """Return up to five unhappy contacts in scope that show the irritant, newest first.
 
-    Raises AccessDenied for whoever may not read remarks.
+    Raise AccessDenied for viewers who may not read remarks.
     """
     viewer.require(Permission.SEE_IRRITANTS)
     if not query.may_read_remarks(viewer):
@@ -154,7 +148,7 @@ def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> t
 
 
 def read_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
-    """Open the examples for a reader: `find_examples`, noted in the audit log."""
+    """Return `find_examples` and record the reading in the audit log."""
     examples = find_examples(viewer, subject, where)
     contacts = ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples)
     if examples:
@@ -260,8 +254,8 @@ def _read(viewer: Viewer, kind: IrritantKind, where: Filters) -> list[_Remark]:
 
 
 def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
-    """The remarks of one kind with their terms; a tag is a term as it stands, and makes
-    no pair.
+    """Return the remarks of one kind with their terms; a tag is a term of its own and
+    forms no pairs.
     """
     selected = []
     for row in frame[frame["origin"] == _ORIGINS[kind]].itertuples():
@@ -287,7 +281,7 @@ def _has(remark: _Remark, terms: tuple[str, ...]) -> bool:
 
 
 def _write(remark: _Remark, terms: tuple[str, ...]) -> str:
-    """The terms as this remark writes them."""
+    """Return the terms as this remark spells them."""
     together = term_counts.find_together(remark.document.mentions, terms) or []
     if terms[0].startswith("tag:"):
         return next(
@@ -297,9 +291,7 @@ def _write(remark: _Remark, terms: tuple[str, ...]) -> str:
 
 
 def _take_different(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """The first examples, each sentence once: what several wrote alike is counted
-    elsewhere.
-    """
+    """Return the first examples with distinct sentences."""
     different: dict[str, Example] = {}
     for example in examples:
         if (
@@ -359,7 +351,7 @@ def _is_in_band(row: Any, subject: IrritantSubject) -> bool:
 
 
 def find_band(value: str) -> tuple[int, int | None]:
-    """Where a band of waits starts and, but for the last, ends, in seconds."""
+    """Return the start of a band of waits in seconds, and its end but for the last."""
     start = int(value)
     return start, next((other for other in query.UNHAPPY_BANDS if other > start), None)
 
@@ -372,7 +364,7 @@ def _count_waits(viewer: Viewer, where: Filters) -> dict[str, Count]:
 
 
 def _count(kind: IrritantKind, row: Any) -> Count:
-    """The contacts of a row that went badly; nothing where it is hidden or empty."""
+    """Count the contacts of a row that went badly; zero where hidden or empty."""
     if formatting.is_missing(row.value):
         return Count(0, 0)
     n, hits = int(row.denominator), int(row.numerator)

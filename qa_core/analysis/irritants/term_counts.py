@@ -1,5 +1,5 @@
-"""What is said, or happens, more among the unhappy than among the others: counted per
-contact, tested exactly, corrected for the many tries. Pure.
+"""Terms and events more frequent among unhappy contacts: counted per contact, tested
+exactly, corrected for multiple tests.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from qa_core import stats
 from qa_core.analysis.irritants.terms import Mention
 
 FEWEST = 5
-"""Of fewer contacts nothing is said: they could be told apart."""
+"""Minimum contacts of a finding, so that nobody can be identified."""
 FALSE_FINDINGS = 0.05
-"""Of all that is said to stand out, the share that chance may have put there (Benjamini
-and Hochberg 1995).
-"""
+"""False discovery rate (Benjamini and Hochberg 1995)."""
 SAME = 0.8
-"""A finding of which so many contacts belong to a larger one says no more than goes
-with it.
-"""
+"""Share of contacts in common above which a finding is merged into a larger one."""
 
 Terms = tuple[str, ...]
 Key = TypeVar("Key", bound=Hashable)
@@ -30,8 +26,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class TermShare:
-    """So many of so many, against the others: `gap` is the 95 % interval of the
-    difference of the two shares (MOVER).
+    """Hits among `n` compared with the others; `gap`: 95 % interval of the difference
+    (MOVER).
     """
 
     hits: int
@@ -49,7 +45,7 @@ class TermShare:
 
     @property
     def excess(self) -> float:
-        """How many there are more than if the share were that of the others."""
+        """Return the hits beyond those that the others' share would give."""
         return self.hits - self.n * self.other
 
     @property
@@ -59,7 +55,7 @@ class TermShare:
 
 @dataclass(frozen=True)
 class Document:
-    """What one contact says: whether it is among the unhappy, and its terms."""
+    """Contact with its terms."""
 
     is_unhappy: bool
     mentions: tuple[Mention, ...]
@@ -67,21 +63,20 @@ class Document:
 
 @dataclass(frozen=True)
 class TermUse:
-    """A term, or two in one sentence, that the unhappy use more: their share against
-    the others', and whose words they are (places of documents).
+    """Term, or two in one sentence, significantly more frequent among the unhappy.
+    `unhappy`: positions of documents.
     """
 
     terms: Terms
     share: TermShare
     unhappy: frozenset[int]
     along: tuple[Terms, ...] = ()
-    """What is found with it, in contacts that are nearly all among its own."""
+    """Terms merged into it, in nearly the same contacts."""
 
 
 def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
-    """The shares that are larger than those of the others by more than chance, of
-    `FEWEST` hits or more: Fisher's exact test, one-sided, with the false findings of
-    all these tests together held at `FALSE_FINDINGS`.
+    """Return the shares significantly above the others', with `FEWEST` hits or more:
+    one-sided Fisher's exact test with a false discovery rate of `FALSE_FINDINGS`.
     """
     tried = {
         key: share
@@ -103,8 +98,8 @@ def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
 
 
 def find_said(documents: Sequence[Document]) -> list[TermUse]:
-    """The terms and pairs that stand out among the unhappy, those of most contacts
-    first; what is found almost only with a larger one stands with it.
+    """Return the terms and pairs significantly more frequent among the unhappy, most
+    contacts first; those found almost only with a larger one are merged into it.
     """
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
@@ -133,8 +128,8 @@ def find_said(documents: Sequence[Document]) -> list[TermUse]:
 
 
 def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | None:
-    """The first sentence's mentions of all these terms; None where no sentence has them
-    all.
+    """Return the mentions of all these terms in the first sentence that has them; None
+    without one.
     """
     by_sentence: dict[int, dict[str, Mention]] = {}
     for mention in mentions:
@@ -146,7 +141,7 @@ def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | 
 
 
 def most_frequent(texts: Iterable[str]) -> str:
-    """The text that occurs most; of equals the one that comes first."""
+    """Return the most frequent text, the first of equals."""
     return Counter(texts).most_common(1)[0][0]
 
 
