@@ -13,7 +13,7 @@ import krippendorff
 import numpy as np
 import pytest
 
-from qa_core.quality.calibration.results import level_of
+from qa_core.quality.calibration.results import measurement_level
 from qa_core.scoring import Criterion, Text
 from qa_core.stats.agreement import (
     Agreement,
@@ -78,7 +78,7 @@ def test_of_two_answers_nominal_and_ordinal_alpha_are_the_same() -> None:
         astuple(measure_agreement(marks, "ordinal"))
     )
     assert [
-        level_of(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
+        measurement_level(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
         for levels in ((0, 2), (0, 1, 2), ())
     ] == [
         "nominal",

@@ -231,7 +231,7 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
     ]
     assert found.alignment.value == pytest.approx(9 / 12)
     # eve gave 1 + 0 + 2 points more than max, of 12 that both could give.
-    assert {item.username: item.lean for item in found.evaluators} == {
+    assert {item.username: item.leniency for item in found.evaluators} == {
         "eve": pytest.approx(0.25),
         "max": pytest.approx(-0.25),
         "zoe": None,
@@ -377,7 +377,7 @@ def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:
     assert found["max"].alignment.value == pytest.approx(6 / 10) and found[
         "zoe"
     ].alignment.value == pytest.approx(8 / 10)
-    assert found["max"].lean == pytest.approx(-4 / 10)
+    assert found["max"].leniency == pytest.approx(-4 / 10)
     with pytest.raises(AccessDenied):
         calibration.set_reference(viewer_of("mona"), opened, "new")
 
@@ -385,13 +385,13 @@ def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:
 def test_what_was_agreed_on_is_written_down_after_the_closing_by_who_manages(opened: int) -> None:
     first, _second = contacts_of(opened)
     with pytest.raises(Refusal, match="still open"):
-        calibration.agree(viewer_of("mona"), first, {"greeting": 2, "answer": 8})
+        calibration.record_consensus(viewer_of("mona"), first, {"greeting": 2, "answer": 8})
     calibration.close_session(viewer_of("mona"), opened)
     with pytest.raises(Refusal, match="between 0 and 2"):
-        calibration.agree(viewer_of("mona"), first, {"greeting": 3, "answer": 8})
+        calibration.record_consensus(viewer_of("mona"), first, {"greeting": 3, "answer": 8})
     with pytest.raises(AccessDenied):
-        calibration.agree(viewer_of("eve"), first, {"greeting": 2, "answer": 8})
-    calibration.agree(
+        calibration.record_consensus(viewer_of("eve"), first, {"greeting": 2, "answer": 8})
+    calibration.record_consensus(
         viewer_of("mona"), first, {"greeting": 2, "answer": "na"}, "Ask 06 12 34 56 78 again"
     )
     consensus = calibration.get_results(viewer_of("eve"), opened).round.contacts[0].consensus

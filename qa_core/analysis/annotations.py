@@ -59,7 +59,7 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     those on others' teams.
     """
     with store.reading() as session:
-        reach = _Reach(viewer, _site_of_teams(session))
+        reach = _NoteScopes(viewer, _site_of_teams(session))
         rows = session.scalars(
             sa.select(steering.Annotation).order_by(
                 steering.Annotation.starts_on, steering.Annotation.id
@@ -69,11 +69,11 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     kept = [
         row
         for row in rows
-        if _touches(row, where.period)
+        if _overlaps(row, where.period)
         and _concerns(row, chosen, reach.site_of)
         and reach.may_see(_scope(row))
     ]
-    return tuple(_as_note(row, reach.may_write(_scope(row))) for row in kept)
+    return tuple(_build_note(row, reach.may_write(_scope(row))) for row in kept)
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
@@ -81,7 +81,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     if not viewer.can(Permission.EDIT_NOTES):
         return ()
     with store.reading() as session:
-        reach = _Reach(viewer, _site_of_teams(session))
+        reach = _NoteScopes(viewer, _site_of_teams(session))
         sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
     named = (("site", sites), ("team", sorted(reach.site_of)), ("queue", sorted(reach.queues)))
     scopes: list[Scope] = [
@@ -126,7 +126,7 @@ def add(
         session.add(row)
         session.flush()
         audit_log.record(session, viewer.username, "note_added", _describe(row))
-        return _as_note(row, True)
+        return _build_note(row, True)
 
 
 def remove(viewer: Viewer, number: int) -> None:
@@ -136,14 +136,14 @@ def remove(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
         row = session.get(steering.Annotation, number)
-        if row is None or not _Reach(viewer, _site_of_teams(session)).may_write(_scope(row)):
+        if row is None or not _NoteScopes(viewer, _site_of_teams(session)).may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
         audit_log.record(session, viewer.username, "note_removed", _describe(row))
 
 
 @dataclass(frozen=True)
-class _Reach:
+class _NoteScopes:
     """Scopes that a viewer may see and write notes on. An administrator sees no
     figures, but writes on everything.
     """
@@ -190,7 +190,7 @@ def _scope(row: steering.Annotation) -> Scope:
     return row.dimension, row.dimension_value
 
 
-def _touches(row: steering.Annotation, period: Period) -> bool:
+def _overlaps(row: steering.Annotation, period: Period) -> bool:
     return (period.first_day is None or period.first_day <= row.ends_on) and (
         period.last_day is None or row.starts_on <= period.last_day
     )
@@ -212,7 +212,7 @@ def _concerns(
     )
 
 
-def _as_note(row: steering.Annotation, is_mine: bool) -> DayNote:
+def _build_note(row: steering.Annotation, may_remove: bool) -> DayNote:
     return DayNote(
         row.id,
         row.title,
@@ -222,7 +222,7 @@ def _as_note(row: steering.Annotation, is_mine: bool) -> DayNote:
         row.ends_on,
         row.author,
         row.created_at,
-        is_mine,
+        may_remove,
     )
 
 

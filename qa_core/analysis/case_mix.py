@@ -19,7 +19,9 @@ def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standardis
     """Compare an advisor with colleagues on a rate or a mean, from frames of `measure`
     cut by `KIND`. Return None where either side has no data.
     """
-    return stats.standardise(_sums(kpi, own), _sums(kpi, others), is_rate=kpi.unit == Unit.RATE)
+    return stats.standardise(
+        _sum_by_kind(kpi, own), _sum_by_kind(kpi, others), is_rate=kpi.unit == Unit.RATE
+    )
 
 
 def compare_criteria(
@@ -53,14 +55,14 @@ def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, i
     all tests.
     """
     known = {key: standard for key, standard in standards.items() if standard is not None}
-    sure = stats.holm([standard.p_value for standard in known.values()])
+    significant = stats.holm([standard.p_value for standard in known.values()])
     return {
         key: (1 if standard.difference > 0 else -1) if flag else 0
-        for (key, standard), flag in zip(known.items(), sure, strict=True)
+        for (key, standard), flag in zip(known.items(), significant, strict=True)
     }
 
 
-def _sums(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
+def _sum_by_kind(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
     made = {}
     for row in frame[frame["kpi"] == kpi.key].itertuples():
         if not formatting.is_missing(row.value) and row.n:

@@ -9,15 +9,15 @@ from qa_core.metrics import formatting
 from qa_core.stats import CONFIDENCE, Comparison
 from qa_core.stats.control_charts import RUN, ControlLimits, Signals
 
-SURE = 1 - CONFIDENCE
+SIGNIFICANCE_LEVEL = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
 class ChartTitle:
-    """Title with its `tone`: `attention`, `better` or empty."""
+    """Title with its `severity`: `attention`, `better` or empty."""
 
     text: str
-    tone: str = ""
+    severity: str = ""
 
 
 def severity_of(sign: float, better: str) -> str:
@@ -122,15 +122,15 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
     compared.
     """
     everybody = len(names)
-    apart = [*comparison.below, *comparison.above]
-    alike = everybody - len(apart)
+    significant = [*comparison.below, *comparison.above]
+    alike = everybody - len(significant)
     if everybody < 2:
         return ChartTitle(_("Nobody to compare with"))
     if comparison.p_value is None:
         return ChartTitle(_("Too little data to compare the {n} advisors", n=everybody))
-    if not apart and comparison.p_value < SURE:
+    if not significant and comparison.p_value < SIGNIFICANCE_LEVEL:
         return ChartTitle(_("No single one of the {n} advisors stands out", n=everybody))
-    if not apart:
+    if not significant:
         return ChartTitle(
             ngettext(
                 "{n} advisor, and nobody to be told apart from",
@@ -139,23 +139,23 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
             )
         )
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
-    tone = "" if better == "neither" else "attention" if worse else "better"
+    severity = "" if better == "neither" else "attention" if worse else "better"
     if alike == 0:
         return ChartTitle(
-            _("All {n} advisors differ from the rest by more than chance", n=everybody), tone
+            _("All {n} advisors differ from the rest by more than chance", n=everybody), severity
         )
     return ChartTitle(
-        _("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone
+        _("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), severity
     )
 
 
-def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) -> str:
+def describe_outliers(comparison: Comparison, names: dict[str, str], better: str) -> str:
     """Name the members that differ significantly; without any, give the group's p-value
     in words.
     """
     if comparison.p_value is None:
         return ""
-    if not comparison.above and not comparison.below and comparison.p_value < SURE:
+    if not comparison.above and not comparison.below and comparison.p_value < SIGNIFICANCE_LEVEL:
         return _("Together they differ by more than chance, but nobody by enough to be named.")
     if not comparison.above and not comparison.below:
         return _(

@@ -49,7 +49,7 @@ def counted_title(kpi: Kpi) -> str:
     return _(COUNTED.get(kpi.key) or COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
 
 
-def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
+def build_rows(explanation: Explanation) -> list[tuple[str, int]]:
     """Return titles and counts from all rows to those counted, without exclusions of
     zero. Empty where hidden.
     """
@@ -64,7 +64,7 @@ def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
     return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
 
 
-def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
+def format_calculation(kpi: Kpi, row: Any, currency: str | None = None) -> str:
     """Write numerator / denominator = value; empty for a total."""
     if (
         formatting.is_missing(row.value)
@@ -111,7 +111,7 @@ def build_file(
         viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values)
     )
     name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
-    about = exports.about(viewer, explanation.where, (explanation.kpi,))
+    about = exports.describe_file(viewer, explanation.where, (explanation.kpi,))
     return make_file(Sheet(name, exports.figure_titles(), _rows(viewer, explanation), about), form)
 
 
@@ -120,7 +120,7 @@ def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     for row in explanation.rows:
         yield exports.figure_cells(row, row.by.get("currency") or only)
     yield []
-    yield from ([title, n] for title, n in rows_of(explanation))
+    yield from ([title, n] for title, n in build_rows(explanation))
     yield []
     for variant in explanation.variants:
         yield [

@@ -51,7 +51,7 @@ MOST_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
 
 
-def parameters(
+def figure_parameters(
     kpis: Sequence[str],
     by: Sequence[str],
     where: Filters,
@@ -74,17 +74,17 @@ def contact_parameters(
     waited: query.Waited | None = None,
 ) -> dict[str, Any]:
     """Return a list of contacts as plain values, for its download link."""
-    said = {
+    wait_note = {
         name: value
         for name, value in (("overrides", dict(overrides or {})), ("waited", list(waited or ())))
         if value
     }
-    return {"behind": behind or "", "order": order, **_filters(where), **said}
+    return {"behind": behind or "", "order": order, **_filters(where), **wait_note}
 
 
 def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """Return a history of tracking numbers as plain values, for its link; `loose`: the
-    contacts without a campaign instead.
+    """Return a history of tracking numbers as plain values, for its link; `unassigned`:
+    the contacts without a campaign instead.
     """
     return {
         "loose": loose,
@@ -133,7 +133,10 @@ def build_file(
     ]
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
     return make_file(
-        Sheet(name, header, rows, about(viewer, where, tuple(map(get_kpi, kpis)), overrides)), form
+        Sheet(
+            name, header, rows, describe_file(viewer, where, tuple(map(get_kpi, kpis)), overrides)
+        ),
+        form,
     )
 
 
@@ -171,7 +174,7 @@ def build_contacts(
         _("of"),
         query.count_contacts(viewer, where, behind or None, overrides, within),
     ]
-    said = [[_(WAIT), formatting.waited(*within)]] if within else []
+    wait_note = [[_(WAIT), formatting.waited(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [
         _("{title} (seconds)", title=title) if name.endswith("_seconds") else title
@@ -183,7 +186,13 @@ def build_contacts(
     )
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
     return make_file(
-        Sheet(name, header, rows, [*said, *about(viewer, where, kpis, overrides), counted]), form
+        Sheet(
+            name,
+            header,
+            rows,
+            [*wait_note, *describe_file(viewer, where, kpis, overrides), counted],
+        ),
+        form,
     )
 
 
@@ -211,9 +220,9 @@ def build_numbers(
                 one.among,
                 one.first_day,
                 one.last_day,
-                one.usual.campaign if one.usual else None,
+                one.last_span.campaign if one.last_span else None,
             ]
-            for one in history.loose
+            for one in history.unassigned
         ]
     else:
         header = [
@@ -226,17 +235,17 @@ def build_numbers(
         rows = [
             [
                 one.number,
-                *one.carried,
+                *one.campaign_key,
                 one.first_day,
                 one.last_day,
                 _("assigned") if one.is_assigned else _("seen on contacts"),
                 one.inside,
                 one.contacts,
             ]
-            for one in history.stretches
+            for one in history.spans
         ]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
-    return make_file(Sheet(name, header, rows, about(viewer, where)), form)
+    return make_file(Sheet(name, header, rows, describe_file(viewer, where)), form)
 
 
 def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
@@ -258,7 +267,7 @@ def describe_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Itera
         yield [_(get_setting(name).title), text]
 
 
-def about(
+def describe_file(
     viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}
 ) -> Iterator[list[Any]]:
     """Yield the notes of a file: filters, definitions, settings in force, end of the

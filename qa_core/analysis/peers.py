@@ -19,7 +19,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
 
-LEAST_RATE, LEAST_MEAN = 5, 2
+MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
 """Minimum values of a member: a rate needs five, a mean two for a standard deviation.
 """
 BANDS = {
@@ -51,14 +51,14 @@ class Peer:
 
 @dataclass(frozen=True)
 class Group:
-    """Members compared, by band, then by name. `few`: members left out for too few
+    """Members compared, by band, then by name. `excluded`: members left out for too few
     values; `between`: standard deviation between members beyond chance; `deviation`: of
     single values.
     """
 
     kpi: Kpi
     peers: tuple[Peer, ...]
-    few: tuple[str, ...]
+    excluded: tuple[str, ...]
     comparison: Comparison
     funnel: Funnel
     between: float
@@ -68,26 +68,26 @@ class Group:
     def centre(self) -> float:
         return self.funnel.centre
 
-    def tone_of(self, peer: Peer) -> str:
+    def severity_of(self, peer: Peer) -> str:
         """Return `better`, `attention` or empty for the band of a member."""
         if peer.band == "alike" or self.kpi.better == "neither":
             return ""
         return "better" if (peer.band == "above") == (self.kpi.better == "up") else "attention"
 
-    def more_needed(self, peer: Peer, difference: float) -> int:
+    def extra_values_needed(self, peer: Peer, difference: float) -> int:
         """Return how many more values detect a difference of that size from the group."""
         return stats.extra_values_needed(self.deviation, peer.n, difference)
 
-    def detectable(self, peer: Peer) -> float:
+    def detectable_difference(self, peer: Peer) -> float:
         """Return the smallest difference from the group that the member's values
         detect.
         """
         return stats.detectable_difference(self.deviation, peer.n)
 
 
-def least(kpi: Kpi) -> int:
+def minimum_values(kpi: Kpi) -> int:
     """Return the minimum values of a member for that KPI."""
-    return LEAST_RATE if kpi.unit == Unit.RATE else LEAST_MEAN
+    return MIN_RATE_VALUES if kpi.unit == Unit.RATE else MIN_MEAN_VALUES
 
 
 def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
@@ -101,13 +101,16 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         and not formatting.is_missing(getattr(row, dimension))
         and not formatting.is_missing(row.value)
     ]
-    rows = [row for row in known if row.n >= least(kpi)]
+    rows = [row for row in known if row.n >= minimum_values(kpi)]
     if len(rows) < 2:
         return None
     names, sizes = tuple(getattr(row, dimension) for row in rows), tuple(int(row.n) for row in rows)
     values = tuple(float(row.value) for row in rows)
-    few = tuple(
-        sorted((getattr(row, dimension) for row in known if row.n < least(kpi)), key=normalise_name)
+    excluded = tuple(
+        sorted(
+            (getattr(row, dimension) for row in known if row.n < minimum_values(kpi)),
+            key=normalise_name,
+        )
     )
     if kpi.unit == Unit.RATE:
         hits = tuple(int(row.numerator) for row in rows)
@@ -124,18 +127,22 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         Peer(
             name,
             row.value,
-            _known(row.low),
-            _known(row.high),
+            _to_float(row.low),
+            _to_float(row.high),
             int(row.n),
             estimate,
-            _band(comparison, name),
+            _find_band(comparison, name),
         )
         for name, row, estimate in zip(names, rows, shrunk.estimates, strict=True)
     ]
     return Group(
         kpi,
-        tuple(sorted(peers, key=lambda peer: (_place(kpi, peer.band), normalise_name(peer.name)))),
-        few,
+        tuple(
+            sorted(
+                peers, key=lambda peer: (_find_position(kpi, peer.band), normalise_name(peer.name))
+            )
+        ),
+        excluded,
         comparison,
         stats.build_funnel(values, sizes, within, freedom),
         shrunk.between,
@@ -148,28 +155,28 @@ def describe_test(group: Group) -> str:
     p = group.comparison.p_value
     if p is None:
         return _("Too few values, or no difference among them, for a test.")
-    said = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
+    p_text = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
     if group.kpi.unit == Unit.RATE:
         return _(
             "Test of all together, by shuffling outcomes among them: {p}.",
-            p=said.replace(" ", formatting.NO_BREAK),
+            p=p_text.replace(" ", formatting.NO_BREAK),
         )
     return _(
         "Test of all together, by their means and spread (Welch): {p}.",
-        p=said.replace(" ", formatting.NO_BREAK),
+        p=p_text.replace(" ", formatting.NO_BREAK),
     )
 
 
-def _band(comparison: Comparison, name: str) -> str:
+def _find_band(comparison: Comparison, name: str) -> str:
     return "above" if name in comparison.above else "below" if name in comparison.below else "alike"
 
 
-def _place(kpi: Kpi, band: str) -> int:
+def _find_position(kpi: Kpi, band: str) -> int:
     """Return the sort position of a band, better ones first."""
     return list(BANDS).index(band) * (-1 if kpi.better == "down" else 1)
 
 
-def _known(value: Any) -> float | None:
+def _to_float(value: Any) -> float | None:
     return None if formatting.is_missing(value) else float(value)
 
 
@@ -180,7 +187,7 @@ compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 
 
 @dataclass(frozen=True)
-class Uneven:
+class EvaluationSpread:
     """Distribution of a team's evaluations over its advisors: total, advisors, largest
     number.
     """
@@ -190,7 +197,7 @@ class Uneven:
     most: int
 
 
-def find_uneven(sizes: Sequence[float]) -> Uneven | None:
+def find_evaluation_spread(sizes: Sequence[float]) -> EvaluationSpread | None:
     """Summarise the number of evaluations of each advisor; None where there are none."""
     counted = [int(size) for size in sizes if not formatting.is_missing(size) and size > 0]
-    return Uneven(sum(counted), len(counted), max(counted)) if counted else None
+    return EvaluationSpread(sum(counted), len(counted), max(counted)) if counted else None

@@ -37,53 +37,53 @@ class Series:
     """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week
     or month, missing without data.
 
-    `stretches`: one after each change of the KPI's rules; the last holds now.
+    `spans`: one after each change of the KPI's rules; the last holds now.
     """
 
     kpi: Kpi
     grain: str
     points: pd.DataFrame
-    stretches: tuple[SettingSpan, ...]
+    spans: tuple[SettingSpan, ...]
 
     @property
     def control(self) -> ControlLimits | None:
-        return self.stretches[-1].control
+        return self.spans[-1].control
 
     @property
     def signals(self) -> Signals | None:
-        return self.stretches[-1].signals
+        return self.spans[-1].signals
 
     @property
     def is_restarted(self) -> bool:
-        return len(self.stretches) > 1
+        return len(self.spans) > 1
 
     @property
     def limits(self) -> SteppedLimits | None:
-        if not any(stretch.control for stretch in self.stretches):
+        if not any(span.control for span in self.spans):
             return None
         centre, low, high = ([None] * len(self.points) for _ in range(3))
-        for stretch in self.stretches:
-            for position in range(stretch.first, stretch.end) if stretch.control else ():
-                centre[position] = stretch.control.centre
+        for span in self.spans:
+            for position in range(span.first, span.end) if span.control else ():
+                centre[position] = span.control.centre
                 # Without the provisional points: their few contacts would tear the
                 # limits apart.
                 if not self.points["provisional"].iat[position]:
                     low[position], high[position] = (
-                        stretch.control.low[position],
-                        stretch.control.high[position],
+                        span.control.low[position],
+                        span.control.high[position],
                     )
         return SteppedLimits(
             tuple(centre),
             tuple(low),
             tuple(high),
-            tuple(stretch.first for stretch in self.stretches[1:]),
+            tuple(span.first for span in self.spans[1:]),
         )
 
     @property
-    def flagged(self) -> dict[int, str]:
-        """Return the positions of signals and their tone."""
+    def signal_severities(self) -> dict[int, str]:
+        """Return the positions of signals and their severity."""
         found = itertools.chain.from_iterable(
-            stretch.signals.positions for stretch in self.stretches if stretch.signals
+            span.signals.positions for span in self.spans if span.signals
         )
         return {
             position: chart_titles.severity_of(side, self.kpi.better) for position, side in found
@@ -128,7 +128,7 @@ def build_series(
     """
     rows = frame[frame["kpi"] == kpi.key]
     found = {
-        _start(value): row
+        _read_start(value): row
         for value, row in zip(rows[grain], rows.itertuples(), strict=True)
         if not formatting.is_missing(value)
     }
@@ -153,10 +153,12 @@ def build_series(
     points = pd.DataFrame(
         records, columns=["at", "value", "low", "high", "n", "provisional"]
     ).astype({"value": float, "low": float, "high": float, "n": float, "provisional": bool})
-    return Series(kpi, grain, points, tuple(_stretches(kpi, grain, points, usual_until, restarts)))
+    return Series(
+        kpi, grain, points, tuple(_build_spans(kpi, grain, points, usual_until, restarts))
+    )
 
 
-def _stretches(
+def _build_spans(
     kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]
 ) -> list[SettingSpan]:
     at = list(points["at"])
@@ -181,7 +183,7 @@ def _stretches(
                 zip(points["value"], points["provisional"], strict=True)
             )
         ]
-        control = None if kpi.is_amount else _control(kpi, points, firm, usual_until, mixed)
+        control = None if kpi.is_amount else _compute_limits(kpi, points, firm, usual_until, mixed)
         found.append(
             SettingSpan(
                 first, end, control, control_charts.find_signals(firm, control) if control else None
@@ -190,7 +192,7 @@ def _stretches(
     return found or [SettingSpan(0, 0, None, None)]
 
 
-def _control(
+def _compute_limits(
     kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]
 ) -> ControlLimits | None:
     known = [value is not None and position not in mixed for position, value in enumerate(firm)]
@@ -202,7 +204,7 @@ def _control(
     return control_charts.mean_limits(firm, baseline)
 
 
-def _start(value: object) -> date:
+def _read_start(value: object) -> date:
     if isinstance(value, str):
         return date.fromisoformat(f"{value}-01"[:10])
     return pd.Timestamp(value).date()

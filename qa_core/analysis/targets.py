@@ -106,7 +106,7 @@ def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
     """Return every target that the viewer may see or set, by KPI, scope and first day."""
     with store.reading() as session:
         found = [target for target in _read(session) if target.kpi in BY_KEY]
-        reach = find_reach(session, viewer)
+        reach = find_managed_sites(session, viewer)
     seen = [
         target
         for target in found
@@ -136,7 +136,7 @@ def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetSt
     with store.reading() as session:
         targets = [target for target in _read(session, (kpi,)) if _may_see(viewer, target)]
         site_of = _site_of_teams(session)
-    return _steps(declared, targets, dict(where.values), where.period, site_of)
+    return _build_steps(declared, targets, dict(where.values), where.period, site_of)
 
 
 def add_gaps(
@@ -153,7 +153,7 @@ def add_gaps(
             if _may_see(viewer, target)
         ]
         site_of = _site_of_teams(session)
-    gaps = [_gap_of_row(record, found, by, where, site_of) for record in frame.to_dict("records")]
+    gaps = [_compute_gap(record, found, by, where, site_of) for record in frame.to_dict("records")]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
         **{
@@ -193,7 +193,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     if not viewer.can(Permission.EDIT_TARGETS):
         return ()
     with store.reading() as session:
-        reach = find_reach(session, viewer)
+        reach = find_managed_sites(session, viewer)
         names_of = {"site": session.scalars(sa.select(Site.name).order_by(Site.name)).all()}
         names_of["team"] = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
     reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
@@ -233,7 +233,7 @@ def set_target(
             if dimension == "queue"
             else name
         )
-        if not _may_set(viewer, (dimension, name), find_reach(session, viewer)):
+        if not _may_set(viewer, (dimension, name), find_managed_sites(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
         key = {
@@ -254,7 +254,7 @@ def set_target(
             f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(),
             reason=_describe(period),
         )
-        return _as_target(row)
+        return _build_target(row)
 
 
 def remove(viewer: Viewer, number: int) -> None:
@@ -265,7 +265,7 @@ def remove(viewer: Viewer, number: int) -> None:
     with store.writing() as session:
         row = session.get(steering.Target, number)
         if row is None or not _may_set(
-            viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)
+            viewer, (row.dimension, row.dimension_value), find_managed_sites(session, viewer)
         ):
             raise AccessDenied()
         session.delete(row)
@@ -324,7 +324,7 @@ def require_place(session: Session, dimension: str | None, name: str | None) -> 
 
 
 @dataclass(frozen=True)
-class Reach:
+class ManagedSites:
     """Sites of a manager's teams. `is_whole`: they are the whole centre, contacts
     without a team included.
     """
@@ -333,14 +333,14 @@ class Reach:
     is_whole: bool
 
 
-def find_reach(session: Session, viewer: Viewer) -> Reach:
+def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
     """Return the sites that the viewer manages."""
     site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
     managed = set(viewer.managed_teams)
     sites = frozenset(
         site for name, site in site_of.items() if name in managed and site is not None
     )
-    return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
+    return ManagedSites(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
 
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
@@ -372,7 +372,7 @@ def _may_see(viewer: Viewer, target: TargetValue) -> bool:
     return target.dimension != "team" or viewer.is_system or target.name in viewer.teams
 
 
-def _may_set(viewer: Viewer, scope: Scope, reach: Reach) -> bool:
+def _may_set(viewer: Viewer, scope: Scope, reach: ManagedSites) -> bool:
     dimension, name = scope
     if not viewer.can(Permission.EDIT_TARGETS):
         return False
@@ -396,7 +396,7 @@ def _site_of_teams(session: Session) -> dict[str, str]:
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
     chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
     return [
-        _as_target(row)
+        _build_target(row)
         for row in session.scalars(
             sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)
         )
@@ -404,7 +404,7 @@ def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetVal
     ]
 
 
-def _as_target(row: steering.Target) -> TargetValue:
+def _build_target(row: steering.Target) -> TargetValue:
     return TargetValue(
         row.id,
         row.kpi,
@@ -418,7 +418,7 @@ def _as_target(row: steering.Target) -> TargetValue:
     )
 
 
-def _scopes(
+def _find_applicable_scopes(
     kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]
 ) -> tuple[Scope, ...]:
     """Return the scopes whose targets apply to a slice, most specific first; for an
@@ -440,15 +440,15 @@ def _scopes(
     )
 
 
-def _steps(
+def _build_steps(
     kpi: Kpi,
     targets: Sequence[TargetValue],
     chosen: Mapping[str, tuple[Any, ...]],
     period: Period,
     site_of: Mapping[str, str],
 ) -> tuple[TargetStep, ...]:
-    scopes = _scopes(kpi, chosen, site_of)
-    near = _near(kpi, targets, scopes, period)
+    scopes = _find_applicable_scopes(kpi, chosen, site_of)
+    near = _find_applicable(kpi, targets, scopes, period)
     first, last = period.first_day or date.min, period.last_day or date.max
     starts = {target.starts_on for target in near if target.starts_on} | {
         target.ends_on + timedelta(days=1) for target in near if target.ends_on
@@ -456,7 +456,7 @@ def _steps(
     days = sorted({first} | {day for day in starts if first < day <= last})
     steps: list[TargetStep] = []
     for day, following in zip(days, [*days[1:], None], strict=True):
-        target = _in_force(near, scopes, day)
+        target = _select_current(near, scopes, day)
         until = following - timedelta(days=1) if following else period.last_day
         if target and steps and steps[-1].target == target:
             steps[-1] = TargetStep(steps[-1].first_day, until, target)
@@ -465,7 +465,7 @@ def _steps(
     return tuple(steps)
 
 
-def _near(
+def _find_applicable(
     kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period
 ) -> list[TargetValue]:
     """Return the targets that may apply to a slice; those of amounts only for exactly
@@ -480,7 +480,7 @@ def _near(
     ]
 
 
-def _in_force(
+def _select_current(
     targets: Sequence[TargetValue], scopes: Sequence[Scope], day: date
 ) -> TargetValue | None:
     holding = [target for target in targets if target.holds_on(day)]
@@ -495,7 +495,7 @@ def _in_force(
     )
 
 
-def _gap_of_row(
+def _compute_gap(
     record: Mapping[str, Any],
     targets: Sequence[TargetValue],
     by: Sequence[str],
@@ -514,8 +514,10 @@ def _gap_of_row(
             chosen[dimension] = (
                 None if record[dimension] != record[dimension] else record[dimension],
             )
-    scopes = _scopes(kpi, chosen, site_of)
-    target = _in_force(_near(kpi, targets, scopes, period), scopes, _judged_on(period))
+    scopes = _find_applicable_scopes(kpi, chosen, site_of)
+    target = _select_current(
+        _find_applicable(kpi, targets, scopes, period), scopes, _find_reference_day(period)
+    )
     return (
         None
         if target is None
@@ -532,7 +534,7 @@ def _narrow(period: Period, grain: str, start: Any) -> Period:
     )
 
 
-def _judged_on(period: Period) -> date:
+def _find_reference_day(period: Period) -> date:
     today = environment.today()
     is_over = period.last_day is not None and (
         period.last_day <= today or (period.first_day is not None and period.first_day > today)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.alerts.rules import Rule, RuleKind, as_rule
+from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting, query
@@ -102,7 +102,7 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
         )
         found = [
             event
-            for event in (_as_event(row, as_rule(rule)) for row, rule in rows)
+            for event in (_build_alert(row, build_rule(rule)) for row, rule in rows)
             if event.rule.is_known
         ]
     return tuple(found if viewer.is_system else _keep_visible(viewer, found))
@@ -144,7 +144,7 @@ def describe_slice(event: Alert) -> str:
     )
 
 
-SAID = {
+SIGNAL_TEXTS = {
     ("threshold", 1): N_("{value} {when}, above {reference}"),
     ("threshold", -1): N_("{value} {when}, below {reference}"),
     ("beyond_limit", 1): N_("{value} {when}, above what is usual (at most {reference})"),
@@ -158,7 +158,7 @@ SAID = {
 }
 
 
-UNUSUAL = {
+TEXTS_WITHOUT_REFERENCE = {
     1: N_("{value} {when}, above what is usual"),
     -1: N_("{value} {when}, below what is usual"),
 }
@@ -173,8 +173,12 @@ def describe(event: Alert, currency: str | None = None) -> str:
     value, reference = (
         formatting.value(amount, unit, currency) for amount in (event.value, event.reference)
     )
-    said = UNUSUAL[event.side] if event.reference is None else SAID[event.fired, event.side]
-    return _(said, value=value, when=f"({when})", reference=reference)
+    text = (
+        TEXTS_WITHOUT_REFERENCE[event.side]
+        if event.reference is None
+        else SIGNAL_TEXTS[event.fired, event.side]
+    )
+    return _(text, value=value, when=f"({when})", reference=reference)
 
 
 def describe_rule(rule: Rule, currency: str | None = None) -> str:
@@ -193,13 +197,13 @@ def describe_rule(rule: Rule, currency: str | None = None) -> str:
 
 
 def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
-    asked: dict[tuple[str | None, Period], set[str]] = {}
+    kpis_by_slice: dict[tuple[str | None, Period], set[str]] = {}
     open_to = [event for event in found if _may_ask(viewer, event)]
     for event in open_to:
-        asked.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
+        kpis_by_slice.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
     seen = {
         (dimension, period): _compare(viewer, sorted(kpis), dimension, period)
-        for (dimension, period), kpis in asked.items()
+        for (dimension, period), kpis in kpis_by_slice.items()
     }
     visible = [
         event
@@ -244,7 +248,7 @@ def _compare(
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 
 
-def _as_event(row: steering.AlertEvent, rule: Rule) -> Alert:
+def _build_alert(row: steering.AlertEvent, rule: Rule) -> Alert:
     return Alert(
         row.id,
         rule,

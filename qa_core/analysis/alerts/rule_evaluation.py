@@ -47,13 +47,13 @@ def find_firings(
     → its row of `targets.add_gaps`.
     """
     judged = {
-        position: _judge(rule, series, gaps, usable[: number + 1])
+        position: _evaluate(rule, series, gaps, usable[: number + 1])
         for number, position in enumerate(usable)
     }
     return {position: found for position, found in judged.items() if found is not None}
 
 
-def find_stretch(
+def find_alert_positions(
     firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int
 ) -> list[int]:
     """Return the positions of the current alert: those at which the rule held, back to
@@ -72,7 +72,7 @@ def find_stretch(
     return held
 
 
-def _judge(
+def _evaluate(
     rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]
 ) -> Firing | None:
     if rule.kind == RuleKind.THRESHOLD:
@@ -88,18 +88,18 @@ def _judge(
         return (
             Firing("target", 1 if gap["gap"] > 0 else -1, float(gap["target"])) if missed else None
         )
-    return _judge_control(series, known[-1])
+    return _evaluate_control(series, known[-1])
 
 
-def _judge_control(series: Series, position: int) -> Firing | None:
+def _evaluate_control(series: Series, position: int) -> Firing | None:
     """Evaluate the control chart as of that position; later points do not count."""
-    stretch = series.stretches[-1]
-    if stretch.control is None or position < stretch.first:
+    span = series.spans[-1]
+    if span.control is None or position < span.first:
         return None
-    control, points = stretch.control, series.points
+    control, points = span.control, series.points
     values = [
         float(value)
-        if stretch.first <= place <= position and not flag and not formatting.is_missing(value)
+        if span.first <= place <= position and not flag and not formatting.is_missing(value)
         else None
         for place, (value, flag) in enumerate(
             zip(points["value"], points["provisional"], strict=True)

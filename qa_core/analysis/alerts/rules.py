@@ -111,18 +111,20 @@ def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
     may see; oldest first.
     """
     with store.reading() as session:
-        found, reach = read_rules(session), targets.find_reach(session, viewer)
+        found, reach = read_rules(session), targets.find_managed_sites(session, viewer)
     own = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in found]
     return tuple(rule for rule in own if rule.is_mine or _may_see(viewer, rule))
 
 
 def find_missing(viewer: Viewer) -> tuple[Rule, ...]:
     """Return the suggested rules that are not active and that the viewer may add."""
-    present = {_key(rule) for rule in find_rules(viewer)}
+    present = {_identify(rule) for rule in find_rules(viewer)}
     with store.reading() as session:
-        reach = targets.find_reach(session, viewer)
+        reach = targets.find_managed_sites(session, viewer)
     return tuple(
-        rule for rule in SUGGESTED if _key(rule) not in present and _may_manage(viewer, rule, reach)
+        rule
+        for rule in SUGGESTED
+        if _identify(rule) not in present and _may_manage(viewer, rule, reach)
     )
 
 
@@ -138,7 +140,7 @@ def add(viewer: Viewer, rule: Rule) -> Rule:
     viewer.require(Permission.MANAGE_ALERTS)
     _check(rule)
     with store.writing() as session:
-        if not _may_manage(viewer, rule, targets.find_reach(session, viewer)):
+        if not _may_manage(viewer, rule, targets.find_managed_sites(session, viewer)):
             raise AccessDenied()
         if rule.name is not None:
             _require_place(session, rule.dimension, rule.name)
@@ -163,17 +165,17 @@ def end(viewer: Viewer, number: int) -> None:
         if (
             row is None
             or row.ended_at is not None
-            or not _may_manage(viewer, as_rule(row), targets.find_reach(session, viewer))
+            or not _may_manage(viewer, build_rule(row), targets.find_managed_sites(session, viewer))
         ):
             raise AccessDenied()
         row.ended_by, row.ended_at = viewer.username, now()
-        standing = sa.update(steering.AlertEvent).where(
+        open_alerts = sa.update(steering.AlertEvent).where(
             steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed"
         )
         session.execute(
-            standing.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at)
+            open_alerts.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at)
         )
-        audit_log.record(session, viewer.username, "alert_rule_ended", _describe(as_rule(row)))
+        audit_log.record(session, viewer.username, "alert_rule_ended", _describe(build_rule(row)))
 
 
 def read_rules(session: Session) -> list[Rule]:
@@ -183,10 +185,10 @@ def read_rules(session: Session) -> list[Rule]:
         .where(steering.AlertRule.ended_at.is_(None))
         .order_by(steering.AlertRule.id)
     )
-    return [rule for rule in map(as_rule, rows) if rule.is_known]
+    return [rule for rule in map(build_rule, rows) if rule.is_known]
 
 
-def _may_manage(viewer: Viewer, rule: Rule, reach: targets.Reach) -> bool:
+def _may_manage(viewer: Viewer, rule: Rule, reach: targets.ManagedSites) -> bool:
     if not viewer.can(Permission.MANAGE_ALERTS):
         return False
     if viewer.role != Role.MANAGER:
@@ -257,7 +259,9 @@ def _require_place(session: Session, dimension: str, name: str) -> None:
 
 
 def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
-    present = next((other for other in read_rules(session) if _key(other) == _key(rule)), None)
+    present = next(
+        (other for other in read_rules(session) if _identify(other) == _identify(rule)), None
+    )
     if present is not None:
         return present
     is_threshold = rule.kind == RuleKind.THRESHOLD
@@ -275,16 +279,16 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     )
     session.add(row)
     session.flush()
-    audit_log.record(session, viewer.username, "alert_rule_added", _describe(as_rule(row)))
-    return as_rule(row)
+    audit_log.record(session, viewer.username, "alert_rule_added", _describe(build_rule(row)))
+    return build_rule(row)
 
 
-def _key(rule: Rule) -> Rule:
+def _identify(rule: Rule) -> Rule:
     """Return the rule without what does not distinguish it from others."""
     return replace(rule, id=0, created_by="", is_mine=False, clear_after=1, kind=str(rule.kind))
 
 
-def as_rule(row: steering.AlertRule) -> Rule:
+def build_rule(row: steering.AlertRule) -> Rule:
     """Build the rule of a row."""
     return Rule(
         row.kpi,

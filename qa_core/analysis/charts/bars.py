@@ -134,7 +134,7 @@ def build_waterfall(
     return dress(figure, tint, height)
 
 
-def build_stretch(
+def build_durations(
     parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
 ) -> go.Figure:
     """Draw times in sequence on a single bar: (label, seconds), written on their part

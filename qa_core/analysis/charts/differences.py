@@ -19,20 +19,20 @@ def build_differences(
 ) -> go.Figure:
     """Draw dots with intervals around zero; rows keep their order, the first on top.
 
-    `frame`: `label`, `value`, `low`, `high`, `n`, `tone` (`better`, `attention`; empty:
-    grey), and optionally `plain`, a second value as an open mark. Rates are shown in
-    points.
+    `frame`: `label`, `value`, `low`, `high`, `n`, `severity` (`better`, `attention`;
+    empty: grey), and optionally `plain`, a second value as an open mark. Rates are
+    shown in points.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
     rows = list(range(len(frame)))
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}
-    for tone, colour in paint.items():
+    for severity, colour in paint.items():
         lines_x, lines_y = [], []
         for row in (
             row
             for row in rows
-            if frame["tone"][row] == tone and not formatting.is_missing(frame["low"][row])
+            if frame["severity"][row] == severity and not formatting.is_missing(frame["low"][row])
         ):
             lines_x += [frame["low"][row], frame["high"][row], None]
             lines_y += [row, row, None]
@@ -64,12 +64,12 @@ def build_differences(
         y=rows,
         mode="markers",
         marker={
-            "color": [paint[tone] for tone in frame["tone"]],
+            "color": [paint[severity] for severity in frame["severity"]],
             "symbol": [
-                {"better": "triangle-right", "attention": "diamond"}.get(tone, "circle")
-                for tone in frame["tone"]
+                {"better": "triangle-right", "attention": "diamond"}.get(severity, "circle")
+                for severity in frame["severity"]
             ],
-            "size": [10 if tone else 7.5 for tone in frame["tone"]],
+            "size": [10 if severity else 7.5 for severity in frame["severity"]],
         },
         cliponaxis=False,
         text=[_describe(row, unit) for row in frame.itertuples()],

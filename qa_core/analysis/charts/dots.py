@@ -27,8 +27,8 @@ def build_dots(
     """Draw dots and intervals, one row each, against the limits of chance.
 
     `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`
-    and `chance_high` (grey bar), `shrunk` (ring) and `tone` (`better`, `attention` or
-    empty). Rows keep their order, the first on top. Dots carry their key. `breaks`:
+    and `chance_high` (grey bar), `shrunk` (ring) and `severity` (`better`, `attention`
+    or empty). Rows keep their order, the first on top. Dots carry their key. `breaks`:
     rows with a line above them.
     """
     tint, figure = colours(dark), go.Figure()
@@ -63,19 +63,19 @@ def build_dots(
     if "shrunk" in frame:
         ring = {"symbol": "circle-open", "size": 11, "color": tint.ink, "line": {"width": 1.3}}
         figure.add_scatter(x=frame["shrunk"], y=rows, mode="markers", marker=ring, hoverinfo="skip")
-    tones = frame["tone"].tolist() if "tone" in frame else [""] * len(frame)
+    severities = frame["severity"].tolist() if "severity" in frame else [""] * len(frame)
     paint = {"better": tint.better, "attention": tint.attention}
     figure.add_scatter(
         x=frame["value"],
         y=rows,
         mode="markers",
         marker={
-            "color": [paint.get(tone, tint.accent) for tone in tones],
+            "color": [paint.get(severity, tint.accent) for severity in severities],
             "symbol": [
-                {"better": "triangle-right", "attention": "diamond"}.get(tone, "circle")
-                for tone in tones
+                {"better": "triangle-right", "attention": "diamond"}.get(severity, "circle")
+                for severity in severities
             ],
-            "size": [11 if tone else 8.5 for tone in tones],
+            "size": [11 if severity else 8.5 for severity in severities],
         },
         cliponaxis=False,  # a dot at 100 % is whole
         customdata=[[key] for key in frame["key"]],

@@ -30,8 +30,8 @@ def build_funnel_plot(
     """Draw value against number of values, with limits of chance: 95 % dashed, 99.8 %
     solid.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (shows
-    its name). Points carry their key.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `severity`, and `is_named`
+    (shows its name). Points carry their key.
     """
     tint, figure = colours(dark), go.Figure()
     least, most = float(frame["n"].min()), float(frame["n"].max())
@@ -56,12 +56,12 @@ def build_funnel_plot(
         y=frame["value"],
         mode="markers",
         marker={
-            "color": [paint.get(tone, tint.accent) for tone in frame["tone"]],
+            "color": [paint.get(severity, tint.accent) for severity in frame["severity"]],
             "symbol": [
-                {"better": "triangle-up", "attention": "diamond"}.get(tone, "circle")
-                for tone in frame["tone"]
+                {"better": "triangle-up", "attention": "diamond"}.get(severity, "circle")
+                for severity in frame["severity"]
             ],
-            "size": [11 if tone else 8.5 for tone in frame["tone"]],
+            "size": [11 if severity else 8.5 for severity in frame["severity"]],
         },
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},

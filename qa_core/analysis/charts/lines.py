@@ -51,7 +51,7 @@ def build_trend(
     limits: SteppedLimits | None = None,
     signals: Mapping[int, str] = {},
     before: Sequence[float | None] | None = None,
-    goals: Sequence[TargetLine] = (),
+    targets: Sequence[TargetLine] = (),
     marks: Sequence[Marker] = (),
     bounds: tuple[float, float] | None = None,
     height: int = 270,
@@ -61,7 +61,7 @@ def build_trend(
 
     `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally
     `provisional` (bool, dotted). Missing values are gaps. `signals`: position in
-    `points` → tone (`attention`, `better` or empty). Points carry their date for
+    `points` → severity (`attention`, `better` or empty). Points carry their date for
     drill-down.
     """
     tint, figure = colours(dark), go.Figure()
@@ -80,7 +80,7 @@ def build_trend(
         for value in points[name].dropna()
     ]
     for start, end in (
-        _stretches(known & points["low"].notna() & points["high"].notna())
+        _find_runs(known & points["low"].notna() & points["high"].notna())
         if "low" in points
         else ()
     ):
@@ -105,7 +105,7 @@ def build_trend(
         )
     if limits:
         for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
-            xs, ys = _broken(at, edge, limits.breaks)
+            xs, ys = _interrupt(at, edge, limits.breaks)
             figure.add_scatter(
                 x=xs,
                 y=ys,
@@ -124,8 +124,8 @@ def build_trend(
             connectgaps=False,
         )
         shown += [value for value in before if not formatting.is_missing(value)]
-    drawn = _draw_goals(figure, goals, at, unit, tint, currency)
-    shown += [goal.value for goal in drawn]
+    drawn = _draw_targets(figure, targets, at, unit, tint, currency)
+    shown += [target.value for target in drawn]
     firm = points["value"].where(~provisional)
     figure.add_scatter(
         x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip"
@@ -145,7 +145,7 @@ def build_trend(
         "better": (tint.better, "triangle-up"),
         "": (tint.ink, "circle-open"),
     }
-    alone = {start for start, end in _stretches(known) if end - start == 1}
+    alone = {start for start, end in _find_runs(known) if end - start == 1}
     dots = [
         paint[signals[position]] if position in signals else (tint.accent, "circle")
         for position in range(len(at))
@@ -193,13 +193,13 @@ def build_trend(
     )
     if drawn:
         beside = [points["value"].tolist(), list(limits.centre) if limits else []]
-        _name_goal(
+        _label_target(
             figure,
             drawn[-1],
             at,
             beside,
             LABEL_HEIGHT * (high - low) / height,
-            _describe_goal(drawn[-1], unit, currency),
+            _describe_target(drawn[-1], unit, currency),
             tint,
         )
     # What lies before the first known value is left out, so that a centre's first weeks
@@ -210,7 +210,7 @@ def build_trend(
     return dress(figure, tint, height)
 
 
-def _broken(
+def _interrupt(
     at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]
 ) -> tuple[list[date], list[float | None]]:
     """Interrupt a line before each position of `breaks`."""
@@ -221,9 +221,9 @@ def _broken(
     return xs, ys
 
 
-def _draw_goals(
+def _draw_targets(
     figure: go.Figure,
-    goals: Sequence[TargetLine],
+    targets: Sequence[TargetLine],
     at: Sequence[date],
     unit: str,
     tint: Colours,
@@ -231,32 +231,32 @@ def _draw_goals(
 ) -> list[TargetLine]:
     """Draw the targets that apply to days of the chart; return them."""
     drawn = [
-        goal
-        for goal in goals
+        target
+        for target in targets
         if at
-        and (goal.last_day is None or goal.last_day >= at[0])
-        and (goal.first_day is None or goal.first_day <= at[-1])
+        and (target.last_day is None or target.last_day >= at[0])
+        and (target.first_day is None or target.first_day <= at[-1])
     ]
-    for goal in drawn:
-        ends = [max(goal.first_day or at[0], at[0]), min(goal.last_day or at[-1], at[-1])]
+    for target in drawn:
+        ends = [max(target.first_day or at[0], at[0]), min(target.last_day or at[-1], at[-1])]
         figure.add_scatter(
             x=ends,
-            y=[goal.value] * 2,
+            y=[target.value] * 2,
             mode="lines",
             line={"color": tint.better, "width": 1.4, "dash": "longdash"},
-            text=_describe_goal(goal, unit, currency),
+            text=_describe_target(target, unit, currency),
             hovertemplate="%{text}<extra></extra>",
         )
     return drawn
 
 
-def _describe_goal(goal: TargetLine, unit: str, currency: str | None) -> str:
-    return _("target {value}", value=formatting.value(goal.value, unit, currency))
+def _describe_target(target: TargetLine, unit: str, currency: str | None) -> str:
+    return _("target {value}", value=formatting.value(target.value, unit, currency))
 
 
-def _name_goal(
+def _label_target(
     figure: go.Figure,
-    goal: TargetLine,
+    target: TargetLine,
     at: Sequence[date],
     beside: Sequence[Sequence[float | None]],
     size: float,
@@ -276,7 +276,7 @@ def _name_goal(
         (
             position
             for position, day in enumerate(at)
-            if position >= first_known and day >= (goal.first_day or day)
+            if position >= first_known and day >= (target.first_day or day)
         ),
         first_known,
     )
@@ -292,7 +292,7 @@ def _name_goal(
         if all(
             not _crosses(
                 line[max(position - 1, 0) : position + reach + 1],
-                *sorted((goal.value, goal.value + side * size)),
+                *sorted((target.value, target.value + side * size)),
             )
             for line in beside
         )
@@ -302,8 +302,8 @@ def _name_goal(
         return
     position, side = place
     figure.add_annotation(
-        x=max(at[position], goal.first_day or at[position]),
-        y=goal.value,
+        x=max(at[position], target.first_day or at[position]),
+        y=target.value,
         text=text,
         showarrow=False,
         xanchor="left",
@@ -420,7 +420,7 @@ def build_curve(
     return dress(figure, tint, height)
 
 
-def _stretches(known: pd.Series) -> list[tuple[int, int]]:
+def _find_runs(known: pd.Series) -> list[tuple[int, int]]:
     """Return the runs of True as half-open positions."""
     runs, start = [], None
     for position, flag in enumerate([*known, False]):

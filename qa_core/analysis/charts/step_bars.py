@@ -43,14 +43,18 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
         for bar in bars
     ]
     opens = [[bars[row].opens] for row in tracked]
-    said = {"hovertext": [hover[row] for row in tracked], "hoverinfo": "text", "customdata": opens}
+    common = {
+        "hovertext": [hover[row] for row in tracked],
+        "hoverinfo": "text",
+        "customdata": opens,
+    }
     figure.add_bar(
         x=[1.0 for _row in tracked],
         y=tracked,
         orientation="h",
         marker_color=tint.chance,
         width=0.46,
-        **said,
+        **common,
     )
     paint = [tint.attention if bars[row].is_loss else tint.accent for row in tracked]
     figure.add_bar(
@@ -59,7 +63,7 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
         orientation="h",
         marker_color=paint,
         width=0.46,
-        **said,
+        **common,
     )
     lines_x: list[float | None] = []
     lines_y: list[float | None] = []

@@ -40,7 +40,7 @@ def build_when(
     small ring). `marked`: cells with a diamond. Cells carry their weekday and time.
     """
     tint, figure = colours(dark), go.Figure()
-    weekdays, times = sorted(set(frame["weekday"])), times_between(frame[grain].tolist(), grain)
+    weekdays, times = sorted(set(frame["weekday"])), list_times(frame[grain].tolist(), grain)
     table = (
         frame[frame["enough"]]
         .pivot(index="weekday", columns=grain, values="value")
@@ -109,12 +109,12 @@ def build_when(
 @dataclass(frozen=True)
 class ChartLine:
     """Line of a chart. `frame`: `value`, and optionally `low`, `high`, `n`, a row per
-    place on the axis; `tone`: accent, attention or reference.
+    place on the axis; `role`: accent, attention or reference.
     """
 
     label: str
     frame: pd.DataFrame
-    tone: str = "accent"
+    role: str = "accent"
     dash: str = "solid"
 
 
@@ -152,7 +152,7 @@ def build_lines(
                 x=[*x, *reversed(x)],
                 y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
                 fill="toself",
-                fillcolor=tint.band if line.tone == "accent" else tint.chance,
+                fillcolor=tint.band if line.role == "accent" else tint.chance,
                 line_width=0,
                 mode="lines",
                 hoverinfo="skip",
@@ -164,8 +164,8 @@ def build_lines(
             y=frame["value"],
             mode="lines+markers",
             line={
-                "color": paint[line.tone],
-                "width": 2.2 if line.tone == "accent" else 1.7,
+                "color": paint[line.role],
+                "width": 2.2 if line.role == "accent" else 1.7,
                 "dash": line.dash,
             },
             marker={"size": 4.5},
@@ -180,7 +180,7 @@ def build_lines(
         )
         last = frame["value"].last_valid_index()
         if last is not None:
-            ends.append((float(frame["value"][last]), line.label, paint[line.tone]))
+            ends.append((float(frame["value"][last]), line.label, paint[line.role]))
     low, high = find_range(shown, bounds)
     ticks = formatting.nice_ticks(low, high, unit)
     figure.update_yaxes(
@@ -294,19 +294,19 @@ def build_threshold_curve(
 def build_shares(
     parts: Sequence[tuple[str, int, str]], *, dark: bool = False, height: int = 200
 ) -> go.Figure:
-    """Draw parts of a whole as bars with number and share: (label, count, tone); tone
-    as in a chart title, or `reference`.
+    """Draw parts of a whole as bars with number and share: (label, count, severity);
+    severity as in a chart title, or `reference`.
     """
     tint, figure = colours(dark), go.Figure()
-    total = sum(count for _label, count, _tone in parts) or 1
+    total = sum(count for _label, count, _severity in parts) or 1
     paint = {"better": tint.better, "attention": tint.attention, "reference": tint.reference}
     rows = list(range(len(parts)))
     figure.add_bar(
-        x=[count for _label, count, _tone in parts],
+        x=[count for _label, count, _severity in parts],
         y=rows,
         orientation="h",
         width=0.62,
-        marker_color=[paint.get(tone, tint.accent) for _label, _count, tone in parts],
+        marker_color=[paint.get(severity, tint.accent) for _label, _count, severity in parts],
         hoverinfo="skip",
     )
     note = {
@@ -315,31 +315,31 @@ def build_shares(
         "xshift": 6,
         "font": {"size": 12, "color": tint.text},
     }
-    said = [
+    labels = [
         f"{formatting.number(count)} · {formatting.percent(count / total, 0)}"
-        for _label, count, _tone in parts
+        for _label, count, _severity in parts
     ]
     figure.update_layout(
         annotations=[
-            {**note, "x": count, "y": row, "text": said[row]}
-            for row, (_label, count, _tone) in enumerate(parts)
+            {**note, "x": count, "y": row, "text": labels[row]}
+            for row, (_label, count, _severity) in enumerate(parts)
         ]
     )
     figure.update_xaxes(
-        range=[0, max([count for _label, count, _tone in parts] + [1])], visible=False
+        range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
     figure.update_yaxes(
         range=[len(parts) - 0.5, -0.5],
         tickvals=rows,
-        ticktext=[cut(label, 30) for label, _count, _tone in parts],
+        ticktext=[cut(label, 30) for label, _count, _severity in parts],
         showgrid=False,
     )
     return dress(figure, tint, height).update_layout(
-        margin_r=16 + 7 * max(map(len, said), default=0)
+        margin_r=16 + 7 * max(map(len, labels), default=0)
     )
 
 
-def times_between(values: Sequence[Hashable], grain: str) -> list[Hashable]:
+def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
     """Return every half-hour or hour from the first to the last of these."""
     if grain == "hour":
         return list(range(min(values), max(values) + 1))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from qa_core.access import people
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Viewer
-from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, IrritantKind, IrritantSubject
+from qa_core.analysis.irritants.subject import TEXT_KINDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
@@ -98,7 +98,7 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
     with store.reading() as session:
         names = people.find_names(session)
         entries = [
-            _as_entry(viewer, row, names)
+            _build_entry(viewer, row, names)
             for row in session.scalars(statement)
             if _may_see(viewer, row)
         ]
@@ -146,7 +146,7 @@ def open_entry(
             filters=[[dimension, list(values)] for dimension, values in where.values],
             concerns_unassigned=unassigned,
             opened_by=viewer.username,
-            owner=_checked_owner(session, owner, teams, unassigned),
+            owner=_check_owner(session, owner, teams, unassigned),
         )
         row.teams = [steering.IrritantTeam(team_name=team) for team in sorted(teams)]
         row.steps = [steering.IrritantStep(state=ActionState.NEW, taken_by=viewer.username)]
@@ -185,7 +185,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
             row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
             changed.append(f"state {plan.state}")
         if row.owner != plan.owner:
-            row.owner = _checked_owner(
+            row.owner = _check_owner(
                 session, plan.owner, {team.team_name for team in row.teams}, row.concerns_unassigned
             )
             changed.append(f"owner {plan.owner or '-'}")
@@ -241,10 +241,10 @@ def remove_orphans(session: Session) -> None:
 
 def _check(subject: IrritantSubject) -> None:
     is_words = (
-        subject.kind in IN_WORDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
+        subject.kind in TEXT_KINDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
     )
     is_figure = (
-        subject.kind not in IN_WORDS
+        subject.kind not in TEXT_KINDS
         and subject.dimension in ("reason", "queue", WAIT)
         and bool(subject.value)
         and not subject.terms
@@ -256,7 +256,7 @@ def _check(subject: IrritantSubject) -> None:
         )
 
 
-def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
+def _build_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
     steps = tuple(
         ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by, step.taken_by))
         for step in row.steps
@@ -292,7 +292,7 @@ def _is_published(entry: ActionEntry) -> bool:
     dimensions = {dimension for dimension, _values in entry.filters.values} | {
         entry.subject.dimension
     }
-    return entry.subject.kind not in IN_WORDS and dimensions <= EXECUTIVE_DIMENSIONS
+    return entry.subject.kind not in TEXT_KINDS and dimensions <= EXECUTIVE_DIMENSIONS
 
 
 def _without_names(entry: ActionEntry) -> ActionEntry:
@@ -327,7 +327,7 @@ def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
     return viewer.teams_on(environment.today()), viewer.sees_unassigned
 
 
-def _checked_owner(
+def _check_owner(
     session: Session, owner: str | None, teams: set[str], unassigned: bool
 ) -> str | None:
     if owner is not None and owner not in people.find_in_charge(

@@ -23,7 +23,9 @@ WAIT = "wait"
 """Pseudo-dimension beside `reason` and `queue`: a band of waits, named by its first
 second.
 """
-IN_WORDS = frozenset({IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS})
+TEXT_KINDS = frozenset(
+    {IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS}
+)
 """Kinds found in texts: only for readers of remarks."""
 
 
@@ -82,5 +84,5 @@ class IrritantCandidate:
     now: Count
     before: Count | None = None
     places: tuple[Place, ...] = ()
-    along: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
     """Words that occur with it."""

@@ -13,11 +13,11 @@ from typing import TypeVar
 from qa_core import stats
 from qa_core.analysis.irritants.terms import Mention
 
-FEWEST = 5
+MIN_CONTACTS = 5
 """Minimum contacts of a finding, so that nobody can be identified."""
-FALSE_FINDINGS = 0.05
+FALSE_DISCOVERY_RATE = 0.05
 """False discovery rate (Benjamini and Hochberg 1995)."""
-SAME = 0.8
+MERGE_SHARE = 0.8
 """Share of contacts in common above which a finding is merged into a larger one."""
 
 Terms = tuple[str, ...]
@@ -70,18 +70,18 @@ class TermUse:
     terms: Terms
     share: TermShare
     unhappy: frozenset[int]
-    along: tuple[Terms, ...] = ()
+    related: tuple[Terms, ...] = ()
     """Terms merged into it, in nearly the same contacts."""
 
 
-def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
+def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
     """Return the shares significantly above the others', with `FEWEST` hits or more:
-    one-sided Fisher's exact test with a false discovery rate of `FALSE_FINDINGS`.
+    one-sided Fisher's exact test with a false discovery rate of `FALSE_DISCOVERY_RATE`.
     """
     tried = {
         key: share
         for key, share in shares.items()
-        if share.hits >= FEWEST and share.n > 0 and share.other_n > 0
+        if share.hits >= MIN_CONTACTS and share.n > 0 and share.other_n > 0
     }
     if not tried:
         return {}
@@ -93,30 +93,32 @@ def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
     return {
         key: share
         for (key, share), chance in zip(tried.items(), corrected, strict=True)
-        if chance <= FALSE_FINDINGS and share.gap[0] > 0
+        if chance <= FALSE_DISCOVERY_RATE and share.gap[0] > 0
     }
 
 
-def find_said(documents: Sequence[Document]) -> list[TermUse]:
+def find_frequent_terms(documents: Sequence[Document]) -> list[TermUse]:
     """Return the terms and pairs significantly more frequent among the unhappy, most
     contacts first; those found almost only with a larger one are merged into it.
     """
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
-    frequent = {terms[0] for terms, (unhappy, _others) in counted.items() if len(unhappy) >= FEWEST}
+    frequent = {
+        terms[0] for terms, (unhappy, _others) in counted.items() if len(unhappy) >= MIN_CONTACTS
+    }
     counted |= _count(documents, [_pairs(document, frequent) for document in documents])
     n = sum(document.is_unhappy for document in documents)
     shares = {
         terms: TermShare(len(unhappy), n, others, len(documents) - n)
         for terms, (unhappy, others) in counted.items()
     }
-    said = [
+    uses = [
         TermUse(terms, share, frozenset(counted[terms][0]))
-        for terms, share in find_standing_out(shares).items()
+        for terms, share in find_significant(shares).items()
     ]
-    return _gather(
+    return _merge_overlapping(
         sorted(
-            said,
+            uses,
             key=lambda item: (
                 -item.share.hits,
                 -len(item.terms),
@@ -149,8 +151,8 @@ def _count(
     documents: Sequence[Document], terms_of: Sequence[set[Terms]]
 ) -> dict[Terms, tuple[set[int], int]]:
     counted: dict[Terms, tuple[set[int], int]] = {}
-    for place, (document, said) in enumerate(zip(documents, terms_of, strict=True)):
-        for terms in said:
+    for place, (document, uses) in enumerate(zip(documents, terms_of, strict=True)):
+        for terms in uses:
             unhappy, others = counted.get(terms, (set(), 0))
             if document.is_unhappy:
                 unhappy.add(place)
@@ -166,12 +168,12 @@ def _pairs(document: Document, frequent: set[str]) -> set[Terms]:
     return {pair for terms in by_sentence.values() for pair in combinations(sorted(terms), 2)}
 
 
-def _gather(said: Sequence[TermUse]) -> list[TermUse]:
+def _merge_overlapping(uses: Sequence[TermUse]) -> list[TermUse]:
     kept: list[TermUse] = []
-    for item in said:
+    for item in uses:
         for place, larger in enumerate(kept):
-            if len(item.unhappy & larger.unhappy) >= SAME * len(item.unhappy):
-                kept[place] = replace(larger, along=(*larger.along, item.terms))
+            if len(item.unhappy & larger.unhappy) >= MERGE_SHARE * len(item.unhappy):
+                kept[place] = replace(larger, related=(*larger.related, item.terms))
                 break
         else:
             kept.append(item)

@@ -13,7 +13,7 @@ import snowballstemmer
 from stop_words import get_stop_words
 
 LANGUAGES = {"fr": "french", "en": "english"}
-SHORTEST = 3
+MIN_LETTERS = 3
 """Minimum letters of a term."""
 
 
@@ -21,25 +21,25 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-MEANT_HERE = _words(
+MEANINGFUL_STOP_WORDS = _words(
     "attendu mot nouveau nouveaux pièce bill call calls computer help home information line "
     "new number numbers order ordered orders parole problem problems "
     "system website work working works"
 )
 """Stop words of the lists that are meaningful in a contact centre."""
 
-EMPTY_HERE = _words(
+EXTRA_STOP_WORDS = _words(
     "toujours merci bonjour vraiment madame monsieur hui déjà quelqu client clients cliente "
     "dit dis trois quatre "
     "customer customers thanks hello please really finally told"
 )
 """Words without meaning that the lists lack."""
 
-DENIALS = {
+NEGATIONS = {
     "fr": frozenset({"pas", "jamais", "aucun", "aucune", "rien", "sans"}),
     "en": frozenset({"not", "never", "no", "nothing", "without", "cannot"}),
 }
-DENIAL_REACH = 4
+NEGATION_REACH = 4
 """Maximum words between a negation and its word: "n'avait pas la bonne réponse"."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
@@ -84,14 +84,14 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 
-def cut_out(text: str, mentions: Sequence[Mention]) -> str:
+def extract(text: str, mentions: Sequence[Mention]) -> str:
     """Return the text of these terms: the whole passage if short, else each with dots
     between.
     """
     ordered = sorted(mentions, key=lambda mention: mention.start)
     first, last = ordered[0], ordered[-1]
     whole = text[first.start : max(last.end, first.end)]
-    if len(whole.split()) <= DENIAL_REACH:
+    if len(whole.split()) <= NEGATION_REACH:
         return whole.lower()
     return " … ".join(
         dict.fromkeys(text[mention.start : mention.end].lower() for mention in ordered)
@@ -101,7 +101,7 @@ def cut_out(text: str, mentions: Sequence[Mention]) -> str:
 def _find_in_sentence(text: str, start: int, end: int, number: int, language: str) -> list[Mention]:
     words = [(word, start + first, start + last) for word, first, last in _split(text[start:end])]
     stems = [_stem(word, language) for word, _first, _last in words]
-    denied = _find_denied([word for word, _first, _last in words], stems, language)
+    denied = _find_negated([word for word, _first, _last in words], stems, language)
     found = []
     for place, ((_word, first, last), stem) in enumerate(zip(words, stems, strict=True)):
         if stem is None:
@@ -118,7 +118,7 @@ def _find_in_sentence(text: str, start: int, end: int, number: int, language: st
     return found
 
 
-def _find_denied(
+def _find_negated(
     words: Sequence[str], stems: Sequence[str | None], language: str
 ) -> dict[int, int]:
     """Return the position of each negated word → that of its negation: in French the
@@ -126,7 +126,7 @@ def _find_denied(
     """
     denied: dict[int, int] = {}
     for place, word in enumerate(words):
-        if not (word in DENIALS[language] or word.endswith("n't")):
+        if not (word in NEGATIONS[language] or word.endswith("n't")):
             continue
         before = (
             [place - 1]
@@ -135,7 +135,7 @@ def _find_denied(
         )
         after = [
             other
-            for other in range(place + 1, min(place + 1 + DENIAL_REACH, len(words)))
+            for other in range(place + 1, min(place + 1 + NEGATION_REACH, len(words)))
             if stems[other]
         ]
         if before or after:
@@ -159,16 +159,16 @@ def _split(text: str) -> list[tuple[str, int, int]]:
 
 @functools.cache
 def _stop_words(language: str) -> frozenset[str]:
-    return frozenset(get_stop_words(language)) - MEANT_HERE | EMPTY_HERE
+    return frozenset(get_stop_words(language)) - MEANINGFUL_STOP_WORDS | EXTRA_STOP_WORDS
 
 
 @functools.lru_cache(maxsize=100_000)
 def _stem(word: str, language: str) -> str | None:
     """Return the stem of a meaningful word; None for any other."""
     if (
-        len(word) < SHORTEST
+        len(word) < MIN_LETTERS
         or word in _stop_words(language)
-        or word in DENIALS[language]
+        or word in NEGATIONS[language]
         or "'" in word
     ):
         return None

@@ -77,13 +77,13 @@ def title(subject: IrritantSubject) -> str:
 def describe_share(candidate: IrritantCandidate) -> str:
     """Describe how many contacts it concerns, compared with the others."""
     share = candidate.share
-    said = {
+    counts = {
         "hits": formatting.number(share.hits),
         "n": formatting.number(share.n),
         "share": formatting.percent(share.value),
         "other": formatting.percent(share.other),
     }
-    return _(_SHARES[candidate.subject.kind], **said, gap=_between(share.gap))
+    return _(_SHARES[candidate.subject.kind], **counts, gap=_format_interval(share.gap))
 
 
 def describe_change(now: Count | None, before: Count | None) -> str:
@@ -93,39 +93,39 @@ def describe_change(now: Count | None, before: Count | None) -> str:
         return ""
     return _(
         "{change} pts ({between})",
-        change=points(now.share - before.share),
-        between=_between(interval),
+        change=format_points(now.share - before.share),
+        between=_format_interval(interval),
     )
 
 
 def describe_places(candidate: IrritantCandidate) -> str:
     """Name the places where it is most frequent."""
-    said = [
+    counts = [
         f"{_(dimensions.get_dimension(place.dimension).title)}: "
         f"{formatting.name(place.dimension, place.value)} ({place.contacts})"
         for place in candidate.places
     ]
-    return " · ".join(said)
+    return " · ".join(counts)
 
 
 def describe_along(candidate: IrritantCandidate) -> str:
     """Name the words that occur with it; empty without any."""
     words = (
-        formatting.listing(_("“{name}”", name=shown) for shown in candidate.along)
-        if candidate.along
+        formatting.listing(_("“{name}”", name=shown) for shown in candidate.related)
+        if candidate.related
         else ""
     )
     return _("Often with {words}", words=words) if words else ""
 
 
-def points(share: float) -> str:
+def format_points(share: float) -> str:
     """Format a difference of shares in points, signed."""
     text = formatting.number(100 * share, 1)
     return f"+{text}" if share > 0 else text
 
 
-def _between(interval: tuple[float, float]) -> str:
-    return _("{low} to {high} pts", low=points(interval[0]), high=points(interval[1]))
+def _format_interval(interval: tuple[float, float]) -> str:
+    return _("{low} to {high} pts", low=format_points(interval[0]), high=format_points(interval[1]))
 
 
 def is_better(now: Count | None, before: Count | None) -> bool | None:
@@ -148,11 +148,11 @@ def describe_count(count: Count | None) -> str:
 
 def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
     """Build the action list as a file, as far as the viewer may see it."""
-    header, *rows = _lines(viewer)
+    header, *rows = _build_lines(viewer)
     return make_file(Sheet("ecoute-irritants", header, rows, exports.describe_origin(viewer)), form)
 
 
-def _lines(viewer: Viewer) -> Iterator[list[Any]]:
+def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
     sees_names = not viewer.needs_suppression
     yield [
         _("Irritant"),
@@ -196,12 +196,12 @@ def _share(count: Count | None) -> Cell | None:
 
 def describe_filters(entry: ActionEntry) -> str:
     """Describe the filters of the page when the entry was made."""
-    said = [
+    counts = [
         (dimension, ", ".join(formatting.name(dimension, value) for value in values))
         for dimension, values in entry.filters.values
     ]
     return " · ".join(
-        f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in said
+        f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in counts
     )
 
 

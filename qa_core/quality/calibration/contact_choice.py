@@ -100,7 +100,7 @@ def draw_candidates(
     return random.Random(seed).sample(found, min(n, len(found)))
 
 
-def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
+def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     """Return the keys of contacts by number, one per line. Refuse a number that names
     no listenable contact, or several.
     """
@@ -118,6 +118,6 @@ def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     return [found[number][0] for number in numbers]
 
 
-def keys_of(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
+def contact_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
     """Return the keys of contacts, as `open_session` takes them."""
     return [candidate.key for candidate in candidates]

@@ -49,7 +49,7 @@ class CriterionResult:
     @property
     def level(self) -> str:
         """Return the measurement level of α for this criterion."""
-        return level_of(self.criterion)
+        return measurement_level(self.criterion)
 
     @property
     def has_enough(self) -> bool:
@@ -68,7 +68,7 @@ class CriterionResult:
 
 @dataclass(frozen=True)
 class EvaluatorResult:
-    """One evaluator compared with the reference or with the others. `lean`: points
+    """One evaluator compared with the reference or with the others. `leniency`: points
     given more (or less), of the points possible, −1…1. `alignment` is empty for the
     reference.
     """
@@ -77,7 +77,7 @@ class EvaluatorResult:
     name: str
     finished: int
     alignment: Alignment
-    lean: float | None
+    leniency: float | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Results:
     evaluators: tuple[EvaluatorResult, ...]
 
     @property
-    def unclear(self) -> tuple[CriterionResult, ...]:
+    def unclear_criteria(self) -> tuple[CriterionResult, ...]:
         """Return the criteria to reword, the least aligned first."""
         return tuple(
             sorted(
@@ -113,7 +113,7 @@ def get_results(viewer: Viewer, number: int) -> Results:
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)
         if row.closed_at is None:
-            raise sessions.still_open()
+            raise sessions.session_open_refusal()
         found = sessions.build(session, viewer, row)
         submitted = sa.select(Evaluation).where(
             Evaluation.calibration_id == number,
@@ -142,10 +142,10 @@ def get_results(viewer: Viewer, number: int) -> Results:
                     if answer.comment
                 }
                 scores[place] = evaluation.score
-    return work_out(found, marks, scores, comments)
+    return compute_results(found, marks, scores, comments)
 
 
-def work_out(
+def compute_results(
     found: CalibrationSession,
     marks: Marks,
     scores: Mapping[tuple[int, str], float | None],
@@ -153,14 +153,14 @@ def work_out(
 ) -> Results:
     """Compute the results of a session from its marks."""
     by_criterion: dict[str, list[Alignment]] = {
-        criterion.key: [] for criterion in found.grid.criteria
+        criterion.key: [] for criterion in found.scorecard.criteria
     }
     by_evaluator: dict[str, list[Alignment]] = {username: [] for username in found.evaluators}
-    leans: dict[str, list[float]] = {username: [] for username in found.evaluators}
+    leniencies: dict[str, list[float]] = {username: [] for username in found.evaluators}
     for contact in found.contacts:
         present = [username for username in found.evaluators if (contact.id, username) in marks]
         for one, other in find_pairs(present, contact.reference_evaluator):
-            for criterion in found.grid.criteria:
+            for criterion in found.scorecard.criteria:
                 points = [
                     marks[contact.id, evaluator].get(criterion.key) for evaluator in (one, other)
                 ]
@@ -171,7 +171,9 @@ def work_out(
                 for username, sign in ((one, 1), (other, -1)):
                     if username != contact.reference_evaluator:
                         by_evaluator[username].append(compared)
-                        leans[username] += [sign * (points[0] - points[1])] if compared.n else []
+                        leniencies[username] += (
+                            [sign * (points[0] - points[1])] if compared.n else []
+                        )
     sums = {key: sum_alignments(parts) for key, parts in by_criterion.items()}
     totals = {username: sum_alignments(parts) for username, parts in by_evaluator.items()}
     return Results(
@@ -181,8 +183,10 @@ def work_out(
         comments,
         sum_alignments(sums.values()),
         tuple(
-            CriterionResult(criterion, sums[criterion.key], _agree(found, marks, criterion))
-            for criterion in found.grid.criteria
+            CriterionResult(
+                criterion, sums[criterion.key], _measure_agreement(found, marks, criterion)
+            )
+            for criterion in found.scorecard.criteria
         ),
         tuple(
             EvaluatorResult(
@@ -190,7 +194,7 @@ def work_out(
                 name,
                 found.finished.get(username, 0),
                 totals[username],
-                sum(leans[username]) / totals[username].possible
+                sum(leniencies[username]) / totals[username].possible
                 if totals[username].possible
                 else None,
             )
@@ -199,18 +203,22 @@ def work_out(
     )
 
 
-def _agree(found: CalibrationSession, marks: Marks, criterion: scoring.Criterion) -> Agreement:
-    return measure_agreement(table_of(found, marks, criterion.key), level_of(criterion))
+def _measure_agreement(
+    found: CalibrationSession, marks: Marks, criterion: scoring.Criterion
+) -> Agreement:
+    return measure_agreement(
+        build_marks_table(found, marks, criterion.key), measurement_level(criterion)
+    )
 
 
-def level_of(criterion: scoring.Criterion) -> str:
+def measurement_level(criterion: scoring.Criterion) -> str:
     """Return the level of α: `nominal` for criteria with two levels, `ordinal` for the
     others.
     """
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
-def table_of(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
+def build_marks_table(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
     """Return the marks of one criterion: contacts × evaluators, NaN where unmarked or
     not applicable.
     """

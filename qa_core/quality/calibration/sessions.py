@@ -61,8 +61,8 @@ class CalibrationSession:
     id: int
     title: str
     grid_id: int
-    grid: scoring.Scorecard
-    grid_version: int
+    scorecard: scoring.Scorecard
+    scorecard_version: int
     evaluators: Mapping[str, str]
     """Username → name; the stored name where no account exists."""
     contacts: tuple[SessionContact, ...]
@@ -108,12 +108,12 @@ def open_session(
         list(dict.fromkeys(evaluators)),
         list(dict.fromkeys(contacts)),
     )
-    _check_form(title, evaluators, keys, due_on, reference_evaluator)
+    _check_input(title, evaluators, keys, due_on, reference_evaluator)
     found = {contact.key: contact for contact in listening_rights.find_listenable(viewer, keys)}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
-        grid = session.get(ScorecardVersion, grid_id)
-        if grid is None or grid.published_at is None:
+        scorecard_row = session.get(ScorecardVersion, grid_id)
+        if scorecard_row is None or scorecard_row.published_at is None:
             raise Refusal(
                 "grid_not_published", N_("Only a published grid can be calibrated on; choose one.")
             )
@@ -142,7 +142,7 @@ def open_session(
                 raise Refusal("not_listenable", message, number=key[1])
         made = Calibration(
             title=title,
-            grid_id=grid.id,
+            grid_id=scorecard_row.id,
             evaluators=evaluators,
             due_on=due_on,
             opened_by=viewer.username,
@@ -226,7 +226,9 @@ def set_reference(
         )
 
 
-def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note: str = "") -> None:
+def record_consensus(
+    viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note: str = ""
+) -> None:
     """Record the answers agreed on for one contact of a closed session (criterion →
     points or "na", all of them), and why. Replaces an earlier record.
 
@@ -243,7 +245,7 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
-            raise still_open()
+            raise session_open_refusal()
         scoring.score(
             scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
             answers,
@@ -297,7 +299,7 @@ def get_contact(
 def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
     """Build a session as this viewer may see it."""
     names = people.find_names(session)
-    grid = session.get_one(ScorecardVersion, row.grid_id)
+    scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(
         Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft"
     )
@@ -307,8 +309,8 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
         id=row.id,
         title=row.title,
         grid_id=row.grid_id,
-        grid=scoring.parse_scorecard(grid.content),
-        grid_version=grid.version,
+        scorecard=scoring.parse_scorecard(scorecard_row.content),
+        scorecard_version=scorecard_row.version,
         evaluators={username: names.get(username, username) for username in row.evaluators},
         contacts=tuple(
             SessionContact(
@@ -336,7 +338,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     )
 
 
-def still_open() -> Refusal:
+def session_open_refusal() -> Refusal:
     """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
@@ -352,7 +354,7 @@ def _was_informed(informed: Mapping[str, date], contact: listening_rights.Listen
     return since is not None and since <= contact.local_start.date()
 
 
-def _check_form(
+def _check_input(
     title: str,
     evaluators: Sequence[str],
     keys: Sequence[Any],

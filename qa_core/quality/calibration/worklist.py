@@ -66,7 +66,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
             evaluation_id, state = begun.get(
                 (item.id, contact.source_system, contact.contact_id), (None, None)
             )
-            said = "waiting" if state is None else "started" if state == "draft" else "done"
+            state = "waiting" if state is None else "started" if state == "draft" else "done"
             key = (contact.source_system, contact.contact_id)
             tasks.append(
                 Task(
@@ -77,7 +77,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
                     *key,
                     contact.local_start,
                     item.due_on,
-                    said,
+                    state,
                     evaluation_id,
                 )
             )

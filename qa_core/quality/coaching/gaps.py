@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from qa_core import stats
 
-FEWEST = 5
+MIN_EVALUATIONS = 5
 """Minimum evaluations for a comparison."""
-RISK = (1 - stats.CONFIDENCE) / 2
+FAMILY_ERROR_RATE = (1 - stats.CONFIDENCE) / 2
 """Error rate of each of two families of comparisons: whole scores, and all criteria
 together.
 """
@@ -22,7 +22,7 @@ Criterion = str | None
 
 
 @dataclass(frozen=True)
-class Value:
+class AdvisorMean:
     """Mean of one advisor, 0–100, over `n` evaluations with their standard deviation."""
 
     advisor: str
@@ -34,8 +34,8 @@ class Value:
 @dataclass(frozen=True)
 class CriterionGap:
     """Difference of an advisor's mean from the rest of the team. `low`, `high`:
-    simultaneous interval over all comparisons; `careful`: the difference with the
-    advisor's mean shrunk towards the team's.
+    simultaneous interval over all comparisons; `shrunk_difference`: the difference with
+    the advisor's mean shrunk towards the team's.
     """
 
     advisor: str
@@ -44,18 +44,20 @@ class CriterionGap:
     others: float
     low: float
     high: float
-    careful: float
+    shrunk_difference: float
     n: int
-    is_clear: bool
+    is_significant: bool
 
 
-def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap, ...]:
+def find_gaps(values: Mapping[Criterion, Sequence[AdvisorMean]]) -> tuple[CriterionGap, ...]:
     """Return every possible comparison. One is clear where its interval is below 0
     after Bonferroni correction (within whole scores, within all criteria) and the group
     test is significant (`stats.compare_means`).
     """
     usable = {
-        criterion: [value for value in members if value.n >= FEWEST and value.deviation is not None]
+        criterion: [
+            value for value in members if value.n >= MIN_EVALUATIONS and value.deviation is not None
+        ]
         for criterion, members in values.items()
     }
     usable = {criterion: members for criterion, members in usable.items() if len(members) > 1}
@@ -70,7 +72,9 @@ def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap
     )
 
 
-def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list[CriterionGap]:
+def _compare(
+    criterion: Criterion, members: Sequence[AdvisorMean], tried: int
+) -> list[CriterionGap]:
     keys, means, sizes = (
         [getattr(member, name) for member in members] for name in ("advisor", "mean", "n")
     )
@@ -82,14 +86,14 @@ def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list
         sum(sizes),
         sum(mean * n for mean, n in zip(means, sizes, strict=True)),
     )
-    reach = stats.t_quantile(all_n - len(members), 1 - RISK / tried)
+    reach = stats.t_quantile(all_n - len(members), 1 - FAMILY_ERROR_RATE / tried)
     found = []
     for member, estimate in zip(members, estimates, strict=True):
         rest = all_n - member.n
         others = (total - member.mean * member.n) / rest
         half = reach * math.sqrt(max(member.deviation**2, within) / member.n + within / rest)
         difference = member.mean - others
-        is_clear = member.advisor in below and difference + half < 0
+        is_significant = member.advisor in below and difference + half < 0
         found.append(
             CriterionGap(
                 member.advisor,
@@ -100,7 +104,7 @@ def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list
                 difference + half,
                 (member.mean if estimate is None else estimate) - others,
                 member.n,
-                is_clear,
+                is_significant,
             )
         )
     return found

@@ -54,7 +54,7 @@ class SessionNote:
 
 
 @dataclass(frozen=True)
-class ListenedContact:
+class EvaluationReference:
     """Evaluation that a plan may refer to."""
 
     id: int
@@ -262,7 +262,7 @@ def find_plans(
             members.find_teams(session, environment.today()),
         )
         found = [
-            _as_plan(viewer, row, names, accounts, teams)
+            _build_view(viewer, row, names, accounts, teams)
             for row in session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
         ]
     still = sorted(
@@ -282,7 +282,7 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
         teams = members.find_teams(session, environment.today())
-        return _as_plan(
+        return _build_view(
             viewer,
             _get(session, viewer, plan_id),
             find_names(session),
@@ -323,22 +323,22 @@ def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
     """
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
-        return tuple(_known_criteria(session, viewer, advisor_id))
+        return tuple(_find_known_criteria(session, viewer, advisor_id))
 
 
-def find_heard(
+def find_evaluations(
     viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20
-) -> tuple[ListenedContact, ...]:
+) -> tuple[EvaluationReference, ...]:
     """Return the newest published evaluations of that advisor in scope, or those named."""
     viewer.require(Permission.SEE_COACHING)
     statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(
-        *_published_of(advisor_id)
+        *_is_published_of(advisor_id)
     )
     if evaluations is not None:
         statement = statement.where(Evaluation.id.in_(evaluations))
     newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
     with store.reading() as session:
-        return tuple(ListenedContact(*row) for row in session.execute(Scoped(newest, viewer)))
+        return tuple(EvaluationReference(*row) for row in session.execute(Scoped(newest, viewer)))
 
 
 def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
@@ -369,7 +369,7 @@ def _require_open(plan: CoachingPlan) -> None:
         raise Refusal("plan_ended", N_("This plan has ended; open another one."))
 
 
-def _published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
     return (Evaluation.advisor_id == advisor_id, *published)
 
@@ -378,7 +378,7 @@ def _check_evaluations(
     session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]
 ) -> None:
     theirs = sa.select(Evaluation.id).where(
-        Evaluation.id.in_(evaluations), *_published_of(advisor_id)
+        Evaluation.id.in_(evaluations), *_is_published_of(advisor_id)
     )
     if set(evaluations) - set(session.scalars(Scoped(theirs, viewer))):
         raise AccessDenied()
@@ -387,31 +387,31 @@ def _check_evaluations(
 def _check_criteria(
     session: Session, viewer: Viewer, advisor_id: str, criteria: Sequence[str]
 ) -> None:
-    unknown = sorted(set(criteria) - _known_criteria(session, viewer, advisor_id).keys())
+    unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
     if unknown:
         raise Misuse("unknown_criterion", N_("There is no criterion {name}."), name=unknown[0])
 
 
-def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
-    grids = session.scalars(
+def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
+    scorecards = session.scalars(
         sa.select(ScorecardVersion.content)
         .where(ScorecardVersion.published_at.is_not(None))
         .order_by(ScorecardVersion.created_at, ScorecardVersion.id)
     )
     declared = [
-        criterion.key for content in grids for criterion in parse_scorecard(content).criteria
+        criterion.key for content in scorecards for criterion in parse_scorecard(content).criteria
     ]
     answered = (
         sa.select(EvaluationAnswer.criterion)
         .join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id)
         .distinct()
     )
-    answered = answered.where(*_published_of(advisor_id)).order_by(EvaluationAnswer.criterion)
-    met = session.scalars(Scoped(answered, viewer))
-    return dict.fromkeys([*declared, *met])
+    answered = answered.where(*_is_published_of(advisor_id)).order_by(EvaluationAnswer.criterion)
+    evaluated = session.scalars(Scoped(answered, viewer))
+    return dict.fromkeys([*declared, *evaluated])
 
 
-def _as_plan(
+def _build_view(
     viewer: Viewer,
     row: CoachingPlan,
     people: Mapping[str, str],

@@ -6,8 +6,13 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
-from qa_core.quality.coaching.effect import FEWEST, TELLING, CoachingEffect, Estimate
-from qa_core.quality.coaching.needs import Need, NeedKind, NeedReason, Week
+from qa_core.quality.coaching.effect import (
+    DETECTABLE_CHANGE,
+    MIN_EVALUATIONS,
+    CoachingEffect,
+    Estimate,
+)
+from qa_core.quality.coaching.needs import CoachingWeek, Need, NeedKind, NeedReason
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 
 STATES = {
@@ -49,7 +54,7 @@ def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
 
 def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     gap = reason.gap
-    points, part = formatting.number(-gap.careful), gap.criterion
+    points, part = formatting.number(-gap.shrunk_difference), gap.criterion
     said = (
         _("Score: about {points} points below the rest of the team", points=points)
         if part is None
@@ -81,7 +86,7 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     return said if reason.plan_id is None else _("{said}. Coaching on it is under way", said=said)
 
 
-def describe_week(week: Week) -> str:
+def describe_week(week: CoachingWeek) -> str:
     """Describe the basis of the list."""
     if not week.advisors:
         return _("Nobody is in a team that you lead today.")
@@ -158,18 +163,22 @@ def describe_verdict(effect: CoachingEffect) -> str:
             else _("Too few evaluations before to say what came of it")
         )
     shown = effect.effect or effect.change
-    if not shown.is_sure:
+    if not shown.is_significant:
         return _("No change that chance would not explain")
     if effect.effect is not None:
         return _("{points} beyond comparable colleagues", points=describe_points(shown.value))
     return _("{points} since the start", points=describe_points(shown.value))
 
 
-def tone_of(effect: CoachingEffect) -> str:
-    """Return `better`, `attention` or empty, as `Finding.severity`."""
+def severity_of(effect: CoachingEffect) -> str:
+    """Return `better`, `attention` or empty, as `ChartTitle.severity`."""
     shown = effect.effect or effect.change
     return (
-        "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
+        ""
+        if shown is None or not shown.is_significant
+        else "better"
+        if shown.value > 0
+        else "attention"
     )
 
 
@@ -183,8 +192,10 @@ def describe_result(effect: CoachingEffect) -> str:
             else _("Too few before")
         )
     shown = effect.effect or effect.change
-    said = _("{points} ({low} to {high})", points=describe_points(shown.value), **_edges(shown))
-    return said if shown.is_sure else _("{said}, could be chance", said=said)
+    said = _(
+        "{points} ({low} to {high})", points=describe_points(shown.value), **_format_limits(shown)
+    )
+    return said if shown.is_significant else _("{said}, could be chance", said=said)
 
 
 def describe_effect(effect: CoachingEffect) -> list[str]:
@@ -206,7 +217,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
         _(
             "Change: {points}, with 95 % certainty between {low} and {high}.",
             points=describe_points(effect.change.value),
-            **_edges(effect.change),
+            **_format_limits(effect.change),
         ),
     ]
     if effect.effect is not None:
@@ -224,7 +235,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
                 "Beyond theirs: {points}, with 95 % certainty between {low} and {high} "
                 "(difference in differences, Student's t).",
                 points=describe_points(effect.effect.value),
-                **_edges(effect.effect),
+                **_format_limits(effect.effect),
             ),
         ]
     elif effect.sees_colleagues:
@@ -234,12 +245,12 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
                 "this number, too."
             )
         )
-    if effect.to_tell:
+    if effect.missing_for_power:
         more = ngettext(
             "At least {n} more evaluation until a change of {points} points would show.",
             "At least {n} more evaluations until a change of {points} points would show.",
-            effect.to_tell,
-            points=formatting.number(TELLING),
+            effect.missing_for_power,
+            points=formatting.number(DETECTABLE_CHANGE),
         )
         said.append(more)
     return [*said, describe_regression(effect)]
@@ -265,7 +276,7 @@ def describe_points(points: float) -> str:
     ).replace(" ", formatting.NO_BREAK)
 
 
-def _edges(estimate: Estimate) -> dict[str, str]:
+def _format_limits(estimate: Estimate) -> dict[str, str]:
     return {
         name: ("+" if edge > 0 else "") + formatting.number(edge, 1)
         for name, edge in (("low", estimate.low), ("high", estimate.high))
@@ -276,7 +287,7 @@ def _describe_missing(effect: CoachingEffect) -> list[str]:
     said = [
         _(
             "Nothing can be said yet: it takes {n} evaluations before the start and as many after.",
-            n=FEWEST,
+            n=MIN_EVALUATIONS,
         )
     ]
     if effect.missing_before:

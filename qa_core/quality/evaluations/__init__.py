@@ -3,11 +3,17 @@ only writer, in one transaction with the audit log.
 """
 
 from qa_core.quality.evaluations.imports import (
+    EvaluationImporter,
     ImportedAnswer,
     ImportedEvaluation,
-    Intake,
     find_later_batch,
     restore,
 )
 
-__all__ = ["ImportedAnswer", "ImportedEvaluation", "Intake", "find_later_batch", "restore"]
+__all__ = [
+    "EvaluationImporter",
+    "ImportedAnswer",
+    "ImportedEvaluation",
+    "find_later_batch",
+    "restore",
+]

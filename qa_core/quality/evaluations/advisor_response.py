@@ -20,7 +20,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
-NEW_DAYS = 30
+NEWS_DAYS = 30
 """Days for which an unread evaluation, a decided dispute and a correction count as
 news.
 """
@@ -41,9 +41,9 @@ def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
     """Record that the advisor has read the evaluation; the first time counts."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
     with store.writing() as session:
-        evaluation = disputes.find_own(session, viewer, evaluation_id)
+        evaluation = disputes.get_own(session, viewer, evaluation_id)
         if evaluation.acknowledged_at is None:
-            _set(session, evaluation, acknowledged_at=now())
+            _update(session, evaluation, acknowledged_at=now())
             audit_log.record(
                 session, viewer.username, "evaluation_acknowledged", str(evaluation.id)
             )
@@ -52,10 +52,10 @@ def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
 def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
     """Set the advisor's comment on the evaluation, replacing an earlier one."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    words = disputes.require_words(text)
+    words = disputes.clean_text(text)
     with store.writing() as session:
-        evaluation = disputes.find_own(session, viewer, evaluation_id)
-        _set(session, evaluation, advisor_comment=words)
+        evaluation = disputes.get_own(session, viewer, evaluation_id)
+        _update(session, evaluation, advisor_comment=words)
         audit_log.record(session, viewer.username, "evaluation_commented", str(evaluation.id))
 
 
@@ -69,14 +69,17 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
     viewer.require(Permission.ANSWER_EVALUATIONS)
     viewer.require(Permission.FILL_GRIDS)
     with store.writing() as session:
-        evaluation = disputes.find_own(session, viewer, evaluation_id)
+        evaluation = disputes.get_own(session, viewer, evaluation_id)
         made = sa.select(Evaluation.id).where(
             Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
         )
-        standing = session.scalar(Scoped(made.limit(1), viewer))
-        if standing is not None:
-            return standing
-        if evaluation.grid_id is None or evaluation_view.find_plan(session, evaluation) is None:
+        existing = session.scalar(Scoped(made.limit(1), viewer))
+        if existing is not None:
+            return existing
+        if (
+            evaluation.grid_id is None
+            or evaluation_view.find_scorecard(session, evaluation) is None
+        ):
             raise Refusal(
                 "no_grid",
                 N_(
@@ -107,7 +110,7 @@ def find_news(viewer: Viewer) -> News:
     viewer.require(Permission.ANSWER_EVALUATIONS)
     if not viewer.advisor_id:
         raise AccessDenied()
-    since = now() - timedelta(days=NEW_DAYS)
+    since = now() - timedelta(days=NEWS_DAYS)
     mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(evaluation_view.READ_KINDS)]
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
     unread = (
@@ -139,7 +142,7 @@ def find_news(viewer: Viewer) -> News:
         )
 
 
-def _set(session: Session, evaluation: Evaluation, **values: object) -> None:
+def _update(session: Session, evaluation: Evaluation, **values: object) -> None:
     # Nothing that numbers are made of changes, so the evaluation does not say that it
     # did.
     session.execute(

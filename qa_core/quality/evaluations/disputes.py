@@ -89,7 +89,7 @@ class DisputeOutcome:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class DisputeOutcomes:
     """Dispute outcomes, the most disputed first. `by_evaluator` None: not shown to this
     viewer.
     """
@@ -108,10 +108,10 @@ def raise_dispute(
     does not allow, and for a second dispute.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    reason = require_words(reason)
+    reason = clean_text(reason)
     with store.writing() as session:
-        evaluation = find_own(session, viewer, evaluation_id)
-        plan = _require_plan(session, evaluation)
+        evaluation = get_own(session, viewer, evaluation_id)
+        scorecard = _require_scorecard(session, evaluation)
         last_day = evaluation_view.find_dispute_day(session, evaluation)
         if environment.today() > last_day:
             raise Refusal(
@@ -130,7 +130,7 @@ def raise_dispute(
                 "already_disputed",
                 N_("You have disputed this criterion before; each can be disputed once."),
             )
-        scoring.score(plan, answers | {criterion: proposed})
+        scoring.score(scorecard, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
             raise Refusal(
@@ -168,7 +168,7 @@ def decide(
             name=decision,
             known=", ".join(DisputeDecision),
         )
-    reason = require_words(reason)
+    reason = clean_text(reason)
     with store.writing() as session:
         statement = sa.select(Dispute).where(Dispute.id == dispute_id)
         dispute = session.scalar(Scoped(statement, viewer))
@@ -189,12 +189,14 @@ def decide(
                 N_("Somebody has decided on this meanwhile; open the page again to see what."),
             )
         answers = finalise.answers_of(evaluation)
-        wanted = _choose(decision, dispute, answers[dispute.criterion], points)
+        wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
         if _points(wanted) != _points(answers[dispute.criterion]):
-            plan = _require_plan(session, evaluation)
+            scorecard = _require_scorecard(session, evaluation)
             comments = finalise.comments_of(evaluation)
             finalise.keep_revision(session, evaluation, f"disputed: {reason}", viewer.username)
-            finalise.complete(evaluation, plan, answers | {dispute.criterion: wanted}, comments)
+            finalise.apply_scores(
+                evaluation, scorecard, answers | {dispute.criterion: wanted}, comments
+            )
             # What numbers are made of is read again only when an evaluation says that
             # it changed.
             evaluation.changed_at = now()
@@ -251,7 +253,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     )
 
 
-def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
+def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
     """Count the outcomes of disputes on contacts of the period, by criterion, and by
     evaluator for viewers who may see evaluators.
     """
@@ -286,7 +288,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
         if viewer.can(Permission.SEE_EVALUATORS):
             evaluators = dict(session.execute(Scoped(by_evaluator, viewer)).all())
             names = people.find_names(session)
-    return Outcomes(
+    return DisputeOutcomes(
         by_evaluator=None
         if evaluators is None
         else _count(evaluators, ((row.evaluator, row.decision) for row in rows), names),
@@ -294,7 +296,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
     )
 
 
-def find_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
+def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     """Return the published evaluation of the viewer's own contact. Raise AccessDenied
     for any other.
     """
@@ -308,7 +310,7 @@ def find_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation
     return evaluation
 
 
-def require_words(text: str) -> str:
+def clean_text(text: str) -> str:
     """Return the text masked and stripped. Refuse an empty or too long one."""
     text = masking.mask(text).strip()
     if not text:
@@ -322,9 +324,9 @@ def require_words(text: str) -> str:
     return text
 
 
-def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    plan = evaluation_view.find_plan(session, evaluation)
-    if plan is None:
+def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
+    scorecard = evaluation_view.find_scorecard(session, evaluation)
+    if scorecard is None:
         raise Refusal(
             "not_disputable",
             N_(
@@ -332,10 +334,10 @@ def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard
                 "again; write a comment instead."
             ),
         )
-    return plan
+    return scorecard
 
 
-def _choose(decision: str, dispute: Dispute, standing: Any, points: Any) -> Any:
+def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -> Any:
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
@@ -346,7 +348,7 @@ def _choose(decision: str, dispute: Dispute, standing: Any, points: Any) -> Any:
             )
         return points
     return (
-        standing
+        current
         if decision == DisputeDecision.KEEP
         else scoring.NOT_APPLICABLE
         if dispute.proposed is None

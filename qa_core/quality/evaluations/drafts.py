@@ -44,8 +44,8 @@ class Draft:
     kind: str
     state: str
     version: int
-    plan: scoring.Scorecard
-    grid_version: int
+    scorecard: scoring.Scorecard
+    scorecard_version: int
     answers: dict[str, Any]
     comments: dict[str, str]
     comment: str
@@ -97,24 +97,24 @@ def open_draft(
         "calibration_id": calibration_id,
         "answered_evaluation_id": answered_evaluation_id,
     }
-    begun = (
+    existing = (
         sa.select(Evaluation)
         .filter_by(**same)
         .where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
     )
-    found = session.scalar(Scoped(begun.order_by(Evaluation.id).limit(1), viewer))
+    found = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
     if found is not None:
         return found
-    grid = session.get(ScorecardVersion, grid_id)
-    if grid is None or grid.published_at is None:
+    scorecard_row = session.get(ScorecardVersion, grid_id)
+    if scorecard_row is None or scorecard_row.published_at is None:
         raise Refusal(
             "grid_not_published",
             N_("The grid is not published; publish it first, then evaluate with it."),
         )
     made = Evaluation(
         **same,
-        grid_id=grid.id,
-        grid_name=grid.title,
+        grid_id=scorecard_row.id,
+        grid_name=scorecard_row.title,
         purpose=purpose,
         advisor_id=advisor_id,
         team=team,
@@ -145,8 +145,8 @@ def start(viewer: Viewer, drawn_id: int) -> int:
         plan = drawn.draw.plan
         if contact is None or not contact.is_withdrawn:
             _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
-            grid = scorecards.newest_published(session, plan.grid_key)
-            if grid is None:
+            scorecard_row = scorecards.find_newest_published(session, plan.grid_key)
+            if scorecard_row is None:
                 raise Refusal(
                     "grid_not_published",
                     N_("The grid is not published; publish it first, then evaluate with it."),
@@ -155,7 +155,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 session,
                 viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
-                grid_id=grid.id,
+                grid_id=scorecard_row.id,
                 evaluator=viewer.username,
                 purpose=plan.purpose,
                 local_day=day,
@@ -168,20 +168,20 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             if drawn.state == "waiting":
                 drawn.state = "started"
             return made.id
-        _set_aside(session, viewer, drawn)
-    raise _withdrawn()
+        _mark_replaced(session, viewer, drawn)
+    raise _build_withdrawn()
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
     """Return the viewer's draft or submitted evaluation. Raise AccessDenied for anybody
     else's, Refusal when they may not continue it.
     """
-    contact = look_at_contact(viewer, evaluation_id)
+    contact = check_contact(viewer, evaluation_id)
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         drawn = _find_drawn(session, evaluation)
         if evaluation.state == "draft":
-            require_may_go_on(session, viewer, evaluation)
+            require_may_continue(session, viewer, evaluation)
             answers, comments, result = (
                 evaluation.draft["answers"],
                 evaluation.draft["comments"],
@@ -189,14 +189,14 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
             )
         else:
             answers, comments = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
-            result = scoring.score(get_plan(session, evaluation), answers)
+            result = scoring.score(get_scorecard(session, evaluation), answers)
         return Draft(
             id=evaluation.id,
             kind=evaluation.kind,
             state=evaluation.state,
             version=evaluation.version,
-            plan=get_plan(session, evaluation),
-            grid_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
+            scorecard=get_scorecard(session, evaluation),
+            scorecard_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
             answers=dict(answers),
             comments=dict(comments),
             comment=evaluation.comment or "",
@@ -231,14 +231,14 @@ def save(
     Raise Refusal `changed_meanwhile` when the stored draft has another version and
     other content; it is left unchanged. `seconds`: total time spent so far.
     """
-    look_at_contact(viewer, evaluation_id)
+    check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         _require_draft(evaluation)
-        require_may_go_on(session, viewer, evaluation)
-        given = {key: value for key, value in answers.items() if value is not None}
-        scoring.check_answers(get_plan(session, evaluation), given)
-        content = {"answers": given, "comments": written(comments)}
+        require_may_continue(session, viewer, evaluation)
+        answered = {key: value for key, value in answers.items() if value is not None}
+        scoring.check_answers(get_scorecard(session, evaluation), answered)
+        content = {"answers": answered, "comments": mask_comments(comments)}
         words = masking.mask(comment or "").strip() or None
         evaluation.seconds_spent = max(evaluation.seconds_spent or 0.0, seconds or 0.0) or None
         if (evaluation.draft, evaluation.comment) == (content, words):
@@ -259,18 +259,20 @@ def submit(
     (`changed_meanwhile`), and unconfirmed personal data in the comments
     (`personal_data`).
     """
-    look_at_contact(viewer, evaluation_id)
+    check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         if evaluation.state != "draft":
             return
-        require_may_go_on(session, viewer, evaluation)
+        require_may_continue(session, viewer, evaluation)
         require_version(evaluation, version)
         answers, comments = evaluation.draft["answers"], evaluation.draft["comments"]
-        plan = get_plan(session, evaluation)
-        finalise.require_whole(plan, answers)
-        require_clean(plan, answers, comments, evaluation.comment, keeps_personal_data)
-        finalise.complete(evaluation, plan, answers, comments)
+        scorecard = get_scorecard(session, evaluation)
+        finalise.require_complete(scorecard, answers)
+        require_no_personal_data(
+            scorecard, answers, comments, evaluation.comment, keeps_personal_data
+        )
+        finalise.apply_scores(evaluation, scorecard, answers, comments)
         evaluation.draft, evaluation.state = None, "submitted"
         evaluation.submitted_at = evaluation.evaluated_at = now()
         evaluation.version += 1
@@ -290,7 +292,7 @@ def submit(
 
 
 @dataclass(frozen=True)
-class Signed:
+class SubmittedEvaluation:
     """Evaluation submitted by the viewer. `published_at` None: it waits for
     `publish_on`, or is of a calibration.
     """
@@ -299,14 +301,14 @@ class Signed:
     kind: str
     local_day: date
     submitted_at: datetime
-    grid: str
+    scorecard: str
     score: float | None
     outcome: str | None
     published_at: datetime | None
     publish_on: date | None
 
 
-def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
+def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]:
     """Return the evaluations that the viewer submitted last, newest first."""
     viewer.require(Permission.FILL_GRIDS)
     columns = (
@@ -326,21 +328,23 @@ def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
     with store.reading() as session:
         newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
         rows = session.execute(Scoped(newest.limit(limit), viewer)).all()
-    return [Signed(*row) for row in rows]
+    return [SubmittedEvaluation(*row) for row in rows]
 
 
-def get_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
+def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
     """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
     one imported without a scorecard.
     """
-    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    if grid is None:
+    scorecard_row = (
+        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
+    )
+    if scorecard_row is None:
         raise AccessDenied()
-    return scoring.parse_scorecard(grid.content)
+    return scoring.parse_scorecard(scorecard_row.content)
 
 
-def require_clean(
-    plan: scoring.Scorecard,
+def require_no_personal_data(
+    scorecard: scoring.Scorecard,
     answers: Mapping[str, Any],
     comments: Mapping[str, str],
     comment: str | None,
@@ -373,7 +377,7 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     return found
 
 
-def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
+def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
     """Refuse an evaluator who may not listen to the contact today, and a closed
     calibration. A self-evaluation needs no accreditation.
     """
@@ -391,7 +395,7 @@ def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) 
         )
 
 
-def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
+def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
     """Return the contact of the viewer's evaluation; None where it names none or the
     lake no longer has it.
 
@@ -417,8 +421,8 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Ass
         if evaluation.state == "draft":
             session.delete(evaluation)
             audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
-        _set_aside(session, viewer, drawn)
-    raise _withdrawn()
+        _mark_replaced(session, viewer, drawn)
+    raise _build_withdrawn()
 
 
 def require_version(evaluation: Evaluation, version: int) -> None:
@@ -431,7 +435,7 @@ def require_version(evaluation: Evaluation, version: int) -> None:
         raise Refusal(CHANGED_MEANWHILE, message)
 
 
-def written(comments: Mapping[str, str]) -> dict[str, str]:
+def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
     """Mask contact details in the comments and drop empty ones."""
     masked = {key: masking.mask(text or "").strip() for key, text in comments.items()}
     return {key: text for key, text in masked.items() if text}
@@ -509,7 +513,7 @@ def _require_draft(evaluation: Evaluation) -> None:
         )
 
 
-def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
+def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
     if drawn is not None and drawn.state in ("waiting", "started"):
         drawn.state, drawn.replaced_because = "replaced", "private"
         audit_log.record(
@@ -521,7 +525,7 @@ def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> 
         )
 
 
-def _withdrawn() -> Refusal:
+def _build_withdrawn() -> Refusal:
     message = N_(
         "Nobody may listen to this contact any more: the customer objected, or it is private. "
         "It was taken off your list."

@@ -124,8 +124,8 @@ class EvaluationView:
     team: str | None
     local_day: date
     evaluator: str | None
-    grid: Text
-    grid_version: int | None
+    scorecard: Text
+    scorecard_version: int | None
     """None for an evaluation without a scorecard of the centre."""
     pass_mark: float | None
     score: float | None

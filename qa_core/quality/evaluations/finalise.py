@@ -15,9 +15,9 @@ from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
 
 
-def complete(
+def apply_scores(
     evaluation: Evaluation,
-    plan: scoring.Scorecard,
+    scorecard: scoring.Scorecard,
     answers: Mapping[str, Any],
     comments: Mapping[str, str] | None = None,
 ) -> scoring.Result:
@@ -27,16 +27,16 @@ def complete(
     A criterion that stays keeps its row, so that nothing has to be flushed in between.
     Raise Refusal for a missing (`unanswered`) or wrong (`bad_answer`) answer.
     """
-    require_whole(plan, answers)
-    result = scoring.score(plan, answers)
+    require_complete(scorecard, answers)
+    result = scoring.score(scorecard, answers)
     evaluation.score, evaluation.calculated_score = (
         _decimal(result.score),
         _decimal(result.calculated_score),
     )
     evaluation.outcome = result.outcome
-    standing = {answer.criterion: answer for answer in evaluation.answers}
+    current_rows = {answer.criterion: answer for answer in evaluation.answers}
     rows = [
-        standing.get(answer.key) or EvaluationAnswer(criterion=answer.key)
+        current_rows.get(answer.key) or EvaluationAnswer(criterion=answer.key)
         for answer in result.answers
     ]
     for row, answer in zip(rows, result.answers, strict=True):
@@ -51,14 +51,16 @@ def complete(
     return result
 
 
-def find_missing(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> list[scoring.Criterion]:
+def find_missing(
+    scorecard: scoring.Scorecard, answers: Mapping[str, Any]
+) -> list[scoring.Criterion]:
     """Return the criteria without an answer, in the order of the scorecard."""
-    return [criterion for criterion in plan.criteria if answers.get(criterion.key) is None]
+    return [criterion for criterion in scorecard.criteria if answers.get(criterion.key) is None]
 
 
-def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
+def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
     """Refuse missing answers, naming the criteria in the reader's language."""
-    if missing := find_missing(plan, answers):
+    if missing := find_missing(scorecard, answers):
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
         raise Refusal(
             "unanswered",

@@ -22,7 +22,7 @@ from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
-LONGEST = 1000
+LONGEST_REMARK = 1000
 """Maximum characters of one remark."""
 
 
@@ -82,11 +82,11 @@ def add_remark(
     text = masking.mask(text.strip())
     if not text:
         raise Refusal("empty_remark", N_("Write what is to be heard at this moment."))
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_REMARK:
         raise Refusal(
             "long_remark",
             N_("A remark has at most {most} characters; this one has {n}."),
-            most=LONGEST,
+            most=LONGEST_REMARK,
             n=len(text),
         )
     if not 0 <= seconds < float("inf"):
@@ -145,13 +145,15 @@ def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 
 def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
-    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    if grid is None:
+    scorecard_row = (
+        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
+    )
+    if scorecard_row is None:
         return {}
     try:
         return {
             criterion.key: criterion.text
-            for criterion in scoring.parse_scorecard(grid.content).criteria
+            for criterion in scoring.parse_scorecard(scorecard_row.content).criteria
         }
     except Refusal:  # a file's own grid, of which only the name is known
         return {}

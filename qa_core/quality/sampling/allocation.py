@@ -55,14 +55,14 @@ def allocate(
     # The k-th is taken at (start + k) × total / wanted along the row; compared as
     # products, without a fraction.
     points = [(start + number * _STARTS) * total for number in range(wanted)]
-    taken, end, place = {}, 0, 0
+    allocated, end, place = {}, 0, 0
     for name in sorted(strata):
         end += strata[name]
         first = place
         while place < wanted and points[place] < end * wanted * _STARTS:
             place += 1
-        taken[name] = place - first
-    return taken
+        allocated[name] = place - first
+    return allocated
 
 
 def draw(
@@ -76,14 +76,14 @@ def draw(
     """
     drawn = []
     for advisor_id, strata in frame.items():
-        taken = allocate(
+        allocated = allocate(
             {name: len(keys) for name, keys in strata.items()},
             wanted.get(advisor_id, 0),
             seed,
             plan,
             advisor_id,
         )
-        for name, count in taken.items():
+        for name, count in allocated.items():
             order = sorted(strata[name], key=lambda key: ticket(seed, plan, *key)) if count else []
             drawn += [(advisor_id, key) for key in order[:count]]
     return sorted(drawn, key=lambda entry: (ticket(seed, plan, *entry[1]), entry[1]))

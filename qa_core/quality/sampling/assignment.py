@@ -53,12 +53,12 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
     their own contacts left.
     """
     listeners = find_listeners(session, plan)
-    given = sa.select(DrawnContact.evaluator, DrawnContact.advisor_id).join(
+    assigned = sa.select(DrawnContact.evaluator, DrawnContact.advisor_id).join(
         Draw, Draw.id == DrawnContact.draw_id
     )
     rows = session.execute(
         Unscoped(
-            given.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced"),
+            assigned.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced"),
             "Work is shared evenly over the evaluators of a plan, so all that was drawn for it "
             "counts; only how much each has is used.",
         )

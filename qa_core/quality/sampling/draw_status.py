@@ -114,8 +114,8 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
                     stored.frame,
                     stored.excluded,
                     short,
-                    len(draws.originals_of(stored)),
-                    draws.shares_of(stored),
+                    len(draws.find_originals(stored)),
+                    draws.read_fairness(stored),
                     stored.drawn_by,
                     stored.drawn_at,
                 )
@@ -123,7 +123,9 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     return found
 
 
-def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> list[DrawnAssignment]:
+def find_assignments(
+    viewer: Viewer, plan: str | None = None, limit: int = MOST
+) -> list[DrawnAssignment]:
     """Return the drawn contacts in scope: overdue first, then waiting by due day, then
     done or replaced, newest first.
     """

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 SIMULATIONS = 2000
-ENOUGH = 5.0
+MIN_EXPECTED = 5.0
 """Minimum expected number per value for the chi-square approximation; below it the draw
 is simulated.
 """
@@ -45,7 +45,7 @@ class Fairness:
     is_simulated: bool
 
 
-def judge(
+def assess_fairness(
     dimension: str,
     frame: Mapping[str, Mapping[str | None, int]],
     drawn: Mapping[str, Mapping[str | None, int]],
@@ -69,17 +69,17 @@ def judge(
     counts = np.array(
         [[drawn[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64
     ).reshape(len(advisors), len(values))
-    everything = [sum(counted.get(value, 0) for counted in frame.values()) for value in values]
-    taken, total = counts.sum(axis=1), sizes.sum(axis=1)
+    frame_totals = [sum(counted.get(value, 0) for counted in frame.values()) for value in values]
+    drawn_totals, total = counts.sum(axis=1), sizes.sum(axis=1)
     share = sizes / np.maximum(total, 1)[:, None]
-    expected, observed = taken @ share, counts.sum(axis=0)
+    expected, observed = drawn_totals @ share, counts.sum(axis=0)
     # Of whom all are drawn, nothing is left to chance.
-    spread = taken * (total - taken) / np.maximum(total - 1, 1)
+    spread = drawn_totals * (total - drawn_totals) / np.maximum(total - 1, 1)
     covariance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
     deviations = np.sqrt(np.maximum(np.diag(covariance), 0))
     rows = zip(
         values,
-        everything,
+        frame_totals,
         map(float, expected),
         map(int, observed),
         map(float, deviations),
@@ -88,7 +88,7 @@ def judge(
     shares = tuple(AdvisorShare(*row) for row in rows)
     if not advisors or np.linalg.matrix_rank(covariance, tol=1e-9) == 0:
         return Fairness(dimension, shares, None, False)
-    if expected[expected > 0].min() >= ENOUGH:
+    if expected[expected > 0].min() >= MIN_EXPECTED:
         gap = observed - expected
         distance = float(gap @ np.linalg.pinv(covariance, rcond=1e-9) @ gap)
         return Fairness(
@@ -97,16 +97,22 @@ def judge(
             float(special.chdtrc(np.linalg.matrix_rank(covariance, tol=1e-9), distance)),
             False,
         )
-    return Fairness(dimension, shares, _simulate(sizes, taken, expected, observed, seed), True)
+    return Fairness(
+        dimension, shares, _simulate(sizes, drawn_totals, expected, observed, seed), True
+    )
 
 
 def _simulate(
-    sizes: np.ndarray, taken: np.ndarray, expected: np.ndarray, observed: np.ndarray, seed: int
+    sizes: np.ndarray,
+    drawn_totals: np.ndarray,
+    expected: np.ndarray,
+    observed: np.ndarray,
+    seed: int,
 ) -> float:
     chance = np.random.Generator(np.random.PCG64(seed % (1 << 63)))
     there = expected > 0
     sums = np.zeros((SIMULATIONS, sizes.shape[1]))
-    for size, count in zip(sizes, taken, strict=True):
+    for size, count in zip(sizes, drawn_totals, strict=True):
         sums += chance.multivariate_hypergeometric(
             size, int(count), size=SIMULATIONS, method="marginals"
         )

@@ -29,13 +29,13 @@ DURATION_TITLES = {
     "300-600": N_("5–10 min"),
     "600-": N_("10 min and more"),
 }
-STATES = {
+STATE_TITLES = {
     "waiting": N_("waits"),
     "started": N_("started"),
     "done": N_("done"),
     "replaced": N_("replaced"),
 }
-CAUSES = {
+CAUSE_TITLES = {
     "lake_changed": N_("contacts were brought in or changed since"),
     "frame_changed": N_("the frame is another"),
     "list_changed": N_("so is the list"),
@@ -64,13 +64,15 @@ def purpose_title(purpose: str) -> str:
 
 def cause_title(cause: str) -> str:
     """Return the title of a change since a draw."""
-    return _(CAUSES.get(cause) or REASONS[cause])
+    return _(CAUSE_TITLES.get(cause) or REASONS[cause])
 
 
-def because_title(code: str | None) -> str:
+def reason_title(code: str | None) -> str:
     """Return the title of the reason for a replacement or a pick."""
     return (
         ""
         if code is None
-        else _(replacement.BECAUSE.get(code) or manual_pick.BECAUSE.get(code) or code)
+        else _(
+            replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
+        )
     )

@@ -89,7 +89,7 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
     plan = parse_plan(content)
     plan = replace(plan, evaluators=tuple(dict.fromkeys(map(accounts.fold, plan.evaluators))))
     _check(viewer, plan)
-    grid = _publish_grid(viewer, plan.grid)
+    scorecard_key = _publish_scorecard(viewer, plan.grid)
     with store.writing() as session:
         if (
             session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name))
@@ -105,7 +105,7 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
             purpose=plan.purpose,
             starts_on=plan.starts_on,
             ends_on=plan.ends_on,
-            grid_key=grid,
+            grid_key=scorecard_key,
             per_advisor=plan.per_advisor,
             maximum_per_advisor=plan.maximum_per_advisor,
             strata=list(plan.strata),
@@ -159,7 +159,8 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
     made = [
-        _state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0))) for plan in plans
+        _build_state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0)))
+        for plan in plans
     ]
     return sorted(made, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
 
@@ -183,7 +184,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
         "evaluators": [
             (person.username, person.name)
             for person in known
-            if person.is_active and _fills(person.role)
+            if person.is_active and _can_evaluate(person.role)
         ],
         "grids": sorted((starters | published).items()),
     }
@@ -199,7 +200,9 @@ def get_row(session: Session, name: str) -> ListeningPlan:
     return plan
 
 
-def _state(plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]) -> PlanState:
+def _build_state(
+    plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
+) -> PlanState:
     return PlanState(
         plan.id,
         plan.name,
@@ -246,7 +249,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
                 "evaluators",
                 _("{value} has no account here; an administrator adds people.", value=name),
             )
-        if not _fills(roles[name]):
+        if not _can_evaluate(roles[name]):
             raise refuse(
                 "evaluators",
                 _("{value} has a role that fills in no grids; an evaluator is needed.", value=name),
@@ -260,18 +263,18 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         raise refuse("team", _("{value} is not among your teams.", value=outside[0]))
 
 
-def _fills(role: str) -> bool:
+def _can_evaluate(role: str) -> bool:
     return (
         role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
     )
 
 
-def _publish_grid(viewer: Viewer, key: str) -> str:
+def _publish_scorecard(viewer: Viewer, key: str) -> str:
     """Return the key of the published scorecard; publish a starter first where needed.
     Refuse one without criteria.
     """
     with store.reading() as session:
-        found = scorecards.newest_published(session, key)
+        found = scorecards.find_newest_published(session, key)
         known = set(
             session.scalars(
                 sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))

@@ -14,9 +14,9 @@ from qa_core.metrics.dimensions import Filters, Period, add_months
 KPI = "evaluation_score"
 USUAL_DEVIATION = 15.0
 """Points; used until a centre has evaluations of its own."""
-FEWEST = 30
+MIN_EVALUATIONS = 30
 """Minimum evaluations for a centre's own standard deviation."""
-SPANS = (1, 3, 12)
+SPAN_MONTHS = (1, 3, 12)
 """Months: one, a quarter, a year."""
 
 
@@ -52,12 +52,12 @@ def find_spread(viewer: Viewer) -> Spread:
     frame = query.measure(viewer, (KPI,), ("advisor",), where)
     n = [int(count or 0) for count in frame["n"].fillna(0)]
     variance = stats.pooled_variance(frame["deviation"].astype(float).tolist(), n)
-    if sum(n) < FEWEST or not variance:
+    if sum(n) < MIN_EVALUATIONS or not variance:
         return Spread(USUAL_DEVIATION, sum(n), False)
     return Spread(math.sqrt(variance), sum(n), True)
 
 
-def needed(deviation: float, points: float) -> int:
+def evaluations_needed(deviation: float, points: float) -> int:
     """Return the evaluations needed on each of two sides to detect a difference of
     `points` four times in five.
     """
@@ -76,6 +76,6 @@ def find_detectable(deviation: float, a_month: int) -> tuple[Detectable, ...]:
             a_month * months,
             stats.detectable_difference(deviation * math.sqrt(2), a_month * months),
         )
-        for months in SPANS
+        for months in SPAN_MONTHS
         if a_month
     )

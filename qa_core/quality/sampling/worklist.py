@@ -65,10 +65,10 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
     )
     with store.reading() as session:
         rows = session.execute(Scoped(statement, viewer)).all()
-        listened = {plan.purpose for _drawn, plan, _evaluation in rows}
+        purposes = {plan.purpose for _drawn, plan, _evaluation in rows}
         allowed = {
             purpose
-            for purpose in listened
+            for purpose in purposes
             if accreditations.is_accredited(session, viewer.username, purpose)
         }
     withdrawn = find_withdrawn(

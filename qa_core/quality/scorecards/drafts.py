@@ -66,7 +66,7 @@ def create(
     lowest = session.scalar(
         sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
     )
-    kept = _as_kept(content or {})
+    kept = _normalise(content or {})
     made = ScorecardVersion(
         key=key,
         version=min(lowest or 0, FIRST_NUMBER + 1) - 1,
@@ -85,7 +85,7 @@ def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str,
     (`changed_meanwhile`) when somebody saved it since.
     """
     viewer.require(Permission.EDIT_GRIDS)
-    kept = _as_kept(content)
+    kept = _normalise(content)
     with store.writing() as session:
         draft = get_draft(session, grid_id, edition)
         draft.content, draft.title, draft.edition = (
@@ -126,7 +126,7 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
     return found
 
 
-def _as_kept(content: Mapping[str, Any]) -> dict[str, Any]:
+def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -24,12 +24,12 @@ from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.scorecards import drafts, table, versions
 from qa_core.quality.scorecards.faults import Fault, find_faults
 
-FORMS = ("toml", "xlsx", "csv")
+EXPORT_FORMATS = ("toml", "xlsx", "csv")
 """Formats of exported scorecards."""
-READ = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
+IMPORT_FORMATS = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
 LARGEST_BYTES = 2 << 20
 MOST_ROWS = 1_000
-HEADER_WITHIN = 40
+HEADER_SEARCH_ROWS = 40
 DELIMITERS = ";,\t|"
 FAULTS_SHOWN = 20
 
@@ -39,12 +39,15 @@ class FaultyFile(Refusal):
 
     def __init__(self, name: str, faults: Sequence[Refusal]) -> None:
         self.faults = tuple(faults)
-        told = " ".join(
+        listed = " ".join(
             f"{number}) {format_refusal(fault)}"
             for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1)
         )
         super().__init__(
-            "bad_grid_file", N_("{name} cannot become a grid yet. {faults}"), name=name, faults=told
+            "bad_grid_file",
+            N_("{name} cannot become a grid yet. {faults}"),
+            name=name,
+            faults=listed,
         )
 
 
@@ -77,7 +80,7 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     form = PurePath(name).suffix.lower().removeprefix(".")
     if form == "toml":
         return _read_toml(name, content)
-    if form not in READ:
+    if form not in IMPORT_FORMATS:
         raise Refusal(
             "wrong_file_type",
             N_("{name} is no grid: send a TOML file, a workbook (XLSX, ODS) or a CSV file."),
@@ -100,7 +103,7 @@ def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Downloa
     """
     if form == "toml":
         return downloads.Download(
-            f"{name}.toml", "application/toml", tomli_w.dumps(_tidy(content)).encode()
+            f"{name}.toml", "application/toml", tomli_w.dumps(_order_fields(content)).encode()
         )
     header, sections = table.to_header(content), table.to_sections(content)
     criteria = [table.to_criteria(section) for section in content.get("section", [])]
@@ -116,7 +119,7 @@ def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Downloa
 downloads.declare("grid", Permission.SEE_GRIDS, build_file)
 
 
-def _tidy(content: Mapping[str, Any]) -> dict[str, Any]:
+def _order_fields(content: Mapping[str, Any]) -> dict[str, Any]:
     """Order the fields as in the starters; unknown fields come last."""
     order = (
         "title",
@@ -180,7 +183,7 @@ class _Cells:
         """
         known = [
             {table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"}
-            for row in self.rows[:HEADER_WITHIN]
+            for row in self.rows[:HEADER_SEARCH_ROWS]
         ]
         fitting = [
             len(names) if names & {"text", "fr", "en"} and len(names) > 1 else 0 for names in known
@@ -209,10 +212,10 @@ def _read_csv(content: bytes) -> list[_Cells]:
         except csv.Error:
             continue
         read.append(_Cells([[_unescape(cell) for cell in row] for row in rows]))
-    return [max(read, key=_known_columns)] if read else []
+    return [max(read, key=_count_known_columns)] if read else []
 
 
-def _known_columns(cells: _Cells) -> int:
+def _count_known_columns(cells: _Cells) -> int:
     place = cells.find_header()
     return (
         0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
@@ -240,7 +243,7 @@ def _read_workbook(name: str, content: bytes) -> list[_Cells]:
 
 
 def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
-    chosen = max(sheets, key=_known_columns, default=None)
+    chosen = max(sheets, key=_count_known_columns, default=None)
     place = chosen.find_header() if chosen else None
     if chosen is None or place is None:
         message = N_(
@@ -266,12 +269,12 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
         found = ", ".join(cell.strip() for cell in chosen.rows[place] if cell.strip())
         title = table.COLUMNS["points"]
         raise Refusal("no_grid_table", message, name=name, column=_(title), found=found)
-    said = [
+    header_rows = [
         row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)
     ]
     header = {
         line: row[1]
-        for row in said
+        for row in header_rows
         if len(row) > 1 and (line := table.find_name(row[0])) in table.HEADER
     }
     if not header.get("title") and not header.get("title_en") and not header.get("title_fr"):
@@ -282,7 +285,7 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
         (number, {title: cell for title, cell in zip(titles, row, strict=False) if title})
         for number, row in enumerate(chosen.rows[place + 1 :], start=chosen.first_row + place + 1)
     ]
-    sections, numbers = _part(lines, header["title"] if header.get("title") else name)
+    sections, numbers = _group_by_section(lines, header["title"] if header.get("title") else name)
     content = table.to_content(header, sections)
     if faults := find_faults(content):
         columns = {
@@ -290,11 +293,13 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
             for title, cell in zip(titles, chosen.rows[place], strict=True)
             if title
         }
-        raise FaultyFile(name, [_name_cell(fault, sections, numbers, columns) for fault in faults])
+        raise FaultyFile(
+            name, [_locate_fault(fault, sections, numbers, columns) for fault in faults]
+        )
     return content
 
 
-def _part(
+def _group_by_section(
     lines: Sequence[tuple[int, dict[str, str]]], usual: str
 ) -> tuple[list[tuple[dict[str, str], list[dict[str, str]]]], list[tuple[int, list[int]]]]:
     """Group the rows by section, in order of first mention, with the row numbers of
@@ -330,7 +335,7 @@ def _part(
     return list(sections.values()), list(numbers.values())
 
 
-def _name_cell(
+def _locate_fault(
     fault: Fault,
     sections: Sequence[Any],
     numbers: Sequence[tuple[int, list[int]]],

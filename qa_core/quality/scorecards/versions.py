@@ -25,18 +25,18 @@ READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
 
 
 @dataclass(frozen=True)
-class GridVersion:
+class PublishedScorecard:
     """Published version, parsed."""
 
     id: int
     key: str
     version: int
     title: str
-    plan: scoring.Scorecard
+    scorecard: scoring.Scorecard
 
 
 @dataclass(frozen=True)
-class ScorecardDraft:
+class StoredScorecard:
     """Draft (`version` None) or published version as stored. `evaluations`: how many
     were made on it.
     """
@@ -58,7 +58,7 @@ class ScorecardDraft:
         return self.version is None
 
 
-def find_published(viewer: Viewer) -> list[GridVersion]:
+def find_published(viewer: Viewer) -> list[PublishedScorecard]:
     """Return the newest version of each scorecard with criteria, by title."""
     _require_reader(viewer)
     with store.reading() as session:
@@ -69,12 +69,12 @@ def find_published(viewer: Viewer) -> list[GridVersion]:
         ).all()
     newest = {row.key: row for row in rows}
     return sorted(
-        (_version_of(row) for row in newest.values() if asks_anything(row)),
+        (_build_published(row) for row in newest.values() if has_criteria(row)),
         key=lambda grid: (grid.title, grid.key),
     )
 
 
-def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
+def get_scorecard(session: Session, grid_id: int) -> scoring.Scorecard:
     """Return the parsed scorecard of a published version. Raise AccessDenied for any
     other id.
     """
@@ -84,7 +84,7 @@ def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
     return scoring.parse_scorecard(row.content)
 
 
-def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
+def find_newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
     """Return the newest published version with criteria, by key, else by title (case,
     accents and dashes ignored).
     """
@@ -94,7 +94,7 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
         .where(ScorecardVersion.published_at.is_not(None))
         .order_by(ScorecardVersion.version.desc(), ScorecardVersion.id.desc())
     )
-    rows = [row for row in published if asks_anything(row)]
+    rows = [row for row in published if has_criteria(row)]
     for is_meant in (
         lambda row: row.key == key_or_file_title,
         lambda row: normalise_name(row.key) == wanted,
@@ -109,7 +109,7 @@ def require_published(session: Session, key: str) -> ScorecardVersion:
     """Return the newest published version of that scorecard. Raise Refusal
     (`unknown_grid`), naming the published ones.
     """
-    found = newest_published(session, key)
+    found = find_newest_published(session, key)
     if found is None:
         known = session.scalars(
             sa.select(ScorecardVersion.key)
@@ -131,13 +131,13 @@ def require_published(session: Session, key: str) -> ScorecardVersion:
     return found
 
 
-def find_all(viewer: Viewer) -> list[ScorecardDraft]:
+def find_all(viewer: Viewer) -> list[StoredScorecard]:
     """Return drafts, newest first, then published versions by title, newest version
     first.
     """
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
-        found = [_hold(row, count) for row, count in session.execute(_with_counts())]
+        found = [_build_stored(row, count) for row, count in session.execute(_select_with_counts())]
     drafts = sorted((held for held in found if held.is_draft), key=lambda held: -held.id)
     versions = sorted(
         (held for held in found if not held.is_draft),
@@ -146,24 +146,24 @@ def find_all(viewer: Viewer) -> list[ScorecardDraft]:
     return [*drafts, *versions]
 
 
-def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
+def get(viewer: Viewer, grid_id: int) -> StoredScorecard:
     """Return that draft or version. Raise AccessDenied for an unknown id."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
-        row = session.execute(_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
+        row = session.execute(_select_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
         if row is None:
             raise AccessDenied()
-        return _hold(*row)
+        return _build_stored(*row)
 
 
-def asks_anything(row: ScorecardVersion) -> bool:
+def has_criteria(row: ScorecardVersion) -> bool:
     """Return whether a version has criteria. One created for imported scores has none,
     and nothing is evaluated on it.
     """
     return bool(row.content.get("section"))
 
 
-def _with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
+def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
     """Select versions, each with its number of evaluations."""
     made = (
         sa.select(sa.func.count(Evaluation.id))
@@ -176,9 +176,9 @@ def _with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
     )
 
 
-def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:
+def _build_stored(row: ScorecardVersion, evaluations: int) -> StoredScorecard:
     is_draft = row.published_at is None
-    return ScorecardDraft(
+    return StoredScorecard(
         id=row.id,
         key=row.key,
         version=None if is_draft else row.version,
@@ -193,8 +193,8 @@ def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:
     )
 
 
-def _version_of(row: ScorecardVersion) -> GridVersion:
-    return GridVersion(
+def _build_published(row: ScorecardVersion) -> PublishedScorecard:
+    return PublishedScorecard(
         row.id, row.key, row.version, row.title, scoring.parse_scorecard(row.content)
     )
 

@@ -35,7 +35,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
             "high": driver.high if driver.adjusted is None else driver.adjusted_high,
             "plain": None if driver.adjusted is None else driver.difference,
             "n": driver.n,
-            "tone": ("better" if driver.size > 0 else "attention") if driver.is_significant else "",
+            "severity": ("better" if driver.size > 0 else "attention")
+            if driver.is_significant
+            else "",
         }
         for driver in drawn
     ]
