@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import draw_intervals
 from qa_core.analysis.charts.labels import cut, find_range, plain
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.base.i18n import _
@@ -28,22 +29,10 @@ def build_differences(
     rows = list(range(len(frame)))
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}
     for severity, colour in paint.items():
-        lines_x, lines_y = [], []
-        for row in (
-            row
-            for row in rows
-            if frame["severity"][row] == severity and not formatting.is_missing(frame["low"][row])
-        ):
-            lines_x += [frame["low"][row], frame["high"][row], None]
-            lines_y += [row, row, None]
-        if lines_x:
-            figure.add_scatter(
-                x=lines_x,
-                y=lines_y,
-                mode="lines",
-                line={"color": colour, "width": 1.8},
-                hoverinfo="skip",
-            )
+        own = frame[frame["severity"] == severity].dropna(subset=["low"])
+        if len(own):
+            intervals = zip(own.index, own["low"], own["high"], strict=True)
+            draw_intervals(figure, intervals, colour, 1.8)
     if "plain" in frame:
         mark = {
             "symbol": "circle-open",

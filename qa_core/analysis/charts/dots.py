@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick
+from qa_core.analysis.charts.elements import build_value_axis, draw_intervals
+from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -46,18 +47,7 @@ def build_dots(
         )
     if centre is not None:
         figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
-    lines_x, lines_y = [], []
-    for row, (low, high) in enumerate(zip(frame["low"], frame["high"], strict=True)):
-        if not formatting.is_missing(low):
-            lines_x += [low, high, None]
-            lines_y += [row, row, None]
-    figure.add_scatter(
-        x=lines_x,
-        y=lines_y,
-        mode="lines",
-        line={"color": tint.reference, "width": 1.6},
-        hoverinfo="skip",
-    )
+    draw_intervals(figure, zip(rows, frame["low"], frame["high"], strict=True), tint.reference)
     for row in breaks:
         figure.add_hline(y=row - 0.5, line={"color": tint.reference, "width": 1, "dash": "dot"})
     if "shrunk" in frame:
@@ -89,13 +79,8 @@ def build_dots(
         for value in frame[name].dropna()
     ]
     low, high = find_range(shown, bounds)
-    ticks = formatting.nice_ticks(low, high, unit, 4)
     figure.update_xaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks],
-        showgrid=True,
-        side="bottom",
+        **build_value_axis(low, high, unit, currency, 4), showgrid=True, side="bottom"
     )
     figure.update_yaxes(
         range=[len(frame) - 0.5, -0.5],

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick
+from qa_core.analysis.charts.elements import build_value_axis
+from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -82,15 +83,8 @@ def build_funnel_plot(
         }
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)
-    ticks, sizes = (
-        formatting.nice_ticks(low, high, unit),
-        formatting.nice_ticks(first, last, Unit.COUNT, 4),
-    )
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
-    )
+    sizes = formatting.nice_ticks(first, last, Unit.COUNT, 4)
+    figure.update_yaxes(**build_value_axis(low, high, unit))
     figure.update_xaxes(
         range=[first, last],
         tickvals=sizes,

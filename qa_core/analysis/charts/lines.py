@@ -10,7 +10,8 @@ from datetime import date, timedelta
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import find_range, format_point, format_tick
+from qa_core.analysis.charts.elements import build_value_axis, draw_band
+from qa_core.analysis.charts.labels import find_range, format_point
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
@@ -94,15 +95,7 @@ def build_trend(
                 hoverinfo="skip",
             )
             continue
-        figure.add_scatter(
-            x=[*days, *reversed(days)],
-            y=[*part["high"], *reversed(part["low"].tolist())],
-            fill="toself",
-            fillcolor=tint.band,
-            line_width=0,
-            mode="lines",
-            hoverinfo="skip",
-        )
+        draw_band(figure, days, part["low"], part["high"], tint.band)
     if limits:
         for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
             xs, ys = _interrupt(at, edge, limits.breaks)
@@ -185,12 +178,7 @@ def build_trend(
         hovertemplate="%{text}<extra></extra>",
     )
     low, high = find_range(shown, bounds)
-    ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks],
-    )
+    figure.update_yaxes(**build_value_axis(low, high, unit, currency))
     if drawn:
         beside = [points["value"].tolist(), list(limits.centre) if limits else []]
         _label_target(
@@ -379,15 +367,7 @@ def build_curve(
     known = frame["low"].notna()
     if known.any():
         band_x = [x for x, keep in zip(xs, known, strict=True) if keep]
-        figure.add_scatter(
-            x=[*band_x, *reversed(band_x)],
-            y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
-            fill="toself",
-            fillcolor=tint.band,
-            line_width=0,
-            mode="lines",
-            hoverinfo="skip",
-        )
+        draw_band(figure, band_x, frame["low"][known], frame["high"][known], tint.band)
     figure.add_scatter(
         x=list(xs),
         y=frame["value"],
@@ -406,12 +386,7 @@ def build_curve(
         [value for name in ("value", "low", "high") for value in frame[name].dropna()],
         (0, 1) if unit == Unit.RATE else None,
     )
-    ticks = formatting.nice_ticks(low, high, unit, 4)
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
-    )
+    figure.update_yaxes(**build_value_axis(low, high, unit, count=4))
     figure.update_xaxes(
         tickvals=list(xs),
         ticktext=[formatting.number(x) for x in xs],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import draw_intervals
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import colours, dress
 
@@ -65,15 +66,7 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
         width=0.46,
         **common,
     )
-    lines_x: list[float | None] = []
-    lines_y: list[float | None] = []
-    for row in tracked:
-        if bars[row].low is not None and bars[row].high is not None:
-            lines_x += [bars[row].low, bars[row].high, None]
-            lines_y += [row, row, None]
-    figure.add_scatter(
-        x=lines_x, y=lines_y, mode="lines", line={"color": tint.ink, "width": 1.6}, hoverinfo="skip"
-    )
+    draw_intervals(figure, ((row, bars[row].low, bars[row].high) for row in tracked), tint.ink)
     beside = {
         "showarrow": False,
         "xanchor": "left",

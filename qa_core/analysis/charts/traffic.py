@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import build_value_axis, draw_band
 from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
 from qa_core.analysis.charts.lines import build_curve, date_axis
 from qa_core.analysis.charts.palette import Colours, colours, dress
@@ -148,14 +149,12 @@ def build_lines(
             # known, in one piece.
             known = frame[["low", "high"]].notna().all(axis=1)
             x = [place for place, is_known in zip(places, known, strict=True) if is_known]
-            figure.add_scatter(
-                x=[*x, *reversed(x)],
-                y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
-                fill="toself",
-                fillcolor=tint.band if line.role == "accent" else tint.chance,
-                line_width=0,
-                mode="lines",
-                hoverinfo="skip",
+            draw_band(
+                figure,
+                x,
+                frame["low"][known],
+                frame["high"][known],
+                tint.band if line.role == "accent" else tint.chance,
             )
             shown += [value for name in ("low", "high") for value in frame[name].dropna()]
         shown += frame["value"].dropna().tolist()
@@ -182,12 +181,7 @@ def build_lines(
         if last is not None:
             ends.append((float(frame["value"][last]), line.label, paint[line.role]))
     low, high = find_range(shown, bounds)
-    ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
-    )
+    figure.update_yaxes(**build_value_axis(low, high, unit))
     _name_ends(figure, ends, (high - low) / height * LABEL_HEIGHT)
     if is_clock:
         _clock_axis(figure, at, grain)
@@ -246,14 +240,8 @@ def build_waits(
             hoverinfo="text",
         )
     _mark_threshold(figure, threshold, tint)
-    ends = (0, float(frame["until"].max()))
-    ticks = formatting.nice_ticks(*ends, Unit.SECONDS)
-    figure.update_xaxes(
-        range=ends,
-        tickvals=ticks,
-        ticktext=[format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks],
-        showgrid=False,
-    )
+    longest = float(frame["until"].max())
+    figure.update_xaxes(**build_value_axis(0, longest, Unit.SECONDS), showgrid=False)
     most = float((frame["answered"] + frame["abandoned"]).max())
     counts = formatting.nice_ticks(0, most * 1.05, Unit.COUNT)
     figure.update_yaxes(
