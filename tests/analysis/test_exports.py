@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from builders.centres import add_people, contact, evaluation, land, land_spend
+from hypothesis import example, given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from streamlit.testing.v1 import AppTest
 
@@ -442,3 +444,22 @@ def test_the_file_of_campaigns_asks_at_once_what_the_page_asks_in_two_and_gets_t
                 for line in filed
                 if (line["Campaign"], line["KPI"]) == (group, get_kpi(row["kpi"]).title)
             ] == [value]
+
+
+TEXTS_OF_FORMULAS = st.text("=+-@;,|'\"\t\r\nab1 ＝", max_size=12)
+
+
+@given(st.lists(TEXTS_OF_FORMULAS, min_size=1, max_size=4))
+@example(["Q;=cmd|'/C calc'!A0"])
+@example(['Q;""=1+1', "x\n=1+1", "y\t@SUM(1)"])
+def test_no_spreadsheet_of_any_locale_finds_a_formula_in_a_csv(texts: list[str]) -> None:
+    content = downloads.to_csv(["name"] * len(texts), [texts]).decode("utf-8-sig")
+
+    for separator in ",;\t|":
+        for row in csv.reader(io.StringIO(content, newline=""), delimiter=separator):
+            assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "＝"))]
+
+
+@given(TEXTS_OF_FORMULAS)
+def test_the_apostrophes_of_a_csv_can_be_taken_back(text: str) -> None:
+    assert downloads.unescape(downloads.escape(text)) == text

@@ -140,9 +140,8 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     ):
         alert_banner.show_open(viewer, alerts)
         for one in trends:
-            st.markdown(
-                f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}"
-            )
+            text = escape(one.finding.text)
+            st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {text}")
         room = max(1, MOST_ITEMS - len(trends) - len(alerts))
         for position, item in enumerate([*worse, *better][:room]):
             with layout.line():
