@@ -167,14 +167,11 @@ the KPI.
 
 EXECUTIVE_DIMENSIONS = frozenset(
     {
-        "week",
         "month",
         "channel",
         "queue",
         "reason",
         "direction",
-        "declared",
-        "surveyed",
         "site",
         "source",
         "medium",
