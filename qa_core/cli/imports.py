@@ -95,6 +95,25 @@ def import_files(
         list[str] | None,
         typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a mark, such as 1-5."),
     ] = None,
+    word: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--word",
+            metavar="COLUMN:VALUE=MEANING",
+            help="What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="FIELD=VALUE",
+            help="What all rows have in common, such as outcome=abandoned.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Accept what the import found odd and asked about.")
+    ] = False,
     purpose: Annotated[
         str | None,
         typer.Option(
@@ -138,6 +157,9 @@ def import_files(
         decimal=decimal,
         units=tuple(parse_pairs(unit)),
         scales=tuple(parse_pairs(scale)),
+        words=tuple(parse_pairs(word, at_last=True)),
+        only=tuple(parse_pairs(only)),
+        yes=yes,
         purpose=purpose,
         pattern=pattern,
         dry_run=dry_run,
@@ -202,7 +224,7 @@ def watch_folder(
     Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An
     import.toml in a folder, or NAME.toml beside a file, may hold: kind, system,
     profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units,
-    scales.
+    scales, words, only, yes.
     """
     import signal
 

@@ -25,6 +25,11 @@ _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
+_FLAG_MARKS = re.compile(
+    r"^(?:(?:is|was|has|call|calls|appel|est|contact|a ete) )+|"
+    r"(?: (?:flag|yn|y n|yes no|oui non|o n|indicator|ind|bool|boolean|call|calls|appel|count))+$"
+)
+_FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 MAX_SHOWN = 30
 
 
@@ -111,11 +116,13 @@ def find_field(
 ) -> tuple[Field, int] | None:
     """The field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
+    flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     return (
         vocabulary.get(whole)
         or vocabulary.get(header.words)
         or vocabulary.get(_without_links(whole))
         or vocabulary.get(_without_links(header.words))
+        or (flag if flag and flag[0].value_type in _FLAGS else None)
     )
 
 

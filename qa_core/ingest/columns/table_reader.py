@@ -29,7 +29,12 @@ from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
-from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
+from qa_core.ingest.columns import (
+    header_matching,
+    header_rows,
+    table_bounds,
+    taught_words,
+)
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
@@ -106,6 +111,8 @@ def stage(
             tuple("" if index in ignored else name for index, name in enumerate(header.names)),
             columns,
         )
+    taught = taught_words.find_taught(options.words, header.names)
+    taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
     context = FileContext(
         profile,
@@ -115,6 +122,7 @@ def stage(
         Zone(options.timezone or here.timezone),
         Zone(here.timezone),
         Pseudonyms.current(may_create=not options.dry_run),
+        taught,
         [*source.decisions, *seen_beside],
     )
     if header.row:
@@ -316,6 +324,8 @@ class _RowReader:
             seen += len(block.lines)
             for name in context.evidence:
                 context.add_evidence(name, block.cells[context.columns[name].index])
+            context.look_at_unread(block.cells)
+            context.add_sample(block.lines, block.cells)
         if not seen:
             raise Refusal(
                 "headers_only",
@@ -346,7 +356,7 @@ class _RowReader:
                 batch = RowBatch(
                     context,
                     block.lines,
-                    {index: vocabulary.clean_cells(block.cells[index]) for index in used},
+                    {index: context.clean_cells(index, block.cells[index]) for index in used},
                 )
                 self._reject_cut_row(batch)
                 built = context.profile.build(context, batch)
@@ -397,6 +407,8 @@ class _RowReader:
     def _describe(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
         context = self.context
         staged.tally, staged.accepted = self._tally, kept
+        staged.tally.blanked = context.blanked
+        staged.guesses = frozenset(context.guesses)
         staged.tally.require_identity(staged.file.name, kept)
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {

@@ -93,7 +93,7 @@ FIELDS = (
         "sens|call direction|sens appel|sens de l appel|type d appel|call type|type "
         "appel|direction appel|initiation method|call "
         "direction type|originating direction|"
-        "e s|entrant sortant|flux",
+        "e s|entrant sortant|flux|in out|inbound outbound|type of call|type",
     ),
     Field(
         "channel",
@@ -196,7 +196,7 @@ FIELDS = (
     ),
     Field(
         "answered",
-        ValueType.OUTCOME,
+        ValueType.FLAG,
         "answered y n|answered yes no|is answered|was answered|repondu|decroche|appel "
         "repondu|pris|traite|prise en charge|call "
         "answered|appel decroche|reponse|picked up|handled|"
@@ -204,8 +204,20 @@ FIELDS = (
     ),
     Field(
         "abandoned",
-        ValueType.BOOLEAN,
-        "abandon|abandonne|is abandoned|was abandoned|appel abandonne|call abandoned|abandoned y n",
+        ValueType.FLAG,
+        "abandon|abandonne|appel abandonne|abandoned y n|abandoned call|hung up|raccroche",
+    ),
+    Field(
+        "missed",
+        ValueType.FLAG,
+        "missed call|call missed|manque|manquee|appel manque|unanswered|not answered|non "
+        "repondu|non decroche|lost|lost call|perdu|appel perdu",
+    ),
+    Field(
+        "voicemail",
+        ValueType.FLAG,
+        "voice mail|vm|messagerie|messagerie vocale|repondeur|boite vocale|went to "
+        "voicemail|left voicemail|sent to voicemail|voicemail left|depot message",
     ),
     Field(
         "wait_seconds",
@@ -257,11 +269,18 @@ FIELDS = (
         "duration",
         ValueType.DURATION,
         "duree|call duration|duree appel|duree de l appel|duree totale|total "
-        "duration|length|handle time|aht|dmt|duree traitement|"
-        "duree de traitement|total time|call length|duration total|total talk|call "
+        "duration|length|total time|call length|duration total|total talk|call "
         "durations|duree d appel|call time duration|"
-        "duree globale|temps total|temps traitement",
+        "duree globale|temps total|duration",
     ),
+    Field(
+        "handle_seconds",
+        ValueType.DURATION,
+        "handle time|aht|dmt|average handle time|avg handle time|handling time|total handle "
+        "time|handle duration|duree traitement|duree de traitement|temps traitement|temps de "
+        "traitement|duree moyenne de traitement",
+    ),
+    Field("call_seconds", ValueType.DURATION, ""),
     Field(
         "transfers",
         ValueType.WHOLE,
