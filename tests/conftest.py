@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 import streamlit
-from centres import ENVIRONMENT
+from builders.centres import ENVIRONMENT
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import chromium
 import pytest
-from centres import ENVIRONMENT
+from builders.centres import ENVIRONMENT
 
 from qa_core.access import accounts, passwords
 from qa_core.access.roles import Viewer

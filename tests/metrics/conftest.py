@@ -1,0 +1,3 @@
+"""Fixtures of the tests of KPIs."""
+
+from builders.random_centre import records as records
