@@ -29,7 +29,9 @@ MAX_HANDLE_SECONDS = 7_200
 MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
-_BLANKING = {
+ALWAYS_GUESSED = frozenset(("contact_id",))
+"""That the same id in two files is the same contact is a default of ours."""
+_ANSWERS = {
     "impossible_date": ("--date-order dmy|mdy|ymd",),
     "missing_start": ("--map started_at=COLUMN",),
     "unknown_word": ("--word COLUMN:VALUE=MEANING",),
@@ -76,7 +78,7 @@ def require_few_rejected(staged: Staged) -> None:
             "{limit} %. The file was hardly read as it is meant."
         ),
         options=(
-            *dict.fromkeys(option for code, _n in reasons for option in _BLANKING.get(code, ())),
+            *dict.fromkeys(option for code, _n in reasons for option in _ANSWERS.get(code, ())),
             f"settings set max_rejected_percent={100 * rejected // rows + 1}",
         ),
         rejected=rejected,
@@ -99,7 +101,7 @@ def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) 
     """What a person has accepted with `--yes`. Raises Refusal when what looks odd rests
     on a guess and was not accepted.
     """
-    guessed = [oddity for oddity in odd if oddity.field in staged.guesses]
+    guessed = [oddity for oddity in odd if oddity.field in staged.guesses | ALWAYS_GUESSED]
     if guessed and not options.yes:
         raise Refusal(
             "implausible",
@@ -109,7 +111,12 @@ def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) 
             ),
             options=(
                 "--yes",
-                *dict.fromkeys(f"--map {oddity.field}=COLUMN" for oddity in guessed),
+                *dict.fromkeys(
+                    f"--map ignore={staged.mapping[oddity.field]}"
+                    if oddity.field in ALWAYS_GUESSED
+                    else f"--map {oddity.field}=COLUMN"
+                    for oddity in guessed
+                ),
             ),
             found=" ".join(oddity.format() for oddity in guessed),
         )
