@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
+from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import (
     date_order,
@@ -81,6 +83,11 @@ def _list_flag_words(name: str) -> dict[str, object]:
 
 
 ANSWER_WORDS = _list_flag_words("answered")
+ANSWER_NUMBERS = {
+    word: "1" if meaning == Outcome.ANSWERED else "0"
+    for word, meaning in ANSWER_WORDS.items()
+    if word in _ANSWER_SPELLINGS
+}
 WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.BOOLEAN: vocabulary.YES_NO,
     ValueType.OUTCOME: vocabulary.OUTCOMES,
@@ -147,10 +154,15 @@ class FileContext:
             for group in self.profile.needs
         )
 
+    @property
+    def ignored(self) -> set[int]:
+        """Places of the columns that the person wants left aside."""
+        return header_matching.find_ignored(self.headers, self.options.ignored)
+
     def start_evidence(self) -> None:
         """Prepare to look at the whole of every column whose reading must be inferred."""
         used = {column.index for column in self.columns.values()}
-        ignored = header_matching.find_ignored(self.headers, self.options.ignored)
+        ignored = self.ignored
         self.unread = {
             index: vocabulary.WordEvidence(text, text, vocabulary.OUTCOMES)
             for index, text in enumerate(self.headers)
@@ -177,9 +189,22 @@ class FileContext:
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
         """Keep some of these rows, evenly taken."""
         chosen = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
-        used = {column.index for column in self.columns.values()}
-        kept = {index: self.clean_cells(index, cells[index].take(chosen)) for index in used}
+        kept = {
+            index: self.clean_cells(index, column.take(chosen))
+            for index, column in enumerate(cells)
+            if self.headers[index]
+        }
         self.sampled.append((lines[chosen], kept))
+
+    def sample_cells(self, index: int) -> pa.Array:
+        """The kept cells of a column that are filled."""
+        return pa.concat_arrays([part[index] for _rows, part in self.sampled]).drop_null()
+
+    def share_like(self, index: int, pattern: str) -> float:
+        """Share of the kept, filled cells of a column that match a pattern."""
+        cells = self.sample_cells(index)
+        matching = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
+        return matching / len(cells) if len(cells) else 0.0
 
     def take_sample(self) -> RowBatch:
         """The kept rows as a batch."""
@@ -218,6 +243,8 @@ class FileContext:
         taught = self.taught.get(self.columns[name].index)
         if taught:
             values = vocabulary.replace_words(values, taught)
+        if name in self.notes.get("yes_no", ()):
+            values = vocabulary.replace_words(values, ANSWER_NUMBERS)
         if self.columns[name].field.value_type == ValueType.MARK:
             values, read = rating_words.read_words(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
@@ -274,11 +301,11 @@ class FileContext:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
-        if (
-            evidence.total
-            and evidence.unread > evidence.total / 2
-            and item.value_type != ValueType.CRITERION
-        ):
+        if evidence.total and evidence.unread > evidence.total / 2:
+            if item.value_type == ValueType.CRITERION and self._reads_yes_no(column):
+                self.notes.setdefault("yes_no", set()).add(name)
+                self.readings[name] = numbers.NumberReading(low=0, high=1)
+                return
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
@@ -320,6 +347,11 @@ class FileContext:
             self.readings[name] = numbers.NumberReading(
                 reading.decimal, item.low, item.high, whole=item.value_type == ValueType.WHOLE
             )
+
+    def _reads_yes_no(self, column: Column) -> bool:
+        """Whether the cells of a column are all yes or no."""
+        words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
+        return bool(words) and words <= ANSWER_NUMBERS.keys()
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
         """The options that say what the unknown words of a column mean."""

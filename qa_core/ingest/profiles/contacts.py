@@ -4,6 +4,7 @@ headers, in French or English.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -117,6 +118,17 @@ _TOTAL_HEADERS = {
 }  # fmt: skip
 
 
+_NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
+_COUNTED = re.compile(
+    r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
+    r"(?:incoming |inbound |outbound )?(?:calls?|appels?|contacts?|llamadas|chamadas|anrufe|"
+    r"chiamate)|(?:calls?|appels?|contacts?) (?:offered|received|answered|handled|abandoned|"
+    r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
+)
+DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
+"""A number as a spreadsheet shows it that had no room for its digits."""
+
+
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Take for the ticket a column that would have named the contact, had not another
     one.
@@ -139,19 +151,20 @@ def refuse_totals(context: FileContext) -> None:
     """A file of daily or half-hourly totals is not a list of contacts: each row would
     count as one contact. Raises Refusal.
     """
+    fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
         text
-        for text in context.headers
-        if header_matching.parse_header(text).words in _TOTAL_HEADERS
+        for index, text in enumerate(context.headers)
+        if index not in fields | context.ignored and _is_count(context, index, text)
     ]
-    if not context.has("contact_id") and len(totals) > 1:
+    if len(totals) > context.has("contact_id") and "contact_id" not in context.options.columns:
         raise Refusal(
             "totals_not_contacts",
             N_(
                 "Each row of this file holds totals ({columns}), not one contact. Import it as "
                 "totals: python -m qa_core import intervals FILE"
             ),
-            options=("import intervals FILE",),
+            options=("import intervals FILE", *(f"--map ignore={text}" for text in totals)),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _CONTACT_FIELDS):
@@ -166,9 +179,32 @@ def refuse_totals(context: FileContext) -> None:
         )
 
 
+def _is_count(context: FileContext, index: int, header: str) -> bool:
+    """Whether a column counts contacts: by its header, and by numbers above one."""
+    words = header_matching.parse_header(header).words
+    if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
+        return False
+    if context.share_like(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
+        return words in _TOTAL_HEADERS and "%" in str(context.sample_cells(index)[:1])
+    return context.share_like(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
+
+
+def _drop_destroyed(context: FileContext) -> None:
+    """Leave identities aside that a spreadsheet has rounded: many people share each."""
+    for name in ("contact_id", "ticket", "customer", "caller", "called"):
+        if context.has(name) and context.share_like(context.columns[name].index, DESTROYED) > 0.1:
+            context.drop_column(
+                name,
+                N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),
+                N_("such as {example}"),
+                example=context.sample_cells(context.columns[name].index)[0].as_py(),
+            )
+
+
 def decide_columns(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
     refuse_totals(context)
+    _drop_destroyed(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
         context.decide(
