@@ -22,6 +22,7 @@ from qa_core.ingest.columns import (
     date_order,
     durations,
     header_matching,
+    languages,
     numbers,
     rating_words,
     timestamps,
@@ -38,28 +39,13 @@ MANY_WORDS = 60
 SHOWN_WORDS = 6
 SAMPLED_ROWS = 400
 """Rows kept of each block, to try on them what columns mean together."""
-_ANSWER_SPELLINGS = (
-    "y",
-    "yes",
-    "oui",
-    "o",
-    "true",
-    "vrai",
-    "1",
-    "1 0",
-    "x",
-    "tick",
-    "ok",
-    "t",
-    "cross",
-    "n",
-    "no",
-    "non",
-    "false",
-    "faux",
-    "0",
-    "0 0",
-    "f",
+_ANSWER_SPELLINGS = frozenset(
+    simplify(word)
+    for spellings in (
+        "y|yes|oui|o|true|vrai|1|1 0|x|tick|ok|t|cross|n|no|non|false|faux|0|0 0|f",
+        *languages.ANSWERS.values(),
+    )
+    for word in spellings.split("|")
 )
 NOT_SO = "not so"
 """The flag does not hold, which leaves open how the contact ended."""

@@ -11,6 +11,7 @@ from functools import cache
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
+from qa_core.ingest.columns import languages
 from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
 _UNITS = {
@@ -30,6 +31,8 @@ _FLAG_MARKS = re.compile(
     r"(?: (?:flag|yn|y n|yes no|oui non|o n|indicator|ind|bool|boolean|call|calls|appel|count))+$"
 )
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
+OTHER_LANGUAGE = 100
+"""How good a sign a header in another language is: the last."""
 MAX_SHOWN = 30
 
 
@@ -81,6 +84,11 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
             for words in (simplify(spelling), parsed.words if parsed.unit else ""):
                 if words and words not in vocabulary:
                     vocabulary[words] = (field, rank)
+    named = {field.name: field for field in fields}
+    for headers in languages.HEADERS.values():
+        for name, spellings in headers.items():
+            for spelling in spellings.split("|") if name in named else ():
+                vocabulary.setdefault(simplify(spelling), (named[name], OTHER_LANGUAGE))
     for words, found in list(vocabulary.items()):
         vocabulary.setdefault(_without_links(words), found)
     return vocabulary
@@ -150,6 +158,39 @@ def match_columns(
             taken.add(index)
     _require_needed(profile, headers, found)
     return found
+
+
+def refit_columns(
+    profile: Profile,
+    columns: dict[str, Column],
+    requested: Mapping[str, str],
+    rows: Iterable[list[str]],
+) -> None:
+    """Give columns whose cells are plainly of another kind than their header the field
+    that they fill: a moment under `Call answered`, a text under `Wrap-up`.
+    """
+    rows = list(rows)
+    for name, pattern, other in _REFITS:
+        if name not in columns or name in requested:
+            continue
+        index = columns[name].index
+        cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+        if not cells or sum(bool(pattern.search(cell)) for cell in cells) < _MOST * len(cells):
+            continue
+        column, field = columns.pop(name), profile.get_field(other)
+        if field and other not in columns:
+            columns[other] = Column(field, index, column.header)
+
+
+_MOST = 0.8
+_MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
+_SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
+_REFITS = (
+    ("answered", _MOMENT, "answered_at"),
+    ("wrap_seconds", _WORDS, "reason"),
+    ("csat", _SENTENCE, "survey_comment"),
+)
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:

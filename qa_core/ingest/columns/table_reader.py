@@ -51,6 +51,8 @@ SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
+REFITTED_ROWS = 100
+"""Rows looked at for columns whose cells are of another kind than their header."""
 
 
 def stage(
@@ -111,6 +113,12 @@ def stage(
             tuple("" if index in ignored else name for index, name in enumerate(header.names)),
             columns,
         )
+    header_matching.refit_columns(
+        profile,
+        columns,
+        options.columns,
+        [row for line, row in sample if line > header.line][:REFITTED_ROWS],
+    )
     taught = taught_words.find_taught(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()

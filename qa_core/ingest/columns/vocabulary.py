@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
+from qa_core.ingest.columns import languages
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -145,9 +146,13 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
     return pc.take(kept, encoded.indices) if kept.null_count else values
 
 
-def _index_words(words: Mapping[object, str]) -> dict[str, object]:
+def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
+    """The words of several lists with what they mean; the first list wins."""
     return {
-        simplify(word): value for value, spellings in words.items() for word in spellings.split("|")
+        simplify(word): value
+        for words in reversed(lists)
+        for value, spellings in words.items()
+        for word in spellings.split("|")
     }
 
 
@@ -161,7 +166,8 @@ YES_NO = _index_words(
         "escalade|dropped|unsolved|not solved"
         "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en "
         "attente|non regle|non traite|a rappeler|in progress",
-    }
+    },
+    languages.ANSWERS,
 )
 
 OUTCOMES = _index_words(
@@ -204,7 +210,8 @@ OUTCOMES = _index_words(
         "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non "
         "traitee|non pris|non prise|non servi|appel non repondu|"
         "appel non decroche",
-    }
+    },
+    languages.OUTCOMES,
 )
 
 DIRECTIONS = _index_words(
@@ -216,7 +223,8 @@ DIRECTIONS = _index_words(
         "appel sortant|outgoing call|outbound call|placed|"
         "originating|o|outbound api|outbound dial|dialed|callback|rappel",
         Direction.INTERNAL: "internal|interne|local|intra|appel interne|internal call",
-    }
+    },
+    languages.DIRECTIONS,
 )
 _DIRECTION_PARTS = {
     word: direction

@@ -135,7 +135,7 @@ FIELDS = (
         "traite par|server|login|agent login|matricule conseiller|last agent|agent code|"
         "tc|charge clientele|tele conseiller|conseiller clientele|login "
         "conseiller|hotliner|technicien|gestionnaire|"
-        "employe|prenom agent",
+        "employe|prenom agent|users|agents|advisors",
     ),
     Field(
         "advisor_name",
@@ -223,21 +223,20 @@ FIELDS = (
         "wait_seconds",
         ValueType.DURATION,
         "speed of answer|wait|wait time|waiting time|queue time|queue wait time|attente|temps "
-        "attente|temps d attente|duree attente|"
-        "duree d attente|delai de decroche|delai reponse|delai de reponse|time to "
-        "answer|answer speed|speed to answer|ring time|"
-        "ringing|ring duration|sonnerie|duree sonnerie|q time|wait duration|hold time in "
-        "queue|average speed of answer|asa|hold "
-        "before answer|time in queue|queue duration|temps de sonnerie|queue seconds|holdtime|"
-        "temps avant decroche|attente avant decroche|temps attente avant decroche|duree mise "
-        "en file|duree en file|"
-        "temps file|temps en file|temps file attente|temps reponse|temps de mise en "
-        "relation|delai attente|waiting",
+        "attente|temps d attente|duree attente|duree d attente|delai de decroche|delai "
+        "reponse|delai de reponse|time to answer|answer speed|speed to answer|q time|wait "
+        "duration|hold time in queue|average speed of answer|asa|hold before answer|time in "
+        "queue|queue duration|queue seconds|holdtime|temps avant decroche|attente avant "
+        "decroche|temps attente avant decroche|duree mise en file|duree en file|temps file|temps "
+        "en file|temps file attente|temps reponse|temps de mise en relation|delai "
+        "attente|waiting|wait length|wait sec|queue wait|ring time|ringing|ring "
+        "duration|sonnerie|duree sonnerie|temps de sonnerie",
     ),
     Field(
         "talk_seconds",
         ValueType.DURATION,
-        "avg talk duration|talk durations|talk duration|talk time|talk|talking|temps de "
+        "avg talk duration|service length|service duration|"
+        "talk durations|talk duration|talk time|talk|talking|temps de "
         "communication|temps communication|duree "
         "communication|duree de communication|duree conversation|duree de conversation|temps "
         "de parole|temps de conversation|"

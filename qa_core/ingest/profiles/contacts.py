@@ -300,7 +300,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     direction = _build_direction(context, batch, columns)
     answer, answer_seconds = _build_after(context, batch, "answered_at", own)
     _end, end_seconds = _build_after(context, batch, "ended_at", own)
-    outcome = build_outcome(context, batch, answer)
+    wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
+    times = build_times(context, batch, answer_seconds, end_seconds, wait)
+    talk = times.pop("talk_seconds", None)
+    outcome = build_outcome(context, batch, answer, talk)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
     ended_otherwise = (
@@ -308,11 +311,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
     )
-    wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
-    times = build_times(context, batch, answer_seconds, end_seconds, wait)
-    talk = times.pop("talk_seconds", None)
     if talk is not None:
         context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int(
             (ended_otherwise & ~np.isnan(talk)).sum()

@@ -236,8 +236,10 @@ def build_times(
     talk: np.ndarray | None = None
     if plan.source:
         talk = batch.read_number(plan.source)
-        for part in contained:
-            talk = np.maximum(talk - np.nan_to_num(part), 0)
+        for name, part in zip(plan.less, contained, strict=True):
+            # A hold or an after-work that is blank did not happen; a wait did.
+            off = part if name == "wait_seconds" else np.nan_to_num(part)
+            talk = np.maximum(talk - off, 0)
     elif answer is not None and end is not None:
         talk = end - answer
         batch.blank(talk < 0, "ended_at", "negative_duration")

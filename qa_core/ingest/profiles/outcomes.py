@@ -69,6 +69,7 @@ class OutcomePlan:
 
     ranks: dict[str, dict[str, int]] = field(default_factory=dict)
     by_answer: bool = False
+    by_talk: bool = False
     not_flagged: int = NOT_SAID
     rest: int = NOT_SAID
     talk: bool = False
@@ -105,13 +106,32 @@ def decide_outcome(context: FileContext) -> None:
     if only is None:
         _require_read(context, is_open=not says_both or _is_weak(context, plan))
     plan.rest = _CODES[only]
-    if plan.ranks and not says_both:
-        plan.not_flagged = ANSWERED
-        context.guesses.add("outcome")
+    if plan.ranks and not says_both and only is None:
+        _require_times(context, plan)
+        plan.by_talk = True
     if _is_weak(context, plan):
         context.guesses.add("outcome")
     plan.talk = context.has("talk_seconds") and not context.profile.signature
     _describe(context, plan, only)
+
+
+def _require_times(context: FileContext, plan: OutcomePlan) -> None:
+    """Raise Refusal where flags tell some ends, and nothing tells which of the other
+    contacts were answered.
+    """
+    times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
+    if any(context.has(name) for name in times) or context.options.yes:
+        return
+    flags = ", ".join(context.columns[name].header.text for name in plan.ranks)
+    raise Refusal(
+        "flags_alone",
+        N_(
+            "{columns} flag some contacts, and no column says which of the others were "
+            "answered. Name it, or say --yes where all of them were."
+        ),
+        options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
+        columns=flags,
+    )
 
 
 def _rename_flags(context: FileContext) -> None:
@@ -348,10 +368,10 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
             N_("from {answered}"),
             answered=context.columns["answered_at"].header.text,
         )
-    elif plan.not_flagged == ANSWERED:
+    elif plan.by_talk:
         context.decide(
             "outcome",
-            N_("answered where no flag says otherwise"),
+            N_("answered where no flag says otherwise and somebody talked"),
             N_("{columns} flag other ends, and no column says which contacts were answered"),
             columns=", ".join(context.columns[name].header.text for name in plan.ranks),
         )
@@ -368,10 +388,14 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
 
 
 def build_outcome(
-    context: FileContext, batch: RowBatch, answer: np.ndarray | None
+    context: FileContext,
+    batch: RowBatch,
+    answer: np.ndarray | None,
+    talk: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """How each contact of a batch ended (object array, None where it is not known);
-    None where no column says it. `answer`: whether a moment of answer is there.
+    None where no column says it. `answer`: whether a moment of answer is there; `talk`:
+    the talk time, which decides where there are but flags.
     """
     plan: OutcomePlan = context.notes["outcome"]
     plan.rows += 0 if batch.is_sample else len(batch)
@@ -391,6 +415,12 @@ def build_outcome(
     if batch.is_sample:
         odd[:] = False
     plan.columns.add(context, batch, odd, columns)
+    if plan.by_talk and talk is not None:
+        open_ended = merged <= NOT_FLAGGED
+        merged[open_ended & (talk > 0)] = WEAKLY_ANSWERED
+        merged[open_ended & (talk == 0)] = UNANSWERED
+    elif plan.by_talk and context.options.yes:
+        merged[merged == NOT_FLAGGED] = WEAKLY_ANSWERED
     merged[merged == NOT_FLAGGED] = plan.not_flagged
     merged[merged <= NOT_FLAGGED] = plan.rest
     if plan.talk and not batch.is_sample and _is_exact(context.readings["talk_seconds"]):
