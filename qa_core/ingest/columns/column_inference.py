@@ -43,7 +43,7 @@ _ANSWER_SPELLINGS = frozenset(
     simplify(word)
     for spellings in (
         "y|yes|oui|o|true|vrai|1|1 0|x|tick|ok|t|cross|n|no|non|false|faux|0|0 0|f",
-        *languages.ANSWERS.values(),
+        *(words for answers in languages.ANSWERS.values() for words in answers.values()),
     )
     for word in spellings.split("|")
 )

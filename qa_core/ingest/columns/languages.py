@@ -140,30 +140,77 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
 }
 """Language → field → headers that name it, separated by `|`."""
 
-ANSWERS: Mapping[bool, str] = {
-    True: "si|sim|ja|wahr|vero|verdadero|verdadeiro",
-    False: "nao|nein|falsch|falso|non",
+ANSWERS: Mapping[str, Mapping[bool, str]] = {
+    "es": {True: "si|verdadero", False: "no|falso"},
+    "pt": {True: "sim|verdadeiro", False: "nao|falso"},
+    "de": {True: "ja|wahr", False: "nein|falsch"},
+    "it": {True: "si|vero", False: "no|falso"},
 }
-OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.ANSWERED: "contestada|atendida|respondida|contestado|atendido|angenommen|beantwortet|"
-    "risposta|risposto|gestita|llamada contestada|chamada atendida",
-    Outcome.ABANDONED: "abandonada|abandonado|abandono|colgada|desligada|abgebrochen|aufgelegt|"
-    "abbandonata|abbandonato",
-    Outcome.UNANSWERED: "no contestada|no atendida|perdida|llamada perdida|nao atendida|chamada "
-    "perdida|verpasst|nicht angenommen|nicht beantwortet|entgangen|persa|non risposta|senza "
-    "risposta|sin respuesta|sem resposta",
-    Outcome.VOICEMAIL: "buzon|buzon de voz|correio de voz|caixa postal|anrufbeantworter|mailbox|"
-    "segreteria|segreteria telefonica",
-    Outcome.REFUSED: "ocupado|rechazada|rejeitada|recusada|besetzt|abgelehnt|occupato|rifiutata",
-    Outcome.FAILED: "fallida|error|falha|fehlgeschlagen|fehler|fallita|errore",
-    Outcome.CLOSED: "fuera de horario|cerrado|fora do horario|fechado|geschlossen|ausserhalb der "
-    "zeiten|fuori orario|chiuso",
-    Outcome.OVERFLOW: "desbordada|desborde|transbordo|uberlauf|weitergeleitet|traboccata",
-    Outcome.TIMEOUT: "tiempo agotado|tempo esgotado|zeituberschreitung|tempo scaduto",
+OUTCOMES: Mapping[str, Mapping[Outcome, str]] = {
+    "es": {
+        Outcome.ANSWERED: "contestada|contestado|atendida|respondida|llamada contestada",
+        Outcome.ABANDONED: "abandonada|abandonado|abandono|colgada",
+        Outcome.UNANSWERED: "no contestada|no atendida|perdida|llamada perdida|sin respuesta",
+        Outcome.VOICEMAIL: "buzon|buzon de voz",
+        Outcome.REFUSED: "ocupado|rechazada",
+        Outcome.FAILED: "fallida|error",
+        Outcome.CLOSED: "fuera de horario|cerrado",
+        Outcome.OVERFLOW: "desbordada|desborde",
+        Outcome.TIMEOUT: "tiempo agotado",
+    },
+    "pt": {
+        Outcome.ANSWERED: "atendida|atendido|respondida|chamada atendida",
+        Outcome.ABANDONED: "abandonada|abandonado|abandono|desligada",
+        Outcome.UNANSWERED: "nao atendida|nao atendido|perdida|chamada perdida|sem resposta",
+        Outcome.VOICEMAIL: "correio de voz|caixa postal",
+        Outcome.REFUSED: "ocupado|rejeitada|recusada",
+        Outcome.FAILED: "falha|falhou",
+        Outcome.CLOSED: "fora do horario|fechado",
+        Outcome.OVERFLOW: "transbordo",
+        Outcome.TIMEOUT: "tempo esgotado",
+    },
+    "de": {
+        Outcome.ANSWERED: "angenommen|beantwortet",
+        Outcome.ABANDONED: "abgebrochen|aufgelegt",
+        Outcome.UNANSWERED: "verpasst|entgangen|nicht angenommen|nicht beantwortet",
+        Outcome.VOICEMAIL: "anrufbeantworter|mailbox",
+        Outcome.REFUSED: "besetzt|abgelehnt",
+        Outcome.FAILED: "fehlgeschlagen|fehler",
+        Outcome.CLOSED: "geschlossen|ausserhalb der zeiten",
+        Outcome.OVERFLOW: "uberlauf|weitergeleitet",
+        Outcome.TIMEOUT: "zeituberschreitung",
+    },
+    "it": {
+        Outcome.ANSWERED: "risposta|risposto|gestita",
+        Outcome.ABANDONED: "abbandonata|abbandonato",
+        Outcome.UNANSWERED: "persa|non risposta|senza risposta",
+        Outcome.VOICEMAIL: "segreteria|segreteria telefonica",
+        Outcome.REFUSED: "occupato|rifiutata",
+        Outcome.FAILED: "fallita|errore",
+        Outcome.CLOSED: "fuori orario|chiuso",
+        Outcome.TIMEOUT: "tempo scaduto",
+    },
 }
-DIRECTIONS: Mapping[Direction, str] = {
-    Direction.INBOUND: "entrante|recibida|entrada|recebida|eingehend|eingang|ankommend|in entrata",
-    Direction.OUTBOUND: "saliente|realizada|salida|saida|realizada|efetuada|ausgehend|ausgang|"
-    "abgehend|in uscita|uscente",
-    Direction.INTERNAL: "interna|interno|intern",
+DIRECTIONS: Mapping[str, Mapping[Direction, str]] = {
+    "es": {
+        Direction.INBOUND: "entrante|recibida|entrada",
+        Direction.OUTBOUND: "saliente|realizada|salida",
+        Direction.INTERNAL: "interna",
+    },
+    "pt": {
+        Direction.INBOUND: "entrada|recebida",
+        Direction.OUTBOUND: "saida|efetuada|realizada",
+        Direction.INTERNAL: "interna",
+    },
+    "de": {
+        Direction.INBOUND: "eingehend|eingang|ankommend",
+        Direction.OUTBOUND: "ausgehend|ausgang|abgehend",
+        Direction.INTERNAL: "intern",
+    },
+    "it": {
+        Direction.INBOUND: "in entrata|entrante",
+        Direction.OUTBOUND: "in uscita|uscente",
+        Direction.INTERNAL: "interna|interno",
+    },
 }
+"""Language → meaning → words, separated by `|`."""

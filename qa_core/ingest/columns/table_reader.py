@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +52,8 @@ SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
+MAX_REJECTED = 0.2
+"""Share of rejected rows from which on the export of a platform is tried as a table."""
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 
@@ -77,11 +80,14 @@ def stage(
     # Who says which column is what means a table.
     platform = (
         None
-        if options.columns or options.ignored
+        if options.columns or options.ignored or options.words
         else find_platform(take_sample(content), kind, options.profile)
     )
-    if platform is not None:
-        return _stage_platform(
+    if platform is None:
+        return _stage_table(content, kind, options, progress, system, digest)
+    staged = refused = None
+    try:
+        staged = _stage_platform(
             platform,
             content,
             kind,
@@ -89,6 +95,42 @@ def stage(
             digest,
             progress,
         )
+    except Refusal as refusal:
+        refused = refusal
+    if staged and staged.tally.rejected <= MAX_REJECTED * max(1, staged.tally.read):
+        return staged
+    table = None
+    if options.profile is None and not take_sample(content).is_document:
+        table = _try_table(content, kind, options, progress, system, digest)
+    if table is not None and (staged is None or table.accepted > staged.accepted):
+        if staged:
+            staged.discard()
+        found = N_("its headers are those of {platform}, its cells are not: read as a table")
+        table.decisions.insert(0, Decision.of("file", found, platform=platform.title))
+        return table
+    if table is not None:
+        table.discard()
+    if staged is None:
+        raise refused
+    return staged
+
+
+def _try_table(content: Content, *described: Any) -> Staged | None:
+    """The file as a table, or None where it cannot be read as one."""
+    try:
+        return _stage_table(content, *described)
+    except Refusal:
+        return None
+
+
+def _stage_table(
+    content: Content,
+    kind: str,
+    options: ImportOptions,
+    progress: Progress,
+    system: str | None,
+    digest: str,
+) -> Staged:
     profile = get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
@@ -147,7 +189,7 @@ def stage(
         kind=kind,
         system=options.system or system or profile.name,
         profile=profile.name,
-        file=path,
+        file=content.path,
         digest=digest,
         folder=folder,
         rows=folder / "rows.parquet",

@@ -167,7 +167,7 @@ YES_NO = _index_words(
         "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en "
         "attente|non regle|non traite|a rappeler|in progress",
     },
-    languages.ANSWERS,
+    *languages.ANSWERS.values(),
 )
 
 OUTCOMES = _index_words(
@@ -211,7 +211,7 @@ OUTCOMES = _index_words(
         "traitee|non pris|non prise|non servi|appel non repondu|"
         "appel non decroche",
     },
-    languages.OUTCOMES,
+    *languages.OUTCOMES.values(),
 )
 
 DIRECTIONS = _index_words(
@@ -224,7 +224,7 @@ DIRECTIONS = _index_words(
         "originating|o|outbound api|outbound dial|dialed|callback|rappel",
         Direction.INTERNAL: "internal|interne|local|intra|appel interne|internal call",
     },
-    languages.DIRECTIONS,
+    *languages.DIRECTIONS.values(),
 )
 _DIRECTION_PARTS = {
     word: direction
