@@ -12,6 +12,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import languages
+from qa_core.ingest.columns.period_labels import parse_period
 from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
 _UNITS = {
@@ -170,15 +171,16 @@ def refit_columns(
     that they fill: a moment under `Call answered`, a text under `Wrap-up`.
     """
     rows = list(rows)
-    for name, pattern, other in _REFITS:
-        if name not in columns or name in requested:
+    for name, looks_other, other in _REFITS:
+        field = profile.get_field(other)
+        if name not in columns or name in requested or field is None:
             continue
         index = columns[name].index
         cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
-        if not cells or sum(bool(pattern.search(cell)) for cell in cells) < _MOST * len(cells):
+        if not cells or sum(bool(looks_other(cell)) for cell in cells) < _MOST * len(cells):
             continue
-        column, field = columns.pop(name), profile.get_field(other)
-        if field and other not in columns:
+        column = columns.pop(name)
+        if other not in columns:
             columns[other] = Column(field, index, column.header)
 
 
@@ -187,9 +189,11 @@ _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
-    ("answered", _MOMENT, "answered_at"),
-    ("wrap_seconds", _WORDS, "reason"),
-    ("csat", _SENTENCE, "survey_comment"),
+    ("answered", _MOMENT.search, "answered_at"),
+    ("wrap_seconds", _WORDS.search, "reason"),
+    ("csat", _SENTENCE.search, "survey_comment"),
+    ("date", parse_period, "period"),
+    ("start", parse_period, "period"),
 )
 
 

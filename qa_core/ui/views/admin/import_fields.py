@@ -44,6 +44,7 @@ TITLES = {
     "resolved": N_("Resolved"), "contacts": N_("Contacts needed"),
     "comment": N_("Comment"), "day": N_("Day"), "amount": N_("Amount"), "currency": N_("Currency"),
     "start": N_("Start"), "hour": N_("Hour"),
+    "period": N_("Week or month"),
     "advisor_id": N_("Id of the advisor"), "name": N_("Name"), "first_name": N_("First name"),
     "last_name": N_("Last name"), "aliases": N_("Other names"),
     "evaluation_id": N_("Id of the evaluation"), "evaluator": N_("Evaluator"),
