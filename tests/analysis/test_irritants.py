@@ -120,11 +120,11 @@ def test_words_that_stand_together_are_shown_as_they_are_written() -> None:
     text = "Je trouve que la nouvelle facture, c'est faux"
     found_here = {mention.term: mention for mention in terms.find_mentions(text)}
     assert (
-        terms.cut_out(text, [found_here["fr:factur"], found_here["fr:nouvel"]])
+        terms.extract(text, [found_here["fr:factur"], found_here["fr:nouvel"]])
         == "nouvelle facture"
     )
     assert (
-        terms.cut_out(text, [found_here["fr:trouv"], found_here["fr:factur"]]) == "trouve … facture"
+        terms.extract(text, [found_here["fr:trouv"], found_here["fr:factur"]]) == "trouve … facture"
     )
 
 
@@ -136,14 +136,14 @@ def test_a_pair_counts_within_one_sentence_and_what_goes_with_a_term_stands_with
         say("La facture est fausse.", True)
     ] * 4
     documents += [say("Une nouvelle. Une facture.", False)] + [say("Accueil rapide.", False)] * 29
-    (said,) = term_counts.find_said(documents)
+    (said,) = term_counts.find_frequent_terms(documents)
     assert (said.share.hits, said.share.n, said.share.other_n) == (10, 10, 30)
-    assert ("fr:factur", "fr:nouvel") in said.along
+    assert ("fr:factur", "fr:nouvel") in said.related
 
 
 def test_fewer_than_five_contacts_are_never_said_and_chance_is_not_either() -> None:
     assert (
-        term_counts.find_standing_out(
+        term_counts.find_significant(
             {
                 "four": TermShare(4, 4, 0, 100),
                 "chance": TermShare(10, 50, 20, 100),
@@ -152,7 +152,7 @@ def test_fewer_than_five_contacts_are_never_said_and_chance_is_not_either() -> N
         )
         == {}
     )
-    assert list(term_counts.find_standing_out({"five": TermShare(5, 5, 0, 100)})) == ["five"]
+    assert list(term_counts.find_significant({"five": TermShare(5, 5, 0, 100)})) == ["five"]
 
 
 def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_detractor_is_unhappy_and_so_is_a_rating_in_the_lowest_third_of_any_sc
             rated(4, 3, None, reason="low"),
         ]
     )
-    count = detection.measure(
+    count = detection.count_contacts(
         Viewer.SYSTEM, IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "low"), MARCH
     )
     assert (count.hits, count.n) == (3, 5)
@@ -313,7 +313,7 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
     }
     assert INVOICE in candidates
     with pytest.raises(AccessDenied):
-        detection.measure(EXECUTIVE, BILL, MARCH)
+        detection.count_contacts(EXECUTIVE, BILL, MARCH)
     few = [rated(number, 1, None, reason="rare", advisor_id="a1") for number in range(50, 62)]
     land(few, "second")
     assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare") in found(MANAGER)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from builders import sounds
 from builders.centres import add_people, contact, evaluation, land
 from builders.listening_centre import accredit, keep_audio, open_gates
-from conftest import PASSWORD
+from builders.visitors import PASSWORD
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 

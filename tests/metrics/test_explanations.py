@@ -159,7 +159,7 @@ def test_totals_by_interval_are_told_apart(centre: Path) -> None:
         8,
         9,
     )
-    assert [n for _, n in explanations.rows_of(explained)] == [9, 1, 8, 7]
+    assert [n for _, n in explanations.build_rows(explained)] == [9, 1, 8, 7]
 
 
 def test_a_setting_is_told_with_each_value_of_the_period_and_since_when(centre: Path) -> None:
@@ -314,7 +314,7 @@ def test_an_executive_is_told_no_small_reason_nor_what_gives_it_back(centre: Pat
         assert told.row.n == 80
         assert told.is_hidden
         assert (told.universe, told.counted, told.excluded) == (None, None, ())
-        assert explanations.rows_of(told) == []
+        assert explanations.build_rows(told) == []
         assert all(source.rows is None for source in told.sources)
 
 
@@ -369,7 +369,7 @@ def test_the_command_line_explains_where_it_is_asked_to(
 def test_the_file_says_what_the_page_says(centre: Path) -> None:
     land([contact("2026-05-04 10:00"), contact("2026-05-04 11:00", outcome="closed")])
     content = explanations.build_file(
-        SYSTEM, **exports.parameters(("received",), (), Filters())
+        SYSTEM, **exports.figure_parameters(("received",), (), Filters())
     ).content.decode("utf-8-sig")
     assert "− Outside opening hours,1" in content
     assert "= Counted contacts,1" in content.replace("'=", "=")

@@ -356,7 +356,7 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
     dispute_id = disputes.raise_dispute(
         viewer_of("ana"), evaluation_id, "greeting", 2, "It is at the very beginning"
     )
-    assert corrections.get_standing(eve, evaluation_id).disputed == {"greeting"}
+    assert corrections.get_correction_base(eve, evaluation_id).disputed == {"greeting"}
 
     def amend(answers, comments=None) -> int:
         version = evaluation_of(evaluation_id).version
@@ -394,7 +394,7 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
         ).all()
     assert reasons == ["amended: Heard again", "disputed: At second 3", "amended: Heard again"]
     with pytest.raises(AccessDenied):
-        corrections.get_standing(viewer_of("max"), evaluation_id)
+        corrections.get_correction_base(viewer_of("max"), evaluation_id)
 
 
 def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:
