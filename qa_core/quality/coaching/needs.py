@@ -21,7 +21,7 @@ from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.quality.coaching.gaps import AdvisorMean, Criterion, CriterionGap, find_gaps
 from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.coaching.plans import CoachingState
+from qa_core.quality.coaching.plans import PUBLISHED, CoachingState
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -37,7 +37,6 @@ dispute was turned down.
 """
 MOST_NAMED = 2
 """Criteria named where only the whole score is significantly low."""
-PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
 
 
 class NeedKind(StrEnum):

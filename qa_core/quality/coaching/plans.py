@@ -25,6 +25,7 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.quality.coaching.members import find_members, find_names
+from qa_core.quality.evaluations.evaluation_view import READ_KINDS
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
@@ -35,6 +36,7 @@ from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
 
 
 class CoachingState(StrEnum):
@@ -370,8 +372,7 @@ def _require_open(plan: CoachingPlan) -> None:
 
 
 def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
-    return (Evaluation.advisor_id == advisor_id, *published)
+    return (Evaluation.advisor_id == advisor_id, *PUBLISHED)
 
 
 def _check_evaluations(

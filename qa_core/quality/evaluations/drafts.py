@@ -335,9 +335,7 @@ def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard
     """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
     one imported without a scorecard.
     """
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
+    scorecard_row = scorecards.find_version(session, evaluation.grid_id)
     if scorecard_row is None:
         raise AccessDenied()
     return scoring.parse_scorecard(scorecard_row.content)

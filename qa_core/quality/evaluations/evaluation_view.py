@@ -17,6 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import members
+from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
@@ -31,7 +32,7 @@ from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import (
     Dispute,
     Draw,
@@ -104,10 +105,7 @@ def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecar
     """Return the scorecard version of an evaluation; None where its answers are not
     those of the scorecard, so that it cannot be scored again.
     """
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
-    scorecard = _parse(scorecard_row) if scorecard_row else None
+    scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     return (
         scorecard
         if scorecard
@@ -172,10 +170,8 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
             return names.get(username, username)
         return None
 
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
-    parsed = _parse(scorecard_row) if scorecard_row else None
+    scorecard_row = scorecards.find_version(session, evaluation.grid_id)
+    parsed = scorecards.find_parsed(scorecard_row)
     scorecard = find_scorecard(session, evaluation)
     disputes = _read_disputes(session, viewer, evaluation, names)
     own = None
@@ -228,13 +224,6 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         is_readers_work=is_readers_work,
         may_correct=is_readers_work and scorecard is not None,
     )
-
-
-def _parse(scorecard_row: ScorecardVersion) -> scoring.Scorecard | None:
-    try:
-        return scoring.parse_scorecard(scorecard_row.content)
-    except Refusal:
-        return None
 
 
 def _name_advisor(session: Session, advisor_id: str | None) -> str | None:

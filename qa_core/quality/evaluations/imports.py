@@ -15,8 +15,8 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
-from qa_core.base.errors import Refusal
 from qa_core.centre.advisors import normalise_name
+from qa_core.quality import scorecards
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
@@ -172,7 +172,7 @@ class EvaluationImporter:
         if scorecard_row is None:
             return None
         if scorecard_row.id not in self._parsed:
-            self._parsed[scorecard_row.id] = _parse(scorecard_row)
+            self._parsed[scorecard_row.id] = scorecards.find_parsed(scorecard_row)
         return self._parsed[scorecard_row.id]
 
     def _find_evaluator(self, name: str | None) -> str | None:
@@ -338,15 +338,6 @@ def _match_answers(
         for mark in marks
     }
     return answers if None not in answers and len(answers) == len(scorecard.criteria) else None
-
-
-def _parse(scorecard_row: ScorecardVersion) -> scoring.Scorecard | None:
-    if not scorecard_row.content.get("section"):
-        return None
-    try:
-        return scoring.parse_scorecard(scorecard_row.content)
-    except Refusal:
-        return None
 
 
 def _build_content(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:

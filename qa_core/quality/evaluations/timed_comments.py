@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
@@ -145,15 +145,5 @@ def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 
 def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
-    if scorecard_row is None:
-        return {}
-    try:
-        return {
-            criterion.key: criterion.text
-            for criterion in scoring.parse_scorecard(scorecard_row.content).criteria
-        }
-    except Refusal:  # a file's own grid, of which only the name is known
-        return {}
+    scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
+    return {criterion.key: criterion.text for criterion in scorecard.criteria} if scorecard else {}

@@ -11,6 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.compliance import accreditations
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
+from qa_core.quality.sampling.frame_inputs import LISTENED
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -52,7 +53,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")
     ).where(
         Evaluation.evaluator == viewer.username,
-        Evaluation.kind.in_(("scored", "targeted")),
+        Evaluation.kind.in_(LISTENED),
         Evaluation.drawn_id.is_not(None),
     )
     drafts = drafts.group_by(Evaluation.drawn_id).subquery()

@@ -84,6 +84,21 @@ def get_scorecard(session: Session, grid_id: int) -> scoring.Scorecard:
     return scoring.parse_scorecard(row.content)
 
 
+def find_version(session: Session, scorecard_id: int | None) -> ScorecardVersion | None:
+    """Return the row of that id, such as an evaluation names; None without one."""
+    return None if scorecard_id is None else session.get(ScorecardVersion, scorecard_id)
+
+
+def find_parsed(row: ScorecardVersion | None) -> scoring.Scorecard | None:
+    """Return the parsed scorecard; None without a row, and for one created for imported
+    scores, of which only the name is known.
+    """
+    try:
+        return None if row is None else scoring.parse_scorecard(row.content)
+    except Refusal:
+        return None
+
+
 def find_newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
     """Return the newest published version with criteria, by key, else by title (case,
     accents and dashes ignored).
