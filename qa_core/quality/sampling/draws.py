@@ -216,9 +216,17 @@ def find_drawer(session: Session, username: str) -> Viewer:
     return found if found.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
 
 
-def read_stratum(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the value of every dimension of a frame row."""
-    return {name: row[f"by_{name}"] for name in DIMENSIONS}
+def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEntry:
+    """Build the entry of a frame row."""
+    return DrawEntry(
+        row["source_system"],
+        row["contact_id"],
+        row["advisor_id"],
+        row["team"],
+        row["local_start"],
+        {name: row[f"by_{name}"] for name in DIMENSIONS},
+        evaluator,
+    )
 
 
 def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
@@ -265,17 +273,7 @@ def compute(
     rows = sampling_frame.find_first(
         viewer, frame_query, take, allocation.prefix_of(seed, plan.name)
     )
-    drawn = tuple(
-        DrawEntry(
-            row["source_system"],
-            row["contact_id"],
-            row["advisor_id"],
-            row["team"],
-            row["local_start"],
-            read_stratum(row),
-        )
-        for row in rows
-    )
+    drawn = tuple(map(build_entry, rows))
     got = Counter(one.advisor_id for one in drawn)
     short = {
         advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]

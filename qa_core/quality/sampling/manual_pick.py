@@ -4,6 +4,7 @@ a score.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import sqlalchemy as sa
@@ -96,20 +97,12 @@ def pick(
             raise Refusal(
                 "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
             )
-        stratum = {**draws.read_stratum(row), "because": reason}
-        one = draws.DrawEntry(
-            row["source_system"],
-            row["contact_id"],
-            row["advisor_id"],
-            row["team"],
-            row["local_start"],
-            stratum,
-            evaluator,
-        )
+        entry = draws.build_entry(row, evaluator)
+        entry = replace(entry, stratum={**entry.stratum, "because": reason})
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
         position = 1 + max((contact.position for contact in stored.contacts), default=0)
         made = draws.build_drawn_row(
-            stored.id, position, one, environment.today() + timedelta(days=7)
+            stored.id, position, entry, environment.today() + timedelta(days=7)
         )
         session.add(made)
         audit_log.record(

@@ -75,17 +75,9 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
                 evaluator = old.evaluator
                 if evaluator not in assignment.find_listeners(session, plan):
                     [evaluator] = assignment.assign(session, plan, [row["advisor_id"]])
-                one = draws.DrawEntry(
-                    row["source_system"],
-                    row["contact_id"],
-                    row["advisor_id"],
-                    row["team"],
-                    row["local_start"],
-                    draws.read_stratum(row),
-                    evaluator,
-                )
+                entry = draws.build_entry(row, evaluator)
                 position = 1 + max(contact.position for contact in stored.contacts)
-                new = draws.build_drawn_row(stored.id, position, one, old.due_on)
+                new = draws.build_drawn_row(stored.id, position, entry, old.due_on)
                 session.add(new)
                 session.flush()
                 old.replaced_by = new.id
