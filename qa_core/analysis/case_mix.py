@@ -44,9 +44,7 @@ def compare_criteria(
 
 
 def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, int]:
-    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI, corrected for
-    all tests.
-    """
+    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI."""
     known = {key: standard for key, standard in standards.items() if standard is not None}
     significant = stats.holm([standard.p_value for standard in known.values()])
     return {

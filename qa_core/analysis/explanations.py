@@ -50,9 +50,7 @@ def counted_title(kpi: Kpi) -> str:
 
 
 def build_rows(explanation: Explanation) -> list[tuple[str, int]]:
-    """Return titles and counts from all rows to those counted, without exclusions of
-    zero. Empty where hidden.
-    """
+    """Return titles and counts from all rows to those counted; empty if hidden."""
     if explanation.universe is None or explanation.counted is None:
         return []
     kpi, totals = explanation.kpi, explanation.from_totals

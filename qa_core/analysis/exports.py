@@ -43,9 +43,7 @@ CONTACT_COLUMNS = {
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
     "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
-"""Columns of a list of contacts, on the page and in its file, as far as the viewer may
-see them.
-"""
+"""Columns of a list of contacts, of which the viewer sees the allowed ones."""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
 MOST_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
@@ -83,7 +81,7 @@ def contact_parameters(
 
 
 def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """Return a history of tracking numbers as plain values, for its link; `unassigned`:
+    """Return a history of tracking numbers as plain values, for its link; `loose`:
     the contacts without a campaign instead.
     """
     return {
@@ -304,9 +302,7 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
 
 
 def find_currency(viewer: Viewer) -> str | None:
-    """Return the currency of all spend; None for several or none, or where hidden from
-    the viewer.
-    """
+    """Return the currency of all spend; None for several, none or hidden."""
     found = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
     return found[0] if len(found) == 1 else None
 
@@ -318,9 +314,7 @@ def figure_titles() -> list[str]:
 
 
 def figure_cells(row: Any, currency: str | None) -> list[Any]:
-    """Return the cells of a row of `measure`: value unrounded and as shown, parts,
-    interval, status.
-    """
+    """Return the cells of a row of `measure`, value unrounded and as shown."""
     unit = get_kpi(row.kpi).unit
     value, low, high = (
         None if formatting.is_missing(number) else Cell(number, unit_format(unit, currency))

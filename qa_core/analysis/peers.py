@@ -1,6 +1,4 @@
-"""Members of a group compared on one KPI: significant differences, shrunken estimates,
-and the data still needed.
-"""
+"""Members of a group compared on one KPI, and the data still needed."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
 
 MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
-"""Minimum values of a member: a rate needs five, a mean two for a standard deviation.
-"""
+"""Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
     "alike": N_("cannot be told apart"),
@@ -79,9 +76,7 @@ class Group:
         return stats.extra_values_needed(self.deviation, peer.n, difference)
 
     def detectable_difference(self, peer: Peer) -> float:
-        """Return the smallest difference from the group that the member's values
-        detect.
-        """
+        """Return the smallest difference the member's values detect."""
         return stats.detectable_difference(self.deviation, peer.n)
 
 
@@ -188,9 +183,7 @@ compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 
 @dataclass(frozen=True)
 class EvaluationSpread:
-    """Distribution of a team's evaluations over its advisors: total, advisors, largest
-    number.
-    """
+    """Evaluations of a team, its advisors, and the most of one advisor."""
 
     evaluations: int
     advisors: int

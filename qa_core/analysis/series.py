@@ -1,6 +1,4 @@
-"""Time series of a KPI: every day, week or month, provisional values, control limits,
-signals.
-"""
+"""Time series of a KPI with provisional values, control limits and signals."""
 
 from __future__ import annotations
 

@@ -179,9 +179,7 @@ def compare_with_rest(
 
 
 def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
-    """Mark the significant differences, corrected for all tests (Holm 1979). Sort by
-    size, the largest first.
-    """
+    """Mark the significant differences (Holm 1979). Sort by size, largest first."""
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
     marked = [
         replace(driver, is_significant=significant)
@@ -195,9 +193,7 @@ def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
 def pool_small_levels(
     cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}
 ) -> pd.DataFrame:
-    """Pool the levels of each factor that are small or not among `kept`, and add up
-    equal cells.
-    """
+    """Pool levels that are small or not among `kept`; add up equal cells."""
     cells = cells.copy()
     for factor in factors:
         sizes = cells.groupby(factor, dropna=False)["n"].sum()

@@ -56,9 +56,7 @@ def sum_alignments(parts: Iterable[Alignment]) -> Alignment:
 
 
 def find_pairs(present: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
-    """Pair the evaluators of one contact: each with the reference if present, else all
-    pairs.
-    """
+    """Pair the evaluators of a contact: each with the reference, else all pairs."""
     if reference in present:
         return [(username, reference) for username in present if username != reference]
     return list(combinations(present, 2))

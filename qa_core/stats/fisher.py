@@ -30,9 +30,7 @@ def fisher_exact(hits: int, n: int, other_hits: int, other_n: int) -> float:
 
 
 def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
-    """Adjust p-values to control the false discovery rate (Benjamini and Hochberg
-    1995).
-    """
+    """Adjust p-values by false discovery rate (Benjamini and Hochberg 1995)."""
     import numpy as np
 
     given = np.asarray(chances, dtype=float)

@@ -1,6 +1,4 @@
-"""Indirect standardisation: the value that others would have had with a member's
-contacts.
-"""
+"""Indirect standardisation: the value of others with a member's contacts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Evaluation of the alert rules: one query per dimension and grain, and one transaction
-for the changes.
-"""
+"""Evaluation of the alert rules: one query per dimension and grain."""
 
 from __future__ import annotations
 

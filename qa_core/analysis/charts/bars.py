@@ -137,9 +137,7 @@ def build_waterfall(
 def build_durations(
     parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
 ) -> go.Figure:
-    """Draw times in sequence on a single bar: (label, seconds), written on their part
-    or shown on hover.
-    """
+    """Draw times (label, seconds) in sequence on a single bar."""
     tint, figure = colours(dark), go.Figure()
     total = sum(seconds for _label, seconds in parts) or 1
     paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])

@@ -35,9 +35,7 @@ def build_spans(
     dark: bool = False,
     row_height: int = 26,
 ) -> go.Figure:
-    """Draw the spans between two days; overlapping ones share the height of their row,
-    unsure ones are pale.
-    """
+    """Draw the spans between two days; overlapping ones share their row."""
     tint, figure = colours(dark), go.Figure()
     labels = list(dict.fromkeys(span.label for span in spans))
     titles = list(dict.fromkeys(span.title for span in spans))

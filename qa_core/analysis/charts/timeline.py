@@ -21,9 +21,7 @@ def build_history(
     dark: bool = False,
     height: int = 96,
 ) -> go.Figure:
-    """Draw one mark per contact, oldest first: disc if answered, else cross; the one at
-    `here` is large and dark.
-    """
+    """Draw a disc per answered contact, else a cross; `here` is large."""
     tint, figure = colours(dark), go.Figure()
     figure.add_scatter(
         x=[at[0], at[-1]],

@@ -129,9 +129,7 @@ def _format_interval(interval: tuple[float, float]) -> str:
 
 
 def is_better(now: Count | None, before: Count | None) -> bool | None:
-    """Return whether the share fell significantly; None for no significant change or no
-    comparison.
-    """
+    """Return whether the share fell significantly; None: no significant change."""
     interval = now.change_from(before) if now and before else None
     return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
 

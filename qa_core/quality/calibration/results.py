@@ -1,6 +1,4 @@
-"""Results of a closed calibration session: marks side by side, agreement of evaluators,
-unclear criteria.
-"""
+"""Results of a closed session: marks, agreement of evaluators, unclear criteria."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ class CriterionResult:
 
     @property
     def is_unclear(self) -> bool:
-        """Return whether the criterion needs rewording: too few points alike, or
-        agreement significantly low.
-        """
+        """Return whether alignment is low, or agreement significantly so."""
         if not self.has_enough:
             return False
         high = self.agreement.high
@@ -82,9 +78,7 @@ class EvaluatorResult:
 
 @dataclass(frozen=True)
 class Results:
-    """Closed session. `marks`: those submitted in time; `scores`: (contact, evaluator)
-    → 0–100.
-    """
+    """Closed session: marks submitted in time, (contact, evaluator) → score 0–100."""
 
     round: CalibrationSession
     marks: Marks
@@ -212,16 +206,12 @@ def _measure_agreement(
 
 
 def measurement_level(criterion: scoring.Criterion) -> str:
-    """Return the level of α: `nominal` for criteria with two levels, `ordinal` for the
-    others.
-    """
+    """Return the level of α: `nominal` for two levels, else `ordinal`."""
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
 def build_marks_table(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
-    """Return the marks of one criterion: contacts × evaluators, NaN where unmarked or
-    not applicable.
-    """
+    """Return contacts × evaluators of one criterion; NaN: no points."""
     table = np.full((len(found.contacts), len(found.evaluators)), np.nan)
     for line, contact in enumerate(found.contacts):
         for column, username in enumerate(found.evaluators):

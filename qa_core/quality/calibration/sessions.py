@@ -38,9 +38,7 @@ FORBIDDEN = N_(
 
 @dataclass(frozen=True)
 class SessionContact:
-    """Contact of a session, called by its `position`: evaluators do not see whose it
-    was.
-    """
+    """Contact of a session; evaluators know its `position`, not its advisor."""
 
     id: int
     position: int
@@ -171,9 +169,7 @@ def open_session(
 
 
 def close_session(viewer: Viewer, number: int) -> None:
-    """Close a session: submitted evaluations count, drafts are deleted. Closing twice
-    changes nothing.
-    """
+    """Close a session and delete its drafts. Closing twice changes nothing."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -204,9 +200,7 @@ def close_session(viewer: Viewer, number: int) -> None:
 def set_reference(
     viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
 ) -> None:
-    """Set the reference evaluator (None: compare all with each other) on these of its
-    contacts, or on all.
-    """
+    """Set the reference evaluator (None: no reference) on these contacts, or all."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -267,9 +261,7 @@ def record_consensus(
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
-    """Return the sessions that the viewer manages or takes part in, open ones first,
-    newest first.
-    """
+    """Return the viewer's sessions, open ones first, newest first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = reversed(find_rounds(session, viewer))
@@ -278,9 +270,7 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
-    """Return the row of one session, contacts loaded. Raise AccessDenied for missing
-    and forbidden alike.
-    """
+    """Return the row of a session, contacts loaded. Raise AccessDenied."""
     for row in find_rounds(session, viewer, Calibration.id == number):
         return row
     raise AccessDenied()

@@ -23,9 +23,7 @@ from qa_core.storage.records.evaluations import Evaluation
 
 @dataclass(frozen=True)
 class Task:
-    """Contact of an open session. `state`: waiting · started · done; `position`: its
-    number in the session.
-    """
+    """Contact of an open session. `state`: waiting · started · done."""
 
     contact_number: int
     calibration_id: int

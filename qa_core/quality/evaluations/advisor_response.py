@@ -21,9 +21,7 @@ from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
 NEWS_DAYS = 30
-"""Days for which an unread evaluation, a decided dispute and a correction count as
-news.
-"""
+"""Days for which an unread evaluation, a decision and a correction are news."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,4 @@
-"""Corrections of a published evaluation by its evaluator, with a reason; the former
-answers are kept.
-"""
+"""Corrections of a published evaluation by its evaluator; former answers are kept."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class CorrectionBase:
-    """Submitted evaluation to correct. `disputed`: criteria that only a decision on the
-    dispute can change.
-    """
+    """Evaluation to correct; only a decision changes `disputed` criteria."""
 
     evaluation: Draft
     disputed: frozenset[str]

@@ -90,9 +90,7 @@ class DisputeOutcome:
 
 @dataclass(frozen=True)
 class DisputeOutcomes:
-    """Dispute outcomes, the most disputed first. `by_evaluator` None: not shown to this
-    viewer.
-    """
+    """Outcomes, most disputed first. `by_evaluator` None: hidden."""
 
     by_evaluator: tuple[DisputeOutcome, ...] | None
     by_criterion: tuple[DisputeOutcome, ...]
@@ -210,9 +208,7 @@ def decide(
 
 
 def find_disputes(viewer: Viewer) -> list[DisputeLine]:
-    """Return the disputes in scope: open ones, oldest first; then decided ones, newest
-    first.
-    """
+    """Return the disputes in scope: open ones, oldest first; then newest decided."""
     viewer.require(Permission.DECIDE_DISPUTES)
     statement = (
         sa.select(
@@ -297,9 +293,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """Return the published evaluation of the viewer's own contact. Raise AccessDenied
-    for any other.
-    """
+    """Return the published evaluation of the viewer's contact. Raise AccessDenied."""
     evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
     if (
         not viewer.advisor_id

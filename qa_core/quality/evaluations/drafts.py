@@ -1,6 +1,4 @@
-"""Evaluations in progress: opened, saved and submitted by one person, within the rules
-of listening.
-"""
+"""Evaluations in progress: opened, saved and submitted by one person."""
 
 from __future__ import annotations
 
@@ -293,9 +291,7 @@ def submit(
 
 @dataclass(frozen=True)
 class SubmittedEvaluation:
-    """Evaluation submitted by the viewer. `published_at` None: it waits for
-    `publish_on`, or is of a calibration.
-    """
+    """Submitted evaluation; `published_at` None: not published (yet)."""
 
     id: int
     kind: str
@@ -466,9 +462,7 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """Return the drawn contact of an evaluation, even if it is assigned to somebody
-    else by now.
-    """
+    """Return the drawn contact of an evaluation, whoever it is assigned to."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(

@@ -44,9 +44,7 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
-"""Days after publication in which an advisor may dispute, unless the listening plan
-sets them.
-"""
+"""Days after publication for a dispute, unless the plan sets them."""
 READ_KINDS = ("scored", "targeted")
 """Kinds that advisors and their leads read. Calibrations are for their evaluators; a
 self-evaluation is shown with the evaluation it answers.
@@ -54,9 +52,7 @@ self-evaluation is shown with the evaluation it answers.
 
 
 def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """Return one evaluation as far as the viewer may see it. Raise AccessDenied for
-    missing and forbidden alike.
-    """
+    """Return an evaluation as the viewer may see it. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = find_readable(session, viewer, evaluation_id)
@@ -72,9 +68,7 @@ def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """Return the row of one readable evaluation, answers loaded. Raise AccessDenied for
-    missing and forbidden alike.
-    """
+    """Return the row of a readable evaluation. Raise AccessDenied for any other."""
     statement = (
         sa.select(Evaluation)
         .where(Evaluation.id == evaluation_id, is_readable(viewer))
@@ -116,9 +110,7 @@ def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecar
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
-    """Return the last day for disputes, by the listening plan that the contact was
-    drawn for.
-    """
+    """Return the last day for disputes, by the listening plan."""
     days = None
     if evaluation.drawn_id is not None:
         drawn = (
@@ -138,9 +130,7 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Return whether the viewer made the evaluation or is its advisor, and so may not
-    decide on its disputes.
-    """
+    """Return whether the viewer is its evaluator or its advisor."""
     made = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
         viewer.display_name,
@@ -291,9 +281,7 @@ def _score_sections(
 def _read_without_scorecard(
     evaluation: Evaluation, disputes: Mapping[str, DisputeView]
 ) -> tuple[SectionView, ...]:
-    """Return the answers without a scorecard, by section and criterion name, with the
-    source's points.
-    """
+    """Return the source's answers, by section and criterion name."""
     by_section: dict[str, list[AnswerView]] = {}
     for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion):
         shown = AnswerView(

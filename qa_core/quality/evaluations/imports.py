@@ -1,6 +1,4 @@
-"""Evaluations imported from files: scorecard found or created, score computed or taken
-over, exact undo.
-"""
+"""Evaluations imported from files, with scorecards created where needed, and undo."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ class ImportedAnswer:
 
 @dataclass(frozen=True)
 class ImportedEvaluation:
-    """Evaluation of a file, its contact matched or None. Either `marks`, or a `score`
-    0–100.
-    """
+    """Evaluation of a file. Either `marks`, or a `score` 0–100."""
 
     external_key: str
     local_day: date
@@ -77,9 +73,7 @@ class ImportedEvaluation:
 
 
 class EvaluationImporter:
-    """Writer of the evaluations of one batch, in the caller's transaction. What is
-    shared by all rows is read once.
-    """
+    """Writer of one batch's evaluations, in the caller's transaction."""
 
     def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
         self._session, self._batch_id = session, batch_id
@@ -244,9 +238,7 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """Return a batch that changed one of this batch's evaluations later: undoing this
-    one would lose that change.
-    """
+    """Return a later batch that changed one of this batch's evaluations."""
     mine = (
         sa.select(BeforeImage.key, BeforeImage.id)
         .filter_by(batch_id=batch_id, object="evaluation")

@@ -51,9 +51,7 @@ class Remarks:
 
 
 def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
-    """Return the remarks on an evaluation that the viewer may read. Raise AccessDenied
-    for missing and forbidden alike.
-    """
+    """Return the remarks on a readable evaluation. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)

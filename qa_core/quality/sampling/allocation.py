@@ -26,9 +26,7 @@ def prefix_of(seed: int, plan: str) -> str:
 
 
 def ticket(seed: int, plan: str, source_system: str, contact_id: str) -> str:
-    """Return the sort key of a contact in that draw: 64 hexadecimal digits, smallest
-    first.
-    """
+    """Return the sort key of a contact in that draw: 64 hexadecimal digits."""
     return hashlib.sha256(
         f"{prefix_of(seed, plan)}{source_system}{SEPARATOR}{contact_id}".encode()
     ).hexdigest()

@@ -1,6 +1,4 @@
-"""Seeded draws: computed from plan, seed and lake alone, stored with their inputs, and
-verified by computing them again.
-"""
+"""Seeded draws from plan, seed and lake, stored with their inputs, and verified."""
 
 from __future__ import annotations
 
@@ -202,9 +200,7 @@ def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
 
 
 def find_drawer(session: Session, username: str) -> Viewer:
-    """Return the viewer in whose scope a draw was made; the system where the account is
-    gone or has another role.
-    """
+    """Return the viewer who made a draw; the system where they no longer may."""
     try:
         found = (
             Viewer.SYSTEM
@@ -319,9 +315,7 @@ def _digest(found: sampling_frame.Frame) -> str:
 def _find_earlier_draw(
     session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult
 ) -> DrawResult | None:
-    """Return the newest visible draw of that plan, seed and lake version, if nothing
-    more is to be drawn.
-    """
+    """Return the newest visible draw, if nothing more is to be drawn."""
     if result.drawn:
         return None
     statement = sa.select(Draw).where(

@@ -15,16 +15,12 @@ from scipy import special
 
 SIMULATIONS = 2000
 MIN_EXPECTED = 5.0
-"""Minimum expected number per value for the chi-square approximation; below it the draw
-is simulated.
-"""
+"""Minimum expected per value for chi-square; below it, simulation."""
 
 
 @dataclass(frozen=True)
 class AdvisorShare:
-    """Value of a dimension: contacts in the frame, expected in the sample, drawn, and
-    the standard deviation by chance.
-    """
+    """Value of a dimension: in the frame, expected, drawn, deviation by chance."""
 
     value: str | None
     frame: int

@@ -1,6 +1,4 @@
-"""Contacts picked by hand because of an event: under the same exclusions, never part of
-a score.
-"""
+"""Contacts picked by hand: under the same exclusions, never part of a score."""
 
 from __future__ import annotations
 

@@ -31,9 +31,7 @@ TARGETED = "targeted"
 
 @dataclass(frozen=True)
 class PlanState:
-    """Plan with its progress in the viewer's scope. `short`: missing in the newest
-    draw; `draws`: how many were made.
-    """
+    """Plan and its progress in scope. `short`: missing in the newest draw."""
 
     id: int
     name: str
@@ -270,9 +268,7 @@ def _can_evaluate(role: str) -> bool:
 
 
 def _publish_scorecard(viewer: Viewer, key: str) -> str:
-    """Return the key of the published scorecard; publish a starter first where needed.
-    Refuse one without criteria.
-    """
+    """Return the key of the published scorecard; publish a starter first."""
     with store.reading() as session:
         found = scorecards.find_newest_published(session, key)
         known = set(

@@ -1,6 +1,4 @@
-"""Replacement of a drawn contact by the next of the same random order: whoever replaces
-has no choice.
-"""
+"""Replacement of a drawn contact by the next of the same random order."""
 
 from __future__ import annotations
 

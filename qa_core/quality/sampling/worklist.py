@@ -22,9 +22,7 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """Contact waiting for its evaluator. `state`: waiting or started; `evaluation_id`:
-    of the draft, if any.
-    """
+    """Contact waiting for its evaluator; `state`: waiting or started."""
 
     drawn_id: int
     source_system: str

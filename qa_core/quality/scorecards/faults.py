@@ -30,9 +30,7 @@ class Fault:
 
 
 def find_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Return every fault of a scorecard, in the words of `scoring.parse_scorecard`;
-    none: it may be published.
-    """
+    """Return every fault of a scorecard; without any it may be published."""
     if not isinstance(content, Mapping):
         return _parse(content)
     found = _parse({**content, "section": [_placeholder_section(0)]})

@@ -94,9 +94,7 @@ def read_starter(key: str) -> dict[str, Any] | None:
 
 
 def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
-    """Describe what changes from `old` to `new`, in the reader's language and the order
-    of the scorecard.
-    """
+    """Describe what changes from `old` to `new`, in the reader's language."""
     speak = language()
     sentences = _describe_differences(
         old,

@@ -1,6 +1,4 @@
-"""Scorecards as tables, one criterion per row, for spreadsheets and the editor; read
-leniently in French and English.
-"""
+"""Scorecards as tables, one criterion per row; read leniently in both languages."""
 
 from __future__ import annotations
 
@@ -235,9 +233,7 @@ def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
 
 
 def make_key(text: str, taken: Iterable[str] = ()) -> str:
-    """Make a key from the first words of a text, unlike those taken: `says_goodbye`,
-    `says_goodbye_2`.
-    """
+    """Make a key from the first words of a text, unlike those taken."""
     words = [word for word in re.split(r"[^a-z0-9]+", normalise_name(text)) if word][:WORDS_OF_KEY]
     base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
     if not base:
@@ -349,9 +345,7 @@ def _set(table: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _set_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
-    """Set a text in one language or both; `either` is a text in no particular language,
-    used only when both are missing.
-    """
+    """Set a text by language; `either` is used when both are missing."""
     both = {
         language: text
         for language, cell in (("fr", french), ("en", english))

@@ -37,9 +37,7 @@ class PublishedScorecard:
 
 @dataclass(frozen=True)
 class StoredScorecard:
-    """Draft (`version` None) or published version as stored. `evaluations`: how many
-    were made on it.
-    """
+    """Draft (`version` None) or published version as stored."""
 
     id: int
     key: str
@@ -75,9 +73,7 @@ def find_published(viewer: Viewer) -> list[PublishedScorecard]:
 
 
 def get_scorecard(session: Session, grid_id: int) -> scoring.Scorecard:
-    """Return the parsed scorecard of a published version. Raise AccessDenied for any
-    other id.
-    """
+    """Return the scorecard of a published version. Raise AccessDenied."""
     row = session.get(ScorecardVersion, grid_id)
     if row is None or row.published_at is None:
         raise AccessDenied()
@@ -100,9 +96,7 @@ def find_parsed(row: ScorecardVersion | None) -> scoring.Scorecard | None:
 
 
 def find_newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
-    """Return the newest published version with criteria, by key, else by title (case,
-    accents and dashes ignored).
-    """
+    """Return the newest version with criteria, by key, else by title."""
     wanted = normalise_name(key_or_file_title)
     published = session.scalars(
         sa.select(ScorecardVersion)
@@ -147,9 +141,7 @@ def require_published(session: Session, key: str) -> ScorecardVersion:
 
 
 def find_all(viewer: Viewer) -> list[StoredScorecard]:
-    """Return drafts, newest first, then published versions by title, newest version
-    first.
-    """
+    """Return drafts, newest first, then versions by title, newest first."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
         found = [_build_stored(row, count) for row, count in session.execute(_select_with_counts())]
@@ -172,9 +164,7 @@ def get(viewer: Viewer, grid_id: int) -> StoredScorecard:
 
 
 def has_criteria(row: ScorecardVersion) -> bool:
-    """Return whether a version has criteria. One created for imported scores has none,
-    and nothing is evaluated on it.
-    """
+    """Return whether a version has criteria; one of imported scores has none."""
     return bool(row.content.get("section"))
 
 
