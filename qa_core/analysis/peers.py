@@ -175,8 +175,7 @@ def _to_float(value: Any) -> float | None:
     return None if formatting.is_missing(value) else float(value)
 
 
-# Thousands of permutations for the same figures on every run of a page would be most of
-# its time.
+# Cached: thousands of permutations would dominate each run of a page.
 compare_rates = functools.lru_cache(maxsize=64)(stats.compare_rates)
 compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 

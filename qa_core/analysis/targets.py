@@ -495,9 +495,7 @@ def _compute_gap(
     site_of: Mapping[str, str],
 ) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
-    if isinstance(
-        record.get("currency"), str
-    ):  # spend is in several currencies, and a target says none
+    if isinstance(record.get("currency"), str):  # a target has no currency
         return None
     for dimension in by:
         if dimension in ("day", "week", "month"):

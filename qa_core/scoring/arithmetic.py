@@ -175,7 +175,7 @@ def _tally(scorecard: Scorecard, points: Mapping[str, Fraction | None]) -> list[
         possible = sum(
             (criterion.points for criterion in applicable if not criterion.bonus), Fraction(0)
         )
-        # Both methods are one mean of section ratios: points_times_weight weighs a
+        # Both methods average section ratios; points_times_weight weighs a
         # section by weight × possible.
         counts_as = Fraction(possible > 0) if scorecard.method == Method.SECTION_RATIO else possible
         sums.append((section, earned, possible, section.weight * counts_as))

@@ -89,8 +89,8 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         if largest < 1e-7:
             return Fit(beta, covariance)
         step *= min(1.0, 2.0 / largest)
-        # The penalty bends the likelihood more than the step knows: with many small
-        # levels whole steps would go to and fro for ever.
+        # Halve the step while it lowers the penalised likelihood: with many
+        # small levels whole steps would oscillate.
         while (
             reached := _penalised_likelihood(design, n, hits, beta + step)
         ) < best - 1e-12 and np.abs(step).max() > 1e-9:
@@ -247,8 +247,7 @@ def _standardise(
                 places[factor][name] = len(columns)
                 columns.append((codes == code).astype(float))
     design = np.column_stack(columns)
-    # A level that earlier factors determine (nobody waits for an e-mail) has no effect
-    # of its own.
+    # Drop levels determined by earlier factors (nobody waits for an e-mail).
     kept = _independent(design, n)
     fit = fit_logistic(design[:, kept], n, hits)
     if fit is None:

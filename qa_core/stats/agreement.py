@@ -111,7 +111,7 @@ def measure_agreement(
     if len(domain) < 2:
         return Agreement(None, contacts=len(marks))
     counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
-    # Imported here, since few pages ask for it.
+    # Imported here: few pages need it.
     import krippendorff
 
     value = float(
@@ -141,8 +141,8 @@ def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> 
     of_contact, totals = counts.sum(axis=1), weights @ counts
     n = totals.sum(axis=1)
     if level == "ordinal":
-        # Two values are as far apart as there are marks between them, half of their own
-        # included.
+        # Ordinal distance of two values: the marks between them, plus half of
+        # their own.
         places = np.cumsum(totals, axis=1) - totals / 2
         within = of_contact * (places**2 @ counts.T) - (places @ counts.T) ** 2
         overall = n * np.sum(totals * places**2, axis=1) - np.sum(totals * places, axis=1) ** 2

@@ -132,7 +132,7 @@ def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) ->
     members, total, wins = [], sum(n), sum(hits)
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
-        # Under "no different from the rest", so that 0 of 3 has an error too.
+        # Standard error under the null hypothesis, so that 0 of 3 has one too.
         pooled = wins / total if total else 0.0
         error = (
             math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None

@@ -68,8 +68,8 @@ def rate_limits(
     if chance <= 0:
         return None
     scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
-    # Laney lets the factor fall below 1; then the limits would promise more than the
-    # counts can.
+    # Laney allows a factor below 1, which would make the limits narrower than
+    # chance.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
     sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
     control = _build_limits(centre, sigma, spread, 0.0, 1.0)
@@ -145,7 +145,7 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
         (value - control.centre) / sigma if _is_known(value) and sigma else None
         for value, sigma in zip(values, control.sigma, strict=True)
     ]
-    # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
+    # A rate's limits stop at 0 and 1; a point on such a limit is not beyond it.
     beyond = [
         _is_known(value) and low is not None and (value < low or value > high)
         for value, low, high in zip(values, control.low, control.high, strict=True)
@@ -171,7 +171,7 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
     below = _count_last(known, lambda position: beyond[position] and distances[position] < 0)
     above = _count_last(known, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
-        # Earlier runs have passed; marking them all would bury what needs a look now.
+        # Mark the last run only: earlier ones are over.
         found |= set(known[-length:])
     return Signals(
         tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)),

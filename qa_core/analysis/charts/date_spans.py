@@ -58,7 +58,7 @@ def build_spans(
                     )
                 )
     for span, _start, days, _at, _height in bars:
-        # A title that is wider than its bar would lie over its neighbours.
+        # A title wider than its bar would cover its neighbours.
         texts.append(plain(span.title) if days / whole > 0.011 * len(span.title) else "")
     figure.add_bar(
         x=[days * 86_400_000 for _span, _start, days, _at, _height in bars],

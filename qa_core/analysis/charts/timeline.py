@@ -53,7 +53,7 @@ def build_history(
     days = sorted({moment.date() for moment in at})
     span, kept = at[-1] - at[0], []
     for day in days:
-        # Neighbouring days would write over each other.
+        # Labels of neighbouring days would overlap.
         if not kept or span / 8 <= datetime.combine(day, datetime.min.time()) - datetime.combine(
             kept[-1], datetime.min.time()
         ):

@@ -160,8 +160,8 @@ def compute_results(
                 ]
                 compared = compare_points(*points, float(criterion.points))
                 by_criterion[criterion.key].append(compared)
-                # Against a reference the difference is the other's alone; without one
-                # it is of both.
+                # With a reference the difference is the other's alone,
+                # without one it is of both.
                 for username, sign in ((one, 1), (other, -1)):
                     if username != contact.reference_evaluator:
                         by_evaluator[username].append(compared)

@@ -104,7 +104,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
         if viewer.username not in row.evaluators:
             raise AccessDenied()
         key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
-    # As the system: the lake knows nothing of who takes part in a round.
+    # As the system: the lake does not know the participants of a session.
     allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], month, month)
     with store.writing() as session:
         row, contact = sessions.get_contact(session, viewer, contact_number)

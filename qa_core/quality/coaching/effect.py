@@ -113,8 +113,8 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
     sides = [_read_scores(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
-        # Whoever was coached on the same is no comparison, whether or not the viewer
-        # may see that plan; nothing of it goes any further.
+        # Advisors coached on the same criteria are excluded even if the viewer
+        # may not see their plans; nothing of these plans is shown.
         every_plan = Unscoped(
             sa.select(CoachingPlan),
             "Colleagues who were coached on the same are no comparison, whoever coached them: "

@@ -277,7 +277,7 @@ def _build_score_reasons(
             if parts
             else tuple(other.criterion for other in lowest if other.criterion)
         )
-        # A plan on any criterion that is clear is a plan for the whole score, too.
+        # A plan on any significant criterion also covers the whole score.
         concerned = set(criteria) or {part.criterion for part in parts}
         about = next(
             (plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None

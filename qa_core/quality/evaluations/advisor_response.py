@@ -141,8 +141,7 @@ def find_news(viewer: Viewer) -> News:
 
 
 def _update(session: Session, evaluation: Evaluation, **values: object) -> None:
-    # Nothing that numbers are made of changes, so the evaluation does not say that it
-    # did.
+    # No figure changes, so keep `changed_at`: the evaluation table is not rebuilt.
     session.execute(
         sa.update(Evaluation)
         .where(Evaluation.id == evaluation.id)

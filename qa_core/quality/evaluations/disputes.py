@@ -195,8 +195,8 @@ def decide(
             finalise.apply_scores(
                 evaluation, scorecard, answers | {dispute.criterion: wanted}, comments
             )
-            # What numbers are made of is read again only when an evaluation says that
-            # it changed.
+            # The evaluation table is rebuilt only for a changed
+            # `changed_at`.
             evaluation.changed_at = now()
         dispute.decision, dispute.decided, dispute.decision_reason = (
             decision,

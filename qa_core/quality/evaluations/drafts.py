@@ -278,9 +278,7 @@ def submit(
         drawn = _find_drawn(session, evaluation)
         if drawn is not None:
             drawn.state = "done"
-        if (
-            evaluation.kind != CALIBRATION
-        ):  # a round is read together once it is closed, and never published
+        if evaluation.kind != CALIBRATION:  # calibrations are never published
             publication.publish_or_wait(
                 session,
                 evaluation,

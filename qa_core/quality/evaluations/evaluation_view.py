@@ -141,7 +141,7 @@ def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:
     names = people.find_names(session)
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
-    # To read it at all, an evaluator has to be the one who made it.
+    # Evaluators can read only what they made.
     is_readers_work = (
         viewer.role == Role.EVALUATOR
         and evaluation.kind in READ_KINDS

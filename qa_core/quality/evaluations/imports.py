@@ -129,7 +129,7 @@ class EvaluationImporter:
             "tags": list(item.tags) or None,
         }
         found = self._known.get(item.external_key)
-        # What was decided on it here outranks what its source still says.
+        # Corrections and decisions made here take precedence over the source.
         if found is not None and (
             found.id in self._amended or _read_source_values(found) == (values, answers)
         ):
@@ -151,7 +151,7 @@ class EvaluationImporter:
             )
             self._session.add(found)
         else:
-            # Removed before the new ones are added: a criterion that stays has the same
+            # Flush the removal first: a criterion that stays has the same
             # key.
             found.answers.clear()
             self._session.flush()
@@ -287,8 +287,7 @@ def _compute_score(
         return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(
             rows, key=lambda answer: answer["criterion"]
         )
-    # The file's criteria are not those of the grid that we know: every point counts the
-    # same.
+    # The file's criteria are not those of the scorecard: weigh all points equally.
     total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
     rows = [
         {
@@ -376,7 +375,7 @@ def _build_before_image(found: Evaluation | None) -> dict[str, Any] | None:
 
 def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
     for name in (*FIELDS, "batch_id", "state"):
-        setattr(found, name, content.get(name))  # older images know no comment
+        setattr(found, name, content.get(name))  # older images have no comment
     found.given_advisor_id = found.given_team = None
     found.local_day, found.evaluated_at = (
         date.fromisoformat(content["local_day"]),

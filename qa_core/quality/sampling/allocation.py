@@ -50,8 +50,8 @@ def allocate(
         ],
         "big",
     )
-    # The k-th is taken at (start + k) × total / wanted along the row; compared as
-    # products, without a fraction.
+    # The k-th contact is at (start + k) × total / wanted, in units of 1 / _STARTS;
+    # compare products, to avoid fractions.
     points = [(start + number * _STARTS) * total for number in range(wanted)]
     allocated, end, place = {}, 0, 0
     for name in sorted(strata):

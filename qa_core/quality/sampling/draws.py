@@ -108,8 +108,8 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
         raise Misuse(
             "bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED
         )
-    # Worked out before the records are locked: over millions of contacts it takes
-    # seconds, in which evaluators save their drafts.
+    # Computed before the records are locked: it takes seconds over millions of
+    # contacts, and evaluators save drafts meanwhile.
     with store.reading() as session:
         plan = _get_drawable(session, name)
         basis, result = _find_basis(session, plan), compute(session, viewer, plan, seed)
@@ -119,7 +119,8 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
             )
     with store.writing() as session:
         plan = _get_drawable(session, name)
-        # Whatever came meanwhile counts; from here on nobody else draws or evaluates.
+        # Compute again if the inputs changed; now nobody else can draw or
+        # evaluate.
         if _find_basis(session, plan) != basis:
             result = compute(session, viewer, plan, seed)
         if made := _find_earlier_draw(session, viewer, plan, seed, result):

@@ -102,7 +102,7 @@ def _purpose(name: str, value: Any) -> str:
 
 
 def _day(name: str, value: Any) -> date:
-    # TOML and forms give days; scripts may write them as text.
+    # TOML and forms give dates; scripts may write them as text.
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value)

@@ -55,8 +55,7 @@ def find_spread(viewer: Viewer) -> Spread:
 
 def evaluations_needed(deviation: float, points: float) -> int:
     """Return the evaluations per side that detect a difference of `points`."""
-    # The difference of two means of n values has the deviation of one mean of n values,
-    # times √2.
+    # The standard error of a difference of two means is √2 times that of one.
     return stats.extra_values_needed(deviation * math.sqrt(2), 0, points)
 
 
