@@ -138,14 +138,14 @@ def open_session(
                     "or private, or its advisor was not informed. Leave it out."
                 )
                 raise Refusal("not_listenable", message, number=key[1])
-        made = Calibration(
+        calibration = Calibration(
             title=title,
             grid_id=scorecard_row.id,
             evaluators=evaluators,
             due_on=due_on,
             opened_by=viewer.username,
         )
-        made.contacts = [
+        calibration.contacts = [
             CalibrationContact(
                 source_system=contact.source_system,
                 contact_id=contact.contact_id,
@@ -156,16 +156,16 @@ def open_session(
             )
             for contact in (found[key] for key in keys)
         ]
-        session.add(made)
+        session.add(calibration)
         session.flush()
         audit_log.record(
             session,
             viewer.username,
             "calibration_opened",
-            f"calibration {made.id}",
+            f"calibration {calibration.id}",
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
-        return made.id
+        return calibration.id
 
 
 def close_session(viewer: Viewer, number: int) -> None:

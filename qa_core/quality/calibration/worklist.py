@@ -55,13 +55,13 @@ def find_worklist(viewer: Viewer) -> list[Task]:
         Evaluation.state,
     ).where(Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username)
     with store.reading() as session:
-        begun = {
+        existing = {
             tuple(row[:3]): (row.id, row.state) for row in session.execute(Scoped(own, viewer))
         }
     tasks = []
     for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
-            evaluation_id, state = begun.get(
+            evaluation_id, state = existing.get(
                 (item.id, contact.source_system, contact.contact_id), (None, None)
             )
             state = "waiting" if state is None else "started" if state == "draft" else "done"
@@ -123,7 +123,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
                     "opened the round."
                 ),
             )
-        made = drafts.open_draft(
+        draft = drafts.open_draft(
             session,
             viewer,
             kind=sessions.KIND,
@@ -137,4 +137,4 @@ def start(viewer: Viewer, contact_number: int) -> int:
             team=contact.team,
             calibration_id=row.id,
         )
-        return made.id
+        return draft.id

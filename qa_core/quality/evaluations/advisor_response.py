@@ -68,10 +68,10 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
     viewer.require(Permission.FILL_GRIDS)
     with store.writing() as session:
         evaluation = disputes.get_own(session, viewer, evaluation_id)
-        made = sa.select(Evaluation.id).where(
+        self_evaluations = sa.select(Evaluation.id).where(
             Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
         )
-        existing = session.scalar(Scoped(made.limit(1), viewer))
+        existing = session.scalar(Scoped(self_evaluations.limit(1), viewer))
         if existing is not None:
             return existing
         if (

@@ -109,7 +109,7 @@ def open_draft(
             "grid_not_published",
             N_("The grid is not published; publish it first, then evaluate with it."),
         )
-    made = Evaluation(
+    evaluation = Evaluation(
         **same,
         grid_id=scorecard_row.id,
         grid_name=scorecard_row.title,
@@ -122,10 +122,10 @@ def open_draft(
         evaluated_at=now(),
         started_at=now(),
     )
-    session.add(made)
+    session.add(evaluation)
     session.flush()
-    audit_log.record(session, evaluator, "evaluation_started", str(made.id))
-    return made
+    audit_log.record(session, evaluator, "evaluation_started", str(evaluation.id))
+    return evaluation
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
@@ -149,7 +149,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                     "grid_not_published",
                     N_("The grid is not published; publish it first, then evaluate with it."),
                 )
-            made = open_draft(
+            evaluation = open_draft(
                 session,
                 viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
@@ -165,7 +165,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             )
             if drawn.state == "waiting":
                 drawn.state = "started"
-            return made.id
+            return evaluation.id
         _mark_replaced(session, viewer, drawn)
     raise _build_withdrawn()
 

@@ -131,11 +131,13 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
     """Return whether the viewer is its evaluator or its advisor."""
-    made = evaluation.evaluator is not None and evaluation.evaluator in (
+    is_evaluator = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
         viewer.display_name,
     )
-    return made or (viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id)
+    return is_evaluator or (
+        viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id
+    )
 
 
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:

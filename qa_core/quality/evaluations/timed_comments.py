@@ -95,17 +95,17 @@ def add_remark(
             raise Refusal(
                 "unknown_criterion", N_("The grid has no criterion {name}."), name=criterion
             )
-        made = TimedComment(
+        remark = TimedComment(
             evaluation_id=evaluation_id,
             seconds=seconds,
             text=text,
             criterion=criterion,
             author=viewer.username,
         )
-        session.add(made)
+        session.add(remark)
         session.flush()
         audit_log.record(session, viewer.username, "remark_added", str(evaluation_id))
-        return made.id
+        return remark.id
 
 
 def remove_remark(viewer: Viewer, remark_id: int) -> None:

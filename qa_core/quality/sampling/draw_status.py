@@ -203,5 +203,5 @@ def find_load(viewer: Viewer) -> list[Load]:
                 before[2] + int(done),
                 may,
             )
-    made = [Load(names.get(name, name), *values) for name, values in sums.items()]
-    return sorted(made, key=lambda load: (-load.waiting, load.evaluator))
+    loads = [Load(names.get(name, name), *values) for name, values in sums.items()]
+    return sorted(loads, key=lambda load: (-load.waiting, load.evaluator))

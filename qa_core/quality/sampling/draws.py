@@ -123,8 +123,8 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
         # evaluate.
         if _find_basis(session, plan) != basis:
             result = compute(session, viewer, plan, seed)
-        if made := _find_earlier_draw(session, viewer, plan, seed, result):
-            return made
+        if earlier := _find_earlier_draw(session, viewer, plan, seed, result):
+            return earlier
         result = _assign_evaluators(session, plan, result)
         if plan.draws and not result.drawn:
             return result
@@ -296,13 +296,13 @@ def _assess_fairness(
 ) -> tuple[fairness.Fairness, ...]:
     if not drawn:
         return ()
-    made = []
+    results = []
     for dimension in DIMENSIONS:
         counts: dict[str, Counter[str | None]] = {}
         for one in drawn:
             counts.setdefault(one.advisor_id, Counter())[one.stratum[dimension]] += 1
-        made.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
-    return tuple(made)
+        results.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
+    return tuple(results)
 
 
 def _digest(found: sampling_frame.Frame) -> str:
@@ -394,7 +394,7 @@ def find_originals(stored: Draw) -> list[DrawnContact]:
 
 
 def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawResult) -> int:
-    made = Draw(
+    draw_row = Draw(
         plan_id=plan.id,
         seed=result.seed,
         lake_version=_lake_version(),
@@ -415,21 +415,21 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         },
         drawn_by=viewer.username,
     )
-    session.add(made)
+    session.add(draw_row)
     session.flush()
     session.add_all(
-        build_drawn_row(made.id, position, one, plan.due_on)
+        build_drawn_row(draw_row.id, position, one, plan.due_on)
         for position, one in enumerate(result.drawn, 1)
     )
     audit_log.record(
         session,
         viewer.username,
         "draw_made",
-        f"{plan.name}/{made.id}",
+        f"{plan.name}/{draw_row.id}",
         reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}",
     )
     session.flush()
-    return made.id
+    return draw_row.id
 
 
 def build_drawn_row(

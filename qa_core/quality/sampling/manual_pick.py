@@ -99,10 +99,10 @@ def pick(
         entry = replace(entry, stratum={**entry.stratum, "because": reason})
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
         position = 1 + max((contact.position for contact in stored.contacts), default=0)
-        made = draws.build_drawn_row(
+        drawn_row = draws.build_drawn_row(
             stored.id, position, entry, environment.today() + timedelta(days=7)
         )
-        session.add(made)
+        session.add(drawn_row)
         audit_log.record(
             session,
             viewer.username,
@@ -111,7 +111,7 @@ def pick(
             reason=reason,
         )
         session.flush()
-        return made.id
+        return drawn_row.id
 
 
 def _deny() -> tuple[str | None, dict]:
@@ -136,7 +136,7 @@ def _get_or_create_plan(
     if found is not None:
         return found
     overlaps = sa.and_(ListeningPlan.starts_on <= last, ListeningPlan.ends_on >= month)
-    made = ListeningPlan(
+    plan = ListeningPlan(
         name=name,
         purpose=plans.TARGETED,
         starts_on=month,
@@ -149,7 +149,7 @@ def _get_or_create_plan(
         or USUAL_MAXIMUM,
         created_by=viewer.username,
     )
-    session.add(made)
+    session.add(plan)
     session.flush()
     empty = {
         "lake_version": "",
@@ -159,6 +159,6 @@ def _get_or_create_plan(
         "short": {},
         "frame_shares": {},
     }
-    session.add(Draw(plan_id=made.id, seed=0, drawn_by=viewer.username, **empty))
+    session.add(Draw(plan_id=plan.id, seed=0, drawn_by=viewer.username, **empty))
     session.flush()
-    return made
+    return plan

@@ -98,7 +98,7 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
                 "from the one there is: a draw adds what is missing."
             )
             raise Refusal("plan_exists", message, name=plan.name)
-        made = ListeningPlan(
+        plan_row = ListeningPlan(
             name=plan.name,
             purpose=plan.purpose,
             starts_on=plan.starts_on,
@@ -115,10 +115,10 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
             dispute_days=plan.dispute_days,
             created_by=viewer.username,
         )
-        session.add(made)
+        session.add(plan_row)
         session.flush()
         audit_log.record(session, viewer.username, "plan_added", plan.name, reason=plan.purpose)
-        return made.id
+        return plan_row.id
 
 
 def close(viewer: Viewer, name: str) -> None:
@@ -156,11 +156,11 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
         for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
-    made = [
+    states = [
         _build_state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0)))
         for plan in plans
     ]
-    return sorted(made, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
+    return sorted(states, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:

@@ -77,7 +77,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
             for drawn, _plan, _evaluation in rows
         },
     )
-    made = [
+    assignments = [
         Assignment(
             drawn.id,
             drawn.source_system,
@@ -97,5 +97,5 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
     ]
     return sorted(
-        made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
+        assignments, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
     )

@@ -69,16 +69,16 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
         if found is not None and has_criteria(found):
             return found.id
         version = found.version + 1 if found else 1
-        made = ScorecardVersion(
+        row = ScorecardVersion(
             key=key,
             version=version,
             title=content["title"],
             content=content,
             created_by=viewer.username,
         )
-        session.add(made)
-        _publish_row(session, viewer, made, scoring.parse_scorecard(content), version)
-        return made.id
+        session.add(row)
+        _publish_row(session, viewer, row, scoring.parse_scorecard(content), version)
+        return row.id
 
 
 def find_starters() -> list[str]:

@@ -199,26 +199,26 @@ def to_content(
     _set(content, "bonus_cap", to_number(header.get("bonus_cap")))
     content["section"] = []
     for row, criteria in sections:
-        made: dict[str, Any] = {
+        table: dict[str, Any] = {
             "name": _read_text(row.get("section"))
             or _read_text(row.get("section_en"))
             or _read_text(row.get("section_fr"))
         }
-        _set_text(made, "text", row.get("section_fr"), row.get("section_en"), None)
-        _set(made, "weight", to_number(row.get("weight")))
-        made["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
-        content["section"].append(made)
+        _set_text(table, "text", row.get("section_fr"), row.get("section_en"), None)
+        _set(table, "weight", to_number(row.get("weight")))
+        table["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
+        content["section"].append(table)
     return content
 
 
 def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    _set_text(made, "text", row.get("fr"), row.get("en"), row.get("text"))
+    texts: dict[str, Any] = {}
+    _set_text(texts, "text", row.get("fr"), row.get("en"), row.get("text"))
     key = _read_text(row.get("key")) or make_key(
         _read_text(row.get("en")) or _read_text(row.get("text")) or _read_text(row.get("fr")), taken
     )
     taken.add(key)
-    criterion: dict[str, Any] = {"key": key, **made}
+    criterion: dict[str, Any] = {"key": key, **texts}
     _set_text(criterion, "help", row.get("help_fr"), row.get("help_en"), row.get("help"))
     _set(criterion, "points", to_number(row.get("points")))
     _set(criterion, "levels", _to_levels(row.get("levels")))

@@ -170,13 +170,13 @@ def has_criteria(row: ScorecardVersion) -> bool:
 
 def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
     """Select versions, each with its number of evaluations."""
-    made = (
+    evaluation_count = (
         sa.select(sa.func.count(Evaluation.id))
         .where(Evaluation.grid_id == ScorecardVersion.id)
         .scalar_subquery()
     )
     return Unscoped(
-        sa.select(ScorecardVersion, made).where(*conditions),
+        sa.select(ScorecardVersion, evaluation_count).where(*conditions),
         "How much a version of a grid was used is counted in the whole centre: a number is read.",
     )
 
