@@ -1,6 +1,4 @@
-"""`import`, `watch` and `batches`: files of other tools into the stores, once or as
-they come, and back out.
-"""
+"""`import`, `watch` and `batches`: files of other tools into the stores, and back out."""
 
 from __future__ import annotations
 
@@ -18,10 +16,8 @@ from qa_core.base.i18n import N_, _
 from qa_core.cli.options import parse_day, parse_pairs
 from qa_core.cli.output import DONE, REFUSED, print_json
 
-LAST = 20
-"""So many imports are listed where nobody asks for more: a watched folder brings
-hundreds.
-"""
+LISTED_BATCHES = 20
+"""Batches listed by default: a watched folder brings hundreds."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -196,13 +192,12 @@ def watch_folder(
         str | None, typer.Option(help="Time zone of local times in the files.")
     ] = None,
 ) -> int:
-    """Import files as they appear in DIR, and what a growing queue_log brings. Ends on
-    SIGINT or SIGTERM, after the file at work.
+    """Import files as they appear in DIR, and what a growing queue_log brings.
 
-    Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An
-    import.toml in a folder, or NAME.toml beside a file, may hold: kind, system,
-    profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units,
-    scales.
+    Ends on SIGINT or SIGTERM, after the current file. Files go to DIR/.taken with their
+    report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml
+    beside a file, may hold: kind, system, profile, timezone, date_order, sheet,
+    encoding, delimiter, decimal, columns, units, scales.
     """
     import signal
 
@@ -254,10 +249,10 @@ def list_batches(
         typer.Option(
             min=0, metavar="N", help="So many of the newest; 0: all. With --json always all."
         ),
-    ] = LAST,
+    ] = LISTED_BATCHES,
     as_json: Json = False,
 ) -> None:
-    """What was imported, newest first."""
+    """List the imports, newest first."""
     from qa_core import ingest
     from qa_core.ingest.load import batches
     from qa_core.storage.records import store
@@ -324,7 +319,7 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
 
 
 def list_mappings(as_json: Json = False) -> None:
-    """Every mapping that was kept with import --save-mapping NAME, or on the page."""
+    """List every mapping that was saved with import --save-mapping NAME, or on the page."""
     from qa_core.ingest.load import batches
     from qa_core.storage.records import store
 
@@ -341,7 +336,7 @@ def list_mappings(as_json: Json = False) -> None:
 
 
 def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """Put back what was there before that import."""
+    """Restore what was there before that import."""
     from qa_core import ingest
     from qa_core.storage.records import store
 

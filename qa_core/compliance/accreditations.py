@@ -58,7 +58,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             purpose=unknown[0],
             known=", ".join(gates.PURPOSES),
         )
-    username = accounts.fold(username)
+    username = accounts.normalise_username(username)
     with store.writing() as session:
         account = people.find_people(session).get(username)
         if account is None:

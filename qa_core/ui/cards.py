@@ -160,6 +160,14 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
     card(finding, caption, is_stretched=True)
 
 
+def show_one_cut(title: str) -> None:
+    """Show why a cut is missing for who sees one cut or one filter at a time."""
+    show_message(
+        _("{title}: not under a filter", title=title),
+        _("You see one cut or one filter at a time: take the filter away to see this."),
+    )
+
+
 def show_chart(
     figure: Any,
     finding: ChartTitle | str,

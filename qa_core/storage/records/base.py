@@ -1,4 +1,4 @@
-"""What all tables of the records share: moments in UTC, names of constraints."""
+"""Base of all tables of the records: UTC moments, names of constraints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class UtcDateTime(sa.types.TypeDecorator):
-    """A moment: aware UTC in Python, on every database."""
+    """Moment: aware UTC in Python, on every database."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -31,7 +31,7 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
+    """Return the present moment, in UTC."""
     return datetime.now(UTC)
 
 

@@ -25,7 +25,7 @@ def show_state(viewer: Viewer) -> None:
     if late:
         title = _("Kept longer than allowed")
         who = _("Who acts: the data protection officer, with whoever runs Écoute.")
-        items = "\n".join(f"- {overdue.describe(item)}" for item in late)
+        items = "\n".join(f"- {escape(overdue.describe(item))}" for item in late)
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
     missing = [_(found.gate.title) for found in gates.find_all(viewer) if found.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
