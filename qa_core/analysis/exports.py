@@ -49,7 +49,7 @@ MOST_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
 
 
-def figure_parameters(
+def build_figure_parameters(
     kpis: Sequence[str],
     by: Sequence[str],
     where: Filters,
@@ -64,7 +64,7 @@ def figure_parameters(
     }
 
 
-def contact_parameters(
+def build_contact_parameters(
     where: Filters,
     behind: str | None,
     order: str,
@@ -80,7 +80,7 @@ def contact_parameters(
     return {"behind": behind or "", "order": order, **_filters(where), **wait_note}
 
 
-def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
+def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
     """Return a history of tracking numbers as plain values, for its link; `loose`:
     the contacts without a campaign instead.
     """
@@ -118,14 +118,14 @@ def build_file(
     header = [
         *(_(get_dimension(key).title) if key in BY_KEY else _("Currency") for key in dimensions),
         _("KPI"),
-        *figure_titles(),
+        *build_figure_titles(),
     ]
     only = find_currency(viewer)
     rows = [
         [
             *(_group_cell(key, getattr(row, key)) for key in dimensions),
             _(get_kpi(row.kpi).title),
-            *figure_cells(row, getattr(row, "currency", None) or only),
+            *build_figure_cells(row, getattr(row, "currency", None) or only),
         ]
         for row in frame.itertuples(index=False)
     ]
@@ -307,13 +307,13 @@ def find_currency(viewer: Viewer) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def figure_titles() -> list[str]:
-    """Return the column titles of `figure_cells`."""
+def build_figure_titles() -> list[str]:
+    """Return the column titles of `build_figure_cells`."""
     first, *others = COLUMNS.values()
     return [_(first), _("As shown"), *(_(title) for title in others)]
 
 
-def figure_cells(row: Any, currency: str | None) -> list[Any]:
+def build_figure_cells(row: Any, currency: str | None) -> list[Any]:
     """Return the cells of a row of `measure`, value unrounded and as shown."""
     unit = get_kpi(row.kpi).unit
     value, low, high = (

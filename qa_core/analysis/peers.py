@@ -80,7 +80,7 @@ class Group:
         return stats.detectable_difference(self.deviation, peer.n)
 
 
-def minimum_values(kpi: Kpi) -> int:
+def find_minimum(kpi: Kpi) -> int:
     """Return the minimum values of a member for that KPI."""
     return MIN_RATE_VALUES if kpi.unit == Unit.RATE else MIN_MEAN_VALUES
 
@@ -96,14 +96,14 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         and not formatting.is_missing(getattr(row, dimension))
         and not formatting.is_missing(row.value)
     ]
-    rows = [row for row in known if row.n >= minimum_values(kpi)]
+    rows = [row for row in known if row.n >= find_minimum(kpi)]
     if len(rows) < 2:
         return None
     names, sizes = tuple(getattr(row, dimension) for row in rows), tuple(int(row.n) for row in rows)
     values = tuple(float(row.value) for row in rows)
     excluded = tuple(
         sorted(
-            (getattr(row, dimension) for row in known if row.n < minimum_values(kpi)),
+            (getattr(row, dimension) for row in known if row.n < find_minimum(kpi)),
             key=normalise_name,
         )
     )

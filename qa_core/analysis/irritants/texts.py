@@ -69,7 +69,7 @@ _SHARES = {
 }
 
 
-def title(subject: IrritantSubject) -> str:
+def describe_subject(subject: IrritantSubject) -> str:
     """Return the title of an irritant."""
     return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
 
@@ -172,7 +172,7 @@ def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
             else (None, None)
         )
         yield [
-            title(entry.subject),
+            describe_subject(entry.subject),
             _(KINDS[entry.subject.kind]),
             _(STATES[entry.state]),
             *([entry.owner_name or ""] if sees_names else []),

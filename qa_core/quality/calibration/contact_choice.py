@@ -114,6 +114,6 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     return [found[number][0] for number in numbers]
 
 
-def contact_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
+def list_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
     """Return the keys of contacts, as `open_session` takes them."""
     return [candidate.key for candidate in candidates]

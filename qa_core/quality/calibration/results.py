@@ -47,7 +47,7 @@ class CriterionResult:
     @property
     def level(self) -> str:
         """Return the measurement level of α for this criterion."""
-        return measurement_level(self.criterion)
+        return choose_level(self.criterion)
 
     @property
     def has_enough(self) -> bool:
@@ -107,7 +107,7 @@ def get_results(viewer: Viewer, number: int) -> Results:
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)
         if row.closed_at is None:
-            raise sessions.session_open_refusal()
+            raise sessions.build_open_refusal()
         found = sessions.build(session, viewer, row)
         submitted = sa.select(Evaluation).where(
             Evaluation.calibration_id == number,
@@ -201,11 +201,11 @@ def _measure_agreement(
     found: CalibrationSession, marks: Marks, criterion: scoring.Criterion
 ) -> Agreement:
     return measure_agreement(
-        build_marks_table(found, marks, criterion.key), measurement_level(criterion)
+        build_marks_table(found, marks, criterion.key), choose_level(criterion)
     )
 
 
-def measurement_level(criterion: scoring.Criterion) -> str:
+def choose_level(criterion: scoring.Criterion) -> str:
     """Return the level of α: `nominal` for two levels, else `ordinal`."""
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 

@@ -239,7 +239,7 @@ def record_consensus(
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
-            raise session_open_refusal()
+            raise build_open_refusal()
         scoring.score(
             scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
             answers,
@@ -328,7 +328,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     )
 
 
-def session_open_refusal() -> Refusal:
+def build_open_refusal() -> Refusal:
     """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",

@@ -79,8 +79,8 @@ def amend(
         disputed = _find_disputed(session, viewer, evaluation)
         _require_undisputed(scorecard, evaluation, answers, kept, disputed)
         if (answers, kept, words) == (
-            finalise.answers_of(evaluation),
-            finalise.comments_of(evaluation),
+            finalise.read_answers(evaluation),
+            finalise.read_comments(evaluation),
             evaluation.comment,
         ):
             raise Refusal(
@@ -126,7 +126,10 @@ def _require_undisputed(
     """Refuse a change of a disputed criterion: before the decision it is not the
     evaluator's to make, and afterwards the decision applies.
     """
-    current_answers, reason_text = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
+    current_answers, reason_text = (
+        finalise.read_answers(evaluation),
+        finalise.read_comments(evaluation),
+    )
     touched = [
         criterion.text.in_language(i18n.language())
         for criterion in scorecard.criteria

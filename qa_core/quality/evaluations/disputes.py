@@ -117,7 +117,7 @@ def raise_dispute(
                 N_("It could be disputed until {day}; speak to your team lead about it."),
                 day=formatting.day(last_day, year=True),
             )
-        answers = finalise.answers_of(evaluation)
+        answers = finalise.read_answers(evaluation)
         if criterion not in answers:
             raise AccessDenied()
         before = sa.select(Dispute.id).where(
@@ -186,11 +186,11 @@ def decide(
                 "already_decided",
                 N_("Somebody has decided on this meanwhile; open the page again to see what."),
             )
-        answers = finalise.answers_of(evaluation)
+        answers = finalise.read_answers(evaluation)
         wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
         if _points(wanted) != _points(answers[dispute.criterion]):
             scorecard = _require_scorecard(session, evaluation)
-            comments = finalise.comments_of(evaluation)
+            comments = finalise.read_comments(evaluation)
             finalise.keep_revision(session, evaluation, f"disputed: {reason}", viewer.username)
             finalise.apply_scores(
                 evaluation, scorecard, answers | {dispute.criterion: wanted}, comments

@@ -186,7 +186,10 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
                 None,
             )
         else:
-            answers, comments = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
+            answers, comments = (
+                finalise.read_answers(evaluation),
+                finalise.read_comments(evaluation),
+            )
             result = scoring.score(get_scorecard(session, evaluation), answers)
         return Draft(
             id=evaluation.id,

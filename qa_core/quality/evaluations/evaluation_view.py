@@ -271,7 +271,7 @@ def _score_sections(
     scorecard: scoring.Scorecard, evaluation: Evaluation
 ) -> dict[str, float | None]:
     try:
-        result = scoring.score(scorecard, finalise.answers_of(evaluation))
+        result = scoring.score(scorecard, finalise.read_answers(evaluation))
     except Refusal:  # a draft with answers still missing
         return {}
     return {

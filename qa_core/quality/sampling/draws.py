@@ -268,7 +268,7 @@ def compute(
             for name, count in allocation.allocate(sizes, wanted, seed, plan.name, advisor).items()
         }
     rows = sampling_frame.find_first(
-        viewer, frame_query, take, allocation.prefix_of(seed, plan.name)
+        viewer, frame_query, take, allocation.build_prefix(seed, plan.name)
     )
     drawn = tuple(map(build_entry, rows))
     got = Counter(one.advisor_id for one in drawn)

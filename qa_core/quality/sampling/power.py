@@ -53,7 +53,7 @@ def find_spread(viewer: Viewer) -> Spread:
     return Spread(math.sqrt(variance), sum(n), True)
 
 
-def evaluations_needed(deviation: float, points: float) -> int:
+def count_needed(deviation: float, points: float) -> int:
     """Return the evaluations per side that detect a difference of `points`."""
     # The standard error of a difference of two means is √2 times that of one.
     return stats.extra_values_needed(deviation * math.sqrt(2), 0, points)

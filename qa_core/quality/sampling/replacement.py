@@ -67,7 +67,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
             )
             advisor = name_merges.find_kept(session)["advisor"].get(old.advisor_id, old.advisor_id)
             row = sampling_frame.find_next(
-                drawer, frame_query, advisor, cell, allocation.prefix_of(stored.seed, plan.name)
+                drawer, frame_query, advisor, cell, allocation.build_prefix(stored.seed, plan.name)
             )
             if row is not None:
                 evaluator = old.evaluator
