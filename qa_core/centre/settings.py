@@ -188,6 +188,15 @@ ALL: tuple[Setting, ...] = (
         60,
     ),
     Setting(
+        "max_rejected_percent",
+        N_("Rejected rows of a file"),
+        N_("A file of which more than this percentage of rows is rejected is not imported."),
+        20,
+        "number",
+        0,
+        100,
+    ),
+    Setting(
         "one_time_password_days",
         N_("One-time passwords"),
         N_("A one-time password that nobody has used for this many days opens nothing any more."),

@@ -305,6 +305,24 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
                     count=formatting.number(int(detail)),
                 )
             )
+        elif code == "outcome_unknown":
+            said.append(
+                ngettext(
+                    "{count} contact is left out: the source does not say how it ended.",
+                    "{count} contacts are left out: the source does not say how they ended.",
+                    int(detail),
+                    count=formatting.number(int(detail)),
+                )
+            )
+        elif code == "handle_time_unknown":
+            said.append(
+                ngettext(
+                    "{count} answered contact is left out: a part of its time is not known.",
+                    "{count} answered contacts are left out: a part of their time is not known.",
+                    int(detail),
+                    count=formatting.number(int(detail)),
+                )
+            )
         elif code == "unanswered":
             said.append(
                 ngettext(
