@@ -68,7 +68,7 @@ def find_published(viewer: Viewer) -> list[PublishedScorecard]:
     newest = {row.key: row for row in rows}
     return sorted(
         (_build_published(row) for row in newest.values() if has_criteria(row)),
-        key=lambda grid: (grid.title, grid.key),
+        key=lambda scorecard: (scorecard.title, scorecard.key),
     )
 
 
