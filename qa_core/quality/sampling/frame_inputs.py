@@ -58,9 +58,7 @@ class FrameInputs:
     drawn_counts: Mapping[str, int] = field(default_factory=dict)
 
     def remaining(self, advisor_id: str) -> int:
-        """Return how many more contacts of that advisor may be listened to in the
-        months of the period, over all plans.
-        """
+        """Return how many more of that advisor's contacts may be listened to."""
         return max(0, self.maximum - self.listened_counts.get(advisor_id, 0))
 
 
@@ -76,7 +74,7 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
     )
     calibrated = _calibrated(session, counted, before)
     listened = {key: advisor for key, (advisor, _plan) in drawn.items()} | calibrated
-    # What was replaced was tried, not listened to: the one in its place counts.
+    # A replaced contact does not count as listened to; its replacement does.
     listened |= {
         key: advisor
         for key, advisor in _played(session, counted, before).items()
@@ -183,7 +181,7 @@ def _evaluated(
             sa.or_(Evaluation.drawn_id.is_(None), DrawnContact.draw_id < before.draw_id),
             sa.or_(Evaluation.started_at.is_(None), Evaluation.started_at <= before.moment),
         )
-    # One of no known contact still was a listening to its advisor.
+    # An evaluation without a contact still counts for its advisor.
     return {
         (row.source_system or f"evaluation {row.id}", row.contact_id or ""): row.advisor_id
         for row in _read(session, statement)
