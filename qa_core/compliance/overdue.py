@@ -46,8 +46,8 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Overdue:
-    """Data of one kind, a key of `TITLES`; `since`: the first day on which the oldest
-    was kept too long.
+    """Data of one kind (a key of `TITLES`) kept too long; `since`: the first day of
+    that.
     """
 
     kind: str

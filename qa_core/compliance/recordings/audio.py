@@ -1,6 +1,4 @@
-"""Reading audio files: which they are, by content alone, how long, how loud along the
-way, and in a form that every browser plays.
-"""
+"""Audio files: recognised by content, measured, and read in a form that browsers play."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ READ_BYTES = 64 * 1024
 
 
 class Unfit(Exception):
-    """The file cannot be kept: `reason` is not_audio, damaged_audio, image_attached or
+    """A file that cannot be kept; `reason`: not_audio, damaged_audio, image_attached or
     too_long.
     """
 
@@ -45,7 +43,7 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Audio:
-    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS`
+    """A recognised audio file. `peaks`: the loudest sample of each of at most `PEAKS`
     slices, 0–100.
 
     `frames` is None for what is kept as it is, without its tags: `head`, and the bytes
@@ -66,7 +64,7 @@ class Audio:
 
 
 def is_audio(path: Path) -> bool:
-    """Whether that file begins as audio does."""
+    """Tell whether a file begins as audio does."""
     with path.open("rb") as file:
         head = file.read(READ_BYTES)
     try:
@@ -100,8 +98,8 @@ def examine(path: Path) -> Audio:
 
 
 def read(audio: Audio) -> Iterator[bytes]:
-    """The audio as it is kept, block by block: MP3, OGG and FLAC without their tags,
-    all else as WAV with 16 bits, nothing but the sound in it.
+    """Read the audio as it is kept, block by block: MP3, OGG and FLAC without tags, all
+    else as 16-bit WAV.
     """
     if audio.frames is None:
         yield audio.head
@@ -140,8 +138,8 @@ def read(audio: Audio) -> Iterator[bytes]:
 
 
 def _recognise(path: Path, head: bytes) -> tuple[str, int]:
-    """wav, flac, ogg, mp3 or gsm, and how many bytes stand before the audio. A name or
-    an extension says nothing.
+    """Recognise wav, flac, ogg, mp3 or gsm by content; return the kind and the bytes
+    before the audio.
     """
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav", 0
@@ -170,8 +168,8 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
 
 
 def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
-    """What is kept of a file whose form stays: a head made anew, and the bytes from
-    where to where.
+    """Return the head to write anew, and the span of bytes to keep, of a file whose
+    form stays.
     """
     try:
         if kind == "mp3":
@@ -183,9 +181,7 @@ def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
 
 
 def _tag_bytes(head: bytes) -> int:
-    """The length of the ID3 tag at the beginning, which may name people and hold
-    pictures.
-    """
+    """Return the length of a leading ID3 tag, which may name people and hold pictures."""
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0
     size = 0
@@ -195,7 +191,7 @@ def _tag_bytes(head: bytes) -> int:
 
 
 def _is_mpeg_frame(head: bytes) -> bool:
-    """Whether these bytes begin a frame of MPEG audio, layer III."""
+    """Tell whether these bytes begin a frame of MPEG audio, layer III."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer, bit_rate, sample_rate = (
@@ -234,7 +230,7 @@ def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
 
 
 def _is_cut(log: str) -> bool:
-    """Whether the head of a WAV promises more samples than the file has."""
+    """Tell whether the head of a WAV promises more samples than the file has."""
     return any(
         int(there) < int(promised) < UNKNOWN_LENGTH
         for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log)
@@ -242,8 +238,8 @@ def _is_cut(log: str) -> bool:
 
 
 def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
-    """The frames that can really be read, and the loudest sample of each two-hundredth
-    of a second.
+    """Count the readable frames, and find the loudest sample of each two-hundredth of a
+    second.
     """
     import numpy
 

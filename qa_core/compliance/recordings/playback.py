@@ -1,5 +1,5 @@
-"""Listening to a recording: who may, for what, by a link of one session that starts
-within a minute, and every listening is a row.
+"""Playback: who may listen, by a link of one session that starts within a minute; each
+one is a row.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class Playable:
-    """A recording that the viewer may listen to now. `peaks`: the waveform, 0–100 per
-    slice; `purposes`: what this viewer may listen to it for.
+    """A recording the viewer may play now. `peaks`: waveform, 0–100 per slice;
+    `purposes`: those of this viewer.
     """
 
     recording_id: int
@@ -67,9 +67,7 @@ class Playable:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a link leads to: the encrypted file, its media type, and its length in clear
-    bytes.
-    """
+    """The target of a link: encrypted file, media type, length in clear bytes."""
 
     file_name: str
     media_type: str
@@ -78,8 +76,8 @@ class Sound:
 
 @dataclass
 class _Started:
-    """The listenings under way in this process, by the id of their ticket, with the
-    time at which they end; `lock` lets them start one after the other.
+    """Playbacks under way in this process: ticket id → end time; `lock` starts one at a
+    time.
     """
 
     ends: dict[str, float]
@@ -92,8 +90,8 @@ _STARTED = _Started({}, threading.Lock())
 def find_playable(
     viewer: Viewer, source_system: str, contact_id: str, purpose: str | None = None
 ) -> Playable | None:
-    """The recording of that contact, where there is one that this viewer may listen to
-    (for that purpose); else None, whatever the reason.
+    """Find the recording of a contact that this viewer may play (for that purpose);
+    None whatever the reason.
     """
     with store.reading() as session:
         of_contact = sa.select(Recording.id).where(
@@ -129,7 +127,7 @@ def find_playable(
 def require_playable(
     session: Session, viewer: Viewer, recording_id: int, purpose: str
 ) -> Recording:
-    """The recording, if that viewer may listen to it for that purpose at this moment.
+    """Return the recording if that viewer may play it now for that purpose.
 
     Raises Refusal while the centre may not listen at all or the viewer is not
     accredited, AccessDenied for everything that has to do with the recording itself:
@@ -139,7 +137,7 @@ def require_playable(
 
 
 def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: str) -> str:
-    """The address at which that session may start to listen within a minute. Raises
+    """Make the address at which that session may start playing within a minute. Raises
     Refusal without a reason, and as `require_playable`.
     """
     reason = " ".join(reason.split())[:LONGEST_REASON]
@@ -165,8 +163,8 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
-    """What that link leads to, if the viewer may still listen. Its first use is a
-    listening, entered and journalled; those that follow belong to it.
+    """Open a link. Its first use is a playback, entered and logged; later ones belong
+    to it.
 
     Raises AccessDenied for a link that is forged or another session's, Refusal for one
     that is too old, and as `require_playable`.
@@ -204,8 +202,8 @@ def _start(viewer: Viewer, asked: dict[str, Any]) -> Sound:
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Those bytes of the clear audio, piece by piece. Raises vault.Damaged, also where
-    the file is shorter or longer than what was kept.
+    """Read a span of the clear audio, piece by piece. Raises vault.Damaged, also for a
+    wrong length.
     """
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
         raise vault.Damaged(sound.file_name)
@@ -260,8 +258,8 @@ def _to_be_judged(statement: sa.Select) -> Unscoped:
 
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
-    """Whether an evaluator is to listen to that contact, or an advisor was evaluated on
-    it.
+    """Tell whether an evaluator has to listen to that contact, or an advisor was
+    evaluated on it.
     """
     from qa_core.metrics.query.calibration_metrics import find_rounds  # as in _require
 

@@ -1,6 +1,4 @@
-"""What stands in an audio file beside the sound: tags, which may name people, hold
-their numbers or a picture, and are not kept.
-"""
+"""Tags in audio files, which may name people or hold pictures, and are not kept."""
 
 from __future__ import annotations
 
@@ -15,13 +13,11 @@ STREAM, SEEK_TABLE = 0, 3
 
 
 class Misshapen(Exception):
-    """The file is not built as its kind is."""
+    """A file that is not built as its kind is."""
 
 
 def find_mpeg_sound(path: Path, start: int) -> int:
-    """Where the sound of an MP3 file ends that begins there: before an ID3v1 and an APE
-    tag.
-    """
+    """Find where the sound of an MP3 file ends: before an ID3v1 and an APE tag."""
     end = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(end - 128, start))
@@ -36,8 +32,8 @@ def find_mpeg_sound(path: Path, start: int) -> int:
 
 
 def read_flac_head(path: Path) -> tuple[bytes, int]:
-    """The head of a FLAC file with nothing but what tells of the sound, and where the
-    sound begins.
+    """Read the head of a FLAC file without metadata; return it and where the sound
+    begins.
     """
     with path.open("rb") as file:
         file.seek(4)
@@ -66,8 +62,8 @@ def read_flac_head(path: Path) -> tuple[bytes, int]:
 
 
 def read_ogg_head(path: Path) -> tuple[bytes, int]:
-    """The first pages of an OGG file (Vorbis, Opus, FLAC) with every comment blanked,
-    and where what follows them begins.
+    """Read the first pages of an OGG file (Vorbis, Opus, FLAC) with comments blanked;
+    return them and where they end.
     """
     head, pages, places = bytearray(), [], []
     with path.open("rb") as file:
@@ -99,8 +95,8 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
 
 
 def _find_comments(packet: bytes) -> list[int]:
-    """The places of all that comments say, without their names, so that a player reads
-    as many as before.
+    """Find the places of all comment values, so that a player still reads as many
+    comments.
     """
     position = 8 if packet.startswith(b"OpusTags") else 7 if packet.startswith(b"\x03vorbis") else 4
     found: list[int] = []
@@ -133,7 +129,7 @@ _TABLE = _make_table()
 
 
 def _checksum(page: bytes | bytearray) -> int:
-    """Of a page of OGG (RFC 3533), its own field being zero."""
+    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero."""
     value = 0
     for byte in page:
         value = value << 8 & 0xFFFFFFFF ^ _TABLE[value >> 24 ^ byte]
