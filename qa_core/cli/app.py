@@ -65,6 +65,8 @@ def run(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         i18n.use(environment.current().language)
+        if "init" not in arguments:
+            environment.now()  # a moved clock is refused before anything is touched
         return (
             build_app()(list(arguments), prog_name="python -m qa_core", standalone_mode=False)
             or DONE

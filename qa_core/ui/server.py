@@ -148,6 +148,8 @@ def check_start() -> None:
     why and exit.
     """
     try:
+        if store.has_tables():
+            environment.now()  # a moved clock is refused before anything is touched
         for name in environment.SECRETS:
             environment.secret(name)
         store.migrate()

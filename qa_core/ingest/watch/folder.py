@@ -339,7 +339,7 @@ class Watch:
         """
         if self.keep_days is None:
             return
-        before = time.time() - self.keep_days * 86400
+        before = environment.now().timestamp() - self.keep_days * 86400
         for root, _folders, names in os.walk(self.folder / TAKEN):
             for name in names:
                 with suppress(OSError):

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
 
+from qa_core.base import environment
+
 
 class UtcDateTime(sa.types.TypeDecorator):
     """A moment: aware UTC in Python, on every database."""
@@ -31,8 +33,8 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
+    """Return the present moment, in UTC."""
+    return environment.now()
 
 
 class Base(DeclarativeBase):

@@ -146,6 +146,8 @@ def migrate() -> None:
     """
     from alembic import command
 
+    if not has_tables():
+        environment.mark_drill()
     file = file_of(environment.current().database_url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
