@@ -17,7 +17,8 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli.app import run
-from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
+from qa_core.compliance import accreditations, gates, notices, proportionality
+from qa_core.ingest import purge
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -121,7 +122,7 @@ def test_only_the_data_protection_officer_sees_and_moves_them(
         lambda: accreditations.find_eligible(viewer),
         lambda: notices.find_all(viewer),
         lambda: proportionality.find(viewer),
-        lambda: overdue.find(viewer),
+        lambda: purge.find_overdue(viewer),
         lambda: gates.set_gate(viewer, "purposes", "training"),
         lambda: accreditations.accredit(viewer, "eve", until),
         lambda: notices.inform(viewer, [], environment.today()),

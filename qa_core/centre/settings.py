@@ -54,6 +54,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     is_optional: bool = False
     """Whether it may be left without a value: None, written as nothing."""
+    needs: Permission = Permission.MANAGE_SETTINGS
     offered: tuple[float | int | str, ...] = ()
     """The values that pages set side by side: the only ones that whoever sees large
     groups alone may put in a question.
@@ -201,6 +202,52 @@ ALL: tuple[Setting, ...] = (
         1,
         90,
     ),
+    Setting(
+        "contact_retention_months",
+        N_("Contacts identified for (months)"),
+        N_(
+            "How long a contact names its customer and its advisor. The contact itself, its team "
+            "and its figures stay."
+        ),
+        13,
+        "whole",
+        1,
+        13,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "survey_comment_retention_months",
+        N_("Survey comments kept for (months)"),
+        N_("How long what customers wrote in a survey is kept. Their ratings stay."),
+        12,
+        "whole",
+        1,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "journal_retention_months",
+        N_("Journal kept for (months)"),
+        N_("How long the journal is kept: six to twelve months (CNIL, délibération 2021-122)."),
+        12,
+        "whole",
+        6,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "working_file_retention_days",
+        N_("Working files kept for (days)"),
+        N_(
+            "How long rejected rows, rows that wait for their contact, delivered files and "
+            "temporary files are kept."
+        ),
+        30,
+        "whole",
+        1,
+        30,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 
@@ -298,8 +345,9 @@ def set_value(
     """Choose a value from that day on (None: for all time), and say so in the journal.
     Raises Misuse for a bad value.
     """
-    viewer.require(Permission.MANAGE_SETTINGS)
-    value = get_setting(name).parse(text)
+    setting = get_setting(name)
+    viewer.require(setting.needs)
+    value = setting.parse(text)
     session.add(
         SettingValue(
             name=name,

@@ -17,7 +17,8 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.compliance import audit_report, overdue
+from qa_core.compliance import audit_report, retention
+from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -175,15 +176,15 @@ def _alerts() -> tuple[str, str]:
 
 
 def _retention() -> tuple[str, str]:
-    # Not bad: the stores work, and until deletion is built no command would make it
-    # well again.
     store.require_ready()
-    found = overdue.find(Viewer.SYSTEM)
-    return (
-        (WARN, _("Kept longer than allowed") + ". " + " · ".join(map(overdue.describe, found)))
-        if found
-        else (OK, _("nothing is overdue"))
+    found = purge.find_overdue(Viewer.SYSTEM)
+    if not found:
+        return OK, _("nothing is overdue")
+    detail = _(
+        "Kept longer than allowed. {items}. Run: python -m qa_core purge",
+        items=" · ".join(map(retention.describe, found)),
     )
+    return BAD if any(item.is_late for item in found) else WARN, detail
 
 
 def _leftovers() -> tuple[str, str]:

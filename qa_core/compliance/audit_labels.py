@@ -23,6 +23,7 @@ TITLES = {
     "import_failed": N_("Import failed"),
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
+    "purged": N_("Data deleted by age"),
     "journal_verified": N_("Seals verified"),
     "names_merged": N_("Names counted as one"),
     "names_kept_apart": N_("Names kept apart"),

@@ -148,10 +148,7 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "recording_retention_months",
         N_("Recordings kept for (months)"),
-        N_(
-            "Six months at most. An older recording cannot be played. It is deleted when "
-            "Écoute starts, and at the first visit of each day."
-        ),
+        N_("Six months at most. An older recording cannot be played, and is deleted within a day."),
         "R5",
         "NS-57, délibération 2014-474",
         "months",
@@ -162,8 +159,8 @@ ALL: tuple[Gate, ...] = (
         "analysis_retention_months",
         N_("Evaluations kept for (months)"),
         N_(
-            "Twelve months at most, for evaluations, comments, calibrations and coaching. "
-            "Écoute does not delete them; this page counts those that are older."
+            "Twelve months at most, for evaluations, comments, calibrations and coaching. Older "
+            "ones are deleted within a day."
         ),
         "R6",
         "NS-57, délibération 2014-474",

@@ -38,6 +38,9 @@ CACHEABLE = ("/static/", "/component/")
 browser or a proxy.
 """
 
+UPKEEP_SECONDS = 600
+"""How often the server looks for what is due."""
+
 LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_GRIDS})
@@ -157,18 +160,29 @@ def check_start() -> None:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
     # Beside the serving: it waits for an import that another process has under way.
-    threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
+    threading.Thread(target=_work_unattended, name="upkeep", daemon=True).start()
 
 
-def _catch_up() -> None:
+def _work_unattended() -> None:
+    """Finish interrupted imports; then, as long as the server runs, do what each day asks
+    for, whether anybody is signed in or not.
+    """
     from qa_core import ingest
+    from qa_core.ingest import purge
     from qa_core.quality import daily
 
     try:
         ingest.resume()
-        daily.do_what_is_due()
     except Refusal as refusal:
         LOG.warning(i18n.format_refusal(refusal))
+    while True:
+        try:
+            daily.do_daily()
+        except Exception:
+            LOG.exception("what the day asks for failed")
+        if purge.purge_daily():
+            streamlit.cache_data.clear()
+        purge.wait_for_request(UPKEEP_SECONDS)
 
 
 def _may_upload(scope: Scope) -> bool:

@@ -25,6 +25,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import COMPONENTS, FactTable, Kpi, KpiInputs
 from qa_core.metrics.query import (
     calibration_metrics,
+    closed_months,
     dimension_sql,
     evaluation_table,
     interval_totals,
@@ -129,11 +130,14 @@ def _measure(
         if asked and subject == FactTable.CALIBRATED:
             rows += calibration_metrics.measure_rounds(question, asked)
         elif asked:
-            rows += (
-                _costs(question, asked)
-                if subject == FactTable.SPEND
-                else _counts(question, subject, asked)
-            )
+            if subject == FactTable.SPEND:
+                rows += _costs(question, asked)
+                continue
+            by_group: dict[str | None, list[Kpi]] = {}
+            for kpi in asked:
+                by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
+            for some in by_group.values():
+                rows += _counts(question, subject, some)
     return _complete(rows, chosen) if by else rows
 
 
@@ -174,7 +178,9 @@ def _giver() -> Callable[[Settings], KpiInputs]:
 
 
 def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list[Row]:
+    """Measure KPIs of one fact table and one group of closed months."""
     beside = beside_the_lake(subject)
+    closed = closed_months.split(question, closed_months.group_of(asked[0]), asked)
 
     def find_records(part: MetricQuery) -> list[dict[str, Any]]:
         frame = current().run(
@@ -191,17 +197,24 @@ def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list
         return suppression.hide_combinations(
             question, asked, lambda part: (_group(part, record) for record in find_records(part))
         )
-    rows = []
-    for record in find_records(question):
+    records = [] if closed.is_empty else find_records(closed.since)
+    if closed.records:
+        records = closed_months.merge(records, closed.records, asked)
+    rows, hidden = [], []
+    for record in records:
         made = [read_row(kpi, record) for kpi in asked]
         if question.by and not record["present"] and not any(row.n for row in made):
             continue
         group = _group(question, record)
-        rows += [replace(row, by=group) for row in made]
+        made = [replace(row, by=group, notes=(*row.notes, *closed.notes)) for row in made]
+        rows += made
+        hidden += [row for row in made if row.kpi in record.get(closed_months.HIDDEN, ())]
     if not question.by and not rows:
-        rows = [read_row(kpi, {}) for kpi in asked]
+        rows = [replace(read_row(kpi, {}), notes=closed.notes) for kpi in asked]
     if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, subject, asked, rows, beside)
+        suppression.hide_small_cells(closed.since, subject, asked, rows, beside)
+        for row in hidden:
+            row.suppress()
     return rows
 
 

@@ -24,7 +24,13 @@ from qa_core.base.i18n import N_
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import FactTable, Kpi, KpiKind
-from qa_core.metrics.query import dimension_sql, interval_totals, linked_dimensions, statements
+from qa_core.metrics.query import (
+    closed_months,
+    dimension_sql,
+    interval_totals,
+    linked_dimensions,
+    statements,
+)
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
@@ -40,17 +46,25 @@ ALL = object()
 
 @dataclass(frozen=True)
 class Weight:
-    """How many rows, and which advisors (as the bits of a number), stand behind a cell."""
+    """How many rows, and which advisors (as the bits of a number), stand behind a cell.
+    `unnamed`: of closed months, at least how many, where nobody knows any more which.
+    """
 
     n: int = 0
     advisors: int = 0
+    unnamed: int = 0
 
     def __add__(self, other: Weight) -> Weight:
-        return Weight(self.n + other.n, self.advisors | other.advisors)
+        return Weight(
+            self.n + other.n,
+            self.advisors | other.advisors,
+            max(self.unnamed, other.unnamed),
+        )
 
     @property
     def is_safe(self) -> bool:
-        return self.n >= MINIMUM_CONTACTS and self.advisors.bit_count() >= MINIMUM_ADVISORS
+        advisors = max(self.advisors.bit_count(), self.unnamed)
+        return self.n >= MINIMUM_CONTACTS and advisors >= MINIMUM_ADVISORS
 
 
 class Published:
@@ -519,7 +533,11 @@ def _weigh_alone(
     if dimension == "site":
         with store.reading() as session:
             question = replace(question, names=Names.load(session, frozenset({"site"})))
-    whole = replace(question, by=by, where=Filters(), by_advisor=True)
+    # Of closed months that take the place of rows, what is published was decided then.
+    group = closed_months.group_of(kpis[0])
+    last = closed_months.find_last(group or closed_months.IDENTITIES)
+    where = Filters(Period(last + timedelta(days=1))) if group and last else Filters()
+    whole = replace(question, by=by, where=where, by_advisor=True)
     frame = engine.current().run(statements.BUILDERS[subject](whole, kpis), beside)
     months = [dimension_sql.plain("month", value, question.names) for value in frame["by_month"]]
     values = (
@@ -538,6 +556,9 @@ def _weigh_alone(
     groups = linked_dimensions.find_groups(dimension)
     bits: dict[Any, int] = {}
     published, judged_or_not = {}, {}
+    unnamed: Mapping[tuple[str, Any, str], int] = {}
+    if group is None and last:
+        unnamed = closed_months.find_advisors(closed_months.IDENTITIES, dimension)
     for kpi in kpis:
         cells: dict[Cell, Weight] = {}
         together: dict[Cell, Weight] = {}
@@ -553,8 +574,10 @@ def _weigh_alone(
         for cell, advisor, n, behind, left in counts:
             known = (behind or left) and advisor is not None and advisor == advisor
             bit = 1 << bits.setdefault(advisor, len(bits)) if known else 0
-            cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit if behind else 0)
-            together[cell] = together.get(cell, Weight()) + Weight(int(n) + int(left), bit)
+            value, month = cell
+            least = unnamed.get((kpi.key, None if value is ALL else value, month), 0)
+            cells[cell] = cells.get(cell, Weight()) + Weight(int(n), bit if behind else 0, least)
+            together[cell] = together.get(cell, Weight()) + Weight(int(n) + int(left), bit, least)
         for cell, n in uncounted.get(kpi.key, ()):
             cells[cell] = cells.get(cell, Weight()) + Weight(n)
         published[kpi.key] = Published(cells, groups)
