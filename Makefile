@@ -38,6 +38,7 @@ test: $(VENV)/.made-dev
 
 check-long: $(VENV)/.made-dev
 	$(BIN)/python -m pytest -m long -rs
+	$(BIN)/python tests/tools/mutate_access.py
 
 bench: $(VENV)/.made-dev
 	@for file in tests/bench/bench_*.py; do $(BIN)/python $$file || exit 1; done

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
-from imported import bring, find_contacts
+from builders.import_files import bring, find_contacts
 from streamlit.testing.v1 import AppTest
 
 from qa_core.cli import doctor

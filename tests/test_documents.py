@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from centres import contact, land
+from builders.centres import contact, land
 from tools import documents, rooms
 
 from qa_core.access.roles import Viewer

@@ -1,3 +1,3 @@
-"""What figures mean: trends, comparisons, targets, alerts, irritants, and the charts
-and files made from them.
+"""Interpretation of figures: trends, comparisons, targets, alerts, irritants; charts
+and files.
 """

@@ -1,6 +1,4 @@
-"""What is due each day: publish evaluations that were put off. At the start, after
-imports, at the first visit of a day.
-"""
+"""Daily jobs: publish postponed evaluations."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ _done_through: dict[str, date] = {}
 
 
 def do_what_is_due() -> None:
-    """Publish all that is due by now."""
+    """Publish everything due by now."""
     publication.publish_due()
 
 
 def do_daily() -> None:
-    """Do the same, once a day in this process."""
+    """Run `do_what_is_due` once a day in this process and per database."""
     here, today = environment.current().database_url, environment.today()
     if _done_through.get(here) != today:
         do_what_is_due()

@@ -1,5 +1,5 @@
-"""Grid and answers → points: the arithmetic of one evaluation, pure and exact.
-docs/contract.md, section 6 is the rule.
+"""Scorecard and answers → points, in exact fractions. Rules: docs/contract.md, section
+6.
 """
 
 from qa_core.scoring.arithmetic import (
@@ -8,7 +8,7 @@ from qa_core.scoring.arithmetic import (
     Failure,
     Result,
     SectionScore,
-    check,
+    check_answers,
     score,
 )
 from qa_core.scoring.scorecard import (
@@ -35,7 +35,7 @@ __all__ = [
     "Section",
     "SectionScore",
     "Text",
-    "check",
+    "check_answers",
     "parse_scorecard",
     "score",
 ]

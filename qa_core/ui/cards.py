@@ -95,15 +95,15 @@ def build_tile(row: Any, state: FilterState, series: Series | None = None, extra
         and not (state.is_cut_short and kpi.is_amount)
     ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
-        tone = (
-            chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).tone
+        severity = (
+            chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).severity
             if interval
             else ""
         )
         tile |= {
             "delta": formatting.change(change, kpi.unit, currency),
             "delta_up": change >= 0,
-            "delta_tone": tone,
+            "delta_tone": severity,
         }
     return Tile(**tile, sparkline=sparkline, kpi=kpi.key)
 
@@ -203,7 +203,7 @@ def show_figure(
 
 def show_heading(finding: ChartTitle | str, caption: str = "") -> None:
     """Show the two lines above a chart or a table."""
-    icon = "" if isinstance(finding, str) else ICONS[finding.tone]
+    icon = "" if isinstance(finding, str) else ICONS[finding.severity]
     st.markdown(f"##### {icon}{escape(_text_of(finding))}")
     if caption:
         st.caption(escape(caption))

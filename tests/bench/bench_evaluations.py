@@ -159,8 +159,10 @@ def add_one(grid_id: int) -> None:
             contact_id=f"n{time.time_ns()}",
             source_system="generic",
         )
-        finalise.complete(
-            made, drafts.get_plan(session, made), {f"c{place:02}": 2 for place in range(CRITERIA)}
+        finalise.apply_scores(
+            made,
+            drafts.get_scorecard(session, made),
+            {f"c{place:02}": 2 for place in range(CRITERIA)},
         )
         made.draft, made.state, made.submitted_at = None, "published", now()
 
@@ -174,14 +176,14 @@ def change_one() -> None:
 def show_pages(folder: str) -> None:
     """The scripts of the pages, each as its second run of a session."""
     import streamlit
+    from builders import centres, listening_centre
+    from builders.drafts import SERVICE, draw, viewer_of
+    from builders.visitors import PASSWORD, Visitor
     from streamlit.testing.v1 import AppTest
     from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
     from qa_core.access import accounts, passwords, sessions
     from qa_core.ui import browser, menu
-    from tests import centres, listening
-    from tests.conftest import PASSWORD, Visitor
-    from tests.test_drafting import SERVICE, draw, viewer_of
 
     passwords.ROUNDS = 4
     centres.land(
@@ -189,8 +191,8 @@ def show_pages(folder: str) -> None:
     )
     accounts.add(Viewer.SYSTEM, "E1", "evaluator", password=PASSWORD)
     accounts.add(Viewer.SYSTEM, "mona", "manager", password=PASSWORD, sees_unassigned=True)
-    listening.open_gates()
-    listening.accredit("e1")
+    listening_centre.open_gates()
+    listening_centre.accredit("e1")
     with store.writing() as session:
         session.execute(
             sa.update(Evaluation).where(Evaluation.evaluator == "E1").values(evaluator="e1")
@@ -241,7 +243,7 @@ def main() -> None:
             f"{EVALUATIONS:,} evaluations of {CRITERIA} criteria, seeded in "
             f"{time.perf_counter() - began:.0f} s"
         )
-        from tests import centres
+        from builders import centres
 
         centres.land(
             [centres.contact(datetime.combine(date(2026, 3, 1), datetime.min.time()), "first")]

@@ -5,11 +5,11 @@ answers, and the keyboard goes through the grid.
 from __future__ import annotations
 
 import pytest
-from conftest import PASSWORD
+from builders import centre_with_calls
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
-from tests import hearing
 
 pytestmark = pytest.mark.browser
 
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def draft(server) -> int:
     """The grid that Eve has begun on the call drawn for her."""
-    hearing.build(
+    centre_with_calls.build(
         lambda username, role, **bounds: accounts.add(
             Viewer.SYSTEM, username, role, password=PASSWORD, **bounds
         )
     )
-    return hearing.start_draft()
+    return centre_with_calls.start_draft()
 
 
 def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:

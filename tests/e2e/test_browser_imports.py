@@ -5,9 +5,9 @@ put right, and an import taken back.
 from __future__ import annotations
 
 import pytest
+from builders.import_files import CALLS, write
 
 from qa_core.storage import lake
-from tests.imported import CALLS, write
 
 pytestmark = pytest.mark.browser
 ODD = (

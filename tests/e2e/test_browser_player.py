@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from conftest import PASSWORD
+from builders import centre_with_calls
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
@@ -14,7 +15,6 @@ from qa_core.quality.evaluations import timed_comments
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import Playback
-from tests import hearing
 
 pytestmark = pytest.mark.browser
 
@@ -24,12 +24,12 @@ def draft(server) -> int:
     """The calls of the small centre, and the grid that Eve has begun on the one drawn
     for her.
     """
-    hearing.build(
+    centre_with_calls.build(
         lambda username, role, **bounds: accounts.add(
             Viewer.SYSTEM, username, role, password=PASSWORD, **bounds
         )
     )
-    return hearing.start_draft()
+    return centre_with_calls.start_draft()
 
 
 def entered(contact_id: str) -> tuple[list[tuple[str, str, str]], int]:
@@ -163,8 +163,11 @@ def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
     page.get_by_role("button", name="Save the remark").click()
     player.get_by_text("Kjl [polite]").wait_for()
 
-    (entry,) = timed_comments.find_remarks(hearing.viewer_of("eve"), draft).entries
-    assert 3 <= entry.seconds < hearing.SECONDS and abs(entry.seconds - position(player)) <= 1
+    (entry,) = timed_comments.find_remarks(centre_with_calls.viewer_of("eve"), draft).entries
+    assert (
+        3 <= entry.seconds < centre_with_calls.SECONDS
+        and abs(entry.seconds - position(player)) <= 1
+    )
     assert player.get_by_label("Speed").input_value() == "1"
     page.reload()
     player.locator(".remarks").get_by_text("Kjl [polite]").wait_for()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import PASSWORD
+from builders import sounds
+from builders.import_files import bring
+from builders.visitors import PASSWORD
 
 from qa_core import ingest
 from qa_core.access import accounts
@@ -31,8 +33,6 @@ from qa_core.storage.records.listening import (
     Recording,
 )
 from qa_core.storage.records.people import Advisor
-from tests import sounds
-from tests.imported import bring
 
 pytestmark = pytest.mark.browser
 DAY = environment.today() - timedelta(days=3)

@@ -14,7 +14,8 @@ from datetime import timedelta
 import pytest
 import raw
 import sqlalchemy as sa
-from conftest import PASSWORD, Server, living_in, serve
+from builders.servers import Server, living_in, serve
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.accounts import Wanted

@@ -1,5 +1,5 @@
-"""When a number needs a look: rules that people set, evaluated after each import, and
-what they found; dampened, so that one matter rings once.
+"""Alerts: rules on KPIs evaluated after each import, with one alert per continuing
+event.
 """
 
 from qa_core.analysis.alerts.alerts import (

@@ -1,6 +1,4 @@
-"""Lengths beside each other: the parts of a change, the steps of a path, the times of
-one contact.
-"""
+"""Waterfall of a change, and times on a single bar."""
 
 from __future__ import annotations
 
@@ -24,10 +22,10 @@ def build_waterfall(
     dark: bool = False,
     height: int = 270,
 ) -> go.Figure:
-    """Why a value moved: from `before` through each part (label, effect, key for
-    drill-down or None) to `after`.
+    """Draw the way from `before` through each part (label, effect, key for drill-down
+    or None) to `after`.
 
-    The axis does not start at zero where that would hide the parts; then its cut is
+    The axis does not start at zero where that would hide the parts; its cut is then
     marked on the two totals.
     """
     tint, figure = colours(dark), go.Figure()
@@ -136,11 +134,11 @@ def build_waterfall(
     return dress(figure, tint, height)
 
 
-def build_stretch(
+def build_durations(
     parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
 ) -> go.Figure:
-    """Times one after the other on a single bar: (label, seconds), each written on its
-    part or named on hovering.
+    """Draw times in sequence on a single bar: (label, seconds), written on their part
+    or shown on hover.
     """
     tint, figure = colours(dark), go.Figure()
     total = sum(seconds for _label, seconds in parts) or 1

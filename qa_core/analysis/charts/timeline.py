@@ -1,4 +1,4 @@
-"""Contacts of one customer on a line of time."""
+"""Timeline of one customer's contacts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def build_history(
     dark: bool = False,
     height: int = 96,
 ) -> go.Figure:
-    """One mark per contact, oldest first: a disc where it was answered, a cross where
-    not; the one at `here` is large and dark.
+    """Draw one mark per contact, oldest first: disc if answered, else cross; the one at
+    `here` is large and dark.
     """
     tint, figure = colours(dark), go.Figure()
     figure.add_scatter(

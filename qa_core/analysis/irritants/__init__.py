@@ -1,3 +1,3 @@
-"""Irritants: what annoys customers again and again, counted from what they do, rate and
-write, and the list of what is done about it.
+"""Irritants: recurring causes of repeats, low ratings and complaints, and the action
+list on them.
 """

@@ -135,7 +135,7 @@ def _dispute(
     """The advisor asks for one level more where they lost most of a criterion, one that
     nobody disputed yet where there is; None where nothing was lost.
     """
-    plan = evaluation_view.find_plan(session, evaluation)
+    plan = evaluation_view.find_scorecard(session, evaluation)
     answers = finalise.answers_of(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
     if not raised:
@@ -179,7 +179,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     """The advisor's own view of that contact, kinder on two criteria, before they read
     the evaluator's.
     """
-    plan = evaluation_view.find_plan(session, evaluation)
+    plan = evaluation_view.find_scorecard(session, evaluation)
     if plan is None or evaluation.grid_id is None:
         return
     own = drafts.open_draft(
@@ -197,7 +197,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
         answered_evaluation_id=evaluation.id,
     )
     answers = finalise.answers_of(evaluation)
-    finalise.complete(own, plan, answers | _raise_levels(plan, answers, 2))
+    finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
     own.started_at, own.submitted_at, own.evaluated_at, own.published_at = (

@@ -197,7 +197,7 @@ def _mark(
                 seconds_spent=float(chance.integers(300, 900)),
             )
             evaluation.submitted_at = evaluation.evaluated_at
-            finalise.complete(evaluation, grid, answers)
+            finalise.apply_scores(evaluation, grid, answers)
             session.add(evaluation)
 
 

@@ -307,10 +307,10 @@ def load_evaluations(job: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         advisors.create_names(session, naming, batch_id)
         items = [(draft, evaluation_rows.build(draft, naming.ids, spans)) for draft in drafts]
-        intake = evaluations.Intake(
+        importer = evaluations.EvaluationImporter(
             session, batch_id, [item.external_key for _draft, item in items]
         )
-        counts = Counter(intake.take(item) for draft, item in items if not draft.is_pending)
+        counts = Counter(importer.import_one(item) for draft, item in items if not draft.is_pending)
         session.flush()
         apply.apply_to_evaluations(session)
         pending_rows.store_rows(

@@ -120,7 +120,7 @@ def build(
         advisor_id=advisor_id,
         team=contact.get("team") or advisors.find_team(teams, advisor_id, day),
         evaluator=first.get("evaluator"),
-        grid=first.get("grid"),
+        scorecard=first.get("grid"),
         score=first.get("score"),
         marks=tuple(
             ImportedAnswer(
@@ -182,19 +182,19 @@ def join_arrived(
             connection, [draft for draft in drafts if draft.first["system"] == system], system
         )
     joined: list[int] = []
-    intakes: dict[str, evaluations.Intake] = {}
+    importers: dict[str, evaluations.EvaluationImporter] = {}
     for row, draft in zip(waiting, drafts, strict=True):
         if draft.contact is None:
             continue
-        if row.batch_id not in intakes:
+        if row.batch_id not in importers:
             session.flush()
             keys = [
                 other.content["values"]["external_key"]
                 for other in waiting
                 if other.batch_id == row.batch_id
             ]
-            intakes[row.batch_id] = evaluations.Intake(session, row.batch_id, keys)
-        intakes[row.batch_id].take(_complete(row.content["values"], draft.contact, teams))
+            importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
+        importers[row.batch_id].import_one(_complete(row.content["values"], draft.contact, teams))
         joined.append(row.id)
     session.flush()
     mark_joined(session, joined, arrived_batch)

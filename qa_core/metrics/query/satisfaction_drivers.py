@@ -81,7 +81,9 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
         _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
     )
     return Drivers(
-        adjusted_differences.settle([*found, *criteria]), _are_adjusted(found), evaluated=evaluated
+        adjusted_differences.mark_significant([*found, *criteria]),
+        _are_adjusted(found),
+        evaluated=evaluated,
     )
 
 
@@ -101,7 +103,7 @@ def _find_in_large_cells(question: MetricQuery, kpi: Kpi, factors: list[Factor])
     if not kept or total["status"] == "suppressed":
         return Drivers()
     # Not even inside the sums does a small level stand alone.
-    cells = adjusted_differences.fold(_count(question, kpi, factors), list(kept), kept)
+    cells = adjusted_differences.pool_small_levels(_count(question, kpi, factors), list(kept), kept)
     told = {
         factor.key: [
             level for level in kept[factor.key] if factor.told is None or level in factor.told

@@ -1,6 +1,4 @@
-"""What an evaluator still has to score in open rounds, and the beginning of it; each
-meets their own work alone.
-"""
+"""Contacts that an evaluator has to score in open calibration sessions."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ from qa_core.storage.records.evaluations import Evaluation
 
 @dataclass(frozen=True)
 class Task:
-    """One contact of an open round. `state`: waiting · started · done; `position` is
-    its number in the round.
+    """Contact of an open session. `state`: waiting · started · done; `position`: its
+    number in the session.
     """
 
     contact_number: int
@@ -48,7 +46,7 @@ class Task:
 
 
 def find_worklist(viewer: Viewer) -> list[Task]:
-    """Every contact of the viewer's open rounds, what is due first before."""
+    """Return the contacts of the viewer's open sessions, soonest due first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     viewer.require(Permission.FILL_GRIDS)
     own = sa.select(
@@ -68,7 +66,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
             evaluation_id, state = begun.get(
                 (item.id, contact.source_system, contact.contact_id), (None, None)
             )
-            said = "waiting" if state is None else "started" if state == "draft" else "done"
+            state = "waiting" if state is None else "started" if state == "draft" else "done"
             key = (contact.source_system, contact.contact_id)
             tasks.append(
                 Task(
@@ -79,7 +77,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
                     *key,
                     contact.local_start,
                     item.due_on,
-                    said,
+                    state,
                     evaluation_id,
                 )
             )
@@ -95,11 +93,11 @@ def find_worklist(viewer: Viewer) -> list[Task]:
 
 
 def start(viewer: Viewer, contact_number: int) -> int:
-    """Begin to score one contact of an open round, or go on with it: the id of the
+    """Start or resume scoring one contact of an open session; return the id of the
     evaluation.
 
-    Raises AccessDenied for a round of others, Refusal for one that is closed, and where
-    the viewer or anybody may no longer listen to the contact.
+    Raise AccessDenied for others' sessions, Refusal for a closed one, and where the
+    viewer or anybody may no longer listen to the contact.
     """
     viewer.require(Permission.FILL_GRIDS)
     viewer.require(Permission.SEE_CALIBRATIONS)

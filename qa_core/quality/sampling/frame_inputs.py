@@ -1,8 +1,7 @@
-"""What a plan's frame depends on besides the contacts: notices, recordings,
-evaluations, earlier draws, and each advisor's maximum.
+"""Inputs of a plan's frame besides the contacts: notices, recordings, evaluations,
+earlier draws, and each advisor's maximum.
 
-Whatever came after a moment can be left out, so that a draw can be made again as it
-was.
+Whatever came after a moment can be left out, so that a draw can be reproduced.
 """
 
 from __future__ import annotations
@@ -36,39 +35,37 @@ from qa_core.storage.records.store import Session
 
 Key = tuple[str, str]
 LISTENED = ("scored", "targeted")
-"""The evaluations that somebody listened for."""
+"""Kinds of evaluations that required listening."""
 
 
 @dataclass(frozen=True)
-class Before:
-    """As it was when that draw was made: its own contacts, and all that came later, are
-    left out.
-    """
+class DrawCutoff:
+    """Earlier state: without that draw's contacts, and without what came later."""
 
     draw_id: int
     moment: datetime
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """`asked`: what decides about the frame. `room`: advisor → how many more may be
-    listened to; `have`: advisor → drawn for this plan already.
+class FrameInputs:
+    """Inputs of a frame. `frame_query`: query of the frame; `listened_counts`: advisor
+    → contacts listened to; `drawn_counts`: advisor → drawn for this plan.
     """
 
-    asked: sampling_frame.FrameQuery
+    frame_query: sampling_frame.FrameQuery
     maximum: int
-    heard: Mapping[str, int] = field(default_factory=dict)
-    have: Mapping[str, int] = field(default_factory=dict)
+    listened_counts: Mapping[str, int] = field(default_factory=dict)
+    drawn_counts: Mapping[str, int] = field(default_factory=dict)
 
-    def room(self, advisor_id: str) -> int:
-        """How many more contacts of that advisor may be listened to in the months of
-        the period, all plans together.
+    def remaining(self, advisor_id: str) -> int:
+        """Return how many more contacts of that advisor may be listened to in the
+        months of the period, over all plans.
         """
-        return max(0, self.maximum - self.heard.get(advisor_id, 0))
+        return max(0, self.maximum - self.listened_counts.get(advisor_id, 0))
 
 
-def gather(session: Session, plan: ListeningPlan, before: Before | None = None) -> Evidence:
-    """Read all of it, as it stands or as it stood."""
+def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = None) -> FrameInputs:
+    """Read the inputs of a frame, current or at an earlier moment."""
     period = Period(plan.starts_on, plan.ends_on)
     kept = name_merges.find_kept(session)["advisor"]
     counted = whole_months(period)
@@ -85,10 +82,10 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
         for key, advisor in _played(session, counted, before).items()
         if key not in replaced
     } | evaluated
-    heard = Counter(
+    listened_counts = Counter(
         kept.get(advisor, advisor) for advisor in listened.values() if advisor is not None
     )
-    have = Counter(
+    drawn_counts = Counter(
         kept.get(advisor, advisor)
         for advisor, plan_id in drawn.values()
         if plan_id == plan.id and advisor is not None
@@ -99,7 +96,7 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
     touched |= dict.fromkeys((key for key in evaluated if key[1]), "already_evaluated")
     audio, keeps_audio = _audio(session, period, before)
     as_of = environment.to_local(before.moment).date() if before else environment.today()
-    asked = sampling_frame.FrameQuery(
+    frame_query = sampling_frame.FrameQuery(
         period,
         plan.filters,
         tuple(plan.strata),
@@ -108,14 +105,18 @@ def gather(session: Session, plan: ListeningPlan, before: Before | None = None) 
         audio,
         keeps_audio,
         touched,
-        frozenset(advisor for advisor, count in heard.items() if count >= plan.maximum_per_advisor),
+        frozenset(
+            advisor
+            for advisor, count in listened_counts.items()
+            if count >= plan.maximum_per_advisor
+        ),
     )
-    return Evidence(asked, plan.maximum_per_advisor, heard, have)
+    return FrameInputs(frame_query, plan.maximum_per_advisor, listened_counts, drawn_counts)
 
 
 def whole_months(period: Period) -> Period:
-    """The months that a period touches: what a maximum is counted over, so that plans
-    of a week or two limit each other within a month (docs/compliance.md, R2).
+    """Extend a period to whole months: maxima are counted over them, so that short
+    plans limit each other within a month (docs/compliance.md, R2).
     """
     return Period(
         period.first_day.replace(day=1),
@@ -134,7 +135,9 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
     )
 
 
-def _informed(session: Session, kept: Mapping[str, str], before: Before | None) -> dict[str, date]:
+def _informed(
+    session: Session, kept: Mapping[str, str], before: DrawCutoff | None
+) -> dict[str, date]:
     statement = sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)
     if before:
         statement = statement.where(AdvisorNotice.entered_at <= before.moment)
@@ -145,7 +148,9 @@ def _informed(session: Session, kept: Mapping[str, str], before: Before | None) 
     return known
 
 
-def _audio(session: Session, period: Period, before: Before | None) -> tuple[frozenset[Key], bool]:
+def _audio(
+    session: Session, period: Period, before: DrawCutoff | None
+) -> tuple[frozenset[Key], bool]:
     stands = Recording.deleted_at.is_(None)
     if before:
         stands = sa.and_(
@@ -163,7 +168,9 @@ def _audio(session: Session, period: Period, before: Before | None) -> tuple[fro
     )
 
 
-def _evaluated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
+def _evaluated(
+    session: Session, period: Period, before: DrawCutoff | None
+) -> dict[Key, str | None]:
     statement = sa.select(
         Evaluation.id, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id
     ).where(
@@ -184,7 +191,7 @@ def _evaluated(session: Session, period: Period, before: Before | None) -> dict[
 
 
 def _drawn(
-    session: Session, period: Period, before: Before | None
+    session: Session, period: Period, before: DrawCutoff | None
 ) -> dict[Key, tuple[str | None, int]]:
     statement = (
         sa.select(
@@ -204,7 +211,7 @@ def _drawn(
     }
 
 
-def _replaced(session: Session, period: Period, before: Before | None) -> set[Key]:
+def _replaced(session: Session, period: Period, before: DrawCutoff | None) -> set[Key]:
     statement = sa.select(DrawnContact.source_system, DrawnContact.contact_id).where(
         _within(DrawnContact.local_start, period), DrawnContact.state == "replaced"
     )
@@ -213,7 +220,9 @@ def _replaced(session: Session, period: Period, before: Before | None) -> set[Ke
     return set(map(tuple, _read(session, statement)))
 
 
-def _calibrated(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
+def _calibrated(
+    session: Session, period: Period, before: DrawCutoff | None
+) -> dict[Key, str | None]:
     statement = sa.select(
         CalibrationContact.source_system,
         CalibrationContact.contact_id,
@@ -229,7 +238,7 @@ def _calibrated(session: Session, period: Period, before: Before | None) -> dict
     }
 
 
-def _played(session: Session, period: Period, before: Before | None) -> dict[Key, str | None]:
+def _played(session: Session, period: Period, before: DrawCutoff | None) -> dict[Key, str | None]:
     statement = (
         sa.select(Playback.source_system, Playback.contact_id, Playback.advisor_id)
         .join(Recording, Recording.id == Playback.recording_id)

@@ -1,4 +1,4 @@
-"""What dimensions, their values, states and reasons of draws are called."""
+"""Titles of dimensions, their values, states and reasons of draws."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ DURATION_TITLES = {
     "300-600": N_("5–10 min"),
     "600-": N_("10 min and more"),
 }
-STATES = {
+STATE_TITLES = {
     "waiting": N_("waits"),
     "started": N_("started"),
     "done": N_("done"),
     "replaced": N_("replaced"),
 }
-CAUSES = {
+CAUSE_TITLES = {
     "lake_changed": N_("contacts were brought in or changed since"),
     "frame_changed": N_("the frame is another"),
     "list_changed": N_("so is the list"),
@@ -43,12 +43,12 @@ CAUSES = {
 
 
 def dimension_title(dimension: str) -> str:
-    """The name of a stratum."""
+    """Return the title of a dimension of strata."""
     return _(DIMENSION_TITLES[dimension])
 
 
 def value_title(dimension: str, value: str | None) -> str:
-    """One value of a stratum."""
+    """Return the title of one value of a dimension."""
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
@@ -58,19 +58,21 @@ def value_title(dimension: str, value: str | None) -> str:
 
 
 def purpose_title(purpose: str) -> str:
-    """What is listened for."""
+    """Return the title of a purpose."""
     return _("picked by hand") if purpose == "targeted" else _(gates.PURPOSE_TITLES[purpose])
 
 
 def cause_title(cause: str) -> str:
-    """What changed since a draw."""
-    return _(CAUSES.get(cause) or REASONS[cause])
+    """Return the title of a change since a draw."""
+    return _(CAUSE_TITLES.get(cause) or REASONS[cause])
 
 
-def because_title(code: str | None) -> str:
-    """Why a contact was replaced or picked."""
+def reason_title(code: str | None) -> str:
+    """Return the title of the reason for a replacement or a pick."""
     return (
         ""
         if code is None
-        else _(replacement.BECAUSE.get(code) or manual_pick.BECAUSE.get(code) or code)
+        else _(
+            replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
+        )
     )

@@ -1,5 +1,5 @@
-"""A contact picked by hand, because of what happened in it: listened to like any other,
-under the same exclusions, and never part of a score.
+"""Contacts picked by hand because of an event: under the same exclusions, never part of
+a score.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, ListeningPlan
 
-BECAUSE = {
+PICK_REASONS = {
     "complaint": N_("the customer complained"),
     "praise": N_("the customer praised it"),
     "training": N_("it shows something worth learning"),
@@ -30,13 +30,11 @@ BECAUSE = {
     "other": N_("another reason"),
 }
 USUAL_MAXIMUM = 6
-"""Listened to of one advisor in a month, where no plan of that month says otherwise."""
+"""Maximum per advisor and month, unless a plan of that month sets one."""
 
 
 def find_evaluators(viewer: Viewer) -> list[tuple[str, str]]:
-    """Who could listen to a picked contact: evaluators accredited today, as name and
-    display name.
-    """
+    """Return the evaluators accredited today for picked contacts, as username and name."""
     viewer.require(Permission.MANAGE_LISTENING)
     from qa_core.compliance import accreditations
 
@@ -53,26 +51,26 @@ def pick(
     viewer: Viewer,
     source_system: str,
     contact_id: str,
-    because: str,
+    reason: str,
     evaluator: str,
-    grid: str | None = None,
+    scorecard: str | None = None,
 ) -> int:
-    """Give that contact to an evaluator, in the month's plan of picked contacts (made
-    with the first). `grid`: default the first published one by title.
+    """Assign a contact to an evaluator, in the month's plan of picked contacts (created
+    with the first). `scorecard`: default the first published one by title.
 
-    Raises Refusal `not_listenable`, saying which reason keeps it out; `unknown_reason`,
+    Raise Refusal `not_listenable` with the reason of exclusion; `unknown_reason`,
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    if because not in BECAUSE:
+    if reason not in PICK_REASONS:
         raise Refusal(
             "unknown_reason",
             N_("{value} is no reason to pick a contact. Known: {known}."),
-            value=because,
-            known=", ".join(BECAUSE),
+            value=reason,
+            known=", ".join(PICK_REASONS),
         )
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
-    key = grid or next(iter(published), None)
+    key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
             "no_grid", N_("There is no published grid to fill in; publish one under Grids first.")
@@ -80,9 +78,11 @@ def pick(
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
         month = _find_month(viewer, source_system, contact_id)
-        plan = _find_plan(session, viewer, month, key)
-        asked = frame_inputs.gather(session, plan).asked
-        outside, row = sampling_frame.judge(viewer, asked, (source_system, contact_id)) or _deny()
+        plan = _get_or_create_plan(session, viewer, month, key)
+        frame_query = frame_inputs.gather(session, plan).frame_query
+        outside, row = (
+            sampling_frame.judge(viewer, frame_query, (source_system, contact_id)) or _deny()
+        )
         if outside is not None:
             message = N_("This contact cannot be listened to: {reason}.")
             raise Refusal(
@@ -91,13 +91,13 @@ def pick(
                 reason=_(sampling_frame.REASONS[outside]),
                 outside=outside,
             )
-        listeners = assignment.find_listeners(session, _only(plan, evaluator))
+        listeners = assignment.find_listeners(session, _narrow_to(plan, evaluator))
         if listeners[evaluator] == row["advisor_id"]:
             raise Refusal(
                 "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
             )
-        stratum = {**draws.stratum_of(row), "because": because}
-        one = draws.Picked(
+        stratum = {**draws.read_stratum(row), "because": reason}
+        one = draws.DrawEntry(
             row["source_system"],
             row["contact_id"],
             row["advisor_id"],
@@ -108,14 +108,16 @@ def pick(
         )
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
         position = 1 + max((contact.position for contact in stored.contacts), default=0)
-        made = draws.drawn_row(stored.id, position, one, environment.today() + timedelta(days=7))
+        made = draws.build_drawn_row(
+            stored.id, position, one, environment.today() + timedelta(days=7)
+        )
         session.add(made)
         audit_log.record(
             session,
             viewer.username,
             "contact_picked",
             f"{source_system}/{contact_id}",
-            reason=because,
+            reason=reason,
         )
         session.flush()
         return made.id
@@ -130,13 +132,15 @@ def _find_month(viewer: Viewer, source_system: str, contact_id: str) -> date:
     return start.date().replace(day=1) if start is not None else _deny()
 
 
-def _only(plan: ListeningPlan, evaluator: str) -> ListeningPlan:
+def _narrow_to(plan: ListeningPlan, evaluator: str) -> ListeningPlan:
     return ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])
 
 
-def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> ListeningPlan:
+def _get_or_create_plan(
+    session: Session, viewer: Viewer, month: date, scorecard: str
+) -> ListeningPlan:
     last = add_months(month, 1) - timedelta(days=1)
-    name = f"{plans.TARGETED}-{month:%Y-%m}-{grid}"
+    name = f"{plans.TARGETED}-{month:%Y-%m}-{scorecard}"
     found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if found is not None:
         return found
@@ -146,7 +150,7 @@ def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> List
         purpose=plans.TARGETED,
         starts_on=month,
         ends_on=last,
-        grid_key=grid,
+        grid_key=scorecard,
         per_advisor=0,
         maximum_per_advisor=session.scalar(
             sa.select(sa.func.max(ListeningPlan.maximum_per_advisor)).where(overlaps)

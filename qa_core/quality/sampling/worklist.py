@@ -1,6 +1,4 @@
-"""What an evaluator is to listen to: the contacts drawn for them, what is overdue
-first.
-"""
+"""Contacts drawn for an evaluator."""
 
 from __future__ import annotations
 
@@ -23,8 +21,8 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """One contact that waits for its evaluator. `state` is waiting or started;
-    `evaluation_id` is the draft, once there is one.
+    """Contact waiting for its evaluator. `state`: waiting or started; `evaluation_id`:
+    of the draft, if any.
     """
 
     drawn_id: int
@@ -43,9 +41,10 @@ class Assignment:
 
 
 def find_worklist(viewer: Viewer) -> list[Assignment]:
-    """What still waits for the viewer: overdue first, then by day due, then as drawn.
-    Empty for purposes that they are not accredited for today; without the contacts that
-    nobody may listen to any more.
+    """Return what waits for the viewer: overdue first, then by due day, then as drawn.
+
+    Leaves out purposes without accreditation today, and contacts that nobody may listen
+    to any more.
     """
     viewer.require(Permission.FILL_GRIDS)
     today = environment.today()
@@ -66,10 +65,10 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
     )
     with store.reading() as session:
         rows = session.execute(Scoped(statement, viewer)).all()
-        listened = {plan.purpose for _drawn, plan, _evaluation in rows}
+        purposes = {plan.purpose for _drawn, plan, _evaluation in rows}
         allowed = {
             purpose
-            for purpose in listened
+            for purpose in purposes
             if accreditations.is_accredited(session, viewer.username, purpose)
         }
     withdrawn = find_withdrawn(

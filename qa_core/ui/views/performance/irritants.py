@@ -101,7 +101,7 @@ def _describe_change(candidate: IrritantCandidate) -> str:
     if before is None or before.share is None or now.share is None:
         return ""
     mark = {True: "↓ ", False: "↑ ", None: ""}[texts.is_better(now, before)]
-    return mark + texts.points(now.share - before.share)
+    return mark + texts.format_points(now.share - before.share)
 
 
 def _show_one(

@@ -1,0 +1,1 @@
+"""Builders of small centres, files and recordings for tests."""

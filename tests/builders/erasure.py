@@ -1,0 +1,45 @@
+"""Traces of a customer in the files of a centre."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.storage.lake import upkeep
+
+ANN, BOB = "0612345601", "0612345602"
+CALLS = f"""contact_id,ticket,started_at,customer,outcome,queue
+C1,T1,2026-03-02 09:00:00,{ANN},answered,Sales
+C2,T2,2026-03-02 09:05:00,{BOB},answered,Sales
+C3,T3,2026-03-05 09:10:00,{ANN},abandoned,Sales
+"""
+
+
+def find_traces(centre: Path, key: str) -> list[str]:
+    """The files of the centre in which the key stands, Parquet read cell by cell and
+    all others as they are.
+    """
+    found = []
+    for path in sorted(path for path in centre.rglob("*") if path.is_file()):
+        if path.suffix == ".parquet":
+            with duckdb.connect() as connection:
+                rows = connection.execute(
+                    f"SELECT count(*) FROM read_parquet('{path}') r WHERE contains(CAST(r AS "
+                    "VARCHAR), ?)",
+                    [key],
+                ).fetchone()
+            is_there = rows[0] > 0
+        else:
+            is_there = key.encode() in path.read_bytes()
+        found += [str(path.relative_to(centre))] if is_there else []
+    return found
+
+
+def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> ingest.ErasureCounts:
+    """Erase, as if the ten minutes for readers had passed."""
+    monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
+    return ingest.erase_customer(Viewer.SYSTEM, key)

@@ -1,0 +1,494 @@
+"""Recordings at rest and in the ear: encrypted, tamper-proof, heard only by who may, by
+a link of their own, and each listening is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders import sounds
+from builders.centres import add_people, contact, evaluation, land
+from builders.listening_centre import accredit, keep_audio, open_gates
+from builders.visitors import PASSWORD
+from starlette.applications import Starlette
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+
+from qa_core.access import accounts, sessions
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.compliance import accreditations, gates, recordings
+from qa_core.compliance.recordings import deletion, playback, vault
+from qa_core.ingest import purge
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import ScorecardVersion
+from qa_core.storage.records.listening import (
+    Calibration,
+    CalibrationContact,
+    Draw,
+    DrawnContact,
+    ListeningPlan,
+    Playback,
+    Recording,
+)
+from qa_core.ui import browser, server
+
+TODAY = environment.today()
+MORNING = datetime.combine(TODAY, datetime.min.time()) + timedelta(hours=9) - timedelta(days=3)
+KEY = ("generic", "n1")
+
+
+@pytest.fixture
+def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
+    """A call of Ann (n1, team Nord) with a second of audio, drawn for Eve; everybody
+    who may be is accredited. Returns the recording's id.
+    """
+    add_people({"a1": "Ann", "a2": "Bob"}, {"Nord": "Lille", "Sud": "Nice"})
+    rows = [
+        contact(MORNING, "n1", team="Nord", advisor_id="a1", notice_played=True),
+        contact(MORNING, "s1", team="Sud", advisor_id="a2", notice_played=True),
+    ]
+    land(rows)
+    add_person("max", "manager", sites=("Lille",))
+    add_person("sud", "manager", sites=("Nice",))
+    add_person("lea", "team_lead", teams=("Nord",))
+    add_person("eve", "evaluator")
+    add_person("marc", "evaluator")
+    add_person("ann", "advisor", advisor_id="a1")
+    add_person("bob", "advisor", advisor_id="a2")
+    add_person("dora", "dpo")
+    add_person("rex", "executive")
+    add_person("adam", "admin")
+    open_gates()
+    accredit("max", "sud", "lea", "eve", "marc")
+    with store.writing() as session:
+        terms = {
+            "purpose": "evaluation",
+            "grid_key": "g",
+            "per_advisor": 1,
+            "maximum_per_advisor": 2,
+            "evaluators": ["eve"],
+        }
+        plan = ListeningPlan(name="p", starts_on=TODAY, ends_on=TODAY, created_by="max", **terms)
+        draw = Draw(
+            seed=1,
+            lake_version="1",
+            frame=1,
+            frame_digest="",
+            excluded={},
+            short={},
+            frame_shares={},
+            drawn_by="max",
+        )
+        draw.contacts = [
+            DrawnContact(
+                position=1,
+                source_system="generic",
+                contact_id="n1",
+                advisor_id="a1",
+                team="Nord",
+                local_start=MORNING,
+                evaluator="eve",
+            )
+        ]
+        plan.draws = [draw]
+        session.add(plan)
+        session.add(evaluation(rows[0], 90.0))
+        return keep_audio(session, KEY[1], sounds.make(tmp_path / "source" / "n1.wav")).id
+
+
+def viewer_of(username: str) -> Viewer:
+    with store.reading() as session:
+        return accounts.get_viewer(session, username)
+
+
+def may_play(username: str, purpose: str | None = None) -> bool:
+    return recordings.find_playable(viewer_of(username), *KEY, purpose) is not None
+
+
+def test_only_those_play_whom_the_call_concerns(heard: int) -> None:
+    everybody = ("max", "sud", "lea", "eve", "marc", "ann", "bob", "dora", "rex", "adam")
+
+    assert [name for name in everybody if may_play(name)] == ["max", "lea", "eve", "ann"]
+    assert recordings.find_playable(Viewer.SYSTEM, *KEY) is None
+    found = recordings.find_playable(viewer_of("eve"), *KEY, "evaluation")
+    assert (found.recording_id, found.seconds, found.media_type, len(found.peaks)) == (
+        heard,
+        1.0,
+        "audio/wav",
+        200,
+    )
+    assert found.purposes == ("training", "evaluation", "quality")
+    assert recordings.find_playable(viewer_of("ann"), *KEY).purposes == ("own",)
+    assert not may_play("ann", "evaluation")
+    assert not may_play("max", "own")
+    assert may_play("max", "targeted")
+    assert recordings.find_playable(viewer_of("max"), "generic", "s1") is None
+
+
+def test_an_end_of_any_ground_ends_the_listening_at_once(heard: int) -> None:
+    def change(**values: object) -> None:
+        with store.writing() as session:
+            session.execute(sa.update(DrawnContact).values(**values))
+
+    change(state="replaced")
+    assert not may_play("eve")
+    change(state="done")
+    assert may_play("eve")
+    standing = accreditations.find_all(Viewer.SYSTEM)
+    for item in standing:
+        if item.username in ("eve", "max"):
+            accreditations.end(Viewer.SYSTEM, item.id)
+    assert [may_play(name) for name in ("eve", "max", "lea")] == [False, False, True]
+    accreditations.accredit(Viewer.SYSTEM, "eve", TODAY, ["training"])
+    assert [may_play("eve", purpose) for purpose in ("training", "evaluation", "calibration")] == [
+        True,
+        False,
+        False,
+    ]
+    gates.set_gate(Viewer.SYSTEM, "purposes", "quality")
+    assert [may_play("eve"), may_play("lea", "quality"), may_play("lea", "training")] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_whoever_calibrates_plays_the_calls_of_the_round_until_it_is_closed(heard: int) -> None:
+    with store.writing() as session:
+        grid = ScorecardVersion(key="g", version=1, title="G", content="")
+        session.add(grid)
+        session.flush()
+        made = Calibration(title="R", grid_id=grid.id, evaluators=["marc"], opened_by="max")
+        made.contacts = [
+            CalibrationContact(source_system="generic", contact_id="n1", local_start=MORNING)
+        ]
+        session.add(made)
+    assert may_play("marc", "calibration")
+    with store.writing() as session:
+        session.execute(sa.update(Calibration).values(closed_at=now()))
+    assert not may_play("marc", "calibration")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        {"customer_objected": True},
+        {"notice_played": False},
+        {"stopped_by_advisor": True},
+        {"private_line": True},
+    ],
+)
+def test_a_call_that_may_not_be_kept_is_heard_by_nobody_from_that_moment_on(
+    heard: int, flag: dict[str, bool]
+) -> None:
+    land(
+        [contact(MORNING, "n1", team="Nord", advisor_id="a1", **{"notice_played": True} | flag)],
+        "later",
+    )
+
+    assert [may_play(name) for name in ("max", "lea", "eve", "ann")] == [False] * 4
+    assert deletion.delete_forbidden("system") == 1
+    with store.reading() as session:
+        row = session.get_one(Recording, heard)
+        assert (row.file_name, row.peaks, row.deleted_because) == (
+            None,
+            None,
+            {"customer_objected": "objected", "notice_played": "no_notice"}.get(*flag, *flag),
+        )
+        assert (
+            session.scalar(sa.select(JournalRow.object).order_by(JournalRow.seq.desc()).limit(1))
+            == "generic/n1"
+        )
+        assert audit_log.verify(session).ok
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
+
+
+def test_proof_of_a_contract_is_kept_and_never_played(heard: int, tmp_path: Path) -> None:
+    with store.writing() as session:
+        session.execute(sa.update(Recording).values(purpose="proof"))
+        assert recordings.has_audio(session, [KEY]) == set()
+
+    assert not may_play("max")
+    with store.reading() as session, pytest.raises(AccessDenied):
+        recordings.require_playable(session, viewer_of("max"), heard, "evaluation")
+
+
+def test_what_is_over_is_neither_played_nor_found_and_is_deleted_when_asked(heard: int) -> None:
+    with store.reading() as session:
+        assert recordings.has_audio(session, [KEY, ("other", "n1"), ("generic", "s1")]) == {KEY}
+    with store.writing() as session:
+        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(seconds=1)))
+
+    with store.reading() as session:
+        assert recordings.has_audio(session, [KEY]) == set()
+    assert not may_play("max")
+    with pytest.raises(AccessDenied):
+        recordings.delete_expired(viewer_of("max"))
+    assert recordings.delete_expired(viewer_of("dora")) == 1
+    assert recordings.delete_expired(viewer_of("dora")) == 0
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
+
+
+def test_what_is_over_is_deleted_by_the_purge(heard: int) -> None:
+    purge.purge(Viewer.SYSTEM)
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] != []
+    with store.writing() as session:
+        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(days=1)))
+    purge.purge(Viewer.SYSTEM)
+
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
+    with store.reading() as session:
+        assert session.execute(sa.select(Recording.deleted_because)).scalars().all() == ["expired"]
+
+
+def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:
+    assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == []
+    gates.set_gate(Viewer.SYSTEM, "recording_retention_months", "1")
+
+    assert recordings.find_playable(viewer_of("max"), *KEY).last_moment == deletion.find_end(
+        MORNING.date(), 1
+    )
+    assert recordings.find_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == [heard]
+    assert recordings.find_expired(Viewer.SYSTEM) == []
+
+
+class Wire:
+    """One signed-in browser that asks the server's own routes for addresses."""
+
+    def __init__(self, username: str | None) -> None:
+        self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
+        if username:
+            here = browser.build(self.cookies, {"host": "localhost"}, "127.0.0.1")
+            self.cookies[browser.COOKIE] = sessions.sign_in(
+                username, PASSWORD, here, one_time_days=7
+            )
+            self.signed_in = sessions.resume(self.cookies[browser.COOKIE], here)
+
+    def ticket(
+        self, recording_id: int, purpose: str = "evaluation", reason: str = "drawn in May"
+    ) -> str:
+        return recordings.make_ticket(self.signed_in, recording_id, purpose, reason)
+
+    def ask(
+        self, address: str, asked: str | None = None, method: str = "GET"
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer."""
+        headers = {
+            "host": "localhost",
+            "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+        } | ({"range": asked} if asked else {})
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": address,
+            "raw_path": address.encode(),
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 5000),
+            "server": ("localhost", 80),
+            "scheme": "http",
+            "root_path": "",
+        }
+        sent: list[dict] = []
+
+        async def receive() -> dict:
+            if any(
+                message["type"] == "http.response.body" and not message.get("more_body")
+                for message in sent
+            ):
+                return {"type": "http.disconnect"}
+            await asyncio.sleep(0.01)
+            return {"type": "http.request", "body": b"", "more_body": True}
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        asyncio.run(
+            Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)(scope, receive, send)
+        )
+        return (
+            sent[0]["status"],
+            {name.decode(): value.decode() for name, value in sent[0]["headers"]},
+            b"".join(message.get("body", b"") for message in sent[1:]),
+        )
+
+
+def plays() -> tuple[list[tuple], list[tuple]]:
+    with store.reading() as session:
+        rows = session.execute(
+            sa.select(Playback.username, Playback.purpose, Playback.reason, Playback.advisor_id)
+        ).all()
+        acts = session.execute(
+            sa.select(JournalRow.actor, JournalRow.object, JournalRow.reason).where(
+                JournalRow.action == "recording_played"
+            )
+        ).all()
+    return [tuple(row) for row in rows], [tuple(row) for row in acts]
+
+
+def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(
+    heard: int, tmp_path: Path
+) -> None:
+    eve = Wire("eve")
+    clear = (tmp_path / "source" / "n1.wav").read_bytes()
+    address = eve.ticket(heard)
+
+    status, headers, body = eve.ask(address)
+
+    assert (status, body) == (200, clear)
+    assert (headers["content-type"], headers["cache-control"], headers["accept-ranges"]) == (
+        "audio/wav",
+        "no-store",
+        "bytes",
+    )
+    for asked, part in (
+        ("bytes=0-", clear),
+        ("bytes=100-199", clear[100:200]),
+        ("bytes=-10", clear[-10:]),
+        ("bytes=16000-99999999", clear[16000:]),
+    ):
+        status, headers, body = eve.ask(address, asked)
+        assert (status, body, headers["content-length"]) == (206, part, str(len(part)))
+    assert eve.ask(address, "bytes=100-199")[1]["content-range"] == f"bytes 100-199/{len(clear)}"
+    assert eve.ask(address, "bytes=99999999-")[0] == 416
+    assert eve.ask(address, method="HEAD")[0] == 405
+    assert plays() == (
+        [("eve", "evaluation", "drawn in May", "a1")],
+        [("eve", "generic/n1", "evaluation: drawn in May")],
+    )
+    assert eve.ask(eve.ticket(heard))[0] == 200
+    assert len(plays()[0]) == len(plays()[1]) == 2
+
+
+def test_an_address_tells_nobody_why_it_is_listened_to(heard: int) -> None:
+    sealed = Wire("eve").ticket(heard, reason="drawn in May").removeprefix("/audio/")
+
+    assert b"May" not in base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+
+
+def test_requests_that_come_at_once_are_one_listening(heard: int) -> None:
+    eve = Wire("eve")
+    address = eve.ticket(heard)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _number: eve.ask(address, "bytes=0-99")[0], range(6)))
+
+    assert answers == [206] * 6
+    assert len(plays()[0]) == len(plays()[1]) == 1
+
+
+def test_a_link_is_worth_nothing_elsewhere_later_or_changed(
+    heard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eve = Wire("eve")
+    address, late = eve.ticket(heard), eve.ticket(heard)
+
+    assert Wire("eve").ask(address)[0] == 404  # the same person in another session
+    assert Wire("max").ask(address)[0] == 404
+    assert Wire(None).ask(address)[0] == 404
+    assert eve.ask(address[:-4] + "AAAA")[0] == 404
+    assert eve.ask("/audio/x.y")[0] == 404
+    assert plays() == ([], [])
+    assert eve.ask(address)[0] == 200
+    clock = itertools.count(int(playback.time.time()) + 61)
+    monkeypatch.setattr(playback.time, "time", lambda: next(clock))
+    assert eve.ask(late)[0] == 404  # not begun within the minute
+    assert eve.ask(address, "bytes=0-9")[0] == 206  # begun in time, it goes on
+    monkeypatch.setattr(playback.time, "time", lambda: next(clock) + playback.SECONDS_BEYOND)
+    assert eve.ask(address, "bytes=0-9")[0] == 404
+    assert len(plays()[0]) == 1
+
+
+@pytest.mark.parametrize("ending", ["account", "accreditation", "objection", "deletion", "damage"])
+def test_a_listening_that_goes_on_stops_when_its_ground_ends(heard: int, ending: str) -> None:
+    eve = Wire("eve")
+    address = eve.ticket(heard)
+    assert eve.ask(address, "bytes=0-99")[0] == 206
+
+    match ending:
+        case "account":
+            accounts.disable(Viewer.SYSTEM, "eve")
+        case "accreditation":
+            for item in accreditations.find_all(Viewer.SYSTEM):
+                accreditations.end(Viewer.SYSTEM, item.id)
+        case "objection":
+            land(
+                [
+                    contact(
+                        MORNING,
+                        "n1",
+                        team="Nord",
+                        advisor_id="a1",
+                        notice_played=True,
+                        customer_objected=True,
+                    )
+                ],
+                "later",
+            )
+        case "deletion":
+            with store.writing() as session:
+                recordings.delete(session, session.get_one(Recording, heard), "objected", "system")
+        case "damage":
+            with store.reading() as session:
+                path = vault.folder() / session.get_one(Recording, heard).file_name
+            path.write_bytes(path.read_bytes()[:-100])
+
+    assert eve.ask(address, "bytes=100-199")[0] == 404
+
+
+def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int) -> None:
+    eve = Wire("eve")
+    with pytest.raises(Refusal) as refused:
+        eve.ticket(heard, reason="  ")
+    assert refused.value.code == "no_reason"
+    for item in accreditations.find_all(Viewer.SYSTEM):
+        accreditations.end(Viewer.SYSTEM, item.id)
+    with pytest.raises(Refusal) as refused:
+        eve.ticket(heard)
+    assert refused.value.code == "gates_closed"
+    with pytest.raises(Refusal):
+        Wire("ann").ticket(heard, "own")
+
+
+def test_an_advisor_hears_the_own_call_once_its_evaluation_is_published(heard: int) -> None:
+    from qa_core.storage.records.evaluations import Evaluation
+
+    ann = Wire("ann")
+    assert ann.ask(ann.ticket(heard, "own", "my evaluation"))[0] == 200
+    assert plays()[0] == [("ann", "own", "my evaluation", "a1")]
+    for values in ({"state": "submitted"}, {"state": "published", "kind": "calibration"}):
+        with store.writing() as session:
+            session.execute(sa.update(Evaluation).values(**values))
+        assert not may_play("ann")
+
+
+def test_a_transaction_that_fails_keeps_the_file(heard: int) -> None:
+    with pytest.raises(RuntimeError), store.writing() as session:
+        recordings.delete(session, session.get_one(Recording, heard), "objected", "system")
+        raise RuntimeError
+
+    assert may_play("max")
+    assert [path for path in vault.folder().rglob("*") if path.is_file()] != []
+
+
+def test_files_that_no_row_names_are_swept_and_no_others(heard: int) -> None:
+    orphan = vault.write([b"left behind"])
+    (vault.folder() / orphan).with_suffix(".part").write_bytes(b"half")
+
+    assert recordings.sweep() == 2
+
+    assert may_play("max")

@@ -1,0 +1,190 @@
+"""The formats that a table may come in: the same contacts from each, and a refusal
+where one hides more than it should.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from builders.platform_files import pick, stage
+from builders.workbooks import XLS, make_ods, make_xlsb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa_core.base.errors import Refusal
+from qa_core.files.archives import Content
+from qa_core.files.json_documents import JsonObjects, flatten
+
+HEADER = ("Call Id", "Start time", "Answered", "Talk seconds")
+ROWS = (("0042", "2026-01-13 10:00:00", "Y", "60"), ("0043", "2026-01-14 11:30:00", "N", "0"))
+CSV = "\n".join(",".join(row) for row in (HEADER, *ROWS)) + "\n"
+SEEN = [
+    ("0042", datetime(2026, 1, 13, 9), "answered", 60.0),
+    ("0043", datetime(2026, 1, 14, 10, 30), "unanswered", None),
+]
+NAMES = ("contact_id", "started_at", "outcome", "talk_seconds")
+
+
+def zipped(**files: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return archive.getvalue()
+
+
+OBJECTS = [
+    dict(zip(("Call Id", "Start time", "Answered", "Talk seconds"), row, strict=True))
+    for row in ROWS
+]
+LINES = "\n".join(json.dumps(item) for item in OBJECTS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV.encode(),
+        gzip.compress(CSV.encode(), mtime=0),
+        zipped(**{"export/calls.csv": CSV.encode(), "__MACOSX/calls.csv": b"x"}),
+        XLS,
+        make_ods((HEADER, *ROWS)),
+        make_xlsb((HEADER, *ROWS)),
+        gzip.compress(make_xlsb((HEADER, *ROWS))),
+        zipped(**{"calls.ods": make_ods((HEADER, *ROWS))}),
+        LINES.encode(),
+        b"\xef\xbb\xbf" + LINES.replace("\n", "\r\n").encode(),
+        json.dumps(OBJECTS, indent=2).encode(),
+        json.dumps({"page": 1, "total": 2, "calls": OBJECTS, "links": []}).encode(),
+        json.dumps({"data": {"items": OBJECTS}}).encode("utf-16"),
+        gzip.compress(json.dumps({"calls": OBJECTS}).encode()),
+    ],
+    ids=[
+        "csv",
+        "gzip",
+        "zip",
+        "xls",
+        "ods",
+        "xlsb",
+        "xlsb.gz",
+        "ods.zip",
+        "lines",
+        "bom",
+        "list",
+        "envelope",
+        "nested",
+        "json.gz",
+    ],
+)
+def test_the_same_table_reads_the_same_in_any_format(centre: Path, content: bytes) -> None:
+    staged, rows = stage(centre, "export", content)
+    assert pick(rows, *NAMES) == SEEN
+    assert staged.profile == "generic" and staged.tally.read == 2
+
+
+def test_parquet_keeps_its_types_and_flattens_what_is_nested(centre: Path) -> None:
+    zone = pa.timestamp("us", tz="UTC")
+    table = pa.table(
+        {
+            "call": pa.array([{"id": "0042"}, {"id": "0043"}]),
+            "start time": pa.array(
+                [datetime(2026, 1, 13, 9, tzinfo=UTC), datetime(2026, 1, 14, 10, 30, tzinfo=UTC)],
+                zone,
+            ),
+            "answered": [True, False],
+            "talk time": pa.array([timedelta(seconds=60), timedelta(0)], pa.duration("ms")),
+        }
+    )
+    pq.write_table(table, centre / "written.parquet")
+    staged, rows = stage(centre, "calls", (centre / "written.parquet").read_bytes())
+    assert pick(rows, *NAMES) == SEEN and staged.mapping["contact_id"] == "call.id"
+
+
+def test_nested_keys_are_joined_with_dots(centre: Path) -> None:
+    items = [
+        {
+            "call": {"id": number},
+            "start time": f"2026-01-{13 + number} 10:00:00",
+            "Agent": {"name": "Ann"},
+            "tags": [{"x": 1}],
+        }
+        for number in (1, 2)
+    ]
+    staged, rows = stage(
+        centre, "calls.json", items, columns={"contact_id": "call.id", "advisor": "Agent.name"}
+    )
+    assert pick(rows, "contact_id", "advisor") == [("1", "Ann"), ("2", "Ann")]
+    assert staged.mapping["contact_id"] == "call.id"
+
+
+@pytest.mark.parametrize(
+    "content,code",
+    [
+        (gzip.compress(CSV.encode(), mtime=0)[:-12], "damaged_file"),
+        (zipped(a=b"x", b=b"y"), "several_files"),
+        (zipped(), "empty_file"),
+        (gzip.compress(b"\0" * (64 << 20), mtime=0), "wrong_file_type"),
+        (gzip.compress(b"a,b\n" + b"," * (64 << 20), mtime=0), "archive_too_large"),
+        (zipped(**{"calls.csv": b"," * (64 << 20)}), "archive_too_large"),
+        (b"PAR1 and nothing more", "damaged_file"),
+        (b"\xd0\xcf\x11\xe0 and nothing more", "damaged_file"),
+        (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "locked_file"),
+        (b'{"calls": [{"id": 1}, {"id"', "damaged_file"),
+        (b"[1, 2, 3]", "empty_file"),
+        (
+            b'{"$schema": "http://json-schema.org/schema#", "type": "object", "properties": '
+            b'{"id": {"type": "string"}}}',
+            "json_schema",
+        ),
+        (b"[" * 100_000, "damaged_file"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_reason(
+    centre: Path, content: bytes, code: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        stage(centre, "export", content)
+    assert refused.value.code == code
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+# "id" is what makes a line a record; the others name an envelope.
+KEYS = st.text(min_size=1, max_size=4).filter(
+    lambda key: key not in ("id", "data", "response", "result", "body", "_embedded")
+)
+ITEMS = st.lists(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), min_size=1, max_size=6)
+
+
+@given(
+    items=ITEMS,
+    form=st.sampled_from(["list", "lines", "envelope", "indented"]),
+    block=st.integers(1, 40),
+)
+def test_objects_come_out_as_they_went_in_however_the_text_is_cut(
+    items: list[dict], form: str, block: int
+) -> None:
+    text = {
+        "list": json.dumps(items),
+        "lines": "\n".join(json.dumps({"id": 1} | item) for item in items),
+        "envelope": json.dumps({"page": 1, "calls": items}),
+        "indented": json.dumps(items, indent=1, ensure_ascii=False),
+    }[form]
+
+    class Cut(Content):
+        def read_pieces(self):
+            yield from ((text[at : at + block], 0.5) for at in range(0, len(text), block))
+
+    seen = list(JsonObjects(Cut(Path("calls.json"))))
+    assert seen == ([{"id": 1} | item for item in items] if form == "lines" else items)
+    assert all(isinstance(value, str) for item in seen for value in flatten(item).values())

@@ -1,0 +1,328 @@
+"""What goes wrong around an import (damaged files, kills, a full disk, a locked store,
+the same file at once): nothing is lost, nothing comes twice.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.damaged_files import mutate
+from builders.import_files import (
+    CALLS,
+    SURVEYS,
+    TRACKING,
+    bring,
+    find_contacts,
+    find_evaluations,
+    find_facts,
+    find_waiting,
+    write,
+)
+
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.ingest.columns import table_reader
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.people import Advisor
+
+LOG = """1772442000|L1|support|NONE|ENTERQUEUE||0612345601|1
+1772442010|L1|support|SIP/diane|CONNECT|10|x|4
+1772442012|NONE|support|SIP/becky|PAUSE|lunch
+1772442100|L1|support|SIP/diane|COMPLETECALLER|10|90|1
+1772442200|L2|support|NONE|ENTERQUEUE||0612345602|1
+1772442235|L2|support|NONE|ABANDON|1|1|35
+"""
+MARKS = (
+    "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\nC9,Max,"
+    "2026-03-05,Service,60\n"
+)
+SPEND = (
+    "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n2026-03-02,Bing,"
+    "Spring,7.5,EUR\n"
+)
+PEOPLE = (
+    "advisor_id,name,team,site,from\nDiane,Diane "
+    "Leroy,South,Lille,2026-01-01\nA9,Zoé,South,Lille,\n"
+)
+DAMAGED = [
+    ("contacts", CALLS),
+    ("surveys", SURVEYS),
+    ("tracking", TRACKING),
+    ("contacts", LOG),
+    ("evaluations", MARKS),
+    ("spend", SPEND),
+    ("advisors", PEOPLE),
+]
+
+
+def import_mutants(folder: Path, count: int, seed: int) -> Counter[str]:
+    """Import damaged files one after the other into one centre. Every report accounts
+    for every row, and the lake holds what the reports say.
+    """
+    rng, seen, new = random.Random(seed), Counter(), 0
+    for number in range(count):
+        kind, text = DAMAGED[number % len(DAMAGED)]
+        path = folder / "mutant.csv"
+        path.write_bytes(mutate(rng, text.encode()))
+        try:
+            (report,) = ingest.run(Viewer.SYSTEM, kind, [path])
+        except Exception as error:
+            raise AssertionError(
+                f"mutant {number} of seed {seed}: {path.read_bytes()!r}"
+            ) from error
+        seen[report.refusal.code if report.is_refused else "landed"] += 1
+        if report.is_refused:
+            assert report.as_text()
+            continue
+        report.tally.require_identity(report.file)
+        new += report.tally.new if kind == "contacts" else 0
+    assert len(find_contacts()) == new
+    with store.reading() as session:
+        assert set(session.scalars(sa.select(ImportBatch.state))) == {"done"}
+        assert audit_log.verify(session).ok
+    assert list((environment.current().temporary_folder).glob("staged-*")) == []
+    return seen
+
+
+def test_two_hundred_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
+    seen = import_mutants(centre, 200, seed=3)
+    assert seen["landed"] > 60 and sum(seen.values()) == 200
+
+
+@pytest.mark.long
+def test_two_thousand_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
+    assert import_mutants(centre, 2_000, seed=5)["landed"] > 600
+
+
+@pytest.mark.long
+def test_ten_thousand_damaged_files_of_every_kind_crash_no_reader(centre: Path) -> None:
+    rng, seen = random.Random(13), Counter()
+    for number in range(10_000):
+        kind, text = DAMAGED[number % len(DAMAGED)]
+        path = centre / "mutant.csv"
+        path.write_bytes(mutate(rng, text.encode()))
+        try:
+            staged = table_reader.stage(path, kind)
+        except Refusal as refused:
+            assert str(refused)
+            seen["refused"] += 1
+            continue
+        except Exception as error:
+            raise AssertionError(f"mutant {number}: {path.read_bytes()!r}") from error
+        staged.tally.require_identity(path.name, pending=staged.accepted)
+        staged.discard()
+        seen["read"] += 1
+    assert (
+        seen["read"] > 3_000 and list(environment.current().temporary_folder.glob("staged-*")) == []
+    )
+
+
+def write_calls(path: Path, rows: int) -> Path:
+    """Calls of a few customers over three months, every one with its own id."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(
+            "contact_id,started_at,advisor,team,customer,outcome,wait_seconds,talk_seconds,"
+            "tracking_number\n"
+        )
+        for row in range(rows):
+            day, clock = divmod(row * 7_776_000 // rows, 86_400)
+            at = (
+                f"2026-{1 + day // 30:02d}-{1 + day % 28:02d} "
+                f"{clock // 3600:02d}:{clock // 60 % 60:02d}:{clock % 60:02d}"
+            )
+            file.write(
+                f"K{row},{at},Advisor {row % 40},Team "
+                f"{row % 4},06{10_000_000 + row % 5_000:08d},answered,{row % 90},{row % 600},"
+                f"+331700000{row % 20:02d}\n"
+            )
+    return path
+
+
+def run_import(*arguments: str, kind: str = "contacts", **options) -> subprocess.Popen:
+    command = [sys.executable, "-m", "qa_core", "import", kind, *arguments]
+    return subprocess.Popen(
+        command,
+        cwd=environment.PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def facts() -> dict[str, object]:
+    """All that an import brings, to be the same whatever happened on the way."""
+    with store.reading() as session:
+        people = sorted(session.scalars(sa.select(Advisor.advisor_id)))
+    return {
+        "facts": sorted(map(str, find_facts())),
+        "people": people,
+        "waiting": sorted(find_waiting(), key=str),
+        "evaluations": find_evaluations(),
+    }
+
+
+def expect_once(expected: dict[str, object], rows: int) -> None:
+    """After a start of the app, everything stands, once, and nothing half-done is left."""
+    ingest.resume()
+    assert facts() == expected
+    with store.reading() as session:
+        batches = session.execute(
+            sa.select(ImportBatch.id, ImportBatch.state, ImportBatch.counts).where(
+                ImportBatch.kind == "contacts"
+            )
+        ).all()
+        assert sum(counts["new"] for _id, state, counts in batches if state == "done") == rows
+        assert {state for _id, state, _counts in batches} <= {"done", "failed"}
+        failed = [batch_id for batch_id, state, _counts in batches if state == "failed"]
+        assert (
+            session.scalar(
+                sa.select(sa.func.count())
+                .select_from(BeforeImage)
+                .where(BeforeImage.batch_id.in_(failed))
+            )
+            == 0
+        )
+        assert (
+            session.scalar(
+                sa.select(sa.func.count())
+                .select_from(WaitingRow)
+                .where(WaitingRow.batch_id.in_(failed))
+            )
+            == 0
+        )
+        assert audit_log.verify(session).ok
+    assert list(environment.current().temporary_folder.glob("staged-*")) == []
+
+
+@pytest.mark.long
+def test_an_import_killed_at_twenty_moments_loses_nothing_and_brings_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, path = 60_000, write_calls(tmp_path / "calls.csv", 60_000)
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "before"))
+    store.migrate()
+    bring(tmp_path, "surveys", "contact_id,csat,nps\nK1,5,9\nK2,2,3\nX,4,4\n")
+    bring(tmp_path, "evaluations", MARKS.replace("C1", "K7"))
+    shutil.copytree(tmp_path / "before", tmp_path / "whole")
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "whole"))
+    began = time.monotonic()
+    assert run_import(str(path)).wait(120) == 0
+    seconds = time.monotonic() - began
+    expected = facts()
+    states: Counter[str] = Counter()
+    for moment in range(20):
+        centre = tmp_path / f"killed-{moment}"
+        shutil.copytree(tmp_path / "before", centre)
+        monkeypatch.setenv("QA_HOME", str(centre))
+        process = run_import(str(path))
+        # Before, Python starts and the file is only read; after, nothing is left to
+        # kill.
+        time.sleep(seconds * (0.4 + 0.6 * moment / 20))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        with store.reading() as session:
+            states[
+                session.scalar(sa.select(ImportBatch.state).where(ImportBatch.kind == "contacts"))
+                or "not begun"
+            ] += 1
+        assert run_import(str(path)).wait(120) == 0
+        expect_once(expected, rows)
+        shutil.rmtree(centre)
+    print(f"killed at twenty moments of {seconds:.1f} s; found then: {dict(states)}")
+    assert states["started"] and states["not begun"]
+
+
+LIMITS = [64, 512, 700, 1024]
+
+
+@pytest.mark.parametrize("kilobytes", LIMITS)
+def test_an_import_that_finds_no_space_says_so_and_lands_once_there_is(
+    centre: Path, kilobytes: int
+) -> None:
+    # No file of the child may grow beyond that: the system answers as it does where a
+    # disk is full.
+    path = write_calls(centre / "calls.csv", 30_000)
+    limit = kilobytes << 10
+    process = run_import(
+        str(path), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
+    _out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err
+    if process.returncode:
+        assert "no space left" in err and len(err.strip().splitlines()) == 1
+    (report,) = ingest.run(Viewer.SYSTEM, "contacts", [path])
+    assert not report.is_refused and report.tally.read == 30_000
+    assert len(find_contacts()) == 30_000
+    with store.reading() as session:
+        counts = session.scalars(
+            sa.select(ImportBatch.counts).where(ImportBatch.state == "done")
+        ).all()
+        assert [count["new"] for count in counts] == [30_000] and audit_log.verify(session).ok
+    assert list((centre / "tmp").glob("staged-*")) == []
+
+
+def test_a_store_locked_for_a_moment_is_waited_for_and_one_locked_for_long_is_said(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(centre, "calls.csv", CALLS)
+    monkeypatch.setattr(store, "BUSY_SECONDS", 1.5)
+    store.engine_for.cache_clear()
+    locked, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.writing() as session:
+            session.execute(sa.text("SELECT 1"))
+            locked.set()
+            free.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    locked.wait()
+    (report,) = ingest.run(Viewer.SYSTEM, "contacts", [path])
+    assert report.refusal.code == "store_busy" and lake.version("contacts") < 0
+    threading.Timer(0.5, free.set).start()
+    (report,) = ingest.run(Viewer.SYSTEM, "contacts", [path])
+    holder.join()
+    assert report.tally.new == 3 and len(find_contacts()) == 3
+    store.engine_for.cache_clear()
+
+
+def test_several_processes_with_the_same_file_bring_it_once_and_with_others_all_of_them(
+    centre: Path,
+) -> None:
+    same, other = write_calls(centre / "calls.csv", 3_000), write(centre, "other.csv", CALLS)
+    processes = [run_import(str(path), "--json") for path in (same, same, other, same)]
+    for process in processes:
+        _out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert len(find_contacts()) == 3_003
+    with store.reading() as session:
+        counts = session.scalars(
+            sa.select(ImportBatch.counts).where(ImportBatch.state == "done")
+        ).all()
+        assert (
+            sorted(count["new"] for count in counts) == [3, 3_000] and audit_log.verify(session).ok
+        )
+
+
+def test_a_file_whose_one_needed_column_holds_no_numbers_is_refused(centre: Path) -> None:
+    path = write(
+        centre, "spend.csv", "day,campaign,amount\n2026-03-01,Spring,EUR\n2026-03-02,Spring,EUR\n"
+    )
+    assert ingest.run(Viewer.SYSTEM, "spend", [path])[0].refusal.code == "unreadable_numbers"

@@ -1,0 +1,275 @@
+"""Undoing a batch restores exactly what stood before; an import killed at any moment is
+finished or taken back, never counted twice.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.import_files import (
+    CALLS,
+    SURVEYS,
+    TRACKING,
+    bring,
+    find_contacts,
+    find_evaluations,
+    find_facts,
+    find_memberships,
+    find_waiting,
+    write,
+)
+
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Refusal
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.people import Advisor, Site, Team
+
+MARKS = (
+    "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\nC9,Max,"
+    "2026-03-05,Service,60\n"
+)
+
+
+def everything() -> dict[str, object]:
+    """All that an undo must restore."""
+    with store.reading() as session:
+        people = [
+            sorted(session.scalars(sa.select(column)))
+            for column in (Advisor.advisor_id, Team.name, Site.name)
+        ]
+    facts = sorted(map(str, find_facts())) if lake.version("contacts") >= 0 else []
+    return {
+        "facts": facts,
+        "evaluations": find_evaluations(),
+        "waiting": sorted(find_waiting(), key=str),
+        "memberships": find_memberships(),
+        "people": people,
+    }
+
+
+CHANGED = CALLS.replace(",120,", ",999,").replace("Becky", "Fatou").replace("C3", "C9")
+FILES = {
+    "contacts": CHANGED,
+    "surveys": SURVEYS,
+    "tracking": TRACKING,
+    "evaluations": MARKS,
+    "advisors": "advisor_id,name,team,site,from\nDiane,Diane "
+    "Leroy,South,Lille,2026-01-01\nA9,Zoé,South,Lille,\n",
+    "spend": "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,99,EUR\n2026-03-02,"
+    "Bing,Spring,7,EUR\n",
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_an_undone_batch_leaves_everything_as_it_was(centre: Path, kind: str) -> None:
+    bring(centre, "contacts", CALLS)
+    bring(centre, "surveys", "contact_id,csat\nC1,1\nC9,4\n")
+    bring(
+        centre,
+        "evaluations",
+        "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,10\nC9,Eve,"
+        "2026-03-05,Service,20\n",
+    )
+    bring(centre, "spend", "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n")
+    before = everything()
+    report = bring(centre, kind, FILES[kind])
+    assert everything() != before
+    assert ingest.undo(Viewer.SYSTEM, report.batch_id) == {
+        "batch": report.batch_id,
+        "state": "undone",
+    }
+    assert everything() == before
+    assert (
+        next(
+            row["state"]
+            for row in ingest.find_batches(Viewer.SYSTEM)
+            if row["id"] == report.batch_id
+        )
+        == "undone"
+    )
+    # It can come again.
+    again = bring(centre, kind, FILES[kind])
+    assert not again.recognised and again.tally.as_counts() == report.tally.as_counts()
+
+
+def test_undoing_contacts_lets_what_had_joined_them_wait_again(centre: Path) -> None:
+    bring(centre, "surveys", SURVEYS)
+    bring(centre, "tracking", TRACKING)
+    bring(centre, "evaluations", MARKS)
+    before = everything()
+    report = bring(centre, "contacts", CALLS)
+    assert len(find_evaluations()) == 1
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    assert everything() == before and find_contacts() == []
+
+
+def test_undoing_surveys_takes_back_those_that_joined_later(centre: Path) -> None:
+    report = bring(centre, "surveys", SURVEYS)
+    bring(centre, "contacts", CALLS)
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    assert find_contacts("csat", "survey_sent") == [
+        ("C1", None, None),
+        ("C2", None, None),
+        ("C3", None, None),
+    ]
+    assert find_waiting() == []
+
+
+def test_an_undo_that_would_lose_a_later_import_is_refused_and_changes_nothing(
+    centre: Path,
+) -> None:
+    bring(centre, "surveys", "contact_id,csat\nC1,1\n")
+    first = bring(centre, "contacts", CALLS)
+    bring(centre, "contacts", CALLS.replace(",180,", ",181,"))
+    before = everything()
+    with pytest.raises(Refusal) as refused:
+        ingest.undo(Viewer.SYSTEM, first.batch_id)
+    assert refused.value.code == "changed_since" and everything() == before
+
+
+def test_contacts_that_were_evaluated_since_are_not_taken_away(centre: Path) -> None:
+    calls = bring(centre, "contacts", CALLS)
+    marks = bring(centre, "evaluations", MARKS)
+    with pytest.raises(Refusal) as refused:
+        ingest.undo(Viewer.SYSTEM, calls.batch_id)
+    assert refused.value.params["later"] == marks.batch_id
+    for batch in (marks, calls):
+        ingest.undo(Viewer.SYSTEM, batch.batch_id)
+    assert find_contacts() == [] and find_evaluations() == []
+
+
+def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
+    report = bring(centre, "contacts", CALLS)
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    for batch in (report.batch_id, "nobody"):
+        with pytest.raises(Refusal):
+            ingest.undo(Viewer.SYSTEM, batch)
+
+
+MOMENTS = [
+    ("qa_core.ingest.columns.table_reader.stage", "after"),
+    ("qa_core.ingest.load.contacts.prepare_contacts", "after"),
+    ("qa_core.ingest.load.batches.start", "after"),
+    ("qa_core.storage.lake.tables.write_part", "after"),
+    ("qa_core.storage.lake.tables.commit", "before"),
+    ("qa_core.storage.lake.tables.commit", "after"),
+    ("qa_core.ingest.matching.pending_rows.mark_joined", "before"),
+    ("qa_core.ingest.matching.late_joins.join_arrived", "after"),
+    ("qa_core.ingest.load.batches.finish", "after"),
+]
+
+
+def run_to_death(place: str, when: str, *arguments: str) -> int:
+    command = [sys.executable, "-m", "tests.builders.killed_import", place, when, *arguments]
+    return subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        env=os.environ,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    ).returncode
+
+
+def expect_whole(centre: Path, expected: dict[str, object]) -> None:
+    """After a restart and the same import again everything stands once, and nothing
+    half-done is left.
+    """
+    ingest.resume()
+    assert bring(centre, "contacts", CALLS).tally.read == 3
+    assert everything() == expected
+    with store.reading() as session:
+        states = session.execute(
+            sa.select(ImportBatch.state, ImportBatch.counts).where(ImportBatch.kind == "contacts")
+        ).all()
+        assert [state for state, _counts in states if state != "failed"] == ["done"]
+        assert next(counts["new"] for state, counts in states if state == "done") == 3
+        assert (
+            session.scalar(
+                sa.select(sa.func.count())
+                .select_from(WaitingRow)
+                .where(WaitingRow.joined_by.is_not(None))
+            )
+            == 5
+        )
+        failed = sa.select(ImportBatch.id).where(ImportBatch.state == "failed")
+        assert (
+            session.scalar(
+                sa.select(sa.func.count())
+                .select_from(BeforeImage)
+                .where(BeforeImage.batch_id.in_(failed))
+            )
+            == 0
+        )
+        assert audit_log.verify(session).ok
+    assert list((centre / "tmp").glob("staged-*")) == []
+
+
+@pytest.fixture
+def waiting_centre(centre: Path) -> dict[str, object]:
+    """A centre where surveys, tracking and an evaluation wait; returns what stands
+    there once the calls have come, and takes them away again.
+    """
+    for kind, text in (("surveys", SURVEYS), ("tracking", TRACKING), ("evaluations", MARKS)):
+        bring(centre, kind, text)
+    report = bring(centre, "contacts", CALLS)
+    whole = everything()
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    with store.writing() as session:
+        session.execute(sa.delete(ImportBatch).where(ImportBatch.id == report.batch_id))
+    return whole
+
+
+@pytest.mark.parametrize("place,when", MOMENTS, ids=lambda value: value.split(".")[-1])
+def test_an_import_killed_at_that_moment_is_finished_or_taken_back(
+    centre: Path, waiting_centre: dict[str, object], place: str, when: str
+) -> None:
+    path = write(centre, "calls.csv", CALLS)
+    assert run_to_death(place, when, "contacts", str(path)) == -signal.SIGKILL
+    expect_whole(centre, waiting_centre)
+
+
+UNDO_MOMENTS = [
+    ("qa_core.ingest.load.rollback.rollback", "before"),
+    ("qa_core.storage.lake.undo", "after"),
+    ("qa_core.ingest.load.batches.rollback_records", "before"),
+]
+
+
+@pytest.mark.parametrize("place,when", UNDO_MOMENTS, ids=lambda value: value.split(".")[-1])
+def test_an_undo_killed_at_that_moment_is_finished(centre: Path, place: str, when: str) -> None:
+    bring(centre, "surveys", SURVEYS)
+    before = everything()
+    report = bring(centre, "contacts", CALLS)
+    assert run_to_death(place, when, "undo", report.batch_id) == -signal.SIGKILL
+    assert ingest.resume() == [report.batch_id]
+    assert everything() == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(12))
+def test_an_import_killed_at_any_time_is_finished_or_taken_back(
+    centre: Path, waiting_centre: dict[str, object], seed: int
+) -> None:
+    path = write(centre, "calls.csv", CALLS)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.builders.killed_import", "-", "-", "contacts", str(path)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(random.Random(seed).uniform(0.8, 4))
+    child.kill()
+    child.wait()
+    expect_whole(centre, waiting_centre)

@@ -1,0 +1,371 @@
+"""Files of totals into the lake: half-hours, hours and days, with averages, percentages
+and without dates.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders.import_files import bring, write
+
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.kinds import find_kind
+from qa_core.ingest.report import FileReport
+from qa_core.metrics import query
+from qa_core.storage import lake
+
+SYSTEM = Viewer.SYSTEM
+DATED = """Day,Incoming Calls,Answered Calls,Answer Rate,Abandoned Calls,Answer Speed (AVG),Talk Duration (AVG),Waiting Time (AVG),Service Level (20 Seconds)
+2024-01-01,100,90,0.90,10,10,100,165,0.80
+2024-01-02,50,40,0.80,10,20,200,415,0.50
+2024-01-03,0,0,,0,0,0,0,
+"""  # noqa: E501
+UNDATED = """Index,Incoming Calls,Answered Calls,Answer Rate,Abandoned Calls,Answer Speed (AVG),Talk Duration (AVG),Waiting Time (AVG),Service Level (20 Seconds)
+1,100,90,90.00%,10,0:00:10,0:01:40,0:02:45,80.00%
+2,50,40,80.00%,10,0:00:20,0:03:20,0:06:55,50.00%
+3,0,0,,0,0:00:00,0:00:00,0:00:00,
+"""  # noqa: E501
+HALF_HOURS = """Skill ID,Date,Skill Name,Time,Interval,Calls offered,Calls answered,Calls ans within 20 secs,Avg speed of ans,ACD time,Hold ACD time,ACW time,Total aban calls,Aban calls after 5 secs
+12,11/24/2025,Sales,09:00,30,10,8,6,0:00:15,1600,80,160,2,1
+12,11/24/2025,Sales,09:30,30,12,12,12,0:00:05,20400,0,240,0,0
+13,11/24/2025,Care,09:00,30,20,15,9,0:00:30,4500,150,450,5,3
+13,11/24/2025,Care,09:30,30,0,0,0,,0,0,0,0,0
+"""  # noqa: E501
+FRENCH = """Rapport par tranche;;;;;;;;
+Date;Tranche horaire;File;Appels reçus;Appels traités;Appels abandonnés;Délai moyen de réponse;DMC;Niveau de service (30 s)
+24/11/2025;08:00;Accueil;10;9;1;00:00:12;00:03:00;90,0 %
+24/11/2025;09:00;Accueil;20;18;2;00:00:20;00:02:00;70,0 %
+25/11/2025;08:00;Accueil;1 234;1 200;34;00:00:20;00:02:00;70,0 %
+Total;;;1264;1227;37;;;
+"""  # noqa: E501
+
+
+def stored(*columns: str) -> list[tuple[Any, ...]]:
+    with lake.working() as connection:
+        return connection.execute(
+            f"SELECT {', '.join(columns)} FROM intervals ORDER BY local_start, queue"
+        ).fetchall()
+
+
+def measured(*keys: str) -> dict[str, Any]:
+    return {row["kpi"]: row["value"] for row in query.to_json(query.measure(SYSTEM, keys))}
+
+
+def refused(
+    folder: Path, text: str, kind: str = "intervals", **options: Any
+) -> tuple[str, tuple[str, ...]]:
+    report = ingest.run(
+        SYSTEM, kind, [write(folder, "refused.csv", text)], ImportOptions(**options)
+    )[0]
+    assert report.is_refused, report.as_text()
+    return report.refusal.code, tuple(report.refusal.options)
+
+
+def said(report: FileReport, field: str) -> list[str]:
+    return [
+        decision.as_json()["decision"] for decision in report.decisions if decision.field == field
+    ]
+
+
+def test_averages_become_sums_and_percentages_become_counts(centre: Path) -> None:
+    report = bring(centre, "intervals", DATED)
+    assert (report.tally.read, report.tally.new, report.tally.rejected) == (3, 3, 0)
+    columns = (
+        "length_minutes",
+        "received",
+        "answered",
+        "abandoned",
+        "answered_in_threshold",
+        "threshold_seconds",
+        "wait_seconds",
+        "talk_seconds",
+        "queue",
+        "channel",
+    )
+    assert stored(*columns) == [
+        (1440, 100, 90, 10, 80, 20.0, 900.0, 9000.0, None, "phone"),
+        (1440, 50, 40, 10, 25, 20.0, 800.0, 8000.0, None, "phone"),
+        (1440, 0, 0, 0, None, 20.0, 0.0, 0.0, None, "phone"),
+    ]
+    assert measured(
+        "received", "answer_rate", "service_level", "average_speed_of_answer", "average_talk_time"
+    ) == {
+        "received": 150,
+        "answer_rate": 130 / 150,
+        "service_level": 105 / 150,
+        "average_speed_of_answer": 1700 / 130,
+        "average_talk_time": 17000 / 130,
+    }
+    assert said(report, "wait_seconds") == [
+        "the averages of Answer Speed (AVG), each times those answered"
+    ]
+    assert "Waiting Time (AVG)" in report.dropped
+
+
+def test_days_without_a_date_are_a_question_and_count_on_from_the_start_date(centre: Path) -> None:
+    assert refused(centre, UNDATED) == (
+        "missing_date",
+        ("--start-date YYYY-MM-DD", "--map date=COLUMN"),
+    )
+    assert lake.version("intervals") == -1
+    bring(centre, "intervals", UNDATED, start_date=date(2024, 2, 28))
+    assert [str(start) for (start,) in stored("local_start")] == [
+        "2024-02-28 00:00:00",
+        "2024-02-29 00:00:00",
+        "2024-03-01 00:00:00",
+    ]
+
+
+def test_the_same_days_in_either_spelling_are_the_same_totals(centre: Path) -> None:
+    bring(centre, "intervals", DATED)
+    report = bring(centre, "intervals", UNDATED, start_date=date(2024, 1, 1))
+    assert (report.tally.new, report.tally.updated, report.tally.unchanged) == (0, 0, 3)
+
+
+def test_a_gap_among_rows_that_count_days_is_a_question(centre: Path) -> None:
+    lines = UNDATED.splitlines()
+    assert (
+        refused(
+            centre, "\n".join([*lines[:2], ",,,,,,,,", *lines[2:]]), start_date=date(2024, 1, 1)
+        )[0]
+        == "gap_in_days"
+    )
+
+
+def test_half_hours_of_skills_come_with_their_sums_and_the_threshold_of_the_header(
+    centre: Path,
+) -> None:
+    report = bring(centre, "intervals", HALF_HOURS)
+    columns = (
+        "queue",
+        "length_minutes",
+        "received",
+        "abandoned",
+        "short_abandons",
+        "answered_in_threshold",
+        "wait_seconds",
+        "talk_seconds",
+        "hold_seconds",
+    )
+    assert stored(*columns) == [
+        ("Care", 30, 20, 5, 2, 9, 450.0, 4500.0, 150.0),
+        ("Sales", 30, 10, 2, 1, 6, 120.0, 1600.0, 80.0),
+        ("Care", 30, 0, 0, 0, 0, 0.0, 0.0, 0.0),
+        ("Sales", 30, 12, 0, 0, 12, 60.0, 20400.0, 0.0),
+    ]
+    assert (
+        report.mapping["queue"] == "Skill Name"
+        and report.mapping["answered_in_threshold"] == "Calls ans within 20 secs"
+    )
+    assert measured("service_level", "abandon_rate") == {
+        "service_level": 27 / 39,
+        "abandon_rate": 4 / 39,
+    }
+    by_hour = query.to_json(query.measure(SYSTEM, ("received",), ("hour",)), ("hour",))
+    assert [(row["by"]["hour"], row["value"]) for row in by_hour] == [(9, 42)]
+
+
+def test_a_french_report_by_hour_is_read_and_its_total_row_is_not(centre: Path) -> None:
+    report = bring(centre, "intervals", FRENCH)
+    assert (report.tally.new, report.tally.skipped_kinds) == (3, {"footer": 1})
+    assert said(report, "length_minutes") == ["60 minutes"]
+    assert stored("received", "answered_in_threshold", "threshold_seconds", "talk_seconds") == [
+        (10, 9, 30.0, 1620.0),
+        (20, 14, 30.0, 2160.0),
+        (1234, 864, 30.0, 144000.0),
+    ]
+
+
+def test_what_the_handle_time_holds_beyond_talk_and_hold_is_work_afterwards(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "date,offered,answered,avg talk "
+        "time,AHT\n2025-11-24,10,10,100,130\n2025-11-25,10,10,100,90\n",
+    )
+    assert stored("talk_seconds", "wrap_seconds") == [(1000.0, 300.0), (1000.0, 0.0)]
+    assert measured("average_handle_time") == {"average_handle_time": 115.0}
+
+
+def test_an_average_is_known_by_the_word_beside_what_it_is_of(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "date,appels reçus,appels traités,temps de communication moyen,Avg hold time "
+        "(sec)\n2025-11-24,10,10,00:01:40,6\n",
+    )
+    assert stored("talk_seconds", "hold_seconds") == [(1000.0, 60.0)]
+
+
+def test_field_names_need_no_mapping_and_hold_sums(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "start,length_minutes,queue,channel,team,received,answered,abandoned,short_abandons,"
+        "answered_in_threshold,threshold_seconds,wait_seconds,talk_seconds\n"
+        "2025-11-24 09:00,15,care,Tchat,North,10,8,2,1,6,20,80,1600\n",
+    )
+    assert stored(
+        "length_minutes",
+        "queue",
+        "channel",
+        "team",
+        "short_abandons",
+        "wait_seconds",
+        "talk_seconds",
+    ) == [(15, "care", "chat", "North", 1, 80.0, 1600.0)]
+
+
+def test_seconds_that_may_be_sums_or_averages_are_a_question(centre: Path) -> None:
+    text = "date,offered,answered,talk time\n2025-11-24,10,10,100\n2025-11-25,10,10,110\n"
+    assert refused(centre, text) == (
+        "sum_or_average",
+        ("--map talk_seconds=talk time", "--map average_talk=talk time"),
+    )
+    bring(centre, "intervals", text, columns={"average_talk": "talk time"})
+    assert stored("talk_seconds") == [(1000.0,), (1100.0,)]
+
+
+def test_what_only_a_rate_says_is_counted_from_it(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "date,appels reçus,taux de décroché\n2025-11-24,200,94.5%\n2025-11-25,10,100%\n",
+    )
+    assert stored("received", "answered", "abandoned") == [(200, 189, 11), (10, 10, 0)]
+
+
+def test_rows_that_nothing_tells_apart_are_a_question_and_equal_ones_are_duplicates(
+    centre: Path,
+) -> None:
+    head = "date,group,offered,answered\n"
+    assert (
+        refused(centre, "date,vendor,offered,answered\n2025-11-24,A,10,9\n2025-11-24,B,20,19\n")[0]
+        == "several_rows_per_interval"
+    )
+    report = bring(
+        centre, "intervals", head + "2025-11-24,A,10,9\n2025-11-24,B,20,19\n2025-11-24,B,20,19\n"
+    )
+    assert (report.tally.new, report.tally.duplicates) == (2, 1)
+
+
+def test_impossible_rows_are_rejected_and_the_others_stay(centre: Path) -> None:
+    report = bring(
+        centre,
+        "intervals",
+        "date,queue,offered,answered\n2025-11-24,a,10,9\n2025-11-25,a,10,11\n2025-02-30,a,10,"
+        "9\n2025-11-27,a,,\n2025-11-28,a,-4,2\n2025-11-29,a,many,2\n",
+    )
+    assert (report.tally.new, report.tally.reasons) == (
+        1,
+        {
+            "bad_number": 1,
+            "impossible_date": 1,
+            "missing_count": 1,
+            "more_answered_than_received": 1,
+            "off_scale": 1,
+        },
+    )
+
+
+def test_a_list_of_calls_is_no_file_of_totals_and_totals_are_no_calls(centre: Path) -> None:
+    assert refused(centre, "Call Id,Date,Answered (Y/N)\n1,2025-11-24,Y\n2,2025-11-24,N\n")[0] in (
+        "not_totals",
+        "unreadable_numbers",
+    )
+    code, options = refused(centre, DATED, kind="contacts")
+    assert (code, options) == ("totals_not_contacts", ("import intervals FILE",))
+    assert find_kind(write(centre, "totals.csv", DATED)) == "intervals"
+
+
+def test_an_interval_by_itself_does_not_tell_how_long_it_is(centre: Path) -> None:
+    assert refused(centre, "start,offered,answered\n2025-11-24 09:00,10,9\n")[0] == "unknown_length"
+
+
+def test_a_dry_run_counts_and_writes_nothing_and_a_batch_of_totals_is_undone(centre: Path) -> None:
+    rehearsal = bring(centre, "intervals", DATED, dry_run=True)
+    assert (rehearsal.tally.new, lake.version("intervals")) == (3, -1)
+    bring(centre, "intervals", DATED)
+    report = bring(centre, "intervals", DATED.replace("100,90", "99,90"))
+    assert (report.tally.updated, report.tally.unchanged) == (1, 2)
+    ingest.undo(SYSTEM, report.batch_id)
+    assert measured("received") == {"received": 150}
+
+
+def test_a_file_known_already_is_recognised(centre: Path) -> None:
+    first = bring(centre, "intervals", DATED)
+    again = bring(centre, "intervals", DATED)
+    assert (again.recognised, again.tally.unchanged, again.batch_id) == (True, 3, first.batch_id)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC"])
+def test_a_day_is_a_day_wherever_the_report_was_made(centre: Path, zone: str) -> None:
+    bring(centre, "intervals", DATED, timezone=zone)
+    assert str(stored("local_start")[0][0]) == "2024-01-01 00:00:00"
+
+
+def test_ranges_say_when_each_row_begins_and_how_long_it_is(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "Date;Tranche horaire;Appels reçus;Appels "
+        "traités\n13/03/2026;08:00-08:30;10;9\n13/03/2026;10h00 - 10h29;12;10\n",
+    )
+    assert [
+        (str(start), minutes) for start, minutes in stored("local_start", "length_minutes")
+    ] == [("2026-03-13 08:00:00", 30), ("2026-03-13 10:00:00", 30)]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_hour_that_comes_twice_in_october_is_told_apart_by_the_order_of_the_file(
+    centre: Path, backwards: bool
+) -> None:
+    rows = [
+        f"25/10/2026;{clock};A;{count};{count}"
+        for count, clock in enumerate(
+            ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00"), start=1
+        )
+    ]
+    bring(
+        centre,
+        "intervals",
+        "Date;Heure;File;Appels reçus;Appels traités\n"
+        + "\n".join(rows[::-1] if backwards else rows)
+        + "\n",
+    )
+    with lake.working() as connection:
+        found = connection.execute(
+            "SELECT strftime(started_at, '%H:%M'), strftime(local_start, '%H:%M'), received "
+            "FROM intervals ORDER BY started_at"
+        ).fetchall()
+    assert found == [
+        ("23:30", "01:30", 1),
+        ("00:00", "02:00", 2),
+        ("00:30", "02:30", 3),
+        ("01:00", "02:00", 4),
+        ("01:30", "02:30", 5),
+        ("02:00", "03:00", 6),
+    ]
+
+
+def test_a_total_of_all_queues_beside_them_counts_nobody_twice(centre: Path) -> None:
+    text = (
+        "Date;File;Appels reçus;Appels "
+        "traités\n13/03/2026;A;10;9\n13/03/2026;B;20;19\n13/03/2026;Total;30;28\n"
+    )
+    assert bring(centre, "intervals", text).tally.skipped_kinds == {"footer": 1}
+    assert measured("received") == {"received": 30}
+
+
+def test_a_report_of_the_whole_centre_alone_is_no_total_of_others(centre: Path) -> None:
+    bring(
+        centre,
+        "intervals",
+        "Date;File;Appels reçus;Appels traités\n13/03/2026;Toutes les files;30;28\n",
+    )
+    assert measured("received") == {"received": 30}

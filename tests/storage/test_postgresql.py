@@ -1,0 +1,178 @@
+"""The records in PostgreSQL: the same answers as in SQLite, and writers who do not trip
+over each other.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.import_files import (
+    CALLS,
+    SURVEYS,
+    TRACKING,
+    bring,
+    find_evaluations,
+    find_facts,
+    find_memberships,
+    find_waiting,
+)
+
+from qa_core import ingest
+from qa_core.access import accounts, passwords, sessions
+from qa_core.access.roles import Viewer
+from qa_core.access.sessions import Browser
+from qa_core.base.errors import Refusal
+from qa_core.centre.rules import name_decisions
+from qa_core.cli import demo, doctor
+from qa_core.ingest.rules import due
+from qa_core.metrics import query
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.people import Account, SignInThrottle
+
+SERVER = os.environ.get("QA_TEST_POSTGRESQL_URL", "")
+pytestmark = [
+    pytest.mark.skipif(
+        not SERVER, reason="QA_TEST_POSTGRESQL_URL names no database in which schemas may be made"
+    ),
+    pytest.mark.skipif(
+        not importlib.util.find_spec("psycopg"),
+        reason="no PostgreSQL driver: pip install 'psycopg[binary]'",
+    ),
+]
+HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
+EVALUATIONS = (
+    "contact_id,advisor,evaluator,evaluated_at,grid,score\nC1,Diane,eve,2026-03-05 "
+    "10:00:00,Welcome,80\n"
+)
+
+
+@pytest.fixture
+def postgresql(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty centre whose records are a schema of their own on that server."""
+    monkeypatch.setattr(passwords, "ROUNDS", 4)
+    schema = f"ecoute_test_{secrets.token_hex(6)}"
+    server = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sa.schema.CreateSchema(schema))
+    url = (
+        sa.make_url(SERVER)
+        .update_query_dict({"options": f"-csearch_path={schema}"})
+        .render_as_string(hide_password=False)
+    )
+    monkeypatch.setenv("QA_DATABASE_URL", url)
+    monkeypatch.setenv("QA_HOME", str(centre / "on-postgresql"))
+    monkeypatch.setenv("QA_SECRET_PSEUDONYMS", "5e" * 32)
+    store.migrate()
+    yield centre
+    store.engine_for(url).dispose()
+    with server.connect() as connection:
+        connection.execute(sa.schema.DropSchema(schema, cascade=True))
+    server.dispose()
+
+
+def bring_all(folder: Path) -> None:
+    bring(folder, "surveys", SURVEYS)
+    bring(folder, "contacts", CALLS)
+    bring(folder, "tracking", TRACKING)
+    bring(folder, "evaluations", EVALUATIONS)
+    report = bring(folder, "contacts", CALLS.replace("C1,", "D1,").replace("Diane", "Diana"))
+    ingest.undo(Viewer.SYSTEM, report.batch_id)
+    name_decisions.merge(Viewer.SYSTEM, "advisor", "Becky", "Diane")
+    name_decisions.merge(Viewer.SYSTEM, "campaign", "Summer", "Spring")
+    due.apply_due()
+
+
+def everything() -> list[object]:
+    return [find_facts(), find_evaluations(), find_waiting(), find_memberships()]
+
+
+def test_the_same_files_make_the_same_centre(
+    postgresql: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    bring_all(folder)
+    found = everything()
+    assert doctor.is_well(doctor.examine()) and ("records", "postgresql") in [
+        (check.name, check.detail) for check in doctor.examine()
+    ]
+    monkeypatch.delenv("QA_DATABASE_URL")
+    monkeypatch.setenv("QA_HOME", str(postgresql))
+    bring_all(folder)
+    assert found == everything() and found[0]
+
+
+def test_a_demo_centre_stands_and_goes(postgresql: Path) -> None:
+    demo.build(Viewer.SYSTEM, months=2, advisors=6, contacts=300, seed=7)
+    with store.reading() as session:
+        lead = accounts.get_viewer(session, "lead")
+    assert query.measure(lead, ("received",))["value"][0] > 0
+    demo.remove(Viewer.SYSTEM)
+    assert accounts.find_accounts(Viewer.SYSTEM) == []
+
+
+def test_a_cut_journal_is_noticed(postgresql: Path) -> None:
+    for username in ("ann", "bob"):
+        accounts.add(Viewer.SYSTEM, username, "admin")
+    with store.writing() as session:
+        assert audit_log.verify(session).ok
+        session.execute(sa.delete(JournalRow).where(JournalRow.seq == 2))
+    with store.reading() as session:
+        assert audit_log.verify(session) == audit_log.Verification(1, False, 2, is_cut=True)
+
+
+def test_tries_at_once_are_all_counted_and_all_answered(postgresql: Path) -> None:
+    accounts.add(Viewer.SYSTEM, "tom", "manager")
+
+    def attempt(_position: int) -> str:
+        with pytest.raises(Refusal) as refused:
+            sessions.sign_in("tom", "Not-the-password-1", HERE, one_time_days=7)
+        return refused.value.code
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(attempt, range(16)))
+    assert codes.count("sign_in_failed") == 5 and codes.count("too_many_tries") == 11
+    with store.reading() as session:
+        assert sorted(session.scalars(sa.select(SignInThrottle.failures))) == [5, 5]
+        assert audit_log.verify(session).ok
+
+
+def test_one_of_two_who_take_a_name_at_once_is_told(postgresql: Path) -> None:
+    def add(_position: int) -> str:
+        try:
+            accounts.add(Viewer.SYSTEM, "ann", "manager")
+        except Refusal as refusal:
+            return refusal.code
+        return "added"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(add, range(4))) == [
+            "added",
+            "username_taken",
+            "username_taken",
+            "username_taken",
+        ]
+    with store.reading() as session:
+        assert session.get(Account, "ann").one_time_since.utcoffset().total_seconds() == 0
+
+
+def test_imports_at_once_wait_for_each_other(
+    postgresql: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(
+            pool.map(
+                lambda position: bring(folder, "contacts", CALLS.replace("C", f"X{position}-")),
+                range(3),
+            )
+        )
+    assert [report.tally.new for report in reports] == [3, 3, 3] and len(find_facts()) == 9

@@ -1,0 +1,68 @@
+"""Answers that pages keep for a moment: never another question's, never another
+person's, never those of an older state.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from builders.centres import contact, land
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.ui import cached
+
+NORTH = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
+MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
+
+
+@pytest.fixture
+def called(centre: Path) -> Path:
+    """Three contacts, two of them of the team Nord."""
+    land(
+        [
+            contact("2026-05-04 09:30", "n1", team="Nord"),
+            contact("2026-05-05 10:00", "n2", team="Nord"),
+            contact("2026-05-06 11:00", "s1", team="Sud"),
+        ]
+    )
+    return centre
+
+
+def received(viewer: Viewer) -> float:
+    cached.look_up_version()
+    return cached.measure(viewer, ("received",), (), MAY)["value"].item()
+
+
+def test_a_question_with_the_same_arguments_as_another_has_its_own_answer(called: Path) -> None:
+    cached.look_up_version()
+    for _again in range(2):
+        assert cached.find_waits(NORTH, MAY).equals(query.find_waits(NORTH, MAY))
+        assert cached.find_recovery(NORTH, MAY) == query.find_recovery(NORTH, MAY)
+        assert cached.data_through(NORTH) == query.data_through(NORTH)
+        assert cached.find_note_scopes(NORTH) == ()
+
+
+def test_each_person_has_their_own_answer(called: Path) -> None:
+    assert [received(viewer) for viewer in (Viewer.SYSTEM, NORTH, Viewer.SYSTEM, NORTH)] == [
+        3,
+        2,
+        3,
+        2,
+    ]
+
+
+def test_what_is_said_and_what_goes_without_saying_are_one_question(called: Path) -> None:
+    cached.look_up_version()
+    assert cached.measure(NORTH, ("received",), where=MAY).equals(
+        cached.measure(NORTH, ("received",), (), MAY, None, None)
+    )
+
+
+def test_an_import_is_seen_at_the_next_run(called: Path) -> None:
+    assert received(NORTH) == 2
+    land([contact("2026-05-07 09:00", "n3", team="Nord")], "second")
+    assert received(NORTH) == 3

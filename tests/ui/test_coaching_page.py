@@ -1,0 +1,192 @@
+"""The page on coaching as the lead, the advisor and the manager use it: the list of the
+week, a prefilled plan, notes, the end, and nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from builders.centres import add_people, contact, evaluation, land
+from builders.shown_texts import text_of
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access.roles import Role, TeamSpan, Viewer
+from qa_core.base import environment
+from qa_core.quality.coaching import plans
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.people import Membership
+from qa_core.ui import menu
+
+LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+
+
+@pytest.fixture
+def teams(add_person: Callable[..., str]) -> None:
+    """Six advisors of Nord, each evaluated ten times: Ada fails the greeting and the
+    record each time, the others fail each once.
+    """
+    add_people(
+        {
+            f"a{number}": name
+            for number, name in enumerate(("Ada", "Bea", "Cleo", "Dina", "Elsa", "Fay"))
+        },
+        {"Nord": "Lille", "Sud": "Nice"},
+    )
+    made: list[Evaluation] = []
+    contacts = []
+    for number in range(6):
+        for day in range(10):
+            at = environment.today() - timedelta(days=7 * day + 1)
+            contacts.append(
+                contact(f"{at}T10:00", f"c{number}-{day}", advisor_id=f"a{number}", team="Nord")
+            )
+            misses = number == 0 or day == number
+            points = {
+                ("Call", key): (0.0 if misses else 2.0, 2) for key in ("greeting", "record")
+            } | {("Call", "close"): (float(day % 3), 2)}
+            made.append(
+                evaluation(
+                    contacts[-1],
+                    100 * sum(earned for earned, _possible in points.values()) / 6,
+                    points,
+                )
+            )
+    land(contacts)
+    with store.writing() as session:
+        session.add_all(made)
+        session.add_all(
+            Membership(advisor_id=f"a{number}", team_name="Nord") for number in range(6)
+        )
+    add_person("leo", "team_lead", teams=("Nord",))
+    add_person("lou", "team_lead", teams=("Sud",))
+    add_person("mona", "manager", sites=("Lille",))
+    add_person("ada", "advisor", advisor_id="a0")
+    add_person("bea", "advisor", advisor_id="a1")
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def ask(app: AppTest, page: str, **query: str) -> AppTest:
+    """Follow a link to a page with that in its address."""
+    app.switch_page(menu.find_page(page).path)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_the_lead_opens_a_prefilled_plan_from_the_week_writes_on_it_and_ends_it(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    app = open_app("leo", "coaching")
+    assert not app.exception
+    assert "This week: 1 advisor needs you" in text_of(
+        app
+    ) and "below the rest of the team" in text_of(app)
+    assert [
+        label for label in labels(app) if label in ("Ada", "Bea", "Cleo", "Dina", "Elsa", "Fay")
+    ] == ["Ada"]
+
+    app = click(app, "Open a plan for this")
+    assert app.selectbox[0].value == "a0"
+    assert sorted(app.multiselect[0].value) == ["greeting", "record"]
+    app.text_area[0].set_value("Greet everybody by name").run()
+    app = click(app, "Open the plan")
+    assert not app.exception and not app.error
+    assert "The plan is open" in text_of(app) and "Nothing can be said yet" in text_of(app)
+    plan = plans.find_plans(LEAD)[0]
+    assert (plan.advisor, plan.goal, sorted(plan.criteria)) == (
+        "Ada",
+        "Greet everybody by name",
+        ["greeting", "record"],
+    )
+    assert "Coaching on it is under way" in text_of(app) and "Open a plan for this" not in labels(
+        app
+    )
+
+    app.text_area[0].set_value("Call back on 06 12 34 56 78").run()
+    assert "This seems to hold personal data (phone number)" in "\n".join(
+        warning.value for warning in app.warning
+    )
+    app.text_area[0].set_value("Heard two calls").run()
+    app.number_input[0].set_value(30).run()
+    app = click(app, "Add")
+    assert "session of 30 min" in text_of(app) and "1 session, 30 min" in text_of(app)
+
+    app = click(app, "Goal reached")
+    assert not app.exception and "The plan has ended." in text_of(app)
+    assert plans.get_plan(LEAD, plan.id).state == "reached"
+
+
+def test_an_end_decided_on_an_older_state_of_the_plan_is_refused(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    number = plans.open_plan(LEAD, "a0", "Greet", ["greeting"])
+    app = open_app("leo", "coaching")
+    plans.add_note(Viewer("ada", Role.ADVISOR, advisor_id="a0"), number, "Please wait")
+
+    app = click(app, "Stopped")
+
+    assert "Somebody wrote on this plan in the meantime" in text_of(app)
+    assert plans.get_plan(LEAD, number).state == "open"
+
+
+def test_the_advisor_meets_their_own_plan_on_both_pages_and_nothing_of_colleagues(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    start = environment.today() - timedelta(days=30)
+    plans.open_plan(LEAD, "a0", "Greet *everybody*", ["greeting"], starts_on=start)
+    foreign = plans.open_plan(LEAD, "a1", "Listen", ["record"])
+
+    app = open_app("ada", "coaching")
+    assert not app.exception
+    said = text_of(app)
+    assert "Greet *everybody*" in said and "regression to the mean" in said
+    assert not any(
+        word in said for word in ("This week", "colleagues of the team", "Bea", "Listen")
+    )
+    assert "End the plan" not in labels(app) and "Training file" in labels(app)
+    app.text_area[0].set_value("I will try").run()
+    click(app, "Add")
+    assert plans.find_plans(LEAD, "a0")[0].notes[0].author == "ada"
+
+    app = click(app, "Training file")
+    assert [link.label for link in app.get("link_button")] == ["CSV", "XLSX"]
+
+    app = app.switch_page(menu.find_page("my_quality").path).run()
+    assert any(
+        "Greet" in link.label for link in app.get("page_link")
+    ) and "Under way · greeting" in text_of(app)
+
+    app = ask(open_app("ada"), "coaching", plan=str(foreign))
+    assert "You do not have access to this" in text_of(app) and "Listen" not in text_of(app)
+
+
+def test_the_manager_reads_and_another_lead_meets_nothing(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    plans.open_plan(
+        LEAD, "a0", "Greet", ["greeting"], starts_on=environment.today() - timedelta(days=40)
+    )
+
+    app = open_app("mona", "coaching")
+    assert not app.exception and "Greet" in text_of(app) and "This week" not in text_of(app)
+    assert not {"Open a plan", "Add", "Stopped"} & set(labels(app))
+
+    app = open_app("lou", "coaching")
+    assert (
+        not app.exception
+        and "Nothing to see to this week" in text_of(app)
+        and "No coaching plan yet" in text_of(app)
+    )
+
+    app = ask(open_app("leo"), "advisor", id="a0")
+    assert not app.exception and any("Greet" in link.label for link in app.get("page_link"))

@@ -1,0 +1,117 @@
+"""The page where grids are filled: what waits, answers that are there after a reload,
+one submission, and two tabs that lose nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+from builders.drafts import BEST, draw, evaluation_of, room, viewer_of
+
+from qa_core.quality.evaluations import advisor_response, drafts
+
+__all__ = ["room"]
+
+
+def answer(app, evaluation_id: int, criterion: str, code: str):
+    return (
+        app.segmented_control(key=f"grid_{evaluation_id}_answer_{criterion}").set_value(code).run()
+    )
+
+
+def opened(app, evaluation_id: int):
+    app.query_params["id"] = str(evaluation_id)
+    return app.run()
+
+
+def texts(app) -> str:
+    return "\n".join(
+        str(element.value)
+        for kind in ("markdown", "caption", "text", "success", "error", "info", "warning")
+        for element in app.get(kind)
+    )
+
+
+def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, open_app) -> None:
+    drawn_id = draw("eve")
+    app = open_app("eve")  # an evaluator comes for this page first
+
+    app.button(key=f"start_{drawn_id}").click().run()
+    (number,) = app.query_params["id"]
+    evaluation_id = int(number)
+    assert (
+        not app.exception and "Ana" not in texts(app) and "Monday 2 March 2026, 09:00" in texts(app)
+    )
+
+    answer(app, evaluation_id, "greeting", "2")
+    app.text_area(key=f"grid_{evaluation_id}_comment_greeting").set_value(
+        "Call 06 12 34 56 78 back"
+    ).run()
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).comments == {
+        "greeting": "Call ••• back"
+    }
+
+    again = opened(open_app("eve"), evaluation_id)  # the tab was closed
+    assert again.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "2"
+    assert again.text_area(key=f"grid_{evaluation_id}_comment_greeting").value == "Call ••• back"
+    again.button(key=f"submit_{evaluation_id}").click().run()
+    assert "Not answered yet" in texts(again)
+
+    for criterion, points in BEST.items():
+        answer(again, evaluation_id, criterion, str(points))
+    again.button(key=f"submit_{evaluation_id}").click().run()
+    assert not again.exception and "Submitted and published" in texts(again)
+    assert evaluation_of(evaluation_id).score == pytest.approx(100)
+    assert "Nothing waits for you" in texts(open_app("eve"))
+
+
+def test_two_tabs_lose_nothing(room, open_app) -> None:
+    evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
+    first, second = (opened(open_app("eve"), evaluation_id) for _ in range(2))
+
+    answer(first, evaluation_id, "greeting", "2")
+    answer(second, evaluation_id, "greeting", "0")
+
+    assert "Changed in two places" in texts(second)
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 2}
+    second.radio(key=f"grid_{evaluation_id}_choice_answer_greeting").set_value("typed").run()
+    second.button(key=f"grid_{evaluation_id}_merge").click().run()
+    assert drafts.get_draft(viewer_of("eve"), evaluation_id).answers == {"greeting": 0}
+    assert "Changed in two places" not in texts(second)
+    first.run()  # the other tab shows what counts now
+    assert first.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "0"
+
+
+def test_nobody_elses_draft_is_shown(room, open_app) -> None:
+    evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
+
+    app = opened(open_app("max"), evaluation_id)
+
+    assert "You do not have access to this" in texts(app)
+    assert not app.get("segmented_control")
+
+
+def test_advisors_fill_their_self_evaluation_here_and_have_no_list(
+    room, add_person, open_app
+) -> None:
+    add_person("ana", "advisor", advisor_id="A1")
+    evaluation_id = drafts.start(viewer_of("eve"), draw("eve"))
+    drafts.submit(
+        viewer_of("eve"), evaluation_id, drafts.save(viewer_of("eve"), evaluation_id, 1, BEST, {})
+    )
+    own_id = advisor_response.start_self_evaluation(viewer_of("ana"), evaluation_id)
+
+    app = open_app("ana", "evaluate")
+    assert not app.exception and not app.get("button_group")
+    opened(app, own_id)
+    assert "It counts in no figure" in texts(app)
+    for criterion, points in BEST.items():
+        answer(app, own_id, criterion, str(points))
+    app.button(key=f"submit_{own_id}").click().run()
+
+    made = evaluation_of(own_id)
+    assert (made.kind, made.state, made.evaluator, made.score) == (
+        "self",
+        "published",
+        "ana",
+        pytest.approx(100),
+    )

@@ -1,0 +1,194 @@
+"""The row of filters: an address means the same to every reader, whatever their
+language or role; what it says that is unknown is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import pytest
+from builders.centres import PARIS, add_people, contact, land
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.metrics import formatting, periods
+from qa_core.metrics.dimensions import Period
+
+MANAGER, EXECUTIVE = Viewer("max", Role.MANAGER), Viewer("rex", Role.EXECUTIVE)
+
+
+@pytest.fixture
+def open_overview(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> Callable[..., AppTest]:
+    """Four contacts of team Nord in two queues; two managers of its site who read
+    different languages.
+    """
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    days = {
+        "2026-09-01 09:00": "Sales",
+        "2026-09-15 09:00": "Billing",
+        "2026-10-20 09:00": "Billing",
+        "2026-10-31 09:00": "Sales",
+    }
+    land([contact(day, team="Nord", advisor_id="a1", queue=queue) for day, queue in days.items()])
+    add_person("max", "manager", sites=("Lille",), language="en")
+    add_person("maude", "manager", sites=("Lille",), language="fr")
+    return lambda username, **query: open_app(username, "overview", **query)
+
+
+def received(app: AppTest) -> str:
+    return app.metric[0].value
+
+
+def test_an_address_means_the_same_in_both_languages(open_overview: Callable[..., AppTest]) -> None:
+    english, french = (
+        open_overview(name, period="91d", queue="Billing", channel="phone", compare="year")
+        for name in ("max", "maude")
+    )
+
+    assert received(english) == received(french) == "2"
+    assert english.title[0].value == "Overview" and french.title[0].value != "Overview"
+    assert (
+        dict(english.query_params)
+        == dict(french.query_params)
+        == {"period": "91d", "queue": "Billing", "channel": "phone", "compare": "year"}
+    )
+
+
+def test_a_month_is_a_period_by_its_name(open_overview: Callable[..., AppTest]) -> None:
+    assert received(open_overview("max", period="2026-09")) == "2"
+
+
+def test_what_is_usual_goes_without_saying_and_what_is_unknown_is_passed_over(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = open_overview("max", period="fortnight", queue="Nowhere", compare="never")
+
+    assert received(app) == "2"
+    assert not dict(app.query_params)
+
+
+def test_choosing_a_filter_changes_the_address_and_clearing_takes_it_away(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = open_overview("max", period="91d")
+    app.session_state["queue"] = ["Sales"]
+    app.run()
+    assert received(app) == "2" and app.query_params["queue"] == "Sales"
+
+    next(button for button in app.button if button.label == "Clear").click().run()
+
+    assert received(app) == "4" and "queue" not in app.query_params
+
+
+def test_an_empty_period_names_the_last_month_with_contacts_and_leads_there(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = open_overview("max", period="2025-01", queue="Billing")
+    assert any("Oct 2026" in text.value for text in app.markdown)
+
+    next(button for button in app.button if button.label == "Show Oct 2026").click().run()
+
+    assert received(app) == "1"
+
+
+def test_a_period_that_begins_before_the_data_says_from_when_on_there_is_any(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = open_overview("max", period="364d")
+
+    assert "2 Nov 2025 – 31 Oct 2026; there is data from 1 Sept 2026 on" in [
+        caption.value for caption in app.caption
+    ]
+
+
+def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_see(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    names = {f"a{number}": f"Ann {number}" for number in range(1, 7)}
+    add_people(names, {"Nord": "Lille"})
+    land(
+        [
+            contact(f"2026-10-{day:02d} 09:00", team="Nord", advisor_id=name)
+            for day in range(5, 12)
+            for name in names
+        ]
+    )
+    add_person("rex", "executive")
+
+    said = [text.value for text in open_app("rex", "satisfaction").markdown]
+
+    assert (
+        "You see whole months. The data begins on 5 Oct 2026; Oct 2026 can be shown once there "
+        "is data of all of it." in said
+    )
+
+
+def test_executives_get_whole_months_whatever_the_address_says() -> None:
+    last_day = date(2026, 10, 15)
+    assert periods.is_known("3m", MANAGER, last_day)
+    assert periods.is_known("2026-10", MANAGER, last_day)
+    assert periods.is_known("2026-09", EXECUTIVE, last_day)
+    assert not periods.is_known("2026-10", EXECUTIVE, last_day)
+    assert not periods.is_known("28d", EXECUTIVE, last_day)
+    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(
+        date(2026, 8, 1), date(2026, 9, 30)
+    )
+
+
+def test_earlier_periods_begin_on_the_same_weekday_and_months_compare_with_months() -> None:
+    four_weeks = Period(date(2026, 10, 28), date(2026, 11, 24))
+    assert four_weeks.previous() == Period(date(2026, 9, 30), date(2026, 10, 27))
+    assert four_weeks.year_before() == Period(date(2025, 10, 29), date(2025, 11, 25))
+    # A month so far: 24 days from a Sunday on, set against 24 days from the Sunday four
+    # weeks before.
+    assert Period(date(2026, 11, 1), date(2026, 11, 24)).previous() == Period(
+        date(2026, 10, 4), date(2026, 10, 27)
+    )
+    assert Period(date(2026, 11, 24), date(2026, 11, 24)).previous() == Period(
+        date(2026, 11, 17), date(2026, 11, 17)
+    )
+    assert Period(date(2026, 10, 1), date(2026, 10, 31)).previous() == Period(
+        date(2026, 9, 1), date(2026, 9, 30)
+    )
+    assert Period(date(2026, 1, 1), date(2026, 3, 31)).previous() == Period(
+        date(2025, 10, 1), date(2025, 12, 31)
+    )
+    assert Period(date(2024, 2, 1), date(2024, 2, 29)).year_before() == Period(
+        date(2023, 2, 1), date(2023, 2, 28)
+    )
+
+
+def test_today_is_no_whole_day_however_late_it_is() -> None:
+    assert periods.last_whole_day(date(2026, 11, 24), date(2026, 11, 24)) == date(2026, 11, 23)
+    assert periods.last_whole_day(date(2026, 11, 20), date(2026, 11, 24)) == date(2026, 11, 20)
+
+
+def test_a_period_that_is_not_over_says_so_and_its_totals_are_not_set_against_a_whole_one(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    today = datetime.now(PARIS).replace(hour=9, minute=0, tzinfo=None, microsecond=0)
+    land(
+        [
+            contact(today - timedelta(days=back), f"day {back}", team="Nord", queue="Late")
+            for back in (0, 1, 7, 8, 9)
+        ],
+        "lately",
+    )
+    app = open_overview("max", period="7d", queue="Late")
+
+    until = formatting.day((today - timedelta(days=1)).date(), year=True)
+    assert any(
+        f"whole days until {until}, totals are provisional" in text.value for text in app.caption
+    )
+    assert received(app) == "2" and app.metric[0].delta == ""
+
+
+def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:
+    assert periods.period_of("week", "2026-10-05") == Period(date(2026, 10, 5), date(2026, 10, 11))
+    assert periods.period_of("month", "2026-02") == Period(date(2026, 2, 1), date(2026, 2, 28))
+    assert periods.period_of("day", "2026-10-07") == Period(date(2026, 10, 7), date(2026, 10, 7))
+    assert periods.period_of("week", "tomorrow") is None
+    assert periods.period_of("hour", "9") is None

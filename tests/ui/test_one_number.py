@@ -1,0 +1,146 @@
+"""One number wherever it is read: page, file, workbook and command line say the same of
+every KPI, and the parts of a cut add up to the whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from builders.centres import add_people, land, land_spend
+from builders.random_centre import (
+    ADVISORS,
+    DAYS,
+    FIRST,
+    TEAMS,
+    make_contacts,
+    make_evaluations,
+    make_rounds,
+)
+from python_calamine import CalamineWorkbook
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis import exports
+from qa_core.cli.app import run
+from qa_core.metrics import formatting, kpis, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import KpiKind
+from qa_core.storage.records import store
+from qa_core.ui import cards
+from qa_core.ui.filter_bar import FilterState
+
+SYSTEM = Viewer.SYSTEM
+WHERE = Filters(Period(FIRST.date(), (FIRST + timedelta(days=DAYS)).date()))
+KEYS = tuple(kpi.key for kpi in kpis.ALL)
+
+WHY_NOT = {
+    "missed": "a part none of whose contacts has a known outcome has no data",
+    "csat_if_silent_unhappy": "a part where no survey is known to have been sent has no data",
+    "csat_if_silent_happy": "a part where no survey is known to have been sent has no data",
+    "cost_per_contact": "money of a part without contacts buys none, and has no cost per contact",
+    "cost_per_answered": "money of a part without answered contacts buys none",
+    "cost_per_resolved": "money of a part without resolved contacts buys none",
+}
+"""Whose parts may add up to less than the whole."""
+SHARED = {"alignment": ("evaluator",)}
+"""A pair of marks is of two evaluators, and counted under each: their parts add up to
+more.
+"""
+SHARED_BY_EVALUATIONS = ("criterion", "section")
+"""So is one evaluation, under each of its criteria and sections."""
+
+
+@pytest.fixture
+def drawn(centre: Path) -> Path:
+    """120 contacts of 45 days with evaluations and calibrations, and spend in one
+    currency.
+    """
+    draw = random.Random(7)
+    contacts = make_contacts(draw, 120)
+    add_people(ADVISORS, TEAMS)
+    land(contacts)
+    land_spend(
+        [("2026-03-12", "google", "spring", 30.0, "EUR"), ("2026-04-02", "bing", None, 12.5, "EUR")]
+    )
+    with store.writing() as session:
+        session.add_all(made for made in make_evaluations(draw, contacts) if made.grid_id is None)
+    make_rounds(draw, contacts)
+    return centre
+
+
+def test_every_kpi_reads_the_same_on_its_tile_in_both_files_and_on_the_command_line(
+    drawn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = list(query.measure(SYSTEM, KEYS, (), WHERE).itertuples())
+    assert {row.kpi for row in rows} == set(KEYS)
+    measured = [None if formatting.is_missing(row.value) else row.value for row in rows]
+    assert sum(value is not None for value in measured) > len(KEYS) / 2
+
+    asked = exports.figure_parameters(KEYS, (), WHERE)
+    lines = list(
+        csv.reader(io.StringIO(exports.build_file(SYSTEM, **asked).content.decode("utf-8-sig")))
+    )
+    filed = [
+        dict(zip(lines[lines.index([]) + 1], line, strict=True))
+        for line in lines[lines.index([]) + 2 :]
+    ]
+    assert [float(line["Value"]) if line["Value"] else None for line in filed] == measured
+
+    workbook = CalamineWorkbook.from_filelike(
+        io.BytesIO(exports.build_file(SYSTEM, **asked, form="xlsx").content)
+    )
+    head, *body = workbook.get_sheet_by_index(0).to_python()
+    cells = [dict(zip(head, line, strict=True))["Value"] for line in body]
+    assert [None if cell == "" else cell for cell in cells] == [
+        None if value is None else pytest.approx(value, rel=1e-14) for value in measured
+    ]
+
+    assert (
+        run(
+            [
+                "kpi",
+                *KEYS,
+                "--from",
+                str(WHERE.period.first_day),
+                "--to",
+                str(WHERE.period.last_day),
+                "--json",
+            ]
+        )
+        == 0
+    )
+    assert [row["value"] for row in json.loads(capsys.readouterr().out)["rows"]] == measured
+
+    look = FilterState(where=WHERE, currency="EUR")
+    for row, line in zip(rows, filed, strict=True):
+        if not formatting.is_missing(row.value):
+            assert cards.build_tile(row, look).value.lstrip("−-") == line["As shown"].lstrip(
+                "'"
+            ).lstrip("−-"), row.kpi
+
+
+@pytest.mark.parametrize(
+    "kpi",
+    [kpi for kpi in kpis.ALL if kpi.kind in (KpiKind.TOTAL, KpiKind.RATIO)],
+    ids=lambda kpi: kpi.key,
+)
+def test_the_parts_of_every_cut_add_up_to_the_whole(drawn: Path, kpi: kpis.Kpi) -> None:
+    (whole,) = query.measure(SYSTEM, (kpi.key,), (), WHERE).itertuples()
+    for dimension in kpi.dimensions:
+        parts = query.measure(SYSTEM, (kpi.key,), (dimension,), WHERE)
+        for name in ("numerator", "denominator"):
+            total, summed = getattr(whole, name), parts[name].fillna(0).sum()
+            if formatting.is_missing(total):
+                continue
+            if dimension in SHARED.get(kpi.key, SHARED_BY_EVALUATIONS):
+                assert summed >= total - 1e-9, (dimension, name)
+            elif kpi.key in WHY_NOT:
+                assert summed <= total + 1e-9, (dimension, name)
+            else:
+                assert math.isclose(summed, total, abs_tol=1e-9), (dimension, name)

@@ -1,0 +1,504 @@
+"""Traffic: contacts, waits and missed callers by half-hour, also on the days on which
+the clocks change, and what the page says of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from builders.centres import PARIS, add_people, contact, interval, land, land_intervals
+from builders.shown_texts import text_of
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.analysis.charts import traffic as charts
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.metrics import half_hours, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.half_hours import ClockChange
+from qa_core.metrics.query import Recovery
+from qa_core.ui import menu
+from qa_core.ui.views.performance import traffic, waiting_times
+
+SYSTEM, EXECUTIVE = Viewer.SYSTEM, Viewer("rex", Role.EXECUTIVE)
+BACK, FORWARD = date(2026, 10, 25), date(2026, 3, 29)
+
+
+def values(key: str, *by: str, where: Filters = Filters()) -> dict:
+    frame = query.measure(SYSTEM, (key,), by, where)
+    return {
+        row[by[0]] if len(by) == 1 else tuple(row[name] for name in by): row["value"]
+        for row in frame.to_dict("records")
+    }
+
+
+def test_a_half_hour_holds_what_began_in_it(centre: Path) -> None:
+    land([contact(f"2026-05-04 {clock}") for clock in ("09:00", "09:29:59", "09:30", "10:00")])
+
+    assert values("received", "half_hour") == {"09:00": 2, "09:30": 1, "10:00": 1}
+    assert values("received", "weekday", "half_hour") == {
+        (1, "09:00"): 2,
+        (1, "09:30"): 1,
+        (1, "10:00"): 1,
+    }
+    assert values(
+        "received", "half_hour", where=Filters.of(values={"half_hour": ["09:30", "10:00"]})
+    ) == {"09:30": 1, "10:00": 1}
+
+
+@pytest.mark.parametrize("text", ["9:30", "09:15", "morning"])
+def test_what_is_no_half_hour_is_refused(centre: Path, text: str) -> None:
+    with pytest.raises(Misuse):
+        query.measure(SYSTEM, ("received",), (), Filters.of(values={"half_hour": [text]}))
+
+
+@pytest.mark.parametrize(
+    ("dimension", "text"),
+    [
+        ("hour", "24"),
+        ("hour", "-1"),
+        ("hour", "9.5"),
+        ("weekday", "0"),
+        ("weekday", "8"),
+        ("weekday", "Monday"),
+    ],
+)
+def test_what_is_no_hour_and_no_weekday_is_refused_instead_of_finding_nothing(
+    centre: Path, dimension: str, text: str
+) -> None:
+    with pytest.raises(Misuse):
+        query.measure(SYSTEM, ("received",), (), Filters.of(values={dimension: [text]}))
+
+
+def test_waits_of_a_half_hour_have_percentiles(centre: Path) -> None:
+    land([contact("2026-05-04 09:10", wait_seconds=float(wait)) for wait in (10, 20, 30, 40)])
+
+    row = query.measure(SYSTEM, ("average_speed_of_answer",), ("half_hour",)).iloc[0]
+
+    assert (row["p50"], row["p90"], row["p95"]) == pytest.approx((25.0, 37.0, 38.5))
+
+
+def test_totals_belong_to_a_half_hour_only_when_they_are_no_longer_than_one(centre: Path) -> None:
+    land_intervals(
+        [interval("2026-05-04 09:15", 15, received=1), interval("2026-05-05 09:30", 30, received=2)]
+    )
+    land_intervals(
+        [interval("2026-05-06 09:00", 60, received=4), interval("2026-05-07", 1440, received=8)]
+    )
+
+    assert values("received", "half_hour") == {"09:00": 1, "09:30": 2}
+    assert values("received", "hour") == {9: 7}
+
+
+def test_executives_see_no_half_hours_no_spread_of_waits_and_no_single_recoveries(
+    centre: Path,
+) -> None:
+    where = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
+    for ask in (
+        lambda: query.measure(EXECUTIVE, ("received",), ("half_hour",), where),
+        lambda: query.find_waits(EXECUTIVE, where),
+        lambda: query.find_service_levels(EXECUTIVE, (20,), where),
+        lambda: query.find_recovery(EXECUTIVE, where),
+    ):
+        with pytest.raises(AccessDenied):
+            ask()
+
+
+def waited(seconds: float | None, outcome: str = "answered", **more) -> dict:
+    return contact("2026-05-04 09:00", wait_seconds=seconds, outcome=outcome, **more)
+
+
+def test_a_wait_of_the_threshold_itself_stands_with_those_within(centre: Path) -> None:
+    land(
+        [
+            waited(0.0),
+            waited(20.0),
+            waited(20.1),
+            waited(5000.0),
+            waited(None),
+            waited(3.0, "abandoned"),
+            waited(2.0, "voicemail"),
+            waited(1.0, direction="outbound"),
+        ]
+    )
+
+    found = query.find_waits(SYSTEM)
+
+    assert found.to_dict("list") == {
+        "second": [0, 3, 20, 21, 1800],
+        "answered": [1, 0, 1, 1, 1],
+        "abandoned": [0, 1, 0, 0, 0],
+    }
+
+
+def test_bars_of_waits_end_with_the_threshold_and_count_what_lies_beyond() -> None:
+    waits = pd.DataFrame(
+        {
+            "second": [0, 5, 6, 20, 21, 900],
+            "answered": [40, 20, 20, 15, 3, 1],
+            "abandoned": [0, 0, 0, 1, 0, 0],
+        }
+    )
+
+    bars, width, beyond = waiting_times.split_waits(waits, 20)
+
+    assert (width, beyond, len(bars)) == (5, 1, 8)
+    assert bars.head(5).to_dict("list") == {
+        "until": [5, 10, 15, 20, 25],
+        "answered": [60, 20, 0, 15, 3],
+        "abandoned": [0, 0, 0, 1, 0],
+    }
+
+
+def test_the_contacts_of_a_bar_are_those_it_counts(centre: Path) -> None:
+    waits = (0.0, 5.0, 5.1, 10.0, 10.1, 1700.0, 5000.0, None)
+    land(
+        [
+            contact("2026-05-04 09:00", f"w{place}", wait_seconds=wait)
+            for place, wait in enumerate(waits)
+        ]
+        + [waited(7.0, "abandoned")]
+    )
+
+    def listed(
+        above: float, until: float | None, behind: str | None = "average_speed_of_answer"
+    ) -> list[str]:
+        found = query.find_contacts(
+            SYSTEM, columns=("contact_id",), behind=behind, waited=(above, until)
+        )
+        assert query.count_contacts(SYSTEM, behind=behind, waited=(above, until)) == len(found)
+        return sorted(found["contact_id"])
+
+    assert listed(0, 5) == ["w0", "w1"]
+    assert listed(5, 10) == ["w2", "w3"]
+    assert listed(1680, None) == ["w5", "w6"]
+    assert listed(5, 10, "average_time_to_abandon") == ["c8"]
+    assert listed(5, 10, None) == ["c8", "w2", "w3"]
+
+
+@pytest.mark.parametrize(
+    ("said", "n"), [("5-10", 2), ("10-", 3), ("0-5", 2), ("10-5", 7), ("short", 7), ("", 7)]
+)
+def test_the_address_of_a_bar_of_waits_opens_its_contacts_and_what_is_no_wait_is_passed_over(
+    centre: Path,
+    open_app: Callable[..., AppTest],
+    add_person: Callable[..., str],
+    said: str,
+    n: int,
+) -> None:
+    add_people({}, {"Nord": "Lille"})
+    land(
+        [
+            contact("2026-05-04 09:00", wait_seconds=wait, team="Nord")
+            for wait in (0.0, 5.0, 5.1, 10.0, 10.1, 1700.0, 5000.0, None)
+        ]
+    )
+
+    app = open_app(add_person("max", "manager", sites=("Lille",)), "contacts")
+    for name, value in {
+        "period": "all",
+        "behind": "average_speed_of_answer",
+        "waited": said,
+    }.items():
+        app.query_params[name] = value
+    app = app.run()
+
+    assert not app.exception
+    assert f"##### {n} contacts" in [text.value for text in app.markdown]
+    assert bool([button for button in app.button if button.key == "remove_waited"]) == (n < 7)
+
+
+def test_bars_of_waits_carry_what_a_click_on_them_opens() -> None:
+    bars = pd.DataFrame({"until": [5, 10], "answered": [60, 20], "abandoned": [0, 1]})
+
+    answered, abandoned = (
+        list(map(list, bar.customdata))
+        for bar in charts.build_waits(bars, 5, 20).data
+        if bar.type == "bar"
+    )
+
+    assert answered == [["answered", 0, 5], ["answered", 5, 10]]
+    assert abandoned == [["abandoned", 0, 5], ["abandoned", 5, 10]]
+
+
+def test_the_service_level_of_every_threshold_follows_the_formula_in_force(centre: Path) -> None:
+    # Short abandons (5 s and less) are left out: of 10, 20 and 40 s answered and one
+    # abandoned after 15 s, four count.
+    land(
+        [
+            waited(10.0),
+            waited(20.0),
+            waited(40.0),
+            waited(15.0, "abandoned"),
+            waited(2.0, "abandoned"),
+        ]
+    )
+
+    found = query.find_service_levels(SYSTEM, (10, 20, 60))
+
+    assert found["value"].tolist() == [1 / 4, 2 / 4, 3 / 4]
+    assert found["n"].tolist() == [4, 4, 4]
+    at_20 = query.measure(SYSTEM, ("service_level",)).iloc[0]
+    assert (at_20["value"], at_20["low"], at_20["high"]) == tuple(
+        found.loc[1, ["value", "low", "high"]]
+    )
+
+
+def test_without_a_known_wait_there_is_no_service_level_at_any_threshold(centre: Path) -> None:
+    land([waited(None), waited(None, "abandoned")])
+
+    assert query.find_service_levels(SYSTEM, (10, 20))["value"].isna().all()
+
+
+def test_missed_callers_are_told_apart_by_who_reached_them(centre: Path) -> None:
+    def missed(customer: str | None, clock: str = "09:00") -> dict:
+        return contact(f"2026-05-04 {clock}", outcome="abandoned", customer_key=customer)
+
+    def called(customer: str, clock: str, outcome: str) -> dict:
+        return contact(
+            f"2026-05-04 {clock}", direction="outbound", outcome=outcome, customer_key=customer
+        )
+
+    land(
+        [
+            missed("called"),
+            called("called", "09:20", "failed"),
+            called("called", "10:00", "answered"),
+            missed("again"),
+            contact("2026-05-04 09:30", customer_key="again"),
+            called("again", "11:00", "answered"),
+            missed("in vain"),
+            called("in vain", "12:00", "failed"),
+            missed("nobody"),
+            missed(
+                "nobody", "09:10"
+            ),  # one miss: the second try falls into the window of the first
+            missed("late"),
+            contact("2026-05-06 09:00", customer_key="late"),
+            missed(None),
+            contact("2026-05-06 08:00", outcome="abandoned", customer_key="open"),
+        ]
+    )
+
+    found = query.find_recovery(SYSTEM)
+
+    assert found == Recovery(
+        by_call_back=1, by_new_try=1, called_back_in_vain=1, not_called_back=3, withheld=1, open=1
+    )
+    rows = query.measure(SYSTEM, ("recovered_rate", "call_back_rate")).set_index("kpi")
+    assert (
+        (rows.loc["recovered_rate", "numerator"], rows.loc["recovered_rate", "denominator"])
+        == (found.reached, found.known)
+        == (2, 6)
+    )
+    assert rows.loc["call_back_rate", "numerator"] == 3
+    assert (
+        query.find_recovery(SYSTEM, Filters(Period(date(2026, 5, 6), date(2026, 5, 6)))).missed == 1
+    )
+
+
+def test_an_empty_centre_missed_nobody(centre: Path) -> None:
+    assert query.find_recovery(SYSTEM).missed == 0
+
+
+def test_the_hour_that_comes_twice_counts_twice_and_the_one_left_out_never() -> None:
+    back = half_hours.count_half_hours([date(2026, 10, 18), BACK], PARIS)
+    forward = half_hours.count_half_hours([FORWARD], PARIS)
+
+    assert (back[7, "01:30"], back[7, "02:00"], back[7, "02:30"], back[7, "03:00"]) == (2, 3, 3, 2)
+    assert sum(back.values()) == 48 + 50
+    assert (7, "02:00") not in forward and (7, "02:30") not in forward
+    assert sum(forward.values()) == 46
+
+
+def test_half_hours_after_the_last_contact_have_not_come_yet() -> None:
+    counted = half_hours.count_half_hours(
+        [date(2026, 5, 4)], PARIS, datetime(2026, 5, 4, 10, 10, tzinfo=PARIS)
+    )
+
+    assert (counted.get((1, "10:00")), counted.get((1, "10:30"))) == (1, None)
+
+
+def test_days_of_23_and_25_hours_are_found() -> None:
+    assert half_hours.find_clock_changes(Period(date(2026, 1, 1), date(2026, 12, 31)), PARIS) == [
+        ClockChange(FORWARD, 23, time(2), time(3)),
+        ClockChange(BACK, 25, time(2), time(3)),
+    ]
+    assert half_hours.find_clock_changes(
+        Period(date(2026, 4, 24), date(2026, 4, 24)), ZoneInfo("Africa/Cairo")
+    ) == [ClockChange(date(2026, 4, 24), 23, time(0), time(1))]
+
+
+def rates(*pairs: tuple[int, int]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "hour": range(9, 9 + len(pairs)),
+            "n": [float(n) for _hits, n in pairs],
+            "numerator": [float(hits) for hits, _n in pairs],
+            "denominator": [float(n) for _hits, n in pairs],
+            "value": [hits / n for hits, n in pairs],
+            "low": [hits / n - 0.05 for hits, n in pairs],
+            "high": [hits / n + 0.05 for hits, n in pairs],
+        }
+    )
+
+
+def test_the_worst_hour_differs_from_the_others_by_more_than_chance_and_rests_on_enough() -> None:
+    assert traffic.find_worst(rates((90, 100), (60, 100), (88, 100), (2, 10)), "up").hour == 10
+    assert traffic.find_worst(rates((5, 100), (30, 100), (4, 100)), "down").hour == 10
+
+
+def test_no_hour_is_the_worst_where_chance_explains_all() -> None:
+    assert traffic.find_worst(rates((90, 100), (87, 100), (92, 100)), "up") is None
+    assert traffic.find_worst(rates((1, 10), (9, 10)), "up") is None
+
+
+def busy_centre() -> None:
+    """Four weeks to 1 November 2026, Mondays to Fridays: 40 contacts at 09:00 and at
+    10:30, half of those on Fridays at 10:30 abandoned; some at night on 25 October,
+    when the clocks go back.
+    """
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    rows = []
+    for week in range(4):
+        for day in range(5):
+            for clock in ("09:00", "10:30"):
+                for place in range(10):
+                    is_missed = (day, clock) == (4, "10:30") and place % 2
+                    start = datetime.fromisoformat(
+                        f"2026-10-{5 + 7 * week + day:02d} {clock}:{place:02d}"
+                    )
+                    rows.append(
+                        contact(
+                            start,
+                            team="Nord",
+                            advisor_id="a1",
+                            wait_seconds=15.0,
+                            outcome="abandoned" if is_missed else "answered",
+                        )
+                    )
+    night = contact("2026-10-25 02:10", team="Nord", advisor_id="a1", wait_seconds=15.0)
+    rows += [
+        night,
+        night | {"started_at": datetime(2026, 10, 25, 1, 10), "contact_id": "second"},
+        night | {"contact_id": "third"},
+    ]
+    land(rows)
+
+
+@pytest.fixture
+def open_traffic(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> Callable[..., AppTest]:
+    def follow(role: str, bounds: dict, **query_params: str) -> AppTest:
+        add_person("someone", role, language="en", **bounds)
+        app = open_app("someone", "traffic")
+        for name, value in query_params.items():
+            app.query_params[name] = value
+        app = app.run()
+        assert not app.exception
+        return app
+
+    return follow
+
+
+MANAGER = ("manager", {"sites": ("Lille",)})
+
+
+def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    busy_centre()
+
+    said = text_of(open_traffic(*MANAGER, period="2026-10"))
+
+    assert "Most unanswered: Friday at 10:30, 50.0" in said
+    assert (
+        "Sunday 25 October 2026 had 25 hours: 02:00 to 03:00 came twice. The 3 contacts there "
+        "are those of both" in said
+    )
+
+
+def test_the_measure_stands_in_the_address_and_the_doubled_half_hour_is_no_double_traffic(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    busy_centre()
+
+    app = open_traffic(*MANAGER, period="2026-10", measure="received", by="weekday")
+
+    # Ten on each Monday, while the three of Sunday night came in a half-hour that was
+    # there twice.
+    assert "Busiest: Monday at 09:00, 10.0 contacts in the half-hour" in text_of(app)
+    assert (
+        traffic.Clock("half_hour", times=half_hours.count_half_hours([BACK], PARIS)).count(
+            "02:00", 7
+        )
+        == 2
+    )
+    assert dict(app.query_params) == {"period": "2026-10", "measure": "received", "by": "weekday"}
+
+
+def test_what_an_address_says_that_is_no_measure_is_passed_over(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    busy_centre()
+
+    app = open_traffic(*MANAGER, period="2026-10", measure="mood")
+
+    assert "Most unanswered" in text_of(app)
+    assert "measure" not in app.query_params
+
+
+def test_a_team_lead_whose_missed_contacts_belong_to_no_team_reads_no_rates_of_them(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    land(
+        [
+            contact("2026-10-05 09:00", team="Nord", advisor_id="a1", wait_seconds=9.0),
+            contact("2026-10-05 09:10", outcome="abandoned"),
+        ]
+    )
+
+    app = open_traffic("team_lead", {"teams": ("Nord",)}, period="2026-10")
+
+    assert [metric.label for metric in app.metric] == [
+        "Contacts received",
+        "Service level",
+        "Average wait",
+    ]
+    assert "Only answered contacts are counted here" in text_of(app)
+    app.switch_page(menu.find_page("overview").path).run()
+    assert [metric.label for metric in app.metric][:4] == [
+        "Contacts received",
+        "Resolved at first contact",
+        "Customer satisfaction",
+        "Service level",
+    ]
+    assert "Only answered contacts are counted here" in text_of(app)
+    assert "Answer rate" not in text_of(app)
+
+
+def test_executives_read_why_they_see_no_half_hours(open_traffic: Callable[..., AppTest]) -> None:
+    busy_centre()
+
+    said = text_of(open_traffic("executive", {}, period="1m"))
+
+    assert "Months and channels only" in said
+    assert "Most unanswered" not in said
+
+
+def test_totals_by_the_day_are_in_no_cell_and_the_page_says_so(
+    open_traffic: Callable[..., AppTest],
+) -> None:
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    land_intervals([interval("2026-10-05", team="Nord", received=50, answered=45)])
+
+    assert "Nothing is known by half-hour or hour" in text_of(
+        open_traffic(*MANAGER, period="2026-10")
+    )
