@@ -21,6 +21,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import add_months
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Unscoped
+from qa_core.storage.lake.upkeep import IMAGE_DAYS
 from qa_core.storage.records import store
 from qa_core.storage.records.base import Base
 from qa_core.storage.records.listening import Playback, Recording
@@ -28,7 +29,7 @@ from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.store import Session
 from qa_core.storage.retention import DueData
 
-UNDO_DAYS = 90
+UNDO_DAYS = IMAGE_DAYS
 """How long an import can be undone."""
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from builders.centres import ENVIRONMENT
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
@@ -14,7 +15,6 @@ from qa_core.base.errors import Refusal
 from qa_core.cli.app import run
 from qa_core.compliance import gates
 from qa_core.storage.records import store
-from tests.builders.centres import ENVIRONMENT
 
 
 def test_a_store_made_for_a_drill_takes_another_day(

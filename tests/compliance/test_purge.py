@@ -16,6 +16,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from builders.centres import add_people, contact, evaluation, land
+from builders.erasure import find_traces
+from builders.import_files import find_contacts
+from builders.listening_centre import keep_audio
+from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
@@ -47,11 +52,6 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.records.row_rules import PERSONAL
-from tests.builders.centres import add_people, contact, evaluation, land
-from tests.builders.erasure import find_traces
-from tests.builders.import_files import find_contacts
-from tests.builders.listening_centre import keep_audio
-from tests.builders.sounds import make
 
 SYSTEM = Viewer.SYSTEM
 OLD = datetime(2024, 1, 15, 9, tzinfo=UTC)

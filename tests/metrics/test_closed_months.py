@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from builders.centres import ENVIRONMENT, add_people, contact, evaluation, land
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.ingest import purge
@@ -20,7 +21,6 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query.closed_months import FROM_CLOSED, LEFT_OUT
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
-from tests.builders.centres import ENVIRONMENT, add_people, contact, evaluation, land
 
 SYSTEM = Viewer.SYSTEM
 EXECUTIVE = Viewer("clara", Role.EXECUTIVE)
