@@ -203,6 +203,29 @@ ALL: tuple[Setting, ...] = (
         90,
     ),
     Setting(
+        "listening_ceiling",
+        N_("Listened to per advisor and month"),
+        N_(
+            "How many contacts of one advisor may be listened to in a month: draws, picks, "
+            "playbacks, calibrations and imported evaluations together."
+        ),
+        10,
+        "whole",
+        1,
+        40,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "accreditation_months",
+        N_("Longest accreditation (months)"),
+        N_("How long an accreditation to listen may last; then it is given anew."),
+        12,
+        "whole",
+        1,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
         "contact_retention_months",
         N_("Contacts identified for (months)"),
         N_(

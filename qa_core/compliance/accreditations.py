@@ -14,7 +14,9 @@ from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.centre import settings
 from qa_core.compliance import gates
+from qa_core.metrics.dimensions import add_months
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -58,6 +60,14 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         )
     username = accounts.fold(username)
     with store.writing() as session:
+        last_day = find_last_day(session)
+        if until > last_day:
+            raise Misuse(
+                "bad_date",
+                N_("{day} is too far: an accreditation ends on {last} at the latest."),
+                day=until.isoformat(),
+                last=last_day.isoformat(),
+            )
         account = people.find_people(session).get(username)
         if account is None:
             raise AccessDenied(N_("There is no account {name}."), name=username)
@@ -93,6 +103,11 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             reason=f"{','.join(chosen)} until {until}",
         )
         return made.id
+
+
+def find_last_day(session: Session) -> date:
+    """Return the last day that an accreditation given today may have."""
+    return add_months(environment.today(), settings.current(session).accreditation_months)
 
 
 def end(viewer: Viewer, accreditation_id: int) -> None:

@@ -297,7 +297,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
             "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core "
             "accredit NAME --until DATE)"
         )
-        raise Refusal("gates_closed", message, titles=titles, missing=",".join(missing))
+        raise Refusal("gate_closed", message, titles=titles, missing=",".join(missing))
     wanted = COUNTS_AS.get(purpose, purpose)
     if wanted is not None and wanted not in (value_of(session, "purposes") or "").split(","):
         raise Refusal(

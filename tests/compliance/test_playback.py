@@ -459,7 +459,7 @@ def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int
         accreditations.end(Viewer.SYSTEM, item.id)
     with pytest.raises(Refusal) as refused:
         eve.ticket(heard)
-    assert refused.value.code == "gates_closed"
+    assert refused.value.code == "gate_closed"
     with pytest.raises(Refusal):
         Wire("ann").ticket(heard, "own")
 

@@ -79,7 +79,9 @@ def add(
     defaults to its start.
     """
     recorded_at = recorded_at or contact.local_start.replace(tzinfo=environment.current().zone)
-    day = min(contact.local_start.date(), environment.to_local(recorded_at).date())
+    day = min(
+        contact.local_start.date(), environment.to_local(recorded_at).date(), environment.today()
+    )
     made = Recording(
         source_system=contact.source_system,
         contact_id=contact.contact_id,

@@ -4,6 +4,7 @@ one is a row.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
-from qa_core.base import signed_links
+from qa_core.base import masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import accreditations, gates
@@ -49,6 +50,11 @@ and for going back.
 """
 
 LONGEST_REASON = 200
+_TITLED_NAME = re.compile(
+    r"\b(?:M|MM|Mr|Mrs|Ms|Mme|Mmes|Mlle|Monsieur|Madame|Dr|Me)\.?\s+[A-ZÀ-Ý][\w’'-]*"
+    r"(?:\s+[A-ZÀ-Ý][\w’'-]*)*"
+)
+"""Titles with the name behind them, in French and English."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     """Make the address at which that session may start playing within a minute. Raises
     Refusal without a reason, and as `require_playable`.
     """
-    reason = " ".join(reason.split())[:LONGEST_REASON]
+    reason = _mask(" ".join(reason.split())[:LONGEST_REASON])
     if not reason:
         raise Refusal(
             "no_reason",
@@ -160,6 +166,15 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     return "/audio/" + signed_links.seal(
         "audio", {**content, "until": int(time.time()) + SECONDS_TO_START}
     )
+
+
+def _mask(reason: str) -> str:
+    """Mask what looks like personal data, names after a title too: the log keeps what it
+    is given.
+    """
+    for found in reversed(masking.find_personal_data(reason)):
+        reason = reason[: found.start] + masking.MASK + reason[found.end :]
+    return _TITLED_NAME.sub(masking.MASK, reason)
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
@@ -213,9 +228,9 @@ def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
 def _require(
     session: Session, viewer: Viewer, recording_id: int, purpose: str
 ) -> tuple[Recording, RecordedContact]:
-    from qa_core.metrics import (
-        query,
-    )  # only here: an import that deletes recordings does without the libraries of the pages
+    # Only here: an import that deletes recordings does without the libraries of the pages.
+    from qa_core.compliance import law, listened
+    from qa_core.metrics.query.legal_obstacles import Act
 
     viewer.require(Permission.LISTEN)
     if viewer.is_system or (purpose == OWN) != (viewer.role == Role.ADVISOR):
@@ -241,12 +256,15 @@ def _require(
     scope = viewer if is_of_their_teams else Viewer.SYSTEM
     found = [
         item
-        for item in query.find_recorded(scope, [recording.contact_id], recording.local_day)
+        for item in law.judge(session, scope, Act.PLAY, [recording.contact_id], recording.local_day)
         if (item.source_system, item.contact_id) == key
     ]
     if not found or found[0].against:
         raise AccessDenied()
-    return recording, found[0]
+    [contact] = found
+    if purpose != OWN:
+        listened.require_room(session, key, contact.advisor_id, contact.local_start.date())
+    return recording, contact
 
 
 def _to_be_judged(statement: sa.Select) -> Unscoped:
