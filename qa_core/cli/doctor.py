@@ -5,7 +5,6 @@ what to do.
 from __future__ import annotations
 
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +18,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import audit_report, retention
 from qa_core.ingest import purge
-from qa_core.storage import audit_log, lake
+from qa_core.storage import audit_log, lake, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
@@ -79,18 +78,10 @@ def _folder() -> tuple[str, str]:
 
 
 def _secrets() -> tuple[str, str]:
-    here = environment.current()
     missing = [name for name in environment.SECRETS if not environment.has_secret(name)]
     present = [name for name in environment.SECRETS if name not in missing]
     for name in present:
         environment.secret(name)
-    if here.secrets_folder.exists() and here.secrets_folder.stat().st_mode & (
-        stat.S_IRWXG | stat.S_IRWXO
-    ):
-        return WARN, _(
-            "{folder} can be entered by other users of this machine; run: chmod 700 {folder}",
-            folder=here.secrets_folder,
-        )
     if "pseudonyms" in missing and lake.version("contacts") >= 0:
         return BAD, _(
             "The key of the pseudonyms is missing: callers in new files can no longer be "
@@ -108,12 +99,17 @@ def _records() -> tuple[str, str]:
                 return BAD, _(
                     "The database is damaged ({found}); restore it from a backup.", found=found
                 )
-    file = store.file_of(environment.current().database_url)
-    if file is not None and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return WARN, _(
-            "{file} can be read by other users of this machine; run: chmod 600 {file}*", file=file
-        )
     return OK, store.engine_for(environment.current().database_url).dialect.name
+
+
+def _privacy() -> tuple[str, str]:
+    found = permissions.find_open()
+    if not found:
+        return OK, _("readable by their owner alone")
+    return BAD, _(
+        "Other users of this machine can read {paths}. Run: python -m qa_core init",
+        paths=", ".join(map(str, found)),
+    )
 
 
 def _administrator() -> tuple[str, str]:
@@ -213,6 +209,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("folder"), _folder),
     (N_("secrets"), _secrets),
     (N_("records"), _records),
+    (N_("stores closed to others"), _privacy),
     (N_("administrator"), _administrator),
     (N_("journal"), _journal),
     (N_("lake"), _lake),

@@ -28,6 +28,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings
 from qa_core.metrics import downloads
+from qa_core.storage import permissions
 from qa_core.storage.records import store
 from qa_core.ui import browser
 
@@ -156,6 +157,7 @@ def check_start() -> None:
         for name in environment.SECRETS:
             environment.secret(name)
         store.migrate()
+        permissions.protect()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
