@@ -1,9 +1,8 @@
-"""Accounts: who may sign in, in which role, bound to which teams, sites or advisor. The
-only writer of them.
+"""Accounts: role, and the teams, sites or advisor the role is bound to.
 
-An administrator never changes their own account, and what concerns a data protection
-officer, an administrator or an executive takes a second administrator as soon as there
-are two (docs/access.md, section 1).
+No administrator changes their own account. Accounts of a data protection officer, an
+administrator or an executive take a second administrator as soon as there are two
+(docs/access.md, section 1).
 """
 
 from __future__ import annotations
@@ -41,9 +40,7 @@ USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 
 
 class Act(StrEnum):
-    """What can be done to an account; also the word of it in the journal, after
-    `account_`.
-    """
+    """Action on an account; with the prefix `account_`, its word in the audit log."""
 
     ADD = "add"
     CHANGE = "change"
@@ -53,8 +50,8 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What an account shall be: its role and what the role is bound to.
+class AccountTerms:
+    """Requested state of an account: role and bounds.
 
     `since` (None: the beginning) dates the teams led. A manager without sites sees what
     belongs to no site.
@@ -72,7 +69,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Request:
-    """An act that waits for a second administrator."""
+    """Action that waits for a second administrator."""
 
     id: int
     act: Act
@@ -80,14 +77,14 @@ class Request:
     role: str | None
     asked_by: str
     asked_at: datetime
-    wanted: Wanted | None = field(default=None, compare=False)
+    terms: AccountTerms | None = field(default=None, compare=False)
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
-    """Who that person is and what they may see, as of now. Raises AccessDenied for
-    nobody and for a closed account.
+    """Build the viewer of an account as it is now. Raises AccessDenied for an unknown
+    or closed account.
     """
-    account = session.get(Account, fold(username))
+    account = session.get(Account, normalise_username(username))
     if account is None or not account.active:
         raise AccessDenied()
     role = Role(account.role) if account.role in set(Role) else None
@@ -125,7 +122,7 @@ def get_viewer(session: Session, username: str) -> Viewer:
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every account by name, ready for JSON: username, display_name, role, active,
+    """List all accounts by name, ready for JSON: username, display_name, role, active,
     demo, teams, sites, advisor_id, language, …
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
@@ -157,7 +154,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def has_accounts() -> bool:
-    """Whether anybody at all may sign in."""
+    """Tell whether anybody can sign in."""
     with store.reading() as session:
         return session.scalar(sa.select(sa.literal(1)).where(Account.active).limit(1)) is not None
 
@@ -176,15 +173,14 @@ def add(
     demo: bool = False,
     sees_unassigned: bool | None = None,
 ) -> str | None:
-    """Add an account. Without a password a random one is made, returned once, and has
-    to be changed at the first sign-in within the days of the setting
-    `one_time_password_days`.
+    """Add an account. Without a password, return a random one that has to be changed at
+    the first sign-in, within the days of the setting `one_time_password_days`.
 
-    Teams and sites that are not known yet are made. Raises Misuse for a bad name or
-    role, Refusal for a name that is taken, a weak password, or when a second
-    administrator is needed (then `propose` it).
+    Unknown teams and sites are created. Raises Misuse for a bad name or role; Refusal
+    for a name that is taken, a weak password, or when a second administrator is needed
+    (then `propose` it).
     """
-    wanted = Wanted(
+    terms = AccountTerms(
         _known_role(role),
         display_name.strip(),
         tuple(teams),
@@ -194,12 +190,12 @@ def add(
         language,
         sees_unassigned,
     )
-    return _perform(viewer, Act.ADD, username, wanted, password, demo)
+    return _perform(viewer, Act.ADD, username, terms, password, demo)
 
 
-def change(viewer: Viewer, username: str, wanted: Wanted) -> None:
-    """Give an account another role or other bounds. Its sessions end at once."""
-    _perform(viewer, Act.CHANGE, username, wanted)
+def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
+    """Replace the role and bounds of an account. Its sessions end at once."""
+    _perform(viewer, Act.CHANGE, username, terms)
 
 
 def disable(viewer: Viewer, username: str) -> None:
@@ -213,31 +209,33 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one, returned once. Sessions end at once; the
-    person has to choose a new one.
+    """Replace the password by a random one and return it. Sessions end at once; the
+    person has to choose a new password.
     """
     return _perform(viewer, Act.RESET, username) or ""
 
 
 def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) -> bool:
-    """Whether an act on that account (or giving it that role) waits for a second
-    administrator.
+    """Tell whether an action on that account, or giving it that role, waits for a
+    second administrator.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return _needs_second(session, viewer, session.get(Account, fold(username)), role)
+        return _needs_second(
+            session, viewer, session.get(Account, normalise_username(username)), role
+        )
 
 
-def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = None) -> None:
-    """Ask for an act that a second administrator will confirm."""
+def propose(viewer: Viewer, act: Act, username: str, terms: AccountTerms | None = None) -> None:
+    """Request an action that a second administrator confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else fold(username)
+    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     with store.writing() as session:
         _check_possible(session, viewer, act, username)
         content = (
             {}
-            if wanted is None
-            else {**asdict(wanted), "since": wanted.since.isoformat() if wanted.since else None}
+            if terms is None
+            else {**asdict(terms), "since": terms.since.isoformat() if terms.since else None}
         )
         session.add(
             AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
@@ -247,12 +245,12 @@ def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = Non
             viewer.username,
             f"account_{act}_asked",
             username,
-            reason=str(wanted.role) if wanted else "",
+            reason=str(terms.role) if terms else "",
         )
 
 
 def find_requests(viewer: Viewer) -> list[Request]:
-    """What waits for a second administrator, oldest first."""
+    """List the actions that wait for a second administrator, oldest first."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         rows = session.scalars(
@@ -268,16 +266,14 @@ def find_requests(viewer: Viewer) -> list[Request]:
                 row.content.get("role"),
                 row.asked_by,
                 row.asked_at,
-                _wanted(row.content),
+                _terms(row.content),
             )
             for row in rows
         ]
 
 
 def confirm(viewer: Viewer, request_id: int) -> str | None:
-    """Do what another administrator asked. Returns the one-time password where the act
-    makes one.
-    """
+    """Do what another administrator requested. Returns the one-time password if one was made."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     one_time = passwords.make_one_time()
     hashed = passwords.hash_password(one_time)
@@ -291,7 +287,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
         act = Act(row.act)
         _check_possible(session, viewer, act, row.username)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
-        _apply(session, act, row.username, _wanted(row.content), hashed, must_change=True)
+        _apply(session, act, row.username, _terms(row.content), hashed, must_change=True)
         audit_log.record(
             session,
             viewer.username,
@@ -303,7 +299,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
 
 
 def decline(viewer: Viewer, request_id: int) -> None:
-    """Turn down, or take back, what was asked."""
+    """Decline a request, or withdraw one's own."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         row = _open_request(session, request_id)
@@ -312,7 +308,7 @@ def decline(viewer: Viewer, request_id: int) -> None:
 
 
 def set_language(viewer: Viewer, language: str | None) -> None:
-    """Choose the language of one's own pages; None follows the browser."""
+    """Set the language of one's own pages; None follows the browser."""
     if language is not None and language not in LANGUAGES:
         raise Misuse(
             "unknown_language",
@@ -329,7 +325,7 @@ def set_language(viewer: Viewer, language: str | None) -> None:
 
 
 def remove_demo_accounts(viewer: Viewer) -> int:
-    """Delete the accounts of the demo centre. Returns how many there were."""
+    """Delete the accounts of the demo centre. Returns their number."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()
@@ -342,21 +338,21 @@ def remove_demo_accounts(viewer: Viewer) -> int:
 
 
 def find_teams(viewer: Viewer) -> list[str]:
-    """The names of all teams, to bind accounts to."""
+    """List the names of all teams."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Team.name).order_by(Team.name)))
 
 
 def find_sites(viewer: Viewer) -> list[str]:
-    """The names of all sites, to bind accounts to."""
+    """List the names of all sites."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Site.name).order_by(Site.name)))
 
 
 def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
-    """(advisor_id, name) of all advisors, to bind accounts to."""
+    """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return [
@@ -367,10 +363,8 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
         ]
 
 
-def fold(username: str) -> str:
-    """A username as it is kept and compared: the sign-in form folds what is typed in
-    the same way.
-    """
+def normalise_username(username: str) -> str:
+    """Normalise a username as the sign-in form does."""
     return username.lower().strip()
 
 
@@ -378,12 +372,12 @@ def _perform(
     viewer: Viewer,
     act: Act,
     username: str,
-    wanted: Wanted | None = None,
+    terms: AccountTerms | None = None,
     password: str | None = None,
     demo: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else fold(username)
+    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
@@ -396,7 +390,7 @@ def _perform(
     with store.writing() as session:
         _check_possible(session, viewer, act, username)
         if _needs_second(
-            session, viewer, session.get(Account, username), wanted.role if wanted else None
+            session, viewer, session.get(Account, username), terms.role if terms else None
         ):
             raise Refusal(
                 "second_administrator",
@@ -405,13 +399,13 @@ def _perform(
                     "it. Propose it instead."
                 ),
             )
-        _apply(session, act, username, wanted, hashed, must_change=one_time is not None, demo=demo)
+        _apply(session, act, username, terms, hashed, must_change=one_time is not None, demo=demo)
         audit_log.record(
             session,
             viewer.username,
             f"account_{act}",
             username,
-            reason=str(wanted.role) if wanted else "",
+            reason=str(terms.role) if terms else "",
         )
     return one_time
 
@@ -453,7 +447,7 @@ def _apply(
     session: Session,
     act: Act,
     username: str,
-    wanted: Wanted | None,
+    terms: AccountTerms | None,
     password_hash: str,
     must_change: bool,
     demo: bool = False,
@@ -475,29 +469,29 @@ def _apply(
     if act in (Act.ADD, Act.RESET):
         account.must_change_password = must_change
         account.one_time_since = now() if must_change else None
-    if wanted is not None:
-        _bind(session, account, wanted)
+    if terms is not None:
+        _bind(session, account, terms)
     session.flush()
 
 
-def _bind(session: Session, account: Account, wanted: Wanted) -> None:
-    account.role = wanted.role
-    account.display_name = wanted.display_name or account.display_name or account.username
-    account.language = wanted.language or account.language
+def _bind(session: Session, account: Account, terms: AccountTerms) -> None:
+    account.role = terms.role
+    account.display_name = terms.display_name or account.display_name or account.username
+    account.language = terms.language or account.language
     account.advisor_id = (
-        _find_or_make_advisor(session, wanted.advisor_id) if wanted.advisor_id else None
+        _find_or_make_advisor(session, terms.advisor_id) if terms.advisor_id else None
     )
-    account.sees_unassigned = wanted.role == Role.MANAGER and (
-        not wanted.sites if wanted.sees_unassigned is None else wanted.sees_unassigned
+    account.sees_unassigned = terms.role == Role.MANAGER and (
+        not terms.sites if terms.sees_unassigned is None else terms.sees_unassigned
     )
-    for name in wanted.sites:
+    for name in terms.sites:
         if session.get(Site, name) is None:
             session.add(Site(name=name))
-    for name in wanted.teams:
+    for name in terms.teams:
         if session.get(Team, name) is None:
             session.add(Team(name=name))
     session.flush()
-    account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(wanted.sites)]
+    account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(terms.sites)]
     # A team that is led no longer keeps its past: the lead still sees what happened
     # while they led it.
     kept = [span for span in account.led_teams if span.ends_on is not None]
@@ -505,8 +499,8 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
     for span in account.led_teams:
         if (
             span.ends_on is None
-            and span.team_name in wanted.teams
-            and wanted.since in (None, span.starts_on)
+            and span.team_name in terms.teams
+            and terms.since in (None, span.starts_on)
         ):
             kept.append(span)
         elif span.ends_on is None and (span.starts_on is None or span.starts_on < today):
@@ -514,8 +508,8 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
             kept.append(span)
     still = {span.team_name for span in kept if span.ends_on is None}
     kept.extend(
-        TeamLead(team_name=name, starts_on=wanted.since)
-        for name in dict.fromkeys(wanted.teams)
+        TeamLead(team_name=name, starts_on=terms.since)
+        for name in dict.fromkeys(terms.teams)
         if name not in still
     )
     account.led_teams = kept
@@ -554,7 +548,7 @@ def _known_role(role: Role | str) -> Role:
 
 
 def _checked_name(username: str) -> str:
-    username = fold(username)
+    username = normalise_username(username)
     if not USERNAME.fullmatch(username):
         raise Misuse(
             "bad_username",
@@ -575,11 +569,11 @@ def _open_request(session: Session, request_id: int) -> AccountRequest:
     return row
 
 
-def _wanted(content: dict[str, Any]) -> Wanted | None:
+def _terms(content: dict[str, Any]) -> AccountTerms | None:
     if not content:
         return None
     since = date.fromisoformat(content["since"]) if content["since"] else None
-    return Wanted(
+    return AccountTerms(
         **{
             **content,
             "role": Role(content["role"]),

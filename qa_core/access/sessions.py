@@ -1,9 +1,8 @@
-"""Sign-in: passwords are checked behind a throttle, and every sign-in is a row that can
-be ended at any moment.
+"""Sessions: sign-in behind a throttle, and one revocable row per sign-in.
 
-The browser holds a random id; here lies only its hash, bound to the browser's own
-token, so that neither a copied cookie nor a copied session of the server is worth
-anything elsewhere (docs/access.md, section 3).
+The browser holds a random id. The records hold its hash, bound to the browser's own
+token: a copied cookie or a copied server session opens nothing elsewhere
+(docs/access.md, section 3).
 """
 
 from __future__ import annotations
@@ -28,27 +27,25 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, LoginSession, SignInThrottle
 
-IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=8)
+IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
-"""How exactly the last moment of use is kept: writing it on each run would cost a write
-each time.
-"""
+"""Precision of `last_seen_at`: writing it on each run would cost a write each time."""
 
 EXPIRED = "expired one-time password"
-"""Why a sign-in failed, in the journal."""
+"""Reason of a failed sign-in, in the audit log."""
 
 FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS = 5, 50
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
+FIRST_WAIT, MAX_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 FORGET_AFTER = timedelta(hours=1)
-"""Failures older than this count no more: nobody is locked out for good."""
+"""Age from which failures no longer count: no lock is permanent."""
 
 
 @dataclass(frozen=True)
 class Browser:
-    """Where a request comes from: the token that Streamlit gave the browser, what it
-    calls itself, its address.
+    """Origin of a request: Streamlit's token of the browser, its user agent, its
+    address.
 
-    `is_local` says that it runs on this very machine, with no proxy in between.
+    `is_local`: it runs on this very machine, with no proxy in between.
     """
 
     token: bytes
@@ -59,9 +56,7 @@ class Browser:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A live session: who, and whether they must choose a password before anything
-    else.
-    """
+    """Live session: its viewer, and whether they must choose a password first."""
 
     viewer: Viewer
     session_id: int
@@ -70,7 +65,7 @@ class SignedIn:
 
 @dataclass(frozen=True)
 class OwnSession:
-    """One of a person's sign-ins, as they see it."""
+    """One of a person's sessions, as they see it."""
 
     id: int
     browser_name: str
@@ -80,7 +75,7 @@ class OwnSession:
 
 
 def is_loopback(address: str | None) -> bool:
-    """Whether that address is this machine."""
+    """Tell whether that address is this machine."""
     try:
         return ipaddress.ip_address((address or "").split("%")[0]).is_loopback
     except ValueError:
@@ -91,13 +86,13 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     """Check a password and open a session. Returns the random id for the browser's
     cookie.
 
-    `one_time_days`: how long a one-time password opens anything, in days.
+    `one_time_days`: days for which a one-time password is valid.
 
-    Raises Refusal, with one message for an unknown name, a wrong password and a closed
-    account alike, after the same time; only who holds a one-time password that has run
-    out is told so.
+    Raises the same Refusal, after the same time, for an unknown name, a wrong password
+    and a closed account. Only the holder of an expired one-time password learns that it
+    has expired.
     """
-    username = accounts.fold(username)
+    username = accounts.normalise_username(username)
     if not browser.token:
         raise Refusal(
             "no_browser_token",
@@ -115,7 +110,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     good = passwords.matches(password, kept)
     with store.writing() as session:
         account = session.get(Account, username)
-        reason = _why_not(
+        reason = _find_failure(
             account,
             good and account is not None and account.password_hash == kept,
             browser,
@@ -157,9 +152,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
-    """Who holds that id, on this browser, at this moment; None for anything that is not
-    a live session.
-    """
+    """Find the live session of that id on this browser; None if there is none."""
     if not token or not browser.token:
         return None
     moment = now()
@@ -182,7 +175,7 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
 
 
 def sign_out(token: str | None, browser: Browser) -> None:
-    """End that session everywhere, whoever still holds its id."""
+    """End the session of that id."""
     if not token:
         return
     with store.writing() as session:
@@ -193,7 +186,7 @@ def sign_out(token: str | None, browser: Browser) -> None:
 
 
 def find_sessions(signed_in: SignedIn) -> list[OwnSession]:
-    """One's own live sessions, newest first."""
+    """List one's own live sessions, newest first."""
     moment = now()
     with store.reading() as session:
         rows = session.scalars(
@@ -224,9 +217,7 @@ def end_session(signed_in: SignedIn, session_id: int) -> None:
 
 
 def change_password(signed_in: SignedIn, browser: Browser, current: str, new: str) -> None:
-    """Replace one's own password. All other sessions of the person end; this one goes
-    on.
-    """
+    """Replace one's own password. All other sessions of the person end."""
     username = signed_in.viewer.username
     with store.writing() as session:
         _count_try(session, username, browser)
@@ -261,7 +252,7 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         audit_log.record(session, username, "password_changed", username)
 
 
-def _why_not(
+def _find_failure(
     account: Account | None, good: bool, browser: Browser, oldest_one_time: datetime
 ) -> str:
     if account is None:
@@ -283,7 +274,7 @@ def _live(moment: datetime) -> sa.Select[tuple[LoginSession]]:
         .join(Account, Account.username == LoginSession.username)
         .where(
             LoginSession.revoked_at.is_(None),
-            LoginSession.created_at > moment - LONGEST,
+            LoginSession.created_at > moment - MAX_AGE,
             LoginSession.last_seen_at > moment - IDLE,
             LoginSession.token_version == Account.token_version,
             Account.active,
@@ -342,7 +333,7 @@ def _count_try(session: Session, username: str, browser: Browser) -> None:
         row.last_failure_at = moment
         if row.failures >= limit:
             row.blocked_until = moment + min(
-                FIRST_WAIT * 2 ** min(row.failures - limit, 10), LONGEST_WAIT
+                FIRST_WAIT * 2 ** min(row.failures - limit, 10), MAX_WAIT
             )
 
 
@@ -359,4 +350,4 @@ def _forget_try(session: Session, username: str, browser: Browser) -> None:
 
 
 def _delete_old(session: Session) -> None:
-    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - LONGEST))
+    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - MAX_AGE))

@@ -1,6 +1,4 @@
-"""Where this centre lives: its folder, its stores, its time zone, and the secrets made
-for it on first use.
-"""
+"""Environment of this centre: folder, stores, time zone and secrets."""
 
 from __future__ import annotations
 
@@ -26,9 +24,7 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class Environment:
-    """The settings of the environment (CONTRACT.md section 2), read once per call of
-    `current()`.
-    """
+    """Settings from the environment (docs/contract.md, section 2)."""
 
     folder: Path
     database_url: str
@@ -48,9 +44,7 @@ class Environment:
 
     @property
     def temporary_folder(self) -> Path:
-        """Scratch space of imports; holds no clear number or name, and is emptied by
-        whoever made it.
-        """
+        """Scratch space of imports: no clear number or name; emptied by its user."""
         return self.folder / "tmp"
 
 
@@ -59,9 +53,7 @@ _override: ContextVar[Environment | None] = ContextVar("stand_in", default=None)
 
 @contextmanager
 def use_environment(home: Environment) -> Iterator[None]:
-    """Let what this thread does happen in another home, such as a copy made to try
-    something; all others keep theirs.
-    """
+    """Make this thread work in another home, such as a copy for a trial."""
     token = _override.set(home)
     try:
         yield
@@ -70,9 +62,7 @@ def use_environment(home: Environment) -> Iterator[None]:
 
 
 def current() -> Environment:
-    """Read the environment. Cheap, so that a test or a second process may point
-    elsewhere at any time.
-    """
+    """Read the environment. Raises Refusal for an unknown time zone."""
     stand_in = _override.get()
     if stand_in is not None:
         return stand_in
@@ -151,13 +141,13 @@ def today() -> date:
 
 
 def to_local(moment: datetime) -> datetime:
-    """A moment on the centre's wall clock."""
+    """Convert a moment to the centre's wall clock."""
     return moment.astimezone(current().zone)
 
 
 def secret(name: str, home: Environment | None = None) -> bytes:
-    """The key of that name: from `QA_SECRET_<NAME>` (hex), else from its file, made at
-    first use with mode 0600.
+    """Return the key of that name: from `QA_SECRET_<NAME>` (hex), else from its file,
+    made at first use with mode 0600.
 
     Raises Refusal when the key is short or its file can be read by others.
     """
@@ -186,7 +176,7 @@ def secret(name: str, home: Environment | None = None) -> bytes:
 
 
 def has_secret(name: str, home: Environment | None = None) -> bool:
-    """Whether that key exists already, so that reading it would write nothing."""
+    """Tell whether that key exists, so that reading it would write nothing."""
     return (
         bool(os.environ.get(f"QA_SECRET_{name.upper()}"))
         or ((home or current()).secrets_folder / name).exists()
@@ -194,9 +184,7 @@ def has_secret(name: str, home: Environment | None = None) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> bool:
-    """Create `path` with mode 0600, whole or not at all; False when somebody else made
-    it first.
-    """
+    """Create `path` with mode 0600, atomically; False when it exists."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

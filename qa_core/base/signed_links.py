@@ -1,8 +1,8 @@
-"""Tickets: what a link on a page may fetch, sealed with a key of this centre: nobody
-else can make, change or read one.
+"""Tickets of links: sealed with a key of this centre, so that nobody else can make,
+change or read one.
 
-Addresses stand in the logs of proxies and in the history of browsers, and a ticket may
-hold why somebody listened.
+They are encrypted because proxies and browsers log addresses, and a ticket may hold the
+reason of a playback.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NONCE_BYTES = 12
 
 
 def seal(use: str, content: dict[str, Any]) -> str:
-    """A ticket for that use, fit for an address."""
+    """Seal content into a ticket for that use, safe in an address."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     body = json.dumps(content, separators=(",", ":")).encode()
     return (
@@ -35,9 +35,7 @@ def seal(use: str, content: dict[str, Any]) -> str:
 
 
 def unseal(use: str, ticket: str) -> dict[str, Any]:
-    """What stands in a ticket. Raises AccessDenied for one that was not sealed here,
-    for that use.
-    """
+    """Open a ticket. Raises AccessDenied unless it was sealed here for that use."""
     try:
         sealed = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
         body = _cipher(use).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)

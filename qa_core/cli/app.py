@@ -1,5 +1,5 @@
-"""The commands, one file per family; this one runs them and turns every refusal into
-one clear line and an exit code.
+"""Command line application: runs a command, and turns every refusal into one line and
+an exit code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
 
 
 def build_app() -> typer.Typer:
-    """The whole command line. Families import their rooms inside each command, so that
+    """Build the command line. Families import their rooms inside each command, so that
     `--help` stays quick.
     """
     from qa_core.cli import (

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_gates(as_json: Json = False) -> None:
-    """Every gate with what was entered, and what it expects."""
+    """List every gate with its value and what it expects."""
     from qa_core.storage.records import store
 
     store.require_ready()
@@ -47,7 +47,7 @@ def list_gates(as_json: Json = False) -> None:
 
 
 def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
-    """Enter one gate or several, all or none of them."""
+    """Set one gate or several, all or none of them."""
     from qa_core.compliance import gates
     from qa_core.ingest import purge as of_stores
     from qa_core.storage.records import store
@@ -83,7 +83,7 @@ def accredit(
         ),
     ] = None,
 ) -> None:
-    """Let a person listen, for a time and for named purposes."""
+    """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
     from qa_core.storage.records import store
 
@@ -112,8 +112,8 @@ def inform(
         bool, typer.Option("--all", help="Every advisor who is not yet entered as informed.")
     ] = False,
 ) -> None:
-    """Enter that advisors were told that calls are recorded and listened to; only then
-    are their contacts drawn.
+    """Record that advisors were informed of recording and listening; only their
+    contacts are drawn.
     """
     from qa_core.compliance import notices
     from qa_core.storage.records import store
@@ -213,9 +213,7 @@ def _find_rows() -> list[dict[str, Any]]:
 
 
 def _describe_next() -> None:
-    """What is still to be done before anybody may listen; the first that is missing,
-    with the command that enters it.
-    """
+    """Describe the first missing condition of listening, with the command that meets it."""
     from qa_core.compliance import gates, notices
     from qa_core.storage.records import store
 

@@ -1,6 +1,4 @@
-"""Is this centre in good health? One check per thing that can go wrong, each saying
-what to do.
-"""
+"""Health checks of this centre, each with its remedy."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ FORGOTTEN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, how it is (`ok`, `warn`, `bad`), and what was seen or should
-    be done.
-    """
+    """Result of a check: `ok`, `warn` or `bad`, and what was seen or should be done."""
 
     name: str
     state: str
@@ -41,12 +37,12 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at everything; a check that itself fails is a bad one, never an exception."""
+    """Run every check; one that fails itself is bad, never an exception."""
     return [_guarded(name, check) for name, check in _CHECKS]
 
 
 def is_well(checks: list[Check]) -> bool:
-    """Whether nothing is bad; warnings do not count."""
+    """Tell whether nothing is bad; warnings do not count."""
     return all(check.state != BAD for check in checks)
 
 

@@ -1,4 +1,4 @@
-"""`irritants`: what annoys customers, and what is done about it."""
+"""`irritants`: the action list of what annoys customers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_irritants(username: As = None, as_json: Json = False) -> None:
-    """The action list, open ones first."""
+    """List the irritants, open ones first."""
     from qa_core.analysis.irritants import action_list, texts
     from qa_core.storage.records import store
 

@@ -1,4 +1,4 @@
-"""`people` and `journal`: accounts, and who did what."""
+"""`people` and `journal`: accounts, and the audit log."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def reset(name: Name) -> None:
 
 
 def list_accounts(as_json: Json = False) -> None:
-    """Every account, its role and what it is bound to."""
+    """List every account, its role and what it is bound to."""
     from qa_core.access import accounts
     from qa_core.storage.records import store
 

@@ -26,7 +26,7 @@ def init(
         str | None, typer.Option("--admin", metavar="NAME", help="Make the first administrator.")
     ] = None,
 ) -> None:
-    """Make the stores and secrets; run again, it changes nothing that is there."""
+    """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
     from qa_core.storage import permissions
     from qa_core.storage.records import store
@@ -63,7 +63,7 @@ def demo(
     remove: Annotated[bool, typer.Option("--remove", help="Take the demo centre away.")] = False,
     if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
 ) -> None:
-    """Fill the stores with an invented centre, or take it away."""
+    """Fill the stores with an invented centre, or remove it."""
     from qa_core.cli import demo as centre
     from qa_core.storage.records import store
 

@@ -58,7 +58,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             purpose=unknown[0],
             known=", ".join(gates.PURPOSES),
         )
-    username = accounts.fold(username)
+    username = accounts.normalise_username(username)
     with store.writing() as session:
         last_day = find_last_day(session)
         if until > last_day:

@@ -103,9 +103,9 @@ def measure_agreement(
     contacts.
 
     `marks`: contacts × evaluators, NaN where unmarked or not applicable; `level`:
-    `ordinal` or `nominal`. The value is that of the library `krippendorff`.
-    Deterministic for a seed. Source: K. Krippendorff, Computing Krippendorff's
-    Alpha-Reliability (2011).
+    `ordinal` or `nominal`. The interval comes from drawing contacts again with
+    replacement (percentiles of `resamples`, the same for the same seed). Source:
+    K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011).
     """
     marks = np.asarray(marks, float)
     marks = marks[np.sum(~np.isnan(marks), axis=1) >= 2]
@@ -113,14 +113,7 @@ def measure_agreement(
     if len(domain) < 2:
         return Agreement(None, contacts=len(marks))
     counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
-    # Imported here, since few pages ask for it.
-    import krippendorff
-
-    value = float(
-        krippendorff.alpha(
-            value_counts=counts.astype(int), value_domain=list(domain), level_of_measurement=level
-        )
-    )
+    value = float(krippendorff_alphas(counts, np.ones((1, len(counts))), level)[0])
     drawn = (
         _resample(counts, level, resamples, np.random.default_rng(seed))
         if len(counts) > 1

@@ -1,9 +1,9 @@
-"""Who did what, when and why: append-only, each row sealed with the one before, in the
-transaction of the act itself.
+"""Audit log: append-only rows, each sealed with the one before, in the transaction of
+the act.
 
-No content, name of a customer, or score stands in it. After each commit the number and
-seal of the last row are noted beside the secrets: rows that are taken off the end leave
-no gap, and only that note can tell.
+It holds no content, customer name or score. After each commit the number and seal of
+the last row are noted beside the secrets: only that note shows that rows were cut off
+the end.
 """
 
 from __future__ import annotations
@@ -26,17 +26,15 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import JournalCut
 
 FIRST_MAC = "0" * 64
-NOTED = "journal_end"
-"""In a session's `info`: what to note once its transaction is committed."""
+PENDING_END = "journal_end"
+"""Key in a session's `info`: the end to note once its transaction is committed."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a walk over the whole journal found; `first_bad` is the first row that was
-    edited, moved, follows a gap, or is missing at the end.
-
-    `is_cut`: nothing else is wrong than that the end is missing, or is not the end that
-    was noted.
+    """Result of a check of the whole journal. `first_bad`: the first row that was
+    edited, moved, follows a gap, or is missing at the end. `is_cut`: the only fault is
+    a missing end, or an end other than the one noted.
     """
 
     rows: int
@@ -47,18 +45,14 @@ class Verification:
 
 @dataclass(frozen=True)
 class End:
-    """The last row of the journal as it was when somebody noted it: its number and its
-    seal.
-    """
+    """Noted last row of the journal: its number and its seal."""
 
     seq: int
     mac: str
 
 
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
-    """Append one act to the journal, in the caller's transaction: both happen or
-    neither does.
-    """
+    """Append one act to the journal, in the caller's transaction."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.text("LOCK TABLE journal IN EXCLUSIVE MODE"))
     last = session.execute(
@@ -73,26 +67,24 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         )
     )
     path = end_file()
-    if NOTED in session.info or _stands(session, _read_end(path)):
-        session.info[NOTED] = (path, End(seq, mac))
+    if PENDING_END in session.info or _is_current(session, _read_end(path)):
+        session.info[PENDING_END] = (path, End(seq, mac))
 
 
 @sa.event.listens_for(Session, "after_commit")
 def _note_end(session: Session) -> None:
-    noted = session.info.pop(NOTED, None)
+    noted = session.info.pop(PENDING_END, None)
     if noted is not None:
         _write_end(*noted)
 
 
 @sa.event.listens_for(Session, "after_rollback")
 def _forget_end(session: Session) -> None:
-    session.info.pop(NOTED, None)
+    session.info.pop(PENDING_END, None)
 
 
 def end_file() -> Path:
-    """Where the end of this journal is noted: beside the secrets, one file for each
-    database that they have served.
-    """
+    """Locate the note of this journal's end: beside the secrets, one file per database."""
     here = environment.current()
     usual = here.database_url == f"sqlite:///{here.folder / 'records.sqlite'}"
     return here.secrets_folder / (
@@ -103,8 +95,8 @@ def end_file() -> Path:
 
 
 def verify(session: Session) -> Verification:
-    """Walk the journal and recompute every seal. Edits, deletions and swaps show at
-    their row; a cut end shows against the end noted.
+    """Recompute every seal. Edits, deletions and swaps show at their row; a cut end
+    shows against the noted one.
     """
     # Read first: a row that comes in between must not look like one that is missing.
     end = _read_end(end_file())
@@ -183,7 +175,7 @@ def _format_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _stands(session: Session, end: End | None) -> bool:
+def _is_current(session: Session, end: End | None) -> bool:
     # Once rows are gone the note stays as it is: new rows must not make good what was
     # cut.
     return (

@@ -160,6 +160,14 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
     card(finding, caption, is_stretched=True)
 
 
+def show_one_cut(title: str) -> None:
+    """Show why a cut is missing for who sees one cut or one filter at a time."""
+    show_message(
+        _("{title}: not under a filter", title=title),
+        _("You see one cut or one filter at a time: take the filter away to see this."),
+    )
+
+
 def show_chart(
     figure: Any,
     finding: ChartTitle | str,
@@ -293,6 +301,24 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
                 ngettext(
                     "{count} contact without a known wait is left out.",
                     "{count} contacts without a known wait are left out.",
+                    int(detail),
+                    count=formatting.number(int(detail)),
+                )
+            )
+        elif code == "outcome_unknown":
+            said.append(
+                ngettext(
+                    "{count} contact is left out: the source does not say how it ended.",
+                    "{count} contacts are left out: the source does not say how they ended.",
+                    int(detail),
+                    count=formatting.number(int(detail)),
+                )
+            )
+        elif code == "handle_time_unknown":
+            said.append(
+                ngettext(
+                    "{count} answered contact is left out: a part of its time is not known.",
+                    "{count} answered contacts are left out: a part of their time is not known.",
                     int(detail),
                     count=formatting.number(int(detail)),
                 )

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from qa_core.access import accounts, passwords
-from qa_core.access.accounts import Act, Wanted
+from qa_core.access.accounts import AccountTerms, Act
 from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
@@ -111,7 +111,7 @@ def test_every_change_ends_the_sessions_and_is_in_the_journal(
     before = account_of("tom").token_version
 
     if change == "role":
-        accounts.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
+        accounts.change(Viewer.SYSTEM, "tom", AccountTerms(Role.EVALUATOR))
     else:
         getattr(accounts, change)(Viewer.SYSTEM, "tom")
 
@@ -128,11 +128,11 @@ def test_only_an_administrator_manages_accounts(role: Role, centre) -> None:
     for attempt in (
         lambda: accounts.find_accounts(viewer),
         lambda: accounts.add(viewer, "tom", "admin"),
-        lambda: accounts.change(viewer, "tom", Wanted(Role.ADMIN)),
+        lambda: accounts.change(viewer, "tom", AccountTerms(Role.ADMIN)),
         lambda: accounts.disable(viewer, "tom"),
         lambda: accounts.enable(viewer, "tom"),
         lambda: accounts.reset(viewer, "tom"),
-        lambda: accounts.propose(viewer, Act.ADD, "tom", Wanted(Role.ADMIN)),
+        lambda: accounts.propose(viewer, Act.ADD, "tom", AccountTerms(Role.ADMIN)),
         lambda: accounts.find_requests(viewer),
         lambda: accounts.confirm(viewer, 1),
         lambda: accounts.decline(viewer, 1),
@@ -154,7 +154,7 @@ def test_nobody_changes_their_own_account(add_person: Callable[..., str]) -> Non
     for attempt in (
         lambda: accounts.disable(root, "root"),
         lambda: accounts.reset(root, "ROOT "),
-        lambda: accounts.change(root, "root", Wanted(Role.DPO)),
+        lambda: accounts.change(root, "root", AccountTerms(Role.DPO)),
     ):
         with pytest.raises(Refusal) as refused:
             attempt()
@@ -181,8 +181,8 @@ def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two
 
     for attempt in (
         lambda: accounts.add(root, "new", role),
-        lambda: accounts.change(root, "tom", Wanted(role)),
-        lambda: accounts.change(root, "old", Wanted(Role.EVALUATOR)),
+        lambda: accounts.change(root, "tom", AccountTerms(role)),
+        lambda: accounts.change(root, "old", AccountTerms(Role.EVALUATOR)),
         lambda: accounts.disable(root, "old"),
         lambda: accounts.reset(root, "old"),
     ):
@@ -190,7 +190,7 @@ def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two
             attempt()
         assert refused.value.code == "second_administrator"
 
-    accounts.propose(root, Act.ADD, "new", Wanted(role, display_name="New"))
+    accounts.propose(root, Act.ADD, "new", AccountTerms(role, display_name="New"))
     [request] = accounts.find_requests(bea)
     assert (request.username, request.role, request.asked_by) == ("new", role, "root")
     with pytest.raises(Refusal):
@@ -228,7 +228,7 @@ def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(
     add_person("tom", "team_lead", teams=("Blue",), since=date(2025, 1, 1))
 
     accounts.change(
-        Viewer.SYSTEM, "tom", Wanted(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1))
+        Viewer.SYSTEM, "tom", AccountTerms(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1))
     )
 
     assert viewer_of("tom").led == (

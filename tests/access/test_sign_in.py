@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from builders.visitors import PASSWORD
 
 from qa_core.access import accounts, passwords, sessions
-from qa_core.access.accounts import Wanted
+from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser, SignedIn
 from qa_core.base import environment
@@ -199,7 +199,7 @@ def test_a_session_ends_at_once(
     if end == "sign_out":
         sessions.sign_out(token, HERE)
     elif end == "role":
-        accounts.change(Viewer.SYSTEM, "tom", Wanted(Role.EVALUATOR))
+        accounts.change(Viewer.SYSTEM, "tom", AccountTerms(Role.EVALUATOR))
     elif end == "idle":
         turn_back(LoginSession, timedelta(minutes=31), "last_seen_at")
     elif end == "too long":

@@ -12,7 +12,9 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from builders.centres import add_people, contact, evaluation, land, land_spend
+from builders.centres import add_people, close_month, contact, evaluation, land, land_spend
+from hypothesis import example, given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from streamlit.testing.v1 import AppTest
 
@@ -277,6 +279,7 @@ def test_a_workbook_has_the_values_as_numbers_and_beside_them_what_the_screen_wr
 
 
 def test_the_settings_in_force_and_what_is_hidden_stand_in_the_file(listened: Path) -> None:
+    close_month("2026-05")
     asked = exports.figure_parameters(("first_contact_resolution",), (), Filters(MAY))
     for form in spreadsheets.FORMS:
         made = exports.build_file(Viewer("rex", Role.EXECUTIVE), **asked, form=form)
@@ -416,6 +419,7 @@ def test_the_file_of_campaigns_asks_at_once_what_the_page_asks_in_two_and_gets_t
         "second",
     )
     land_spend([("2026-05-01", "google", "Spring", 12.0, "EUR")])
+    close_month("2026-05")
     path, costs, director = (
         ("received", "answer_rate"),
         ("spend", "cost_per_contact"),
@@ -442,3 +446,22 @@ def test_the_file_of_campaigns_asks_at_once_what_the_page_asks_in_two_and_gets_t
                 for line in filed
                 if (line["Campaign"], line["KPI"]) == (group, get_kpi(row["kpi"]).title)
             ] == [value]
+
+
+TEXTS_OF_FORMULAS = st.text("=+-@;,|'\"\t\r\nab1 ＝", max_size=12)
+
+
+@given(st.lists(TEXTS_OF_FORMULAS, min_size=1, max_size=4))
+@example(["Q;=cmd|'/C calc'!A0"])
+@example(['Q;""=1+1', "x\n=1+1", "y\t@SUM(1)"])
+def test_no_spreadsheet_of_any_locale_finds_a_formula_in_a_csv(texts: list[str]) -> None:
+    content = downloads.to_csv(["name"] * len(texts), [texts]).decode("utf-8-sig")
+
+    for separator in ",;\t|":
+        for row in csv.reader(io.StringIO(content, newline=""), delimiter=separator):
+            assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "＝"))]
+
+
+@given(TEXTS_OF_FORMULAS)
+def test_the_apostrophes_of_a_csv_can_be_taken_back(text: str) -> None:
+    assert downloads.unescape(downloads.escape(text)) == text

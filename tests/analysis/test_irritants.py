@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, evaluation, land
+from builders.centres import add_people, close_month, contact, evaluation, land
 from builders.erasure import CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts
 from streamlit.testing.v1 import AppTest
@@ -82,6 +82,7 @@ def bills(centre: Path) -> Path:
         rated(27, 5, "Parfait.", reason="invoice"),
     ]
     land([*unhappy, *happy])
+    close_month("2026-03")
     add_people(teams={"Nord": "Lille", "Sud": "Nice"})
     return centre
 

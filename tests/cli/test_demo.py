@@ -271,7 +271,7 @@ def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
             if session.scalar(sa.select(sa.func.count()).select_from(table))
         }
     assert kept == {JournalRow.__tablename__}
-    assert demo.sign_ins() == [] and not accounts.file().exists()
+    assert demo.sign_ins() == [] and not accounts.credentials_file().exists()
     assert not list((centre / "tmp").glob("*"))
 
 
@@ -308,7 +308,7 @@ def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwo
     assert demo.is_unfinished()
     demo.build(SYSTEM, plan=TINY)
     assert not demo.is_unfinished()
-    accounts.file().unlink()
+    accounts.credentials_file().unlink()
     assert demo.is_unfinished()  # without its passwords nobody can sign in to it
     with store.reading() as session:
         assert count(session, Account, Advisor) == [8, TINY.advisors]

@@ -103,6 +103,8 @@ def build_recording(of: dict[str, Any], at: datetime) -> Recording:
 
 WHOLE = Filters(Period(date(2025, 1, 1), date(2025, 12, 31)))
 CLOSED = Filters(Period(date(2025, 1, 1), date(2025, 2, 28)))
+OVER = Filters(Period(date(2025, 1, 1), date(2025, 11, 30)))
+"""The whole months that are over: what an executive sees."""
 SCORES = ("evaluations", "evaluation_score")
 CONTACTS = ("first_contact_resolution", "repeat_contacts", "received", "answer_rate")
 CUSTOMERS = ("repeat_caller_rate", "recovered_rate", "first_time_callers", "returning_callers")
@@ -124,9 +126,9 @@ QUESTIONS: dict[str, tuple[Viewer, tuple[str, ...], tuple[str, ...], Filters]] =
     "a manager": (MANAGER, (*SCORES, "received"), ("month",), WHOLE),
     "a manager, by team": (MANAGER, SCORES, ("team",), CLOSED),
     "a manager, by queue": (MANAGER, SCORES, ("queue",), CLOSED),
-    "an executive": (EXECUTIVE, (*SCORES, "received"), ("month",), WHOLE),
-    "an executive, by site": (EXECUTIVE, CONTACTS, ("site",), WHOLE),
-    "an executive, over all": (EXECUTIVE, CONTACTS, (), WHOLE),
+    "an executive": (EXECUTIVE, (*SCORES, "received"), ("month",), OVER),
+    "an executive, by site": (EXECUTIVE, CONTACTS, ("site",), OVER),
+    "an executive, over all": (EXECUTIVE, CONTACTS, (), OVER),
 }
 """What is asked before a purge and again afterwards."""
 

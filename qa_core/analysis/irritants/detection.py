@@ -79,6 +79,7 @@ def find_candidates(
     found = [
         candidate
         for dimension in DIMENSIONS
+        if query.may_cut(viewer, where, dimension)
         for candidate in _find_in_figures(viewer, dimension, where, compare)
     ]
     if query.may_read_remarks(viewer):

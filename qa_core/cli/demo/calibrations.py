@@ -1,5 +1,5 @@
-"""Two calibration rounds of the demo centre: one that is closed, with marks that differ
-as people's do, and one that waits for the first evaluator.
+"""Two calibration sessions of the demo centre: one closed, with differing scores, and
+one that waits for the first evaluator.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from qa_core.storage.records.store import Session
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
 CLOSED_DAYS, OPEN_DAYS = (75, 30), (29, 2)
-"""How many days before the last one the contacts of each round lie."""
+"""Days before the last one on which the contacts of each session lie."""
 LEANS = (0.0, -0.09, 0.08)
-"""How much less or more of a criterion's points each evaluator gives: the second is
+"""Share of a criterion's points that each evaluator adds or withholds: the second is
 strict, the third lenient, as in their evaluations.
 """
 UNCLEAR = {"ownership": 0.34, "listening": 0.22}
 NOISE = 0.07
-"""How far marks lie apart by chance, as a share of the points; more on criteria that
-the grid words badly.
+"""Random spread of scores as a share of the points; larger on criteria that the
+scorecard words badly.
 """
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
-    """Add both rounds, where enough contacts were evaluated."""
+    """Add both sessions, where enough contacts were evaluated."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
     evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
@@ -85,9 +85,9 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             _mark(session, plan, made, waiting, {evaluators[1]: LEANS[1]}, chance, 1)
 
 
-def take_away(session: Session) -> None:
-    """Remove the rounds that accounts of the demo opened, with their marks, while these
-    accounts still stand.
+def remove(session: Session) -> None:
+    """Remove the sessions opened by demo accounts, with their scores, before these
+    accounts are removed.
     """
     demo = [person.username for person in people.find_people(session).values() if person.is_demo]
     rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
@@ -96,8 +96,8 @@ def take_away(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
-    """Contacts that were evaluated in those days, of as many advisors as can be, those
-    with a recording first.
+    """Choose contacts that were evaluated in those days, of as many advisors as
+    possible, recorded ones first.
     """
     first, last = (plan.last_day - timedelta(days=ago) for ago in days)
     recorded = sa.exists().where(
@@ -170,9 +170,7 @@ def _mark(
     chance: np.random.Generator,
     days_before: int,
 ) -> None:
-    """Let these evaluators score every contact: what each deserves, as each of them
-    hears it.
-    """
+    """Score every contact as each of these evaluators hears it."""
     grid = read_grid()
     for place, contact in enumerate(contacts):
         deserved = {criterion.key: _deserve(criterion, chance) for criterion in grid.criteria}
@@ -203,7 +201,7 @@ def _mark(
 
 
 def _deserve(criterion: scoring.Criterion, chance: np.random.Generator) -> float | None:
-    """What the contact is worth on that criterion, 0–1; None: it does not apply."""
+    """Draw what the contact deserves on that criterion, 0–1; None: it does not apply."""
     if chance.random() < NOT_APPLICABLE_SHARES.get(criterion.key, 0.0):
         return None
     return 1.0 if criterion.key in NEVER_LOST else float(np.clip(chance.normal(0.75, 0.25), 0, 1))

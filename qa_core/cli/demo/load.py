@@ -1,6 +1,4 @@
-"""The simulated centre as files that were just read: one batch per tool, on the same
-way into the stores as any import.
-"""
+"""Loading of the simulated centre: one batch per tool, through the stages of any import."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ from qa_core.ingest.tally import ImportTally
 from qa_core.storage.records import store
 
 PROFILE = "demo"
-"""Marks the batches of the demo centre, so that they can be taken away again."""
+"""Profile of the demo's batches; finds them for removal."""
 
 FILES = {
     "telephony": "appels_telephonie.csv",
@@ -43,15 +41,13 @@ _FIRST_LINE = 2
 
 
 def stage_advisors(plan: DemoPlan, staff: Staff) -> Staged:
-    """The file of the advisors: it comes first, so that contacts find their team of the
-    day.
-    """
+    """Stage the file of the advisors, which comes first: contacts find their team in it."""
     return _stage(plan, "advisors", "annuaire", "conseillers.csv", staff.as_rows())
 
 
 def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
-    """Every other file, in the order in which they can be joined; each is made when it
-    is asked for.
+    """Stage every other file, in the order in which they can be joined; each is made on
+    demand.
     """
     with store.reading() as session:
         months = gates.retention_months(session, "analysis")
@@ -76,14 +72,14 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
         "ecoutes",
         "evaluations.csv",
         # Older ones may not be kept, and an import of them is refused.
-        evaluations.listen(
+        evaluations.evaluate(
             plan, calendar, extracts, deletion.find_oldest_day(environment.today(), months)
         ),
     )
 
 
-def take_in(viewer: Viewer, staged: Staged) -> FileReport:
-    """Land one of these files as the pipeline lands a file that it has read."""
+def load_staged(viewer: Viewer, staged: Staged) -> FileReport:
+    """Load one of these files as the pipeline loads a file it has read."""
     report = FileReport(
         file=str(staged.file),
         system=staged.system,

@@ -17,7 +17,7 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, recordings
+from qa_core.ingest.load import batches, contacts, intervals, recordings, reused_ids
 from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
 from qa_core.ingest.load.load_job import LoadJob
 from qa_core.ingest.load.quarantine import RejectedRow
@@ -43,7 +43,10 @@ def load(job: LoadJob) -> None:
 def load_contacts(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     with open_session(staged) as connection:
-        tally.duplicates = contacts.assign_keys(connection, staged)
+        scope, decision = reused_ids.find_key_scope(connection, staged, job.options)
+        if decision:
+            job.report.decisions.append(decision)
+        tally.duplicates = contacts.assign_keys(connection, staged, scope)
         with store.reading_or_empty() as session:
             naming = advisors.resolve_names(
                 session,

@@ -46,6 +46,8 @@ class Staged:
     decisions: list[Decision]
     tally: ImportTally = field(default_factory=ImportTally)
     accepted: int = 0
+    guesses: frozenset[str] = frozenset()
+    """Fields that rest on a default or a guess, not on the words of the file."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)
     """The first rows as the file has them, by line: cells of the columns in use,
     identities masked.

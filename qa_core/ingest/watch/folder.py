@@ -454,7 +454,8 @@ def read_instructions(path: Path) -> Instructions:
             reason=str(error),
         ) from error
     kind = content.pop("kind", None)
-    expected = {"columns": Mapping, "units": Mapping, "scales": Mapping, "start_date": date}
+    mappings = dict.fromkeys(("columns", "units", "scales", "words", "only"), Mapping)
+    expected = {**mappings, "start_date": date, "yes": bool}
     known = {item.name for item in fields(ImportOptions)} - {
         "dry_run",
         "save_mapping",

@@ -8,7 +8,6 @@ without anybody's name.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,14 +17,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Role
-from qa_core.base import environment
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.kpis import FactTable, Kpi, KpiKind
 from qa_core.metrics.query import dimension_sql, statements
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.statements import MetricQuery
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
 
@@ -46,9 +44,6 @@ CUTS = (
 FROM_CLOSED = "from_closed_months"
 LEFT_OUT = "closed_months_left_out"
 """Notes: part of the figure comes from closed months, or could not."""
-
-HIDDEN = "hidden"
-"""In a record: the KPIs that its reader may not see."""
 
 Record = dict[str, Any]
 
@@ -135,13 +130,11 @@ def _find_figures(
         if "month" in chosen and month not in chosen["month"]:
             continue
         place = {name: month if name == "month" else value for name in question.by}
-        empty = {"present": 0, "months": {}, HIDDEN: set()}
+        empty = {"present": 0, "months": {}}
         record = records.setdefault(
             tuple(place.values()), {f"by_{name}": item for name, item in place.items()} | empty
         )
         record["months"].setdefault(row.kpi, set()).add(month)
-        if viewer.needs_suppression and not row.is_published:
-            record[HIDDEN].add(row.kpi)
         _add(record, row.kpi, row.sums)
     for record in records.values():
         for key, months in record.pop("months").items():
@@ -178,7 +171,6 @@ def merge(records: list[Record], closed: list[Record], kpis: Iterable[Kpi]) -> l
             else:
                 _pool(known, kpi.key, own)
         known |= {name: value for name, value in record.items() if name.startswith("by_")}
-        known[HIDDEN] = record[HIDDEN]
         known["present"] = int(known.get("present") or 0) + int(record.get("present") or 0)
     return list(found.values())
 
@@ -235,34 +227,11 @@ def _drop(record: Record, kpi: str) -> None:
         del record[name]
 
 
-def find_advisors(group: str, dimension: str | None) -> dict[tuple[str, Any, str], int]:
-    """Map KPI, value and closed month to the number of advisors that were behind it."""
-    here = environment.current().database_url
-    return dict(_find_advisors(here, group, dimension, find_last(group)))
-
-
-@functools.lru_cache(maxsize=64)
-def _find_advisors(
-    _database: str, group: str, dimension: str | None, _last: date | None
-) -> tuple[tuple[tuple[str, Any, str], int], ...]:
-    columns = (MonthlyFigure.kpi, MonthlyFigure.value, MonthlyFigure.local_day)
-    wanted = sa.select(*columns, MonthlyFigure.advisors).where(
-        MonthlyFigure.group == group,
-        MonthlyFigure.is_whole,
-        MonthlyFigure.dimension.is_(None)
-        if dimension is None
-        else MonthlyFigure.dimension == dimension,
-    )
-    counted = Unscoped(
-        wanted,
-        "What is hidden from who sees large groups alone depends on how many advisors were "
-        "behind a figure anywhere: only numbers are read.",
-    )
+def find_published(group: str) -> dict[str, dict[str, Any]]:
+    """Map each closed month of a group to what was published of it."""
     with store.reading() as session:
-        return tuple(
-            ((kpi, value, f"{day:%Y-%m}"), advisors)
-            for kpi, value, day, advisors in session.execute(counted)
-        )
+        rows = sa.select(ClosedMonth.month, ClosedMonth.published)
+        return dict(session.execute(rows.where(ClosedMonth.group == group)).tuples().all())
 
 
 def _last_day(month: str | date) -> date:
@@ -271,10 +240,5 @@ def _last_day(month: str | date) -> date:
 
 
 def kpis_of(group: str) -> list[Kpi]:
-    """List the KPIs whose sums or whose advisors are kept when a month of the group closes."""
-    return [
-        kpi
-        for kpi in declared.ALL
-        if group_of(kpi) == group
-        or (group == IDENTITIES and group_of(kpi) is None and kpi.subject == FactTable.CONTACTS)
-    ]
+    """List the KPIs whose figures are kept when a month of the group closes."""
+    return [kpi for kpi in declared.ALL if group_of(kpi) == group]

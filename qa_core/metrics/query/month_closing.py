@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, Viewer
 from qa_core.metrics.dimensions import Filters, Period, add_months
-from qa_core.metrics.kpis import FactTable, Kpi
-from qa_core.metrics.query import closed_months, dimension_sql, statements, suppression
-from qa_core.metrics.query.closed_months import CUTS, IDENTITIES, Record
-from qa_core.metrics.query.measure import beside_the_lake, build_query
+from qa_core.metrics.kpis import FactTable, Kpi, get_kpi
+from qa_core.metrics.periods import starts_of
+from qa_core.metrics.query import closed_months, dimension_sql, publication, statements
+from qa_core.metrics.query.closed_months import ANALYSES, CUTS, IDENTITIES, Record
+from qa_core.metrics.query.measure import beside_the_lake
+from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine, lake
 from qa_core.storage.guard import Unscoped
@@ -23,6 +25,8 @@ from qa_core.storage.records import store
 from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
 from qa_core.storage.schema import CONTACTS
 
+KINDS = {ANALYSES: "evaluations", IDENTITIES: "contacts"}
+"""The kind of published tables that a group of months decides about."""
 COLUMNS = {"declared": "declared_resolved", "surveyed": "survey_resolved"}
 OF_OTHERS = ("site", "criterion", "section", "grid")
 """Dimensions that are no columns of a contact."""
@@ -34,15 +38,21 @@ def close(group: str, through: date) -> None:
 
     Only figures of at least five advisors are kept.
     """
-    last = closed_months.find_last(group)
+    last, span = closed_months.find_last(group), lake.span()
     until = add_months(through.replace(day=1), 1) - timedelta(days=1)
     if last is not None and last >= until:
         return
     period = Period(last + timedelta(days=1) if last else None, until)
     rows = list(_add_up(group, period))
+    published = publication.find_tables(KINDS[group])
+    first = period.first_day or (min(span[0].date(), until) if span else until).replace(day=1)
     with store.writing() as session:
         session.add_all(rows)
-        session.add(ClosedMonth(group=group, month=f"{until:%Y-%m}"))
+        session.add_all(
+            ClosedMonth(group=group, month=month, published=published.get(month, {}))
+            for start in starts_of("month", Period(first, until))
+            if (month := f"{start:%Y-%m}")
+        )
     if group == IDENTITIES:
         lake.mark_known_customers(until + timedelta(days=1))
 
@@ -50,20 +60,14 @@ def close(group: str, through: date) -> None:
 def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
     kpis, cuts = closed_months.kpis_of(group), _find_cuts(period)
     for subject in dict.fromkeys(kpi.subject for kpi in kpis):
-        for replaces_rows in (True, False):
-            some = [
-                kpi
-                for kpi in kpis
-                if kpi.subject == subject
-                and (closed_months.group_of(kpi) == group) == replaces_rows
-            ]
-            found = list(_cut(group, subject, some, None, period, replaces_rows)) if some else []
-            yield from found
-            # Where all together are too few advisors, no part has enough.
-            for dimension in cuts if found else ():
-                fitting = [kpi for kpi in some if dimension in kpi.dimensions]
-                if fitting:
-                    yield from _cut(group, subject, fitting, dimension, period, replaces_rows)
+        some = [kpi for kpi in kpis if kpi.subject == subject]
+        found = list(_cut(group, subject, some, None, period))
+        yield from found
+        # Where all together are too few advisors, no part has enough.
+        for dimension in cuts if found else ():
+            fitting = [kpi for kpi in some if dimension in kpi.dimensions]
+            if fitting:
+                yield from _cut(group, subject, fitting, dimension, period)
 
 
 def _find_cuts(period: Period) -> list[str]:
@@ -81,57 +85,54 @@ def _find_cuts(period: Period) -> list[str]:
 
 
 def _cut(
-    group: str,
-    subject: FactTable,
-    kpis: Sequence[Kpi],
-    dimension: str | None,
-    period: Period,
-    replaces_rows: bool,
+    group: str, subject: FactTable, kpis: Sequence[Kpi], dimension: str | None, period: Period
 ) -> Iterator[MonthlyFigure]:
-    """Add up by one dimension: of the whole centre, and of each team where the figures
-    take the place of rows.
-    """
+    """Add up by one dimension, of the whole centre and of each team."""
     beside = beside_the_lake(subject)
     own = (dimension,) if dimension else ()
-    is_within_teams = replaces_rows and dimension not in ("team", "site")
-    for above in ((), ("team",)) if is_within_teams else ((),):
+    for above in ((),) if dimension in ("team", "site") else ((), ("team",)):
         question = build_query(Viewer.SYSTEM, (*above, *own, "month"), Filters(period))
-        advisors = _count_advisors(question, subject, kpis, beside)
-        if not advisors:
+        places = _find_large(question, subject, kpis, beside)
+        if not places:
             return  # nothing large enough, so nothing within teams either
-        sums = _run(question, subject, kpis, beside) if replaces_rows else []
-        found = {_place(question, record): record for record in sums}
-        published: Mapping[str, suppression.Published] = {}
-        if replaces_rows and not above:
-            published, _judged = suppression.weigh(question, subject, list(kpis), beside, dimension)
-        for (place, key), count in advisors.items():
+        found = {
+            _place(question, record): record for record in _run(question, subject, kpis, beside)
+        }
+        for place, key in sorted(places, key=repr):
             named = dict(zip(question.by, place, strict=True))
-            month, value = named["month"], named[dimension] if dimension else None
-            shown = suppression.ALL if dimension is None else value
             yield MonthlyFigure(
                 group=group,
                 kpi=key,
-                local_day=date.fromisoformat(f"{month}-01"),
+                local_day=date.fromisoformat(f"{named['month']}-01"),
                 is_whole=not above,
                 team=named["team"] if above else None,
                 dimension=dimension,
-                value=value,
+                value=named[dimension] if dimension else None,
                 sums=_sums_of(found.get(place, {}), key),
-                advisors=count,
-                is_published=key in published and published[key].shows(shown, month, month),
             )
 
 
-def _count_advisors(
+def _find_large(
     question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi], beside: Mapping[str, Any]
-) -> dict[tuple[tuple[Any, ...], str], int]:
-    """Count the advisors behind each KPI in each place; only of places with enough."""
-    counts: Counter[tuple[tuple[Any, ...], str]] = Counter()
-    for record in _run(replace(question, by_advisor=True), subject, kpis, beside):
-        if isinstance(record["behind_advisor"], str):
+) -> set[tuple[tuple[Any, ...], str]]:
+    """Find the places and KPIs with enough advisors behind them. Behind a missed or a
+    repeated caller stand those who answer in that place.
+    """
+    is_own = subject not in (FactTable.MISSES, FactTable.CALLERS)
+    counted = kpis if is_own else [get_kpi("received")]
+    table = subject if is_own else FactTable.CONTACTS
+    advisors: Counter[tuple[tuple[Any, ...], str]] = Counter()
+    by_advisor = replace(question, by=(*question.by, "advisor"))
+    for record in _run(by_advisor, table, counted, beside):
+        if isinstance(record["by_advisor"], str):
             place = _place(question, record)
-            counts.update((place, kpi.key) for kpi in kpis if record[f"{kpi.key}__behind"] > 0)
-    return {key: count for key, count in counts.items() if count >= MINIMUM_ADVISORS}
+            advisors.update((place, kpi.key) for kpi in counted if record[f"{kpi.key}__n"] > 0)
+    return {
+        (place, kpi.key)
+        for (place, key), count in advisors.items()
+        for kpi in kpis
+        if count >= MINIMUM_ADVISORS and key in (kpi.key, "received")
+    }
 
 
 def _run(

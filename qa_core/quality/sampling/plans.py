@@ -87,7 +87,9 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
     """
     viewer.require(Permission.MANAGE_LISTENING)
     plan = parse_plan(content)
-    plan = replace(plan, evaluators=tuple(dict.fromkeys(map(accounts.fold, plan.evaluators))))
+    plan = replace(
+        plan, evaluators=tuple(dict.fromkeys(map(accounts.normalise_username, plan.evaluators)))
+    )
     _check(viewer, plan)
     scorecard_key = _publish_scorecard(viewer, plan.grid)
     with store.writing() as session:

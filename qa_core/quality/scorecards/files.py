@@ -211,7 +211,7 @@ def _read_csv(content: bytes) -> list[_Cells]:
             )
         except csv.Error:
             continue
-        read.append(_Cells([[_unescape(cell) for cell in row] for row in rows]))
+        read.append(_Cells([[downloads.unescape(cell) for cell in row] for row in rows]))
     return [max(read, key=_count_known_columns)] if read else []
 
 
@@ -219,13 +219,6 @@ def _count_known_columns(cells: _Cells) -> int:
     place = cells.find_header()
     return (
         0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
-    )
-
-
-def _unescape(cell: str) -> str:
-    """Strip the apostrophe that our CSV files put before formula characters."""
-    return (
-        cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
     )
 
 

@@ -1,4 +1,4 @@
-"""The lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
+"""Lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
 change is one commit, readers see old or new.
 """
 
@@ -60,15 +60,15 @@ __all__ = [
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:
-    """The Parquet files of the present version that hold those months (`YYYY-MM`, both
-    inclusive; None is open).
+    """List the Parquet files of the current version that hold those months (`YYYY-MM`,
+    both inclusive; None is open).
     """
     return tables.snapshot(name).files(first_month, last_month)
 
 
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
-    """When the first and the last contact (or interval) of the whole lake started, in
-    UTC; None while there is none.
+    """Find the first and the last start of the contacts (or intervals), in UTC; None of
+    an empty table.
     """
     parts = tables.snapshot(name).parts
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
@@ -76,10 +76,11 @@ def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
 
 @contextmanager
 def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB connection for writers, with a view per table of the present version.
+    """Open a DuckDB connection for writers, with a view per table of the current
+    version. It checks no viewer: nothing read here may be shown.
 
-    It checks no viewer: nothing read here may be shown. `rows`: how many more rows than
-    the contacts it will hold. It spills into `spill_folder`, by default a folder of its own.
+    `rows`: rows it will hold beside the contacts. It spills into `spill_folder`, by
+    default a folder of its own.
     """
     rows += tables.snapshot("contacts").rows
     with tables.scratch(rows, spill_folder) as connection:

@@ -1,4 +1,4 @@
-"""The Delta tables as files: which version stands, who may write, and the one way to
+"""Delta tables as files: the current version, the writers' lock, and the one way to
 commit. Readers see old or new, never half.
 """
 
@@ -34,16 +34,16 @@ from qa_core.storage.schema import CONTACTS, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
-"""The column each file is sorted by, so that a few days inside a month read little."""
+"""Column each file is sorted by, so that a few days inside a month read little."""
 
 WAIT_SECONDS = 30 * 60
-"""How long a writer waits for another one: longer than the longest import."""
+"""Seconds that a writer waits for another one: longer than the longest import."""
 
 ROWS_PER_GROUP = 50_000
 MEGABYTES = 400
 LOG_RETENTION = "interval 3650 days"
-"""The log names the batch of each commit, and undoing one reads it: it outlives every
-before-image.
+"""Retention of the log: it names the batch of each commit for undoing, and so outlives
+every before-image.
 """
 
 _LOG_FILE = re.compile(r"(\d{20})\.json")
@@ -51,9 +51,7 @@ _LOG_FILE = re.compile(r"(\d{20})\.json")
 
 @dataclass(frozen=True)
 class Part:
-    """One Parquet file of a table, and the least and greatest value of the column that
-    it is sorted by.
-    """
+    """Parquet file of a table, with the least and greatest value of its sort column."""
 
     month: str
     path: str
@@ -65,7 +63,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of a table; -1 is a table that does not exist yet."""
+    """Version of a table; -1 is a table that does not exist yet."""
 
     name: str
     folder: Path
@@ -74,7 +72,7 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """How many rows it holds."""
+        """Number of rows."""
         return sum(part.rows for part in self.parts)
 
     @property
@@ -87,8 +85,8 @@ class Snapshot:
         last_month: str | None = None,
         months: Iterable[str] | None = None,
     ) -> list[str]:
-        """The files that hold those months (both inclusive; None is open), sorted by
-        month.
+        """List the files that hold those months (both inclusive; None is open), sorted
+        by month.
         """
         chosen = None if months is None else frozenset(months)
         return [
@@ -102,7 +100,7 @@ class Snapshot:
 
 @dataclass
 class Commit:
-    """What one commit adds and takes away, and what its log entry says."""
+    """Files that one commit adds and removes, and its log entry."""
 
     adds: list[AddAction] = field(default_factory=list)
     removed_months: set[str] = field(default_factory=set)
@@ -111,7 +109,7 @@ class Commit:
 
 
 def lake_folder() -> Path:
-    """The local folder of the lake. Raises Refusal when QA_LAKE_URL points elsewhere."""
+    """Return the local folder of the lake. Raises Refusal when QA_LAKE_URL points elsewhere."""
     url = environment.current().lake_url
     if url.startswith("file://"):
         url = url.removeprefix("file://")
@@ -129,16 +127,14 @@ _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
 
 def version(name: str) -> int:
-    """The number of the version that stands, -1 when the table does not exist. A few
-    system calls, so that every question may ask.
+    """Read the number of the current version, -1 when the table does not exist. A few
+    system calls, so that every statement may ask.
     """
     return _find_newest(_table_folder(name))[0]
 
 
 def snapshot(name: str) -> Snapshot:
-    """The version of the table that stands now, with its files; read once per version
-    and process.
-    """
+    """Read the current version of the table with its files, once per version and process."""
     folder = _table_folder(name)
     newest = _find_newest(folder)
     if newest[0] < 0:
@@ -155,8 +151,8 @@ def _table_folder(name: str) -> Path:
 
 
 def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
-    """The newest version and the identity of its log entry: a lake that was removed and
-    made again has another one.
+    """Find the newest version and the identity of its log entry: a lake that was
+    removed and made again has another one.
     """
     log = folder / "_delta_log"
     known = _newest.get(folder)
@@ -279,8 +275,8 @@ def _reader_file(folder: Path, number: int) -> Path:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for a writer, removed at the end; its number tells whether its maker
-    still lives.
+    """Make a folder for a writer, removed at the end; its number tells whether its
+    maker still lives.
     """
     temporary = (
         environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -304,17 +300,17 @@ def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.Duck
 
 
 def quoted(text: str) -> str:
-    """A text as an SQL literal."""
+    """Quote a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def columns_of(name: str) -> list[str]:
-    """The columns of the table, in their declared order."""
+    """List the columns of the table, in their declared order."""
     return [column.name for column in TABLES[name].columns]
 
 
 def sql_type(column: sa.Column) -> str:
-    """The type of a declared column as DuckDB calls it."""
+    """Return DuckDB's type of a declared column."""
     return {
         sa.Text: "VARCHAR",
         sa.DateTime: "TIMESTAMP",
@@ -326,9 +322,8 @@ def sql_type(column: sa.Column) -> str:
 
 
 def select_from_files(name: str, files: Sequence[str]) -> str:
-    """A SELECT of the whole table over those files; typed and empty without files.
-
-    A column that was declared after a file was written is null in its rows.
+    """Write a SELECT of the whole table over those files; typed and empty without
+    files. A column that was declared after a file was written is null in its rows.
     """
     if not files:
         return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
@@ -358,7 +353,7 @@ def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
 
 @functools.lru_cache(maxsize=20_000)  # a file of the lake never changes
 def _missing_in(name: str, file: str) -> frozenset[str]:
-    """The declared columns that a file has not; its month is in its path."""
+    """List the declared columns that a file lacks; its month is in its path."""
     import pyarrow.parquet
 
     return frozenset(columns_of(name)) - {"month", *pyarrow.parquet.read_schema(file).names}
@@ -403,11 +398,11 @@ def write_part(
 
 
 def commit(base: Snapshot, change: Commit) -> int:
-    """Make the change the next version, all at once. Raises CommitFailedError when
+    """Make the change the next version, atomically. Raises CommitFailedError when
     somebody committed since `base`.
 
-    Delta itself would let two appends pass that hold the same new contact, so any
-    commit in between makes us start again.
+    Delta itself would accept two appends of the same new contact, so any commit in
+    between makes us start again.
     """
     if base.version < 0:
         _create(base)
@@ -459,8 +454,8 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
 
 
 def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
-    """Bring new files to the disk before a commit names them, so that no version points
-    to an empty file after the power failed.
+    """Flush new files to the disk before a commit names them, so that no version points
+    to an empty file after a power failure.
     """
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
@@ -469,7 +464,7 @@ def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,4 @@
-"""Keeping the lake in order: erasing a customer, clearing away what nobody reads any
-more, joining small files.
-"""
+"""Upkeep of the lake: erasing a customer, vacuuming old versions, compacting small files."""
 
 from __future__ import annotations
 
@@ -18,27 +16,25 @@ from deltalake import DeltaTable, WriterProperties
 from qa_core.base import environment
 from qa_core.storage import schema
 from qa_core.storage.lake import tables
-from qa_core.storage.lake.before_images import image_folder, read_image, standing_commits, status_of
+from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
 READER_SECONDS = 600
-"""A version stays on disk for so long after the next one came: longer than any question
-takes.
-"""
+"""Seconds that a replaced version stays on disk: longer than any statement takes."""
 
 SHARED_KEY = schema.AS_GIVEN["customer_key"]
-"""Where the key of a shared number stands, on contacts that have no customer."""
+"""Column of the key of a shared number, on contacts that have no customer."""
 
 IMAGE_DAYS = 90
-"""How long a batch can be undone; a later before-image is never dropped before an
+"""Days in which a batch can be undone; a later before-image is never dropped before an
 earlier one.
 """
 
 
 def erase(customer_key: str) -> int:
-    """Remove every contact of that customer, and their key from contacts of a number
-    that is shared, which identify nobody and so stay; from the before-images too.
-    Returns how many contacts there were.
+    """Remove every contact of that customer, their key from contacts of a shared
+    number, which identify nobody and so stay, and both from the before-images. Returns
+    the number of contacts removed.
 
     Files of earlier versions still hold them until `vacuum` clears those away. Of the
     other stores, `ingest.erase_customer` takes care.
@@ -292,7 +288,7 @@ def _vacuum_images(base: tables.Snapshot) -> int:
     horizon = time.time() - IMAGE_DAYS * 86400
     needed = {
         image
-        for entry in standing_commits(base)
+        for entry in current_commits(base)
         if entry["timestamp"] / 1000 >= horizon
         for image in entry["undo"]
     }
@@ -315,7 +311,7 @@ def _remove_dead_scratch() -> None:
 
 def compact() -> int:
     """Join the files of each month that has several, as other writers may leave them.
-    Returns how many files were joined.
+    Returns the number of files joined.
     """
     joined = 0
     for name in tables.TABLES:

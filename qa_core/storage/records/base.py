@@ -1,4 +1,4 @@
-"""What all tables of the records share: moments in UTC, names of constraints."""
+"""Base of all tables of the records: UTC moments, names of constraints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qa_core.base import environment
 
 
 class UtcDateTime(sa.types.TypeDecorator):
-    """A moment: aware UTC in Python, on every database."""
+    """Moment: aware UTC in Python, on every database."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True

@@ -50,6 +50,10 @@ class ClosedMonth(Base):
 
     group: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[str] = mapped_column(primary_key=True)
+    published: Mapped[dict[str, Any]]
+    """KPI → [[dimension, value, shown]]: what was published of that month when it was
+    closed (docs/access.md, section 6).
+    """
     closed_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -72,7 +76,3 @@ class MonthlyFigure(Base):
     value: Mapped[str | None]
     sums: Mapped[dict[str, Any]]
     """As the statement of the KPI gives them: n, hits, sum, …"""
-    advisors: Mapped[int]
-    """How many distinct advisors were behind it."""
-    is_published: Mapped[bool]
-    """Whether who sees large groups alone could see it when the month was closed."""

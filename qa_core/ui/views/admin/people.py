@@ -10,12 +10,13 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access import accounts
-from qa_core.access.accounts import Act, Wanted
+from qa_core.access.accounts import AccountTerms, Act
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.ui import actions, menu
+from qa_core.ui.markdown import escape
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 ACTS = {
@@ -34,7 +35,7 @@ def show_requests(viewer: Viewer) -> None:
             role = menu.name_role(request.role) if request.role else ""
             st.text(" · ".join(filter(None, (_(ACTS[request.act]), request.username, role))))
             moment = formatting.moment(environment.to_local(request.asked_at))
-            st.caption(_("asked by {name}, {moment}", name=request.asked_by, moment=moment))
+            st.caption(_("asked by {name}, {moment}", name=escape(request.asked_by), moment=moment))
             if request.asked_by == viewer.username:
                 st.caption(_("Another administrator has to confirm it."))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
@@ -89,7 +90,7 @@ def show_new(viewer: Viewer) -> None:
     added = st.session_state.get(NEW, 0)
     with st.form(f"new_account_{added}", border=True):
         username = st.text_input(_("Username"), max_chars=80)
-        wanted = _ask_bounds(viewer, role, f"new_{added}", {})
+        terms = _ask_bounds(viewer, role, f"new_{added}", {})
         sent = st.form_submit_button(_("Add the account"), type="primary")
     if outcome := st.session_state.pop(OUTCOME, None):
         _show_done(*outcome)
@@ -98,10 +99,10 @@ def show_new(viewer: Viewer) -> None:
             one_time = None
             is_proposed = accounts.needs_second(viewer, username, role)
             if is_proposed:
-                accounts.propose(viewer, Act.ADD, username, wanted)
+                accounts.propose(viewer, Act.ADD, username, terms)
             else:
-                bounds = (wanted.teams, wanted.sites, wanted.advisor_id, wanted.since)
-                one_time = accounts.add(viewer, username, role, *bounds, None, wanted.display_name)
+                bounds = (terms.teams, terms.sites, terms.advisor_id, terms.since)
+                one_time = accounts.add(viewer, username, role, *bounds, None, terms.display_name)
             st.session_state[NEW] = added + 1
             st.session_state[OUTCOME] = (username, one_time, is_proposed)
             st.rerun()
@@ -110,7 +111,7 @@ def show_new(viewer: Viewer) -> None:
 def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     """Show one account: change, close, open or reset it."""
     username = account["username"]
-    st.subheader(username, anchor=False)
+    st.subheader(escape(username), anchor=False)
     if username == viewer.username:
         st.info(
             _(
@@ -122,10 +123,10 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
     role = _choose_role(viewer, username, present)
     with st.form(f"change_{username}", border=True):
-        wanted = _ask_bounds(viewer, role, username, account)
+        terms = _ask_bounds(viewer, role, username, account)
         sent = st.form_submit_button(_("Save"), type="primary")
     if sent:
-        _do(viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, wanted), wanted)
+        _do(viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, terms), terms)
     acts: dict[Act, tuple[str, Callable[[Viewer, str], str | None]]] = {
         Act.DISABLE: ("block", accounts.disable),
         Act.ENABLE: ("lock_open", accounts.enable),
@@ -149,12 +150,12 @@ def _choose_role(viewer: Viewer, key: str, present: Role) -> Role:
     return Role(chosen)
 
 
-def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> Wanted:
+def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> AccountTerms:
     """Show the fields that this role needs, inside a form."""
     name = st.text_input(
         _("Name shown"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )
-    wanted: dict[str, Any] = {}
+    terms: dict[str, Any] = {}
     options = {"accept_new_options": True, "placeholder": _("Choose or type")}
     if role == Role.TEAM_LEAD:
         teams = st.multiselect(
@@ -170,7 +171,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             key=f"since_{key}",
             format="DD/MM/YYYY",
         )
-        wanted = {"teams": tuple(teams), "since": since}
+        terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:
         sites = st.multiselect(
             _("Sites managed"),
@@ -180,7 +181,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             **options,
         )
         st.caption(_("Without a site, a manager sees what belongs to no site."))
-        wanted = {"sites": tuple(sites)}
+        terms = {"sites": tuple(sites)}
     elif role == Role.ADVISOR:
         known, present = dict(accounts.find_advisors(viewer)), account.get("advisor_id")
         advisor = st.selectbox(
@@ -191,8 +192,8 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             key=f"advisor_{key}",
             **options,
         )
-        wanted = {"advisor_id": advisor}
-    return Wanted(role, name.strip(), **wanted)
+        terms = {"advisor_id": advisor}
+    return AccountTerms(role, name.strip(), **terms)
 
 
 def _do(
@@ -200,12 +201,12 @@ def _do(
     act: Act,
     username: str,
     perform: Callable[[], str | None],
-    wanted: Wanted | None = None,
+    terms: AccountTerms | None = None,
 ) -> None:
     """Perform an act, or propose it where a second administrator has to confirm."""
     with actions.show_refusals():
-        if accounts.needs_second(viewer, username, wanted.role if wanted else None):
-            accounts.propose(viewer, act, username, wanted)
+        if accounts.needs_second(viewer, username, terms.role if terms else None):
+            accounts.propose(viewer, act, username, terms)
             _show_done(username, is_proposed=True)
         else:
             _show_done(username, perform())
@@ -220,12 +221,12 @@ def _show_done(username: str, one_time: str | None = None, is_proposed: bool = F
             _(
                 "One-time password of {name}, shown only now. Hand it over in person; it has "
                 "to be changed at the first sign-in.",
-                name=username,
+                name=escape(username),
             )
         )
         st.code(one_time, language=None)
     else:
-        st.success(_("Done: {name}.", name=username))
+        st.success(_("Done: {name}.", name=escape(username)))
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:

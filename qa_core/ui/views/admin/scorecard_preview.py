@@ -60,7 +60,7 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
 
 
 def _ask(criterion: Criterion, key: str) -> Any:
-    label = describe_text(criterion.text)
+    label = escape(describe_text(criterion.text))
     levels = [table.as_number(level) for level in scorecard_answers.find_levels(criterion)]
     if levels:
         options = [*levels, *([NOT_APPLICABLE] if criterion.not_applicable else [])]

@@ -31,7 +31,7 @@ def show_state(viewer: Viewer) -> None:
             "Who acts: the data protection officer deletes it now, and asks whoever runs Écoute "
             "why the daily deletion did not run."
         )
-        items = "\n".join(f"- {retention.describe(item)}" for item in late)
+        items = "\n".join(f"- {escape(retention.describe(item))}" for item in late)
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
         deletion.offer_purge(viewer)
     missing = [_(found.gate.title) for found in gates.find_all(viewer) if found.value is None]

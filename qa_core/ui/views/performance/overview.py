@@ -140,9 +140,8 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     ):
         alert_banner.show_open(viewer, alerts)
         for one in trends:
-            st.markdown(
-                f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}"
-            )
+            text = escape(one.finding.text)
+            st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {text}")
         room = max(1, MOST_ITEMS - len(trends) - len(alerts))
         for position, item in enumerate([*worse, *better][:room]):
             with layout.line():
@@ -180,6 +179,7 @@ def _compare_rates(
     return [
         _compare(row, dimension, CAUTION * series[row.kpi].spread)
         for dimension in ("queue", "reason", "channel")
+        if state.may_cut(viewer, dimension)
         for row in cached.measure(
             viewer, keys, (dimension,), state.where, state.compare
         ).itertuples()
@@ -211,6 +211,9 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:
     """Show these KPIs by queue; a click on a line opens its contacts."""
+    if not state.may_cut(viewer, "queue"):
+        cards.show_one_cut(_("Queues"))
+        return
     by = tables.wide(cached.measure(viewer, keys, ("queue",), state.where), "queue")
     queues = tables.largest_first(by, "received")
     if not queues:

@@ -24,6 +24,7 @@ from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.stats import StandardisedValue
 from qa_core.ui import cached, cards, drill, readings, segmented_choice, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality.advisors import MEASURES
 
 LEAST_MATCHED = 0.8
@@ -161,7 +162,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
             )
         if drill.is_open_to(viewer):
             st.button(
-                _("All contacts of {name}", name=side.advisor.name),
+                _("All contacts of {name}", name=escape(side.advisor.name)),
                 icon=":material/call:",
                 on_click=drill.to_contacts,
                 args=({"advisor": side.advisor.name},),
