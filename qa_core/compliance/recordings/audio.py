@@ -46,9 +46,9 @@ class Audio:
     """A recognised audio file. `peaks`: the loudest sample of each of at most `PEAKS`
     slices, 0–100.
 
-    `frames` is None for what is kept as it is, without its tags: `head`, and the bytes
-    of the file from `start` up to, not including, `end`. Anything else is written as
-    plain WAV of so many frames.
+    `frames` is None for MP3 and OGG, whose sound is kept as it is: `head`, and what
+    sounds in the file from `start` on. Anything else is written as plain WAV of so many
+    frames.
     """
 
     path: Path
@@ -60,7 +60,6 @@ class Audio:
     frames: int | None = None
     head: bytes = b""
     start: int = 0
-    end: int = 0
 
 
 def is_audio(path: Path) -> bool:
@@ -86,29 +85,29 @@ def examine(path: Path) -> Audio:
         rate, channels, promised = sound.samplerate, sound.channels, sound.frames
     if not frames or (kind == "flac" and frames < promised):
         raise Unfit("damaged_audio")
-    if kind in ("wav", "gsm"):
+    if kind in ("wav", "gsm", "flac"):
         if frames * channels * 2 > MOST_WAV_BYTES:
             raise Unfit("too_long")
         return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
-    media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac"}[kind]
-    head, start, end = _leave_tags(path, kind, skip)
+    media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}[kind]
+    head, start = _leave_tags(path, kind, skip)
     return Audio(
-        path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start, end
+        path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start
     )
 
 
 def read(audio: Audio) -> Iterator[bytes]:
-    """Read the audio as it is kept, block by block: MP3, OGG and FLAC without tags, all
-    else as 16-bit WAV.
+    """Read the audio as it is kept, block by block: the frames of MP3 and the pages of OGG
+    with nothing between or behind them, all else as 16-bit WAV.
     """
     if audio.frames is None:
         yield audio.head
+        is_mpeg = audio.media_type == "audio/mpeg"
+        find = tags.find_mpeg_frames if is_mpeg else tags.find_ogg_pages
         with audio.path.open("rb") as file:
-            file.seek(audio.start)
-            left = audio.end - audio.start
-            while left > 0 and (block := file.read(min(left, READ_BYTES))):
-                left -= len(block)
-                yield block
+            for first, end in find(audio.path, audio.start):
+                file.seek(first)
+                yield file.read(end - first)
         return
     size = audio.frames * audio.channels * 2
     frame_bytes = audio.channels * 2
@@ -167,17 +166,16 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
     raise Unfit("not_audio" if head else "damaged_audio")
 
 
-def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
-    """Return the head to write anew, and the span of bytes to keep, of a file whose
-    form stays.
-    """
+def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int]:
+    """Return the head to write anew, and where the sound to keep begins."""
+    if kind == "mp3":
+        return b"", skip
     try:
-        if kind == "mp3":
-            return b"", skip, tags.find_mpeg_sound(path, skip)
-        head, start = tags.read_flac_head(path) if kind == "flac" else tags.read_ogg_head(path)
+        head, start = tags.read_ogg_head(path)
+        list(tags.find_ogg_pages(path, start))
     except tags.Misshapen as error:
         raise Unfit("damaged_audio") from error
-    return head, start, path.stat().st_size
+    return head, start
 
 
 def _tag_bytes(head: bytes) -> int:
