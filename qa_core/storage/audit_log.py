@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 from qa_core.base import environment
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
+from qa_core.storage.records.retention import JournalCut
 
 FIRST_MAC = "0" * 64
 PENDING_END = "journal_end"
@@ -55,9 +57,9 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         session.execute(sa.text("LOCK TABLE journal IN EXCLUSIVE MODE"))
     last = session.execute(
         sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
-    ).first()
+    ).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
-    at = now().isoformat(timespec="microseconds")
+    at = _format_moment(now())
     mac = _mac(environment.secret("journal"), previous, seq, at, actor, action, object, reason)
     session.execute(
         sa.insert(JournalRow).values(
@@ -98,14 +100,9 @@ def verify(session: Session) -> Verification:
     """
     # Read first: a row that comes in between must not look like one that is missing.
     end = _read_end(end_file())
-    key, previous, expected, rows, first_bad, is_cut = (
-        environment.secret("journal"),
-        FIRST_MAC,
-        1,
-        0,
-        None,
-        False,
-    )
+    key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
+    cut = _find_cut(session)
+    previous, expected = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -124,6 +121,58 @@ def verify(session: Session) -> Verification:
     if first_bad is None and end is not None and end.seq >= expected:
         first_bad, is_cut = expected, True
     return Verification(rows, first_bad is None, first_bad, is_cut)
+
+
+def purge(session: Session, before: datetime) -> None:
+    """Delete the rows from before that moment, in the caller's transaction. The seal of
+    the last one is kept, signed, as the beginning of what verification walks.
+    """
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac)
+        .where(JournalRow.at < _format_moment(before))
+        .order_by(JournalRow.seq.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return
+    session.execute(sa.delete(JournalRow).where(JournalRow.seq <= last.seq))
+    session.execute(sa.delete(JournalCut))
+    session.add(JournalCut(seq=last.seq, mac=last.mac, signature=sign("cut", last.seq, last.mac)))
+
+
+def count_before(
+    session: Session, before: datetime
+) -> tuple[int, datetime | None, datetime | None]:
+    """Count the rows from before that moment, with the moments of the first and the last."""
+    moments = sa.func.min(JournalRow.at), sa.func.max(JournalRow.at)
+    old = JournalRow.at < _format_moment(before)
+    count, *ends = session.execute(sa.select(sa.func.count(), *moments).where(old)).one()
+    return count, *(datetime.fromisoformat(end) if end else None for end in ends)
+
+
+def sign(*fields: int | str) -> str:
+    """Sign these fields with the secret of the audit log."""
+    return _mac(environment.secret("journal"), "signature", *fields)
+
+
+def find_end(session: Session) -> End:
+    """Return the last row, in the transaction that wrote it."""
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
+    ).one()
+    return End(last.seq, last.mac)
+
+
+def _find_cut(session: Session) -> JournalCut | None:
+    """Find the end of the purged rows; one with a false signature does not count."""
+    cut = session.scalar(sa.select(JournalCut))
+    if cut is None or not hmac.compare_digest(cut.signature, sign("cut", cut.seq, cut.mac)):
+        return None
+    return cut
+
+
+def _format_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _is_current(session: Session, end: End | None) -> bool:

@@ -333,6 +333,17 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
                     count=formatting.number(int(detail)),
                 )
             )
+        elif code == "from_closed_months":
+            said.append(
+                _(
+                    "Months whose evaluations or customers were deleted by age count with totals "
+                    "of five advisors or more, made before."
+                )
+            )
+        elif code == "closed_months_left_out":
+            said.append(
+                _("Some months are left out: what this figure needs of them was deleted by age.")
+            )
         elif code == "from_totals":
             said.append(
                 _(

@@ -33,6 +33,7 @@ ENVIRONMENT = (
     "QA_TIMEZONE",
     "QA_COUNTRY",
     "QA_LANGUAGE",
+    "QA_CLOCK",
 )
 """What a test must not take over from whoever runs it."""
 

@@ -13,7 +13,7 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, law
 from qa_core.metrics.query import listening_rights
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -103,7 +103,9 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
-    for contact in listening_rights.find_by_number(viewer, numbers):
+    with store.reading() as session:
+        legal = law.load(session)
+    for contact in listening_rights.find_by_number(viewer, numbers, legal):
         found[contact.contact_id].append(contact.key)
     if missing := [number for number in numbers if len(found[number]) != 1]:
         message = N_(

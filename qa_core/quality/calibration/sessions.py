@@ -17,7 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates, notices
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.calibration_metrics import KIND, find_rounds, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -107,7 +107,10 @@ def open_session(
         list(dict.fromkeys(contacts)),
     )
     _check_input(title, evaluators, keys, due_on, reference_evaluator)
-    found = {contact.key: contact for contact in listening_rights.find_listenable(viewer, keys)}
+    with store.reading() as session:
+        legal = law.load(session)
+    allowed = listening_rights.find_listenable(viewer, keys, legal)
+    found = {contact.key: contact for contact in allowed}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
         scorecard_row = session.get(ScorecardVersion, grid_id)
@@ -129,10 +132,9 @@ def open_session(
                     "service; your data protection officer gives accreditations."
                 )
                 raise Refusal("not_accredited", message, name=username)
-        informed = notices.informed(session)
         for key in keys:
             contact = found.get(key)
-            if contact is None or not _was_informed(informed, contact):
+            if contact is None:
                 message = N_(
                     "Nobody may listen to contact {number}: it is gone, objected to, stopped "
                     "or private, or its advisor was not informed. Leave it out."
@@ -337,11 +339,6 @@ def build_open_refusal() -> Refusal:
             "leans on another's."
         ),
     )
-
-
-def _was_informed(informed: Mapping[str, date], contact: listening_rights.Listenable) -> bool:
-    since = informed.get(contact.advisor_id)
-    return since is not None and since <= contact.local_start.date()
 
 
 def _check_input(

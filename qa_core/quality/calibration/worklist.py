@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -104,8 +104,9 @@ def start(viewer: Viewer, contact_number: int) -> int:
         if viewer.username not in row.evaluators:
             raise AccessDenied()
         key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
+        legal = law.load(session)
     # As the system: the lake does not know the participants of a session.
-    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], month, month)
+    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], legal, month, month)
     with store.writing() as session:
         row, contact = sessions.get_contact(session, viewer, contact_number)
         gates.require_open(session, PURPOSE)

@@ -15,7 +15,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise, publication
@@ -137,7 +137,8 @@ def start(viewer: Viewer, drawn_id: int) -> int:
         drawn = _get_drawn(session, viewer, drawn_id)
         key, day = (drawn.source_system, drawn.contact_id), drawn.local_start.date()
         _require_may_listen(session, viewer, drawn.draw.plan.purpose, drawn.advisor_id, drawn)
-    contact = evaluator_contact.find_assigned(viewer, *key, day)
+        legal = law.load(session)
+    contact = evaluator_contact.find_assigned(viewer, *key, day, legal)
     with store.writing() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
         plan = drawn.draw.plan
@@ -405,9 +406,10 @@ def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Assig
             evaluation.state == "draft",
             evaluation.kind,
         )
+        legal = law.load(session)
     if key[0] is None or key[1] is None:
         return None
-    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day)
+    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day, legal)
     if not (contact and contact.is_withdrawn and is_open and kind != SELF):
         return contact
     with store.writing() as session:

@@ -16,11 +16,11 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import gates
+from qa_core.compliance.listened import DrawCutoff
 from qa_core.metrics.query import sampling_frame
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.sampling_frame import DIMENSIONS
 from qa_core.quality.sampling import allocation, assignment, fairness, frame_inputs, plans
-from qa_core.quality.sampling.frame_inputs import DrawCutoff
 from qa_core.storage import audit_log, lake
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -100,7 +100,7 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
     """Draw what the plan lacks of each advisor, and assign it to evaluators.
 
     Deterministic for plan, seed and lake: with nothing more to draw, the earlier draw
-    is returned. Raise Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`,
+    is returned. Raise Refusal: `gate_closed`, `purpose_not_entered`, `no_evaluator`,
     `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, law
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
 from qa_core.quality.sampling.frame_inputs import LISTENED
 from qa_core.storage.guard import Scoped
@@ -70,12 +70,14 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
             for purpose in purposes
             if accreditations.is_accredited(session, viewer.username, purpose)
         }
+        legal = law.load(session)
     withdrawn = find_withdrawn(
         viewer,
         {
             (drawn.source_system, drawn.contact_id): drawn.local_start.date()
             for drawn, _plan, _evaluation in rows
         },
+        legal,
     )
     assignments = [
         Assignment(

@@ -40,7 +40,7 @@ def show_obstacle(viewer: Viewer) -> None:
     refusal = sampling.find_obstacle(viewer)
     if refusal is None:
         return
-    if refusal.code != "gates_closed":
+    if refusal.code != "gate_closed":
         gate.show_refusal(refusal)
         return
     # Without the commands of the refusal: whoever draws here enters no gate.
