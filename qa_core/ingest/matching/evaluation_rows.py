@@ -25,10 +25,14 @@ from qa_core.ingest.matching.pending_rows import mark_joined
 from qa_core.ingest.own_rows import of_files
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
 
 NO_DATE = "no_date"
+GREATEST_MARK = 1_000
+"""No criterion is out of more points than this."""
 
 
 @dataclass
@@ -327,3 +331,23 @@ def _find_contacts(
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")
+
+
+def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
+    """Find criteria of imported evaluations that are out of more than any scale: phone
+    numbers, durations or counts that an import once took for marks. Returns the batch
+    and the criterion of each.
+    """
+    statement = (
+        sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
+        .join(EvaluationAnswer.evaluation)
+        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > GREATEST_MARK)
+        .distinct()
+        .order_by(Evaluation.batch_id, EvaluationAnswer.criterion)
+    )
+    query = Unscoped(
+        statement,
+        "A check of the whole store for what imports stored by mistake: only batches and names of "
+        "criteria are read, by whoever runs the machine.",
+    )
+    return [(batch, criterion) for batch, criterion in session.execute(query)]
