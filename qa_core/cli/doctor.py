@@ -25,6 +25,7 @@ from qa_core.storage.records.steering import AlertRule
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
+SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,22 @@ def _imports() -> tuple[str, str]:
     return OK, str(count)
 
 
+def _marks() -> tuple[str, str]:
+    store.require_ready()
+    from qa_core.ingest.matching import evaluation_rows
+
+    with store.reading() as session:
+        found = evaluation_rows.find_unlikely_criteria(session)
+    if found:
+        return WARN, _(
+            "{criteria} are out of more than any scale: no marks, perhaps phone numbers or "
+            "durations. Remove them with: {commands}",
+            criteria=", ".join(sorted({criterion for _batch, criterion in found})[:SHOWN]),
+            commands=" · ".join(f"python -m qa_core batches undo {batch}" for batch in dict(found)),
+        )
+    return OK, _("no column but marks")
+
+
 def _alerts() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
@@ -210,6 +227,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("journal"), _journal),
     (N_("lake"), _lake),
     (N_("imports"), _imports),
+    (N_("marks of evaluations"), _marks),
     (N_("alert rules"), _alerts),
     (N_("retention"), _retention),
     (N_("temporary files"), _leftovers),
