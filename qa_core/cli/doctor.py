@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, retention
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake, permissions
@@ -26,6 +27,7 @@ OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
 SHOWN = 6
+LISTED_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Check:
     detail: str
 
 
-def examine() -> list[Check]:
-    """Run every check; one that fails itself is bad, never an exception."""
-    return [_guarded(name, check) for name, check in _CHECKS]
+def examine(deep: bool = False) -> list[Check]:
+    """Run every check; one that fails itself is bad, never an exception.
+
+    `deep`: read every file of the lake.
+    """
+    checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
+    return [_guarded(name, check) for name, check in checks]
 
 
 def is_well(checks: list[Check]) -> bool:
@@ -130,7 +136,17 @@ def _journal() -> tuple[str, str]:
     return OK if found.ok else BAD, audit_report.describe(found)
 
 
-def _lake() -> tuple[str, str]:
+def _lake(deep: bool = False) -> tuple[str, str]:
+    if damaged := lake.find_damage(deep):
+        listed = ", ".join(
+            f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES]
+        )
+        return BAD, ngettext(
+            "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
+            "{n} files are missing or damaged, among them {files}. Restore the lake from a backup.",
+            len(damaged),
+            files=listed,
+        )
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
     return OK, " · ".join(

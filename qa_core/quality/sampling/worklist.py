@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.compliance import accreditations, law
+from qa_core.compliance.listened import LISTENED
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
-from qa_core.quality.sampling.frame_inputs import LISTENED
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
