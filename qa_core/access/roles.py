@@ -177,14 +177,11 @@ the KPI.
 
 EXECUTIVE_DIMENSIONS = frozenset(
     {
-        "week",
         "month",
         "channel",
         "queue",
         "reason",
         "direction",
-        "declared",
-        "surveyed",
         "site",
         "source",
         "medium",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import secrets
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -88,6 +89,54 @@ def current() -> Environment:
     )
 
 
+def now() -> datetime:
+    """Return the present moment in UTC, moved where a drill sets `QA_CLOCK`. Raises
+    Refusal for a store that was not made with it.
+    """
+    asked = os.environ.get("QA_CLOCK")
+    if not asked:
+        return datetime.now(UTC)
+    here = current()
+    if not _drill_file(here).exists():
+        raise Refusal(
+            "clock_refused",
+            N_(
+                "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
+                "would delete real data: unset it, or make new stores with init."
+            ),
+            folder=str(here.folder),
+        )
+    return datetime.now(UTC) + _read_shift(asked, here.timezone)
+
+
+def mark_drill() -> None:
+    """Note that the stores about to be made may be used with a moved clock, where
+    `QA_CLOCK` is set.
+    """
+    if os.environ.get("QA_CLOCK"):
+        write_private(_drill_file(current()), b"")
+
+
+def _drill_file(here: Environment) -> Path:
+    return here.folder / "drill_clock"
+
+
+@functools.cache
+def _read_shift(text: str, timezone: str) -> timedelta:
+    # Kept, so that the clock goes on from the moment named.
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refusal(
+            "bad_clock",
+            N_("QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00."),
+            value=text,
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    return moment - datetime.now(UTC)
+
+
 def find_proxies() -> tuple[Network, ...]:
     """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
     Raises Refusal for what is neither.
@@ -104,8 +153,8 @@ def find_proxies() -> tuple[Network, ...]:
 
 
 def today() -> date:
-    """Return today's date on the centre's wall clock."""
-    return datetime.now(current().zone).date()
+    """Return the present day on the centre's wall clock."""
+    return now().astimezone(current().zone).date()
 
 
 def to_local(moment: datetime) -> datetime:

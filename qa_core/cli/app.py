@@ -5,6 +5,7 @@ an exit code.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -64,8 +65,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     as_json = "--json" in arguments
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    os.umask(0o077)  # the stores are their owner's alone
     try:
         i18n.use(environment.current().language)
+        if "init" not in arguments:
+            environment.now()  # a moved clock is refused before anything is touched
         return (
             build_app()(list(arguments), prog_name="python -m qa_core", standalone_mode=False)
             or DONE

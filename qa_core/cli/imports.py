@@ -45,7 +45,7 @@ def import_files(
             help="contacts tracking surveys spend intervals advisors evaluations recordings",
         ),
     ],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…")] = None,
     system: Annotated[
         str | None,
         typer.Option(
@@ -91,6 +91,25 @@ def import_files(
         list[str] | None,
         typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a mark, such as 1-5."),
     ] = None,
+    word: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--word",
+            metavar="COLUMN:VALUE=MEANING",
+            help="What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="FIELD=VALUE",
+            help="What all rows have in common, such as outcome=abandoned.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Accept what the import found odd and asked about.")
+    ] = False,
     purpose: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +124,9 @@ def import_files(
             "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
         ),
     ] = None,
+    words: Annotated[
+        bool, typer.Option("--words", help="Print every header and word that is known.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")
     ] = False,
@@ -117,6 +139,10 @@ def import_files(
     from qa_core.files.options import ImportOptions
     from qa_core.storage.records import store
 
+    if words:
+        return _print_words(kind, as_json)
+    if not files:
+        raise Misuse("no_files", N_("Name the files to import."))
     _require_choice("--date-order", date_order, ("dmy", "mdy", "ymd"))
     _require_choice("--decimal", decimal, (",", "."))
     _require_choice("--purpose", purpose, ("training", "evaluation", "quality", "proof"))
@@ -134,6 +160,9 @@ def import_files(
         decimal=decimal,
         units=tuple(parse_pairs(unit)),
         scales=tuple(parse_pairs(scale)),
+        words=tuple(parse_pairs(word, at_last=True)),
+        only=tuple(parse_pairs(only)),
+        yes=yes,
         purpose=purpose,
         pattern=pattern,
         dry_run=dry_run,
@@ -147,6 +176,35 @@ def import_files(
     for report in reports:
         print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
     return REFUSED if any(report.is_refused for report in reports) else DONE
+
+
+def _print_words(kind: str, as_json: bool) -> int:
+    from qa_core.files.options import ALL_KINDS
+    from qa_core.ingest import known_words
+
+    if kind not in ALL_KINDS:
+        raise Misuse(
+            "unknown_kind",
+            N_("There is no import of {kind}. Known: {known}."),
+            kind=kind,
+            known=", ".join(ALL_KINDS),
+        )
+    found = {"headers": known_words.list_headers(kind), "words": known_words.list_words()}
+    if as_json:
+        print_json(
+            {
+                title: [
+                    {"meaning": name, "language": language, "spellings": spellings.split(" · ")}
+                    for name, language, spellings in rows
+                ]
+                for title, rows in found.items()
+            }
+        )
+        return DONE
+    for rows in found.values():
+        for name, language, spellings in rows:
+            print(f"{name} ({language}): {spellings}")
+    return DONE
 
 
 def watch_folder(
@@ -175,7 +233,7 @@ def watch_folder(
         typer.Option(
             min=0,
             metavar="DAYS",
-            help="Delete files in DIR/.taken, with their clear numbers, after so long.",
+            help="Delete delivered files, with their clear numbers, after so long; at most 30.",
         ),
     ] = None,
     system: Annotated[
@@ -197,7 +255,8 @@ def watch_folder(
     Ends on SIGINT or SIGTERM, after the current file. Files go to DIR/.taken with their
     report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml
     beside a file, may hold: kind, system, profile, timezone, date_order, sheet,
-    encoding, delimiter, decimal, columns, units, scales.
+    encoding, delimiter, decimal, columns, units, scales, words, only,
+    yes.
     """
     import signal
 

@@ -112,7 +112,7 @@ def _print_explanation(one: Explanation) -> None:
     from qa_core.metrics import formatting, setting_texts
 
     print(f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}")
-    for title, n in explanations.rows_of(one):
+    for title, n in explanations.build_rows(one):
         print(f"  {formatting.number(n):>12}  {title}")
     for variant in one.variants:
         value = formatting.value(variant.row.value, one.kpi.unit)

@@ -28,11 +28,13 @@ def parse_day(text: str | None) -> date | None:
         return _bad_day(text)
 
 
-def parse_pairs(texts: Iterable[str] | None) -> list[tuple[str, str]]:
-    """Parse pairs written NAME=VALUE, in the order given; the value may be empty."""
+def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
+    """Parse pairs written NAME=VALUE, in the order given; the value may be empty. `at_last`:
+    the name may hold equals signs of its own, the value none.
+    """
     pairs = []
     for text in texts or ():
-        name, equals, value = text.partition("=")
+        name, equals, value = text.rpartition("=") if at_last else text.partition("=")
         if not equals or not name:
             raise Misuse("bad_pair", N_("{text} should be written NAME=VALUE."), text=text)
         pairs.append((name.strip(), value))

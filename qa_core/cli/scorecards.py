@@ -135,12 +135,12 @@ def export_grid(
 
     store.require_ready()
     form = file.suffix.lower().removeprefix(".")
-    if form not in files.FORMS:
+    if form not in files.EXPORT_FORMATS:
         raise Misuse(
             "unknown_form",
             N_("{file} should end in one of: {forms}."),
             file=file.name,
-            forms=" ".join(f".{form}" for form in files.FORMS),
+            forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
         )
     versions = [
         held for held in scorecards.find_all(Viewer.SYSTEM) if held.key == key and not held.is_draft

@@ -1,6 +1,4 @@
-"""What each act in the journal is called. The journal itself holds codes, which scripts
-and anchors compare, in no language.
-"""
+"""Titles of the acts in the audit log, which itself holds language-free codes."""
 
 from __future__ import annotations
 
@@ -25,6 +23,7 @@ TITLES = {
     "import_failed": N_("Import failed"),
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
+    "purged": N_("Data deleted by age"),
     "journal_verified": N_("Seals verified"),
     "journal_anchored": N_("End of the journal noted"),
     "names_merged": N_("Names counted as one"),
@@ -90,9 +89,7 @@ STAGES = {"_asked": N_("{act}: asked for"), "_declined": N_("{act}: turned down"
 
 
 def title(action: str) -> str:
-    """The name of an act in the language spoken; one that is not known here keeps its
-    code.
-    """
+    """Translate the code of an act; an unknown one is returned as it is."""
     for ending, said in STAGES.items():
         act = action.removesuffix(ending)
         if act != action and act in TITLES:

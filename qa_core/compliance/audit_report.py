@@ -1,6 +1,4 @@
-"""What the data protection officer reads of the journal: its rows, and whether its
-seals are unbroken.
-"""
+"""The audit log as the data protection officer reads it, and the check of its seals."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from qa_core.storage.records.audit_log import JournalRow
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One act of the journal."""
+    """One act of the audit log."""
 
     seq: int
     at: datetime
@@ -36,7 +34,7 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """The acts of that actor and kind (empty: of all), newest first."""
+    """List the acts of that actor and kind (empty: of all), newest first."""
     viewer.require(Permission.SEE_JOURNAL)
     chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
     if actor:
@@ -59,7 +57,7 @@ def find_entries(
 
 
 def find_values(viewer: Viewer, column: str) -> list[str]:
-    """What stands in the column `actor` or `action`, to filter by."""
+    """List the values of the column `actor` or `action`, to filter by."""
     viewer.require(Permission.SEE_JOURNAL)
     chosen = {"actor": JournalRow.actor, "action": JournalRow.action}[column]
     with store.reading() as session:
@@ -74,7 +72,7 @@ def _whole(statement: sa.Select) -> Unscoped:
 
 
 def verify_journal(viewer: Viewer) -> audit_log.Verification:
-    """Recompute every seal of the journal, and say in the journal that it was done."""
+    """Recompute every seal of the audit log, and log that it was done."""
     viewer.require(Permission.SEE_JOURNAL)
     with store.reading() as session:
         found = audit_log.verify(session)
@@ -102,7 +100,7 @@ def note_from_now_on() -> None:
 
 
 def describe(found: audit_log.Verification) -> str:
-    """What a walk over the journal found, in a sentence."""
+    """Describe the result of a verification in a sentence."""
     if found.ok:
         return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
     if found.first_bad is None:
@@ -127,9 +125,7 @@ def describe(found: audit_log.Verification) -> str:
 def build_file(
     viewer: Viewer, actor: str = "", action: str = "", form: str = "csv"
 ) -> downloads.Download:
-    """The journal as a file, seals included, oldest first; the names of its columns are
-    those of the store, for a program that checks the seals.
-    """
+    """Export the audit log with its seals, oldest first, columns named as in the store."""
     entries = reversed(find_entries(viewer, actor, action, limit=None))
     rows = (
         (

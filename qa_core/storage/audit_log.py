@@ -16,6 +16,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session
 from qa_core.base import environment
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
+from qa_core.storage.records.retention import JournalCut
 
 LOG = logging.getLogger("qa_core.journal")
 LOG_SECONDS = 600
@@ -65,9 +67,9 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         session.execute(sa.text("LOCK TABLE journal IN EXCLUSIVE MODE"))
     last = session.execute(
         sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
-    ).first()
+    ).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
-    at = now().isoformat(timespec="microseconds")
+    at = _format_moment(now())
     mac = _mac(environment.secret("journal"), previous, seq, at, actor, action, object, reason)
     session.execute(
         sa.insert(JournalRow).values(
@@ -85,9 +87,7 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
     """Note the present end in all files, whatever they say, and record that it was done."""
     record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
-    end = session.execute(
-        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
-    ).one()
+    end = find_end(session)
     for path in _end_files():
         session.info[PENDING_END][path] = End(end.seq, end.mac, is_accepted=True)
 
@@ -157,14 +157,9 @@ def verify(session: Session) -> Verification:
     ends = {path: _read_end(path) for path in _end_files()}
     noted = [end for end in ends.values() if end is not None]
     latest = max((end.seq for end in noted), default=0)
-    key, previous, expected, rows, first_bad, is_cut = (
-        environment.secret("journal"),
-        FIRST_MAC,
-        1,
-        0,
-        None,
-        False,
-    )
+    key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
+    cut = _find_cut(session)
+    previous, expected = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -187,10 +182,65 @@ def verify(session: Session) -> Verification:
     return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None)
 
 
+def purge(session: Session, before: datetime) -> None:
+    """Delete the rows from before that moment, in the caller's transaction. The seal of
+    the last one is kept, signed, as the beginning of what verification walks.
+    """
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac)
+        .where(JournalRow.at < _format_moment(before))
+        .order_by(JournalRow.seq.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return
+    session.execute(sa.delete(JournalRow).where(JournalRow.seq <= last.seq))
+    session.execute(sa.delete(JournalCut))
+    session.add(JournalCut(seq=last.seq, mac=last.mac, signature=sign("cut", last.seq, last.mac)))
+
+
+def count_before(
+    session: Session, before: datetime
+) -> tuple[int, datetime | None, datetime | None]:
+    """Count the rows from before that moment, with the moments of the first and the last."""
+    moments = sa.func.min(JournalRow.at), sa.func.max(JournalRow.at)
+    old = JournalRow.at < _format_moment(before)
+    count, *ends = session.execute(sa.select(sa.func.count(), *moments).where(old)).one()
+    return count, *(datetime.fromisoformat(end) if end else None for end in ends)
+
+
+def sign(*fields: int | str) -> str:
+    """Sign these fields with the secret of the audit log."""
+    return _mac(environment.secret("journal"), "signature", *fields)
+
+
+def find_end(session: Session) -> End:
+    """Return the last row, in the transaction that wrote it."""
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
+    ).one()
+    return End(last.seq, last.mac)
+
+
+def _find_cut(session: Session) -> JournalCut | None:
+    """Find the end of the purged rows; one with a false signature does not count."""
+    cut = session.scalar(sa.select(JournalCut))
+    if cut is None or not hmac.compare_digest(cut.signature, sign("cut", cut.seq, cut.mac)):
+        return None
+    return cut
+
+
+def _format_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def _is_current(session: Session, end: End | None, is_first: bool) -> bool:
     if end is None:
         return is_first
-    return session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq)) == end.mac
+    mac = session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq))
+    if mac is None and (cut := _find_cut(session)) is not None:  # its row was purged
+        return cut.seq > end.seq or (cut.seq == end.seq and cut.mac == end.mac)
+    return mac == end.mac
 
 
 def _read_end(path: Path) -> End | None:

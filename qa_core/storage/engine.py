@@ -90,7 +90,7 @@ class DuckDbEngine:
         views = dict(tables.TABLES)
         if isinstance(query, Scoped) and query.beyond:
             views[EVERY_CONTACT.name] = CONTACTS
-        with explaining_damage(), self.connection.cursor() as cursor:
+        with explaining_damage(), tables.reading(), self.connection.cursor() as cursor:
             for view, table in views.items():
                 if view in text and view not in arrow:
                     files = lake.files(table.name, first_month, last_month)

@@ -29,6 +29,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
+from qa_core.storage import permissions
 from qa_core.storage.records import store
 from qa_core.ui import browser, connections, proxies
 
@@ -38,6 +39,9 @@ CACHEABLE = ("/static/", "/component/")
 """Addresses of files that are the same for everybody. Nothing else may be kept by a
 browser or a proxy.
 """
+
+UPKEEP_SECONDS = 600
+"""How often the server looks for what is due."""
 
 LOG = logging.getLogger("qa_core")
 
@@ -154,10 +158,13 @@ def check_start() -> None:
     why and exit.
     """
     try:
+        if store.has_tables():
+            environment.now()  # a moved clock is refused before anything is touched
         for name in environment.SECRETS:
             environment.secret(name)
         environment.find_proxies()
         store.migrate()
+        permissions.protect()
         audit_report.note_from_now_on()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
@@ -172,18 +179,29 @@ def check_start() -> None:
         )
     )
     # Beside the serving: it waits for an import that another process has under way.
-    threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
+    threading.Thread(target=_work_unattended, name="upkeep", daemon=True).start()
 
 
-def _catch_up() -> None:
+def _work_unattended() -> None:
+    """Finish interrupted imports; then, as long as the server runs, do what each day asks
+    for, whether anybody is signed in or not.
+    """
     from qa_core import ingest
+    from qa_core.ingest import purge
     from qa_core.quality import daily
 
     try:
         ingest.resume()
-        daily.do_what_is_due()
     except Refusal as refusal:
         LOG.warning(i18n.format_refusal(refusal))
+    while True:
+        try:
+            daily.do_daily()
+        except Exception:
+            LOG.exception("what the day asks for failed")
+        if purge.purge_daily():
+            streamlit.cache_data.clear()
+        purge.wait_for_request(UPKEEP_SECONDS)
 
 
 def _may_upload(scope: Scope) -> bool:

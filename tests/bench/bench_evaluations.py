@@ -159,8 +159,10 @@ def add_one(grid_id: int) -> None:
             contact_id=f"n{time.time_ns()}",
             source_system="generic",
         )
-        finalise.complete(
-            made, drafts.get_plan(session, made), {f"c{place:02}": 2 for place in range(CRITERIA)}
+        finalise.apply_scores(
+            made,
+            drafts.get_scorecard(session, made),
+            {f"c{place:02}": 2 for place in range(CRITERIA)},
         )
         made.draft, made.state, made.submitted_at = None, "published", now()
 

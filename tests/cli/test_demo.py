@@ -205,8 +205,10 @@ def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Pa
         waiting.contacts
     )
     found = calibration.get_results(evaluator, closed.id)
-    assert found.unclear and all(item.finished == len(closed.contacts) for item in found.evaluators)
-    strict = {item.name: item.lean for item in found.evaluators}
+    assert found.unclear_criteria and all(
+        item.finished == len(closed.contacts) for item in found.evaluators
+    )
+    strict = {item.name: item.leniency for item in found.evaluators}
     assert strict["Claire Vasseron"] < strict["Ève Mazerat"] < strict["Marc Tillier"]
     # With two accounts that may listen, the manager can open a round of their own.
     assert [(one.name, one.is_accredited) for one in contact_choice.find_evaluators(manager)] == [

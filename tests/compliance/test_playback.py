@@ -27,7 +27,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.compliance import accreditations, gates, recordings
 from qa_core.compliance.recordings import deletion, playback, vault
-from qa_core.quality import daily
+from qa_core.ingest import purge
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -241,12 +241,12 @@ def test_what_is_over_is_neither_played_nor_found_and_is_deleted_when_asked(hear
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
 
 
-def test_what_is_over_is_deleted_by_itself_once_a_day(heard: int) -> None:
-    daily.do_daily()
+def test_what_is_over_is_deleted_by_the_purge(heard: int) -> None:
+    purge.purge(Viewer.SYSTEM)
     assert [path for path in vault.folder().rglob("*") if path.is_file()] != []
     with store.writing() as session:
-        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(seconds=1)))
-    daily.do_what_is_due()
+        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(days=1)))
+    purge.purge(Viewer.SYSTEM)
 
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
     with store.reading() as session:
@@ -459,7 +459,7 @@ def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int
         accreditations.end(Viewer.SYSTEM, item.id)
     with pytest.raises(Refusal) as refused:
         eve.ticket(heard)
-    assert refused.value.code == "gates_closed"
+    assert refused.value.code == "gate_closed"
     with pytest.raises(Refusal):
         Wire("ann").ticket(heard, "own")
 

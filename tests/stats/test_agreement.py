@@ -14,17 +14,17 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from qa_core.quality.calibration.results import level_of
+from qa_core.quality.calibration.results import choose_level
 from qa_core.scoring import Criterion, Text
 from qa_core.stats.agreement import (
     Agreement,
     Alignment,
-    add_up,
     alignment_interval,
-    alphas,
     compare_points,
     find_pairs,
+    krippendorff_alphas,
     measure_agreement,
+    sum_alignments,
 )
 
 NAN = float("nan")
@@ -92,7 +92,7 @@ def test_alpha_is_that_of_its_definition(level: str) -> None:
         )
         drawn = np.repeat(marks, weights[0], axis=0)
 
-        assert alphas(counts, weights.astype(float), level)[0] == pytest.approx(
+        assert krippendorff_alphas(counts, weights.astype(float), level)[0] == pytest.approx(
             define_alpha(drawn, level)
         )
         assert measure_agreement(drawn, level, resamples=0).value == pytest.approx(
@@ -108,7 +108,7 @@ def test_of_two_answers_nominal_and_ordinal_alpha_are_the_same() -> None:
         astuple(measure_agreement(marks, "ordinal"))
     )
     assert [
-        level_of(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
+        choose_level(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
         for levels in ((0, 2), (0, 1, 2), ())
     ] == [
         "nominal",
@@ -139,7 +139,7 @@ def test_ten_against_seven_of_fifteen_are_aligned_to_eighty_percent() -> None:
 
 def test_equal_totals_do_not_hide_opposite_answers() -> None:
     # 2 and 0 against 0 and 2: the totals agree, the answers do not at all.
-    assert add_up([compare_points(2, 0, 2), compare_points(0, 2, 2)]).value == 0
+    assert sum_alignments([compare_points(2, 0, 2), compare_points(0, 2, 2)]).value == 0
 
 
 def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() -> None:
@@ -152,8 +152,8 @@ def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() ->
         compare_points(None, None, 10),
     ]
 
-    assert add_up(parts) == Alignment(close=4, possible=5, n=2, apart=1)
-    assert add_up(parts).value == pytest.approx(0.8)
+    assert sum_alignments(parts) == Alignment(agreed=4, possible=5, n=2, unmatched=1)
+    assert sum_alignments(parts).value == pytest.approx(0.8)
     assert compare_points(None, 3, 3).value is None
 
 
@@ -176,7 +176,7 @@ def test_the_interval_of_an_alignment_comes_from_its_contacts() -> None:
     assert 0.55 < low < 0.7 < high < 0.85
     assert alignment_interval([alike] * 10 + [apart] * 10) == (low, high)
     assert (
-        alignment_interval([alike, Alignment(apart=1)]) is None
+        alignment_interval([alike, Alignment(unmatched=1)]) is None
     )  # one contact says nothing of others
 
 

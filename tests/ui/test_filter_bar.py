@@ -133,9 +133,10 @@ def test_executives_get_whole_months_whatever_the_address_says() -> None:
     assert periods.is_known("2026-09", EXECUTIVE, last_day)
     assert not periods.is_known("2026-10", EXECUTIVE, last_day)
     assert not periods.is_known("28d", EXECUTIVE, last_day)
-    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(
+    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), date(2026, 9, 30)) == Period(
         date(2026, 8, 1), date(2026, 9, 30)
     )
+    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), date(2026, 7, 31)) is None
 
 
 def test_earlier_periods_begin_on_the_same_weekday_and_months_compare_with_months() -> None:

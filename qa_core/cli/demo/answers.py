@@ -133,8 +133,8 @@ def _dispute(
     """Dispute a criterion that lost most of its points and is not disputed yet: one
     level more; None where nothing was lost.
     """
-    plan = evaluation_view.find_plan(session, evaluation)
-    answers = finalise.answers_of(evaluation)
+    plan = evaluation_view.find_scorecard(session, evaluation)
+    answers = finalise.read_answers(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
     if not raised:
         return None
@@ -175,7 +175,7 @@ def _raise_levels(
 
 def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -> None:
     """Add the advisor's self-evaluation of that contact, kinder on two criteria."""
-    plan = evaluation_view.find_plan(session, evaluation)
+    plan = evaluation_view.find_scorecard(session, evaluation)
     if plan is None or evaluation.grid_id is None:
         return
     own = drafts.open_draft(
@@ -192,8 +192,8 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
         purpose=evaluation.purpose,
         answered_evaluation_id=evaluation.id,
     )
-    answers = finalise.answers_of(evaluation)
-    finalise.complete(own, plan, answers | _raise_levels(plan, answers, 2))
+    answers = finalise.read_answers(evaluation)
+    finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
     own.started_at, own.submitted_at, own.evaluated_at, own.published_at = (

@@ -1,6 +1,4 @@
-"""The audio of contacts: encrypted, kept for a purpose and a time, heard only by who
-may, and every listening entered.
-"""
+"""Recordings: encrypted audio, its retention, and journalled playback."""
 
 from qa_core.compliance.recordings.deletion import (
     PURPOSES,

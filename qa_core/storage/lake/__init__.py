@@ -23,9 +23,21 @@ from qa_core.storage.lake.merge import (
     merge_spend,
 )
 from qa_core.storage.lake.tables import scratch_folder, version
-from qa_core.storage.lake.upkeep import compact, erase, vacuum
+from qa_core.storage.lake.upkeep import (
+    COMMENTED,
+    IDENTIFIED,
+    compact,
+    erase,
+    find_due_contacts,
+    mark_known_customers,
+    remove_comments,
+    remove_identities,
+    vacuum,
+)
 
 __all__ = [
+    "COMMENTED",
+    "IDENTIFIED",
     "Damage",
     "MergeResult",
     "commit_result",
@@ -33,10 +45,14 @@ __all__ = [
     "erase",
     "files",
     "find_damage",
+    "find_due_contacts",
     "has_commit",
+    "mark_known_customers",
     "merge_contacts",
     "merge_intervals",
     "merge_spend",
+    "remove_comments",
+    "remove_identities",
     "scratch_folder",
     "span",
     "undo",

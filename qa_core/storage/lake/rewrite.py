@@ -178,7 +178,7 @@ class Rewrite:
             return rows
         current = ", ".join(
             f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL "
-            f"THEN r.{column} END AS {column}"
+            f"OR r.had_customer THEN r.{column} END AS {column}"
             for column in schema.NEIGHBOURS
         )
         return (

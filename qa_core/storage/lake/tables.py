@@ -246,6 +246,46 @@ def writing(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def reading() -> Iterator[None]:
+    """Say that the contacts are being read as they stand, so that `wait_for_readers`
+    leaves the files of this version alone.
+    """
+    folder = lake_folder()
+    if not folder.exists():
+        yield
+        return
+    while True:
+        number = version("contacts")
+        with _reader_file(folder, number).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            if number == version("contacts"):
+                yield
+                return
+
+
+def wait_for_readers(seconds: float) -> None:
+    """Wait until nobody reads an earlier version of the contacts, so long at most."""
+    deadline = time.monotonic() + seconds
+    for path in lake_folder().glob(".contacts.*.readers"):
+        if int(path.name.split(".")[2]) >= version("contacts"):
+            continue
+        with path.open("w") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(0.05)
+            path.unlink(missing_ok=True)
+
+
+def _reader_file(folder: Path, number: int) -> Path:
+    return folder / f".contacts.{number}.readers"
+
+
+@contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Make a folder for a writer, removed at the end; its number tells whether its
     maker still lives.

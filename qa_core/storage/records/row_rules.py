@@ -42,6 +42,7 @@ from qa_core.storage.records.people import (
     SignInThrottle,
     TeamLead,
 )
+from qa_core.storage.records.retention import MonthlyFigure
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation,
@@ -50,6 +51,7 @@ BY_SCOPE: tuple[type[Base], ...] = (
     Recording,
     Playback,
     CoachingPlan,
+    MonthlyFigure,
 )
 """Tables scoped by their own columns."""
 

@@ -172,9 +172,9 @@ def _describe_origin(evaluation: EvaluationView) -> list[str]:
     by = _("evaluated on {day}", day=day)
     if evaluation.evaluator:
         by = _("evaluated by {name} on {day}", name=evaluation.evaluator, day=day)
-    version, purpose = evaluation.grid_version, gates.PURPOSE_TITLES.get(evaluation.purpose)
+    version, purpose = evaluation.scorecard_version, gates.PURPOSE_TITLES.get(evaluation.purpose)
     parts = [
-        describe_text(evaluation.grid),
+        describe_text(evaluation.scorecard),
         _("version {n}", n=version) if version else None,
         None if evaluation.is_own else evaluation.advisor,
         None if evaluation.is_own else evaluation.team,
