@@ -73,6 +73,71 @@ def test_the_end_that_is_noted_is_that_of_what_was_committed(centre: Path) -> No
     assert verified().ok and file.read_text().startswith("3 ")
 
 
+def test_a_journal_whose_note_is_removed_or_spoilt_is_bad_and_stays_so(centre: Path) -> None:
+    act("one", "two", "three")
+    for spoil in (Path.unlink, lambda file: file.write_text("no end")):
+        cut_after(1)
+        spoil(audit_log.end_file())
+        act("four")
+        assert verified() == audit_log.Verification(
+            2, False, None, missing_note=str(audit_log.end_file())
+        )
+        assert "journal.end is missing" in audit_report.describe(verified())
+        with store.writing() as session:
+            audit_log.anchor(session, "eve", "restored a backup")
+        assert verified().ok
+        act("five")
+        assert verified().ok
+
+
+def test_the_note_elsewhere_shows_what_a_note_rewritten_here_hides(
+    centre: Path, tmp_path_factory, monkeypatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "anchor"
+    monkeypatch.setenv("QA_ANCHOR", str(elsewhere))
+    act("one", "two", "three")
+    assert verified().ok and elsewhere.read_text() == audit_log.end_file().read_text()
+
+    with store.reading() as session:
+        second = session.get(JournalRow, 2)
+    cut_after(2)
+    audit_log.end_file().write_text(f"2 {second.mac}\n")
+
+    assert verified() == audit_log.Verification(2, False, 3, is_cut=True)
+    elsewhere.unlink()
+    act("four")
+    assert verified().missing_note == str(elsewhere)
+
+
+def test_a_new_place_for_the_note_is_made_once_and_recorded(
+    centre: Path, tmp_path_factory, monkeypatch
+) -> None:
+    act("one")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "anchor"
+    monkeypatch.setenv("QA_ANCHOR", str(elsewhere))
+    assert verified().missing_note == str(elsewhere)
+
+    made = []
+    for _ in range(2):
+        with store.writing() as session:
+            made.append(audit_log.anchor_once(session, "system"))
+    assert made == [elsewhere, None] and verified().ok
+
+    elsewhere.unlink()
+    with store.writing() as session:
+        assert audit_log.anchor_once(session, "system") is None
+    assert not verified().ok
+
+
+def test_the_end_is_in_the_log_of_the_server_too(centre: Path, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(audit_log, "_logged_at", None)
+    with caplog.at_level("INFO", logger="qa_core.journal"):
+        act("one", "two")
+    with store.reading() as session:
+        seal = session.get(JournalRow, 1).mac
+    assert caplog.messages == [f"end of the journal: row 1, seal {seal}"]
+
+
 def test_a_customer_s_number_in_a_comment_is_kept_nowhere(centre: Path, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("files")
     bring(

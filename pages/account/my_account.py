@@ -7,6 +7,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.ui import gate, sign_in, user_agents
+from qa_core.ui.views.admin import account_requests
 
 signed_in = gate.current_signed_in()
 viewer = signed_in.viewer
@@ -43,6 +44,9 @@ with left:
             elif st.button(_("End this session"), key=f"end_{own.id}"):
                 sessions.end_session(signed_in, own.id)
                 st.rerun()
+
+    st.subheader(_("Changes of my account"), anchor=False)
+    account_requests.show_changes(accounts.find_own_changes(viewer), "own_changes")
 
 with right:
     st.subheader(_("Password"), anchor=False)

@@ -34,10 +34,15 @@ SEEN_EVERY = timedelta(minutes=1)
 EXPIRED = "expired one-time password"
 """Reason of a failed sign-in, in the audit log."""
 
-FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS = 5, 50
+FAILURES_PER_BROWSER, FAILURES_PER_ADDRESS, FAILURES_PER_ACCOUNT = 5, 50, 50
+"""Failures before a wait: of one account from one address (or from a browser it signed in
+with before), of one address, and of one account from everywhere.
+"""
 FIRST_WAIT, MAX_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 FORGET_AFTER = timedelta(hours=1)
 """Age from which failures no longer count: no lock is permanent."""
+KNOWN_FOR = timedelta(days=30)
+"""Time for which a browser counts as one that the person signed in with before."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,10 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     with store.writing() as session:
         # Counted before the password is looked at, so that many tries at once are not
         # many tries for one.
-        _count_try(session, username, browser)
+        wait = _count_try(session, username, browser)
         account = session.get(Account, username)
         kept = account.password_hash if account else None
+    _refuse_early(wait)
     good = passwords.matches(password, kept)
     with store.writing() as session:
         account = session.get(Account, username)
@@ -174,6 +180,14 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
     return signed_in
 
 
+def is_live(token: str | None, browser: Browser) -> bool:
+    """Tell whether that id is of a live session on this browser; it does not count as use."""
+    if not token or not browser.token:
+        return False
+    with store.reading() as session:
+        return _find_live(session, token, browser, now()) is not None
+
+
 def sign_out(token: str | None, browser: Browser) -> None:
     """End the session of that id."""
     if not token:
@@ -220,8 +234,9 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
     """Replace one's own password. All other sessions of the person end."""
     username = signed_in.viewer.username
     with store.writing() as session:
-        _count_try(session, username, browser)
+        wait = _count_try(session, username, browser)
         kept = session.get(Account, username).password_hash
+    _refuse_early(wait)
     if not passwords.matches(current, kept):
         raise Refusal("wrong_password", N_("The present password is wrong."))
     passwords.check_policy(new, username)
@@ -301,33 +316,69 @@ def _hash(value: bytes) -> str:
     return hmac.new(environment.secret("cookie"), value, hashlib.sha256).hexdigest()
 
 
-def _throttles(username: str, browser: Browser) -> tuple[tuple[str, int], ...]:
+def _throttles(
+    session: Session, username: str, browser: Browser
+) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
+    """Find or make the counts that can make this try wait, each with its limit, and the
+    count of the account from everywhere.
+    """
     # Hashed: what strangers type into the name field may well be a password.
-    return (
-        (f"account:{_hash(b'name ' + username.encode())}", FAILURES_PER_ACCOUNT),
-        (f"address:{browser.address}", FAILURES_PER_ADDRESS),
+    name, network = _hash(b"name " + username.encode()), _find_network(browser.address)
+    account = _find_throttle(session, f"account:{name}")
+    if _is_known(session, username, browser):
+        # Nobody else can make it wait, whatever they try at other addresses or at its own.
+        key = _hash(b"browser " + username.encode() + b" " + browser.token)
+        return [(_find_throttle(session, f"browser:{key}"), FAILURES_PER_BROWSER)], account
+    return [
+        (_find_throttle(session, f"account:{name}:{network}"), FAILURES_PER_BROWSER),
+        (_find_throttle(session, f"address:{network}"), FAILURES_PER_ADDRESS),
+    ], account
+
+
+def _find_throttle(session: Session, key: str) -> SignInThrottle:
+    row = session.get(SignInThrottle, key)
+    if row is None:
+        row = SignInThrottle(key=key, failures=0, last_failure_at=now())
+        session.add(row)
+    return row
+
+
+def _find_network(address: str) -> str:
+    """Return the address; of IPv6 the /64 network, all of which one person may use."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+
+
+def _is_known(session: Session, username: str, browser: Browser) -> bool:
+    row = sa.select(LoginSession.id).where(
+        LoginSession.username == username, LoginSession.browser_hash == _hash(browser.token)
     )
+    return session.scalar(row.limit(1)) is not None
 
 
-def _count_try(session: Session, username: str, browser: Browser) -> None:
+def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
+    """Count a try as a failure, unless it comes too early. Returns how long it has to wait.
+
+    The count of an account from everywhere blocks nobody: who comes from a new address
+    then waits once, and gets in with the right password whatever others try meanwhile.
+    """
     moment = now()
     session.execute(
         sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
     )
-    rows = []
-    for key, limit in _throttles(username, browser):
-        row = session.get(SignInThrottle, key)
-        if row is None:
-            row = SignInThrottle(key=key, failures=0)
-            session.add(row)
+    rows, account = _throttles(session, username, browser)
+    own = rows[0][0]
+    is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
+    if is_attacked and not own.failures and own.blocked_until is None:
+        own.blocked_until = moment + FIRST_WAIT
+    for row, _limit in rows:
         if row.blocked_until is not None and row.blocked_until > moment:
-            wait = int((row.blocked_until - moment).total_seconds()) + 1
-            raise Refusal(
-                "too_many_tries",
-                N_("Too many tries. Wait {seconds} seconds and try again."),
-                seconds=wait,
-            )
-        rows.append((row, limit))
+            return row.blocked_until - moment
+    account.failures += 1
+    account.last_failure_at = moment
     for row, limit in rows:
         row.failures += 1
         row.last_failure_at = moment
@@ -335,19 +386,28 @@ def _count_try(session: Session, username: str, browser: Browser) -> None:
             row.blocked_until = moment + min(
                 FIRST_WAIT * 2 ** min(row.failures - limit, 10), MAX_WAIT
             )
+    return timedelta(0)
+
+
+def _refuse_early(wait: timedelta) -> None:
+    if wait:
+        raise Refusal(
+            "too_many_tries",
+            N_("Too many tries. Wait {seconds} seconds and try again."),
+            seconds=int(wait.total_seconds()) + 1,
+        )
 
 
 def _forget_try(session: Session, username: str, browser: Browser) -> None:
-    (account_key, _limit), (address_key, _) = _throttles(username, browser)
-    session.execute(sa.delete(SignInThrottle).where(SignInThrottle.key == account_key))
-    row = session.get(SignInThrottle, address_key)
-    if row is not None:
-        # One good sign-in takes back its own count only: an address that guesses must
-        # not wash itself clean.
-        row.failures -= 1
-        if row.failures < FAILURES_PER_ADDRESS:
+    ((own, _), *shared), account = _throttles(session, username, browser)
+    session.delete(own)
+    # One good sign-in takes back its own count only: an address that guesses must not
+    # wash itself clean.
+    for row, limit in (*shared, (account, FAILURES_PER_ACCOUNT)):
+        row.failures = max(row.failures - 1, 0)
+        if row.failures < limit:
             row.blocked_until = None
 
 
 def _delete_old(session: Session) -> None:
-    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - MAX_AGE))
+    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - KNOWN_FOR))

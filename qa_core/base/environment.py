@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 import secrets
 import stat
@@ -20,6 +21,7 @@ from qa_core.base.i18n import N_
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
 SECRET_BYTES = 32
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,21 @@ def _read_shift(text: str, timezone: str) -> timedelta:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
     return moment - datetime.now(UTC)
+
+
+def find_proxies() -> tuple[Network, ...]:
+    """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
+    Raises Refusal for what is neither.
+    """
+    names = [name.strip() for name in os.environ.get("QA_PROXIES", "").split(",")]
+    try:
+        return tuple(ipaddress.ip_network(name, strict=False) for name in names if name)
+    except ValueError as error:
+        raise Refusal(
+            "bad_proxies",
+            N_("QA_PROXIES is {value}; it takes IP addresses or networks, separated by commas."),
+            value=os.environ["QA_PROXIES"],
+        ) from error
 
 
 def today() -> date:

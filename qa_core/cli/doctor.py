@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, retention
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake, permissions
@@ -25,6 +26,8 @@ from qa_core.storage.records.steering import AlertRule
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
+SHOWN = 6
+LISTED_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,13 @@ class Check:
     detail: str
 
 
-def examine() -> list[Check]:
-    """Run every check; one that fails itself is bad, never an exception."""
-    return [_guarded(name, check) for name, check in _CHECKS]
+def examine(deep: bool = False) -> list[Check]:
+    """Run every check; one that fails itself is bad, never an exception.
+
+    `deep`: read every file of the lake.
+    """
+    checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
+    return [_guarded(name, check) for name, check in checks]
 
 
 def is_well(checks: list[Check]) -> bool:
@@ -129,7 +136,17 @@ def _journal() -> tuple[str, str]:
     return OK if found.ok else BAD, audit_report.describe(found)
 
 
-def _lake() -> tuple[str, str]:
+def _lake(deep: bool = False) -> tuple[str, str]:
+    if damaged := lake.find_damage(deep):
+        listed = ", ".join(
+            f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES]
+        )
+        return BAD, ngettext(
+            "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
+            "{n} files are missing or damaged, among them {files}. Restore the lake from a backup.",
+            len(damaged),
+            files=listed,
+        )
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
     return OK, " · ".join(
@@ -151,6 +168,22 @@ def _imports() -> tuple[str, str]:
             "{count} imports never ended; the next import finishes or undoes them.", count=forgotten
         )
     return OK, str(count)
+
+
+def _marks() -> tuple[str, str]:
+    store.require_ready()
+    from qa_core.ingest.matching import evaluation_rows
+
+    with store.reading() as session:
+        found = evaluation_rows.find_unlikely_criteria(session)
+    if found:
+        return WARN, _(
+            "{criteria} are out of more than any scale: no marks, perhaps phone numbers or "
+            "durations. Remove them with: {commands}",
+            criteria=", ".join(sorted({criterion for _batch, criterion in found})[:SHOWN]),
+            commands=" · ".join(f"python -m qa_core batches undo {batch}" for batch in dict(found)),
+        )
+    return OK, _("no column but marks")
 
 
 def _alerts() -> tuple[str, str]:
@@ -210,6 +243,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("journal"), _journal),
     (N_("lake"), _lake),
     (N_("imports"), _imports),
+    (N_("marks of evaluations"), _marks),
     (N_("alert rules"), _alerts),
     (N_("retention"), _retention),
     (N_("temporary files"), _leftovers),

@@ -101,11 +101,14 @@ def _is_empty() -> bool:
         return not batches and not people.find_people(session)
 
 
-def doctor(as_json: Json = False) -> int:
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file of the lake, too.")] = False,
+    as_json: Json = False,
+) -> int:
     """Check the health of the stores, and say what to do."""
     from qa_core.cli import doctor as checks
 
-    found = checks.examine()
+    found = checks.examine(deep)
     if as_json:
         print_json(
             {

@@ -25,6 +25,7 @@ TITLES = {
     "customer_erased": N_("Customer erased"),
     "purged": N_("Data deleted by age"),
     "journal_verified": N_("Seals verified"),
+    "journal_anchored": N_("End of the journal noted"),
     "names_merged": N_("Names counted as one"),
     "names_kept_apart": N_("Names kept apart"),
     "names_undone": N_("Decision on names undone"),

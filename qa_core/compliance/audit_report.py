@@ -81,7 +81,7 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
             viewer.username,
             "journal_verified",
             f"{found.rows} rows",
-            reason="ok" if found.ok else f"broken at {found.first_bad}",
+            reason="ok" if found.ok else f"broken at {found.first_bad or 'the end'}",
         )
     return found
 
@@ -90,6 +90,12 @@ def describe(found: audit_log.Verification) -> str:
     """Describe the result of a verification in a sentence."""
     if found.ok:
         return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
+    if found.first_bad is None:
+        return _(
+            "The end is noted nowhere: {file} is missing, so rows may have been cut off. Compare "
+            "with the server's log and a backup, then run: python -m qa_core journal anchor",
+            file=found.missing_note,
+        )
     if found.is_cut:
         return _(
             "The end is cut off: row {seq} was written and is not there any more. Compare with "

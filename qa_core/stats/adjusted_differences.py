@@ -89,8 +89,8 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         if largest < 1e-7:
             return Fit(beta, covariance)
         step *= min(1.0, 2.0 / largest)
-        # The penalty bends the likelihood more than the step knows: with many small
-        # levels whole steps would go to and fro for ever.
+        # Halve the step while it lowers the penalised likelihood: with many
+        # small levels whole steps would oscillate.
         while (
             reached := _penalised_likelihood(design, n, hits, beta + step)
         ) < best - 1e-12 and np.abs(step).max() > 1e-9:
@@ -175,9 +175,7 @@ def compare_with_rest(
 
 
 def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
-    """Mark the significant differences, corrected for all tests (Holm 1979). Sort by
-    size, the largest first.
-    """
+    """Mark the significant differences (Holm 1979). Sort by size, largest first."""
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
     marked = [
         replace(driver, is_significant=significant)
@@ -189,7 +187,7 @@ def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
 
 
 def pool_small_levels(cells: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    """Pool the small levels of each factor, and add up equal cells."""
+    """Pool the small levels of each factor; add up equal cells."""
     cells = cells.copy()
     for factor in factors:
         sizes = cells.groupby(factor, dropna=False)["n"].sum()
@@ -236,8 +234,7 @@ def _standardise(
                 places[factor][name] = len(columns)
                 columns.append((codes == code).astype(float))
     design = np.column_stack(columns)
-    # A level that earlier factors determine (nobody waits for an e-mail) has no effect
-    # of its own.
+    # Drop levels determined by earlier factors (nobody waits for an e-mail).
     kept = _independent(design, n)
     fit = fit_logistic(design[:, kept], n, hits)
     if fit is None:

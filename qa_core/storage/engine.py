@@ -21,6 +21,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import duckdb_connection, lake, name_merges
 from qa_core.storage.guard import Scoped, Unscoped, has_scope
 from qa_core.storage.lake import tables
+from qa_core.storage.lake.damage import explaining_damage
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 
@@ -89,7 +90,7 @@ class DuckDbEngine:
         views = dict(tables.TABLES)
         if isinstance(query, Scoped) and query.beyond:
             views[EVERY_CONTACT.name] = CONTACTS
-        with tables.reading(), self.connection.cursor() as cursor:
+        with explaining_damage(), tables.reading(), self.connection.cursor() as cursor:
             for view, table in views.items():
                 if view in text and view not in arrow:
                     files = lake.files(table.name, first_month, last_month)

@@ -22,7 +22,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui import browser, connections
 from qa_core.ui.markdown import escape
 
 LOG = logging.getLogger("qa_core")
@@ -76,6 +76,7 @@ def find_signed_in() -> sessions.SignedIn | None:
         signed_in = sessions.resume(browser.cookie(), here)
         if signed_in is not None:
             sign_in_state().token = browser.cookie()
+    connections.note_session(sign_in_state().token if signed_in is not None else None)
     if signed_in is not None and signed_in.viewer.language:
         i18n.use(signed_in.viewer.language)
     return signed_in
@@ -107,6 +108,7 @@ def current_viewer(*permissions: Permission) -> Viewer:
 def show_sign_out() -> None:
     """The sign-out button: ends the session for everybody who holds its cookie."""
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
+        connections.note_session(None)
         sessions.sign_out(sign_in_state().token, browser.current())
         st.session_state.clear()
         st.rerun()

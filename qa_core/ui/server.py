@@ -28,9 +28,9 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings
 from qa_core.metrics import downloads
-from qa_core.storage import permissions
+from qa_core.storage import audit_log, permissions
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui import browser, connections, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -156,13 +156,26 @@ def check_start() -> None:
             environment.now()  # a moved clock is refused before anything is touched
         for name in environment.SECRETS:
             environment.secret(name)
+        environment.find_proxies()
         store.migrate()
         permissions.protect()
+        _note_journal()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
+    proxies.install()
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_work_unattended, name="upkeep", daemon=True).start()
+
+
+def _note_journal() -> None:
+    """Have the end of the journal noted in the server's log, and in a new QA_ANCHOR."""
+    audit_log.LOG.setLevel(logging.INFO)
+    audit_log.LOG.addHandler(logging.StreamHandler())
+    with store.writing() as session:
+        made = audit_log.anchor_once(session, "system")
+    if made is not None:
+        print(i18n._("The end of the journal is noted in {file} from now on.", file=made))
 
 
 def _work_unattended() -> None:
@@ -282,4 +295,4 @@ ROUTES = (
     Route("/download/{ticket}", _download, methods=["GET"]),
     Route("/audio/{ticket}", _audio, methods=["GET"]),
 )
-MIDDLEWARE = (Middleware(Wall),)
+MIDDLEWARE = (Middleware(Wall), Middleware(connections.Connections))

@@ -161,7 +161,7 @@ def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills:
     # 7 unhappy customers wrote something, 19 of the others did.
     assert bill.share == TermShare(6, 7, 1, 19)
     assert (bill.now.hits, bill.now.n) == (6, 26)
-    assert texts.title(bill.subject) == "“facture” in unhappy comments"
+    assert texts.describe_subject(bill.subject) == "“facture” in unhappy comments"
     assert [(place.value, place.contacts) for place in bill.places] == [("invoice", 6)]
 
 
@@ -223,7 +223,7 @@ def test_a_long_wait_is_counted_against_the_other_waits(centre: Path) -> None:
     )
     wait = found()[IrritantSubject(IrritantKind.LOW_RATINGS, "wait", "180")]
     assert wait.share == TermShare(8, 8, 0, 22)
-    assert texts.title(
+    assert texts.describe_subject(
         wait.subject
     ) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(
         " min", "\u00a0min"

@@ -32,6 +32,8 @@ ENVIRONMENT = (
     "QA_ENGINE_URL",
     "QA_TIMEZONE",
     "QA_COUNTRY",
+    "QA_PROXIES",
+    "QA_ANCHOR",
     "QA_LANGUAGE",
     "QA_CLOCK",
 )

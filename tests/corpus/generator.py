@@ -8,7 +8,7 @@ import csv
 import io
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 OUTCOMES = ("answered", "abandoned", "voicemail", "unanswered")
@@ -104,6 +104,14 @@ YES_NO = {
     "es": (("Sí", "No"), ("1", "0")), "pt": (("Sim", "Não"), ("1", "0")),
     "de": (("Ja", "Nein"), ("1", "0")), "it": (("Sì", "No"), ("1", "0")),
 }  # fmt: skip
+DIRECTIONS = {
+    "en": ("Direction", (("Inbound", "Outbound"), ("incoming", "outgoing"), ("IN", "OUT"))),
+    "fr": ("Sens", (("Entrant", "Sortant"), ("Appel entrant", "Appel sortant"))),
+    "es": ("Sentido", (("Entrante", "Saliente"),)),
+    "pt": ("Sentido", (("Recebida", "Efetuada"),)),
+    "de": ("Richtung", (("Eingehend", "Ausgehend"),)),
+    "it": ("Direzione", (("In entrata", "In uscita"),)),
+}
 FORMS = ("words", "answered", "missed", "abandoned", "flags", "flag_and_words", "nothing", "unread")
 TIMES = ("talk", "talk_hold_wrap", "duration", "duration_with_wait", "handle", "handle_and_parts",
          "talk_with_hold")  # fmt: skip
@@ -123,6 +131,7 @@ class Call:
     hold: int
     wrap: int
     csat: int | None
+    is_inbound: bool = True
 
 
 @dataclass
@@ -143,17 +152,27 @@ def generate(seed: int) -> GeneratedFile:
     draw = random.Random(seed)
     rows = draw.choice((12, 30, 60, 250))
     per_day = -(-rows // DAYS)
-    calls = [_draw_call(draw, number, per_day) for number in range(rows)]
     language = draw.choice(tuple(HEADERS))
+    has_direction = draw.random() < 0.5
+    calls = [_draw_call(draw, number, per_day) for number in range(rows)]
+    if has_direction:
+        calls = [replace(call, is_inbound=draw.random() < 0.7) for call in calls]
     classes = {
         "language": language,
         "form": draw.choice(FORMS),
         "times": draw.choice(TIMES),
         "damage": draw.choice(DAMAGES),
         "order": draw.choice(("ymd", "dmy", "mdy")),
-        "clock": draw.choice(("s", "h:mm:ss")),
+        "clock": draw.choice(("s", "h:mm:ss", "ms", "min", "m:ss")),
+        "direction": "words" if has_direction else "none",
     }
     names = {name: draw.choice(spellings) for name, spellings in HEADERS[language].items()}
+    for name in ("wait", "talk", "hold", "wrap", "duration", "handle"):
+        if classes["clock"] in ("ms", "min"):
+            plain = names[name].removesuffix(" (s)").removesuffix("Seconds")
+            names[name] = f"{plain} ({classes['clock']})"
+        elif classes["clock"] != "s":
+            names[name] = names[name].removesuffix(" (s)").removesuffix("Seconds")
     words = draw.choice(WORDS[language])
     yes_no = draw.choice(YES_NO[language])
     hidden: set[int] = set()
@@ -167,6 +186,10 @@ def generate(seed: int) -> GeneratedFile:
     layout = {"ymd": "%Y-%m-%d", "dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}[classes["order"]]
     columns[names["start"]] = lambda call: call.start.strftime(f"{layout} %H:%M:%S")
     columns[names["queue"]] = lambda call: f"Queue {call.number % 3}"
+    if has_direction:
+        header, spellings = DIRECTIONS[language]
+        inbound, outbound = draw.choice(spellings)
+        columns[header] = lambda call: inbound if call.is_inbound else outbound
     _add_outcome(columns, classes["form"], names, words, yes_no)
     _add_times(columns, classes["times"], names, classes["clock"])
     columns[names["csat"]] = lambda call: "" if call.csat is None else str(call.csat)
@@ -239,6 +262,12 @@ def _add_times(
     def show(seconds: int) -> str:
         if clock == "s":
             return str(seconds)
+        if clock == "ms":
+            return str(1_000 * seconds)
+        if clock == "min":
+            return f"{seconds / 60:.4f}"
+        if clock == "m:ss":
+            return f"{seconds // 60}:{seconds % 60:02d}"
         return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
     parts = {

@@ -44,9 +44,14 @@ def find_wrong(made: GeneratedFile, rows: list[dict[str, Any]]) -> list[str]:
     not wrong.
     """
     wrong = []
-    if len(rows) != len(made.calls):
+    calls = [call for call in made.calls if call.is_inbound]
+    marks = sum(call.csat or 0 for call in made.calls)
+    if sum(row.get("csat") or 0 for row in rows) not in (0, marks):
+        wrong.append("csat")
+    rows = [row for row in rows if row.get("direction") in (None, "inbound")]
+    if len(rows) != len(calls):
         wrong.append("received")
-    answered = [call for call in made.calls if call.outcome == "answered"]
+    answered = [call for call in calls if call.outcome == "answered"]
     known = [row for row in rows if row.get("outcome") is not None]
     if known:
         unknown = len(rows) - len(known)
@@ -54,8 +59,8 @@ def find_wrong(made: GeneratedFile, rows: list[dict[str, Any]]) -> list[str]:
         if unknown > len(made.hidden) or not own <= len(answered) <= own + unknown:
             wrong.append("answered")
         lost = sum(row["outcome"] in ("abandoned", "unanswered") for row in known)
-        flagged = sum(call.outcome in ("abandoned", "unanswered") for call in made.calls)
-        voicemails = sum(call.outcome == "voicemail" for call in made.calls)
+        flagged = sum(call.outcome in ("abandoned", "unanswered") for call in calls)
+        voicemails = sum(call.outcome == "voicemail" for call in calls)
         if not flagged - unknown <= lost <= flagged + voicemails:
             wrong.append("missed")
         kept = [call for call in answered if call.number not in made.hidden]
@@ -70,11 +75,10 @@ def find_wrong(made: GeneratedFile, rows: list[dict[str, Any]]) -> list[str]:
             if not found:
                 continue
             # Blank and damaged cells may hide the others of their row alone.
-            if not sum(truth) - 0.5 <= sum(found) <= sum(truth) + 1_000 * len(made.hidden) + 0.5:
+            rounding = 0.01 * len(truth) + 0.5
+            most = sum(truth) + 1_000 * len(made.hidden) + rounding
+            if not sum(truth) - rounding <= sum(found) <= most:
                 wrong.append(name)
-    marks = sum(call.csat or 0 for call in made.calls)
-    if sum(row.get("csat") or 0 for row in rows) not in (0, marks):
-        wrong.append("csat")
     return wrong
 
 

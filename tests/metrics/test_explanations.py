@@ -358,7 +358,7 @@ def test_the_command_line_explains_where_it_is_asked_to(
 def test_the_file_says_what_the_page_says(centre: Path) -> None:
     land([contact("2026-05-04 10:00"), contact("2026-05-04 11:00", outcome="closed")])
     content = explanations.build_file(
-        SYSTEM, **exports.figure_parameters(("received",), (), Filters())
+        SYSTEM, **exports.build_figure_parameters(("received",), (), Filters())
     ).content.decode("utf-8-sig")
     assert "− Outside opening hours,1" in content
     assert "= Counted contacts,1" in content.replace("'=", "=")

@@ -566,7 +566,7 @@ def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_dra
     zoes = [one.contact_id for one in drawn.drawn if one.advisor_id == "zoe"]
     order = sorted(
         (f"zoe{number}" for number in range(6)),
-        key=lambda key: allocation.ticket(5, "november", "generic", key),
+        key=lambda key: allocation.compute_ticket(5, "november", "generic", key),
     )
 
     assert zoes == order[:4]

@@ -239,6 +239,14 @@ class FileContext:
     def decide_readings(self) -> None:
         """Turn evidence into readings. Raises Refusal where the file does not tell."""
         self._decide_moments()
+        pairs = [
+            evidence
+            for evidence in self.evidence.values()
+            if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
+        ]
+        sure = next((other for other in pairs if other.full or other.minutes_as_hours), None)
+        for evidence in pairs if sure else ():
+            evidence.like = sure.column
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):

@@ -89,6 +89,7 @@ class DurationEvidence:
     total: int = 0
     example: str = ""
     odd_example: str = ""
+    like: str = ""  # another column of the file, whose pairs can only be minutes and seconds
 
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
@@ -283,10 +284,16 @@ def _decide_pairs(
     elif evidence.minutes_as_hours:
         is_minutes = True
         reason = N_("{column}: up to {first} before the colon, too many for hours")
+    elif evidence.like:
+        is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
         raise _refuse_pairs(evidence)
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
-    params = {"column": evidence.column, "first": evidence.first_of_pairs}
+    params = {
+        "column": evidence.column,
+        "first": evidence.first_of_pairs,
+        "other": evidence.like,
+    }
     decisions.append(Decision.of(evidence.field, decision, reason, **params))
     return is_minutes
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers
@@ -80,7 +80,7 @@ def stage(
     # Who says which column is what means a table.
     platform = (
         None
-        if options.columns or options.ignored or options.words
+        if options.columns or options.ignored or options.words or options.only
         else find_platform(take_sample(content), kind, options.profile)
     )
     if platform is None:
@@ -132,6 +132,8 @@ def _stage_table(
     digest: str,
 ) -> Staged:
     profile = get_profile(kind, options.profile)
+    if options.only and kind != "contacts":
+        raise Misuse("bad_only", N_("--only is for files of contacts."))
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content,

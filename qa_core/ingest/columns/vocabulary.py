@@ -259,7 +259,7 @@ STATES_OF_CASES = _list_words(
 _OUTCOME_STEMS = (
     "answer", "abandon", "missed", "unattended", "voicemail", "voice mail", "repond", "decroch",
     "manqu", "messagerie", "hung up", "raccroch", "atendid", "contestad", "beantwortet",
-    "verpasst", "rispost", "perdid",
+    "verpasst", "rispost", "perdid", "angenommen", "nao atend", "abbandon", "anrufbeantworter",
 )  # fmt: skip
 _OUTCOME_HEADER = re.compile(
     r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"

@@ -28,6 +28,8 @@ from qa_core.metrics.query import legal_obstacles
 from qa_core.metrics.query.legal_obstacles import Act
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
 from qa_core.storage.schema import RESTRAINTS
@@ -37,6 +39,8 @@ FOUND = ("source_system", "contact_id", "started_at", "local_start", "advisor_id
 LEGAL = (*RESTRAINTS, "recording_purpose")
 JUDGED = ("advisor_id", "local_start", *LEGAL)
 """What an evaluation needs of its contact, and what the law asks of it."""
+GREATEST_MARK = 1_000
+"""No criterion is out of more points than this."""
 
 
 @dataclass
@@ -368,3 +372,23 @@ def _find_contacts(
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")
+
+
+def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
+    """Find criteria of imported evaluations that are out of more than any scale: phone
+    numbers, durations or counts that an import once took for marks. Returns the batch
+    and the criterion of each.
+    """
+    statement = (
+        sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
+        .join(EvaluationAnswer.evaluation)
+        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > GREATEST_MARK)
+        .distinct()
+        .order_by(Evaluation.batch_id, EvaluationAnswer.criterion)
+    )
+    query = Unscoped(
+        statement,
+        "A check of the whole store for what imports stored by mistake: only batches and names of "
+        "criteria are read, by whoever runs the machine.",
+    )
+    return [(batch, criterion) for batch, criterion in session.execute(query)]

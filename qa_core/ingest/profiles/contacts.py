@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
@@ -85,6 +85,8 @@ _BOOLEAN_COLUMNS = (
     "stopped_by_advisor",
     "private_line",
 )
+ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
+"""Fields of which `--only` takes one of these values; of texts it takes any."""
 _ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 
 _CONTACT_FIELDS = (
@@ -203,6 +205,7 @@ def _drop_destroyed(context: FileContext) -> None:
 
 def decide_columns(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
+    _require_only(context)
     refuse_totals(context)
     _drop_destroyed(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -241,7 +244,30 @@ def decide_columns(context: FileContext) -> None:
         )
 
 
+def _require_only(context: FileContext) -> None:
+    """Raise Misuse where `--only` names a field or a value that there is not."""
+    for name, value in context.options.only.items():
+        known = ONLY.get(name, () if name in _TEXT_COLUMNS else None)
+        if known is None or (known and value not in known):
+            raise Misuse(
+                "bad_only",
+                N_("{value} is no {field}; it is one of: {known}.")
+                if known
+                else N_("--only has no field {field}; it has: {known}."),
+                field=name,
+                value=value,
+                known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),
+            )
+
+
 def _decide_direction(context: FileContext) -> None:
+    if not context.has("direction") and "direction" in context.options.only:
+        context.decide(
+            "direction",
+            N_("{said} where no column says it, as asked for by --only"),
+            said=context.options.only["direction"],
+        )
+        return
     if context.has("direction"):
         evidence = context.evidence["direction"]
         if sum(evidence.unknown.values()) <= MAX_UNKNOWN * evidence.total:
@@ -346,6 +372,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("updated_at"):
         columns["updated_at"] = as_moments(build_moment(context, batch, "updated_at")[0])
     _build_people(context, batch, direction, columns)
+    for name, value in context.options.only.items():
+        if name not in columns:
+            columns[name] = pa.array([value] * len(batch), pa.string())
     return columns
 
 

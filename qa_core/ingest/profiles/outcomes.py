@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationReading
+from qa_core.ingest.columns.header_matching import parse_header
+from qa_core.ingest.declaration import Column
 from qa_core.storage.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
@@ -104,7 +106,10 @@ def decide_outcome(context: FileContext) -> None:
         name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
     )
     if only is None:
-        _require_read(context, is_open=not says_both or _is_weak(context, plan))
+        found = _require_read(context, is_open=not says_both or _is_weak(context, plan))
+        if found is not None:
+            _adopt(context, plan, found)
+            says_both = True
     plan.rest = _CODES[only]
     if plan.ranks and not says_both and only is None:
         _require_times(context, plan)
@@ -285,17 +290,7 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
 
 def _find_only(context: FileContext) -> Outcome | None:
     said = context.options.only.get("outcome")
-    if said is None:
-        return None
-    if said not in set(Outcome):
-        raise Misuse(
-            "bad_only",
-            N_("{value} is no {field}; it is one of: {known}."),
-            field="outcome",
-            value=said,
-            known=", ".join(Outcome),
-        )
-    return Outcome(said)
+    return None if said is None else Outcome(said)
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
@@ -307,15 +302,16 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
     return WEAKLY_ANSWERED in seen and ANSWERED not in seen and UNANSWERED not in seen
 
 
-def _require_read(context: FileContext, is_open: bool) -> None:
-    """Ask about a column without a field that may say how contacts ended: by its words or
-    its header where that is open, else where it is a flag by its header. Raises Refusal.
+def _require_read(context: FileContext, is_open: bool) -> int | None:
+    """Find a column without a field whose words all say how contacts ended, answered or
+    not; ask about others that may say it, by their words or header where that is open,
+    else where one is a flag by its header. Raises Refusal.
     """
-    asked = []
+    asked, adopted = [], []
     for index, evidence in context.unread.items():
         is_named = vocabulary.names_an_outcome(context.headers[index])
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
-        if len(evidence.seen) < 2 or not (is_open or is_flag):
+        if not evidence.seen or not (is_open or is_flag):
             continue
         known = {
             word: meaning
@@ -323,8 +319,13 @@ def _require_read(context: FileContext, is_open: bool) -> None:
             if (meaning := vocabulary.read_compound(word)[1]) is not None
         }
         plain = {meaning for word, meaning in known.items() if vocabulary.is_plain_outcome(word)}
-        if plain or is_named:
+        if Outcome.ANSWERED in plain and len(plain) > 1 and len(known) == len(evidence.seen):
+            adopted.append(index)
+        elif plain or (is_named and len(evidence.seen) > 1):
             asked.append((index, evidence))
+    if len(adopted) == 1 and not asked and not context.has("outcome"):
+        return adopted[0]
+    asked += [(index, context.unread[index]) for index in adopted]
     if asked:
         names = [context.headers[index] for index, _evidence in asked]
         raise Refusal(
@@ -342,6 +343,24 @@ def _require_read(context: FileContext, is_open: bool) -> None:
             column=", ".join(names),
             seen=asked[0][1].show(),
         )
+    return None
+
+
+def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
+    """Take the column for the outcome."""
+    header = parse_header(context.headers[index])
+    context.columns["outcome"] = Column(context.profile.get_field("outcome"), index, header)
+    evidence = context.unread[index]
+    context.words["outcome"] = {
+        simplify(word): vocabulary.read_compound(word)[1] for word in evidence.seen
+    }
+    context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
+    plan.ranks["outcome"] = _rank_words(context, "outcome")
+    context.decide(
+        "outcome",
+        N_("{column} says how contacts ended, by its words"),
+        N_("no header names such a column"),
+    )
 
 
 def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> None:

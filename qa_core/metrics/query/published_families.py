@@ -77,7 +77,8 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
             "first_contact_resolution_declared", within=("first_contact_resolution_declared:hits",)
         ),
         Family("first_contact_resolution_surveyed"),
-        Family("repeat_contacts", "hits"),
+        # The count shown is that of the hits, among the rows that could have been one.
+        Family("repeat_contacts", "hits", within=("repeat_contacts",)),
         Family("repeat_contacts", within=("repeat_contacts:hits",)),
         Family("cost_of_repeats"),
         Family("repeat_handle_time", within=("cost_of_repeats",)),
@@ -179,7 +180,7 @@ def find_population(question: MetricQuery, family: Family) -> Population:
     parts = parts_of(question, kpi, CONTACTS.c)
     advisors = parts.counted if parts.behind is None else parts.behind
     if family.part == "hits":
-        return _counted(parts.hits, advisors, (kpi, "hits") if kpi.sums else None)
+        return _counted(parts.hits, parts.hits, (kpi, "hits") if kpi.sums else None)
     rows = parts.counted
     if kpi.kind == KpiKind.TOTAL and parts.hits is not None:
         rows = advisors  # a count is one among those it could have been

@@ -20,9 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
 PURPOSE = "quality"
-"""Purpose of listening for a calibration: it serves the scorecard, not a judgement on
-an advisor.
-"""
+"""Purpose of listening: calibration judges the scorecard, not an advisor."""
 MOST_CANDIDATES = 500
 
 
@@ -90,9 +88,7 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
 def draw_candidates(
     viewer: Viewer, n: int, seed: int, plan_id: int | None = None
 ) -> list[ContactChoice]:
-    """Draw `n` candidates at random, of one plan if named; deterministic for a seed and
-    the same contacts.
-    """
+    """Draw `n` candidates at random, of one plan if named."""
     found = [
         candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)
     ]
@@ -120,6 +116,6 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     return [found[number][0] for number in numbers]
 
 
-def contact_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
+def list_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
     """Return the keys of contacts, as `open_session` takes them."""
     return [candidate.key for candidate in candidates]

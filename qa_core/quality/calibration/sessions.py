@@ -38,9 +38,7 @@ FORBIDDEN = N_(
 
 @dataclass(frozen=True)
 class SessionContact:
-    """Contact of a session, called by its `position`: evaluators do not see whose it
-    was.
-    """
+    """Contact of a session; evaluators know its `position`, not its advisor."""
 
     id: int
     position: int
@@ -142,14 +140,14 @@ def open_session(
                     "or private, or its advisor was not informed. Leave it out."
                 )
                 raise Refusal("not_listenable", message, number=key[1])
-        made = Calibration(
+        calibration = Calibration(
             title=title,
             grid_id=scorecard_row.id,
             evaluators=evaluators,
             due_on=due_on,
             opened_by=viewer.username,
         )
-        made.contacts = [
+        calibration.contacts = [
             CalibrationContact(
                 source_system=contact.source_system,
                 contact_id=contact.contact_id,
@@ -160,22 +158,20 @@ def open_session(
             )
             for contact in (found[key] for key in keys)
         ]
-        session.add(made)
+        session.add(calibration)
         session.flush()
         audit_log.record(
             session,
             viewer.username,
             "calibration_opened",
-            f"calibration {made.id}",
+            f"calibration {calibration.id}",
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
-        return made.id
+        return calibration.id
 
 
 def close_session(viewer: Viewer, number: int) -> None:
-    """Close a session: submitted evaluations count, drafts are deleted. Closing twice
-    changes nothing.
-    """
+    """Close a session and delete its drafts. Closing twice changes nothing."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -206,9 +202,7 @@ def close_session(viewer: Viewer, number: int) -> None:
 def set_reference(
     viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
 ) -> None:
-    """Set the reference evaluator (None: compare all with each other) on these of its
-    contacts, or on all.
-    """
+    """Set the reference evaluator (None: no reference) on these contacts, or all."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -247,7 +241,7 @@ def record_consensus(
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
-            raise session_open_refusal()
+            raise build_open_refusal()
         scoring.score(
             scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
             answers,
@@ -269,9 +263,7 @@ def record_consensus(
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
-    """Return the sessions that the viewer manages or takes part in, open ones first,
-    newest first.
-    """
+    """Return the viewer's sessions, open ones first, newest first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = reversed(find_rounds(session, viewer))
@@ -280,9 +272,7 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
-    """Return the row of one session, contacts loaded. Raise AccessDenied for missing
-    and forbidden alike.
-    """
+    """Return the row of a session, contacts loaded. Raise AccessDenied."""
     for row in find_rounds(session, viewer, Calibration.id == number):
         return row
     raise AccessDenied()
@@ -340,7 +330,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     )
 
 
-def session_open_refusal() -> Refusal:
+def build_open_refusal() -> Refusal:
     """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",

@@ -33,9 +33,7 @@ class FrameInputs:
     drawn_counts: Mapping[str, int] = field(default_factory=dict)
 
     def remaining(self, advisor_id: str) -> int:
-        """Return how many more contacts of that advisor may be listened to in the
-        months of the period, over all plans.
-        """
+        """Return how many more of that advisor's contacts may be listened to."""
         return max(0, self.maximum - self.listened_counts.get(advisor_id, 0))
 
 

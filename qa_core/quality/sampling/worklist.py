@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.compliance import accreditations, law
+from qa_core.compliance.listened import LISTENED
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -21,9 +22,7 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """Contact waiting for its evaluator. `state`: waiting or started; `evaluation_id`:
-    of the draft, if any.
-    """
+    """Contact waiting for its evaluator; `state`: waiting or started."""
 
     drawn_id: int
     source_system: str
@@ -52,7 +51,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")
     ).where(
         Evaluation.evaluator == viewer.username,
-        Evaluation.kind.in_(("scored", "targeted")),
+        Evaluation.kind.in_(LISTENED),
         Evaluation.drawn_id.is_not(None),
     )
     drafts = drafts.group_by(Evaluation.drawn_id).subquery()
@@ -80,7 +79,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         },
         legal,
     )
-    made = [
+    assignments = [
         Assignment(
             drawn.id,
             drawn.source_system,
@@ -100,5 +99,5 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
     ]
     return sorted(
-        made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
+        assignments, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import json
 import os
 import re
@@ -23,7 +24,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from qa_core.base import environment
@@ -189,7 +190,18 @@ def _identity(log: Path, number: int) -> tuple[int, int] | None:
 
 
 def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
-    actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    try:
+        actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    except (DeltaError, OSError) as error:
+        raise Refusal(
+            "lake_damaged",
+            N_(
+                "The log of {table} in the lake cannot be read ({folder}). Restore the lake from a "
+                "backup."
+            ),
+            table=name,
+            folder=str(folder),
+        ) from error
     if not actions.num_rows:
         return Snapshot(name, folder, number)
     first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
@@ -360,11 +372,11 @@ def write_part(
     connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
 ) -> AddAction | None:
     """Write the rows of one month as a new file, not yet part of the table; None when
-    there are none.
+    there are none. The name of the file ends with its SHA-256.
     """
     listed = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
-    path = f"month={month}/part-{uuid.uuid4().hex}.parquet"
-    file = target.folder / path
+    name = f"part-{uuid.uuid4().hex}"
+    file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
@@ -375,6 +387,9 @@ def write_part(
     if not rows:
         file.unlink(missing_ok=True)
         return None
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    file = file.rename(file.with_name(f"{name}-{digest}.parquet"))
     status = file.stat()
     bounds = statistics[4][f'"{clock}"']
     least, greatest = bounds["min"].replace(" ", "T"), bounds["max"].replace(" ", "T")
@@ -385,7 +400,7 @@ def write_part(
         "nullCount": {clock: 0},
     }
     return AddAction(
-        path,
+        str(file.relative_to(target.folder)),
         status.st_size,
         {"month": month},
         int(status.st_mtime * 1000),

@@ -167,8 +167,8 @@ class LoginSession(Base):
 
 
 class SignInThrottle(Base):
-    """Failures per account (`account:…`) and per address (`address:…`), and until when
-    the next try must wait.
+    """Failures of an account (`account:…`), of it from one address (`account:…:…`) or from a
+    known browser (`browser:…`), of an address (`address:…`), and the end of the wait.
     """
 
     __tablename__ = "sign_in_throttle"

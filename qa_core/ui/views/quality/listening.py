@@ -95,7 +95,7 @@ def _show_rules(plan: PlanState, scorecard: str, evaluators: Sequence[str]) -> N
     closed = " · " + _("closed") if plan.is_closed else ""
     period = formatting.period(Period(plan.starts_on, plan.ends_on))
     st.markdown(f"**{escape(plan.name)}**{closed}")
-    st.caption(escape(f"{labels.purpose_title(plan.purpose)} · {period} · {scorecard}"))
+    st.caption(escape(f"{labels.name_purpose(plan.purpose)} · {period} · {scorecard}"))
     st.caption(escape(" · ".join(_describe_rules(plan, evaluators))))
 
 
@@ -148,7 +148,7 @@ def _show_buttons(plan: PlanState) -> None:
 
 def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
     shortest, longest = (plan.filters.get(name) for name in LIMITS)
-    strata = (labels.dimension_title(name).lower() for name in plan.strata)
+    strata = (labels.name_dimension(name).lower() for name in plan.strata)
     parts = [
         None
         if plan.purpose == "targeted"
