@@ -24,6 +24,7 @@ from qa_core.storage.records import store
 
 MIN_ROWS = 200
 MIN_RECEIVED = 500
+MIN_REJECTED = 2
 MAX_REJECTED = 0.05
 MAX_HANDLE_SECONDS = 7_200
 MAX_RATE_CHANGE = 0.3
@@ -68,7 +69,7 @@ def require_few_rejected(staged: Staged) -> None:
     rejected, rows = staged.tally.rejected, staged.tally.read - staged.tally.skipped
     with store.reading_or_empty() as session:
         limit = settings.current(session).max_rejected_percent
-    if staged.kind == "recordings" or rejected * 100 <= limit * rows:
+    if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
         return
     reasons = staged.tally.reasons.most_common()
     raise Refusal(

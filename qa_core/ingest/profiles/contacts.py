@@ -166,7 +166,10 @@ def refuse_totals(context: FileContext) -> None:
                 "Each row of this file holds totals ({columns}), not one contact. Import it as "
                 "totals: python -m qa_core import intervals FILE"
             ),
-            options=("import intervals FILE", *(f"--map ignore={text}" for text in totals)),
+            options=(
+                "import intervals FILE",
+                *(f"--map ignore={text}" for text in totals if len(totals) == 1),
+            ),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _CONTACT_FIELDS):
