@@ -49,6 +49,9 @@ with left:
     account_requests.show_changes(accounts.find_own_changes(viewer), "own_changes")
 
 with right:
+    st.subheader(_("Second factor"), anchor=False)
+    sign_in.show_second_factor()
+
     st.subheader(_("Password"), anchor=False)
     if sign_in.show_password_form():
         st.success(_("Your password is changed. Your other sessions have ended."))
