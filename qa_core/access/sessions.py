@@ -43,6 +43,8 @@ FORGET_AFTER = timedelta(hours=1)
 """Age from which failures no longer count: no lock is permanent."""
 SECOND_STEP = timedelta(minutes=5)
 """Time for the code after the password."""
+NEWS_FOR = timedelta(days=14)
+"""Time for which a new browser, or a change of the account, is news to the person."""
 KNOWN_FOR = timedelta(days=30)
 """Time for which a browser counts as one that the person signed in with before."""
 
@@ -87,6 +89,14 @@ class OwnSession:
     created_at: datetime
     last_seen_at: datetime
     is_this_one: bool
+
+
+@dataclass(frozen=True)
+class NewBrowser:
+    """Browser that a person signed in with for the first time."""
+
+    name: str
+    first_at: datetime
 
 
 def is_loopback(address: str | None) -> bool:
@@ -259,6 +269,46 @@ def end_session(signed_in: SignedIn, session_id: int) -> None:
             raise AccessDenied()
         row.revoked_at = now()
         audit_log.record(session, signed_in.viewer.username, "session_ended", str(session_id))
+
+
+def end_others(signed_in: SignedIn) -> None:
+    """End all of one's own sessions but this one."""
+    username = signed_in.viewer.username
+    with store.writing() as session:
+        session.execute(
+            sa.update(LoginSession)
+            .where(
+                LoginSession.username == username,
+                LoginSession.id != signed_in.session_id,
+                LoginSession.revoked_at.is_(None),
+            )
+            .values(revoked_at=now())
+        )
+        audit_log.record(session, username, "session_ended", "all others")
+
+
+def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
+    """List the browsers other than this one that the person first signed in with in the
+    last `NEWS_FOR`, newest first; not the very first one.
+    """
+    first_at = sa.func.min(LoginSession.created_at).label("first_at")
+    statement = (
+        sa.select(
+            LoginSession.browser_hash,
+            sa.func.max(LoginSession.browser_name).label("name"),
+            first_at,
+        )
+        .where(LoginSession.username == username)
+        .group_by(LoginSession.browser_hash)
+        .order_by(first_at)
+    )
+    with store.reading() as session:
+        later = session.execute(statement).all()[1:]
+    return [
+        NewBrowser(row.name, row.first_at)
+        for row in reversed(later)
+        if row.first_at > now() - NEWS_FOR and row.browser_hash != _hash(browser.token)
+    ]
 
 
 def change_password(signed_in: SignedIn, browser: Browser, current: str, new: str) -> None:
