@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from builders.centres import add_people, close_month, contact, evaluation, land
 from builders.erasure import CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts
+from builders.listening_centre import allow_evaluations
 from streamlit.testing.v1 import AppTest
 
 from qa_core import ingest
@@ -326,13 +327,14 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
 def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses(
     centre: Path,
 ) -> None:
-    header = "contact_id,advisor,evaluated_at,score,comment,tags\n"
+    allow_evaluations("Ann")
+    header = "contact_id,advisor,evaluator,evaluated_at,score,comment,tags\n"
+    row = 'C1,Ann,Eve,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record,tone"\n'
     bring(centre, "contacts", CALLS)
     bring(
         centre,
         "evaluations",
-        header
-        + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
+        header + row,
     )
     with store.reading() as session:
         kept = session.scalars(sa.select(Evaluation)).one()
@@ -340,8 +342,7 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
     report = bring(
         centre,
         "evaluations",
-        header
-        + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
+        header + row,
         "again.csv",
     )
     assert report.tally.new == 0
@@ -350,19 +351,24 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
 def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_contacts(
     centre: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    header = "evaluation_id,contact_id,advisor,evaluated_at,score,comment,tags\n"
+    allow_evaluations("Ann")
+    header = "evaluation_id,contact_id,advisor,evaluator,evaluated_at,score,comment,tags\n"
     bring(
-        centre, "evaluations", header + "E1,C3,Ann,2026-03-06,70,unmistakable wait,unmistakable\n"
+        centre,
+        "evaluations",
+        header + "E1,C3,Ann,Eve,2026-03-06,70,unmistakable wait,unmistakable\n",
     )
     bring(centre, "contacts", CALLS)
     bring(
         centre,
         "evaluations",
-        header + "E2,C1,Ann,2026-03-03,80,unmistakable "
-        "story,unmistakable\nE3,C2,Ann,2026-03-03,80,fine,\n",
+        header + "E2,C1,Ann,Eve,2026-03-03,80,unmistakable "
+        "story,unmistakable\nE3,C2,Ann,Eve,2026-03-03,80,fine,\n",
     )
     bring(
-        centre, "evaluations", header + "E2,C1,Ann,2026-03-03,85,unmistakable still,unmistakable\n"
+        centre,
+        "evaluations",
+        header + "E2,C1,Ann,Eve,2026-03-03,85,unmistakable still,unmistakable\n",
     )
     for path in centre.glob("*.csv"):
         path.unlink()

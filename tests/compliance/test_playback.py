@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.centres import add_people, contact, evaluation, land
-from builders.listening_centre import accredit, keep_audio, open_gates
+from builders.listening_centre import accredit, inform, keep_audio, open_gates
 from builders.visitors import PASSWORD
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
@@ -72,6 +72,7 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
     add_person("adam", "admin")
     open_gates()
     accredit("max", "sud", "lea", "eve", "marc")
+    inform("a1", "a2")
     with store.writing() as session:
         terms = {
             "purpose": "evaluation",

@@ -95,6 +95,8 @@ class LegalRule:
 
 _EVERY = frozenset(Act)
 _CHOOSE = frozenset({Act.DRAW, Act.PICK})
+_JUDGE = frozenset({Act.EVALUATE, Act.CALIBRATE, Act.IMPORT})
+"""Acts that need no recording: a chat is judged by its words."""
 
 RULES: tuple[LegalRule, ...] = (
     LegalRule(
@@ -164,14 +166,14 @@ RULES: tuple[LegalRule, ...] = (
         "expired",
         N_("older than recordings may be kept"),
         "R5",
-        _EVERY - {Act.EVALUATE, Act.IMPORT},
+        _EVERY - _JUDGE,
         lambda facts: _is_before(facts.oldest_recording),
     ),
     LegalRule(
         "too_old",
         N_("older than evaluations may be kept"),
         "R6",
-        frozenset({Act.EVALUATE, Act.IMPORT}),
+        _JUDGE,
         lambda facts: _is_before(facts.oldest_analysis),
     ),
     LegalRule(

@@ -14,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,9 @@ CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "interval
 
 WAIT_SECONDS = 30 * 60
 """Seconds that a writer waits for another one: longer than the longest import."""
+
+VERSIONS_READ = 1000
+"""How many versions back somebody may still be reading."""
 
 ROWS_PER_GROUP = 50_000
 MEGABYTES = 400
@@ -248,28 +251,23 @@ def writing(name: str) -> Iterator[None]:
 @contextmanager
 def reading() -> Iterator[None]:
     """Say that the contacts are being read as they stand, so that `wait_for_readers`
-    leaves the files of this version alone.
+    leaves the files of this version alone. It locks the version's log entry, and writes
+    nothing.
     """
-    folder = lake_folder()
-    if not folder.exists():
-        yield
-        return
-    while True:
-        number = version("contacts")
-        with _reader_file(folder, number).open("w") as file:
+    while (number := version("contacts")) >= 0:
+        with _log_entry(number).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             if number == version("contacts"):
                 yield
                 return
+    yield
 
 
 def wait_for_readers(seconds: float) -> None:
     """Wait until nobody reads an earlier version of the contacts, so long at most."""
-    deadline = time.monotonic() + seconds
-    for path in lake_folder().glob(".contacts.*.readers"):
-        if int(path.name.split(".")[2]) >= version("contacts"):
-            continue
-        with path.open("w") as file:
+    deadline, newest = time.monotonic() + seconds, version("contacts")
+    for number in range(max(newest - VERSIONS_READ, 0), newest):
+        with suppress(FileNotFoundError), _log_entry(number).open("rb") as file:
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -278,11 +276,10 @@ def wait_for_readers(seconds: float) -> None:
                     if time.monotonic() > deadline:
                         break
                     time.sleep(0.05)
-            path.unlink(missing_ok=True)
 
 
-def _reader_file(folder: Path, number: int) -> Path:
-    return folder / f".contacts.{number}.readers"
+def _log_entry(number: int) -> Path:
+    return _table_folder("contacts") / "_delta_log" / f"{number:020d}.json"
 
 
 @contextmanager
