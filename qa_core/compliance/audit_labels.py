@@ -24,6 +24,8 @@ TITLES = {
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
     "purged": N_("Data deleted by age"),
+    "second_factor_added": N_("Second factor added"),
+    "second_factor_removed": N_("Second factor removed"),
     "journal_verified": N_("Seals verified"),
     "journal_anchored": N_("End of the journal noted"),
     "names_merged": N_("Names counted as one"),
