@@ -34,6 +34,7 @@ def build_app() -> typer.Typer:
         scorecards,
         settings,
         stores,
+        subjects,
     )
 
     app = typer.Typer(
@@ -55,6 +56,7 @@ def build_app() -> typer.Typer:
         compliance,
         scorecards,
         sampling,
+        subjects,
     ):
         family.register(app)
     return app
