@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run test check-long bench lint catalogues documents clean
+.PHONY: help run test check-long bench lint catalogues documents lock sbom clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -16,11 +16,13 @@ help:
 	@echo "make lint        the linter, the formatter, and the product's lines by room"
 	@echo "make catalogues  refresh the French and English catalogues from the code"
 	@echo "make documents   refresh the generated parts of docs/"
+	@echo "make lock        refresh requirements.lock from requirements.txt"
+	@echo "make sbom        write sbom.cdx.json, the CycloneDX list of what is shipped"
 
-$(VENV)/.made: requirements.txt
+$(VENV)/.made: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer, with venv, is needed (Debian: apt install python3 python3-venv)."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.made-dev: requirements-dev.txt $(VENV)/.made
@@ -38,6 +40,7 @@ test: $(VENV)/.made-dev
 
 check-long: $(VENV)/.made-dev
 	$(BIN)/python -m pytest -m long -rs
+	$(BIN)/python tests/tools/mutate_access.py
 
 bench: $(VENV)/.made-dev
 	@for file in tests/bench/bench_*.py; do $(BIN)/python $$file || exit 1; done
@@ -51,6 +54,15 @@ catalogues: $(VENV)/.made
 
 documents: $(VENV)/.made-dev
 	$(BIN)/python tests/tools/documents.py
+
+lock: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv~=0.13.9'
+	$(BIN)/uv pip compile requirements.txt --universal --generate-hashes --python-version 3.11 --upgrade --quiet \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+sbom: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom~=7.5.0'
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json
 
 clean:
 	rm -rf $(VENV) .pytest_cache .hypothesis

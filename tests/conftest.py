@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import hypothesis
 import pytest
 import streamlit
 from builders.centres import ENVIRONMENT
+from builders.random_centre import records as records
+from builders.visitors import PASSWORD, Visitor
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
@@ -63,22 +64,6 @@ def centre(tmp_path: Path, empty_records: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("QA_HOME", str(tmp_path))
     shutil.copy(empty_records, tmp_path)
     return tmp_path
-
-
-PASSWORD = "Violet-Harbour-27-lamps"
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """A browser as Streamlit knows it: what its connection brought along."""
-
-    headers: tuple[tuple[str, str], ...] = (
-        ("Host", "localhost:8501"),
-        ("User-Agent", "a test"),
-        ("Accept-Language", "en"),
-    )
-    cookies: Mapping[str, str] = field(default_factory=dict)
-    remote_ip: str | None = "127.0.0.1"
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Who may see and do what: roles and scope, accounts, sessions, passwords."""
+"""Access: roles and the rows each may see, accounts, sessions and passwords."""

@@ -1,9 +1,8 @@
-"""Accounts: who may sign in, in which role, bound to which teams, sites or advisor. The
-only writer of them.
+"""Accounts: role, and the teams, sites or advisor the role is bound to.
 
-An administrator never changes their own account, and what concerns a data protection
-officer, an administrator or an executive takes a second administrator as soon as there
-are two (docs/access.md, section 1).
+No administrator changes their own account. What opens personal data takes a second
+person, a data protection officer, a manager or another administrator, as soon as there
+is one (docs/access.md, section 1).
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import passwords
-from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.access import passwords, second_factor
+from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import LANGUAGES, N_
@@ -36,14 +35,15 @@ from qa_core.storage.records.people import (
     TeamLead,
 )
 
-PRIVILEGED = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})
+DECIDING = frozenset({Role.DPO, Role.MANAGER, Role.ADMIN, Role.EXECUTIVE})
+"""Roles whose accounts are not even closed by one administrator alone."""
+TOLD_DAYS = 90
+"""Days for which a change of an account is shown."""
 USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 
 
 class Act(StrEnum):
-    """What can be done to an account; also the word of it in the journal, after
-    `account_`.
-    """
+    """Action on an account; with the prefix `account_`, its word in the audit log."""
 
     ADD = "add"
     CHANGE = "change"
@@ -53,8 +53,8 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What an account shall be: its role and what the role is bound to.
+class AccountTerms:
+    """Requested state of an account: role and bounds.
 
     `since` (None: the beginning) dates the teams led. A manager without sites sees what
     belongs to no site.
@@ -72,7 +72,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Request:
-    """An act that waits for a second administrator."""
+    """Action that waits for a second person."""
 
     id: int
     act: Act
@@ -80,14 +80,28 @@ class Request:
     role: str | None
     asked_by: str
     asked_at: datetime
-    wanted: Wanted | None = field(default=None, compare=False)
+    terms: AccountTerms | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class AccountChange:
+    """Action that was done. `confirmed_by` is None where there was nobody to confirm it, or
+    for the command line.
+    """
+
+    act: Act
+    username: str
+    role: str | None
+    asked_by: str
+    done_at: datetime
+    confirmed_by: str | None
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
-    """Who that person is and what they may see, as of now. Raises AccessDenied for
-    nobody and for a closed account.
+    """Build the viewer of an account as it is now. Raises AccessDenied for an unknown
+    or closed account.
     """
-    account = session.get(Account, fold(username))
+    account = session.get(Account, normalise_username(username))
     if account is None or not account.active:
         raise AccessDenied()
     role = Role(account.role) if account.role in set(Role) else None
@@ -125,7 +139,7 @@ def get_viewer(session: Session, username: str) -> Viewer:
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every account by name, ready for JSON: username, display_name, role, active,
+    """List all accounts by name, ready for JSON: username, display_name, role, active,
     demo, teams, sites, advisor_id, language, …
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
@@ -157,7 +171,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def has_accounts() -> bool:
-    """Whether anybody at all may sign in."""
+    """Tell whether anybody can sign in."""
     with store.reading() as session:
         return session.scalar(sa.select(sa.literal(1)).where(Account.active).limit(1)) is not None
 
@@ -176,15 +190,14 @@ def add(
     demo: bool = False,
     sees_unassigned: bool | None = None,
 ) -> str | None:
-    """Add an account. Without a password a random one is made, returned once, and has
-    to be changed at the first sign-in within the days of the setting
-    `one_time_password_days`.
+    """Add an account. Without a password, return a random one that has to be changed at
+    the first sign-in, within the days of the setting `one_time_password_days`.
 
-    Teams and sites that are not known yet are made. Raises Misuse for a bad name or
-    role, Refusal for a name that is taken, a weak password, or when a second
-    administrator is needed (then `propose` it).
+    Unknown teams and sites are created. Raises Misuse for a bad name or role; Refusal
+    for a name that is taken, a weak password, or when a second administrator is needed
+    (then `propose` it).
     """
-    wanted = Wanted(
+    terms = AccountTerms(
         _known_role(role),
         display_name.strip(),
         tuple(teams),
@@ -194,12 +207,12 @@ def add(
         language,
         sees_unassigned,
     )
-    return _perform(viewer, Act.ADD, username, wanted, password, demo)
+    return _perform(viewer, Act.ADD, username, terms, password, demo)
 
 
-def change(viewer: Viewer, username: str, wanted: Wanted) -> None:
-    """Give an account another role or other bounds. Its sessions end at once."""
-    _perform(viewer, Act.CHANGE, username, wanted)
+def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
+    """Replace the role and bounds of an account. Its sessions end at once."""
+    _perform(viewer, Act.CHANGE, username, terms)
 
 
 def disable(viewer: Viewer, username: str) -> None:
@@ -213,47 +226,39 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one, returned once. Sessions end at once; the
-    person has to choose a new one.
+    """Replace the password by a random one and return it, and remove the second factor.
+    Sessions end at once; the person has to choose a new password.
     """
     return _perform(viewer, Act.RESET, username) or ""
 
 
-def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) -> bool:
-    """Whether an act on that account (or giving it that role) waits for a second
-    administrator.
-    """
+def needs_second(viewer: Viewer, act: Act, username: str) -> bool:
+    """Tell whether that action waits for a second person."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return _needs_second(session, viewer, session.get(Account, fold(username)), role)
+        account = session.get(Account, normalise_username(username))
+        return _needs_second(session, viewer, act, account)
 
 
-def propose(viewer: Viewer, act: Act, username: str, wanted: Wanted | None = None) -> None:
-    """Ask for an act that a second administrator will confirm."""
+def propose(viewer: Viewer, act: Act, username: str, terms: AccountTerms | None = None) -> None:
+    """Request an action that a second person confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else fold(username)
+    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     with store.writing() as session:
-        _check_possible(session, viewer, act, username)
-        content = (
-            {}
-            if wanted is None
-            else {**asdict(wanted), "since": wanted.since.isoformat() if wanted.since else None}
-        )
-        session.add(
-            AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
-        )
+        _check_possible(session, viewer, act, username, terms)
+        session.add(_build_row(viewer, act, username, terms))
         audit_log.record(
             session,
             viewer.username,
             f"account_{act}_asked",
             username,
-            reason=str(wanted.role) if wanted else "",
+            reason=str(terms.role) if terms else "",
         )
 
 
 def find_requests(viewer: Viewer) -> list[Request]:
-    """What waits for a second administrator, oldest first."""
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+    """List the actions that wait for a second person, oldest first."""
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
     with store.reading() as session:
         rows = session.scalars(
             sa.select(AccountRequest)
@@ -268,30 +273,51 @@ def find_requests(viewer: Viewer) -> list[Request]:
                 row.content.get("role"),
                 row.asked_by,
                 row.asked_at,
-                _wanted(row.content),
+                _read_terms(row.content),
             )
             for row in rows
         ]
 
 
-def confirm(viewer: Viewer, request_id: int) -> str | None:
-    """Do what another administrator asked. Returns the one-time password where the act
-    makes one.
+def find_changes(viewer: Viewer) -> list[AccountChange]:
+    """List the changes of all accounts in the last `TOLD_DAYS`, newest first."""
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
+    with store.reading() as session:
+        return [_build_change(row) for row in _find_done(session)]
+
+
+def find_own_changes(viewer: Viewer) -> list[AccountChange]:
+    """List the changes in the last `TOLD_DAYS` that concern a person, newest first: of
+    their account, and of accounts that were bound to the advisor they are.
     """
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with store.reading() as session:
+        return [
+            _build_change(row)
+            for row in _find_done(session)
+            if row.username == viewer.username
+            or (viewer.advisor_id and row.content.get("advisor_id") == viewer.advisor_id)
+        ]
+
+
+def confirm(viewer: Viewer, request_id: int) -> str | None:
+    """Do what an administrator requested. Returns the one-time password if one was made.
+
+    Raises Refusal for one's own request, one's own account, or a decided request.
+    """
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
     one_time = passwords.make_one_time()
     hashed = passwords.hash_password(one_time)
     with store.writing() as session:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
             raise Refusal(
-                "second_administrator",
-                N_("You asked for this yourself; another administrator has to confirm it."),
+                "second_person",
+                N_("You asked for this yourself; another person has to confirm it."),
             )
-        act = Act(row.act)
-        _check_possible(session, viewer, act, row.username)
+        act, terms = Act(row.act), _read_terms(row.content)
+        _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
-        _apply(session, act, row.username, _wanted(row.content), hashed, must_change=True)
+        _apply(session, act, row.username, terms, hashed, must_change=True)
         audit_log.record(
             session,
             viewer.username,
@@ -303,8 +329,8 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
 
 
 def decline(viewer: Viewer, request_id: int) -> None:
-    """Turn down, or take back, what was asked."""
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+    """Decline a request, or withdraw one's own."""
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
     with store.writing() as session:
         row = _open_request(session, request_id)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), False
@@ -312,7 +338,7 @@ def decline(viewer: Viewer, request_id: int) -> None:
 
 
 def set_language(viewer: Viewer, language: str | None) -> None:
-    """Choose the language of one's own pages; None follows the browser."""
+    """Set the language of one's own pages; None follows the browser."""
     if language is not None and language not in LANGUAGES:
         raise Misuse(
             "unknown_language",
@@ -329,7 +355,7 @@ def set_language(viewer: Viewer, language: str | None) -> None:
 
 
 def remove_demo_accounts(viewer: Viewer) -> int:
-    """Delete the accounts of the demo centre. Returns how many there were."""
+    """Delete the accounts of the demo centre. Returns their number."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()
@@ -342,21 +368,21 @@ def remove_demo_accounts(viewer: Viewer) -> int:
 
 
 def find_teams(viewer: Viewer) -> list[str]:
-    """The names of all teams, to bind accounts to."""
+    """List the names of all teams."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Team.name).order_by(Team.name)))
 
 
 def find_sites(viewer: Viewer) -> list[str]:
-    """The names of all sites, to bind accounts to."""
+    """List the names of all sites."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return list(session.scalars(sa.select(Site.name).order_by(Site.name)))
 
 
 def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
-    """(advisor_id, name) of all advisors, to bind accounts to."""
+    """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         return [
@@ -367,10 +393,8 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
         ]
 
 
-def fold(username: str) -> str:
-    """A username as it is kept and compared: the sign-in form folds what is typed in
-    the same way.
-    """
+def normalise_username(username: str) -> str:
+    """Normalise a username as the sign-in form does."""
     return username.lower().strip()
 
 
@@ -378,12 +402,12 @@ def _perform(
     viewer: Viewer,
     act: Act,
     username: str,
-    wanted: Wanted | None = None,
+    terms: AccountTerms | None = None,
     password: str | None = None,
     demo: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else fold(username)
+    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
@@ -394,37 +418,41 @@ def _perform(
     # for writing.
     hashed = passwords.hash_password(chosen) if chosen is not None else ""
     with store.writing() as session:
-        _check_possible(session, viewer, act, username)
-        if _needs_second(
-            session, viewer, session.get(Account, username), wanted.role if wanted else None
-        ):
+        _check_possible(session, viewer, act, username, terms)
+        if _needs_second(session, viewer, act, session.get(Account, username)):
             raise Refusal(
-                "second_administrator",
+                "second_person",
                 N_(
-                    "This account decides over others: a second administrator has to confirm "
-                    "it. Propose it instead."
+                    "This account opens personal data: a data protection officer, a manager or "
+                    "another administrator has to confirm it. Propose it instead."
                 ),
             )
-        _apply(session, act, username, wanted, hashed, must_change=one_time is not None, demo=demo)
+        if not demo:
+            row = _build_row(viewer, act, username, terms)
+            row.decided_at, row.confirmed = now(), True
+            session.add(row)
+        _apply(session, act, username, terms, hashed, must_change=one_time is not None, demo=demo)
         audit_log.record(
             session,
             viewer.username,
             f"account_{act}",
             username,
-            reason=str(wanted.role) if wanted else "",
+            reason=str(terms.role) if terms else "",
         )
     return one_time
 
 
-def _check_possible(session: Session, viewer: Viewer, act: Act, username: str) -> None:
-    exists = session.get(Account, username) is not None
-    if act == Act.ADD and exists:
+def _check_possible(
+    session: Session, viewer: Viewer, act: Act, username: str, terms: AccountTerms | None
+) -> None:
+    account = session.get(Account, username)
+    if act == Act.ADD and account is not None:
         raise Refusal(
             "username_taken",
             N_("There is already an account {name}; choose another name."),
             name=username,
         )
-    if act != Act.ADD and not exists:
+    if act != Act.ADD and account is None:
         raise Refusal(
             "unknown_account",
             N_("There is no account {name}; see: python -m qa_core people list"),
@@ -434,26 +462,76 @@ def _check_possible(session: Session, viewer: Viewer, act: Act, username: str) -
         raise Refusal(
             "own_account", N_("You cannot do this to your own account; ask another administrator.")
         )
+    is_lost = act == Act.DISABLE or (terms is not None and terms.role != Role.ADMIN)
+    if is_lost and _is_last_administrator(session, account):
+        raise Refusal(
+            "last_administrator",
+            N_("{name} is the only administrator; add another one first."),
+            name=username,
+        )
 
 
-def _needs_second(
-    session: Session, viewer: Viewer, account: Account | None, role: Role | str | None
-) -> bool:
-    if viewer.is_system or not ({role, account.role if account else None} & PRIVILEGED):
+def _is_last_administrator(session: Session, account: Account | None) -> bool:
+    if account is None or account.role != Role.ADMIN or not account.active:
         return False
-    administrators = (
-        sa.select(sa.func.count())
-        .select_from(Account)
-        .where(Account.role == Role.ADMIN, Account.active)
+    others = sa.select(Account.username).where(
+        Account.role == Role.ADMIN, Account.active, Account.username != account.username
     )
-    return session.scalar(administrators) >= 2
+    return session.scalar(others.limit(1)) is None
+
+
+def _needs_second(session: Session, viewer: Viewer, act: Act, account: Account | None) -> bool:
+    # Closing an account is urgent at times, and opens nothing; only of those who could
+    # confirm, one administrator must not get rid alone.
+    is_harmless = act == Act.DISABLE and account is not None and account.role not in DECIDING
+    if viewer.is_system or is_harmless:
+        return False
+    confirming = [role for role, held in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in held]
+    asking = session.get(Account, viewer.username)
+    others = sa.select(Account.username).where(
+        Account.role.in_(confirming),
+        Account.active,
+        Account.username != viewer.username,
+        # Anybody at this machine can sign in as the people of the demo centre.
+        Account.demo == (asking is not None and asking.demo),
+    )
+    return session.scalar(others.limit(1)) is not None
+
+
+def _build_row(
+    viewer: Viewer, act: Act, username: str, terms: AccountTerms | None
+) -> AccountRequest:
+    content = {}
+    if terms is not None:
+        content = {**asdict(terms), "since": terms.since.isoformat() if terms.since else None}
+    return AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
+
+
+def _find_done(session: Session) -> Iterable[AccountRequest]:
+    since = now() - timedelta(days=TOLD_DAYS)
+    return session.scalars(
+        sa.select(AccountRequest)
+        .where(AccountRequest.confirmed, AccountRequest.decided_at > since)
+        .order_by(AccountRequest.decided_at.desc(), AccountRequest.id.desc())
+    ).all()
+
+
+def _build_change(row: AccountRequest) -> AccountChange:
+    return AccountChange(
+        Act(row.act),
+        row.username,
+        row.content.get("role"),
+        row.asked_by,
+        row.decided_at,
+        row.decided_by,
+    )
 
 
 def _apply(
     session: Session,
     act: Act,
     username: str,
-    wanted: Wanted | None,
+    terms: AccountTerms | None,
     password_hash: str,
     must_change: bool,
     demo: bool = False,
@@ -472,32 +550,33 @@ def _apply(
         account.active = True
     elif act == Act.RESET:
         account.password_hash = password_hash
+        second_factor.drop(session, username)
     if act in (Act.ADD, Act.RESET):
         account.must_change_password = must_change
         account.one_time_since = now() if must_change else None
-    if wanted is not None:
-        _bind(session, account, wanted)
+    if terms is not None:
+        _bind(session, account, terms)
     session.flush()
 
 
-def _bind(session: Session, account: Account, wanted: Wanted) -> None:
-    account.role = wanted.role
-    account.display_name = wanted.display_name or account.display_name or account.username
-    account.language = wanted.language or account.language
+def _bind(session: Session, account: Account, terms: AccountTerms) -> None:
+    account.role = terms.role
+    account.display_name = terms.display_name or account.display_name or account.username
+    account.language = terms.language or account.language
     account.advisor_id = (
-        _find_or_make_advisor(session, wanted.advisor_id) if wanted.advisor_id else None
+        _find_or_make_advisor(session, terms.advisor_id) if terms.advisor_id else None
     )
-    account.sees_unassigned = wanted.role == Role.MANAGER and (
-        not wanted.sites if wanted.sees_unassigned is None else wanted.sees_unassigned
+    account.sees_unassigned = terms.role == Role.MANAGER and (
+        not terms.sites if terms.sees_unassigned is None else terms.sees_unassigned
     )
-    for name in wanted.sites:
+    for name in terms.sites:
         if session.get(Site, name) is None:
             session.add(Site(name=name))
-    for name in wanted.teams:
+    for name in terms.teams:
         if session.get(Team, name) is None:
             session.add(Team(name=name))
     session.flush()
-    account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(wanted.sites)]
+    account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(terms.sites)]
     # A team that is led no longer keeps its past: the lead still sees what happened
     # while they led it.
     kept = [span for span in account.led_teams if span.ends_on is not None]
@@ -505,8 +584,8 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
     for span in account.led_teams:
         if (
             span.ends_on is None
-            and span.team_name in wanted.teams
-            and wanted.since in (None, span.starts_on)
+            and span.team_name in terms.teams
+            and terms.since in (None, span.starts_on)
         ):
             kept.append(span)
         elif span.ends_on is None and (span.starts_on is None or span.starts_on < today):
@@ -514,8 +593,8 @@ def _bind(session: Session, account: Account, wanted: Wanted) -> None:
             kept.append(span)
     still = {span.team_name for span in kept if span.ends_on is None}
     kept.extend(
-        TeamLead(team_name=name, starts_on=wanted.since)
-        for name in dict.fromkeys(wanted.teams)
+        TeamLead(team_name=name, starts_on=terms.since)
+        for name in dict.fromkeys(terms.teams)
         if name not in still
     )
     account.led_teams = kept
@@ -554,7 +633,7 @@ def _known_role(role: Role | str) -> Role:
 
 
 def _checked_name(username: str) -> str:
-    username = fold(username)
+    username = normalise_username(username)
     if not USERNAME.fullmatch(username):
         raise Misuse(
             "bad_username",
@@ -575,11 +654,11 @@ def _open_request(session: Session, request_id: int) -> AccountRequest:
     return row
 
 
-def _wanted(content: dict[str, Any]) -> Wanted | None:
+def _read_terms(content: dict[str, Any]) -> AccountTerms | None:
     if not content:
         return None
     since = date.fromisoformat(content["since"]) if content["since"] else None
-    return Wanted(
+    return AccountTerms(
         **{
             **content,
             "role": Role(content["role"]),

@@ -1,6 +1,4 @@
-"""Passwords: which ones are good enough, how they are kept, and the random ones handed
-out once (CNIL, délibération 2022-100).
-"""
+"""Passwords: policy, hashing, and random one-time passwords (CNIL, délibération 2022-100)."""
 
 from __future__ import annotations
 
@@ -17,10 +15,10 @@ from qa_core.base.i18n import N_
 
 ROUNDS = 12
 MAXIMUM_BYTES = 72
-"""bcrypt reads no further; a longer password would be cut without a word."""
+"""Longest input that bcrypt reads; it would silently cut a longer one."""
 
 BESIDE_NAME = 8
-"""A password that holds the username needs at least so many characters besides."""
+"""Least number of characters beside the username in a password that contains it."""
 
 ALL_CLASSES_LENGTH, THREE_CLASSES_LENGTH, PASSPHRASE_WORDS = 12, 14, 7
 
@@ -42,16 +40,12 @@ _ONE_TIME_ALPHABET = "".join(
 
 
 def normalise(password: str) -> str:
-    """The form that is hashed: composed Unicode, without blanks around it, so that
-    every keyboard gives the same bytes.
-    """
+    """Compose Unicode and strip blanks, so that every keyboard gives the same bytes."""
     return unicodedata.normalize("NFKC", password).strip()
 
 
 def check_policy(password: str, username: str) -> None:
-    """Raise Refusal, saying what is missing, unless the password may be chosen by that
-    person.
-    """
+    """Check a password against the policy. Raises Refusal, saying what is missing."""
     password = normalise(password)
     if len(password.encode()) > MAXIMUM_BYTES:
         raise Refusal(
@@ -97,14 +91,12 @@ def _is_common(password: str) -> bool:
 
 
 def hash_password(password: str) -> str:
-    """The bcrypt hash to keep."""
+    """Hash a password with bcrypt."""
     return bcrypt.hashpw(normalise(password).encode(), bcrypt.gensalt(ROUNDS)).decode()
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether the password is the one of that hash; without a hash it costs the same
-    time and is False.
-    """
+    """Compare a password with a hash. Without a hash, return False after the same time."""
     typed = normalise(password).encode()
     good = bcrypt.checkpw(typed[:MAXIMUM_BYTES], (kept or _nobody()).encode())
     return good and kept is not None and len(typed) <= MAXIMUM_BYTES
@@ -116,9 +108,7 @@ def _nobody() -> str:
 
 
 def make_one_time() -> str:
-    """A random password to hand to a person once: 20 characters in groups, none that
-    look alike.
-    """
+    """Make a random one-time password: 20 characters in groups, without look-alikes."""
     while True:
         letters = "".join(secrets.choice(_ONE_TIME_ALPHABET) for _ in range(20))
         if (

@@ -1,6 +1,4 @@
-"""Who has an account, for the lists and labels of other rooms: names, roles and who is in
-charge of a team. No password and no sign-in.
-"""
+"""Names and roles of account holders, for lists and labels of other rooms."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from qa_core.storage.records.people import Account, ManagedSite, Team, TeamLead
 
 @dataclass(frozen=True)
 class Person:
-    """A person with an account. `name`: as shown; `advisor_id`: the advisor they are."""
+    """Account holder. `name`: as shown; `advisor_id`: the advisor they are."""
 
     username: str
     name: str
@@ -28,7 +26,7 @@ class Person:
 
 
 def find_people(session: Session) -> dict[str, Person]:
-    """Everybody who has or had an account, by username, in the order of their names."""
+    """Find every present and former account holder by username, in the order of their names."""
     columns = (
         Account.username,
         sa.func.coalesce(sa.func.nullif(Account.display_name, ""), Account.username).label("name"),
@@ -42,15 +40,15 @@ def find_people(session: Session) -> dict[str, Person]:
 
 
 def find_names(session: Session) -> dict[str, str]:
-    """The name of each account as it is shown, by username."""
+    """Find the displayed name of each account, by username."""
     return {person.username: person.name for person in find_people(session).values()}
 
 
 def find_in_charge(
     session: Session, teams: Collection[str], with_unassigned: bool, day: date
 ) -> dict[str, str]:
-    """Who leads one of these teams on that day or manages the site of one, username →
-    name, by name; `with_unassigned`: also who sees what belongs to no site.
+    """Find who leads one of these teams on that day or manages its site (username →
+    name, by name). `with_unassigned`: also those who see what belongs to no site.
     """
     known = sa.select(Account.username).where(Account.active)
     in_force = (

@@ -1,6 +1,4 @@
-"""Who may see and do what: roles, permissions and the scope of rows, as data. Deny by
-default.
-"""
+"""Roles, permissions and row scope, as data. Deny by default."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a role may do. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_` writes
-    for others.
+    """Permission of a role. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_`
+    writes for others.
     """
 
     SEE_CALL_STATISTICS = "see_call_statistics"
@@ -50,6 +48,7 @@ class Permission(StrEnum):
     MANAGE_ALERTS = "manage_alerts"
     MANAGE_IMPORTS = "manage_imports"
     MANAGE_ACCOUNTS = "manage_accounts"
+    CONFIRM_ACCOUNTS = "confirm_accounts"
     MANAGE_ADVISORS = "manage_advisors"
     MANAGE_SETTINGS = "manage_settings"
     LISTEN = "listen"
@@ -106,7 +105,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.SEE_CALIBRATIONS,
             P.MANAGE_CALIBRATIONS,
         }
-        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING}
+        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS}
     ),
     Role.TEAM_LEAD: frozenset(
         {
@@ -143,11 +142,20 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         }
         | {P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS, P.SEE_COACHING}
     ),
-    Role.DPO: frozenset({P.SEE_JOURNAL, P.SEE_HEALTH, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE}),
+    Role.DPO: frozenset(
+        {
+            P.SEE_JOURNAL,
+            P.SEE_HEALTH,
+            P.SEE_COMPLIANCE,
+            P.MANAGE_COMPLIANCE,
+            P.CONFIRM_ACCOUNTS,
+        }
+    ),
     Role.ADMIN: frozenset(
         {
             P.MANAGE_IMPORTS,
             P.MANAGE_ACCOUNTS,
+            P.CONFIRM_ACCOUNTS,
             P.MANAGE_ADVISORS,
             P.MANAGE_SETTINGS,
             P.EDIT_TARGETS,
@@ -163,8 +171,8 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "evaluator": P.SEE_EVALUATORS,
     "surveyed": P.SEE_SATISFACTION,
 }
-"""Dimensions that name people need a permission; those listed for nobody here are open
-to whoever sees the KPI.
+"""Permissions of dimensions that name people; other dimensions are open to whoever sees
+the KPI.
 """
 
 EXECUTIVE_DIMENSIONS = frozenset(
@@ -181,28 +189,24 @@ EXECUTIVE_DIMENSIONS = frozenset(
         "grid",
     }
 )
-"""All that an executive may cut or filter by: nothing fine enough to single out a
-person (docs/access.md, section 6).
+"""Dimensions of executives: none fine enough to single out a person (docs/access.md,
+section 6).
 """
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
-"""An executive's cell shows only with at least so many distinct advisors and so many
-rows behind it.
-"""
+"""Least distinct advisors and rows behind a cell shown to executives."""
 
 
 @dataclass(frozen=True)
 class TeamSpan:
-    """A team led, from a day (None: the beginning) until the day before another (None:
-    still).
-    """
+    """Team led from a day (None: the beginning) to the day before `ends_on` (None: no end)."""
 
     team: str
     starts_on: date | None = None
     ends_on: date | None = None
 
     def holds_on(self, day: date) -> bool:
-        """Whether the team is led on that day."""
+        """Tell whether the team is led on that day."""
         return (self.starts_on is None or self.starts_on <= day) and (
             self.ends_on is None or day < self.ends_on
         )
@@ -210,9 +214,7 @@ class TeamSpan:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who is looking: built from the records on each run, never from a session or a
-    cookie. Frozen, so that it can key a cache.
-    """
+    """Person who reads or writes, built from the records on each run. Frozen: it keys caches."""
 
     SYSTEM: ClassVar[Viewer]
 
@@ -220,7 +222,7 @@ class Viewer:
     role: Role | None
     led: tuple[TeamSpan, ...] = ()
     managed_teams: tuple[str, ...] = ()
-    """A manager's teams: all those of their sites, today."""
+    """Teams of a manager's sites, today."""
     sees_unassigned: bool = False
     advisor_id: str | None = None
     display_name: str = ""
@@ -236,7 +238,7 @@ class Viewer:
             raise AccessDenied()
 
     def can_cut_by(self, dimension: str) -> bool:
-        """Whether this viewer may group or filter by that dimension."""
+        """Tell whether this viewer may group or filter by that dimension."""
         if self.is_system:
             return True
         if self.role == Role.EXECUTIVE:
@@ -246,11 +248,11 @@ class Viewer:
 
     @property
     def teams(self) -> frozenset[str]:
-        """The teams that this viewer manages, leads or ever led."""
+        """Teams that this viewer manages, leads or ever led."""
         return frozenset((*self.managed_teams, *(span.team for span in self.led)))
 
     def teams_on(self, day: date) -> frozenset[str]:
-        """The teams that this viewer manages, or leads on that day."""
+        """Find the teams that this viewer manages, or leads on that day."""
         return frozenset(
             (*self.managed_teams, *(span.team for span in self.led if span.holds_on(day)))
         )
@@ -261,9 +263,11 @@ class Viewer:
         return not self.is_system and self.role == Role.EXECUTIVE
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """The rows this viewer may count, as a predicate on a table with `advisor_id`,
-        `team`, `evaluator`, and `local_start` (the facts) or `local_day` (the records).
-        Of a table without the column that decides for their role they have no row.
+        """Build the predicate of the rows this viewer may count, on a table with
+        `advisor_id`, `team`, `evaluator`, and `local_start` (facts) or `local_day`
+        (records).
+
+        A table without the column that decides for their role gives no row.
         """
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:

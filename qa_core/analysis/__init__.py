@@ -1,3 +1,1 @@
-"""What figures mean: trends, comparisons, targets, alerts, irritants, and the charts
-and files made from them.
-"""
+"""Interpretation of figures: trends, comparisons, targets, alerts, charts, files."""

@@ -1,6 +1,4 @@
-"""What was going on: notes that people put on days, for the whole centre, a site, a
-team or a queue, and that its trends show.
-"""
+"""Notes on days, for the whole centre, a site, a team or a queue, shown on trends."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from qa_core.storage.records import steering, store
 from qa_core.storage.records.people import Site, Team
 
 SCOPES = ("site", "team", "queue")
-"""What a note can be about besides the whole centre."""
+"""Dimensions of a note besides the whole centre."""
 LONGEST_TITLE = 120
 
 FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permission.SEE_SCORES)
@@ -33,9 +31,7 @@ FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permissi
 
 @dataclass(frozen=True)
 class DayNote:
-    """What happened from one day to another (both inclusive); `dimension` and `name`
-    None: at the whole centre.
-    """
+    """Note on days (inclusive); `dimension` and `name` None: the whole centre."""
 
     id: int
     title: str
@@ -46,7 +42,7 @@ class DayNote:
     author: str
     created_at: datetime
     is_mine_to_remove: bool = False
-    """Whether the viewer who asked may take it away."""
+    """Whether the viewer who reads it may remove it."""
 
     @property
     def scope(self) -> Scope:
@@ -54,14 +50,14 @@ class DayNote:
 
 
 def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
-    """The notes on the days of a slice that concern it, oldest first; may be empty.
+    """Return the notes on the days of a slice that concern it, oldest first.
 
-    A note about a site, team or queue concerns every slice that may hold some of it:
-    one without a filter there, or that keeps it. Whoever sees figures sees the notes,
-    but those on other people's teams.
+    A note about a site, team or queue concerns every slice without a filter on that
+    dimension, or whose filter includes it. Viewers of figures see all notes except
+    those on others' teams.
     """
     with store.reading() as session:
-        reach = _Reach(viewer, _site_of_teams(session))
+        reach = _NoteScopes(viewer, _site_of_teams(session))
         rows = session.scalars(
             sa.select(steering.Annotation).order_by(
                 steering.Annotation.starts_on, steering.Annotation.id
@@ -71,21 +67,19 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     kept = [
         row
         for row in rows
-        if _touches(row, where.period)
+        if _overlaps(row, where.period)
         and _concerns(row, chosen, reach.site_of)
         and reach.may_see(_scope(row))
     ]
-    return tuple(_as_note(row, reach.may_write(_scope(row))) for row in kept)
+    return tuple(_build_note(row, reach.may_write(_scope(row))) for row in kept)
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
-    """What that viewer may write notes about, the widest first; empty for whoever may
-    write none.
-    """
+    """Return the scopes the viewer may write notes on, the widest first."""
     if not viewer.can(Permission.EDIT_NOTES):
         return ()
     with store.reading() as session:
-        reach = _Reach(viewer, _site_of_teams(session))
+        reach = _NoteScopes(viewer, _site_of_teams(session))
         sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
     named = (("site", sites), ("team", sorted(reach.site_of)), ("queue", sorted(reach.queues)))
     scopes: list[Scope] = [
@@ -103,13 +97,11 @@ def add(
     dimension: str | None = None,
     name: str | None = None,
 ) -> DayNote:
-    """Note what went on on those days, and say in the journal that it was noted; what
-    it says stays out of the journal.
+    """Add a note on those days. The audit log records it without its text.
 
-    Team leads write about their teams, managers about their sites, teams and queues,
-    and about the centre where all of its sites are theirs, administrators about all.
-    Raises Misuse for an empty or long title and days that end before they start,
-    AccessDenied for another scope.
+    Team leads write on their teams, managers on their sites, teams and queues, and on
+    the centre if all of it is theirs, administrators on everything. Raise Misuse for an
+    empty or long title and days in reverse order, AccessDenied for another scope.
     """
     viewer.require(Permission.EDIT_NOTES)
     title = " ".join(title.split())
@@ -132,34 +124,30 @@ def add(
         session.add(row)
         session.flush()
         audit_log.record(session, viewer.username, "note_added", _describe(row))
-        return _as_note(row, True)
+        return _build_note(row, True)
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Take a note away, and say so in the journal. Raises AccessDenied for one that
-    does not exist or is about what the viewer may not write of.
-    """
+    """Remove a note. Raise AccessDenied for one outside the viewer's scopes."""
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
         row = session.get(steering.Annotation, number)
-        if row is None or not _Reach(viewer, _site_of_teams(session)).may_write(_scope(row)):
+        if row is None or not _NoteScopes(viewer, _site_of_teams(session)).may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
         audit_log.record(session, viewer.username, "note_removed", _describe(row))
 
 
 @dataclass(frozen=True)
-class _Reach:
-    """What a viewer may see and write notes about; an administrator sees no figures,
-    but writes about everything.
-    """
+class _NoteScopes:
+    """Scopes a viewer may see and write notes on; administrators only write."""
 
     viewer: Viewer
     site_of: Mapping[str, str | None]
 
     @functools.cached_property
     def queues(self) -> frozenset[str]:
-        """The queues in which the viewer has contacts."""
+        """Return the queues in which the viewer has contacts."""
         reader = Viewer.SYSTEM if self.viewer.role == Role.ADMIN else self.viewer
         return frozenset(
             name for name, _count in query.find_values(reader, "queue") if name is not None
@@ -196,7 +184,7 @@ def _scope(row: steering.Annotation) -> Scope:
     return row.dimension, row.dimension_value
 
 
-def _touches(row: steering.Annotation, period: Period) -> bool:
+def _overlaps(row: steering.Annotation, period: Period) -> bool:
     return (period.first_day is None or period.first_day <= row.ends_on) and (
         period.last_day is None or row.starts_on <= period.last_day
     )
@@ -218,7 +206,7 @@ def _concerns(
     )
 
 
-def _as_note(row: steering.Annotation, is_mine: bool) -> DayNote:
+def _build_note(row: steering.Annotation, may_remove: bool) -> DayNote:
     return DayNote(
         row.id,
         row.title,
@@ -228,7 +216,7 @@ def _as_note(row: steering.Annotation, is_mine: bool) -> DayNote:
         row.ends_on,
         row.author,
         row.created_at,
-        is_mine,
+        may_remove,
     )
 
 

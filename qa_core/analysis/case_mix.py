@@ -1,43 +1,38 @@
-"""What an advisor's contacts would have given in the hands of their colleagues: the
-frames of `measure` as sums by kind of contact. Pure.
-"""
+"""Case mix: an advisor compared with colleagues on the same kinds of contacts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from qa_core import stats
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, Unit
-from qa_core.stats import CellSums, Standard
+from qa_core.stats import CellSums, StandardisedValue
 
 KIND = ("channel", "queue", "reason")
-"""What makes contacts of one kind, from the coarse to the fine."""
+"""Dimensions of a kind of contact, from coarse to fine."""
 
 
-def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standard | None:
-    """One advisor against colleagues on a rate or a mean, both cut by `KIND`; None
-    where either side has no data.
+def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> StandardisedValue | None:
+    """Compare an advisor with colleagues on a rate or a mean, from frames of `measure`
+    cut by `KIND`. Return None where either side has no data.
     """
-    return stats.standardise(_sums(kpi, own), _sums(kpi, others), is_rate=kpi.unit == Unit.RATE)
+    return stats.standardise(
+        _sum_by_kind(kpi, own), _sum_by_kind(kpi, others), is_rate=kpi.unit == Unit.RATE
+    )
 
 
-def compare_criteria(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, Standard | None]:
-    """One advisor's share of points on each criterion against colleagues' (frames of
-    `measure` cut by `criterion`).
+def compare_criteria(
+    own: pd.DataFrame, others: pd.DataFrame
+) -> dict[str, StandardisedValue | None]:
+    """Compare an advisor's share of points with colleagues' on each criterion, from
+    frames of `measure` cut by `criterion`.
     """
     mine, theirs = (
-        {
-            row.criterion: CellSums(
-                row.n,
-                row.numerator,
-                None if formatting.is_missing(row.deviation) else row.deviation,
-            )
-            for row in frame.itertuples()
-            if row.n
-        }
+        {row.criterion: _build_sums(row) for row in frame.itertuples() if row.n}
         for frame in (own, others)
     )
     return {
@@ -48,29 +43,28 @@ def compare_criteria(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, Stand
     }
 
 
-def find_sides(standards: Mapping[str, Standard | None]) -> dict[str, int]:
-    """For each KPI 1 above, −1 below what is expected, and 0 where chance explains the
-    difference, all of them tried at once.
-    """
+def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, int]:
+    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI."""
     known = {key: standard for key, standard in standards.items() if standard is not None}
-    sure = stats.holm([standard.p_value for standard in known.values()])
+    significant = stats.holm([standard.p_value for standard in known.values()])
     return {
         key: (1 if standard.difference > 0 else -1) if flag else 0
-        for (key, standard), flag in zip(known.items(), sure, strict=True)
+        for (key, standard), flag in zip(known.items(), significant, strict=True)
     }
 
 
-def _sums(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
-    made = {}
+def _sum_by_kind(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
+    sums = {}
     for row in frame[frame["kpi"] == kpi.key].itertuples():
         if not formatting.is_missing(row.value) and row.n:
             kind = tuple(
                 None if formatting.is_missing(getattr(row, name)) else getattr(row, name)
                 for name in KIND
             )
-            made[kind] = CellSums(
-                row.n,
-                row.numerator,
-                None if formatting.is_missing(row.deviation) else row.deviation,
-            )
-    return made
+            sums[kind] = _build_sums(row)
+    return sums
+
+
+def _build_sums(row: Any) -> CellSums:
+    deviation = None if formatting.is_missing(row.deviation) else row.deviation
+    return CellSums(row.n, row.numerator, deviation)

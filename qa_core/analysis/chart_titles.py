@@ -1,6 +1,4 @@
-"""What a chart shows, said in one line: headings drawn from the statistics, never more
-certain than they are. Pure.
-"""
+"""Chart titles that state the statistical result."""
 
 from __future__ import annotations
 
@@ -9,39 +7,37 @@ from dataclasses import dataclass
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.stats import CONFIDENCE, Comparison
-from qa_core.stats.control_charts import RUN, Control, Signals
+from qa_core.stats.control_charts import RUN, ControlLimits, Signals
 
-SURE = 1 - CONFIDENCE
+SIGNIFICANCE_LEVEL = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
 class ChartTitle:
-    """One line for people; `tone` is `attention`, `better` or empty."""
+    """Title with its `severity`: `attention`, `better` or empty."""
 
     text: str
-    tone: str = ""
+    severity: str = ""
 
 
 def severity_of(sign: float, better: str) -> str:
-    """Whether a movement up (1) or down (−1) is good; where neither is better it has no
-    tone.
-    """
+    """Return the severity of a move up (1) or down (−1); may be empty."""
     if better == "neither" or not sign:
         return ""
     return "better" if (sign > 0) == (better == "up") else "attention"
 
 
 def describe_trend(
-    control: Control | None,
+    control: ControlLimits | None,
     signals: Signals | None,
     grain: str,
     better: str,
     points: int,
     is_restarted: bool = False,
 ) -> ChartTitle:
-    """How the series ends: beyond its limits, on one side for long, or within what is
-    usual. `points`: how many values are known; `is_restarted`: what is usual is counted
-    anew since the rules changed.
+    """Describe the end of a series: beyond limits, long on one side, or as usual.
+    `points`: number of known values; `is_restarted`: limits are computed anew since the
+    rules changed.
     """
     monthly = grain == "month"
     if points == 0:
@@ -97,7 +93,7 @@ def describe_trend(
 def describe_change(
     title: str, amount: float | None, interval: tuple[float, float] | None, unit: str, better: str
 ) -> ChartTitle:
-    """Whether a value moved between two periods by more than chance, and by how much."""
+    """Describe a change between two periods, with its size if significant."""
     if formatting.is_missing(amount):
         return ChartTitle(_("{title}: nothing to compare with", title=title))
     size = formatting.change(abs(amount), unit).lstrip("+")
@@ -120,17 +116,17 @@ def describe_change(
 
 
 def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> ChartTitle:
-    """How many can be told apart at all. `names`: key → name of everybody compared."""
+    """Describe how many of `names` (key → name) differ significantly."""
     everybody = len(names)
-    apart = [*comparison.below, *comparison.above]
-    alike = everybody - len(apart)
+    significant = [*comparison.below, *comparison.above]
+    alike = everybody - len(significant)
     if everybody < 2:
         return ChartTitle(_("Nobody to compare with"))
     if comparison.p_value is None:
         return ChartTitle(_("Too little data to compare the {n} advisors", n=everybody))
-    if not apart and comparison.p_value < SURE:
+    if not significant and comparison.p_value < SIGNIFICANCE_LEVEL:
         return ChartTitle(_("No single one of the {n} advisors stands out", n=everybody))
-    if not apart:
+    if not significant:
         return ChartTitle(
             ngettext(
                 "{n} advisor, and nobody to be told apart from",
@@ -139,23 +135,21 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
             )
         )
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
-    tone = "" if better == "neither" else "attention" if worse else "better"
+    severity = "" if better == "neither" else "attention" if worse else "better"
     if alike == 0:
         return ChartTitle(
-            _("All {n} advisors differ from the rest by more than chance", n=everybody), tone
+            _("All {n} advisors differ from the rest by more than chance", n=everybody), severity
         )
     return ChartTitle(
-        _("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), tone
+        _("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), severity
     )
 
 
-def name_the_rest(comparison: Comparison, names: dict[str, str], better: str) -> str:
-    """Who differs by more than chance, by name; where the rest cannot be told apart,
-    that it is chance.
-    """
+def describe_outliers(comparison: Comparison, names: dict[str, str], better: str) -> str:
+    """Name the members that differ significantly; else give the p-value."""
     if comparison.p_value is None:
         return ""
-    if not comparison.above and not comparison.below and comparison.p_value < SURE:
+    if not comparison.above and not comparison.below and comparison.p_value < SIGNIFICANCE_LEVEL:
         return _("Together they differ by more than chance, but nobody by enough to be named.")
     if not comparison.above and not comparison.below:
         return _(

@@ -1,4 +1,4 @@
-"""What stands behind a value, in words: the same on the page and in its file."""
+"""Explanation of a value in words, on the page and in its file."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ COUNTED = {
 }
 
 
-def universe_title(kpi: Kpi) -> str:
-    """What all the rows are that the KPI looks at."""
+def name_universe(kpi: Kpi) -> str:
+    """Return the title of all rows the KPI looks at."""
     if kpi.key == "spend":
         return _("All entries of spend")
     return _(UNIVERSES.get(kpi.key) or UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
 
 
-def counted_title(kpi: Kpi) -> str:
-    """What is counted."""
+def name_counted(kpi: Kpi) -> str:
+    """Return the title of the rows counted."""
     if kpi.kind == KpiKind.DISTINCT:
         return _("Counted customers, each once")
     if kpi.key == "spend":
@@ -49,25 +49,21 @@ def counted_title(kpi: Kpi) -> str:
     return _(COUNTED.get(kpi.key) or COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
 
 
-def rows_of(explanation: Explanation) -> list[tuple[str, int]]:
-    """What was left out, in order, between all the rows and those counted; reasons that
-    left nothing out are not told. Empty where they are hidden.
-    """
+def build_rows(explanation: Explanation) -> list[tuple[str, int]]:
+    """Return titles and counts from all rows to those counted; empty if hidden."""
     if explanation.universe is None or explanation.counted is None:
         return []
     kpi, totals = explanation.kpi, explanation.from_totals
-    rows = [(universe_title(kpi), explanation.universe)]
+    rows = [(name_universe(kpi), explanation.universe)]
     rows += [
         (f"{formatting.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n
     ]
-    rows.append((f"= {counted_title(kpi)}", explanation.counted + totals))
+    rows.append((f"= {name_counted(kpi)}", explanation.counted + totals))
     return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
 
 
-def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
-    """Numerator and denominator with the value that they give; nothing for a total,
-    which is its own numerator.
-    """
+def format_calculation(kpi: Kpi, row: Any, currency: str | None = None) -> str:
+    """Write numerator / denominator = value; empty for a total."""
     if (
         formatting.is_missing(row.value)
         or formatting.is_missing(row.numerator)
@@ -89,7 +85,7 @@ def arithmetic(kpi: Kpi, row: Any, currency: str | None = None) -> str:
 
 
 def describe_moment(moment: datetime | date | None) -> str:
-    """The newest contact or day of a source."""
+    """Format the newest contact or day of a source."""
     if moment is None:
         return "–"
     return (
@@ -108,23 +104,23 @@ def build_file(
     values: list[list[Any]],
     form: str = "csv",
 ) -> downloads.Download:
-    """The explanation of one KPI as a file, within the viewer's scope; numbers
-    unrounded.
-    """
+    """Build the explanation of one KPI within the viewer's scope, numbers unrounded."""
     explanation = query.explain(
         viewer, get_kpi(kpis[0]).key, exports.read_filters(first_day, last_day, values)
     )
     name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
-    about = exports.about(viewer, explanation.where, (explanation.kpi,))
-    return make_file(Sheet(name, exports.figure_titles(), _rows(viewer, explanation), about), form)
+    about = exports.describe_file(viewer, explanation.where, (explanation.kpi,))
+    return make_file(
+        Sheet(name, exports.build_figure_titles(), _rows(viewer, explanation), about), form
+    )
 
 
 def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     only = exports.find_currency(viewer)
     for row in explanation.rows:
-        yield exports.figure_cells(row, row.by.get("currency") or only)
+        yield exports.build_figure_cells(row, row.by.get("currency") or only)
     yield []
-    yield from ([title, n] for title, n in rows_of(explanation))
+    yield from ([title, n] for title, n in build_rows(explanation))
     yield []
     for variant in explanation.variants:
         yield [

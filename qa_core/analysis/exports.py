@@ -1,6 +1,4 @@
-"""Figures and lists of contacts as files, under the definitions and the filters that
-made them.
-"""
+"""Files of figures and contacts, with their definitions and filters."""
 
 from __future__ import annotations
 
@@ -45,21 +43,19 @@ CONTACT_COLUMNS = {
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
     "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
-"""What a list of contacts shows, on the page and in its file, as far as the reader may
-see it.
-"""
+"""Columns of a list of contacts, of which the viewer sees the allowed ones."""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
 MOST_CONTACTS = 5000
-"""A file is for reading and passing on, not for carrying the centre away."""
+"""Maximum contacts of a file; it is for reading, not for bulk extraction."""
 
 
-def parameters(
+def build_figure_parameters(
     kpis: Sequence[str],
     by: Sequence[str],
     where: Filters,
     overrides: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The question as plain values, for a link that asks it again when it is followed."""
+    """Return a query as plain values, for a download link that runs it again."""
     return {
         "kpis": list(kpis),
         "by": list(by),
@@ -68,25 +64,25 @@ def parameters(
     }
 
 
-def contact_parameters(
+def build_contact_parameters(
     where: Filters,
     behind: str | None,
     order: str,
     overrides: Mapping[str, str] | None = None,
     waited: query.Waited | None = None,
 ) -> dict[str, Any]:
-    """A list of contacts as plain values, for its link."""
-    said = {
+    """Return a list of contacts as plain values, for its download link."""
+    wait_note = {
         name: value
         for name, value in (("overrides", dict(overrides or {})), ("waited", list(waited or ())))
         if value
     }
-    return {"behind": behind or "", "order": order, **_filters(where), **said}
+    return {"behind": behind or "", "order": order, **_filters(where), **wait_note}
 
 
-def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """The history of tracking numbers as plain values, for its link; `loose`: the
-    contacts without a campaign instead.
+def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
+    """Return a history of tracking numbers as plain values, for its link; `loose`:
+    the contacts without a campaign instead.
     """
     return {
         "loose": loose,
@@ -113,8 +109,8 @@ def build_file(
     overrides: Mapping[str, str] = {},
     form: str = "csv",
 ) -> downloads.Download:
-    """The figures as a file of that form, within the viewer's scope; numbers unrounded.
-    `overrides` replace settings, and the file says so.
+    """Build a file of figures within the viewer's scope, numbers unrounded. `overrides`
+    replace settings, and are listed in the file.
     """
     where = read_filters(first_day, last_day, values)
     frame = query.measure(viewer, tuple(kpis), tuple(by), where, overrides=overrides)
@@ -122,20 +118,23 @@ def build_file(
     header = [
         *(_(get_dimension(key).title) if key in BY_KEY else _("Currency") for key in dimensions),
         _("KPI"),
-        *figure_titles(),
+        *build_figure_titles(),
     ]
     only = find_currency(viewer)
     rows = [
         [
             *(_group_cell(key, getattr(row, key)) for key in dimensions),
             _(get_kpi(row.kpi).title),
-            *figure_cells(row, getattr(row, "currency", None) or only),
+            *build_figure_cells(row, getattr(row, "currency", None) or only),
         ]
         for row in frame.itertuples(index=False)
     ]
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
     return make_file(
-        Sheet(name, header, rows, about(viewer, where, tuple(map(get_kpi, kpis)), overrides)), form
+        Sheet(
+            name, header, rows, describe_file(viewer, where, tuple(map(get_kpi, kpis)), overrides)
+        ),
+        form,
     )
 
 
@@ -150,8 +149,8 @@ def build_contacts(
     waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
-    """The contacts of a list, the first `MOST_CONTACTS` of them, with the columns that
-    the viewer may see; durations in seconds.
+    """Build a file of the first `MOST_CONTACTS` contacts, in the columns the viewer may
+    see; durations in seconds.
     """
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
     within = (waited[0], waited[1]) if waited else None
@@ -173,7 +172,7 @@ def build_contacts(
         _("of"),
         query.count_contacts(viewer, where, behind or None, overrides, within),
     ]
-    said = [[_(WAIT), formatting.waited(*within)]] if within else []
+    wait_note = [[_(WAIT), formatting.waited(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [
         _("{title} (seconds)", title=title) if name.endswith("_seconds") else title
@@ -185,15 +184,21 @@ def build_contacts(
     )
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
     return make_file(
-        Sheet(name, header, rows, [*said, *about(viewer, where, kpis, overrides), counted]), form
+        Sheet(
+            name,
+            header,
+            rows,
+            [*wait_note, *describe_file(viewer, where, kpis, overrides), counted],
+        ),
+        form,
     )
 
 
 def build_numbers(
     viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv"
 ) -> downloads.Download:
-    """Which number carried which campaign when, or the numbers with contacts that have
-    no campaign; open ends are empty.
+    """Build a file of the campaigns of tracking numbers, or of the numbers with
+    contacts without a campaign. Open ends are empty.
     """
     where = read_filters(first_day, last_day, [])
     history = tracking_numbers.find_history(viewer, where.period)
@@ -213,9 +218,9 @@ def build_numbers(
                 one.among,
                 one.first_day,
                 one.last_day,
-                one.usual.campaign if one.usual else None,
+                one.last_span.campaign if one.last_span else None,
             ]
-            for one in history.loose
+            for one in history.unassigned
         ]
     else:
         header = [
@@ -228,17 +233,17 @@ def build_numbers(
         rows = [
             [
                 one.number,
-                *one.carried,
+                *one.campaign_key,
                 one.first_day,
                 one.last_day,
                 _("assigned") if one.is_assigned else _("seen on contacts"),
                 one.inside,
                 one.contacts,
             ]
-            for one in history.stretches
+            for one in history.spans
         ]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
-    return make_file(Sheet(name, header, rows, about(viewer, where)), form)
+    return make_file(Sheet(name, header, rows, describe_file(viewer, where)), form)
 
 
 def read_filters(first_day: str, last_day: str, values: list[list[Any]]) -> Filters:
@@ -260,11 +265,11 @@ def describe_filters(where: Filters, overrides: Mapping[str, str] = {}) -> Itera
         yield [_(get_setting(name).title), text]
 
 
-def about(
+def describe_file(
     viewer: Viewer, where: Filters, kpis: Sequence[Kpi] = (), overrides: Mapping[str, str] = {}
 ) -> Iterator[list[Any]]:
-    """What a file says of itself: filters, definitions, settings in force, how far the
-    data goes, who exported it when, and what is hidden.
+    """Yield the notes of a file: filters, definitions, settings in force, end of the
+    data, who exported it when, and what is hidden.
     """
     yield from describe_filters(where, overrides)
     for kpi in kpis:
@@ -282,7 +287,7 @@ def about(
 
 
 def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
-    """How far the data goes, who exported it when, and what is hidden from them."""
+    """Yield the end of the data, who exported it when, and what is hidden from them."""
     through = query.data_through(viewer)
     yield [_("Data through"), formatting.moment(through) if through else _(formatting.NO_DATA)]
     yield spreadsheets.describe_exporter(viewer)
@@ -297,23 +302,19 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
 
 
 def find_currency(viewer: Viewer) -> str | None:
-    """The currency of all spend, as the pages show it; None where there are several, or
-    none, or where the viewer may not know.
-    """
+    """Return the currency of all spend; None for several, none or hidden."""
     found = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
     return found[0] if len(found) == 1 else None
 
 
-def figure_titles() -> list[str]:
-    """The heads of the columns that `figure_cells` fills."""
+def build_figure_titles() -> list[str]:
+    """Return the column titles of `build_figure_cells`."""
     first, *others = COLUMNS.values()
     return [_(first), _("As shown"), *(_(title) for title in others)]
 
 
-def figure_cells(row: Any, currency: str | None) -> list[Any]:
-    """A row of `measure`: the value unrounded, as the screen writes it, what it is made
-    of, its interval and its status.
-    """
+def build_figure_cells(row: Any, currency: str | None) -> list[Any]:
+    """Return the cells of a row of `measure`, value unrounded and as shown."""
     unit = get_kpi(row.kpi).unit
     value, low, high = (
         None if formatting.is_missing(number) else Cell(number, unit_format(unit, currency))

@@ -1,6 +1,4 @@
-"""Members of a group side by side on one KPI: who stands out and who does not,
-estimates shrunk to the group, and how much more data it takes. Pure.
-"""
+"""Members of a group compared on one KPI, and the data still needed."""
 
 from __future__ import annotations
 
@@ -19,10 +17,8 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
 
-LEAST_RATE, LEAST_MEAN = 5, 2
-"""Below so few values nobody is compared: a rate of two says nothing, and one value has
-no spread.
-"""
+MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
+"""Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
     "alike": N_("cannot be told apart"),
@@ -34,14 +30,12 @@ DIFFERENCES: dict[str, tuple[float, ...]] = {
     Unit.RATING: (0.1, 0.25, 0.5),
     Unit.SECONDS: (15, 30, 60),
 }
-"""What a reader may wish to see, in the unit of the KPI; the first goes without saying."""
+"""Differences that a reader can choose, in the KPI's unit; the first is the default."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One member. `shrunk`: the estimate drawn to the group by how little is known;
-    `band`: one of `BANDS`.
-    """
+    """Member. `shrunk`: its shrunken estimate; `band`: one of `BANDS`."""
 
     name: str
     value: float
@@ -54,14 +48,14 @@ class Peer:
 
 @dataclass(frozen=True)
 class Group:
-    """Those who can be compared, band by band and by name within each; `few` are left
-    out for too few values. `between`: how far members lie apart beyond chance, as a
-    standard deviation; `deviation`: that of single values.
+    """Members compared, by band, then by name. `excluded`: members left out for too few
+    values; `between`: standard deviation between members beyond chance; `deviation`: of
+    single values.
     """
 
     kpi: Kpi
     peers: tuple[Peer, ...]
-    few: tuple[str, ...]
+    excluded: tuple[str, ...]
     comparison: Comparison
     funnel: Funnel
     between: float
@@ -71,31 +65,29 @@ class Group:
     def centre(self) -> float:
         return self.funnel.centre
 
-    def tone_of(self, peer: Peer) -> str:
-        """`better`, `attention` or empty: whether standing out there is good."""
+    def severity_of(self, peer: Peer) -> str:
+        """Return `better`, `attention` or empty for the band of a member."""
         if peer.band == "alike" or self.kpi.better == "neither":
             return ""
         return "better" if (peer.band == "above") == (self.kpi.better == "up") else "attention"
 
-    def more_needed(self, peer: Peer, difference: float) -> int:
-        """How many more values until a difference of that size from the group would
-        show.
-        """
-        return stats.more_needed(self.deviation, peer.n, difference)
+    def extra_values_needed(self, peer: Peer, difference: float) -> int:
+        """Return how many more values detect a difference of that size from the group."""
+        return stats.extra_values_needed(self.deviation, peer.n, difference)
 
-    def detectable(self, peer: Peer) -> float:
-        """The smallest difference from the group that shows with the values there are."""
-        return stats.detectable(self.deviation, peer.n)
+    def detectable_difference(self, peer: Peer) -> float:
+        """Return the smallest difference the member's values detect."""
+        return stats.detectable_difference(self.deviation, peer.n)
 
 
-def least(kpi: Kpi) -> int:
-    """How many values it takes to be compared on that KPI."""
-    return LEAST_RATE if kpi.unit == Unit.RATE else LEAST_MEAN
+def find_minimum(kpi: Kpi) -> int:
+    """Return the minimum values of a member for that KPI."""
+    return MIN_RATE_VALUES if kpi.unit == Unit.RATE else MIN_MEAN_VALUES
 
 
 def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
-    """Compare the members of a frame of `measure` cut by `dimension`; None where fewer
-    than two have enough values.
+    """Compare the members of a frame of `measure` cut by `dimension`. Return None where
+    fewer than two have enough values.
     """
     known = [
         row
@@ -104,13 +96,16 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         and not formatting.is_missing(getattr(row, dimension))
         and not formatting.is_missing(row.value)
     ]
-    rows = [row for row in known if row.n >= least(kpi)]
+    rows = [row for row in known if row.n >= find_minimum(kpi)]
     if len(rows) < 2:
         return None
     names, sizes = tuple(getattr(row, dimension) for row in rows), tuple(int(row.n) for row in rows)
     values = tuple(float(row.value) for row in rows)
-    few = tuple(
-        sorted((getattr(row, dimension) for row in known if row.n < least(kpi)), key=normalise_name)
+    excluded = tuple(
+        sorted(
+            (getattr(row, dimension) for row in known if row.n < find_minimum(kpi)),
+            key=normalise_name,
+        )
     )
     if kpi.unit == Unit.RATE:
         hits = tuple(int(row.numerator) for row in rows)
@@ -127,18 +122,22 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         Peer(
             name,
             row.value,
-            _known(row.low),
-            _known(row.high),
+            _to_float(row.low),
+            _to_float(row.high),
             int(row.n),
             estimate,
-            _band(comparison, name),
+            _find_band(comparison, name),
         )
         for name, row, estimate in zip(names, rows, shrunk.estimates, strict=True)
     ]
     return Group(
         kpi,
-        tuple(sorted(peers, key=lambda peer: (_place(kpi, peer.band), normalise_name(peer.name)))),
-        few,
+        tuple(
+            sorted(
+                peers, key=lambda peer: (_find_position(kpi, peer.band), normalise_name(peer.name))
+            )
+        ),
+        excluded,
         comparison,
         stats.build_funnel(values, sizes, within, freedom),
         shrunk.between,
@@ -147,53 +146,50 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
 
 
 def describe_test(group: Group) -> str:
-    """The test of all together in words, with its p."""
+    """Describe the group test with its p-value."""
     p = group.comparison.p_value
     if p is None:
         return _("Too few values, or no difference among them, for a test.")
-    said = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
+    p_text = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
     if group.kpi.unit == Unit.RATE:
         return _(
             "Test of all together, by shuffling outcomes among them: {p}.",
-            p=said.replace(" ", formatting.NO_BREAK),
+            p=p_text.replace(" ", formatting.NO_BREAK),
         )
     return _(
         "Test of all together, by their means and spread (Welch): {p}.",
-        p=said.replace(" ", formatting.NO_BREAK),
+        p=p_text.replace(" ", formatting.NO_BREAK),
     )
 
 
-def _band(comparison: Comparison, name: str) -> str:
+def _find_band(comparison: Comparison, name: str) -> str:
     return "above" if name in comparison.above else "below" if name in comparison.below else "alike"
 
 
-def _place(kpi: Kpi, band: str) -> int:
-    """The good ones stand on top, whichever way that is."""
+def _find_position(kpi: Kpi, band: str) -> int:
+    """Return the sort position of a band, better ones first."""
     return list(BANDS).index(band) * (-1 if kpi.better == "down" else 1)
 
 
-def _known(value: Any) -> float | None:
+def _to_float(value: Any) -> float | None:
     return None if formatting.is_missing(value) else float(value)
 
 
-# Thousands of permutations for the same figures on every run of a page would be most of
-# its time.
+# Cached: thousands of permutations would dominate each run of a page.
 compare_rates = functools.lru_cache(maxsize=64)(stats.compare_rates)
 compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 
 
 @dataclass(frozen=True)
-class Uneven:
-    """How a team's evaluations spread over its advisors: so many, of so many people,
-    and the most that one of them has.
-    """
+class EvaluationSpread:
+    """Evaluations of a team, its advisors, and the most of one advisor."""
 
     evaluations: int
     advisors: int
     most: int
 
 
-def find_uneven(sizes: Sequence[float]) -> Uneven | None:
-    """From the number of evaluations of each advisor; None where there is none."""
+def find_evaluation_spread(sizes: Sequence[float]) -> EvaluationSpread | None:
+    """Summarise the number of evaluations of each advisor; None where there are none."""
     counted = [int(size) for size in sizes if not formatting.is_missing(size) and size > 0]
-    return Uneven(sum(counted), len(counted), max(counted)) if counted else None
+    return EvaluationSpread(sum(counted), len(counted), max(counted)) if counted else None

@@ -1,6 +1,4 @@
-"""A KPI over time, ready to draw: every day, week or month, what is provisional, what
-is usual, and what needs a look. Pure.
-"""
+"""Time series of a KPI with provisional values, control limits and signals."""
 
 from __future__ import annotations
 
@@ -17,74 +15,73 @@ from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import control_charts
-from qa_core.stats.control_charts import Control, Limits, Signals
+from qa_core.stats.control_charts import ControlLimits, Signals, SteppedLimits
 
 
 @dataclass(frozen=True)
 class SettingSpan:
-    """The points from `first` up to `end` that one rule holds for, and what is usual
-    there; None where too few points say so.
+    """Positions `first` to `end` (exclusive) under one set of rules, with their control
+    limits; None for too few points.
     """
 
     first: int
     end: int
-    control: Control | None
+    control: ControlLimits | None
     signals: Signals | None
 
 
 @dataclass(frozen=True)
 class Series:
     """`points`: `at`, `value`, `low`, `high`, `n`, `provisional`, one row per day, week
-    or month, missing where there is no data.
+    or month, missing without data.
 
-    `stretches`: one after each change of the rules behind the number; the last says
-    what is usual now.
+    `spans`: one after each change of the KPI's rules; the last holds now.
     """
 
     kpi: Kpi
     grain: str
     points: pd.DataFrame
-    stretches: tuple[SettingSpan, ...]
+    spans: tuple[SettingSpan, ...]
 
     @property
-    def control(self) -> Control | None:
-        return self.stretches[-1].control
+    def control(self) -> ControlLimits | None:
+        return self.spans[-1].control
 
     @property
     def signals(self) -> Signals | None:
-        return self.stretches[-1].signals
+        return self.spans[-1].signals
 
     @property
     def is_restarted(self) -> bool:
-        return len(self.stretches) > 1
+        return len(self.spans) > 1
 
     @property
-    def limits(self) -> Limits | None:
-        if not any(stretch.control for stretch in self.stretches):
+    def limits(self) -> SteppedLimits | None:
+        if not any(span.control for span in self.spans):
             return None
         centre, low, high = ([None] * len(self.points) for _ in range(3))
-        for stretch in self.stretches:
-            for position in range(stretch.first, stretch.end) if stretch.control else ():
-                centre[position] = stretch.control.centre
-                # Without the provisional points: their few contacts would tear the
-                # limits apart.
+        for span in self.spans:
+            for position in range(span.first, span.end) if span.control else ():
+                centre[position] = span.control.centre
+                # Skip provisional points: their few contacts would
+                # widen the limits.
                 if not self.points["provisional"].iat[position]:
                     low[position], high[position] = (
-                        stretch.control.low[position],
-                        stretch.control.high[position],
+                        span.control.low[position],
+                        span.control.high[position],
                     )
-        return Limits(
+        return SteppedLimits(
             tuple(centre),
             tuple(low),
             tuple(high),
-            tuple(stretch.first for stretch in self.stretches[1:]),
+            tuple(span.first for span in self.spans[1:]),
         )
 
     @property
-    def flagged(self) -> dict[int, str]:
-        """Positions that chance does not explain, and their tone."""
+    def signal_severities(self) -> dict[int, str]:
+        """Return the positions of signals and their severity."""
         found = itertools.chain.from_iterable(
-            stretch.signals.positions for stretch in self.stretches if stretch.signals
+            span.signals.positions for span in self.spans if span.signals
         )
         return {
             position: chart_titles.severity_of(side, self.kpi.better) for position, side in found
@@ -93,8 +90,8 @@ class Series:
     @property
     def finding(self) -> ChartTitle:
         has_value = self.points["value"].notna()
-        # Where all values are provisional there are some, if too few to say what is
-        # usual.
+        # If all values are provisional, count them: there is data, but too
+        # little.
         known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
         return chart_titles.describe_trend(
             self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted
@@ -102,7 +99,7 @@ class Series:
 
     @property
     def spread(self) -> float:
-        """How much more than chance alone the series wobbles."""
+        """Return the over-dispersion of the series (1: chance alone)."""
         return self.control.spread if self.control else 1.0
 
     @property
@@ -120,17 +117,16 @@ def build_series(
     usual_until: date,
     restarts: Sequence[date] = (),
 ) -> Series:
-    """The series of one KPI from a frame of `measure` cut by `grain`.
+    """Build the series of one KPI from a frame of `measure` cut by `grain`.
 
-    The data goes from `first_day` to `last_day`: a week or month cut short is
-    provisional, and left out for totals, whose fall it would fake; so is a value that
-    still waits for its window. What is usual is read from the points before
-    `usual_until` where there are eight, else from all; and anew from each day of
-    `restarts` on, when the rules behind the number changed.
+    The data covers `first_day` to `last_day`. A week or month cut short is provisional,
+    and left out for totals; so is a value whose window is still open. Limits come from
+    the points before `usual_until` if eight or more, else from all, and are computed
+    anew from each day of `restarts`, when the KPI's rules changed.
     """
     rows = frame[frame["kpi"] == kpi.key]
     found = {
-        _start(value): row
+        _read_start(value): row
         for value, row in zip(rows[grain], rows.itertuples(), strict=True)
         if not formatting.is_missing(value)
     }
@@ -155,10 +151,12 @@ def build_series(
     points = pd.DataFrame(
         records, columns=["at", "value", "low", "high", "n", "provisional"]
     ).astype({"value": float, "low": float, "high": float, "n": float, "provisional": bool})
-    return Series(kpi, grain, points, tuple(_stretches(kpi, grain, points, usual_until, restarts)))
+    return Series(
+        kpi, grain, points, tuple(_build_spans(kpi, grain, points, usual_until, restarts))
+    )
 
 
-def _stretches(
+def _build_spans(
     kpi: Kpi, grain: str, points: pd.DataFrame, usual_until: date, restarts: Sequence[date]
 ) -> list[SettingSpan]:
     at = list(points["at"])
@@ -167,8 +165,7 @@ def _stretches(
         for day in restarts
     }
     edges = sorted({0, len(at)} | firsts)
-    # What lies across a change was judged by two rules, and says of neither what is
-    # usual.
+    # A point across a change mixes two sets of rules and belongs to no baseline.
     mixed = {
         position
         for position, start in enumerate(at)
@@ -183,7 +180,7 @@ def _stretches(
                 zip(points["value"], points["provisional"], strict=True)
             )
         ]
-        control = None if kpi.is_amount else _control(kpi, points, firm, usual_until, mixed)
+        control = None if kpi.is_amount else _compute_limits(kpi, points, firm, usual_until, mixed)
         found.append(
             SettingSpan(
                 first, end, control, control_charts.find_signals(firm, control) if control else None
@@ -192,19 +189,19 @@ def _stretches(
     return found or [SettingSpan(0, 0, None, None)]
 
 
-def _control(
+def _compute_limits(
     kpi: Kpi, points: pd.DataFrame, firm: Sequence[float | None], usual_until: date, mixed: set[int]
-) -> Control | None:
+) -> ControlLimits | None:
     known = [value is not None and position not in mixed for position, value in enumerate(firm)]
     before = [keep and start < usual_until for keep, start in zip(known, points["at"], strict=True)]
     baseline = before if sum(before) >= control_charts.BASELINE_POINTS else known
     if kpi.unit == Unit.RATE:
         sizes = [None if formatting.is_missing(n) else n for n in points["n"]]
-        return control_charts.control_rate(firm, sizes, baseline)
-    return control_charts.control_mean(firm, baseline)
+        return control_charts.rate_limits(firm, sizes, baseline)
+    return control_charts.mean_limits(firm, baseline)
 
 
-def _start(value: object) -> date:
+def _read_start(value: object) -> date:
     if isinstance(value, str):
         return date.fromisoformat(f"{value}-01"[:10])
     return pd.Timestamp(value).date()

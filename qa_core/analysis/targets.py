@@ -1,10 +1,9 @@
-"""What KPIs should reach: for the whole centre, a site, a team or a queue, from a day
-to a day; and how far a measured value is from it.
+"""Targets of KPIs for the whole centre, a site, a team or a queue, from a day to a day,
+and the gap of a measured value.
 
-The nearest target holds: of the team, then of the queue, then of the site, then of the
-whole centre; among those of one scope the one with the latest first day, and of equals
-the one entered last. What adds up, such as contacts received, has targets for one scope
-and one period alone.
+The most specific target applies: team, queue, site, centre; within a scope the one with
+the latest first day, then the one entered last. Targets of amounts, such as contacts
+received, apply to exactly their scope and period.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Site, Team
 
 SCOPES = ("team", "queue", "site")
-"""What a target can be for besides the whole centre, the nearest first."""
+"""Dimensions of a target besides the whole centre, most specific first."""
 
 LIMITS = {
     Unit.RATE: (0.0, 1.0),
@@ -47,8 +46,8 @@ CENTRE: Scope = (None, None)
 
 @dataclass(frozen=True)
 class TargetValue:
-    """A value that a KPI should reach, in its unit; `dimension` and `name` None: the
-    whole centre. Both days inclusive, None is open.
+    """Target in the KPI's unit. `dimension` and `name` None: the whole centre. Days
+    inclusive, None is open.
     """
 
     id: int
@@ -83,7 +82,7 @@ class TargetValue:
 
 @dataclass(frozen=True)
 class TargetStep:
-    """A stretch of days on which one target holds; None is open."""
+    """Days on which one target applies; None is open."""
 
     first_day: date | None
     last_day: date | None
@@ -92,10 +91,9 @@ class TargetStep:
 
 @dataclass(frozen=True)
 class TargetGap:
-    """How a value stands to its target. `gap`: value − target, in the KPI's unit; None
-    without a value. `is_met` None: no side is better, or no value. `is_sure` False: the
-    target lies within the value's 95 % interval, so that chance alone could put it on
-    the other side.
+    """Comparison of a value with its target. `gap`: value − target, in the KPI's unit.
+    `is_met` None: neither side is better. `is_sure` False: the target lies within the
+    value's 95 % interval. All None without a value.
     """
 
     target: float
@@ -105,12 +103,10 @@ class TargetGap:
 
 
 def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
-    """Every target that the viewer may see, by KPI, scope and first day; may be empty.
-    Whoever sets targets sees those they may set.
-    """
+    """Return every target that the viewer may see or set, by KPI, scope and first day."""
     with store.reading() as session:
         found = [target for target in _read(session) if target.kpi in BY_KEY]
-        reach = find_reach(session, viewer)
+        reach = find_managed_sites(session, viewer)
     seen = [
         target
         for target in found
@@ -131,27 +127,24 @@ def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
 
 
 def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetStep, ...]:
-    """The target of that slice over its period, day by day as it changes, oldest first:
-    what a chart draws as a line; empty without one.
+    """Return the targets of a slice over its period, one step per change, oldest first.
 
-    Raises AccessDenied for a KPI that the viewer may not see, Misuse for an unknown
-    one.
+    Raise AccessDenied for a KPI that the viewer may not see, Misuse for an unknown one.
     """
     declared = get_kpi(kpi)
     viewer.require(declared.needs)
     with store.reading() as session:
         targets = [target for target in _read(session, (kpi,)) if _may_see(viewer, target)]
         site_of = _site_of_teams(session)
-    return _steps(declared, targets, dict(where.values), where.period, site_of)
+    return _build_steps(declared, targets, dict(where.values), where.period, site_of)
 
 
 def add_gaps(
     viewer: Viewer, frame: pd.DataFrame, by: Sequence[str] = (), where: Filters = Filters()
 ) -> pd.DataFrame:
-    """The answer of `query.measure` to the same question, with `target`, `gap`,
-    `is_met` and `is_sure` (see `Gap`) beside each value; missing where there is no
-    target. A value of several days is judged by the target in force on the last of them
-    that is not in the future.
+    """Add `target`, `gap`, `is_met` and `is_sure` (see `TargetGap`) to a frame of
+    `query.measure` with the same arguments; missing without a target. A value of
+    several days is compared with the target of the last day that is not in the future.
     """
     with store.reading() as session:
         found = [
@@ -160,7 +153,7 @@ def add_gaps(
             if _may_see(viewer, target)
         ]
         site_of = _site_of_teams(session)
-    gaps = [_gap_of_row(record, found, by, where, site_of) for record in frame.to_dict("records")]
+    gaps = [_compute_gap(record, found, by, where, site_of) for record in frame.to_dict("records")]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
         **{
@@ -181,7 +174,7 @@ def compare(
     low: float | None = None,
     high: float | None = None,
 ) -> TargetGap:
-    """How one value stands to a target."""
+    """Compare one value with a target."""
     if value is None or value != value:
         return TargetGap(target, None, None, None)
     is_met = (
@@ -196,13 +189,11 @@ def compare(
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
-    """What that viewer may set targets for, the widest first; empty for whoever may set
-    none.
-    """
+    """Return the scopes the viewer may set targets for, the widest first."""
     if not viewer.can(Permission.EDIT_TARGETS):
         return ()
     with store.reading() as session:
-        reach = find_reach(session, viewer)
+        reach = find_managed_sites(session, viewer)
         names_of = {"site": session.scalars(sa.select(Site.name).order_by(Site.name)).all()}
         names_of["team"] = session.scalars(sa.select(Team.name).order_by(Team.name)).all()
     reader = viewer if viewer.can(Permission.SEE_CALL_STATISTICS) else Viewer.SYSTEM
@@ -224,13 +215,13 @@ def set_target(
     name: str | None = None,
     period: Period = Period(),
 ) -> TargetValue:
-    """Say what a KPI should reach, and say so in the journal. The same KPI, scope and
-    days again: the value is replaced.
+    """Set the target of a KPI and record it in the audit log; the same KPI, scope and
+    days replace the value.
 
-    Managers set targets of their sites and teams (of all, where they manage the whole
-    centre), executives of the centre, its sites and queues, administrators all. Raises
-    Misuse for a bad value or scope, Refusal for a place that does not exist or a KPI
-    that cannot be cut so, AccessDenied for what the viewer may not set.
+    Managers set targets of their sites and teams (of everything, if they manage the
+    whole centre), executives of the centre, its sites and queues, administrators all.
+    Raise Misuse for a bad value or scope, Refusal for an unknown place or a KPI that
+    cannot be cut so, AccessDenied for a scope that is not the viewer's.
     """
     viewer.require(Permission.EDIT_TARGETS)
     declared = get_kpi(kpi)
@@ -242,7 +233,7 @@ def set_target(
             if dimension == "queue"
             else name
         )
-        if not _may_set(viewer, (dimension, name), find_reach(session, viewer)):
+        if not _may_set(viewer, (dimension, name), find_managed_sites(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
         key = {
@@ -263,18 +254,18 @@ def set_target(
             f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(),
             reason=_describe(period),
         )
-        return _as_target(row)
+        return _build_target(row)
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Take a target away, and say so in the journal. Raises AccessDenied for one that
-    does not exist or that the viewer may not set.
+    """Remove a target and record it in the audit log. Raise AccessDenied for an unknown
+    one or one that the viewer may not set.
     """
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(steering.Target, number)
         if row is None or not _may_set(
-            viewer, (row.dimension, row.dimension_value), find_reach(session, viewer)
+            viewer, (row.dimension, row.dimension_value), find_managed_sites(session, viewer)
         ):
             raise AccessDenied()
         session.delete(row)
@@ -287,9 +278,7 @@ def remove(viewer: Viewer, number: int) -> None:
 
 
 def parse_value(kpi: Kpi, text: str) -> float:
-    """Read a target as a person writes it: a rate as 0.85 or 85 %, a time in seconds.
-    Raises Misuse, naming what would be accepted.
-    """
+    """Parse a target: a rate as 0.85 or 85 %, a time in seconds. Raise Misuse."""
     written = (
         str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
     )
@@ -323,7 +312,7 @@ def parse_value(kpi: Kpi, text: str) -> float:
 
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
-    """Raise Refusal unless there is that team, site or queue."""
+    """Refuse an unknown team, site or queue."""
     if dimension == "team" and session.get(Team, name) is None:
         raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
     if dimension == "site" and session.get(Site, name) is None:
@@ -333,23 +322,21 @@ def require_place(session: Session, dimension: str | None, name: str | None) -> 
 
 
 @dataclass(frozen=True)
-class Reach:
-    """The sites whose teams a manager manages, and whether these are the whole centre,
-    what belongs to no team included.
-    """
+class ManagedSites:
+    """Sites of a manager's teams. `is_whole`: they are the whole centre."""
 
     sites: frozenset[str]
     is_whole: bool
 
 
-def find_reach(session: Session, viewer: Viewer) -> Reach:
-    """How far that viewer manages."""
+def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
+    """Return the sites that the viewer manages."""
     site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
     managed = set(viewer.managed_teams)
     sites = frozenset(
         site for name, site in site_of.items() if name in managed and site is not None
     )
-    return Reach(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
+    return ManagedSites(sites, bool(site_of) and viewer.sees_unassigned and set(site_of) <= managed)
 
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
@@ -373,7 +360,7 @@ def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
 
 
 def _may_see(viewer: Viewer, target: TargetValue) -> bool:
-    """Whoever sees the KPI sees its targets, but those of other people's teams."""
+    """Return whether the viewer sees the KPI, and the team if the target is one's."""
     if not viewer.can(BY_KEY[target.kpi].needs) or (
         target.dimension is not None and not viewer.can_cut_by(target.dimension)
     ):
@@ -381,7 +368,7 @@ def _may_see(viewer: Viewer, target: TargetValue) -> bool:
     return target.dimension != "team" or viewer.is_system or target.name in viewer.teams
 
 
-def _may_set(viewer: Viewer, scope: Scope, reach: Reach) -> bool:
+def _may_set(viewer: Viewer, scope: Scope, reach: ManagedSites) -> bool:
     dimension, name = scope
     if not viewer.can(Permission.EDIT_TARGETS):
         return False
@@ -405,7 +392,7 @@ def _site_of_teams(session: Session) -> dict[str, str]:
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
     chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
     return [
-        _as_target(row)
+        _build_target(row)
         for row in session.scalars(
             sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)
         )
@@ -413,7 +400,7 @@ def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetVal
     ]
 
 
-def _as_target(row: steering.Target) -> TargetValue:
+def _build_target(row: steering.Target) -> TargetValue:
     return TargetValue(
         row.id,
         row.kpi,
@@ -427,12 +414,10 @@ def _as_target(row: steering.Target) -> TargetValue:
     )
 
 
-def _scopes(
+def _find_applicable_scopes(
     kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]
 ) -> tuple[Scope, ...]:
-    """The scopes whose targets a slice answers to, the nearest first. What adds up
-    answers to the very slice and no other.
-    """
+    """Return the scopes whose targets apply, most specific first."""
     single = {
         dimension: values[0]
         for dimension, values in chosen.items()
@@ -449,15 +434,15 @@ def _scopes(
     )
 
 
-def _steps(
+def _build_steps(
     kpi: Kpi,
     targets: Sequence[TargetValue],
     chosen: Mapping[str, tuple[Any, ...]],
     period: Period,
     site_of: Mapping[str, str],
 ) -> tuple[TargetStep, ...]:
-    scopes = _scopes(kpi, chosen, site_of)
-    near = _near(kpi, targets, scopes, period)
+    scopes = _find_applicable_scopes(kpi, chosen, site_of)
+    near = _find_applicable(kpi, targets, scopes, period)
     first, last = period.first_day or date.min, period.last_day or date.max
     starts = {target.starts_on for target in near if target.starts_on} | {
         target.ends_on + timedelta(days=1) for target in near if target.ends_on
@@ -465,7 +450,7 @@ def _steps(
     days = sorted({first} | {day for day in starts if first < day <= last})
     steps: list[TargetStep] = []
     for day, following in zip(days, [*days[1:], None], strict=True):
-        target = _in_force(near, scopes, day)
+        target = _select_current(near, scopes, day)
         until = following - timedelta(days=1) if following else period.last_day
         if target and steps and steps[-1].target == target:
             steps[-1] = TargetStep(steps[-1].first_day, until, target)
@@ -474,12 +459,10 @@ def _steps(
     return tuple(steps)
 
 
-def _near(
+def _find_applicable(
     kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period
 ) -> list[TargetValue]:
-    """The targets that a slice may answer to; what adds up, only in the very days that
-    its target is for.
-    """
+    """Return the applicable targets; of amounts, for exactly their days."""
     near = [target for target in targets if target.kpi == kpi.key and target.scope in scopes]
     return [
         target
@@ -489,7 +472,7 @@ def _near(
     ]
 
 
-def _in_force(
+def _select_current(
     targets: Sequence[TargetValue], scopes: Sequence[Scope], day: date
 ) -> TargetValue | None:
     holding = [target for target in targets if target.holds_on(day)]
@@ -504,7 +487,7 @@ def _in_force(
     )
 
 
-def _gap_of_row(
+def _compute_gap(
     record: Mapping[str, Any],
     targets: Sequence[TargetValue],
     by: Sequence[str],
@@ -512,9 +495,7 @@ def _gap_of_row(
     site_of: Mapping[str, str],
 ) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
-    if isinstance(
-        record.get("currency"), str
-    ):  # spend is in several currencies, and a target says none
+    if isinstance(record.get("currency"), str):  # a target has no currency
         return None
     for dimension in by:
         if dimension in ("day", "week", "month"):
@@ -523,8 +504,10 @@ def _gap_of_row(
             chosen[dimension] = (
                 None if record[dimension] != record[dimension] else record[dimension],
             )
-    scopes = _scopes(kpi, chosen, site_of)
-    target = _in_force(_near(kpi, targets, scopes, period), scopes, _judged_on(period))
+    scopes = _find_applicable_scopes(kpi, chosen, site_of)
+    target = _select_current(
+        _find_applicable(kpi, targets, scopes, period), scopes, _find_reference_day(period)
+    )
     return (
         None
         if target is None
@@ -533,7 +516,7 @@ def _gap_of_row(
 
 
 def _narrow(period: Period, grain: str, start: Any) -> Period:
-    """The days of the period in one day, week or month of it."""
+    """Return the days of the period that lie in one day, week or month."""
     span = Period(start, start) if grain == "day" else periods.period_of(grain, str(start))
     return Period(
         max(span.first_day, period.first_day or date.min),
@@ -541,7 +524,7 @@ def _narrow(period: Period, grain: str, start: Any) -> Period:
     )
 
 
-def _judged_on(period: Period) -> date:
+def _find_reference_day(period: Period) -> date:
     today = environment.today()
     is_over = period.last_day is not None and (
         period.last_day <= today or (period.first_day is not None and period.first_day > today)

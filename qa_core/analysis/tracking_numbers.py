@@ -1,6 +1,4 @@
-"""Tracking numbers over time: which campaign each carried and when, and the contacts
-that came on a number without any.
-"""
+"""Campaigns of tracking numbers over time, and contacts without a campaign."""
 
 from __future__ import annotations
 
@@ -23,17 +21,16 @@ from qa_core.storage.records import store
 GAP = "gap"
 NEVER = "never"
 UNSEEN = "unseen"
-"""Why contacts on a number have no campaign: its assignments leave their days out; it
-never had a campaign; its campaigns are known call by call, and not for these.
+"""Reasons why contacts on a number have no campaign: outside its assignments; never
+assigned; campaigns known call by call, but not for these.
 """
 
 
 @dataclass(frozen=True)
 class CampaignSpan:
-    """A number with one campaign for some days. `first_day` and `last_day` are
-    inclusive: of an assignment as it says (None: always, still), else of the first and
-    the last contact. `contacts`: all of them; `inside`: those in the period looked at.
-    `is_shared`: the number carried something else on days in between.
+    """Days on which a number carried one campaign (inclusive): of an assignment as
+    entered (None: open), else of the first and last contact. `contacts`: all of them;
+    `inside`: those in the period; `is_shared`: another campaign overlaps these days.
     """
 
     number: str
@@ -48,15 +45,15 @@ class CampaignSpan:
     is_shared: bool = False
 
     @property
-    def carried(self) -> tuple[str | None, str | None, str | None]:
+    def campaign_key(self) -> tuple[str | None, str | None, str | None]:
         return self.source, self.medium, self.campaign
 
 
 @dataclass(frozen=True)
 class UnassignedContacts:
-    """The contacts of a period on a number that carry neither campaign nor source:
-    `contacts` of `among`; `why` is GAP, NEVER or UNSEEN; `usual`: what the number
-    carried last, as far as known.
+    """Contacts of a period on a number without campaign and source: `contacts` of
+    `among`. `reason`: GAP, NEVER or UNSEEN; `last_span`: the last known campaign of the
+    number.
     """
 
     number: str
@@ -64,26 +61,24 @@ class UnassignedContacts:
     among: int
     first_day: date
     last_day: date
-    why: str
-    usual: CampaignSpan | None
+    reason: str
+    last_span: CampaignSpan | None
 
 
 @dataclass(frozen=True)
 class NumberHistory:
-    """Every stretch by number and first day, and the loose contacts of the period, most
-    first.
-    """
+    """Campaign spans by number and day; contacts without one, most first."""
 
-    stretches: tuple[CampaignSpan, ...] = ()
-    loose: tuple[UnassignedContacts, ...] = ()
+    spans: tuple[CampaignSpan, ...] = ()
+    unassigned: tuple[UnassignedContacts, ...] = ()
 
 
 def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
-    """What the viewer's contacts and the assignments say of each tracking number, over
-    all data; `inside` and the loose ones of that period.
+    """Return the history of each tracking number from the viewer's contacts and the
+    assignments, over all data; `inside` and `unassigned` for the period.
 
-    A number that only contacts out of the viewer's scope came on is left out, its
-    assignments too. Raises AccessDenied for whoever may not cut by tracking number.
+    Numbers with contacts only outside the viewer's scope are left out, with their
+    assignments. Raise AccessDenied for viewers who may not cut by tracking number.
     """
     with store.reading() as session:
         spelled = name_merges.find_kept(session)["campaign"]
@@ -93,18 +88,20 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
     totals = found.groupby("tracking_number")[["contacts", "foreign", "inside"]].sum()
     hidden = set(totals.index[(totals["contacts"] == 0) & (totals["foreign"] > 0)])
     uses = [row for row in found.itertuples() if row.contacts]
-    stretches = [*_count_assigned(assigned, uses, hidden), *_find_seen(assigned, uses)]
-    stretches.sort(
+    spans = [*_count_assigned(assigned, uses, hidden), *_find_seen(assigned, uses)]
+    spans.sort(
         key=lambda one: (
             one.number,
             one.first_day or date.min,
             one.last_day or date.max,
-            str(one.carried),
+            str(one.campaign_key),
         )
     )
-    shared = tuple(replace(one, is_shared=_is_shared(one, stretches)) for one in stretches)
-    loose = _find_loose(uses, shared, totals["inside"])
-    return NumberHistory(shared, tuple(sorted(loose, key=lambda one: (-one.contacts, one.number))))
+    shared = tuple(replace(one, is_shared=_is_shared(one, spans)) for one in spans)
+    unassigned = _find_unassigned(uses, shared, totals["inside"])
+    return NumberHistory(
+        shared, tuple(sorted(unassigned, key=lambda one: (-one.contacts, one.number)))
+    )
 
 
 def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> CampaignSpan:
@@ -132,11 +129,11 @@ def _number_the_rows(table: pa.Table) -> pa.Table:
 def _count_assigned(
     assigned: Sequence[CampaignSpan], uses: Sequence[Any], hidden: set[str]
 ) -> Iterator[CampaignSpan]:
-    """The assignments with the contacts that carry what they say."""
+    """Yield the assignments with the contacts that carry their campaign."""
     counts: dict[int, tuple[int, int]] = {}
     for row in uses:
-        place = _place(row)
-        if place is not None and _carried(row) == assigned[place].carried:
+        place = _read_place(row)
+        if place is not None and _read_campaign(row) == assigned[place].campaign_key:
             whole, inside = counts.get(place, (0, 0))
             counts[place] = (whole + int(row.contacts), inside + int(row.inside))
     for place, one in enumerate(assigned):
@@ -146,32 +143,30 @@ def _count_assigned(
 
 
 def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterator[CampaignSpan]:
-    """What contacts carry that no assignment says: month after month of the same
-    campaign is one stretch.
-    """
+    """Yield unassigned campaigns of contacts; consecutive months are one span."""
     seen: dict[tuple[Any, ...], dict[str, CampaignSpan]] = {}
     for row in uses:
-        carried, place = _carried(row), _place(row)
-        if (carried[0] is None and carried[2] is None) or (
-            place is not None and carried == assigned[place].carried
+        campaign_key, place = _read_campaign(row), _read_place(row)
+        if (campaign_key[0] is None and campaign_key[2] is None) or (
+            place is not None and campaign_key == assigned[place].campaign_key
         ):
             continue
         one = CampaignSpan(
             row.tracking_number,
-            *carried,
-            _day(row.first_day),
-            _day(row.last_day),
+            *campaign_key,
+            _to_date(row.first_day),
+            _to_date(row.last_day),
             False,
             int(row.contacts),
             int(row.inside),
         )
-        months = seen.setdefault((row.tracking_number, *carried), {})
-        months[row.month] = _join(months[row.month], one) if row.month in months else one
+        months = seen.setdefault((row.tracking_number, *campaign_key), {})
+        months[row.month] = _merge(months[row.month], one) if row.month in months else one
     for months in seen.values():
         current: CampaignSpan | None = None
         for month in sorted(months):
             if current is not None and _is_next_month(current.last_day, month):
-                current = _join(current, months[month])
+                current = _merge(current, months[month])
                 continue
             if current is not None:
                 yield current
@@ -180,45 +175,47 @@ def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterato
             yield current
 
 
-def _find_loose(
-    uses: Sequence[Any], stretches: Sequence[CampaignSpan], inside: pd.Series
+def _find_unassigned(
+    uses: Sequence[Any], spans: Sequence[CampaignSpan], inside: pd.Series
 ) -> Iterator[UnassignedContacts]:
     rows: dict[str, list[Any]] = {}
     for row in uses:
-        source, _medium, campaign = _carried(row)
+        source, _medium, campaign = _read_campaign(row)
         if source is None and campaign is None and row.inside:
             rows.setdefault(row.tracking_number, []).append(row)
     for number, found in rows.items():
-        own = [one for one in stretches if one.number == number]
+        own = [one for one in spans if one.number == number]
         first_day, last_day = (
-            min(_day(row.first_inside) for row in found),
-            max(_day(row.last_inside) for row in found),
+            min(_to_date(row.first_inside) for row in found),
+            max(_to_date(row.last_inside) for row in found),
         )
         before = [one for one in own if one.contacts and (one.first_day or date.min) <= last_day]
-        usual = max(before, key=lambda one: (one.last_day or date.max, one.contacts), default=None)
-        why = GAP if any(one.is_assigned for one in own) else UNSEEN if own else NEVER
+        last_span = max(
+            before, key=lambda one: (one.last_day or date.max, one.contacts), default=None
+        )
+        reason = GAP if any(one.is_assigned for one in own) else UNSEEN if own else NEVER
         yield UnassignedContacts(
             number,
             int(sum(row.inside for row in found)),
             int(inside[number]),
             first_day,
             last_day,
-            why,
-            usual,
+            reason,
+            last_span,
         )
 
 
-def _is_shared(one: CampaignSpan, stretches: Sequence[CampaignSpan]) -> bool:
+def _is_shared(one: CampaignSpan, spans: Sequence[CampaignSpan]) -> bool:
     return any(
         other.number == one.number
-        and other.carried != one.carried
+        and other.campaign_key != one.campaign_key
         and (other.first_day or date.min) <= (one.last_day or date.max)
         and (one.first_day or date.min) <= (other.last_day or date.max)
-        for other in stretches
+        for other in spans
     )
 
 
-def _join(one: CampaignSpan, other: CampaignSpan) -> CampaignSpan:
+def _merge(one: CampaignSpan, other: CampaignSpan) -> CampaignSpan:
     return replace(
         one,
         first_day=min(one.first_day, other.first_day),
@@ -232,13 +229,13 @@ def _is_next_month(last_day: date, month: str) -> bool:
     return (last_day.replace(day=1) + timedelta(days=31)).strftime("%Y-%m") == month
 
 
-def _carried(row: Any) -> tuple[str | None, ...]:
+def _read_campaign(row: Any) -> tuple[str | None, ...]:
     return tuple(None if pd.isna(getattr(row, name)) else getattr(row, name) for name in CARRIED)
 
 
-def _place(row: Any) -> int | None:
+def _read_place(row: Any) -> int | None:
     return None if pd.isna(row.place) else int(row.place)
 
 
-def _day(moment: Any) -> date:
+def _to_date(moment: Any) -> date:
     return pd.Timestamp(moment).date()

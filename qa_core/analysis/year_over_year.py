@@ -1,6 +1,4 @@
-"""The same months a year apart, and whether the calendar months differ at all: a season
-is claimed only where two years agree on it. Pure.
-"""
+"""Year-over-year comparison, and a test for seasonality."""
 
 from __future__ import annotations
 
@@ -14,49 +12,47 @@ from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.stats import adjusted_differences
 
-YEAR = 12
-LEAST_MONTHS = 2 * YEAR
-"""With fewer, no calendar month has been seen twice for sure, and a season cannot be
-told from the course of one year.
-"""
+MONTHS_PER_YEAR = 12
+MIN_MONTHS = 2 * MONTHS_PER_YEAR
+"""Minimum months for a season: every calendar month twice."""
 
 
-def a_year_before(grain: str, period: Period) -> Period:
-    """The days that stand a year before those of a trend: 52 weeks, or the same
-    calendar months.
-    """
+def find_year_before(grain: str, period: Period) -> Period:
+    """Return the period a year before: 52 weeks, or calendar months."""
     if grain == "week":
         return Period(period.first_day - timedelta(weeks=52), period.last_day - timedelta(weeks=52))
-    end = periods.end_of("month", add_months(period.last_day.replace(day=1), -YEAR))
+    end = periods.end_of("month", add_months(period.last_day.replace(day=1), -MONTHS_PER_YEAR))
     last = (
         end
         if periods.last_whole_month_end(period.last_day) == period.last_day
         else end.replace(day=min(period.last_day.day, end.day))
     )
-    return Period(add_months(period.first_day.replace(day=1), -YEAR), last)
+    return Period(add_months(period.first_day.replace(day=1), -MONTHS_PER_YEAR), last)
 
 
-def find_paired(first_day: date, last_day: date, most: int = YEAR) -> Period | None:
-    """The last whole months, `most` at most, whose months a year before lie whole in
-    the data too; None where there are none.
+def find_paired_months(
+    first_day: date, last_day: date, most: int = MONTHS_PER_YEAR
+) -> Period | None:
+    """Return the last whole months, `most` at most, whose months a year before are
+    complete too; None where there are none.
     """
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day)
-    start = max(add_months(first, YEAR), add_months(end.replace(day=1), 1 - most))
+    start = max(add_months(first, MONTHS_PER_YEAR), add_months(end.replace(day=1), 1 - most))
     return Period(start, end) if start <= end else None
 
 
 def count_months(first_day: date, last_day: date) -> int:
-    """How many whole months lie in the data."""
+    """Count the whole months in the data."""
     first = _first_whole_month(first_day)
     end = periods.last_whole_month_end(last_day) + timedelta(days=1)
-    return max(0, (end.year - first.year) * YEAR + end.month - first.month)
+    return max(0, (end.year - first.year) * MONTHS_PER_YEAR + end.month - first.month)
 
 
 @dataclass(frozen=True)
 class Season:
-    """`p_value`: how often chance alone would make calendar months differ as much, by
-    as much as months wobble anyway. `highest`, `lowest`: calendar months, 1–12.
+    """Seasonality of a rate. `p_value`: of "calendar months do not differ", with
+    over-dispersion; `highest`, `lowest`: calendar months, 1–12.
     """
 
     p_value: float
@@ -65,22 +61,22 @@ class Season:
 
 
 def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
-    """Look for a season in a rate: (month as YYYY-MM, hits, n) of whole months in
-    order, of which the last full years are used.
+    """Test a rate for seasonality: (month as YYYY-MM, hits, n) of consecutive whole
+    months, of which the last full years are used.
 
-    A logistic regression on the year and the calendar month; the months are tried
-    together, against how much the rest leaves unexplained. None with less than two
-    years, or with a month without rows.
+    Joint Wald test of the months in a logistic regression on year and calendar month,
+    scaled by the residual dispersion. None with less than two years, or a month without
+    rows.
     """
-    years = len(counts) // YEAR
-    used = counts[len(counts) - years * YEAR :]
-    if years * YEAR < LEAST_MONTHS or any(not n for _month_name, _hits, n in used):
+    years = len(counts) // MONTHS_PER_YEAR
+    used = counts[len(counts) - years * MONTHS_PER_YEAR :]
+    if years * MONTHS_PER_YEAR < MIN_MONTHS or any(not n for _month_name, _hits, n in used):
         return None
     from scipy.special import fdtrc
 
     hits, n = (np.array([row[place] for row in used], dtype=float) for place in (1, 2))
     of_year, of_month = (
-        np.arange(len(used)) // YEAR,
+        np.arange(len(used)) // MONTHS_PER_YEAR,
         np.array([int(name[5:7]) for name, _hits, _n in used]),
     )
     columns = [
@@ -92,17 +88,17 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     fit = adjusted_differences.fit_logistic(design, n, hits)
     if fit is None:
         return None
-    own = slice(years, years + YEAR - 1)
+    own = slice(years, years + MONTHS_PER_YEAR - 1)
     effects = fit.coefficients[own]
     joint = float(effects @ np.linalg.solve(fit.covariance[own, own], effects)) / len(effects)
     expected = 1 / (1 + np.exp(-design @ fit.coefficients))
     freedom = len(used) - design.shape[1]
-    wobble = max(
+    dispersion = max(
         1.0, float(((hits - n * expected) ** 2 / (n * expected * (1 - expected))).sum()) / freedom
     )
     levels = np.concatenate([[0.0], effects])
     return Season(
-        float(fdtrc(len(effects), freedom, joint / wobble)),
+        float(fdtrc(len(effects), freedom, joint / dispersion)),
         int(levels.argmax()) + 1,
         int(levels.argmin()) + 1,
     )

@@ -1,3 +1,1 @@
-"""What every room needs: errors, translation, the environment, masking of personal
-data.
-"""
+"""Base of all rooms: errors, translation, the environment, masking of personal data."""

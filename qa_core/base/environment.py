@@ -1,9 +1,9 @@
-"""Where this centre lives: its folder, its stores, its time zone, and the secrets made
-for it on first use.
-"""
+"""Environment of this centre: folder, stores, time zone and secrets."""
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import os
 import secrets
 import stat
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,13 +21,12 @@ from qa_core.base.i18n import N_
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
 SECRET_BYTES = 32
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The settings of the environment (CONTRACT.md section 2), read once per call of
-    `current()`.
-    """
+    """Settings from the environment (docs/contract.md, section 2)."""
 
     folder: Path
     database_url: str
@@ -47,9 +46,7 @@ class Environment:
 
     @property
     def temporary_folder(self) -> Path:
-        """Scratch space of imports; holds no clear number or name, and is emptied by
-        whoever made it.
-        """
+        """Scratch space of imports: no clear number or name; emptied by its user."""
         return self.folder / "tmp"
 
 
@@ -58,9 +55,7 @@ _override: ContextVar[Environment | None] = ContextVar("stand_in", default=None)
 
 @contextmanager
 def use_environment(home: Environment) -> Iterator[None]:
-    """Let what this thread does happen in another home, such as a copy made to try
-    something; all others keep theirs.
-    """
+    """Make this thread work in another home, such as a copy for a trial."""
     token = _override.set(home)
     try:
         yield
@@ -69,9 +64,7 @@ def use_environment(home: Environment) -> Iterator[None]:
 
 
 def current() -> Environment:
-    """Read the environment. Cheap, so that a test or a second process may point
-    elsewhere at any time.
-    """
+    """Read the environment. Raises Refusal for an unknown time zone."""
     stand_in = _override.get()
     if stand_in is not None:
         return stand_in
@@ -96,19 +89,82 @@ def current() -> Environment:
     )
 
 
+def now() -> datetime:
+    """Return the present moment in UTC, moved where a drill sets `QA_CLOCK`. Raises
+    Refusal for a store that was not made with it.
+    """
+    asked = os.environ.get("QA_CLOCK")
+    if not asked:
+        return datetime.now(UTC)
+    here = current()
+    if not _drill_file(here).exists():
+        raise Refusal(
+            "clock_refused",
+            N_(
+                "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
+                "would delete real data: unset it, or make new stores with init."
+            ),
+            folder=str(here.folder),
+        )
+    return datetime.now(UTC) + _read_shift(asked, here.timezone)
+
+
+def mark_drill() -> None:
+    """Note that the stores about to be made may be used with a moved clock, where
+    `QA_CLOCK` is set.
+    """
+    if os.environ.get("QA_CLOCK"):
+        write_private(_drill_file(current()), b"")
+
+
+def _drill_file(here: Environment) -> Path:
+    return here.folder / "drill_clock"
+
+
+@functools.cache
+def _read_shift(text: str, timezone: str) -> timedelta:
+    # Kept, so that the clock goes on from the moment named.
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refusal(
+            "bad_clock",
+            N_("QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00."),
+            value=text,
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    return moment - datetime.now(UTC)
+
+
+def find_proxies() -> tuple[Network, ...]:
+    """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
+    Raises Refusal for what is neither.
+    """
+    names = [name.strip() for name in os.environ.get("QA_PROXIES", "").split(",")]
+    try:
+        return tuple(ipaddress.ip_network(name, strict=False) for name in names if name)
+    except ValueError as error:
+        raise Refusal(
+            "bad_proxies",
+            N_("QA_PROXIES is {value}; it takes IP addresses or networks, separated by commas."),
+            value=os.environ["QA_PROXIES"],
+        ) from error
+
+
 def today() -> date:
-    """The day that it is on the centre's wall clock."""
-    return datetime.now(current().zone).date()
+    """Return the present day on the centre's wall clock."""
+    return now().astimezone(current().zone).date()
 
 
 def to_local(moment: datetime) -> datetime:
-    """A moment on the centre's wall clock."""
+    """Convert a moment to the centre's wall clock."""
     return moment.astimezone(current().zone)
 
 
 def secret(name: str, home: Environment | None = None) -> bytes:
-    """The key of that name: from `QA_SECRET_<NAME>` (hex), else from its file, made at
-    first use with mode 0600.
+    """Return the key of that name: from `QA_SECRET_<NAME>` (hex), else from its file,
+    made at first use with mode 0600.
 
     Raises Refusal when the key is short or its file can be read by others.
     """
@@ -137,7 +193,7 @@ def secret(name: str, home: Environment | None = None) -> bytes:
 
 
 def has_secret(name: str, home: Environment | None = None) -> bool:
-    """Whether that key exists already, so that reading it would write nothing."""
+    """Tell whether that key exists, so that reading it would write nothing."""
     return (
         bool(os.environ.get(f"QA_SECRET_{name.upper()}"))
         or ((home or current()).secrets_folder / name).exists()
@@ -145,9 +201,7 @@ def has_secret(name: str, home: Environment | None = None) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> bool:
-    """Create `path` with mode 0600, whole or not at all; False when somebody else made
-    it first.
-    """
+    """Create `path` with mode 0600, atomically; False when it exists."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

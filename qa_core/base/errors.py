@@ -1,22 +1,20 @@
-"""The one exception that people are meant to read: what is wrong, and what to do next."""
+"""Exceptions that people read: the fault, and the remedy."""
 
 from __future__ import annotations
 
 from typing import Any
 
 N_ = str
-"""Marks a message for the catalogues, as `wording.N_` does, which this room is too low
-to import.
-"""
+"""Marker of a message for the catalogues: `i18n.N_`, which imports this module."""
 
 
 class Refusal(Exception):
-    """Something cannot be done, for a reason that the person can act on.
+    """Error that the person can act on.
 
-    `message` is an English gettext message with `{named}` places, filled from `params`
-    after translation (`wording.say(refusal)`); `code` is a stable word for scripts,
-    never translated; `options` are command-line options, each of which would answer the
-    question that the refusal asks.
+    `message` is an English gettext message whose `{named}` places are filled from
+    `params` after translation (`i18n.format_refusal`); `code` is a stable word for
+    scripts; `options` are command-line options, each of which would resolve the
+    refusal.
     """
 
     def __init__(
@@ -33,13 +31,11 @@ class Refusal(Exception):
 
 
 class Misuse(Refusal):
-    """The request itself is malformed: an unknown name, a bad date. The command line
-    exits with 2.
-    """
+    """Malformed request: an unknown name, a bad date. The command line exits with 2."""
 
 
 class AccessDenied(Refusal):
-    """Forbidden or missing: the two are told apart by nobody but the journal."""
+    """Forbidden or missing: only the audit log tells which."""
 
     def __init__(
         self,

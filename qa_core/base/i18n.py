@@ -1,6 +1,4 @@
-"""Words and figures for people, in French and English: gettext catalogues, and value +
-unit → text.
-"""
+"""Translation into French and English by gettext catalogues."""
 
 from __future__ import annotations
 
@@ -19,21 +17,17 @@ _language: ContextVar[str] = ContextVar("language", default="en")
 
 
 def N_(message: str) -> str:
-    """Mark a message for the catalogues where it is declared; it is translated where it
-    is shown.
-    """
+    """Mark a message for the catalogues where it is declared; `_` translates it when shown."""
     return message
 
 
 def use(language: str) -> None:
-    """Speak that language from here on in this thread of work; an unknown one falls
-    back to English.
-    """
+    """Set the language of this thread of work; an unknown one falls back to English."""
     _language.set(language if language in LANGUAGES else "en")
 
 
 def language() -> str:
-    """The language spoken in this thread of work."""
+    """Return the language of this thread of work."""
     return _language.get()
 
 
@@ -52,16 +46,16 @@ def _catalogue(code: str) -> gettext.NullTranslations:
 
 
 def _(message: str, **params: Any) -> str:
-    """The message in the language spoken, its `{named}` places filled."""
+    """Translate a message and fill its `{named}` places."""
     translated = _catalogue(language()).gettext(message) if message else ""
     return translated.format(**params) if params else translated
 
 
 def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:
-    """The form that goes with `n` (also available as `{n}`), in the language spoken."""
+    """Translate the form that goes with `n`, also available as `{n}`."""
     return _catalogue(language()).ngettext(singular, plural, n).format(n=n, **params)
 
 
 def format_refusal(refusal: Refusal) -> str:
-    """What a refusal tells the person, in the language spoken."""
+    """Translate a refusal and fill its places."""
     return _(refusal.message).format(**refusal.params)

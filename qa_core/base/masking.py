@@ -1,6 +1,4 @@
-"""Personal data in free text: found as evaluators type it, masked before it is stored
-(docs/compliance.md, R11).
-"""
+"""Personal data in free text: detection and masking before storage (docs/compliance.md, R11)."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ _EMAIL = re.compile(
 _CARD = re.compile(rf"(?<![\d.,])\d(?:{_GAP}\d){{12,18}}(?![\d])")
 _CARD_WORD = re.compile(r"\b(?:cartes?|cards?|cb|visa|mastercard)\b[^\d.]{0,20}$", re.IGNORECASE)
 CARD_WORD_DISTANCE = 40
-"""Characters before a number in which a word such as "card" is looked for."""
+"""Characters before a number that are searched for a word such as "card"."""
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[\s\u00a0]?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 # Its check digits are not verified: a mistyped number identifies a person as well.
 _SOCIAL_SECURITY = re.compile(
@@ -117,7 +115,7 @@ def find_personal_data(text: str) -> list[PersonalDataMatch]:
 
 def mask(text: str) -> str:
     """Replace phone numbers, addresses, cards, account and social security numbers by
-    `MASK`. Dates of birth and health are left for the writer to judge.
+    `MASK`; leave dates of birth and health to the writer.
     """
     for match in reversed(find_personal_data(text)):
         if match.kind in MASKED_KINDS:
@@ -126,8 +124,8 @@ def mask(text: str) -> str:
 
 
 def mask_contact_details(texts: pa.Array) -> pa.Array:
-    """Replace phone numbers, account numbers and e-mail addresses by `MASK`, in texts
-    (null stays null). Faster and coarser than `mask`: for whole columns of a file.
+    """Replace phone numbers, account numbers and e-mail addresses by `MASK` in a column
+    (null stays null). Faster and coarser than `mask`.
     """
     for pattern in (_LONG_NUMBER, _ADDRESS):
         texts = pc.replace_substring_regex(texts, pattern, MASK)

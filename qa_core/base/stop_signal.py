@@ -1,18 +1,18 @@
-"""Being told to stop: by another thread, or by a signal."""
+"""Stop flag for threads and signal handlers."""
 
 from __future__ import annotations
 
 import time
 
 POLL_SECONDS = 0.2
-"""Seconds between two looks at whether the waiting is over."""
+"""Seconds between two looks at the flag."""
 
 
 class Stop:
-    """A flag that is set once, from wherever: a signal's handler too.
+    """Flag that is set once, from a signal handler too.
 
-    Not a `threading.Event`: a signal that comes while the main thread is about to wait
-    for one finds its lock taken by that very thread, and waits for ever.
+    Not a `threading.Event`: a signal that arrives while the main thread enters its
+    `wait` finds the lock taken by that same thread, and blocks for ever.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Stop:
         return self._is_set
 
     def wait(self, seconds: float) -> None:
-        """Return after so many seconds, or soon after the flag is set."""
+        """Wait that many seconds, or until soon after the flag is set."""
         ends = time.monotonic() + seconds
         while not self._is_set and (left := ends - time.monotonic()) > 0:
             time.sleep(min(left, POLL_SECONDS))

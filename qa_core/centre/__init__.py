@@ -1,3 +1,1 @@
-"""How this centre works: its settings, its advisors, and its rules on names, opening
-hours and numbers.
-"""
+"""Centre: settings, advisors, and rules on names, opening hours and numbers."""

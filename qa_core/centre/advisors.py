@@ -1,6 +1,4 @@
-"""The people who answer contacts: found by id, alias or name, created when a file knows
-them first, in a team from day to day.
-"""
+"""Advisors: found by id, alias or name, created at first sight, with dated teams."""
 
 from __future__ import annotations
 
@@ -33,8 +31,8 @@ from qa_core.storage.records.people import (
 from qa_core.storage.records.steering import Target
 
 AdvisorReference = tuple[str | None, str | None]
-"""What a file says of an advisor: the text in the advisor's column (an id or a name),
-and the name beside it, if any.
+"""Advisor as a file names them: the text in the advisor's column (an id or a name), and
+the name beside it, if any.
 """
 
 MEMBERSHIPS = pa.schema(
@@ -52,7 +50,7 @@ MembershipSpans = Mapping[str, list[tuple[str, date, date]]]
 
 
 def normalise_name(text: str) -> str:
-    """A name without case, accents, punctuation or doubled blanks: two spellings of one
+    """Fold case, accents, punctuation and doubled blanks, so that spellings of one
     person agree.
     """
     plain = "".join(
@@ -65,7 +63,7 @@ def normalise_name(text: str) -> str:
 
 @dataclass
 class Directory:
-    """Who is known, as read at one moment: by id, by alias, by name."""
+    """Advisors known at one moment, by id, alias and name."""
 
     ids: set[str] = field(default_factory=set)
     by_alias: dict[str, str] = field(default_factory=dict)
@@ -93,9 +91,11 @@ class Directory:
     def find(
         self, text: str | None, name: str | None = None, shared_names: frozenset[str] = frozenset()
     ) -> str | None:
-        """The advisor meant, or None. Where an id stands beside the name, the name
-        alone is believed only for somebody known by nothing but that name, and not when
-        the file gives the name to several ids (`shared_names`).
+        """Find the advisor meant, or None.
+
+        Where an id stands beside the name, the name alone decides only for an advisor
+        known by nothing but that name, and not when the file gives it to several ids
+        (`shared_names`).
         """
         for known in (text, name if text is None else None):
             if known is None:
@@ -119,9 +119,7 @@ class Directory:
 
 @dataclass
 class ResolvedNames:
-    """What became of the advisors of a file: the id of each pair, and who and which
-    teams were not known before.
-    """
+    """Advisors of a file: the id of each reference, and the advisors and teams that are new."""
 
     ids: dict[AdvisorReference, str] = field(default_factory=dict)
     created: list[tuple[str, str]] = field(default_factory=list)
@@ -134,9 +132,7 @@ def resolve_names(
     pairs: Iterable[AdvisorReference],
     teams: Iterable[tuple[str, str | None]] = (),
 ) -> ResolvedNames:
-    """Find or invent an id for each pair, and list the teams not known yet; nothing is
-    written.
-    """
+    """Find or invent an id for each reference, and list the new teams; write nothing."""
     pairs = sorted(
         {pair for pair in pairs if pair[0] or pair[1]},
         key=lambda pair: (pair[0] or "", pair[1] or ""),
@@ -164,7 +160,7 @@ def resolve_names(
 
 
 def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None:
-    """Create what `plan_names` found missing, in the caller's transaction, with what
+    """Create what `resolve_names` found missing, in the caller's transaction, with what
     undoing the batch needs.
     """
     for advisor_id, name in naming.created:
@@ -180,8 +176,8 @@ def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None
 
 
 def find_memberships(session: Session) -> pa.Table:
-    """Everybody's time in teams as (advisor_id, team, starts_on, ends_on exclusive),
-    never two teams on one day: the later start wins.
+    """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), never
+    two teams on one day: the later start wins.
     """
     rows = session.execute(
         sa.select(
@@ -212,7 +208,7 @@ def find_memberships(session: Session) -> pa.Table:
 
 
 def group_spans(memberships: pa.Table) -> MembershipSpans:
-    """The same by advisor, to look up a few days."""
+    """Group memberships by advisor, to look up a few days."""
     spans: dict[str, list[tuple[str, date, date]]] = {}
     for row in memberships.to_pylist():
         spans.setdefault(row["advisor_id"], []).append(
@@ -222,7 +218,7 @@ def group_spans(memberships: pa.Table) -> MembershipSpans:
 
 
 def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) -> str | None:
-    """The team of that advisor on that day, where it is known."""
+    """Find the team of that advisor on that day."""
     if advisor_id is None or day is None:
         return None
     return next(
@@ -236,7 +232,7 @@ def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) 
 
 
 def import_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:
-    """Take in one row of an advisors file: `new`, `updated` or `unchanged`. Days are
+    """Import one row of an advisors file: `new`, `updated` or `unchanged`. Days are
     inclusive in the file.
     """
     text, name = row.get("advisor_id"), row.get("name")
@@ -311,8 +307,8 @@ def _set_membership(
 
 
 def ensure_team(session: Session, batch_id: str | None, team: str, site: str | None) -> bool:
-    """Make sure that team and site exist; True when something had to be written. A
-    batch is needed to undo it.
+    """Create team and site where they do not exist; True when something was written.
+    Undoing it needs a batch.
     """
     changed = False
     if site and session.get(Site, site) is None:
@@ -385,9 +381,10 @@ def _read_state(session: Session, advisor_id: str) -> dict[str, Any] | None:
 
 
 def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]]) -> None:
-    """Put advisors, teams and sites back as they were before the batch. Who has been
-    referred to since (`in_lake`: the advisors and teams that contacts carry;
-    evaluations and accounts are looked up) stays.
+    """Restore advisors, teams and sites to what they were before the batch.
+
+    Those referred to since stay: by contacts (`in_lake`: advisors and teams), by
+    evaluations or by accounts.
     """
     used_advisors, used_teams = in_lake
     for column in (Evaluation.advisor_id, Account.advisor_id):
@@ -471,7 +468,7 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """A batch that changed one of this batch's advisors after it."""
+    """Find a batch that changed one of this batch's advisors after it."""
     mine = (
         sa.select(BeforeImage.key, BeforeImage.id)
         .filter_by(batch_id=batch_id, object="advisor")
@@ -498,7 +495,7 @@ def _find_images(session: Session, batch_id: str, kind: str) -> list[BeforeImage
 
 
 def find_advisors(session: Session, viewer: Viewer) -> list[Advisor]:
-    """Every advisor with aliases and memberships, by name. Needs MANAGE_ADVISORS."""
+    """List every advisor with aliases and memberships, by name. Needs MANAGE_ADVISORS."""
     viewer.require(Permission.MANAGE_ADVISORS)
     query = (
         sa.select(Advisor)

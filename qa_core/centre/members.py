@@ -1,4 +1,4 @@
-"""The advisors as other rooms read them: their names, and who is in which team when."""
+"""Advisors for other rooms: names, and teams by day."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from qa_core.storage.records.people import Advisor, Membership
 
 
 def find_names(session: Session) -> dict[str, str]:
-    """The name of each advisor, by id; several may share one."""
+    """Find the name of each advisor, by id; several may share one."""
     return dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
 
 
 def count(session: Session) -> int:
-    """How many advisors there are."""
+    """Count the advisors."""
     return session.scalar(sa.select(sa.func.count()).select_from(Advisor))
 
 
 def is_known(session: Session, advisor_id: str) -> bool:
-    """Tell whether the records know that advisor, so that other rows may name them."""
+    """Tell whether the records know that advisor."""
     return session.get(Advisor, advisor_id) is not None
 
 
 def find_members(
     session: Session, day: date, teams: Collection[str] | None = None
 ) -> dict[str, str]:
-    """The team of each advisor on that day, of those in these teams (None: in any).
+    """Find the team of each advisor on that day, of those in these teams (None: all
+    teams).
 
-    Whoever was merged into another one is that one; where both are in a team, it is that
-    of the kept.
+    A merged advisor counts as the kept one; where both are in a team, the kept one's
+    counts.
     """
     statement = (
         sa.select(Membership.advisor_id, Membership.team_name)
@@ -51,14 +52,14 @@ def find_members(
 
 
 def find_never_placed(session: Session) -> set[str]:
-    """The advisors who never had a team, by id."""
+    """Find the advisors who never had a team, by id."""
     placed = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
     return set(session.scalars(sa.select(Advisor.advisor_id).where(~placed)))
 
 
 def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
-    """The teams that each advisor is in on that day, an empty set for who was in one
-    before or will be; nobody who never had any is in it.
+    """Find the teams of each advisor on that day: an empty set for those in one before
+    or later; advisors who never had a team are absent.
     """
     kept = name_merges.find_kept(session)["advisor"]
     found: dict[str, frozenset[str]] = {}
@@ -74,7 +75,7 @@ def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
 
 
 def find_last_starts(session: Session, day: date) -> dict[str, date]:
-    """The day on which each advisor came to a team last, by that day."""
+    """Find the day on which each advisor last joined a team, by that day."""
     came = (
         sa.select(Membership.advisor_id, sa.func.max(Membership.starts_on))
         .where(Membership.starts_on <= day)

@@ -1,12 +1,11 @@
-"""Every setting that changes a number or a rule, declared once: its default, its
-limits, its meaning, and the dated values people chose.
+"""Settings that change a number or a rule, declared once: default, limits, meaning, and
+the dated values people chose.
 
-A value holds from a day on, until the day of the next one. Where a period spans a
-change, each contact is judged by the value in force on its own day, in the centre's
-time: thresholds, windows and formulas alike, so that cutting the period at the change
-gives the same contacts the same verdict. A ratio then divides what both rules count,
-added up. `provisional_spend_days` alone speaks of the period as a whole: the value of
-its last day holds. `query.find_changes` says where a chart must start anew.
+A value holds from its day until the day of the next one. Where a period spans a change,
+each contact is judged by the value in force on its own day, in the centre's time:
+cutting the period at the change leaves every verdict as it is. A ratio divides the sums
+of both rules. `provisional_spend_days` alone concerns the period as a whole: the value
+of its last day holds. `query.find_changes` lists where a chart starts anew.
 """
 
 from __future__ import annotations
@@ -38,10 +37,13 @@ SERVICE_LEVEL_FORMULAS = (
 )
 
 
+SECOND_FACTORS = ("nobody", "deciding", "everybody")
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One setting: `kind` is `number`, `whole` or `choice`; numbers lie between `low`
-    and `high`, inclusive.
+    """Declaration of a setting: `kind` is `number`, `whole` or `choice`; numbers lie
+    between `low` and `high`, inclusive.
     """
 
     name: str
@@ -53,16 +55,13 @@ class Setting:
     high: float | None = None
     choices: tuple[str, ...] = ()
     is_optional: bool = False
-    """Whether it may be left without a value: None, written as nothing."""
+    """Whether it may have no value: None, written as nothing."""
+    needs: Permission = Permission.MANAGE_SETTINGS
     offered: tuple[float | int | str, ...] = ()
-    """The values that pages set side by side: the only ones that whoever sees large
-    groups alone may put in a question.
-    """
+    """Values that pages set side by side: the only ones open to viewers of large groups alone."""
 
     def parse(self, text: str) -> float | int | str | None:
-        """Read a value as a person writes it. Raises Misuse, naming what would be
-        accepted.
-        """
+        """Parse a value as a person writes it. Raises Misuse, naming what would be accepted."""
         text = str(text).strip()
         if self.is_optional and not text:
             return None
@@ -193,6 +192,15 @@ ALL: tuple[Setting, ...] = (
         60,
     ),
     Setting(
+        "max_rejected_percent",
+        N_("Rejected rows of a file"),
+        N_("A file of which more than this percentage of rows is rejected is not imported."),
+        20,
+        "number",
+        0,
+        100,
+    ),
+    Setting(
         "one_time_password_days",
         N_("One-time passwords"),
         N_("A one-time password that nobody has used for this many days opens nothing any more."),
@@ -201,15 +209,93 @@ ALL: tuple[Setting, ...] = (
         1,
         90,
     ),
+    Setting(
+        "second_factor",
+        N_("Second factor"),
+        N_(
+            "Who needs an app's code beside the password: nobody (whoever wants may), deciding "
+            "roles (data protection officers, managers, administrators, executives), or everybody."
+        ),
+        "nobody",
+        "choice",
+        choices=SECOND_FACTORS,
+    ),
+    Setting(
+        "listening_ceiling",
+        N_("Listened to per advisor and month"),
+        N_(
+            "How many contacts of one advisor may be listened to in a month: draws, picks, "
+            "playbacks, calibrations and imported evaluations together."
+        ),
+        10,
+        "whole",
+        1,
+        40,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "accreditation_months",
+        N_("Longest accreditation (months)"),
+        N_("How long an accreditation to listen may last; then it is given anew."),
+        12,
+        "whole",
+        1,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "contact_retention_months",
+        N_("Contacts identified for (months)"),
+        N_(
+            "How long a contact names its customer and its advisor. The contact itself, its team "
+            "and its figures stay."
+        ),
+        13,
+        "whole",
+        1,
+        13,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "survey_comment_retention_months",
+        N_("Survey comments kept for (months)"),
+        N_("How long what customers wrote in a survey is kept. Their ratings stay."),
+        12,
+        "whole",
+        1,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "journal_retention_months",
+        N_("Journal kept for (months)"),
+        N_("How long the journal is kept: six to twelve months (CNIL, délibération 2021-122)."),
+        12,
+        "whole",
+        6,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "working_file_retention_days",
+        N_("Working files kept for (days)"),
+        N_(
+            "How long rejected rows, rows that wait for their contact, delivered files and "
+            "temporary files are kept."
+        ),
+        30,
+        "whole",
+        1,
+        30,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The values in force on one day; read as attributes:
-    `settings.first_contact_days`.
-    """
+    """Values in force on one day, read as attributes: `settings.first_contact_days`."""
 
     values: tuple[tuple[str, Any], ...] = field(
         default=tuple((setting.name, setting.default) for setting in ALL)
@@ -226,7 +312,7 @@ class Settings:
 
 
 def get_setting(name: str) -> Setting:
-    """The declaration of that setting. Raises Misuse for an unknown name."""
+    """Get the declaration of that setting. Raises Misuse for an unknown name."""
     if name not in BY_NAME:
         raise Misuse(
             "unknown_setting",
@@ -238,8 +324,8 @@ def get_setting(name: str) -> Setting:
 
 
 def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
-    """The dated history as (first day, settings from then on), oldest first; the first
-    day of the first piece is None.
+    """Find the dated history as (first day, settings from then on), oldest first; the
+    first entry's day is None.
     """
     rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
     rows = [row for row in rows if row.name in BY_NAME]
@@ -257,7 +343,7 @@ def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings
 
 @dataclass(frozen=True)
 class SettingVersion:
-    """A value that somebody chose, and the day from which it holds (None: always)."""
+    """Chosen value, and the day from which it holds (None: always)."""
 
     valid_from: date | None
     value: float | int | str | None
@@ -266,8 +352,8 @@ class SettingVersion:
 
 
 def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
-    """The values chosen for each setting, by the day from which they hold; nothing for
-    a setting at its default. Of two for one day, the one entered last.
+    """Find the values chosen for each setting, by first day; settings at their default
+    are absent. Of two for one day, the last entered.
     """
     versions: dict[str, dict[date | None, SettingVersion]] = {name: {} for name in BY_NAME}
     for row in session.scalars(
@@ -283,7 +369,7 @@ def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
 
 
 def current(session: Session) -> Settings:
-    """The settings in force today, in the centre's time."""
+    """Find the settings in force today, in the centre's time."""
     today = environment.today()
     return [
         settings
@@ -295,11 +381,12 @@ def current(session: Session) -> Settings:
 def set_value(
     session: Session, viewer: Viewer, name: str, text: str, valid_from: date | None = None
 ) -> None:
-    """Choose a value from that day on (None: for all time), and say so in the journal.
-    Raises Misuse for a bad value.
+    """Set a value from that day on (None: for all time), and record it in the audit
+    log. Raises Misuse for a bad value.
     """
-    viewer.require(Permission.MANAGE_SETTINGS)
-    value = get_setting(name).parse(text)
+    setting = get_setting(name)
+    viewer.require(setting.needs)
+    value = setting.parse(text)
     session.add(
         SettingValue(
             name=name,

@@ -1,1 +1,1 @@
-"""The commands, one file per family."""
+"""Command line, one file per family of commands."""

@@ -1,4 +1,4 @@
-"""`alerts`: when a number needs a look, and what was found."""
+"""`alerts`: alert rules, and the alerts they fired."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def list_alerts(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The rules in force, and the alerts that stand."""
+    """List the rules in force, and the open alerts."""
     from qa_core.analysis import alerts
     from qa_core.storage.records import store
 
@@ -131,7 +131,7 @@ def add_rule(
         ),
     ] = False,
 ) -> None:
-    """Add a rule: KPI beyond what is usual, or with --above, --below or --target."""
+    """Add a rule: KPI beyond its usual range, or with --above, --below or --target."""
     from qa_core.analysis import alerts, targets
     from qa_core.cli.options import parse_pairs
     from qa_core.metrics.kpis import get_kpi

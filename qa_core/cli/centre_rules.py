@@ -1,4 +1,4 @@
-"""`names` and `site`: which names mean the same, and when a site is open."""
+"""`names` and `site`: merged names, and opening hours."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def apart(
     one: Annotated[str, typer.Argument(metavar="ONE")],
     other: Annotated[str, typer.Argument(metavar="OTHER")],
 ) -> None:
-    """Say that two names do not mean the same, so that they are not suggested any more."""
+    """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
@@ -84,7 +84,7 @@ def apart(
 
 
 def undo(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
-    """Take a decision back; every contact reads again as its source said."""
+    """Undo a decision; every contact reads again as its source said."""
     from qa_core.centre.rules import name_decisions
 
     name_decisions.undo(Viewer.SYSTEM, number)
@@ -141,9 +141,7 @@ def set_hours(
         bool, typer.Option("--clear", help="Forget the hours: nothing is closed any more.")
     ] = False,
 ) -> None:
-    """Set when a site is open; contacts that nobody answered outside count as closed,
-    past ones too.
-    """
+    """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
     from qa_core.centre.rules import opening_hours, site_hours
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):

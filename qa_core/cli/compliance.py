@@ -1,4 +1,4 @@
-"""`gate`, `accredit` and `inform`: what the law asks for before anybody listens."""
+"""`gate`, `accredit`, `inform` and `purge`: what the law asks for."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(gate, name="gate")
     app.command("accredit")(accredit)
     app.command("inform")(inform)
+    app.command("purge")(purge)
 
 
 def list_gates(as_json: Json = False) -> None:
-    """Every gate with what was entered, and what it expects."""
+    """List every gate with its value and what it expects."""
     from qa_core.storage.records import store
 
     store.require_ready()
@@ -46,13 +47,16 @@ def list_gates(as_json: Json = False) -> None:
 
 
 def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
-    """Enter one gate or several, all or none of them."""
+    """Set one gate or several, all or none of them."""
     from qa_core.compliance import gates
+    from qa_core.ingest import purge as of_stores
     from qa_core.storage.records import store
 
     store.require_ready()
     entered = parse_pairs(pairs)
     gates.set_gates(Viewer.SYSTEM, entered)
+    if any(name.endswith("_retention_months") for name, _value in entered):
+        of_stores.purge(Viewer.SYSTEM)
     standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
         print(f"{name} = {standing[name].value}")
@@ -79,7 +83,7 @@ def accredit(
         ),
     ] = None,
 ) -> None:
-    """Let a person listen, for a time and for named purposes."""
+    """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
     from qa_core.storage.records import store
 
@@ -108,8 +112,8 @@ def inform(
         bool, typer.Option("--all", help="Every advisor who is not yet entered as informed.")
     ] = False,
 ) -> None:
-    """Enter that advisors were told that calls are recorded and listened to; only then
-    are their contacts drawn.
+    """Record that advisors were informed of recording and listening; only their
+    contacts are drawn.
     """
     from qa_core.compliance import notices
     from qa_core.storage.records import store
@@ -139,6 +143,40 @@ def inform(
         )
     )
     _describe_next()
+
+
+def purge(
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE",
+            help="Delete what must be gone once that day begins; default: today.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be deleted, and delete nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete everything that was kept for its time, in every store, and certify it."""
+    from qa_core.compliance import retention
+    from qa_core.ingest import purge as of_stores
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    result = of_stores.purge(Viewer.SYSTEM, parse_day(as_of), dry_run)
+    if as_json:
+        print_json(result.as_json())
+        return
+    for kind, count in result.deleted.items():
+        print(f"{_(retention.BY_KIND[kind].title)}: {count}")
+    if not result.deleted:
+        print(_("Nothing has to be deleted."))
+    elif dry_run:
+        print(_("Nothing was deleted: this was a dry run."))
+    else:
+        print(_("Deleted. Certificate no. {number}.", number=result.certificate.number))
 
 
 def _find_rows() -> list[dict[str, Any]]:
@@ -175,9 +213,7 @@ def _find_rows() -> list[dict[str, Any]]:
 
 
 def _describe_next() -> None:
-    """What is still to be done before anybody may listen; the first that is missing,
-    with the command that enters it.
-    """
+    """Describe the first missing condition of listening, with the command that meets it."""
     from qa_core.compliance import gates, notices
     from qa_core.storage.records import store
 

@@ -1,6 +1,4 @@
-"""`import`, `watch` and `batches`: files of other tools into the stores, once or as
-they come, and back out.
-"""
+"""`import`, `watch` and `batches`: files of other tools into the stores, and back out."""
 
 from __future__ import annotations
 
@@ -18,10 +16,8 @@ from qa_core.base.i18n import N_, _
 from qa_core.cli.options import parse_day, parse_pairs
 from qa_core.cli.output import DONE, REFUSED, print_json
 
-LAST = 20
-"""So many imports are listed where nobody asks for more: a watched folder brings
-hundreds.
-"""
+LISTED_BATCHES = 20
+"""Batches listed by default: a watched folder brings hundreds."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -49,7 +45,7 @@ def import_files(
             help="contacts tracking surveys spend intervals advisors evaluations recordings",
         ),
     ],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…")] = None,
     system: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +91,25 @@ def import_files(
         list[str] | None,
         typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a mark, such as 1-5."),
     ] = None,
+    word: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--word",
+            metavar="COLUMN:VALUE=MEANING",
+            help="What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="FIELD=VALUE",
+            help="What all rows have in common, such as outcome=abandoned.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Accept what the import found odd and asked about.")
+    ] = False,
     purpose: Annotated[
         str | None,
         typer.Option(
@@ -109,6 +124,9 @@ def import_files(
             "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
         ),
     ] = None,
+    words: Annotated[
+        bool, typer.Option("--words", help="Print every header and word that is known.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")
     ] = False,
@@ -121,6 +139,10 @@ def import_files(
     from qa_core.files.options import ImportOptions
     from qa_core.storage.records import store
 
+    if words:
+        return _print_words(kind, as_json)
+    if not files:
+        raise Misuse("no_files", N_("Name the files to import."))
     _require_choice("--date-order", date_order, ("dmy", "mdy", "ymd"))
     _require_choice("--decimal", decimal, (",", "."))
     _require_choice("--purpose", purpose, ("training", "evaluation", "quality", "proof"))
@@ -138,6 +160,9 @@ def import_files(
         decimal=decimal,
         units=tuple(parse_pairs(unit)),
         scales=tuple(parse_pairs(scale)),
+        words=tuple(parse_pairs(word, at_last=True)),
+        only=tuple(parse_pairs(only)),
+        yes=yes,
         purpose=purpose,
         pattern=pattern,
         dry_run=dry_run,
@@ -151,6 +176,35 @@ def import_files(
     for report in reports:
         print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
     return REFUSED if any(report.is_refused for report in reports) else DONE
+
+
+def _print_words(kind: str, as_json: bool) -> int:
+    from qa_core.files.options import ALL_KINDS
+    from qa_core.ingest import known_words
+
+    if kind not in ALL_KINDS:
+        raise Misuse(
+            "unknown_kind",
+            N_("There is no import of {kind}. Known: {known}."),
+            kind=kind,
+            known=", ".join(ALL_KINDS),
+        )
+    found = {"headers": known_words.list_headers(kind), "words": known_words.list_words()}
+    if as_json:
+        print_json(
+            {
+                title: [
+                    {"meaning": name, "language": language, "spellings": spellings.split(" · ")}
+                    for name, language, spellings in rows
+                ]
+                for title, rows in found.items()
+            }
+        )
+        return DONE
+    for rows in found.values():
+        for name, language, spellings in rows:
+            print(f"{name} ({language}): {spellings}")
+    return DONE
 
 
 def watch_folder(
@@ -179,7 +233,7 @@ def watch_folder(
         typer.Option(
             min=0,
             metavar="DAYS",
-            help="Delete files in DIR/.taken, with their clear numbers, after so long.",
+            help="Delete delivered files, with their clear numbers, after so long; at most 30.",
         ),
     ] = None,
     system: Annotated[
@@ -196,13 +250,13 @@ def watch_folder(
         str | None, typer.Option(help="Time zone of local times in the files.")
     ] = None,
 ) -> int:
-    """Import files as they appear in DIR, and what a growing queue_log brings. Ends on
-    SIGINT or SIGTERM, after the file at work.
+    """Import files as they appear in DIR, and what a growing queue_log brings.
 
-    Files go to DIR/.taken with their report, or to DIR/.refused with the reason. An
-    import.toml in a folder, or NAME.toml beside a file, may hold: kind, system,
-    profile, timezone, date_order, sheet, encoding, delimiter, decimal, columns, units,
-    scales.
+    Ends on SIGINT or SIGTERM, after the current file. Files go to DIR/.taken with their
+    report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml
+    beside a file, may hold: kind, system, profile, timezone, date_order, sheet,
+    encoding, delimiter, decimal, columns, units, scales, words, only,
+    yes.
     """
     import signal
 
@@ -254,10 +308,10 @@ def list_batches(
         typer.Option(
             min=0, metavar="N", help="So many of the newest; 0: all. With --json always all."
         ),
-    ] = LAST,
+    ] = LISTED_BATCHES,
     as_json: Json = False,
 ) -> None:
-    """What was imported, newest first."""
+    """List the imports, newest first."""
     from qa_core import ingest
     from qa_core.ingest.load import batches
     from qa_core.storage.records import store
@@ -324,7 +378,7 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
 
 
 def list_mappings(as_json: Json = False) -> None:
-    """Every mapping that was kept with import --save-mapping NAME, or on the page."""
+    """List every mapping that was saved with import --save-mapping NAME, or on the page."""
     from qa_core.ingest.load import batches
     from qa_core.storage.records import store
 
@@ -341,7 +395,7 @@ def list_mappings(as_json: Json = False) -> None:
 
 
 def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """Put back what was there before that import."""
+    """Restore what was there before that import."""
     from qa_core import ingest
     from qa_core.storage.records import store
 

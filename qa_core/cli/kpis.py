@@ -1,4 +1,4 @@
-"""`kpi`, `kpis` and `score`: numbers on the command line, the same as on the pages."""
+"""`kpi`, `kpis` and `score`: the numbers of the pages on the command line."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _print_explanation(one: Explanation) -> None:
     from qa_core.metrics import formatting, setting_texts
 
     print(f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}")
-    for title, n in explanations.rows_of(one):
+    for title, n in explanations.build_rows(one):
         print(f"  {formatting.number(n):>12}  {title}")
     for variant in one.variants:
         value = formatting.value(variant.row.value, one.kpi.unit)
@@ -120,7 +120,7 @@ def _print_explanation(one: Explanation) -> None:
 
 
 def kpis(as_json: Json = False) -> None:
-    """The glossary of every KPI."""
+    """List every KPI with its meaning and formula."""
     from qa_core.metrics import kpis as declared
 
     if as_json:
@@ -135,7 +135,7 @@ def score(
     answers: Annotated[Path, typer.Argument(metavar="ANSWERS.json")],
     as_json: Json = False,
 ) -> None:
-    """The arithmetic of one evaluation, without any store."""
+    """Compute the score of one evaluation, without any store."""
     from qa_core import scoring
 
     declared = scoring.parse_scorecard(read_toml(grid, "bad_grid"))

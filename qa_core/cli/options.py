@@ -1,6 +1,4 @@
-"""Reads what several commands take as text: days, `NAME=VALUE` pairs, the person to
-read as.
-"""
+"""Parsers of options shared by commands: days, `NAME=VALUE` pairs, the person to read as."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from qa_core.base.i18n import N_
 
 
 def parse_day(text: str | None) -> date | None:
-    """A day written YYYY-MM-DD, or None when nothing was given."""
+    """Parse a day written YYYY-MM-DD; None when nothing was given."""
     if text is None:
         return None
     try:
@@ -30,11 +28,13 @@ def parse_day(text: str | None) -> date | None:
         return _bad_day(text)
 
 
-def parse_pairs(texts: Iterable[str] | None) -> list[tuple[str, str]]:
-    """Pairs written NAME=VALUE, in the order given; the value may be empty."""
+def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
+    """Parse pairs written NAME=VALUE, in the order given; the value may be empty. `at_last`:
+    the name may hold equals signs of its own, the value none.
+    """
     pairs = []
     for text in texts or ():
-        name, equals, value = text.partition("=")
+        name, equals, value = text.rpartition("=") if at_last else text.partition("=")
         if not equals or not name:
             raise Misuse("bad_pair", N_("{text} should be written NAME=VALUE."), text=text)
         pairs.append((name.strip(), value))
@@ -42,8 +42,8 @@ def parse_pairs(texts: Iterable[str] | None) -> list[tuple[str, str]]:
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
-    """The content of a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, and
-    `code` for what is no TOML.
+    """Read a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, and `code` for
+    what is no TOML.
     """
     text = _read_text(file)
     try:
@@ -58,7 +58,7 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
 
 
 def read_json(file: Path, code: str) -> Any:
-    """The content of a JSON file in which no key stands twice. Raises as `read_toml`."""
+    """Read a JSON file in which no key occurs twice. Raises as `read_toml`."""
     text = _read_text(file)
     try:
         return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
@@ -69,8 +69,8 @@ def read_json(file: Path, code: str) -> Any:
 
 
 def read_as(username: str | None) -> Viewer:
-    """The viewer of that account, exactly as in the pages; without a name, the system
-    itself. Raises AccessDenied.
+    """Build the viewer of that account, exactly as in the pages; without a name, the
+    system itself. Raises AccessDenied.
     """
     if username is None:
         return Viewer.SYSTEM

@@ -1,4 +1,4 @@
-"""What every command prints and returns: one JSON document, and exit codes."""
+"""Output of every command: one JSON document, and exit codes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
 
 def print_json(document: Any) -> None:
-    """Write the one JSON document of a command on stdout."""
+    """Print the one JSON document of a command on stdout."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
     sys.stdout.write("\n")

@@ -1,4 +1,4 @@
-"""`plan` and `draw`: what is listened to, declared in a file and drawn from a seed."""
+"""`plan` and `draw`: listening plans from files, and their seeded draws."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def add_plan(
 
 
 def list_plans(as_json: Json = False) -> None:
-    """Every plan with its progress."""
+    """List every plan with its progress."""
     from qa_core.quality import sampling
     from qa_core.storage.records import store
 
@@ -85,7 +85,7 @@ def list_plans(as_json: Json = False) -> None:
 
 
 def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Draw no more for a plan; what was drawn stays with its evaluators."""
+    """Close a plan to further draws; what was drawn stays with its evaluators."""
     from qa_core.quality import sampling
     from qa_core.storage.records import store
 

@@ -1,4 +1,4 @@
-"""`grid`: evaluation grids in and out as files, and published."""
+"""`grid`: scorecards in and out as files, and published."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_grids(as_json: Json = False) -> None:
-    """Every draft and every published version, and how many evaluations were made on
-    it.
-    """
+    """List every draft and every published version, with the number of its evaluations."""
     from qa_core.quality import scorecards
     from qa_core.storage.records import store
 
@@ -137,12 +135,12 @@ def export_grid(
 
     store.require_ready()
     form = file.suffix.lower().removeprefix(".")
-    if form not in files.FORMS:
+    if form not in files.EXPORT_FORMATS:
         raise Misuse(
             "unknown_form",
             N_("{file} should end in one of: {forms}."),
             file=file.name,
-            forms=" ".join(f".{form}" for form in files.FORMS),
+            forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
         )
     versions = [
         held for held in scorecards.find_all(Viewer.SYSTEM) if held.key == key and not held.is_draft

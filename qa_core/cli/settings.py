@@ -1,4 +1,4 @@
-"""`settings` and `targets`: how numbers are counted, and what they should reach."""
+"""`settings` and `targets`: rules of counting, and targets of KPIs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_settings(as_json: Json = False) -> None:
-    """Every setting with its value today and the values chosen, each from its day on."""
+    """List every setting with today's value and its dated values."""
     from qa_core.centre import settings
     from qa_core.storage.records import store
 
@@ -92,7 +92,7 @@ def set_setting(
         ),
     ] = None,
 ) -> None:
-    """Choose a value; each contact is judged by the value in force on its own day."""
+    """Set a value; each contact is judged by the value in force on its own day."""
     from qa_core.centre import settings
     from qa_core.ingest.rules import due
     from qa_core.storage.records import store
@@ -107,7 +107,7 @@ def set_setting(
 
 
 def list_targets(as_json: Json = False) -> None:
-    """Every target: KPI, for what, from when to when, value."""
+    """List every target: KPI, slice, period, value."""
     from qa_core.analysis import targets
     from qa_core.metrics import formatting
     from qa_core.metrics.kpis import BY_KEY
@@ -155,7 +155,7 @@ def set_target(
         ),
     ] = None,
 ) -> None:
-    """Say what a KPI should reach."""
+    """Set a target of a KPI."""
     from qa_core.analysis import targets
     from qa_core.metrics.dimensions import Period
     from qa_core.storage.records import store
@@ -183,7 +183,7 @@ def set_target(
 
 
 def remove_target(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-    """Take a target away."""
+    """Remove a target."""
     from qa_core.analysis import targets
     from qa_core.storage.records import store
 

@@ -16,5 +16,7 @@ def simplify(text: str) -> str:
     `CallID`, `call_id` and `Call Id` are one.
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
-    plain = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
+    plain = (
+        unicodedata.normalize("NFKD", spaced.replace("’", "'")).encode("ascii", "ignore").decode()
+    )
     return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))

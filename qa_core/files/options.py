@@ -35,8 +35,10 @@ class ImportOptions:
 
     `columns` maps fields to columns of the file (`ignore` in the place of a field, as
     often as wanted: a column left aside, kept in `ignored`), `units` fields to one of
-    `UNITS`, `scales` fields to "least-greatest"; pairs will do as well. Raises Misuse
-    when a value could not be meant.
+    `UNITS`, `scales` fields to "least-greatest", `words` "COLUMN:VALUE" to what that
+    value means, `only` fields to the one value that all rows of the file have; pairs
+    will do as well. `yes` accepts what the import would ask about. Raises Misuse when a
+    value could not be meant.
     """
 
     system: str | None = None
@@ -53,6 +55,9 @@ class ImportOptions:
     decimal: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     scales: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, str] = field(default_factory=dict)
+    yes: bool = False
     purpose: str | None = None
     pattern: str | None = None
     dry_run: bool = False
@@ -64,7 +69,7 @@ class ImportOptions:
         object.__setattr__(
             self, "columns", {name: column for name, column in pairs if name != IGNORE}
         )
-        for name in ("units", "scales"):
+        for name in ("units", "scales", "words", "only"):
             object.__setattr__(self, name, dict(getattr(self, name)))
         if self.timezone is not None:
             try:
@@ -77,6 +82,13 @@ class ImportOptions:
                 ) from error
         _require_one_of("--date-order", self.date_order, DATE_ORDERS)
         _require_one_of("--decimal", self.decimal, DECIMALS)
+        for text in self.words:
+            if ":" not in text:
+                raise Misuse(
+                    "bad_word",
+                    N_("A word is written COLUMN:VALUE=MEANING; {text} is not."),
+                    text=text,
+                )
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():
@@ -95,7 +107,7 @@ class ImportOptions:
         """The options that change what is read, for the record of the batch: same
         digest and same reading, same import.
         """
-        silent = ("dry_run", "save_mapping")
+        silent = ("dry_run", "save_mapping", "yes")
         given = {
             item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent
         }
@@ -117,7 +129,7 @@ class ImportOptions:
                 }
             elif isinstance(own, tuple):
                 changes[item.name] = (*other, *own)
-            elif own is None:
+            elif own in (None, False):
                 changes[item.name] = other
         return replace(self, **changes)
 

@@ -29,6 +29,7 @@ class ValueType(StrEnum):
     WHOLE = "whole"
     MARK = "mark"
     BOOLEAN = "boolean"
+    FLAG = "flag"  # whether a contact ended one way, such as missed or not
     OUTCOME = "outcome"
     DIRECTION = "direction"
     CHANNEL = "channel"
@@ -87,6 +88,8 @@ class Profile:
     columns that no field names. `settle` is called once, when the whole file has been
     seen: it decides what the columns are used for. `build` turns one chunk of rows into
     the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
+    `required`: fields whose bad values reject their row; in all others a bad value is
+    missing, and counted. None: all fields are required.
     `signature`: headers (simplified) which together belong to one product only, so that
     the profile recognises itself. `date_order`: the order in which the tool writes
     numeric dates (`dmy`, `mdy` or `ymd`), used where the values of a file leave it
@@ -103,6 +106,7 @@ class Profile:
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
     signature: tuple[str, ...] = ()
     date_order: str | None = None
+    required: tuple[str, ...] | None = None
 
     def get_field(self, name: str) -> Field | None:
         return next((item for item in self.fields if item.name == name), None)

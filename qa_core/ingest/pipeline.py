@@ -20,14 +20,16 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
 from qa_core.files import uploads
+from qa_core.files.decision import Decision
 from qa_core.files.options import ALL_KINDS, ImportOptions
-from qa_core.ingest import file_names, system_errors
+from qa_core.ingest import file_names, plausibility
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
 from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
 from qa_core.quality import daily
+from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.steering import AlertRule
@@ -201,6 +203,7 @@ def _load_staged(
 ) -> FileReport:
     try:
         report = _open_report(staged, name, profile, options)
+        _check_plausibility(viewer, staged, options, report)
         with ExitStack() as stack:
             if not options.dry_run:
                 stack.enter_context(store.one_import_at_a_time())
@@ -223,6 +226,27 @@ def _load_staged(
         return report
     finally:
         staged.discard()
+
+
+def _check_plausibility(
+    viewer: Viewer, staged: Staged, options: ImportOptions, report: FileReport
+) -> None:
+    """Report what looks odd. Raises Refusal when that must be accepted first."""
+    plausibility.require_few_rejected(staged)
+    if staged.kind == "contacts" and staged.accepted:
+        with open_session(staged) as connection:
+            report.plausibility = plausibility.check(connection, staged)
+    accepted = plausibility.require_accepted(staged, report.plausibility, options)
+    if accepted:
+        report.decisions.append(
+            Decision.of(
+                "file",
+                N_("accepted although it looks odd: {codes}"),
+                N_("by {person}"),
+                codes=", ".join(oddity.code for oddity in accepted),
+                person=viewer.username,
+            )
+        )
 
 
 def _find_known_report(

@@ -62,6 +62,8 @@ megabytes, in memory alone.
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _MASK = "•••"
 _BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
+_NOBODY = re.compile(r"^\+?(?:(\d)\1{5,}|0?123456789\d?|\d(?:[.,]\d+)?[eE]\+?\d+)$")
+"""Placeholders for a number, and numbers that a spreadsheet has rounded."""
 _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
@@ -126,7 +128,7 @@ class Pseudonyms:
         return outer.hexdigest()[:KEY_LENGTH]
 
     def _identify(self, text: str) -> str | None:
-        if simplify(text) in _WITHHELD or not text.strip():
+        if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):
             return None
         number = find_number(text, self.country)
         return f"tel:{number}" if number else "id:" + " ".join(text.casefold().split())

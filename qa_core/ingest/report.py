@@ -17,6 +17,7 @@ from qa_core.ingest.tally import ImportTally
 
 if TYPE_CHECKING:
     from qa_core.ingest.dry_run import Examination
+    from qa_core.ingest.plausibility import Oddity
 
 
 @dataclass
@@ -43,6 +44,7 @@ class FileReport:
     dropped: tuple[str, ...] = ()
     """Columns of the file that are not kept."""
     headers: tuple[str, ...] = ()
+    plausibility: list[Oddity] = field(default_factory=list)
     examination: Examination | None = None
     """What a dry run has looked at besides."""
 
@@ -57,6 +59,13 @@ class FileReport:
     def is_refused(self) -> bool:
         return self.refusal is not None
 
+    @property
+    def verdict(self) -> str:
+        """Whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
+        if self.refusal is None:
+            return "sure"
+        return "asks" if self.refusal.options else "refused"
+
     def as_json(self) -> dict[str, Any]:
         """The object that `import --json` prints for this file."""
         if self.refusal is not None:
@@ -65,15 +74,17 @@ class FileReport:
                 "message": i18n.format_refusal(self.refusal),
                 "options": list(self.refusal.options),
             }
-            return {"file": self.file, "error": error}
+            return {"file": self.file, "verdict": self.verdict, "error": error}
         return {
             "file": self.file,
+            "verdict": self.verdict,
             "system": self.system,
             "profile": self.profile,
             "mapping": self.mapping,
             **self.tally.as_counts(),
             "quarantine": str(self.quarantine) if self.quarantine else None,
             "decisions": [decision.as_json() for decision in self.decisions],
+            "plausibility": [oddity.as_json() for oddity in self.plausibility],
         }
 
     def as_text(self) -> str:
@@ -132,6 +143,12 @@ class FileReport:
                 f"  {title}: {count} × {reason_texts.describe(code)}"
                 for code, count in sorted(kinds.items())
             )
+        for column, reasons in sorted(tally.blanked.items()):
+            lines.extend(
+                f"  {column}: {count} × {reason_texts.describe(code)}, " + _("read as missing")
+                for code, count in sorted(reasons.items())
+            )
+        lines.extend(f"  {oddity.format()}" for oddity in self.plausibility)
         if self.examination is not None:
             lines.extend(f"  {line}" for line in self.examination.as_lines())
         if self.quarantine:

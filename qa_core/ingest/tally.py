@@ -35,6 +35,8 @@ class ImportTally:
     folded_kinds: Counter[str] = field(default_factory=Counter)
     skipped_kinds: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    blanked: dict[str, Counter[str]] = field(default_factory=dict)
+    """Values made missing in rows that were kept: column → reason → how many."""
 
     @property
     def rejected(self) -> int:
@@ -83,10 +85,19 @@ class ImportTally:
     def as_counts(self) -> dict[str, Any]:
         """Build the counts as a batch stores them and `import --json` prints them."""
         breakdowns = {name: getattr(self, name) for name in BREAKDOWNS}
-        return {name: getattr(self, name) for name in COUNTS} | {
-            name: {kind: count for kind, count in sorted(kinds.items()) if count}
-            for name, kinds in breakdowns.items()
-        }
+        return (
+            {name: getattr(self, name) for name in COUNTS}
+            | {
+                name: {kind: count for kind, count in sorted(kinds.items()) if count}
+                for name, kinds in breakdowns.items()
+            }
+            | {
+                "blanked": {
+                    column: dict(sorted(kinds.items()))
+                    for column, kinds in sorted(self.blanked.items())
+                }
+            }
+        )
 
     @staticmethod
     def from_counts(counts: Mapping[str, Any]) -> ImportTally:
@@ -94,6 +105,7 @@ class ImportTally:
         return ImportTally(
             *(counts.get(name, 0) for name in COUNTS[:5]),
             *(Counter(counts.get(name, {})) for name in BREAKDOWNS),
+            {name: Counter(kinds) for name, kinds in counts.get("blanked", {}).items()},
         )
 
 

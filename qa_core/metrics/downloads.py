@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,13 @@ SECONDS = 60
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """The wide forms too: some spreadsheets read them as the narrow ones."""
+
+_PLACES = r"""(?:^|(?<=[,;|\t\r\n])){}(?=['"]*[=+\-@＝＋－＠])|^{}(?=['"]*[\t\r\n])"""
+_FORMULA_PLACES = re.compile(_PLACES.format("", ""))
+"""Places of a text where a spreadsheet may start a formula: one whose locale separates
+cells by another sign than the comma starts some inside our cells.
+"""
+_ESCAPES = re.compile(_PLACES.format("'", "'"))
 
 
 @dataclass(frozen=True)
@@ -103,9 +111,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Write a CSV file that a spreadsheet opens as text: what would start a formula is
-    preceded by an apostrophe.
-    """
+    """Build a CSV file that spreadsheets of every locale open as text."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([escape(cell) for cell in header])
@@ -114,5 +120,10 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def escape(cell: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+    """Put an apostrophe before what would start a formula; numbers stay numbers."""
+    return _FORMULA_PLACES.sub("'", cell) if isinstance(cell, str) else cell
+
+
+def unescape(cell: str) -> str:
+    """Take back the apostrophes of `escape`."""
+    return _ESCAPES.sub("", cell)

@@ -1,3 +1,1 @@
-"""Listening and evaluating: scorecards, plans and draws, evaluations, calibration,
-coaching.
-"""
+"""Listening and evaluating: scorecards, sampling, evaluations, calibration, coaching."""

@@ -1,6 +1,4 @@
-"""Grid and answers → points: the arithmetic of one evaluation, pure and exact.
-docs/contract.md, section 6 is the rule.
-"""
+"""Scorecard and answers → points, in exact fractions (docs/contract.md, section 6)."""
 
 from qa_core.scoring.arithmetic import (
     NOT_APPLICABLE,
@@ -8,7 +6,7 @@ from qa_core.scoring.arithmetic import (
     Failure,
     Result,
     SectionScore,
-    check,
+    check_answers,
     score,
 )
 from qa_core.scoring.scorecard import (
@@ -35,7 +33,7 @@ __all__ = [
     "Section",
     "SectionScore",
     "Text",
-    "check",
+    "check_answers",
     "parse_scorecard",
     "score",
 ]

@@ -1,4 +1,4 @@
-"""Grid and answers → points, in exact fractions."""
+"""Arithmetic of one evaluation."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ HUNDRED = Fraction(100)
 
 @dataclass(frozen=True)
 class Answer:
-    """One criterion as it counted: `earned` of `possible` points, and its share of the
-    whole. Bonus points are possible 0.
-    """
+    """Score of a criterion: `earned` of `possible` points (bonus: of 0), and its share."""
 
     key: str
     section: str
@@ -40,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class SectionScore:
-    """0–100, above with bonus; None when the section does not apply; 0 when it failed."""
+    """Score of a section, 0–100 or above with bonus; None: not applicable; 0: failed."""
 
     name: str
     score: Fraction | None
@@ -48,7 +46,7 @@ class SectionScore:
 
 @dataclass(frozen=True)
 class Failure:
-    """A critical error: a critical criterion answered 0."""
+    """Critical error: a critical criterion answered 0."""
 
     key: str
     critical: CriticalClass
@@ -56,8 +54,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation comes to. `calculated_score` is before section failures,
-    `score` after; None when nothing applies.
+    """Scores of an evaluation: `calculated_score` before section failures, `score`
+    after; None when nothing applies.
     """
 
     score: Fraction | None
@@ -68,7 +66,7 @@ class Result:
     failures: tuple[Failure, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The document of docs/contract.md, section 6, numbers as decimals."""
+        """Return the document of docs/contract.md, section 6, with decimal numbers."""
         return {
             "score": _decimal(self.score),
             "calculated_score": _decimal(self.calculated_score),
@@ -93,33 +91,33 @@ class Result:
         }
 
 
-def score(grid: Scorecard, answers: Mapping[str, Any]) -> Result:
-    """Score the answers (key → points or `"na"`) to every criterion of the grid.
+def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
+    """Score the answers (key → points or `"na"`) to every criterion of the scorecard.
 
-    Exact for decimals as they are written: 0.1 is a tenth. Raises Refusal
-    (`bad_answer`), naming the key that is missing, unknown, no number, out of range,
-    not among the levels, or "na" where that is not allowed.
+    Exact for decimals as written: 0.1 is a tenth. Raise Refusal (`bad_answer`) naming a
+    key that is missing, unknown, no number, out of range, not among the levels, or "na"
+    where that is not allowed.
     """
     if not isinstance(answers, Mapping):
         raise Refusal("bad_answer", N_("The answers must be a table of key and points."))
-    check(grid, answers)
-    points = {criterion.key: _read_answer(criterion, answers) for criterion in grid.criteria}
-    tallies = _tally(grid, points)
-    lost = [
+    check_answers(scorecard, answers)
+    points = {criterion.key: _read_answer(criterion, answers) for criterion in scorecard.criteria}
+    tallies = _tally(scorecard, points)
+    failed_criteria = [
         criterion
-        for criterion in grid.criteria
+        for criterion in scorecard.criteria
         if criterion.critical and points[criterion.key] == 0
     ]
-    failing = {criterion.key for criterion in lost if criterion.fails == Fails.SECTION}
+    failing = {criterion.key for criterion in failed_criteria if criterion.fails == Fails.SECTION}
     failed = {
         section.name
-        for section in grid.sections
+        for section in scorecard.sections
         if any(criterion.key in failing for criterion in section.criteria)
     }
-    calculated = _total(grid, tallies)
+    calculated = _total(scorecard, tallies)
     final = (
         _total(
-            grid,
+            scorecard,
             [
                 replace(tally, earned=Fraction(0)) if tally.section.name in failed else tally
                 for tally in tallies
@@ -131,25 +129,25 @@ def score(grid: Scorecard, answers: Mapping[str, Any]) -> Result:
     return Result(
         score=final,
         calculated_score=calculated,
-        outcome=_outcome(grid, final, any(criterion.fails == Fails.GRID for criterion in lost)),
+        outcome=_outcome(
+            scorecard, final, any(criterion.fails == Fails.GRID for criterion in failed_criteria)
+        ),
         sections=tuple(
             SectionScore(tally.section.name, tally.percent(tally.section.name in failed))
             for tally in tallies
         ),
         answers=tuple(
-            _weigh(tally, criterion, points[criterion.key])
+            _build_answer(tally, criterion, points[criterion.key])
             for tally in tallies
             for criterion in tally.section.criteria
         ),
-        failures=tuple(Failure(criterion.key, criterion.critical) for criterion in lost),
+        failures=tuple(Failure(criterion.key, criterion.critical) for criterion in failed_criteria),
     )
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """The sums of one section (a bonus adds to earned, never to possible), and its
-    share of the whole: 0 when it does not apply.
-    """
+    """Sums of a section (bonus in earned only), and its share; 0: not applicable."""
 
     section: Section
     earned: Fraction
@@ -157,10 +155,8 @@ class _Tally:
     share: Fraction
 
     @property
-    def brought(self) -> Fraction:
-        """What the section adds to the total, 0–1 of the whole; above its share with
-        bonus.
-        """
+    def contribution(self) -> Fraction:
+        """Return the section's part of the total, 0–1; above its share with bonus."""
         return self.share * self.earned / self.possible if self.share else Fraction(0)
 
     def percent(self, failed: bool) -> Fraction | None:
@@ -169,9 +165,9 @@ class _Tally:
         return Fraction(0) if failed else HUNDRED * self.earned / self.possible
 
 
-def _tally(grid: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tally]:
+def _tally(scorecard: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tally]:
     sums = []
-    for section in grid.sections:
+    for section in scorecard.sections:
         applicable = [
             criterion for criterion in section.criteria if points[criterion.key] is not None
         ]
@@ -179,33 +175,33 @@ def _tally(grid: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tall
         possible = sum(
             (criterion.points for criterion in applicable if not criterion.bonus), Fraction(0)
         )
-        # Both methods are one mean of section ratios: points_times_weight weighs a
+        # Both methods average section ratios; points_times_weight weighs a
         # section by weight × possible.
-        counts_as = Fraction(possible > 0) if grid.method == Method.SECTION_RATIO else possible
+        counts_as = Fraction(possible > 0) if scorecard.method == Method.SECTION_RATIO else possible
         sums.append((section, earned, possible, section.weight * counts_as))
-    whole = sum((weight for *_sums, weight in sums), Fraction(0))
+    total_weight = sum((weight for *_sums, weight in sums), Fraction(0))
     return [
-        _Tally(section, earned, possible, weight / whole if whole else Fraction(0))
+        _Tally(section, earned, possible, weight / total_weight if total_weight else Fraction(0))
         for section, earned, possible, weight in sums
     ]
 
 
-def _total(grid: Scorecard, tallies: Sequence[_Tally]) -> Fraction | None:
-    """The score that these sections come to; None when nothing applies."""
+def _total(scorecard: Scorecard, tallies: Sequence[_Tally]) -> Fraction | None:
+    """Return the score of these sections together; None when nothing applies."""
     if not any(tally.share for tally in tallies):
         return None
-    return min(HUNDRED * sum(tally.brought for tally in tallies), grid.bonus_cap)
+    return min(HUNDRED * sum(tally.contribution for tally in tallies), scorecard.bonus_cap)
 
 
-def _outcome(grid: Scorecard, final: Fraction | None, grid_failed: bool) -> str | None:
-    if grid_failed:
+def _outcome(scorecard: Scorecard, final: Fraction | None, is_scorecard_failed: bool) -> str | None:
+    if is_scorecard_failed:
         return "fail"
     if final is None:
         return None
-    return "fail" if grid.pass_mark is not None and final < grid.pass_mark else "pass"
+    return "fail" if scorecard.pass_mark is not None and final < scorecard.pass_mark else "pass"
 
 
-def _weigh(tally: _Tally, criterion: Criterion, earned: Fraction | None) -> Answer:
+def _build_answer(tally: _Tally, criterion: Criterion, earned: Fraction | None) -> Answer:
     possible = Fraction(0) if earned is None or criterion.bonus else criterion.points
     weight = tally.share * possible / tally.possible if possible else Fraction(0)
     return Answer(
@@ -216,12 +212,12 @@ def _weigh(tally: _Tally, criterion: Criterion, earned: Fraction | None) -> Answ
 def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction | None:
     if criterion.key not in answers:
         raise _bad_answer(criterion.key, N_("The criterion {key} has no answer."))
-    given = answers[criterion.key]
-    if given == NOT_APPLICABLE:
+    answer = answers[criterion.key]
+    if answer == NOT_APPLICABLE:
         if not criterion.not_applicable:
             raise _bad_answer(criterion.key, N_('The criterion {key} may not be answered "na".'))
         return None
-    value = read_number(given)
+    value = read_number(answer)
     if value is None:
         raise _bad_answer(criterion.key, N_("The answer to {key} must be a number of points."))
     if not 0 <= value <= criterion.points:
@@ -239,11 +235,9 @@ def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction |
     return value
 
 
-def check(grid: Scorecard, answers: Mapping[str, Any]) -> None:
-    """Raise Refusal (`bad_answer`) for an answer that the grid does not allow; those
-    still missing are none of its business.
-    """
-    criteria = {criterion.key: criterion for criterion in grid.criteria}
+def check_answers(scorecard: Scorecard, answers: Mapping[str, Any]) -> None:
+    """Raise Refusal (`bad_answer`) for a wrong answer; missing ones are accepted."""
+    criteria = {criterion.key: criterion for criterion in scorecard.criteria}
     for key in answers:
         if key not in criteria:
             raise _bad_answer(

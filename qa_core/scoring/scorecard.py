@@ -1,6 +1,4 @@
-"""The evaluation grid: what may be asked, what it is worth, and the reading of a grid
-file with every fault named by its place.
-"""
+"""Scorecards: sections, criteria, and the parser of scorecard files."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from typing import Any
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
-GRID_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "section"})
+SCORECARD_FIELDS = frozenset({"title", "text", "method", "pass_mark", "bonus_cap", "section"})
 SECTION_FIELDS = frozenset({"name", "text", "weight", "criterion"})
 CRITERION_FIELDS = frozenset(
     {"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"}
@@ -24,8 +22,8 @@ SMALLEST_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
-    """How points become a score: the mean of section ratios by section weight, or
-    points multiplied by their section's weight.
+    """Formula of the score: mean of section ratios by section weight, or points
+    multiplied by their section's weight.
     """
 
     SECTION_RATIO = "section_ratio"
@@ -33,7 +31,7 @@ class Method(StrEnum):
 
 
 class CriticalClass(StrEnum):
-    """Whom a critical error harms."""
+    """Party harmed by a critical error."""
 
     CUSTOMER = "customer"
     BUSINESS = "business"
@@ -41,7 +39,7 @@ class CriticalClass(StrEnum):
 
 
 class Fails(StrEnum):
-    """What a critical error brings down."""
+    """Extent of a critical error."""
 
     GRID = "grid"
     SECTION = "section"
@@ -49,9 +47,7 @@ class Fails(StrEnum):
 
 @dataclass(frozen=True)
 class Text:
-    """A text in the languages of the product; one that is missing is shown in the
-    other.
-    """
+    """Text in both languages; a missing one falls back to the other."""
 
     fr: str
     en: str
@@ -62,7 +58,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question of a grid. `levels` empty: any number from 0 to `points`."""
+    """Question of a scorecard. `levels` empty: any number from 0 to `points`."""
 
     key: str
     text: Text
@@ -73,7 +69,7 @@ class Criterion:
     fails: Fails = Fails.GRID
     bonus: bool = False
     help: Text | None = None
-    """What the evaluator should listen for."""
+    """Guidance for the evaluator."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """A whole evaluation grid, checked. `pass_mark` None: pass unless a grid failure."""
+    """Validated scorecard. `pass_mark` None: pass unless a critical error fails it."""
 
     title: str
     text: Text
@@ -101,10 +97,11 @@ class Scorecard:
 
 
 def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
-    """Check a grid file as read from TOML (docs/contract.md, section 6). Raises Refusal
-    (`bad_grid`), naming the place and what is expected.
+    """Parse a scorecard file as read from TOML (docs/contract.md, section 6).
+
+    Raise Refusal (`bad_grid`) naming the place and what is expected.
     """
-    _expect_table(content, "the grid", GRID_FIELDS)
+    _expect_table(content, "the grid", SCORECARD_FIELDS)
     title = content.get("title", "")
     if not isinstance(title, str):
         raise _bad_grid("title", N_("In the grid, {place} must be a text."))
@@ -152,10 +149,10 @@ def _parse_section(content: Any, place: str) -> Section:
     weight = _number_of(content, "weight", f"{name}.weight", default=Fraction(1))
     if weight < 0:
         raise _bad_grid(f"{name}.weight", N_("In the grid, {place} must not be negative."))
-    given = _list_of(content, "criterion", f"{name}.criterion")
+    entries = _list_of(content, "criterion", f"{name}.criterion")
     criteria = tuple(
         _parse_criterion(criterion, f"{name}.criterion {number}")
-        for number, criterion in enumerate(given, start=1)
+        for number, criterion in enumerate(entries, start=1)
     )
     if all(criterion.bonus for criterion in criteria):
         raise _bad_grid(
@@ -215,7 +212,7 @@ def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
     if not isinstance(content, Mapping):
         raise _bad_grid(place, N_("In the grid, {place} must be a table."))
     for field in content:
-        # A misspelt "critical" would silently change what an evaluation is worth.
+        # A misspelt "critical" would silently change the score.
         if field not in fields:
             raise _bad_grid(
                 f"{place}.{field}",
@@ -265,25 +262,26 @@ def _choice_of(
 
 
 def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) -> Text:
-    given = content.get(field, fallback)
-    if isinstance(given, str):
-        return Text(given, given)
+    text_or_table = content.get(field, fallback)
+    if isinstance(text_or_table, str):
+        return Text(text_or_table, text_or_table)
     if (
-        not isinstance(given, Mapping)
-        or not given
+        not isinstance(text_or_table, Mapping)
+        or not text_or_table
         or not all(
-            language in ("fr", "en") and isinstance(text, str) for language, text in given.items()
+            language in ("fr", "en") and isinstance(text, str)
+            for language, text in text_or_table.items()
         )
     ):
         raise _bad_grid(
             place, N_('In the grid, {place} must be a text, or a table {{ fr = "…", en = "…" }}.')
         )
-    return Text(given.get("fr", ""), given.get("en", ""))
+    return Text(text_or_table.get("fr", ""), text_or_table.get("en", ""))
 
 
 def read_number(value: Any) -> Fraction | None:
-    """The exact number as it is written; None for anything else (a boolean is no number
-    of points) and for what no grid can mean.
+    """Return the exact number as written; None for any other type, booleans included,
+    and for numbers beyond ±10⁹ or closer to zero than 10⁻⁹.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         return None
@@ -291,12 +289,12 @@ def read_number(value: Any) -> Fraction | None:
         exact = Fraction(float.__repr__(value)) if isinstance(value, float) else Fraction(value)
     except (ValueError, OverflowError):  # not a number, infinity
         return None
-    # Ratios of numbers beyond these could no longer be printed as decimals.
+    # Ratios of numbers beyond these could not be printed as decimals.
     return exact if exact == 0 or SMALLEST_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
 
 
 def format_number(value: Fraction) -> str:
-    """A number of points as a person writes it: 2, 0.5."""
+    """Format points without trailing zeros: 2, 0.5."""
     return f"{float(value):g}"
 
 

@@ -1,8 +1,8 @@
-"""How sure a number is: intervals, estimates shrunk to the group, and which advisors
-cannot be told apart. Pure arithmetic, no room of the product.
+"""Pure statistics: confidence intervals, shrinkage, comparisons of advisors, control
+charts.
 
-What needs numpy (`agreement`, `severity`) is taken from its own file, so that whoever
-counts without it need not load it.
+`agreement`, `severity` and `adjusted_differences` need numpy or pandas. Import them
+from their own files, so that other callers do not load those libraries.
 """
 
 from qa_core.stats.comparison import (
@@ -11,13 +11,13 @@ from qa_core.stats.comparison import (
     Member,
     compare_means,
     compare_rates,
-    groups_differ_by_chance,
+    groups_p_value,
     holm,
-    means_differ_by_chance,
-    rates_differ_by_chance,
+    means_p_value,
+    rates_p_value,
 )
-from qa_core.stats.fisher import correct_for_all, exceeds_by_chance
-from qa_core.stats.funnel import OUTER, Funnel, build_funnel
+from qa_core.stats.fisher import benjamini_hochberg, fisher_exact
+from qa_core.stats.funnel import OUTER_CONFIDENCE, Funnel, build_funnel
 from qa_core.stats.intervals import (
     CONFIDENCE,
     NORMAL,
@@ -26,19 +26,24 @@ from qa_core.stats.intervals import (
     difference_interval,
     mean_interval,
     nps_interval,
+    poststratify_rate,
     t_quantile,
-    weigh_rate,
     wilson,
 )
-from qa_core.stats.sample_size import POWER, detectable, more_needed
-from qa_core.stats.shrinkage import Shrunk, pooled_variance, shrink_means, shrink_rates
-from qa_core.stats.standardisation import FEWEST, CellSums, Standard, standardise
+from qa_core.stats.sample_size import POWER, detectable_difference, extra_values_needed
+from qa_core.stats.shrinkage import ShrunkEstimates, pooled_variance, shrink_means, shrink_rates
+from qa_core.stats.standardisation import (
+    MIN_MEMBER_VALUES,
+    CellSums,
+    StandardisedValue,
+    standardise,
+)
 
 __all__ = [
     "CONFIDENCE",
-    "FEWEST",
+    "MIN_MEMBER_VALUES",
     "NORMAL",
-    "OUTER",
+    "OUTER_CONFIDENCE",
     "PERMUTATIONS",
     "POWER",
     "Z95",
@@ -46,28 +51,28 @@ __all__ = [
     "Comparison",
     "Funnel",
     "Member",
-    "Shrunk",
-    "Standard",
+    "ShrunkEstimates",
+    "StandardisedValue",
+    "benjamini_hochberg",
     "build_funnel",
     "change_interval",
     "compare_means",
     "compare_rates",
-    "correct_for_all",
-    "detectable",
+    "detectable_difference",
     "difference_interval",
-    "exceeds_by_chance",
-    "groups_differ_by_chance",
+    "extra_values_needed",
+    "fisher_exact",
+    "groups_p_value",
     "holm",
     "mean_interval",
-    "means_differ_by_chance",
-    "more_needed",
+    "means_p_value",
     "nps_interval",
     "pooled_variance",
-    "rates_differ_by_chance",
+    "poststratify_rate",
+    "rates_p_value",
     "shrink_means",
     "shrink_rates",
     "standardise",
     "t_quantile",
-    "weigh_rate",
     "wilson",
 ]

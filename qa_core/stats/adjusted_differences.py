@@ -1,8 +1,8 @@
-"""Which levels of which factors go with a rate, each by itself and with the others held
-alike. Association, never cause. Pure arithmetic.
+"""Differences of a rate between levels of factors, plain and adjusted for the other
+factors.
 
-Cells are counts: for every combination of levels that occurs, how many rows (`n`) and
-how many hits. No single row is needed.
+Associations, never causes. Cells are grouped counts: for every combination of levels
+that occurs, the number of rows (`n`) and of hits.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ import pandas as pd
 
 from qa_core.stats import CONFIDENCE, Z95, difference_interval, holm
 
-LEAST = 30
-"""A level of fewer rows, or with fewer on its other side, is compared with nothing."""
+MIN_ROWS = 30
+"""Minimum rows of a level, and of its rest, for a comparison."""
 
-FOLDED = "\x00folded"
-"""Levels too small to be named, of one factor together."""
+POOLED = "\x00folded"
+"""Level that pools the small levels of one factor."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients of a logistic regression on the log-odds scale, and their
-    covariance.
-    """
+    """Coefficients of a logistic regression (log-odds) and their covariance."""
 
     coefficients: np.ndarray
     covariance: np.ndarray
@@ -39,11 +37,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Driver:
-    """One level against all others of its factor: the difference of their rates (0–1),
-    and the same with the other factors held alike.
+    """Difference between the rate of one level and that of the rest of its factor, 0–1.
 
-    `adjusted` and its interval are None where the others leave nothing to tell it by.
-    `is_apart`: chance does not explain the difference, all levels tried at once.
+    `adjusted` and its interval: with the other factors held alike; None where the level
+    cannot be separated from them. `is_significant`: significant after correction for
+    all levels tested.
     """
 
     factor: str
@@ -57,11 +55,11 @@ class Driver:
     adjusted_low: float | None = None
     adjusted_high: float | None = None
     p_value: float = 1.0
-    is_apart: bool = False
+    is_significant: bool = False
 
     @property
     def size(self) -> float:
-        """The adjusted difference, or the plain one where there is none."""
+        """Return the adjusted difference, or the plain one where there is none."""
         return self.difference if self.adjusted is None else self.adjusted
 
 
@@ -69,13 +67,13 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
     """Fit a logistic regression to grouped counts by Firth's penalised likelihood
     (Firth 1993), which stays finite where a level has all hits or none.
 
-    `design`: one row per cell, its first column all 1. None when it does not settle,
-    which takes columns that follow from each other.
+    `design`: one row per cell, its first column all 1. Return None when the fit does
+    not converge, as with linearly dependent columns.
     """
     share = (hits.sum() + 0.5) / (n.sum() + 1)
     beta = np.zeros(design.shape[1])
     beta[0] = math.log(share / (1 - share))
-    best = _penalised(design, n, hits, beta)
+    best = _penalised_likelihood(design, n, hits, beta)
     for _ in range(60):
         chance = _logistic(design @ beta)
         weight = n * chance * (1 - chance)
@@ -91,11 +89,11 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         if largest < 1e-7:
             return Fit(beta, covariance)
         step *= min(1.0, 2.0 / largest)
-        # The penalty bends the likelihood more than the step knows: with many small
-        # levels whole steps would go to and fro for ever.
-        while (reached := _penalised(design, n, hits, beta + step)) < best - 1e-12 and np.abs(
-            step
-        ).max() > 1e-9:
+        # Halve the step while it lowers the penalised likelihood: with many
+        # small levels whole steps would oscillate.
+        while (
+            reached := _penalised_likelihood(design, n, hits, beta + step)
+        ) < best - 1e-12 and np.abs(step).max() > 1e-9:
             step /= 2
         beta, gained, best = beta + step, reached - best, reached
         if abs(gained) < 1e-10:
@@ -103,8 +101,10 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
     return None
 
 
-def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.ndarray) -> float:
-    """The logarithm of the likelihood, and half that of the information's determinant."""
+def _penalised_likelihood(
+    design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.ndarray
+) -> float:
+    """Return the penalised log-likelihood: log L + ½ log det(information)."""
     odds = np.clip(design @ beta, -35, 35)
     chance = _logistic(odds)
     information = design.T @ ((n * chance * (1 - chance))[:, None] * design)
@@ -114,35 +114,37 @@ def _penalised(design: np.ndarray, n: np.ndarray, hits: np.ndarray, beta: np.nda
 
 
 def find_drivers(
-    cells: pd.DataFrame, told: Mapping[str, Collection[Hashable] | None]
+    cells: pd.DataFrame, reported_levels: Mapping[str, Collection[Hashable] | None]
 ) -> tuple[Driver, ...]:
     """Compare every level with the rest of its factor, by itself and with the other
     factors held alike.
 
-    `cells`: one column per factor of `told`, then `n` and `hits`; a missing level is a
-    level that is never told. `told`: the levels to tell of each factor, None for all.
-    Rows of small levels stay in the sums under one level, `FOLDED`. Sorted by size, the
+    `cells`: one column per factor of `reported_levels`, then `n` and `hits`; missing
+    levels are counted but not reported. `reported_levels`: the levels to report of each
+    factor, None for all. Small levels are pooled as `POOLED`. Sorted by size, the
     largest first.
     """
     if cells.empty:
         return ()
-    cells = fold(cells, list(told))
+    cells = pool_small_levels(cells, list(reported_levels))
     n, hits = cells["n"].to_numpy(float), cells["hits"].to_numpy(float)
-    adjusted = _standardise(cells, list(told), n, hits) if len(told) > 1 else {}
-    total, wins, made, changes = int(n.sum()), int(hits.sum()), [], []
-    for factor, levels in told.items():
+    adjusted = (
+        _standardise(cells, list(reported_levels), n, hits) if len(reported_levels) > 1 else {}
+    )
+    total, wins, tested, changes = int(n.sum()), int(hits.sum()), [], []
+    for factor, levels in reported_levels.items():
         sums = cells.groupby(factor, dropna=False)[["n", "hits"]].sum()
         for level, size, good in zip(sums.index, sums["n"], sums["hits"], strict=True):
-            if pd.isna(level) or level == FOLDED or (levels is not None and level not in levels):
+            if pd.isna(level) or level == POOLED or (levels is not None and level not in levels):
                 continue
             driver = compare_with_rest(factor, level, int(good), int(size), wins, total)
             if driver is not None:
-                made.append(driver)
+                tested.append(driver)
                 changes.append(adjusted.get((factor, level)))
-    return settle(
+    return mark_significant(
         [
             _adjust(driver, change) if change else driver
-            for driver, change in zip(made, changes, strict=True)
+            for driver, change in zip(tested, changes, strict=True)
         ]
     )
 
@@ -150,11 +152,11 @@ def find_drivers(
 def compare_with_rest(
     factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int
 ) -> Driver | None:
-    """One level against the rest, by counts alone (interval: Newcombe 1998); None below
-    `LEAST` on either side.
+    """Compare one level with the rest by counts alone (interval: Newcombe 1998). Return
+    None below `MIN_ROWS` rows on either side.
     """
     rest, rest_hits = total - n, all_hits - hits
-    if min(n, rest) < LEAST:
+    if min(n, rest) < MIN_ROWS:
         return None
     pooled = all_hits / total
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / rest))
@@ -172,27 +174,26 @@ def compare_with_rest(
     )
 
 
-def settle(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
-    """Mark those that chance does not explain, all tried at once (Holm 1979); the
-    largest difference first.
-    """
+def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
+    """Mark the significant differences (Holm 1979). Sort by size, largest first."""
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
-    marked = [replace(driver, is_apart=apart) for driver, apart in zip(drivers, sure, strict=True)]
+    marked = [
+        replace(driver, is_significant=significant)
+        for driver, significant in zip(drivers, sure, strict=True)
+    ]
     return tuple(
         sorted(marked, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level)))
     )
 
 
-def fold(cells: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    """The cells with the small levels of each factor under one name; equal cells are
-    added up.
-    """
+def pool_small_levels(cells: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Pool the small levels of each factor; add up equal cells."""
     cells = cells.copy()
     for factor in factors:
         sizes = cells.groupby(factor, dropna=False)["n"].sum()
-        small = [level for level, n in sizes.items() if not pd.isna(level) and n < LEAST]
+        small = [level for level, n in sizes.items() if not pd.isna(level) and n < MIN_ROWS]
         if small:
-            cells[factor] = cells[factor].where(~cells[factor].isin(small), FOLDED)
+            cells[factor] = cells[factor].where(~cells[factor].isin(small), POOLED)
     return cells.groupby(list(factors), dropna=False, as_index=False)[["n", "hits"]].sum()
 
 
@@ -210,9 +211,11 @@ def _adjust(driver: Driver, change: tuple[float, float]) -> Driver:
 def _standardise(
     cells: pd.DataFrame, factors: Sequence[str], n: np.ndarray, hits: np.ndarray
 ) -> dict[tuple[str, Hashable], tuple[float, float]]:
-    """(factor, level) → difference to the rest and its standard error: as if every row
-    had that level, then the others as they are mixed, everything else as it is
-    (marginal standardisation; the error by the delta method).
+    """Return (factor, level) → adjusted difference to the rest and its standard error.
+
+    Marginal standardisation: the rate if every row had that level, minus the rate if
+    every row had one of the others in their own proportions. Standard errors by the
+    delta method.
     """
     columns: list[np.ndarray] = [np.ones(len(cells))]
     places: dict[str, dict[Hashable, int | None]] = {}
@@ -231,8 +234,7 @@ def _standardise(
                 places[factor][name] = len(columns)
                 columns.append((codes == code).astype(float))
     design = np.column_stack(columns)
-    # A level that earlier factors determine (nobody waits for an e-mail) has no effect
-    # of its own.
+    # Drop levels determined by earlier factors (nobody waits for an e-mail).
     kept = _independent(design, n)
     fit = fit_logistic(design[:, kept], n, hits)
     if fit is None:
@@ -273,7 +275,7 @@ def _standardise(
 
 
 def _independent(design: np.ndarray, n: np.ndarray) -> list[int]:
-    """The columns that do not follow from those before them."""
+    """Return the columns that are linearly independent of those before them."""
     products, kept = design.T @ (n[:, None] * design), [0]
     for column in range(1, design.shape[1]):
         among = products[np.ix_(kept, kept)]

@@ -1,5 +1,5 @@
-"""How far several people who marked the same contacts agree: alignment in points, and
-Krippendorff's α with its interval.
+"""Agreement of evaluators who marked the same contacts: alignment in points, and
+Krippendorff's α with a bootstrap interval.
 """
 
 from __future__ import annotations
@@ -12,56 +12,51 @@ from typing import Any
 import numpy as np
 
 RESAMPLES = 500
-LEAST_DEFINED = 0.5
-"""An interval is given where α is defined in at least this share of the resamples."""
+MIN_DEFINED = 0.5
+"""Minimum share of resamples in which α is defined, for an interval."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Points that were given alike, of the points possible, over `n` comparisons: sums,
-    so that parts add up to their whole.
+    """Points given alike, of the points possible, over `n` comparisons; both are sums
+    and add up.
 
-    `apart` counts the comparisons in which one side said "not applicable" and the other
-    gave points; they are in neither sum.
+    `unmatched`: comparisons of "not applicable" with points; they are in neither sum.
     """
 
-    close: float = 0.0
+    agreed: float = 0.0
     possible: float = 0.0
     n: int = 0
-    apart: int = 0
+    unmatched: int = 0
 
     def __add__(self, other: Alignment) -> Alignment:
         return Alignment(
-            self.close + other.close,
+            self.agreed + other.agreed,
             self.possible + other.possible,
             self.n + other.n,
-            self.apart + other.apart,
+            self.unmatched + other.unmatched,
         )
 
     @property
     def value(self) -> float | None:
-        """1 − |a − b| / max, weighted by the points possible; None where nothing could
-        be compared.
-        """
-        return self.close / self.possible if self.possible else None
+        """Return Σ (max − |a − b|) / Σ max; None where nothing could be compared."""
+        return self.agreed / self.possible if self.possible else None
 
 
 def compare_points(one: float | None, other: float | None, most: float) -> Alignment:
-    """Two marks of one criterion that is worth `most` points; None is "not applicable"."""
+    """Compare two marks of a criterion worth `most`; None is "not applicable"."""
     if one is None or other is None:
-        return Alignment(apart=int((one is None) != (other is None)))
+        return Alignment(unmatched=int((one is None) != (other is None)))
     return Alignment(most - abs(one - other), most, 1)
 
 
-def add_up(parts: Iterable[Alignment]) -> Alignment:
-    """The sum of several comparisons: their mean weighted by the points possible."""
+def sum_alignments(parts: Iterable[Alignment]) -> Alignment:
+    """Sum alignments: the mean weighted by the points possible."""
     return sum(parts, Alignment())
 
 
 def find_pairs(present: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
-    """Who is compared with whom on one contact: each with the reference where that one
-    marked it, else everybody with everybody.
-    """
+    """Pair the evaluators of a contact: each with the reference, else all pairs."""
     if reference in present:
         return [(username, reference) for username in present if username != reference]
     return list(combinations(present, 2))
@@ -70,14 +65,12 @@ def find_pairs(present: Sequence[str], reference: str | None) -> list[tuple[str,
 def alignment_interval(
     contacts: Iterable[Alignment], resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float] | None:
-    """Between which values an alignment lies 95 % of the time, from drawing contacts
-    again with replacement: `contacts` are the sums of each.
+    """Return the 95 % bootstrap interval of an alignment, resampling contacts.
 
-    The same for the same seed; None with fewer than two contacts on which something
-    could be compared, and where all are aligned alike: the draws then do not differ,
-    and say nothing of other contacts.
+    `contacts`: one `Alignment` each. Deterministic for a seed. None with fewer than two
+    comparable contacts, or when all are aligned alike: resamples would not differ.
     """
-    sums = np.array([(part.close, part.possible) for part in contacts if part.possible], float)
+    sums = np.array([(part.agreed, part.possible) for part in contacts if part.possible], float)
     if len(sums) < 2 or len(np.unique(sums[:, 0] / sums[:, 1])) < 2:
         return None
     drawn = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
@@ -88,28 +81,29 @@ def alignment_interval(
 
 @dataclass(frozen=True)
 class Agreement:
-    """Krippendorff's α, 1 for full agreement and 0 for that of chance; None where it is
-    undefined, because nobody was marked twice or all marks are the same. `low` and
-    `high`: between which it lies 95 % of the time; None where too few resamples define
-    it.
+    """Krippendorff's α: 1 is full agreement, 0 that of chance, with its 95 % interval.
+
+    `value` is None where α is undefined: no contact with two marks, or all marks equal.
+    The interval is None where too few resamples define α.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     contacts: int = 0
-    """How many were marked by at least two."""
+    """Contacts with two marks or more."""
 
 
 def measure_agreement(
     marks: Any, level: str = "ordinal", resamples: int = RESAMPLES, seed: int = 0
 ) -> Agreement:
-    """α of one criterion. `marks`: contacts × evaluators, NaN where nobody marked or
-    the criterion does not apply; `level`: `ordinal` or `nominal`.
+    """Compute Krippendorff's α of one criterion with a bootstrap interval over
+    contacts.
 
-    The value is that of the library `krippendorff`; the interval comes from drawing
-    contacts again with replacement (percentiles of `resamples`, the same for the same
-    seed). Source: K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011).
+    `marks`: contacts × evaluators, NaN where unmarked or not applicable; `level`:
+    `ordinal` or `nominal`. The interval comes from drawing contacts again with
+    replacement (percentiles of `resamples`, the same for the same seed). Source:
+    K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011).
     """
     marks = np.asarray(marks, float)
     marks = marks[np.sum(~np.isnan(marks), axis=1) >= 2]
@@ -117,39 +111,31 @@ def measure_agreement(
     if len(domain) < 2:
         return Agreement(None, contacts=len(marks))
     counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
-    # Imported here, since few pages ask for it.
-    import krippendorff
-
-    value = float(
-        krippendorff.alpha(
-            value_counts=counts.astype(int), value_domain=list(domain), level_of_measurement=level
-        )
-    )
+    value = float(krippendorff_alphas(counts, np.ones((1, len(counts))), level)[0])
     drawn = (
         _resample(counts, level, resamples, np.random.default_rng(seed))
         if len(counts) > 1
         else np.array([])
     )
     defined = drawn[~np.isnan(drawn)]
-    if not resamples or len(defined) < LEAST_DEFINED * resamples:
+    if not resamples or len(defined) < MIN_DEFINED * resamples:
         return Agreement(value, contacts=len(marks))
     low, high = np.quantile(defined, (0.025, 0.975))
     return Agreement(value, float(min(low, value)), float(max(high, value)), len(marks))
 
 
-def alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
-    """α of each row of `weights` (resamples × contacts: how often each contact counts)
-    from `counts` (contacts × values: how many gave that value).
+def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
+    """Compute α for each row of `weights` (resamples × contacts: multiplicity of each
+    contact) from `counts` (contacts × values: evaluators who gave the value).
 
-    Many at once, from sums and sums of squares: Σ (a − b)² over the pairs of a contact
-    is m Σ a² − (Σ a)², so no matrix of coincidence is needed. NaN where a resample has
-    no variance.
+    Σ (a − b)² over the pairs of a contact is m Σ a² − (Σ a)², so sums and sums of
+    squares suffice, without a coincidence matrix. NaN where a resample has no variance.
     """
     of_contact, totals = counts.sum(axis=1), weights @ counts
     n = totals.sum(axis=1)
     if level == "ordinal":
-        # Two values are as far apart as there are marks between them, half of their own
-        # included.
+        # Ordinal distance of two values: the marks between them, plus half of
+        # their own.
         places = np.cumsum(totals, axis=1) - totals / 2
         within = of_contact * (places**2 @ counts.T) - (places @ counts.T) ** 2
         overall = n * np.sum(totals * places**2, axis=1) - np.sum(totals * places, axis=1) ** 2
@@ -166,9 +152,9 @@ def alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> np.ndarray:
 def _resample(
     counts: np.ndarray, level: str, resamples: int, chance: np.random.Generator
 ) -> np.ndarray:
-    return alphas(counts, _draw(len(counts), resamples, chance), level)
+    return krippendorff_alphas(counts, _draw(len(counts), resamples, chance), level)
 
 
 def _draw(contacts: int, resamples: int, chance: np.random.Generator) -> np.ndarray:
-    """How often each contact counts in each resample."""
+    """Draw the multiplicity of each contact in each resample."""
     return chance.multinomial(contacts, np.full(contacts, 1 / contacts), resamples).astype(float)

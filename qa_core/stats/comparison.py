@@ -1,6 +1,4 @@
-"""Who can be told apart: whether a group differs by more than chance, and, only if it
-does, which members do.
-"""
+"""Comparison of members: of the group first, of single ones only if it is significant."""
 
 from __future__ import annotations
 
@@ -15,14 +13,14 @@ from qa_core.stats.shrinkage import pooled_variance
 PERMUTATIONS = 2000
 
 
-def rates_differ_by_chance(
+def rates_p_value(
     hits: Sequence[int], n: Sequence[int], resamples: int = PERMUTATIONS, seed: int = 7
 ) -> float | None:
-    """The p-value of "all members have one rate", by permutation of the outcomes over
-    members (the χ² statistic, given all margins).
+    """Return the p-value of "all members have the same rate": permutation test of the
+    χ² statistic with all margins fixed.
 
-    None with fewer than two members, or when nobody or everybody hit. p = (1 + as
-    extreme) / (1 + resamples).
+    p = (1 + as extreme) / (1 + resamples). None with fewer than two members, or when
+    all outcomes are equal.
     """
     import numpy as np
 
@@ -39,13 +37,13 @@ def rates_differ_by_chance(
     return float((1 + (statistic(drawn) >= observed * (1 - 1e-12)).sum()) / (1 + resamples))
 
 
-def means_differ_by_chance(
+def means_p_value(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
 ) -> float | None:
-    """The p-value of "all members have one mean", from their sums alone (Welch's F
-    test, which lets variances differ).
+    """Return the p-value of "all members have the same mean", from sums (Welch's F
+    test, unequal variances).
 
-    None with fewer than two members of two values and some variance.
+    None unless two members have two values or more and a variance.
     """
     used = [
         (mean, d * d / m, m)
@@ -68,11 +66,13 @@ def means_differ_by_chance(
     )
 
 
-def groups_differ_by_chance(
+def groups_p_value(
     groups: Sequence[Sequence[float]], resamples: int = PERMUTATIONS, seed: int = 7
 ) -> float | None:
-    """The p-value of "one distribution for all groups" by permutation of the single
-    values; None without two groups or any variance.
+    """Return the p-value of "all groups have the same distribution", by permutation of
+    values.
+
+    None without two groups or any variance.
     """
     groups = [list(group) for group in groups if group]
     values = [value for group in groups for value in group]
@@ -95,9 +95,7 @@ def groups_differ_by_chance(
 
 
 def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool, ...]:
-    """Which of several tests chance does not explain, when all are tried at once: one
-    false one in `level` of cases at most (Holm 1979).
-    """
+    """Flag significant tests, family-wise error at most `level` (Holm 1979)."""
     sure = [False] * len(p_values)
     for position, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         if p_values[index] * (len(p_values) - position) >= level:
@@ -108,9 +106,7 @@ def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool
 
 @dataclass(frozen=True)
 class Member:
-    """One advisor's value with its standard error; None when it is not known (fewer
-    than two values).
-    """
+    """Difference of a member from the rest; `error` None: fewer than two values."""
 
     key: str
     value: float
@@ -119,11 +115,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What can honestly be said about a group side by side.
+    """Members of a group that differ significantly from the rest, after correction for
+    all tests.
 
-    `p_value`: how often chance alone would make them differ as much. `above` and
-    `below`: members that differ from the rest of the group when all are tried at once;
-    `alike`: all the others, who cannot be told apart from the rest.
+    `p_value`: of the group test. `alike`: members that do not differ significantly.
     """
 
     p_value: float | None
@@ -133,19 +128,17 @@ class Comparison:
 
 
 def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) -> Comparison:
-    """Compare rates of members side by side; nobody is set apart unless the group
-    differs by more than chance.
-    """
+    """Compare the rates of members; flag none unless the group test is significant."""
     members, total, wins = [], sum(n), sum(hits)
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
-        # Under "no different from the rest", so that 0 of 3 has an error too.
+        # Standard error under the null hypothesis, so that 0 of 3 has one too.
         pooled = wins / total if total else 0.0
         error = (
             math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
         )
         members.append(Member(key, h / m - (wins - h) / rest if m > 0 and rest > 0 else 0.0, error))
-    return _compare(members, rates_differ_by_chance(hits, n))
+    return _compare(members, rates_p_value(hits, n))
 
 
 def compare_means(
@@ -154,9 +147,7 @@ def compare_means(
     deviations: Sequence[float | None],
     n: Sequence[int],
 ) -> Comparison:
-    """Compare means of members side by side; nobody is set apart unless the group
-    differs by more than chance.
-    """
+    """Compare the means of members; flag none unless the group test is significant."""
     members = []
     for position, key in enumerate(keys):
         mean, deviation, m = means[position], deviations[position], n[position]
@@ -177,7 +168,7 @@ def compare_means(
                 math.sqrt(max(deviation * deviation, within) / m + within / size),
             )
         )
-    return _compare(members, means_differ_by_chance(means, deviations, n))
+    return _compare(members, means_p_value(means, deviations, n))
 
 
 def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:

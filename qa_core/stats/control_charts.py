@@ -1,6 +1,4 @@
-"""How a number moves: control limits of a series, whether a change is more than chance,
-and how it splits over segments. Pure arithmetic.
-"""
+"""Control charts of a series, intervals of a change, and its split over segments."""
 
 from __future__ import annotations
 
@@ -13,23 +11,21 @@ from typing import Any
 from qa_core.stats import intervals
 
 BASELINE_POINTS = 8
-"""Fewer points than this say nothing about what is usual."""
+"""Minimum points of a baseline."""
 RUN = 8
-"""So many points in a row on one side of the centre are a signal (Western Electric,
-rule 4).
-"""
+"""Points in a row on one side that are a signal (Western Electric, rule 4)."""
 _RANGE_TO_SIGMA = (
     1.128  # d2 of two neighbours: the mean moving range of a normal series, in standard deviations
 )
 
 
 @dataclass(frozen=True)
-class Control:
-    """What a series is expected to do. `low` and `high` are three standard deviations
-    from the centre, point by point; `sigma` is one.
+class ControlLimits:
+    """Centre and control limits of a series, point by point: `low` and `high` at three
+    `sigma`.
 
-    `spread` says how much more than chance alone the series wobbles from point to point
-    (1: chance explains it).
+    `spread`: dispersion between neighbouring points relative to chance (1: chance
+    alone).
     """
 
     centre: float
@@ -40,10 +36,8 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a series is expected to do: its centre and, point by point, the control
-    limits around it; counted anew at the positions of `breaks`.
-    """
+class SteppedLimits:
+    """Centre and limits point by point, computed anew at each of `breaks`."""
 
     centre: tuple[float | None, ...]
     low: tuple[float | None, ...]
@@ -51,14 +45,15 @@ class Limits:
     breaks: tuple[int, ...] = ()
 
 
-def control_rate(
+def rate_limits(
     values: Sequence[float | None], n: Sequence[float | None], baseline: Sequence[bool]
-) -> Control | None:
-    """Limits of a share by Laney's p′ chart (Laney 2002): the p-chart's limits widened
-    by how much more than chance the series wobbles.
+) -> ControlLimits | None:
+    """Compute limits of a rate by Laney's p′ chart (Laney 2002): p-chart limits widened
+    by the over-dispersion of the series.
 
-    `baseline` marks the points that say what is usual. None with fewer than eight of
-    them, or when nothing varies.
+    `baseline` marks the points to compute them from; those outside the limits are
+    dropped and the limits computed again. None with fewer than eight points, or without
+    variation.
     """
     used = [
         (value, size)
@@ -73,18 +68,21 @@ def control_rate(
     if chance <= 0:
         return None
     scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
-    # Laney lets the factor fall below 1; then the limits would promise more than the
-    # counts can.
+    # Laney allows a factor below 1, which would make the limits narrower than
+    # chance.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
     sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
-    control = _control(centre, sigma, spread, 0.0, 1.0)
-    usual = _without_outliers(values, baseline, control)
-    return control if usual == tuple(baseline) else control_rate(values, n, usual) or control
+    control = _build_limits(centre, sigma, spread, 0.0, 1.0)
+    usual = _drop_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else rate_limits(values, n, usual) or control
 
 
-def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Control | None:
-    """Limits of single values by the XmR chart (Shewhart; Wheeler): the mean moving
-    range of neighbours. None with fewer than eight points.
+def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> ControlLimits | None:
+    """Compute limits of single values by the XmR chart (Shewhart; Wheeler), from the
+    mean moving range.
+
+    `baseline` as in `rate_limits`. None with fewer than eight points, or without
+    variation.
     """
     used = [
         value for value, keep in zip(values, baseline, strict=True) if keep and _is_known(value)
@@ -94,25 +92,25 @@ def control_mean(values: Sequence[float | None], baseline: Sequence[bool]) -> Co
     one = _mean_range(used) / _RANGE_TO_SIGMA
     if one <= 0:
         return None
-    control = _control(sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf)
-    usual = _without_outliers(values, baseline, control)
-    return control if usual == tuple(baseline) else control_mean(values, usual) or control
+    control = _build_limits(
+        sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf
+    )
+    usual = _drop_outliers(values, baseline, control)
+    return control if usual == tuple(baseline) else mean_limits(values, usual) or control
 
 
-def _control(
+def _build_limits(
     centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float
-) -> Control:
+) -> ControlLimits:
     low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
     high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
-    return Control(centre, sigma, low, high, spread)
+    return ControlLimits(centre, sigma, low, high, spread)
 
 
-def _without_outliers(
-    values: Sequence[float | None], baseline: Sequence[bool], control: Control
+def _drop_outliers(
+    values: Sequence[float | None], baseline: Sequence[bool], control: ControlLimits
 ) -> tuple[bool, ...]:
-    """The baseline without points beyond its own limits: what had a cause of its own
-    does not say what is usual.
-    """
+    """Drop the baseline points beyond their own limits."""
     return tuple(
         keep and not (_is_known(value) and low is not None and not low <= value <= high)
         for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)
@@ -125,10 +123,11 @@ def _mean_range(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Signals:
-    """Positions that chance does not explain, each with its side of the centre (1 or
-    −1), and how the series ends: `below` / `above` count the last points in a row
-    beyond that limit, `run` the last points in a row on one side of the centre
-    (negative: below it).
+    """Positions of signals, each with its side of the centre (1 or −1), and the end of
+    the series.
+
+    `below`, `above`: how many of the last points in a row are beyond that limit. `run`:
+    how many are on one side of the centre, negative below it.
     """
 
     positions: tuple[tuple[int, int], ...]
@@ -137,15 +136,16 @@ class Signals:
     run: int
 
 
-def find_signals(values: Sequence[float | None], control: Control) -> Signals:
-    """Western Electric rules: one point beyond three standard deviations, two of three
-    beyond two, and, where the series ends, eight in a row on one side.
+def find_signals(values: Sequence[float | None], control: ControlLimits) -> Signals:
+    """Find signals by the Western Electric rules: one point beyond three standard
+    deviations, two of three beyond two on one side, and eight in a row on one side at
+    the end of the series.
     """
     distances = [
         (value - control.centre) / sigma if _is_known(value) and sigma else None
         for value, sigma in zip(values, control.sigma, strict=True)
     ]
-    # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
+    # A rate's limits stop at 0 and 1; a point on such a limit is not beyond it.
     beyond = [
         _is_known(value) and low is not None and (value < low or value > high)
         for value, low, high in zip(values, control.low, control.high, strict=True)
@@ -168,10 +168,10 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
         length = length + 1 if here == side and here else 1
         side = here
     known = [position for position, one in enumerate(distances) if one is not None]
-    below = _ending(known, lambda position: beyond[position] and distances[position] < 0)
-    above = _ending(known, lambda position: beyond[position] and distances[position] > 0)
+    below = _count_last(known, lambda position: beyond[position] and distances[position] < 0)
+    above = _count_last(known, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
-        # Earlier runs have passed; marking them all would bury what needs a look now.
+        # Mark the last run only: earlier ones are over.
         found |= set(known[-length:])
     return Signals(
         tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)),
@@ -181,7 +181,7 @@ def find_signals(values: Sequence[float | None], control: Control) -> Signals:
     )
 
 
-def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
+def _count_last(known: Sequence[int], holds: Callable[[int], bool]) -> int:
     count = 0
     for position in reversed(known):
         if not holds(position):
@@ -193,9 +193,7 @@ def _ending(known: Sequence[int], holds: Callable[[int], bool]) -> int:
 def change_interval(
     now: Sequence[float], before: Sequence[float], spread: float = 1.0
 ) -> tuple[float, float] | None:
-    """`intervals.change_interval` of two measured values; None when one of them, or its
-    interval, is missing.
-    """
+    """Return `intervals.change_interval`; None when a part is missing."""
     return (
         intervals.change_interval(now, before, spread)
         if all(_is_known(part) for part in (*now, *before))
@@ -204,9 +202,7 @@ def change_interval(
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """`change_interval` of a row of `query.measure` with a comparison; None for one
-    without.
-    """
+    """Return `change_interval` of a row of `query.measure`, or None."""
     now, before = (
         [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
         for suffix in ("", "_before")
@@ -216,9 +212,7 @@ def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | N
 
 @dataclass(frozen=True)
 class SegmentEffect:
-    """What one segment did to the change of a ratio: by its own rate, and by its share
-    of the whole.
-    """
+    """Contribution of a segment to a change: by its rate and by its share."""
 
     segment: Hashable
     rate: float
@@ -228,12 +222,12 @@ class SegmentEffect:
 def explain_change(
     before: Mapping[Hashable, tuple[float, float]], now: Mapping[Hashable, tuple[float, float]]
 ) -> list[SegmentEffect]:
-    """Split the change of Σ numerator / Σ denominator exactly over segments: segment →
-    (numerator, denominator).
+    """Split the change of Σ numerator / Σ denominator exactly over segments, each given
+    as segment → (numerator, denominator).
 
     Rate effect = mean share × Δ rate; mix effect = mean rate × Δ share; a segment
-    absent from one period is all mix. All effects together are the change. Only the sum
-    of the mix effects has a meaning of its own: a share that grows must shrink another.
+    absent from one period is all mix. All effects add up to the change. Read the mix
+    effects as a sum only: a share that grows makes another shrink.
     """
     total_before, total_now = (
         sum(denominator for _, denominator in side.values()) for side in (before, now)

@@ -1,7 +1,6 @@
-"""Fisher's exact test and the false findings of many tests. Pure.
+"""Fisher's exact test, and the Benjamini–Hochberg correction.
 
-Both are in scipy.stats too, whose import costs a server 60 MB that the rest of scipy
-does not.
+`scipy.stats` has both, but importing it costs a server 60 MB.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def exceeds_by_chance(hits: int, n: int, other_hits: int, other_n: int) -> float:
-    """The chance of so many hits or more among `n` when hits fall on `n` and `other_n`
-    alike: Fisher's exact test, one-sided.
+def fisher_exact(hits: int, n: int, other_hits: int, other_n: int) -> float:
+    """Return the one-sided p-value of `hits` or more of `n`, against `other_hits` of
+    `other_n`, by Fisher's exact test.
     """
     import numpy as np
     from scipy.special import gammaln, logsumexp
@@ -30,15 +29,13 @@ def exceeds_by_chance(hits: int, n: int, other_hits: int, other_n: int) -> float
     return float(min(1.0, np.exp(logsumexp(ways))))
 
 
-def correct_for_all(chances: Sequence[float]) -> list[float]:
-    """Chances of single tests, corrected so that a limit on them limits the share of
-    false findings: Benjamini and Hochberg (1995).
-    """
+def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
+    """Adjust p-values by false discovery rate (Benjamini and Hochberg 1995)."""
     import numpy as np
 
-    given = np.asarray(chances, dtype=float)
-    order = np.argsort(given)[::-1]
-    ranks = np.arange(len(given), 0, -1)
-    corrected = np.empty_like(given)
-    corrected[order] = np.minimum(1.0, np.minimum.accumulate(given[order] * len(given) / ranks))
+    array = np.asarray(chances, dtype=float)
+    order = np.argsort(array)[::-1]
+    ranks = np.arange(len(array), 0, -1)
+    corrected = np.empty_like(array)
+    corrected[order] = np.minimum(1.0, np.minimum.accumulate(array[order] * len(array) / ranks))
     return corrected.tolist()

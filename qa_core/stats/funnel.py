@@ -1,6 +1,4 @@
-"""The funnel: how far members may lie from their group's value by chance, the fewer
-values the farther.
-"""
+"""Funnel plot: limits of chance around a group's value, by number of values."""
 
 from __future__ import annotations
 
@@ -10,17 +8,16 @@ from dataclasses import dataclass
 
 from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
-OUTER = 0.998
-"""Beyond the outer limits chance alone puts one value in five hundred."""
+OUTER_CONFIDENCE = 0.998
+"""Confidence of the outer limits: one value in five hundred beyond them by chance."""
 TRIMMED = 0.1
 
 
 @dataclass(frozen=True)
 class Funnel:
-    """Limits around a group's value. `within`: the variance of single values, known
-    from so many degrees of `freedom`; `spread`: how many times more than by chance its
-    members lie apart as a rule (1: chance explains it), by which the limits are
-    widened.
+    """Limits around a group's value. `within`: variance of single values, estimated
+    with `freedom` degrees of freedom; `spread`: over-dispersion of the members (1:
+    chance alone), a factor on the limits.
     """
 
     centre: float
@@ -29,17 +26,16 @@ class Funnel:
     freedom: int = NORMAL
 
     def half_width(self, n: float, confidence: float = CONFIDENCE) -> float:
-        """How far from the centre the limit lies for so many values."""
+        """Return the distance from the centre to the limit, for `n` values."""
         return t_quantile(self.freedom, confidence) * self.spread * math.sqrt(self.within / n)
 
 
 def build_funnel(
     values: Sequence[float], n: Sequence[float], within: float, freedom: int = NORMAL
 ) -> Funnel:
-    """The funnel of members around their common value, over-dispersed as Spiegelhalter
-    (2005) does it: the mean square of the distances, in standard errors, the outermost
-    tenth at each end brought in first, so that one odd member does not widen the limits
-    for all.
+    """Build the funnel of members around their pooled value, with Spiegelhalter's
+    over-dispersion (2005): the mean square of the z-scores, winsorised at a tenth on
+    each end, so that one outlier does not widen the limits for all.
     """
     centre = sum(value * size for value, size in zip(values, n, strict=True)) / sum(n)
     if within <= 0:

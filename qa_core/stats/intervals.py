@@ -1,6 +1,4 @@
-"""Intervals: between which values a rate, a mean or a net promoter score lies, 95 % of
-the time.
-"""
+"""95 % confidence intervals of rates, means, differences and net promoter scores."""
 
 from __future__ import annotations
 
@@ -11,13 +9,11 @@ from collections.abc import Sequence
 Z95 = 1.959963984540054
 CONFIDENCE = 0.95
 NORMAL = 1_000_000
-"""So many degrees of freedom are as good as knowing the variance."""
+"""Degrees of freedom beyond which Student's t is the normal distribution."""
 
 
 def wilson(hits: float, n: float) -> tuple[float, float] | None:
-    """The 95 % interval of a rate (Wilson 1927); None for n = 0. Both ends lie in 0–1,
-    and it has a width at 0 and at n of n.
-    """
+    """Return the 95 % interval of a rate within 0–1 (Wilson 1927); None for n = 0."""
     if n <= 0:
         return None
     rate, square = hits / n, Z95 * Z95
@@ -32,8 +28,8 @@ def wilson(hits: float, n: float) -> tuple[float, float] | None:
 def difference_interval(
     hits: float, n: float, other_hits: float, other_n: float
 ) -> tuple[float, float] | None:
-    """The 95 % interval of a difference of two independent rates (Newcombe 1998, from
-    their Wilson intervals); None where either has no rows.
+    """Return the 95 % interval of a difference of two independent rates, from their
+    Wilson intervals (Newcombe 1998); None where either has no rows.
     """
     one, other = wilson(hits, n), wilson(other_hits, other_n)
     if one is None or other is None:
@@ -44,10 +40,10 @@ def difference_interval(
 def change_interval(
     now: Sequence[float], before: Sequence[float], spread: float = 1.0
 ) -> tuple[float, float]:
-    """The 95 % interval of a difference of two independent values, from their own
-    (value, low, high): MOVER (Newcombe 1998; Zou and Donner 2008).
+    """Return the 95 % interval of a difference of two independent values, each (value,
+    low, high), by MOVER (Newcombe 1998; Zou and Donner 2008).
 
-    `spread` widens it for a series that wobbles more than chance alone.
+    `spread` widens it for an over-dispersed series.
     """
     (value, low, high), (earlier, earlier_low, earlier_high) = now, before
     difference = value - earlier
@@ -57,13 +53,14 @@ def change_interval(
     )
 
 
-def weigh_rate(
+def poststratify_rate(
     hits: Sequence[float], n: Sequence[float], sizes: Sequence[float]
 ) -> tuple[float, float, float] | None:
-    """A rate as it would be if its groups had the sizes of another population
-    (post-stratification), with the 95 % interval that their Wilson intervals give
-    together (MOVER; Zou and Donner 2008). Groups without rows are left out; None where
-    all are.
+    """Post-stratify a rate to the group sizes of another population; return (rate, low,
+    high).
+
+    95 % interval from the groups' Wilson intervals (MOVER; Zou and Donner 2008). Groups
+    without rows are left out; None where all are.
     """
     used = [
         (h / m, wilson(h, m), size)
@@ -80,8 +77,9 @@ def weigh_rate(
 
 
 def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, float] | None:
-    """The 95 % interval of a mean by Student's t; `deviation` is that of the sample (n
-    − 1). None below two values.
+    """Return the 95 % interval of a mean by Student's t; None below two values.
+
+    `deviation`: of the sample (n − 1).
     """
     if n < 2 or deviation is None or math.isnan(deviation):
         return None
@@ -90,9 +88,11 @@ def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, 
 
 
 def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float, float] | None:
-    """The 95 % interval of a net promoter score in points, by the adjusted Wald method:
-    ¾ promoter, ¾ detractor and 1½ passives are added, so that five of five promoters
-    keep a width. Clipped to −100…100; None without answers.
+    """Return the 95 % interval of a net promoter score in points, clipped to −100…100;
+    None without answers.
+
+    Adjusted Wald: ¾ promoter, ¾ detractor and 1½ passives are added, so that five
+    promoters of five keep a width.
     """
     if promoters + passives + detractors <= 0:
         return None
@@ -104,9 +104,7 @@ def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float,
 
 @functools.lru_cache(maxsize=4096)
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
-    """How many standard errors Student's t puts on each side: the 97.5 % point for 95
-    %.
-    """
+    """Return the two-sided quantile of Student's t: 97.5 % point for 95 %."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))

@@ -1,6 +1,4 @@
-"""How many values it takes: until a difference would show, and which difference shows
-already.
-"""
+"""Sample sizes and detectable differences."""
 
 from __future__ import annotations
 
@@ -10,25 +8,21 @@ from statistics import NormalDist
 from qa_core.stats.intervals import Z95
 
 POWER = 0.8
-"""How often a difference that is there should be seen; 0.5 asks no more than that the
-95 % interval be no wider than the difference each way.
-"""
+"""Probability of detecting a difference; 0.5: as large as the interval's half-width."""
 
 
-def more_needed(deviation: float, n: int, difference: float, power: float = POWER) -> int:
-    """How many more values a member needs until a mean that is `difference` away from a
-    known one shows as such.
+def extra_values_needed(deviation: float, n: int, difference: float, power: float = POWER) -> int:
+    """Return how many more values detect a mean `difference` away from a known one
+    (two-sided, 5 %).
 
-    Two-sided at 5 %. `deviation`: of single values, √(p (1 − p)) for a rate;
-    `difference` in their unit.
+    `deviation`: of single values, √(p (1 − p)) for a rate; `difference` in the same
+    unit.
     """
     return max(0, math.ceil((_standards(power) * deviation / difference) ** 2) - n)
 
 
-def detectable(deviation: float, n: int, power: float = POWER) -> float:
-    """The smallest difference from a known mean that `n` values show, by the same
-    reckoning.
-    """
+def detectable_difference(deviation: float, n: int, power: float = POWER) -> float:
+    """Return the smallest difference from a known mean that `n` values detect."""
     return _standards(power) * deviation / math.sqrt(n)
 
 

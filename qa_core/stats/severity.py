@@ -1,5 +1,5 @@
-"""Score = advisor + evaluator + grid: how strict each evaluator is, and what each
-advisor's score would be before an average one (least squares).
+"""Additive model, score = advisor + evaluator + scorecard: severity of evaluators and
+adjusted scores of advisors, by least squares.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import numpy as np
 
 from qa_core.stats.intervals import t_quantile
 
-NOTHING = 1e-9
-"""An eigenvalue that small beside the largest is none: nothing in the data tells those
-effects apart.
-"""
+NULL_EIGENVALUE = 1e-9
+"""Relative eigenvalue below which a direction is undetermined by the data."""
 
 
 @dataclass(frozen=True)
 class RaterEffect:
-    """An estimate with its 95 % interval, of `n` evaluations. `raw`: the plain mean of
-    their scores; `shrunk`: drawn to the group by how little is known (evaluators
-    alone).
+    """Estimate from `n` evaluations with its 95 % interval. `raw`: plain mean of their
+    scores; `shrunk`: empirical Bayes estimate (evaluators only).
     """
 
     value: float
@@ -36,20 +33,20 @@ class RaterEffect:
 
 @dataclass(frozen=True)
 class Severity:
-    """The model as fitted. Where `apart_evaluators` or `apart_grids` is not empty,
-    these share too little with the rest to be compared with it, and nothing is
-    estimated.
+    """Fitted model. Where `disconnected_evaluators` or `disconnected_scorecards` is not
+    empty, the design is not connected and nothing is estimated; they name the smaller
+    groups.
     """
 
     n: int
     evaluators: dict[Hashable, RaterEffect]
-    """Severity in points: positive for who gives less than the others would."""
+    """Severity in points: positive for evaluators who give less."""
     advisors: dict[Hashable, RaterEffect]
-    """The score as an average evaluator would give it on an average grid."""
+    """Score that an average evaluator would give on an average scorecard."""
     deviation: float | None = None
-    """Of a single score from the model, in points."""
-    apart_evaluators: tuple[Hashable, ...] = ()
-    apart_grids: tuple[Hashable, ...] = ()
+    """Residual standard deviation of a single score, in points."""
+    disconnected_evaluators: tuple[Hashable, ...] = ()
+    disconnected_scorecards: tuple[Hashable, ...] = ()
 
     @property
     def is_connected(self) -> bool:
@@ -60,73 +57,77 @@ def fit_severity(
     scores: Sequence[float],
     advisors: Sequence[Hashable],
     evaluators: Sequence[Hashable],
-    grids: Sequence[Hashable] | None = None,
+    scorecards: Sequence[Hashable] | None = None,
 ) -> Severity:
-    """Fit the additive model by least squares; the four sequences stand beside each
-    other, one place per evaluation.
+    """Fit the additive model by least squares; the sequences are aligned, one place per
+    evaluation.
 
-    Severities and grids are centred on the evaluations, so that the mean of all stays
-    what it is. An evaluator is compared with the others through the advisors and grids
-    that they share; where that leaves a difference between two evaluators, or two
-    grids, undetermined, the design is not connected and nothing is estimated. A single
-    evaluator is nobody to compare with: not connected either.
+    Severities and scorecard effects are centred over evaluations, so that the overall
+    mean is kept. Evaluators are compared through the advisors and scorecards they
+    share. Nothing is estimated where that leaves a difference undetermined, nor with a
+    single evaluator.
     """
     y = np.asarray(scores, float)
     advisor_names, advisor = _number(advisors)
-    factors = [_number(evaluators), _number(grids if grids is not None else [None] * len(y))]
+    factors = [
+        _number(evaluators),
+        _number(scorecards if scorecards is not None else [None] * len(y)),
+    ]
     sizes = [len(names) for names, _codes in factors]
     if len(y) == 0 or sizes[0] < 2:
         return Severity(len(y), {}, {})
     starts = np.cumsum([0, *sizes])
     width = int(starts[-1])
-    met = np.zeros((len(advisor_names), width))
+    encounters = np.zeros((len(advisor_names), width))
     for (_names, codes), start in zip(factors, starts, strict=False):
-        np.add.at(met, (advisor, start + codes), 1.0)
+        np.add.at(encounters, (advisor, start + codes), 1.0)
     n_advisor, sums = np.bincount(advisor).astype(float), np.bincount(advisor, y)
-    # Advisors are eliminated first: what is left is as wide as there are evaluators and
-    # grids.
+    # Eliminate the advisors first: what remains is as wide as there are evaluators
+    # and scorecards.
     inner = np.zeros((width, width))
     both = np.zeros(sizes)
     np.add.at(both, (factors[0][1], factors[1][1]), 1.0)
     inner[: sizes[0], sizes[0] :], inner[sizes[0] :, : sizes[0]] = both, both.T
-    inner[np.arange(width), np.arange(width)] = met.sum(axis=0)
+    inner[np.arange(width), np.arange(width)] = encounters.sum(axis=0)
     right = np.concatenate(
         [
             np.bincount(codes, y, minlength=size)
             for (_names, codes), size in zip(factors, sizes, strict=True)
         ]
     )
-    shares = met / n_advisor[:, None]
-    values, vectors = np.linalg.eigh(inner - met.T @ shares)
-    known = values > NOTHING * max(1.0, float(inner.max()))
-    apart = [
-        _find_apart(vectors[start:stop, ~known], met[:, start:stop].sum(axis=0))
+    shares = encounters / n_advisor[:, None]
+    values, vectors = np.linalg.eigh(inner - encounters.T @ shares)
+    determined = values > NULL_EIGENVALUE * max(1.0, float(inner.max()))
+    disconnected = [
+        _find_disconnected(vectors[start:stop, ~determined], encounters[:, start:stop].sum(axis=0))
         for start, stop in itertools.pairwise(starts)
     ]
-    if any(len(places) for places in apart):
+    if any(len(places) for places in disconnected):
         named = [
             tuple(names[place] for place in places)
-            for places, (names, _codes) in zip(apart, factors, strict=True)
+            for places, (names, _codes) in zip(disconnected, factors, strict=True)
         ]
-        return Severity(len(y), {}, {}, apart_evaluators=named[0], apart_grids=named[1])
-    inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T
-    effects = inverse @ (right - met.T @ (sums / n_advisor))
-    weights = met.sum(axis=0) / len(y)
+        return Severity(
+            len(y), {}, {}, disconnected_evaluators=named[0], disconnected_scorecards=named[1]
+        )
+    inverse = (vectors[:, determined] / values[determined]) @ vectors[:, determined].T
+    effects = inverse @ (right - encounters.T @ (sums / n_advisor))
+    weights = encounters.sum(axis=0) / len(y)
     for start, stop in itertools.pairwise(starts):
         effects[start:stop] -= weights[start:stop] @ effects[start:stop]
     levels = sums / n_advisor - shares @ effects
     fitted = levels[advisor] + sum(
         effects[start + codes] for (_names, codes), start in zip(factors, starts, strict=False)
     )
-    freedom = len(y) - len(advisor_names) - int(known.sum())
+    freedom = len(y) - len(advisor_names) - int(determined.sum())
     variance = float(np.sum((y - fitted) ** 2)) / freedom if freedom > 0 else math.nan
-    # Each evaluator against the mean of all: that contrast is what can be estimated.
+    # Only contrasts can be estimated: each evaluator against the mean of all.
     contrasts = np.eye(sizes[0], width) - np.concatenate([weights[: sizes[0]], np.zeros(sizes[1])])
     of_evaluators = variance * np.einsum("ij,jk,ik->i", contrasts, inverse, contrasts)
     centred = shares - weights
     of_advisors = variance * (1 / n_advisor + np.einsum("ij,jk,ik->i", centred, inverse, centred))
     severities = -effects[: sizes[0]]
-    raw = right[: sizes[0]] / met[:, : sizes[0]].sum(axis=0)
+    raw = right[: sizes[0]] / encounters[:, : sizes[0]].sum(axis=0)
     counts = np.bincount(factors[0][1])
     shrunk = _shrink(severities, of_evaluators)
     return Severity(
@@ -151,9 +152,9 @@ def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
     return list(places), codes
 
 
-def _find_apart(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
-    """The places that cannot be compared with the largest group. Two can be compared
-    where every undetermined direction moves them alike.
+def _find_disconnected(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
+    """Return the places that cannot be compared with the largest group: those that some
+    undetermined direction moves differently.
     """
     rows = [tuple(row) for row in np.round(undetermined, 6) + 0.0]
     sizes: dict[tuple[float, ...], float] = {}
@@ -164,7 +165,7 @@ def _find_apart(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
 
 
 def _shrink(values: np.ndarray, variances: np.ndarray) -> list[float | None]:
-    """Each severity drawn to nought by what chance did (DerSimonian and Laird 1986)."""
+    """Shrink severities towards zero (DerSimonian and Laird 1986)."""
     if not np.all(variances > 0):
         return [None] * len(values)
     weights = 1 / variances

@@ -1,4 +1,4 @@
-"""Estimates drawn towards the group's own, by how much each knows (empirical Bayes)."""
+"""Empirical Bayes estimates: values shrunk towards the group's by their precision."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Shrunk:
-    """Estimates drawn towards the group's own, by how much each knows. `between`: the
-    standard deviation between members that is more than chance; 0 when they differ no
-    more than chance would make them.
+class ShrunkEstimates:
+    """Estimates shrunk towards the group's `centre`. `between`: standard deviation
+    between members beyond chance; 0 when chance explains their differences.
     """
 
     centre: float
@@ -19,16 +18,16 @@ class Shrunk:
     estimates: tuple[float | None, ...]
 
 
-def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
-    """Empirical Bayes estimates of rates (beta-binomial by moments, Kleinman 1973);
-    None where n = 0.
+def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> ShrunkEstimates:
+    """Shrink rates by empirical Bayes (beta-binomial by moments, Kleinman 1973); None
+    where n = 0.
 
-    Order is kept between members of equal n, and no estimate leaves the range between
-    the raw rate and the group's.
+    Order is kept between members of equal n; estimates lie between the raw and the
+    group's rate.
     """
     used = [(h, m) for h, m in zip(hits, n, strict=True) if m > 0]
     if not used:
-        return Shrunk(math.nan, 0.0, tuple(None for _ in n))
+        return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))
     total = sum(m for _, m in used)
     centre = sum(h for h, _ in used) / total
     return _shrink(
@@ -41,19 +40,17 @@ def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> Shrunk:
 
 def shrink_means(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
-) -> Shrunk:
-    """Empirical Bayes estimates of means (DerSimonian and Laird 1986, with the pooled
-    variance within members); None where n = 0.
-    """
+) -> ShrunkEstimates:
+    """Shrink means (DerSimonian and Laird 1986); None where n = 0."""
     used = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
     if not used:
-        return Shrunk(math.nan, 0.0, tuple(None for _ in n))
+        return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))
     centre = sum(mean * m for mean, m in used) / sum(m for _, m in used)
     return _shrink(means, n, centre, pooled_variance(deviations, n))
 
 
 def pooled_variance(deviations: Sequence[float | None], n: Sequence[float]) -> float:
-    """The variance within members, all together; 0 when no member has two values."""
+    """Return the pooled variance within members; 0 when no member has two values."""
     parts = [
         ((m - 1) * d * d, m - 1)
         for d, m in zip(deviations, n, strict=True)
@@ -64,7 +61,7 @@ def pooled_variance(deviations: Sequence[float | None], n: Sequence[float]) -> f
 
 def _shrink(
     values: Sequence[float | None], n: Sequence[float], centre: float, within: float
-) -> Shrunk:
+) -> ShrunkEstimates:
     used = [(value, m) for value, m in zip(values, n, strict=True) if m > 0 and value is not None]
     total = sum(m for _, m in used)
     scale = total - sum(m * m for _, m in used) / total
@@ -75,4 +72,4 @@ def _shrink(
         None if m <= 0 or value is None else centre + weight(m) * (value - centre)
         for value, m in zip(values, n, strict=True)
     )
-    return Shrunk(centre, math.sqrt(between), estimates)
+    return ShrunkEstimates(centre, math.sqrt(between), estimates)

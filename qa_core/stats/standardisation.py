@@ -1,6 +1,4 @@
-"""What the same contacts would have given in other hands: indirect standardisation,
-kind of contact by kind of contact.
-"""
+"""Indirect standardisation: the value of others with a member's contacts."""
 
 from __future__ import annotations
 
@@ -11,21 +9,17 @@ from dataclasses import dataclass
 from qa_core.stats.intervals import NORMAL, t_quantile
 from qa_core.stats.shrinkage import pooled_variance
 
-Kind = tuple[object, ...]
-"""A kind of contact, from the coarse to the fine: (channel, queue, reason)."""
-LEAST = 10
-"""Others with fewer values of a kind say too little about it: the kind around it stands
-in.
-"""
-FEWEST = 5
-"""A member with fewer values is not compared at all."""
+ContactKind = tuple[object, ...]
+"""Kind of contact, from coarse to fine: (channel, queue, reason)."""
+MIN_CELL_VALUES = 10
+"""Minimum values of the others in a kind; below it the coarser kind is used."""
+MIN_MEMBER_VALUES = 5
+"""Minimum values of a member for a comparison."""
 
 
 @dataclass(frozen=True)
 class CellSums:
-    """What the contacts of one kind gave: how many values, their sum, and (of a mean)
-    their deviation.
-    """
+    """Count, sum and (of a mean) standard deviation of the values of one kind."""
 
     n: float
     total: float
@@ -33,11 +27,12 @@ class CellSums:
 
 
 @dataclass(frozen=True)
-class Standard:
-    """One member's value beside what the others would have had with the same contacts.
-    `error`: the standard error of the difference, known from so many degrees of
-    `freedom`; `n`: how many values; `matched`: the share of them that the others met in
-    the very same kind.
+class StandardisedValue:
+    """Observed value of one member and expected value with the same contacts.
+
+    `error`: standard error of the difference, with `freedom` degrees of freedom;
+    `matched`: share of the `n` values whose expected value comes from the very same
+    kind.
     """
 
     observed: float
@@ -53,7 +48,7 @@ class Standard:
 
     @property
     def low(self) -> float:
-        """The lower end of the 95 % interval of the difference."""
+        """Return the lower end of the 95 % interval of the difference."""
         return self.difference - t_quantile(self.freedom) * self.error
 
     @property
@@ -62,7 +57,7 @@ class Standard:
 
     @property
     def p_value(self) -> float:
-        """How often chance alone would make a difference as large."""
+        """Return the two-sided p-value of the difference."""
         from scipy.special import stdtr
 
         return (
@@ -73,52 +68,54 @@ class Standard:
 
 
 def standardise(
-    own: Mapping[Kind, CellSums], others: Mapping[Kind, CellSums], *, is_rate: bool
-) -> Standard | None:
-    """Weigh the others' values by the member's own mix of contacts; None where the
-    member has fewer than `FEWEST` values or the others none.
+    own: Mapping[ContactKind, CellSums], others: Mapping[ContactKind, CellSums], *, is_rate: bool
+) -> StandardisedValue | None:
+    """Weigh the others' values by the member's mix of contacts. Return None where the
+    member has fewer than `MIN_MEMBER_VALUES` values or the others none.
 
-    A kind that the others met fewer than `LEAST` times borrows from the one around it:
-    the reason from its queue, the queue from its channel. Both sides' chance is in the
-    error; a member whose values vary more than the rest's is taken to vary so.
+    A kind with fewer than `MIN_CELL_VALUES` values of others uses the coarser kind:
+    reason → queue → channel → all. The error covers both sides, with the member's own
+    variance if larger.
     """
     own = {kind: sums for kind, sums in own.items() if sums.n > 0}
-    n, around = sum(sums.n for sums in own.values()), _gather(others)
-    if n < FEWEST or () not in around:
+    n, around = sum(sums.n for sums in own.values()), _sum_by_level(others)
+    if n < MIN_MEMBER_VALUES or () not in around:
         return None
     observed = sum(sums.total for sums in own.values()) / n
     sides = [sums for side in (own, others) for sums in side.values()]
     within = pooled_variance([sums.deviation for sums in sides], [sums.n for sums in sides])
     own_variance = _variance(own, observed)
     expected = variance = matched = 0.0
-    shares: dict[Kind, float] = {}
+    shares: dict[ContactKind, float] = {}
     for kind, sums in own.items():
         used = next(
             level
             for level in (kind[:length] for length in range(len(kind), -1, -1))
-            if level == () or around.get(level, _NONE).n >= LEAST
+            if level == () or around.get(level, _NONE).n >= MIN_CELL_VALUES
         )
         shares[used] = shares.get(used, 0.0) + sums.n
         matched += sums.n if used == kind else 0.0
     for kind, share in shares.items():
         other = around[kind]
         expected += share * other.total / other.n
-        # Two values are added so that ten successes of ten still leave doubt.
+        # Add one success and one failure, so that ten of ten keep a variance.
         rate = (other.total + 1) / (other.n + 2)
         own_part, other_part = (
             (rate * (1 - rate),) * 2 if is_rate else (max(within, own_variance), within)
         )
         variance += own_part * share + other_part * share * share / other.n
     freedom = int(n) - 1 if not is_rate and own_variance > within else NORMAL
-    return Standard(observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom)
+    return StandardisedValue(
+        observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom
+    )
 
 
 _NONE = CellSums(0, 0.0)
 
 
-def _gather(others: Mapping[Kind, CellSums]) -> dict[Kind, CellSums]:
-    """The sums of every kind and of every kind around it."""
-    found: dict[Kind, CellSums] = {}
+def _sum_by_level(others: Mapping[ContactKind, CellSums]) -> dict[ContactKind, CellSums]:
+    """Sum the values of every kind and of every coarser kind around it."""
+    found: dict[ContactKind, CellSums] = {}
     for kind, sums in others.items():
         if sums.n > 0:
             for length in range(len(kind) + 1):
@@ -127,8 +124,8 @@ def _gather(others: Mapping[Kind, CellSums]) -> dict[Kind, CellSums]:
     return found
 
 
-def _variance(own: Mapping[Kind, CellSums], mean: float) -> float:
-    """Of a member's single values, all kinds together."""
+def _variance(own: Mapping[ContactKind, CellSums], mean: float) -> float:
+    """Return the variance of a member's single values over all kinds."""
     inside = sum(
         (sums.n - 1) * sums.deviation**2
         for sums in own.values()

@@ -1,1 +1,1 @@
-"""The two stores, records and lake, and the engine that queries them."""
+"""Storage: records, lake, and the engine that queries them."""

@@ -1,5 +1,6 @@
-"""Run questions: a SQLAlchemy Core select over the facts becomes a DataFrame, whatever
-engine answers. Nothing outside this room knows which, and no row outside the viewer's
+"""Query engine: runs a SQLAlchemy Core select over the facts and returns a DataFrame.
+
+Nothing outside this room knows which engine answers, and no row outside the viewer's
 scope is in its reach.
 """
 
@@ -20,6 +21,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import duckdb_connection, lake, name_merges
 from qa_core.storage.guard import Scoped, Unscoped, has_scope
 from qa_core.storage.lake import tables
+from qa_core.storage.lake.damage import explaining_damage
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 
@@ -30,12 +32,12 @@ if TYPE_CHECKING:
 MEGABYTES = 300
 SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
 GIVEN = "_given"
-"""Ends the name of an Arrow table as it was given, beneath the view that is asked."""
+"""Suffix of an Arrow table's name beneath the view that is queried."""
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
 class Engine(Protocol):
-    """Answers statements over the tables of `schema`."""
+    """Engine over the tables of `schema`."""
 
     def run(
         self,
@@ -43,12 +45,15 @@ class Engine(Protocol):
         arrow: Mapping[str, pa.Table] = {},
         first_month: str | None = None,
         last_month: str | None = None,
+        leaves_out_damaged: bool = False,
     ) -> pd.DataFrame:
-        """Run one statement. `arrow` are tables of this question alone, by name; the
-        months (`YYYY-MM`, inclusive) bound what is read.
+        """Run one statement. `arrow`: tables of this statement alone, by name; the
+        months (`YYYY-MM`, inclusive) bound what is read. `leaves_out_damaged`: files
+        that are missing or cut are passed over, for what is not a figure.
 
-        A `Scoped` one finds in every table that has a scope (`guard.has_scope`) the
-        viewer's rows alone. Raises TypeError for a statement that is neither.
+        A `Scoped` one finds only the viewer's rows in every table that has a scope
+        (`guard.has_scope`). Raises TypeError for a statement that is neither scoped nor
+        unscoped.
         """
 
 
@@ -71,10 +76,10 @@ class DuckDbEngine:
         arrow: Mapping[str, pa.Table] = {},
         first_month: str | None = None,
         last_month: str | None = None,
+        leaves_out_damaged: bool = False,
     ) -> pd.DataFrame:
-        """Run one statement on the version of the lake that stands now. Safe from
-        several threads: each question has a cursor of its own, and views that hold what
-        it may see.
+        """Run one statement on the current version of the lake. Thread-safe: each has
+        its own cursor, and views of what it may see.
         """
         if not isinstance(query, Scoped | Unscoped):
             raise TypeError("only Scoped and Unscoped statements are run on the facts")
@@ -88,10 +93,13 @@ class DuckDbEngine:
         views = dict(tables.TABLES)
         if isinstance(query, Scoped) and query.beyond:
             views[EVERY_CONTACT.name] = CONTACTS
-        with self.connection.cursor() as cursor:
+        with explaining_damage(), tables.reading(), self.connection.cursor() as cursor:
             for view, table in views.items():
                 if view in text and view not in arrow:
                     files = lake.files(table.name, first_month, last_month)
+                    if leaves_out_damaged:
+                        damaged = {file.path for file in lake.find_damage(names=[table.name])}
+                        files = [file for file in files if not file.endswith(tuple(damaged))]
                     rows = _spelled(table.name, tables.select_from_files(table.name, files))
                     cursor.execute(_create_view(query, view, table, rows))
             for view, rows in arrow.items():
@@ -102,8 +110,8 @@ class DuckDbEngine:
 
 
 def _create_view(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:
-    """Write the view of a table that the statement may see: where the table has a scope,
-    the viewer's rows, or every row marked whether it is one of them.
+    """Write the view of a table that the statement may see: where the table has a
+    scope, the viewer's rows, or every row with a mark on theirs.
     """
     shown = rows
     if view == EVERY_CONTACT.name:
@@ -121,8 +129,8 @@ def _scope(query: Scoped, table: sa.FromClause) -> str:
 
 
 def _spelled(table: str, select: str) -> str:
-    """A table of totals with the spellings that the centre keeps: what contacts carry
-    already is part of the key of totals, and so stays as given.
+    """Write a table of totals with the centre's spellings. Contacts carry them already;
+    in totals the spelling is part of the key and so stays as imported.
     """
     column = SPELLED_WHEN_READ.get(table)
     if column is None:
@@ -137,8 +145,8 @@ def _spelled(table: str, select: str) -> str:
 
 
 def current() -> Engine:
-    """The engine that QA_ENGINE_URL names, made once per process and lake. Raises
-    Refusal for one that is not known.
+    """Return the engine of QA_ENGINE_URL, made once per process and lake. Raises
+    Refusal for an unknown one.
     """
     settings = environment.current()
     if settings.engine_url != "duckdb://":

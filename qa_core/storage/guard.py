@@ -1,5 +1,5 @@
-"""The row guard: who a statement is run for. Neither the engine nor the personal tables
-of the records answer a statement that does not say so.
+"""Row guard: the person a statement is run for. Neither the engine nor the personal
+tables of the records answer a statement without one.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 SCOPE_COLUMNS = frozenset({"team", "local_start"})
-"""A table of facts with these columns shows a viewer the rows of their scope alone."""
+"""Columns of tables of facts that are narrowed to the rows of a viewer's scope."""
 
 
 class Reader(Protocol):
-    """What storage knows of a viewer."""
+    """Viewer as storage knows it."""
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """The rows of the table that this viewer may count."""
+        """Build the predicate of the rows this viewer may count."""
 
 
 @dataclass(frozen=True)
 class Scoped:
-    """A statement that sees the viewer's rows alone, whatever it says itself.
+    """Statement that sees the viewer's rows alone.
 
-    `beyond`: why it also looks at contacts outside that scope (`EVERY_CONTACT`); a
-    plain sentence, which the documentation lists.
+    `beyond`: why it also reads contacts outside that scope (`EVERY_CONTACT`); a plain
+    sentence, listed in the documentation.
     """
 
     statement: Any
@@ -36,8 +36,8 @@ class Scoped:
 
 @dataclass(frozen=True)
 class Unscoped:
-    """A statement that sees every row, and why it may: a plain sentence, which the
-    documentation lists.
+    """Statement that sees every row, and why it may: a plain sentence, listed in the
+    documentation.
     """
 
     statement: Any

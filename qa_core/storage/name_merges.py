@@ -1,6 +1,4 @@
-"""Names that mean the same: which spelling of a queue, reason, campaign or advisor's id
-stands for which, as people decided.
-"""
+"""Merged names: which spelling of a queue, reason, campaign or advisor's id counts as which."""
 
 from __future__ import annotations
 
@@ -12,11 +10,11 @@ from sqlalchemy.orm import Session
 from qa_core.storage.records.centre_rules import NameDecision
 
 KINDS = ("advisor", "queue", "reason", "campaign")
-"""What may have several names that mean the same; advisors are named by their ids."""
+"""Kinds of names that can be merged; advisors are named by their ids."""
 
 
 def find_kept(session: Session) -> dict[str, dict[str, str]]:
-    """By kind, each spelling that is not kept and the name it stands for in the end."""
+    """Find, by kind, each merged spelling and its final name."""
     standing = sa.select(NameDecision.kind, NameDecision.spelling, NameDecision.kept).where(
         NameDecision.is_same, NameDecision.undone_at.is_(None)
     )
@@ -30,8 +28,8 @@ def find_kept(session: Session) -> dict[str, dict[str, str]]:
 
 
 def follow(steps: dict[str, str], name: str) -> str:
-    """Where a name leads in the end; a decision that would close a circle is refused
-    when it is made.
+    """Follow a name to its final one; decisions that would close a circle are refused
+    when made.
     """
     while name in steps:
         name = steps[name]
@@ -39,7 +37,7 @@ def follow(steps: dict[str, str], name: str) -> str:
 
 
 def spell(expression: str, kept: Mapping[str, str]) -> str:
-    """A name as the centre keeps it (SQL)."""
+    """Write the merged name of an expression (SQL)."""
     if not kept:
         return expression
     cases = " ".join(

@@ -1,6 +1,4 @@
-"""The columns of the facts, declared once: the SQLAlchemy tables that questions are
-asked of, and the Arrow schemas kept in the lake.
-"""
+"""Columns of the facts, declared once as SQLAlchemy tables and Arrow schemas."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ Clause = TypeVar("Clause", bound=sa.ClauseElement)
 
 
 class Outcome(StrEnum):
-    """How a contact ended. `UNANSWERED`: the file does not say how; counted with the
-    abandoned, and said so.
+    """End of a contact. `UNANSWERED`: the file does not say how; counted as abandoned,
+    with a note.
     """
 
     ANSWERED = "answered"
@@ -38,7 +36,7 @@ class Direction(StrEnum):
 
 
 NEIGHBOUR_DAYS = 31
-"""`seconds_to_next` and its like are null beyond this many days (data/README.md)."""
+"""Days beyond which `seconds_to_next` and the like are null (data/README.md)."""
 
 CONTACTS = sa.Table(
     "contacts",
@@ -103,6 +101,8 @@ CONTACTS = sa.Table(
     sa.Column("given_team", sa.Text),  # empty: the source gave none
     sa.Column("given_outcome", sa.Text),
     sa.Column("given_customer_key", sa.Text),
+    sa.Column("had_customer", sa.Boolean),  # its customer key was deleted by age; else null
+    sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
     sa.Column("batch_id", sa.Text, nullable=False),
 )
 
@@ -159,12 +159,16 @@ AS_GIVEN = {
     name: f"given_{name}"
     for name in ("queue", "reason", "campaign", "advisor_id", "team", "outcome", "customer_key")
 }
-"""The columns that the centre's own conventions may change, and where each keeps what
-the source said, so that every convention can be taken back.
-"""
+"""Columns that the centre's rules may change, and where each keeps its source value."""
 
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
-"""The columns of a contact that may speak against keeping its audio."""
+"""Columns of a contact that may forbid keeping its audio."""
+
+IDENTITY = ("customer_key", "given_customer_key", "advisor_id", "given_advisor_id")
+"""The columns that name people; a shared number leaves its key in `given_customer_key`."""
+
+AFTER_DELETION = ("had_customer", "seen_before")
+"""The columns that say what deleted keys would have."""
 
 NEIGHBOURS = ("seconds_to_next", "seconds_since_previous", "seconds_to_reached")
 CONTACT_KEY = ("source_system", "contact_id")
@@ -219,7 +223,7 @@ _ARROW = {
 
 
 def arrow_schema(table: sa.Table) -> pa.Schema:
-    """The Arrow schema of a declared table, column by column."""
+    """Build the Arrow schema of a declared table."""
     return pa.schema(
         [
             pa.field(column.name, _ARROW[type(column.type)], nullable=bool(column.nullable))

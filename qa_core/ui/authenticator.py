@@ -39,7 +39,7 @@ class _Cookie(CookieModel):
     def __init__(self, token: str = "", widget: str = "") -> None:
         self.cookie_name, self.cookie_expiry_days, self.ours = (
             browser.COOKIE,
-            sessions.LONGEST.total_seconds() / 86400,
+            sessions.MAX_AGE.total_seconds() / 86400,
             token,
         )
         self.cookie_manager = _CookieManager(widget)
@@ -62,7 +62,7 @@ class _CookieManager(extra_streamlit_components.CookieManager):
             cookie,
             val,
             key=self.widget,
-            max_age=sessions.LONGEST.total_seconds(),
+            max_age=sessions.MAX_AGE.total_seconds(),
             secure=browser.is_secure(),
         )
 

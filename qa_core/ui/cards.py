@@ -95,15 +95,15 @@ def build_tile(row: Any, state: FilterState, series: Series | None = None, extra
         and not (state.is_cut_short and kpi.is_amount)
     ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
-        tone = (
-            chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).tone
+        severity = (
+            chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).severity
             if interval
             else ""
         )
         tile |= {
             "delta": formatting.change(change, kpi.unit, currency),
             "delta_up": change >= 0,
-            "delta_tone": tone,
+            "delta_tone": severity,
         }
     return Tile(**tile, sparkline=sparkline, kpi=kpi.key)
 
@@ -211,7 +211,7 @@ def show_figure(
 
 def show_heading(finding: ChartTitle | str, caption: str = "") -> None:
     """Show the two lines above a chart or a table."""
-    icon = "" if isinstance(finding, str) else ICONS[finding.tone]
+    icon = "" if isinstance(finding, str) else ICONS[finding.severity]
     st.markdown(f"##### {icon}{escape(_text_of(finding))}")
     if caption:
         st.caption(escape(caption))
@@ -305,6 +305,24 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
                     count=formatting.number(int(detail)),
                 )
             )
+        elif code == "outcome_unknown":
+            said.append(
+                ngettext(
+                    "{count} contact is left out: the source does not say how it ended.",
+                    "{count} contacts are left out: the source does not say how they ended.",
+                    int(detail),
+                    count=formatting.number(int(detail)),
+                )
+            )
+        elif code == "handle_time_unknown":
+            said.append(
+                ngettext(
+                    "{count} answered contact is left out: a part of its time is not known.",
+                    "{count} answered contacts are left out: a part of their time is not known.",
+                    int(detail),
+                    count=formatting.number(int(detail)),
+                )
+            )
         elif code == "unanswered":
             said.append(
                 ngettext(
@@ -314,6 +332,17 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
                     int(detail),
                     count=formatting.number(int(detail)),
                 )
+            )
+        elif code == "from_closed_months":
+            said.append(
+                _(
+                    "Months whose evaluations or customers were deleted by age count with totals "
+                    "of five advisors or more, made before."
+                )
+            )
+        elif code == "closed_months_left_out":
+            said.append(
+                _("Some months are left out: what this figure needs of them was deleted by age.")
             )
         elif code == "from_totals":
             said.append(

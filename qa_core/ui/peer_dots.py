@@ -42,7 +42,7 @@ def show_nobody(key: str) -> None:
         _("{title}: nobody to compare with", title=cards.title_of(kpi)),
         _(
             "It takes two advisors with at least {n} values each in this period.",
-            n=peers.least(kpi),
+            n=peers.find_minimum(kpi),
         ),
     )
 
@@ -70,19 +70,19 @@ def show_bands(
         _(
             "{start}95 % interval; grey: what chance alone would give. {rest}",
             start=cards.title_of(kpi) + ", ",
-            rest=chart_titles.name_the_rest(group.comparison, names, kpi.better),
+            rest=chart_titles.describe_outliers(group.comparison, names, kpi.better),
         ).strip()
     ]
     if with_shrunk:
         parts.append(_("Ring: estimate shrunk to the group."))
     if hidden := len(group.peers) - len(drawn):
         parts.append(ngettext("{n} other is not drawn.", "{n} others are not drawn.", hidden))
-    if group.few:
+    if group.excluded:
         parts.append(
             ngettext(
                 "{n} with too few values is left out.",
                 "{n} with too few values are left out.",
-                len(group.few),
+                len(group.excluded),
             )
         )
     caption = " ".join(parts)
@@ -102,7 +102,7 @@ def show_funnel(group: Group, on_select: Callback) -> None:
     beyond = [
         peer
         for peer in group.peers
-        if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER)
+        if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER_CONFIDENCE)
     ]
     named = beyond or [peer for peer in group.peers if peer.band != "alike"]
     names = {peer.name for peer in named[:MOST_NAMES]}
@@ -184,7 +184,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
         with right:
             chosen = segmented_choice.ask("difference", _("Difference to be seen"), sizes)
         size = float(chosen)
-        needed = {peer.name: group.more_needed(peer, size) for peer in group.peers}
+        needed = {peer.name: group.extra_values_needed(peer, size) for peer in group.peers}
         with top:
             cards.show_heading(
                 _describe_needed(list(needed.values()), sizes[chosen], counted),
@@ -203,7 +203,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
                 tables.count_column(_("Still needed"), lambda peer: needed[peer.name]),
                 tables.text_column(
                     _("Shows today"),
-                    lambda peer: f"± {_format_size(group, group.detectable(peer))}",
+                    lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
                 ),
             ),
             f"needed_{kpi.key}",
@@ -284,7 +284,7 @@ def _frame(group: Group, chosen: Sequence[Peer]) -> pd.DataFrame:
                 "shrunk": peer.shrunk,
                 "chance_low": group.centre - half,
                 "chance_high": group.centre + half,
-                "tone": group.tone_of(peer),
+                "severity": group.severity_of(peer),
             }
         )
     return pd.DataFrame(records).astype({"low": float, "high": float})

@@ -14,6 +14,7 @@ from qa_core.base import i18n
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
+from qa_core.ui.markdown import escape
 
 LONGEST_COMMENT = 1000
 MOST_BUTTONS = 6
@@ -109,7 +110,8 @@ def ask(
     disabled: bool = False,
 ) -> None:
     """Ask for one answer: buttons for its levels, or a number."""
-    widget, label = name(prefix, "answer", criterion.key), describe_text(criterion.text)
+    widget = name(prefix, "answer", criterion.key)
+    label = escape(describe_text(criterion.text))
     if _is_number(criterion):
         na = name(prefix, "na", criterion.key)
         is_na = criterion.not_applicable and bool(st.session_state.get(na))

@@ -57,7 +57,7 @@ def show(draft: Draft) -> None:
     if held.refusal is not None:
         gate.show_refusal(held.refusal)
         held.refusal = None
-    for section in draft.plan.sections:
+    for section in draft.scorecard.sections:
         _show_section(draft, section)
     with cards.card(_("The contact as a whole"), gap="xsmall"):
         _ask_comment(draft, OVERALL, _(PROMPTS.get(draft.kind, PROMPTS[drafts.SCORED])))
@@ -65,8 +65,10 @@ def show(draft: Draft) -> None:
 
 def show_score(draft: Draft) -> None:
     """Show how much is answered, the score so far, and critical errors."""
-    whole = len(draft.plan.criteria)
-    missing = sum(draft.answers.get(criterion.key) is None for criterion in draft.plan.criteria)
+    whole = len(draft.scorecard.criteria)
+    missing = sum(
+        draft.answers.get(criterion.key) is None for criterion in draft.scorecard.criteria
+    )
     result = _score_so_far(draft)
     with cards.card():
         st.markdown(f"### {_colour_score(result, is_complete=not missing)}")
@@ -75,7 +77,7 @@ def show_score(draft: Draft) -> None:
             (whole - missing) / whole, text=_("{n} of {all} answered", n=whole - missing, all=whole)
         )
         for failure in result.failures if result else ():
-            criterion = next(item for item in draft.plan.criteria if item.key == failure.key)
+            criterion = next(item for item in draft.scorecard.criteria if item.key == failure.key)
             said = _(
                 "{harm}: {criterion}. {consequence}.",
                 harm=_(HARMS[failure.critical]),
@@ -108,8 +110,8 @@ def _describe_score(draft: Draft, result: scoring.Result | None, missing: int) -
     if result is not None and result.score != result.calculated_score:
         score = formatting.value(float(result.calculated_score), "score", short=True)
         said.append(_("{score} before the critical error", score=score))
-    if draft.plan.pass_mark is not None:
-        said.append(_("pass mark {mark}", mark=formatting.number(float(draft.plan.pass_mark))))
+    if draft.scorecard.pass_mark is not None:
+        said.append(_("pass mark {mark}", mark=formatting.number(float(draft.scorecard.pass_mark))))
     return said
 
 
@@ -138,7 +140,7 @@ def find_differences(
     """Yield (kind, criterion, its text, what is stored, what was typed) for each answer and
     comment that differs.
     """
-    for criterion in draft.plan.criteria:
+    for criterion in draft.scorecard.criteria:
         key, text = criterion.key, describe_text(criterion.text)
         stored, here = draft.answers.get(key), typed["answers"].get(key)
         if stored != here:
@@ -190,7 +192,12 @@ def _hold(draft: Draft) -> OpenDraft:
 
 def _fill(draft: Draft, only_missing: bool = False) -> None:
     scorecard_answers.fill(
-        _prefix(draft.id), draft.plan, draft.answers, draft.comments, draft.comment, only_missing
+        _prefix(draft.id),
+        draft.scorecard,
+        draft.answers,
+        draft.comments,
+        draft.comment,
+        only_missing,
     )
 
 
@@ -216,7 +223,7 @@ def _show_criterion(draft: Draft, criterion: Criterion) -> None:
         )
         scorecard_answers.show_notes(criterion)
         with layout.row():
-            scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.plan))
+            scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.scorecard))
             with st.popover(
                 _("Comment"),
                 icon=":material/chat:" if comment else ":material/add_comment:",
@@ -229,7 +236,9 @@ def _show_criterion(draft: Draft, criterion: Criterion) -> None:
 
 
 def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
-    scorecard_answers.ask_comment(_prefix(draft.id), criterion, label, save, (draft.id, draft.plan))
+    scorecard_answers.ask_comment(
+        _prefix(draft.id), criterion, label, save, (draft.id, draft.scorecard)
+    )
     if criterion == OVERALL:
         personal_data.show_hint(draft.comment)
 
@@ -312,9 +321,9 @@ def _score_so_far(draft: Draft) -> scoring.Result | None:
         dataclasses.replace(
             part, criteria=tuple(item for item in part.criteria if item.key in answers)
         )
-        for part in draft.plan.sections
+        for part in draft.scorecard.sections
     )
     sections = tuple(part for part in parts if part.criteria)
     if not sections:
         return None
-    return scoring.score(dataclasses.replace(draft.plan, sections=sections), answers)
+    return scoring.score(dataclasses.replace(draft.scorecard, sections=sections), answers)

@@ -77,9 +77,9 @@ def show_trend(
         grain=series.grain,
         dark=styles.is_dark(),
         limits=series.limits,
-        signals=series.flagged,
+        signals=series.signal_severities,
         before=before,
-        goals=targets,
+        targets=targets,
         marks=notes.find_markers(viewer, state, kpi.key),
         bounds=kpi.bounds,
         height=height,
@@ -102,7 +102,7 @@ def show_trend(
 def prefix(title: str, finding: ChartTitle) -> ChartTitle:
     """Return the finding as the rest of a sentence that begins with a title."""
     text = finding.text[0].lower() + finding.text[1:]
-    return ChartTitle(_("{title}: {finding}", title=title, finding=text), finding.tone)
+    return ChartTitle(_("{title}: {finding}", title=title, finding=text), finding.severity)
 
 
 def describe_grain(kpi: Kpi, grain: str) -> str:

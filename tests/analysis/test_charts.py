@@ -18,7 +18,7 @@ from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import BY_KEY, Unit
 from qa_core.stats import Comparison
-from qa_core.stats.control_charts import Control, Signals
+from qa_core.stats.control_charts import ControlLimits, Signals
 
 FIRST_MONDAY = date(2026, 6, 1)
 WEEKS = [FIRST_MONDAY + timedelta(weeks=week) for week in range(12)]
@@ -115,7 +115,7 @@ def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
     fallen = series_of("first_contact_resolution", [*STEADY, 0.60, 0.61, 0.60])
 
     assert fallen.finding == chart_titles.ChartTitle("Below the limit for 3 weeks", "attention")
-    assert fallen.flagged == {9: "attention", 10: "attention", 11: "attention"}
+    assert fallen.signal_severities == {9: "attention", 10: "attention", 11: "attention"}
     assert (
         series_of("first_contact_resolution", [*STEADY, 0.75, 0.76, 0.77]).finding.text
         == "Within its usual limits"
@@ -130,7 +130,7 @@ def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
 
 
 def test_low_is_good_where_the_kpi_says_so() -> None:
-    assert series_of("abandon_rate", [*STEADY, 0.60, 0.61, 0.60]).finding.tone == "better"
+    assert series_of("abandon_rate", [*STEADY, 0.60, 0.61, 0.60]).finding.severity == "better"
 
 
 def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
@@ -164,7 +164,7 @@ def test_advisors_are_said_to_be_alike_when_they_are() -> None:
     assert one_apart == chart_titles.ChartTitle("2 of 3 advisors cannot be told apart", "attention")
     assert as_a_group.text == "No single one of the 3 advisors stands out"
     assert (
-        chart_titles.name_the_rest(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
+        chart_titles.describe_outliers(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
         == "Below the rest: Cy."
     )
     assert (
@@ -255,7 +255,7 @@ def test_dots_carry_their_key_and_their_chance_bar() -> None:
             "n": [50],
             "chance_low": [0.65],
             "chance_high": [0.85],
-            "tone": ["attention"],
+            "severity": ["attention"],
         }
     )
 
@@ -319,7 +319,7 @@ def test_periods_end_where_the_data_ends() -> None:
 def test_a_limit_without_width_is_drawn_as_nothing() -> None:
     assert (
         chart_titles.describe_trend(
-            Control(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1
+            ControlLimits(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1
         ).text
         == "Within its usual limits"
     )
@@ -348,7 +348,7 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
 def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
     def names_of(values):
         return charts.build_trend(
-            series_of("answer_rate", values).points, Unit.RATE, goals=[charts.TargetLine(0.8)]
+            series_of("answer_rate", values).points, Unit.RATE, targets=[charts.TargetLine(0.8)]
         ).layout.annotations
 
     # Around the target for six weeks, then far above it: the name waits for the
@@ -360,14 +360,17 @@ def test_the_name_of_a_target_stands_where_no_line_crosses_it() -> None:
 
 def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> None:
     series = series_of("answer_rate", STEADY)
-    goals = [charts.TargetLine(0.8, last_day=WEEKS[3]), charts.TargetLine(0.9, first_day=WEEKS[4])]
+    targets = [
+        charts.TargetLine(0.8, last_day=WEEKS[3]),
+        charts.TargetLine(0.9, first_day=WEEKS[4]),
+    ]
     days = (
         (WEEKS[2], WEEKS[4], "<b>Works</b>"),
         (WEEKS[2], WEEKS[2], "Strike"),
         (date(2026, 1, 1), date(2026, 1, 2), "Long ago"),
     )
     marks = [charts.Marker(*one) for one in days]
-    figure = charts.build_trend(series.points, Unit.RATE, goals=goals, marks=marks)
+    figure = charts.build_trend(series.points, Unit.RATE, targets=targets, marks=marks)
     lines = [
         (trace.x[0], trace.x[1], trace.y[0])
         for trace in figure.data

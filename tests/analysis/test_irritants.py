@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from builders.centres import add_people, close_month, contact, evaluation, land
 from builders.erasure import CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts
+from builders.listening_centre import allow_evaluations
 from streamlit.testing.v1 import AppTest
 
 from qa_core import ingest
@@ -121,11 +122,11 @@ def test_words_that_stand_together_are_shown_as_they_are_written() -> None:
     text = "Je trouve que la nouvelle facture, c'est faux"
     found_here = {mention.term: mention for mention in terms.find_mentions(text)}
     assert (
-        terms.cut_out(text, [found_here["fr:factur"], found_here["fr:nouvel"]])
+        terms.extract(text, [found_here["fr:factur"], found_here["fr:nouvel"]])
         == "nouvelle facture"
     )
     assert (
-        terms.cut_out(text, [found_here["fr:trouv"], found_here["fr:factur"]]) == "trouve … facture"
+        terms.extract(text, [found_here["fr:trouv"], found_here["fr:factur"]]) == "trouve … facture"
     )
 
 
@@ -137,14 +138,14 @@ def test_a_pair_counts_within_one_sentence_and_what_goes_with_a_term_stands_with
         say("La facture est fausse.", True)
     ] * 4
     documents += [say("Une nouvelle. Une facture.", False)] + [say("Accueil rapide.", False)] * 29
-    (said,) = term_counts.find_said(documents)
+    (said,) = term_counts.find_frequent_terms(documents)
     assert (said.share.hits, said.share.n, said.share.other_n) == (10, 10, 30)
-    assert ("fr:factur", "fr:nouvel") in said.along
+    assert ("fr:factur", "fr:nouvel") in said.related
 
 
 def test_fewer_than_five_contacts_are_never_said_and_chance_is_not_either() -> None:
     assert (
-        term_counts.find_standing_out(
+        term_counts.find_significant(
             {
                 "four": TermShare(4, 4, 0, 100),
                 "chance": TermShare(10, 50, 20, 100),
@@ -153,7 +154,7 @@ def test_fewer_than_five_contacts_are_never_said_and_chance_is_not_either() -> N
         )
         == {}
     )
-    assert list(term_counts.find_standing_out({"five": TermShare(5, 5, 0, 100)})) == ["five"]
+    assert list(term_counts.find_significant({"five": TermShare(5, 5, 0, 100)})) == ["five"]
 
 
 def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills: Path) -> None:
@@ -161,7 +162,7 @@ def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills:
     # 7 unhappy customers wrote something, 19 of the others did.
     assert bill.share == TermShare(6, 7, 1, 19)
     assert (bill.now.hits, bill.now.n) == (6, 26)
-    assert texts.title(bill.subject) == "“facture” in unhappy comments"
+    assert texts.describe_subject(bill.subject) == "“facture” in unhappy comments"
     assert [(place.value, place.contacts) for place in bill.places] == [("invoice", 6)]
 
 
@@ -184,7 +185,7 @@ def test_a_detractor_is_unhappy_and_so_is_a_rating_in_the_lowest_third_of_any_sc
             rated(4, 3, None, reason="low"),
         ]
     )
-    count = detection.measure(
+    count = detection.count_contacts(
         Viewer.SYSTEM, IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "low"), MARCH
     )
     assert (count.hits, count.n) == (3, 5)
@@ -223,7 +224,7 @@ def test_a_long_wait_is_counted_against_the_other_waits(centre: Path) -> None:
     )
     wait = found()[IrritantSubject(IrritantKind.LOW_RATINGS, "wait", "180")]
     assert wait.share == TermShare(8, 8, 0, 22)
-    assert texts.title(
+    assert texts.describe_subject(
         wait.subject
     ) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(
         " min", "\u00a0min"
@@ -314,7 +315,7 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
     }
     assert INVOICE in candidates
     with pytest.raises(AccessDenied):
-        detection.measure(EXECUTIVE, BILL, MARCH)
+        detection.count_contacts(EXECUTIVE, BILL, MARCH)
     few = [rated(number, 1, None, reason="rare", advisor_id="a1") for number in range(50, 62)]
     land(few, "second")
     assert IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "rare") in found(MANAGER)
@@ -326,13 +327,14 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
 def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses(
     centre: Path,
 ) -> None:
-    header = "contact_id,advisor,evaluated_at,score,comment,tags\n"
+    allow_evaluations("Ann")
+    header = "contact_id,advisor,evaluator,evaluated_at,score,comment,tags\n"
+    row = 'C1,Ann,Eve,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record,tone"\n'
     bring(centre, "contacts", CALLS)
     bring(
         centre,
         "evaluations",
-        header
-        + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
+        header + row,
     )
     with store.reading() as session:
         kept = session.scalars(sa.select(Evaluation)).one()
@@ -340,8 +342,7 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
     report = bring(
         centre,
         "evaluations",
-        header
-        + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
+        header + row,
         "again.csv",
     )
     assert report.tally.new == 0
@@ -350,19 +351,24 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
 def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_contacts(
     centre: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    header = "evaluation_id,contact_id,advisor,evaluated_at,score,comment,tags\n"
+    allow_evaluations("Ann")
+    header = "evaluation_id,contact_id,advisor,evaluator,evaluated_at,score,comment,tags\n"
     bring(
-        centre, "evaluations", header + "E1,C3,Ann,2026-03-06,70,unmistakable wait,unmistakable\n"
+        centre,
+        "evaluations",
+        header + "E1,C3,Ann,Eve,2026-03-06,70,unmistakable wait,unmistakable\n",
     )
     bring(centre, "contacts", CALLS)
     bring(
         centre,
         "evaluations",
-        header + "E2,C1,Ann,2026-03-03,80,unmistakable "
-        "story,unmistakable\nE3,C2,Ann,2026-03-03,80,fine,\n",
+        header + "E2,C1,Ann,Eve,2026-03-03,80,unmistakable "
+        "story,unmistakable\nE3,C2,Ann,Eve,2026-03-03,80,fine,\n",
     )
     bring(
-        centre, "evaluations", header + "E2,C1,Ann,2026-03-03,85,unmistakable still,unmistakable\n"
+        centre,
+        "evaluations",
+        header + "E2,C1,Ann,Eve,2026-03-03,85,unmistakable still,unmistakable\n",
     )
     for path in centre.glob("*.csv"):
         path.unlink()

@@ -159,8 +159,10 @@ def add_one(grid_id: int) -> None:
             contact_id=f"n{time.time_ns()}",
             source_system="generic",
         )
-        finalise.complete(
-            made, drafts.get_plan(session, made), {f"c{place:02}": 2 for place in range(CRITERIA)}
+        finalise.apply_scores(
+            made,
+            drafts.get_scorecard(session, made),
+            {f"c{place:02}": 2 for place in range(CRITERIA)},
         )
         made.draft, made.state, made.submitted_at = None, "published", now()
 
@@ -176,12 +178,12 @@ def show_pages(folder: str) -> None:
     import streamlit
     from builders import centres, listening_centre
     from builders.drafts import SERVICE, draw, viewer_of
+    from builders.visitors import PASSWORD, Visitor
     from streamlit.testing.v1 import AppTest
     from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
     from qa_core.access import accounts, passwords, sessions
     from qa_core.ui import browser, menu
-    from tests.conftest import PASSWORD, Visitor
 
     passwords.ROUNDS = 4
     centres.land(

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import chromium
-from conftest import FLAGS, serve
+from builders.servers import FLAGS, serve
 from playwright.sync_api import Page, sync_playwright
 
 from qa_core.access.roles import Viewer

@@ -32,7 +32,10 @@ ENVIRONMENT = (
     "QA_ENGINE_URL",
     "QA_TIMEZONE",
     "QA_COUNTRY",
+    "QA_PROXIES",
+    "QA_ANCHOR",
     "QA_LANGUAGE",
+    "QA_CLOCK",
 )
 """What a test must not take over from whoever runs it."""
 

@@ -86,7 +86,7 @@ def build(add_person: Callable[..., str]) -> Callable[..., int]:
                 }
                 | columns,
             )
-            finalise.complete(
+            finalise.apply_scores(
                 made, scoring.parse_scorecard(GRID), given, {"accuracy": "Wrong date given."}
             )
             made.evaluated_at = evaluated_at or made.evaluated_at

@@ -44,6 +44,14 @@ class Count:
             for name in ("talk", "hold", "wrap")
             if row[f"{name}_seconds"] is not None
         }
+        answered = [row for row in everything if row["outcome"] == "answered"]
+        self.sparse = {
+            (system, name)
+            for system, name in self.components
+            for own in ([row for row in answered if row["source_system"] == system],)
+            if name != "talk"
+            and sum(row[f"{name}_seconds"] is not None for row in own) < len(own) / 2
+        }
 
     def neighbours(self, row: Contact) -> tuple[float | None, float | None]:
         """Seconds to the next inbound contact, and since the previous answered inbound
@@ -111,22 +119,24 @@ class Count:
             if row["wait_seconds"] is not None
             and row["wait_seconds"] <= chosen(row).short_abandon_seconds
         ]
+        unsaid, hidden = len(received) - len(known), {"value": None}
         match key:
             case "received":
                 return total(received, received)
             case "answered":
                 return total(answered, known)
             case "missed":
-                return total([row for row in received if row not in answered], known)
+                return total([row for row in known if row not in answered], known)
             case "answer_rate":
-                return ratio(answered, received) | ({} if known else {"value": None})
+                return ratio(answered, known) | (hidden if 100 * unsaid > len(received) else {})
             case "abandon_rate":
-                return ratio(
-                    [row for row in abandoned if row not in short],
-                    [row for row in received if row not in short],
-                ) | ({} if known else {"value": None})
+                counted = [row for row in known if row not in short]
+                return ratio([row for row in abandoned if row not in short], counted) | (
+                    hidden if 100 * unsaid > len(counted) + unsaid or not known else {}
+                )
             case "service_level":
-                return self.service_level(answered, abandoned, short, chosen)
+                found = self.service_level(answered, abandoned, short, chosen)
+                return found | (hidden if 100 * unsaid > found["n"] + unsaid else {})
             case "average_speed_of_answer":
                 return mean([row["wait_seconds"] for row in answered], percentiles=True)
             case "average_time_to_abandon":
@@ -321,7 +331,9 @@ class Count:
 
     def handled(self, row: Contact) -> float | None:
         parts = [
-            row[f"{name}_seconds"]
+            0
+            if row[f"{name}_seconds"] is None and (row["source_system"], name) in self.sparse
+            else row[f"{name}_seconds"]
             for name in ("talk", "hold", "wrap")
             if (row["source_system"], name) in self.components
         ]
@@ -361,7 +373,9 @@ class Count:
         chosen: Callable,
         until: Callable[[Contact], float | None],
     ) -> dict[str, Any]:
-        is_missed = lambda row: is_inbound(row) and row["outcome"] not in ("closed", "answered")  # noqa: E731
+        def is_missed(row: Contact) -> bool:
+            return is_inbound(row) and row["outcome"] not in ("closed", "answered", None)
+
         counted = hits = unknown = 0
         for row in filter(is_missed, rows):
             if row["customer_key"] is None:

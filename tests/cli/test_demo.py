@@ -205,8 +205,10 @@ def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Pa
         waiting.contacts
     )
     found = calibration.get_results(evaluator, closed.id)
-    assert found.unclear and all(item.finished == len(closed.contacts) for item in found.evaluators)
-    strict = {item.name: item.lean for item in found.evaluators}
+    assert found.unclear_criteria and all(
+        item.finished == len(closed.contacts) for item in found.evaluators
+    )
+    strict = {item.name: item.leniency for item in found.evaluators}
     assert strict["Claire Vasseron"] < strict["Ève Mazerat"] < strict["Marc Tillier"]
     # With two accounts that may listen, the manager can open a round of their own.
     assert [(one.name, one.is_accredited) for one in contact_choice.find_evaluators(manager)] == [
@@ -269,7 +271,7 @@ def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
             if session.scalar(sa.select(sa.func.count()).select_from(table))
         }
     assert kept == {JournalRow.__tablename__}
-    assert demo.sign_ins() == [] and not accounts.file().exists()
+    assert demo.sign_ins() == [] and not accounts.credentials_file().exists()
     assert not list((centre / "tmp").glob("*"))
 
 
@@ -306,7 +308,7 @@ def test_a_build_that_was_interrupted_starts_afresh_and_so_does_one_whose_passwo
     assert demo.is_unfinished()
     demo.build(SYSTEM, plan=TINY)
     assert not demo.is_unfinished()
-    accounts.file().unlink()
+    accounts.credentials_file().unlink()
     assert demo.is_unfinished()  # without its passwords nobody can sign in to it
     with store.reading() as session:
         assert count(session, Account, Advisor) == [8, TINY.advisors]

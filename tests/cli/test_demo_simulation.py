@@ -32,7 +32,7 @@ def simulate(plan: DemoPlan) -> dict[str, pa.Table]:
         "by_contact": tracking.by_contact(),
         "spend": tracking.spend(),
         "surveys": surveys.send(plan, calendar, extracts),
-        "evaluations": evaluations.listen(plan, calendar, extracts),
+        "evaluations": evaluations.evaluate(plan, calendar, extracts),
         "advisors": people.as_rows(),
     }
 

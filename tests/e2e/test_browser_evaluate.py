@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from builders import centre_with_calls
-from conftest import PASSWORD
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import Server, living_in, serve
+from builders.servers import Server, living_in, serve
 
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer

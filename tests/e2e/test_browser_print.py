@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, Server, living_in, serve
+from builders.servers import Server, living_in, serve
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer

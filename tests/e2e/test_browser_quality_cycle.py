@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.import_files import bring
-from conftest import PASSWORD
+from builders.visitors import PASSWORD
 
 from qa_core import ingest
 from qa_core.access import accounts

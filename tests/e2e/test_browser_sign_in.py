@@ -14,10 +14,11 @@ from datetime import timedelta
 import pytest
 import raw
 import sqlalchemy as sa
-from conftest import PASSWORD, Server, living_in, serve
+from builders.servers import Server, living_in, serve
+from builders.visitors import PASSWORD
 
 from qa_core.access import accounts, passwords, sessions
-from qa_core.access.accounts import Wanted
+from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
 from qa_core.storage.records.people import LoginSession, SignInThrottle
@@ -218,7 +219,7 @@ def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_
 
 @pytest.mark.parametrize(
     "age",
-    [{"created_at": sessions.LONGEST}, {"last_seen_at": sessions.IDLE}],
+    [{"created_at": sessions.MAX_AGE}, {"last_seen_at": sessions.IDLE}],
     ids=["after eight hours", "after half an hour unused"],
 )
 def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], server: Server) -> None:
@@ -259,7 +260,7 @@ def test_another_role_counts_at_once(server: Server) -> None:
     cookies = open_session(username)
     assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
-    accounts.change(Viewer.SYSTEM, username, Wanted("evaluator"))
+    accounts.change(Viewer.SYSTEM, username, AccountTerms("evaluator"))
 
     assert raw.visit(server.host, "journal", cookies=cookies).met_the_sign_in
     cookies = open_session(username)

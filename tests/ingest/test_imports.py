@@ -48,7 +48,8 @@ REPORT_KEYS = {
         "folded",
         "skipped",
     ),
-    *("folded_kinds", "skipped_kinds", "reasons", "quarantine", "decisions"),
+    *("folded_kinds", "skipped_kinds", "reasons", "blanked", "quarantine", "decisions"),
+    *("verdict", "plausibility"),
 }
 
 
@@ -73,7 +74,7 @@ def test_the_report_has_the_shape_of_the_contract(centre: Path) -> None:
     assert set(document) == REPORT_KEYS
     assert set(document["decisions"][0]) == {"field", "decision", "evidence"}
     refused = ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "empty.csv", "")])[0].as_json()
-    assert set(refused) == {"file", "error"} and set(refused["error"]) == {
+    assert set(refused) == {"file", "verdict", "error"} and set(refused["error"]) == {
         "code",
         "message",
         "options",
@@ -220,6 +221,7 @@ def test_spend_of_the_same_day_and_campaign_is_added_up_and_replaced_by_a_later_
             "folded_kinds": {},
             "skipped_kinds": {},
             "reasons": {},
+            "blanked": {},
         },
     }
     assert sorted(row[4] for row in find_facts()) == ["Spring", "Spring"]

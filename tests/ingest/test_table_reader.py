@@ -175,7 +175,7 @@ def test_a_file_cut_in_the_middle_loses_only_its_last_row_and_says_so(tmp_path):
     assert staged.tally.reasons == {"cut_row": 1}
 
 
-def test_bad_rows_are_rejected_each_with_its_line_and_reason(tmp_path):
+def test_a_bad_date_rejects_its_row_and_any_other_bad_value_is_missing_and_counted(tmp_path):
     content = CALLS + "".join(
         [
             "B1,Diane,2021-02-30,10:00:00,x,Y,Y,1,00:00:10,1\n",
@@ -190,15 +190,21 @@ def test_bad_rows_are_rejected_each_with_its_line_and_reason(tmp_path):
         )
         + "B5,Diane,2021-01-14,10:00:00,x,Y,Y,1,00:00:10,9.9\n"
     )
-    staged, _rows = stage(write(tmp_path, content))
+    staged, rows = stage(write(tmp_path, content))
     rejected = pq.read_table(staged.rejected_rows).to_pylist()
     assert [(row["line"], row["reason"], row["cells"][0]) for row in rejected] == [
         (5, "impossible_date", "B1"),
         (6, "missing_start", "B2"),
-        (7, "negative_duration", "B3"),
-        (8, "bad_duration", "B4"),
-        (209, "off_scale", "B5"),
     ]
+    assert staged.tally.as_counts()["blanked"] == {
+        "AvgTalkDuration": {"bad_duration": 1},
+        "Satisfaction rating": {"off_scale": 1},
+        "Speed of answer in seconds": {"negative_duration": 1},
+    }
+    kept = {row["contact_id"]: row for row in rows}
+    assert kept["B3"]["wait_seconds"] is None and kept["B3"]["talk_seconds"] == 10
+    assert kept["B4"]["talk_seconds"] is None and kept["B4"]["outcome"] == "answered"
+    assert kept["B5"]["csat"] is None and kept["B5"]["csat_scale"] is None
 
 
 def test_zeros_for_contacts_that_nobody_answered_are_missing_not_measures(tmp_path):

@@ -160,7 +160,7 @@ def test_totals_by_interval_are_told_apart(centre: Path) -> None:
         8,
         9,
     )
-    assert [n for _, n in explanations.rows_of(explained)] == [9, 1, 8, 7]
+    assert [n for _, n in explanations.build_rows(explained)] == [9, 1, 8, 7]
 
 
 def test_a_setting_is_told_with_each_value_of_the_period_and_since_when(centre: Path) -> None:
@@ -313,7 +313,7 @@ def test_an_executive_is_told_the_value_but_no_reason_for_what_is_left_out(centr
         told = query.explain(EXECUTIVE, "average_talk_time", Filters.of(values=values))
         assert (told.row.n, told.is_hidden) == (n, True)
         assert (told.universe, told.counted, told.excluded) == (None, None, ())
-        assert explanations.rows_of(told) == []
+        assert explanations.build_rows(told) == []
         assert all(source.rows is None for source in told.sources)
 
 
@@ -358,7 +358,7 @@ def test_the_command_line_explains_where_it_is_asked_to(
 def test_the_file_says_what_the_page_says(centre: Path) -> None:
     land([contact("2026-05-04 10:00"), contact("2026-05-04 11:00", outcome="closed")])
     content = explanations.build_file(
-        SYSTEM, **exports.parameters(("received",), (), Filters())
+        SYSTEM, **exports.build_figure_parameters(("received",), (), Filters())
     ).content.decode("utf-8-sig")
     assert "− Outside opening hours,1" in content
     assert "= Counted contacts,1" in content.replace("'=", "=")

@@ -172,7 +172,46 @@ def test_a_component_that_a_source_never_gives_is_left_out_and_named(centre: Pat
         + many(1, source_system="new", talk_seconds=500.0, hold_seconds=None, wrap_seconds=10.0)
     )
     row = measure_one("average_handle_time")
-    assert (row.numerator, row.n, row.notes) == (120 + 120 + 240, 3, ("component_missing:hold",))
+    assert (row.numerator, row.n, row.notes) == (
+        120 + 120 + 240,
+        3,
+        ("component_missing:hold", "handle_time_unknown:1"),
+    )
+
+
+def test_a_blank_part_is_nought_where_its_source_seldom_gives_it(
+    centre: Path,
+) -> None:
+    holds = zip((100.0, 200.0, 300.0, 400.0), (None, None, None, 20.0), strict=True)
+    seldom = [row for talk, hold in holds for row in many(1, talk_seconds=talk, hold_seconds=hold)]
+    land(seldom)
+    row = measure_one("average_handle_time")
+    assert (row.value, row.n) == (255.0, 4)
+
+
+def test_a_blank_part_of_a_source_that_mostly_gives_it_leaves_the_row_out(centre: Path) -> None:
+    holds = zip((100.0, 200.0, 300.0, 400.0), (10.0, 20.0, 30.0, None), strict=True)
+    land([row for talk, hold in holds for row in many(1, talk_seconds=talk, hold_seconds=hold)])
+    row = measure_one("average_handle_time")
+    assert (row.value, row.n) == (220.0, 3) and "handle_time_unknown:1" in row.notes
+
+
+def test_an_unknown_outcome_counts_as_received_and_hides_rates_beyond_one_in_a_hundred(
+    centre: Path,
+) -> None:
+    land(many(90) + many(10, outcome="abandoned") + many(1, outcome=None))
+    assert measure_one("received").value == 101
+    assert (measure_one("answer_rate").value, measure_one("answer_rate").notes) == (
+        0.9,
+        ("outcome_unknown:1",),
+    )
+    assert measure_one("missed").value == 10
+
+
+def test_rates_have_no_data_where_many_outcomes_are_unknown(centre: Path) -> None:
+    land(many(90) + many(5, outcome="abandoned") + many(5, outcome=None))
+    assert [measure_one(key).status for key in ("answer_rate", "abandon_rate")] == ["no_data"] * 2
+    assert measure_one("answered").value == 90 and measure_one("missed").value == 5
 
 
 def test_a_source_without_any_handling_time_is_not_handled_in_nought_seconds(centre: Path) -> None:

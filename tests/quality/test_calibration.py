@@ -137,7 +137,7 @@ def test_while_a_gate_is_closed_no_round_is_opened(centre: Path, add_person) -> 
 
     with pytest.raises(Refusal) as refused:
         calibration.open_session(viewer_of("mona"), "March", 1, ["eve", "max"], KEYS)
-    assert refused.value.code == "gates_closed"
+    assert refused.value.code == "gate_closed"
 
 
 def test_until_it_is_closed_nobody_meets_the_marks_of_another(opened: int) -> None:
@@ -226,13 +226,13 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
     )
     # greeting: (2 − 1) + (2 − 0) of 4; answer: 8 − 2 of 8, "na" on one side leaves both
     # sums; together 9 of 12.
-    assert [(item.alignment.value, item.alignment.apart) for item in found.criteria] == [
+    assert [(item.alignment.value, item.alignment.unmatched) for item in found.criteria] == [
         (0.75, 0),
         (0.75, 1),
     ]
     assert found.alignment.value == pytest.approx(9 / 12)
     # eve gave 1 + 0 + 2 points more than max, of 12 that both could give.
-    assert {item.username: item.lean for item in found.evaluators} == {
+    assert {item.username: item.leniency for item in found.evaluators} == {
         "eve": pytest.approx(0.25),
         "max": pytest.approx(-0.25),
         "zoe": None,
@@ -266,7 +266,7 @@ def test_the_kpis_say_of_one_round_what_its_page_says(
             aligned, agreed = (rows[item.criterion.key, key] for key in keys)
             assert (aligned.value, aligned.numerator, aligned.denominator, aligned.n) == (
                 item.alignment.value,
-                item.alignment.close,
+                item.alignment.agreed,
                 item.alignment.possible,
                 item.alignment.n,
             )
@@ -378,7 +378,7 @@ def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:
     assert found["max"].alignment.value == pytest.approx(6 / 10) and found[
         "zoe"
     ].alignment.value == pytest.approx(8 / 10)
-    assert found["max"].lean == pytest.approx(-4 / 10)
+    assert found["max"].leniency == pytest.approx(-4 / 10)
     with pytest.raises(AccessDenied):
         calibration.set_reference(viewer_of("mona"), opened, "new")
 
@@ -386,13 +386,13 @@ def test_against_a_reference_only_the_others_are_apart(opened: int) -> None:
 def test_what_was_agreed_on_is_written_down_after_the_closing_by_who_manages(opened: int) -> None:
     first, _second = contacts_of(opened)
     with pytest.raises(Refusal, match="still open"):
-        calibration.agree(viewer_of("mona"), first, {"greeting": 2, "answer": 8})
+        calibration.record_consensus(viewer_of("mona"), first, {"greeting": 2, "answer": 8})
     calibration.close_session(viewer_of("mona"), opened)
     with pytest.raises(Refusal, match="between 0 and 2"):
-        calibration.agree(viewer_of("mona"), first, {"greeting": 3, "answer": 8})
+        calibration.record_consensus(viewer_of("mona"), first, {"greeting": 3, "answer": 8})
     with pytest.raises(AccessDenied):
-        calibration.agree(viewer_of("eve"), first, {"greeting": 2, "answer": 8})
-    calibration.agree(
+        calibration.record_consensus(viewer_of("eve"), first, {"greeting": 2, "answer": 8})
+    calibration.record_consensus(
         viewer_of("mona"), first, {"greeting": 2, "answer": "na"}, "Ask 06 12 34 56 78 again"
     )
     consensus = calibration.get_results(viewer_of("eve"), opened).round.contacts[0].consensus

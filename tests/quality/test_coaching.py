@@ -21,8 +21,8 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import effect, needs, plans, texts, training_file
-from qa_core.quality.coaching.effect import Course, EffectSide
-from qa_core.quality.coaching.gaps import Value, find_gaps
+from qa_core.quality.coaching.effect import BeforeAndAfter, PeriodScores
+from qa_core.quality.coaching.gaps import AdvisorMean, find_gaps
 from qa_core.quality.coaching.needs import NeedKind
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -250,10 +250,13 @@ def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_add
 ):
     # Everybody has 10 evaluations on each side, deviation 10: each change has the
     # square 100/10 + 100/10 = 20.
-    def ten(mean: float) -> EffectSide:
-        return EffectSide(10, mean, 10.0)
+    def ten(mean: float) -> PeriodScores:
+        return PeriodScores(10, mean, 10.0)
 
-    own, colleagues = Course(ten(60), ten(80)), [Course(ten(62), ten(66)), Course(ten(58), ten(64))]
+    own, colleagues = (
+        BeforeAndAfter(ten(60), ten(80)),
+        [BeforeAndAfter(ten(62), ten(66)), BeforeAndAfter(ten(58), ten(64))],
+    )
 
     found = effect.estimate(own, colleagues, *PERIODS)
 
@@ -264,9 +267,11 @@ def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_add
     assert (found.colleagues_before, found.colleagues_after) == (60, 65)
     # Student's t of 60 − 6 = 54 degrees of freedom: 2.0049 × √30 = 10.98.
     assert (found.effect.low, found.effect.high) == pytest.approx((4.02, 25.98), abs=0.01)
-    assert found.effect.is_sure and found.to_tell is None
+    assert found.effect.is_significant and found.missing_for_power is None
 
-    apart = effect.estimate(own, [Course(ten(60), ten(90)), Course(ten(60), ten(60))], *PERIODS)
+    apart = effect.estimate(
+        own, [BeforeAndAfter(ten(60), ten(90)), BeforeAndAfter(ten(60), ten(60))], *PERIODS
+    )
     # Changes of 30 and 0 have the variance 450, 430 beyond chance: 30 + 430 × 1.5 =
     # 675, and nothing is sure any more.
     assert apart.effect.value == 5
@@ -274,13 +279,13 @@ def test_the_effect_is_the_change_beyond_that_of_colleagues_and_its_interval_add
 
 
 def test_colleagues_are_the_five_nearest_before_and_never_those_with_too_few_evaluations() -> None:
-    def course(before: float, n: int = 10, after: int = 10) -> Course:
-        return Course(EffectSide(n, before, 10.0), EffectSide(after, before, 10.0))
+    def course(before: float, n: int = 10, after: int = 10) -> BeforeAndAfter:
+        return BeforeAndAfter(PeriodScores(n, before, 10.0), PeriodScores(after, before, 10.0))
 
     near, far, rare = [course(60 + step) for step in (0, 1, 2, 3)], course(90), course(60, n=40)
 
-    assert effect.match(
-        EffectSide(10, 60.0, 10.0), [far, rare, course(60, n=2), course(60, after=2), *near]
+    assert effect.match_colleagues(
+        PeriodScores(10, 60.0, 10.0), [far, rare, course(60, n=2), course(60, after=2), *near]
     ) == [*near, rare]
 
 
@@ -322,29 +327,31 @@ def test_the_effect_reads_the_criteria_of_the_plan_and_leaves_out_who_was_coache
 def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_with_the_warning(
     two_teams: Path,
 ) -> None:
-    few = effect.estimate(Course(EffectSide(9, 60.0, 10.0), EffectSide(2, 90.0, 1.0)), [], *PERIODS)
+    few = effect.estimate(
+        BeforeAndAfter(PeriodScores(9, 60.0, 10.0), PeriodScores(2, 90.0, 1.0)), [], *PERIODS
+    )
     assert (few.change, few.missing_before, few.missing_after) == (None, 0, 3)
     assert "3 more evaluations are missing since the start." in texts.describe_effect(few)
 
     own, colleague = (
-        Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 65.0, 20.0)),
-        Course(EffectSide(9, 60.0, 20.0), EffectSide(9, 60.0, 20.0)),
+        BeforeAndAfter(PeriodScores(9, 60.0, 20.0), PeriodScores(9, 65.0, 20.0)),
+        BeforeAndAfter(PeriodScores(9, 60.0, 20.0), PeriodScores(9, 60.0, 20.0)),
     )
     for others in (None, [], [colleague]):
         found = effect.estimate(own, others, *PERIODS)
         said = " ".join(texts.describe_effect(found))
         assert "regression to the mean" in said
         # (2.8016 × 20 / 10)² = 31.4: 32 in all, of which there are 9.
-        assert found.to_tell == 23 and "At least 23 more evaluations" in said
+        assert found.missing_for_power == 23 and "At least 23 more evaluations" in said
         assert texts.describe_verdict(found) == "No change that chance would not explain"
 
 
-def simulate(seed: int, weak: float) -> dict[str | None, list[Value]]:
+def simulate(seed: int, weak: float) -> dict[str | None, list[AdvisorMean]]:
     """Ten advisors with 12 evaluations each, scores around 82 and three criteria around
     80; the first is weaker by so much in all of them.
     """
     chance = random.Random(seed)
-    found: dict[str | None, list[Value]] = {}
+    found: dict[str | None, list[AdvisorMean]] = {}
     for criterion, level, deviation in (
         (None, 82, 9),
         ("greeting", 80, 25),
@@ -356,19 +363,22 @@ def simulate(seed: int, weak: float) -> dict[str | None, list[Value]]:
                 chance.gauss(level - (weak if number == 0 else 0), deviation) for _ in range(12)
             ]
             found.setdefault(criterion, []).append(
-                Value(f"a{number}", arithmetic.mean(drawn), arithmetic.stdev(drawn), 12)
+                AdvisorMean(f"a{number}", arithmetic.mean(drawn), arithmetic.stdev(drawn), 12)
             )
     return found
 
 
 def test_whoever_is_weak_is_found_and_among_equals_hardly_ever_anybody() -> None:
     found = [
-        {gap.advisor for gap in find_gaps(simulate(seed, 16)) if gap.is_clear} for seed in range(60)
+        {gap.advisor for gap in find_gaps(simulate(seed, 16)) if gap.is_significant}
+        for seed in range(60)
     ]
     assert sum(clear == {"a0"} for clear in found) >= 57
     assert sum(bool(clear - {"a0"}) for clear in found) <= 1
 
-    alarms = sum(any(gap.is_clear for gap in find_gaps(simulate(seed, 0))) for seed in range(200))
+    alarms = sum(
+        any(gap.is_significant for gap in find_gaps(simulate(seed, 0))) for seed in range(200)
+    )
     assert alarms <= 10  # one in twenty at most, all comparisons counted
 
 

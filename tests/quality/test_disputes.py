@@ -20,9 +20,9 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
 from qa_core.quality.evaluations import (
+    EvaluationImporter,
     ImportedAnswer,
     ImportedEvaluation,
-    Intake,
     disputes,
     evaluation_view,
 )
@@ -336,7 +336,7 @@ def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..
         advisor_id="a1",
         team="Blue",
         evaluator="eve",
-        grid="Service",
+        scorecard="Service",
         marks=marks,
     )
 
@@ -354,7 +354,7 @@ def test_the_same_file_again_does_not_undo_what_was_decided(service: Callable[..
 
     def take() -> tuple[str, int, float]:
         with store.writing() as session:
-            status = Intake(session, "batch", ["k1"]).take(item)
+            status = EvaluationImporter(session, "batch", ["k1"]).import_one(item)
             found = session.execute(
                 sa.select(Evaluation.id, Evaluation.score).where(Evaluation.external_key == "k1")
             ).one()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders import centres, listening_centre
-from builders.drafts import BEST, draw, evaluation_of, viewer_of
+from builders.drafts import BEST, draw, evaluation_of, room, viewer_of
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
@@ -34,6 +34,8 @@ from qa_core.storage.records.listening import (
     EvaluationRevision,
 )
 from qa_core.storage.records.people import Account
+
+__all__ = ["room"]
 
 
 def acts() -> list[str]:
@@ -356,7 +358,7 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
     dispute_id = disputes.raise_dispute(
         viewer_of("ana"), evaluation_id, "greeting", 2, "It is at the very beginning"
     )
-    assert corrections.get_standing(eve, evaluation_id).disputed == {"greeting"}
+    assert corrections.get_correction_base(eve, evaluation_id).disputed == {"greeting"}
 
     def amend(answers, comments=None) -> int:
         version = evaluation_of(evaluation_id).version
@@ -394,7 +396,7 @@ def test_a_correction_leaves_alone_what_was_disputed(room, add_person) -> None:
         ).all()
     assert reasons == ["amended: Heard again", "disputed: At second 3", "amended: Heard again"]
     with pytest.raises(AccessDenied):
-        corrections.get_standing(viewer_of("max"), evaluation_id)
+        corrections.get_correction_base(viewer_of("max"), evaluation_id)
 
 
 def test_what_is_written_of_people_is_masked_or_confirmed(room) -> None:

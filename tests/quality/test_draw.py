@@ -34,7 +34,7 @@ WANTED = {"zoe": 3, "max": 3, "lea": 3}
 def test_a_ticket_is_the_same_on_every_machine() -> None:
     # printf '5\x1fnovember\x1facd\x1fz0' | sha256sum
     assert (
-        allocation.ticket(5, "november", "acd", "z0")
+        allocation.compute_ticket(5, "november", "acd", "z0")
         == "af2d814d053cbcf0896b21abb10c482abf76efaaa6d2ffd8c45d7533e93fa283"
     )
 
@@ -124,7 +124,9 @@ def test_a_sample_of_as_many_of_everybody_is_fair_though_unlike_the_frame() -> N
     # sample that leans towards chat.
     frame = {"anna": {"phone": 900}, "bruno": {"chat": 90, "phone": 10}}
 
-    told = fairness.judge("channel", frame, {"anna": {"phone": 5}, "bruno": {"chat": 5}}, 7)
+    told = fairness.assess_fairness(
+        "channel", frame, {"anna": {"phone": 5}, "bruno": {"chat": 5}}, 7
+    )
 
     assert [(share.value, share.frame, share.expected, share.drawn) for share in told.shares] == [
         ("chat", 90, 4.5, 5),
@@ -139,15 +141,17 @@ def test_a_sample_of_the_mornings_alone_is_not_fair() -> None:
     mornings = {advisor: {"morning": 8} for advisor in frame}
 
     # 24 of 24 where 12 are expected.
-    assert fairness.judge("hour", frame, mornings, 7).p_value < 0.0001
+    assert fairness.assess_fairness("hour", frame, mornings, 7).p_value < 0.0001
     assert (
-        fairness.judge(
+        fairness.assess_fairness(
             "hour", frame, {advisor: {"morning": 4, "afternoon": 4} for advisor in frame}, 7
         ).p_value
         == 1
     )
     assert (
-        fairness.judge("hour", {"anna": {"morning": 9}}, {"anna": {"morning": 4}}, 7).p_value
+        fairness.assess_fairness(
+            "hour", {"anna": {"morning": 9}}, {"anna": {"morning": 4}}, 7
+        ).p_value
         is None
     )
 
@@ -156,8 +160,8 @@ def test_the_approximation_and_the_simulation_agree() -> None:
     frame = {f"a{number}": {"one": 30 + number, "two": 20} for number in range(10)}
     drawn = {advisor: {"one": 3, "two": 1} for advisor in frame}
 
-    near = fairness.judge("channel", frame, drawn, 7)
-    few = fairness.judge(
+    near = fairness.assess_fairness("channel", frame, drawn, 7)
+    few = fairness.assess_fairness(
         "channel", {**frame, "b": {"three": 2, "one": 100}}, {**drawn, "b": {"one": 1}}, 7
     )
 

@@ -92,7 +92,7 @@ def test_versions_count_up_while_several_drafts_are_written(centre: Path) -> Non
     found = scorecards.find_all(ADMIN)
     assert [(held.id, held.version) for held in found] == [(third, None), (first, 2), (second, 1)]
     [newest] = scorecards.find_published(EVALUATOR)
-    assert (newest.version, newest.plan.pass_mark) == (2, 70)
+    assert (newest.version, newest.scorecard.pass_mark) == (2, 70)
     assert found[1].published_by == "max"
 
 
@@ -156,9 +156,9 @@ def test_evaluations_stay_with_the_version_they_were_made_on(centre: Path) -> No
         (1, 1),
     ]
     with store.reading() as session:
-        assert scorecards.get_plan(session, first).pass_mark == 80
-        assert scorecards.newest_published(session, "service").version == 2
-        assert scorecards.newest_published(session, "SERVICE").version == 2
+        assert scorecards.get_scorecard(session, first).pass_mark == 80
+        assert scorecards.find_newest_published(session, "service").version == 2
+        assert scorecards.find_newest_published(session, "SERVICE").version == 2
 
 
 def test_the_same_grid_again_is_no_new_version(centre: Path) -> None:
@@ -314,7 +314,7 @@ def test_the_formula_stands_with_its_numbers() -> None:
     # counts 0 after it: 40 / 60
     result = scoring.score(plan, {"a": 4, "b": 0, "c": 1})
     assert worked_score.write_formula(plan, result) == "100 × (40 × 4/4 + 20 × 1/2) / 60 = 83.3"
-    assert worked_score.describe(plan, result) == [
+    assert worked_score.describe_steps(plan, result) == [
         "“b” is 0, a critical error: its section counts 0.",
         "100 × (40 × 4/4 + 20 × 0/2) / 60 = 66.7",
         "66.7 is below the pass mark of 90.",

@@ -49,7 +49,7 @@ def test_a_level_is_held_against_the_rest_with_newcombes_interval() -> None:
     assert driver.difference == pytest.approx(-0.30)
     # Wilson: 0.309–0.498 for 40 of 100, 0.604–0.781 for 70 of 100.
     assert (driver.low, driver.high) == pytest.approx((-0.4216, -0.1630), abs=2e-4)
-    assert driver.adjusted is None and driver.is_apart
+    assert driver.adjusted is None and driver.is_significant
 
 
 def test_coefficients_agree_with_the_published_ones_of_the_berkeley_admissions() -> None:
@@ -78,8 +78,8 @@ def test_what_the_other_factors_explain_is_taken_out() -> None:
     # that is left.
     assert women.difference == pytest.approx(557 / 1835 - 1198 / 2691)
     assert women.adjusted == pytest.approx(0.019, abs=0.001)
-    assert women.adjusted_low < 0 < women.adjusted_high and not women.is_apart
-    assert found["department", "F"].is_apart and found["department", "F"].adjusted < -0.35
+    assert women.adjusted_low < 0 < women.adjusted_high and not women.is_significant
+    assert found["department", "F"].is_significant and found["department", "F"].adjusted < -0.35
 
 
 def test_the_fit_of_two_levels_adds_half_a_row_to_each_cell() -> None:
@@ -153,7 +153,7 @@ def test_what_chance_explains_is_not_set_apart_when_many_are_tried() -> None:
     rows = [(f"level {number}", "x", 100, 50) for number in range(19)]
     (outlier, *_others) = find_drivers(cells(*rows, ("odd", "x", 100, 61)), {"a": None})
 
-    assert outlier.level == "odd" and outlier.p_value < 0.05 and not outlier.is_apart
+    assert outlier.level == "odd" and outlier.p_value < 0.05 and not outlier.is_significant
 
 
 def test_the_largest_difference_comes_first() -> None:
@@ -166,4 +166,4 @@ def test_the_largest_difference_comes_first() -> None:
 
 def test_nothing_is_said_of_no_ratings() -> None:
     assert find_drivers(cells(), {"a": None}) == ()
-    assert adjusted_differences.settle([]) == ()
+    assert adjusted_differences.mark_significant([]) == ()

@@ -18,7 +18,7 @@ ALL = [True] * 12
 def test_a_rate_that_wobbles_as_chance_would_has_the_limits_of_a_p_chart() -> None:
     # 50 % of 100: one standard deviation is 5 points; neighbours that differ by less
     # than chance never narrow that.
-    control = control_charts.control_rate([0.5, 0.52] * 6, [100] * 12, ALL)
+    control = control_charts.rate_limits([0.5, 0.52] * 6, [100] * 12, ALL)
 
     assert control.centre == pytest.approx(0.51)
     assert control.spread == 1.0
@@ -26,7 +26,7 @@ def test_a_rate_that_wobbles_as_chance_would_has_the_limits_of_a_p_chart() -> No
 
 
 def test_limits_widen_when_a_rate_wobbles_more_than_chance() -> None:
-    control = control_charts.control_rate([0.45, 0.55] * 6, [10_000] * 12, ALL)
+    control = control_charts.rate_limits([0.45, 0.55] * 6, [10_000] * 12, ALL)
 
     # Neighbours lie 20 standard deviations of chance apart: 20 / 1.128.
     assert control.spread == pytest.approx(20 / 1.128, rel=0.01)
@@ -34,13 +34,13 @@ def test_limits_widen_when_a_rate_wobbles_more_than_chance() -> None:
 
 
 def test_fewer_than_eight_points_say_nothing() -> None:
-    assert control_charts.control_rate([0.5] * 7, [100] * 7, [True] * 7) is None
-    assert control_charts.control_mean([1.0, 2.0] * 3, [True] * 6) is None
+    assert control_charts.rate_limits([0.5] * 7, [100] * 7, [True] * 7) is None
+    assert control_charts.mean_limits([1.0, 2.0] * 3, [True] * 6) is None
 
 
 def test_a_fall_below_the_limit_is_found_and_does_not_move_what_is_usual() -> None:
     values = [0.76, 0.75, 0.77, 0.76, 0.75, 0.76, 0.77, 0.75, 0.76, 0.60, 0.61, 0.60]
-    control = control_charts.control_rate(values, [2000] * 12, ALL)
+    control = control_charts.rate_limits(values, [2000] * 12, ALL)
     signals = control_charts.find_signals(values, control)
 
     assert control.centre == pytest.approx(0.7589, abs=1e-4)
@@ -50,7 +50,7 @@ def test_a_fall_below_the_limit_is_found_and_does_not_move_what_is_usual() -> No
 
 def test_eight_in_a_row_on_one_side_are_a_signal_where_the_series_ends() -> None:
     values = [10.0, 12.0, 10.0, 12.0, 10.0, 12.0, 10.0, 12.0] + [11.6] * 8
-    control = control_charts.control_mean(values, [True] * 8 + [False] * 8)
+    control = control_charts.mean_limits(values, [True] * 8 + [False] * 8)
 
     signals = control_charts.find_signals(values, control)
 
@@ -61,7 +61,7 @@ def test_eight_in_a_row_on_one_side_are_a_signal_where_the_series_ends() -> None
 
 def test_a_missing_week_is_no_signal_and_breaks_no_run() -> None:
     values = [10.0, None, 12.0, None] + [10.0, 12.0] * 4
-    control = control_charts.control_mean(values, ALL)
+    control = control_charts.mean_limits(values, ALL)
 
     assert control_charts.find_signals(values, control).positions == ()
 

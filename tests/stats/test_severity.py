@@ -107,7 +107,7 @@ def test_what_nothing_connects_is_refused_and_named(
     found = fit_severity([70.0, 80.0, 75.0, 60.0][: len(advisors)], advisors, evaluators, grids)
 
     assert not found.is_connected and not found.evaluators
-    assert (found.apart_evaluators, found.apart_grids) == apart
+    assert (found.disconnected_evaluators, found.disconnected_scorecards) == apart
 
 
 def test_one_evaluator_alone_has_no_severity() -> None:

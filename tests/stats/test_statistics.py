@@ -127,33 +127,33 @@ def test_a_single_value_decides_nothing() -> None:
 def test_welch_and_the_permutation_agree_on_ordinary_groups() -> None:
     draw = random.Random(11)
     groups = [[draw.gauss(70 + shift, 10) for _ in range(40)] for shift in (0, 0, 4)]
-    by_sums = stats.means_differ_by_chance(
+    by_sums = stats.means_p_value(
         [plain.fmean(g) for g in groups], [plain.stdev(g) for g in groups], [40] * 3
     )
-    assert by_sums == pytest.approx(stats.groups_differ_by_chance(groups), abs=0.02)
+    assert by_sums == pytest.approx(stats.groups_p_value(groups), abs=0.02)
 
 
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=8), min_size=2, max_size=4))
 def test_a_p_value_is_a_probability_and_never_zero(groups: list[list[int]]) -> None:
-    p = stats.groups_differ_by_chance(groups, resamples=50)
+    p = stats.groups_p_value(groups, resamples=50)
     assert p is None or 0 < p <= 1
 
 
 def test_everybody_or_nobody_succeeding_says_nothing_of_a_difference() -> None:
-    assert stats.rates_differ_by_chance([5, 5], [5, 5]) is None
-    assert stats.rates_differ_by_chance([0, 0], [5, 5]) is None
-    assert stats.rates_differ_by_chance([3], [5]) is None
+    assert stats.rates_p_value([5, 5], [5, 5]) is None
+    assert stats.rates_p_value([0, 0], [5, 5]) is None
+    assert stats.rates_p_value([3], [5]) is None
 
 
 def test_how_many_more_values_narrow_an_interval() -> None:
     # (1.96 · 10 / 2)² = 96.04 → 97 in all
-    assert stats.more_needed(deviation=10, n=40, difference=2, power=0.5) == 57
-    assert stats.more_needed(deviation=10, n=200, difference=2, power=0.5) == 0
+    assert stats.extra_values_needed(deviation=10, n=40, difference=2, power=0.5) == 57
+    assert stats.extra_values_needed(deviation=10, n=200, difference=2, power=0.5) == 0
 
 
 def test_the_lady_who_tastes_tea_may_have_guessed() -> None:
     # Fisher (1935): three of four cups named right; 16/70 for three and 1/70 for four.
-    assert stats.exceeds_by_chance(3, 4, 1, 4) == pytest.approx(17 / 70)
+    assert stats.fisher_exact(3, 4, 1, 4) == pytest.approx(17 / 70)
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
@@ -164,7 +164,7 @@ def test_the_exact_test_is_that_of_scipy(
     expected = fisher_exact(
         [[hits, misses], [other_hits, other_misses]], alternative="greater"
     ).pvalue
-    assert stats.exceeds_by_chance(
+    assert stats.fisher_exact(
         hits, hits + misses, other_hits, other_hits + other_misses
     ) == pytest.approx(expected, abs=1e-9)
 
@@ -172,7 +172,9 @@ def test_the_exact_test_is_that_of_scipy(
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_the_correction_for_many_tests_is_that_of_scipy(chances: list[float]) -> None:
 
-    assert stats.correct_for_all(chances) == pytest.approx(list(false_discovery_control(chances)))
+    assert stats.benjamini_hochberg(chances) == pytest.approx(
+        list(false_discovery_control(chances))
+    )
 
 
 def test_the_heavy_libraries_stay_unloaded_until_they_are_asked() -> None:

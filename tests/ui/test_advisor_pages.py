@@ -147,7 +147,7 @@ def test_the_funnel_narrows_with_the_root_of_n() -> None:
     assert (funnel.centre, funnel.spread) == (0.5, 1.0)
     # 1.96 · √(0.25 / 100) and 3.09 · √(0.25 / 400)
     assert funnel.half_width(100) == pytest.approx(0.098, abs=1e-4)
-    assert funnel.half_width(400, stats.OUTER) == pytest.approx(0.07726, abs=1e-5)
+    assert funnel.half_width(400, stats.OUTER_CONFIDENCE) == pytest.approx(0.07726, abs=1e-5)
 
 
 def test_limits_are_widened_by_how_far_all_lie_apart_beyond_chance() -> None:
@@ -187,9 +187,9 @@ def test_estimates_of_rates_are_drawn_to_the_group_by_the_known_weights() -> Non
 def test_what_is_needed_and_what_shows_are_two_sides_of_one_reckoning() -> None:
     # (1.95996 + 0.84162) · 10 / 5 = 5.603, squared 31.4: 32 evaluations, 20 more than
     # 12.
-    assert stats.more_needed(deviation=10, n=12, difference=5) == 20
-    assert stats.detectable(deviation=10, n=32) == pytest.approx(4.9526, abs=1e-3)
-    assert stats.more_needed(deviation=10, n=32, difference=5) == 0
+    assert stats.extra_values_needed(deviation=10, n=12, difference=5) == 20
+    assert stats.detectable_difference(deviation=10, n=32) == pytest.approx(4.9526, abs=1e-3)
+    assert stats.extra_values_needed(deviation=10, n=32, difference=5) == 0
 
 
 # Bands
@@ -214,7 +214,7 @@ def test_bands_stand_in_order_and_names_within_them_never_a_rank(centre: Path) -
         ("Fabien", "alike"),
         ("Agathe", "below"),
     ]
-    assert [group.tone_of(peer) for peer in group.peers] == ["better", "", "", "", "attention"]
+    assert [group.severity_of(peer) for peer in group.peers] == ["better", "", "", "", "attention"]
 
 
 def test_where_less_is_better_those_below_stand_on_top_and_a_long_call_is_neither_good_nor_bad(
@@ -236,13 +236,13 @@ def test_where_less_is_better_those_below_stand_on_top_and_a_long_call_is_neithe
 
     waited, handled = group_of("average_speed_of_answer"), group_of("average_handle_time")
 
-    assert [(peer.name, waited.tone_of(peer)) for peer in waited.peers] == [
+    assert [(peer.name, waited.severity_of(peer)) for peer in waited.peers] == [
         ("one", "better"),
         ("quick", "better"),
         ("two", "better"),
         ("slow", "attention"),
     ]
-    assert {handled.tone_of(peer) for peer in handled.peers} == {""}
+    assert {handled.severity_of(peer) for peer in handled.peers} == {""}
 
 
 def test_who_has_too_few_values_is_left_out_and_two_are_needed(centre: Path) -> None:
@@ -251,7 +251,7 @@ def test_who_has_too_few_values_is_left_out_and_two_are_needed(centre: Path) -> 
     assert group_of("first_contact_resolution_declared") is None
 
     land(declared("c", 9, 10), "second")
-    assert group_of("first_contact_resolution_declared").few == ("b",)
+    assert group_of("first_contact_resolution_declared").excluded == ("b",)
 
 
 def test_alike_advisors_get_the_group_s_value_and_a_test_in_words(centre: Path) -> None:
@@ -335,7 +335,7 @@ def test_a_team_s_two_averages_differ_where_one_advisor_was_evaluated_most(centr
     }
 
     assert row == {"evaluation_score": 80.0, "advisor_mean_score": 70.0}
-    assert peers.find_uneven([3, 1, 0, float("nan")]) == peers.Uneven(
+    assert peers.find_evaluation_spread([3, 1, 0, float("nan")]) == peers.EvaluationSpread(
         evaluations=4, advisors=2, most=3
     )
 
@@ -496,7 +496,7 @@ def test_a_click_in_the_funnel_knows_who_and_the_outer_limits_lie_outside() -> N
             "label": ["Ann", "Bob"],
             "value": [0.5, 0.7],
             "n": [100, 100],
-            "tone": ["", ""],
+            "severity": ["", ""],
             "is_named": [False, True],
         }
     )

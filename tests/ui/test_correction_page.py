@@ -223,7 +223,7 @@ def test_a_score_alone_from_a_file_says_why_it_is_not_corrected_here(
     assert not app.exception and not has_control(app)
     assert "It came from a file" in said(app)
     with pytest.raises(AccessDenied):
-        corrections.get_standing(viewer_of("eve"), imported()[0])
+        corrections.get_correction_base(viewer_of("eve"), imported()[0])
 
 
 def imported() -> list[int]:

@@ -18,7 +18,13 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import find_own_evaluations
-from qa_core.quality.evaluations import Intake, advisor_response, disputes, drafts, evaluation_view
+from qa_core.quality.evaluations import (
+    EvaluationImporter,
+    advisor_response,
+    disputes,
+    drafts,
+    evaluation_view,
+)
 from qa_core.quality.evaluations.imports import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -112,7 +118,7 @@ def test_published_it_is_for_its_advisor_and_for_who_leads_or_manages_the_team(
         "eve": (False, False),
     }
     lea = told["lea"]
-    assert (lea.score, lea.outcome, lea.pass_mark, lea.grid_version) == (56.25, "fail", 75, 1)
+    assert (lea.score, lea.outcome, lea.pass_mark, lea.scorecard_version) == (56.25, "fail", 75, 1)
     assert [(section.name, section.score, section.share) for section in lea.sections] == [
         ("Welcome", 75, 0.25),
         ("Answer", 50, 0.75),
@@ -165,9 +171,15 @@ def test_answers_without_their_grid_are_shown_as_they_came(service: Callable[...
             ImportedAnswer("Speed", None, None, "Manner"),
         )
         item = ImportedEvaluation(
-            "k1", now().date(), now(), advisor_id="a1", team="Blue", grid="Old sheet", marks=marks
+            "k1",
+            now().date(),
+            now(),
+            advisor_id="a1",
+            team="Blue",
+            scorecard="Old sheet",
+            marks=marks,
         )
-        Intake(session, "batch", ["k1"]).take(item)
+        EvaluationImporter(session, "batch", ["k1"]).import_one(item)
         number = session.scalar(sa.select(Evaluation.id).where(Evaluation.external_key == "k1"))
 
     found = evaluation_view.get_evaluation(viewer("lea"), number)

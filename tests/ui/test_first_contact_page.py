@@ -182,7 +182,10 @@ def test_the_list_behind_repeats_has_exactly_those_by_the_window_asked_for(
 
 def test_a_file_with_another_window_says_so_and_has_its_values(five_customers: Path) -> None:
     made = exports.build_file(
-        SYSTEM, **exports.parameters((REPEATS,), ("queue",), JUNE, {"first_contact_days": "10"})
+        SYSTEM,
+        **exports.build_figure_parameters(
+            (REPEATS,), ("queue",), JUNE, {"first_contact_days": "10"}
+        ),
     )
 
     lines = list(csv.reader(io.StringIO(made.content.decode("utf-8-sig"))))

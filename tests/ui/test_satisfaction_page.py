@@ -64,7 +64,7 @@ def test_each_queue_is_held_against_the_others_by_its_ratings(centre: Path) -> N
 
     assert (billing.n, billing.rate) == (100, 0.4)
     assert billing.difference == pytest.approx(40 / 100 - 76 / 100)
-    assert billing.is_apart
+    assert billing.is_significant
 
 
 def test_waits_talk_and_transfers_are_compared_by_band_and_an_unknown_one_is_not(
@@ -233,32 +233,32 @@ def test_an_executive_sees_the_ratings_of_the_months_that_are_published(centre: 
 
 
 def test_a_rate_is_weighed_like_another_population() -> None:
-    rate, low, high = stats.weigh_rate([8, 5], [10, 10], [100, 300])
+    rate, low, high = stats.poststratify_rate([8, 5], [10, 10], [100, 300])
 
     assert rate == pytest.approx(0.25 * 0.8 + 0.75 * 0.5)
     assert low < rate < high
-    assert stats.weigh_rate([0], [0], [100]) is None
+    assert stats.poststratify_rate([0], [0], [100]) is None
 
 
 def test_only_months_whose_year_before_lies_whole_in_the_data_are_compared() -> None:
-    assert year_over_year.find_paired(date(2025, 5, 15), date(2026, 11, 23)) == Period(
+    assert year_over_year.find_paired_months(date(2025, 5, 15), date(2026, 11, 23)) == Period(
         date(2026, 6, 1), date(2026, 10, 31)
     )
-    assert year_over_year.find_paired(date(2024, 1, 1), date(2026, 12, 31)) == Period(
+    assert year_over_year.find_paired_months(date(2024, 1, 1), date(2026, 12, 31)) == Period(
         date(2026, 1, 1), date(2026, 12, 31)
     )
-    assert year_over_year.find_paired(date(2025, 12, 1), date(2026, 11, 23)) is None
+    assert year_over_year.find_paired_months(date(2025, 12, 1), date(2026, 11, 23)) is None
     assert year_over_year.count_months(date(2025, 5, 15), date(2026, 11, 23)) == 17
 
 
 def test_a_trend_is_laid_beside_the_same_weeks_or_months_of_the_year_before() -> None:
-    assert year_over_year.a_year_before(
+    assert year_over_year.find_year_before(
         "month", Period(date(2025, 11, 1), date(2026, 10, 31))
     ) == Period(date(2024, 11, 1), date(2025, 10, 31))
-    assert year_over_year.a_year_before(
+    assert year_over_year.find_year_before(
         "month", Period(date(2027, 3, 1), date(2028, 2, 29))
     ) == Period(date(2026, 3, 1), date(2027, 2, 28))
-    assert year_over_year.a_year_before(
+    assert year_over_year.find_year_before(
         "week", Period(date(2026, 6, 1), date(2026, 6, 14))
     ) == Period(date(2025, 6, 2), date(2025, 6, 15))
 

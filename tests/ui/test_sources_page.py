@@ -379,7 +379,7 @@ def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> Non
             one.contacts,
             one.inside,
         )
-        for one in tracking_numbers.find_history(SYSTEM, MARCH).stretches
+        for one in tracking_numbers.find_history(SYSTEM, MARCH).spans
     ]
 
     assert found == [
@@ -392,14 +392,14 @@ def test_a_reused_number_carries_each_campaign_on_its_days(dialled: Path) -> Non
 
 
 def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Path) -> None:
-    found = {one.number[-1]: one for one in tracking_numbers.find_history(SYSTEM, MARCH).loose}
+    found = {one.number[-1]: one for one in tracking_numbers.find_history(SYSTEM, MARCH).unassigned}
 
-    assert {number: (one.why, one.contacts, one.among) for number, one in found.items()} == {
+    assert {number: (one.reason, one.contacts, one.among) for number, one in found.items()} == {
         "1": (GAP, 1, 4),
         "2": (UNSEEN, 1, 1),
         "3": (NEVER, 1, 1),
     }
-    assert (found["1"].first_day, found["1"].usual.campaign, found["3"].usual) == (
+    assert (found["1"].first_day, found["1"].last_span.campaign, found["3"].last_span) == (
         date(2026, 3, 25),
         "Summer",
         None,
@@ -409,7 +409,7 @@ def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Pa
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
     lead = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
 
-    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).stretches} == {
+    assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).spans} == {
         "1",
         "2",
         "9",
@@ -419,11 +419,11 @@ def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> 
 
 
 def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:
-    text = exports.build_numbers(SYSTEM, **exports.number_parameters(MARCH)).content.decode(
+    text = exports.build_numbers(SYSTEM, **exports.build_number_parameters(MARCH)).content.decode(
         "utf-8-sig"
     )
     loose = exports.build_numbers(
-        SYSTEM, **exports.number_parameters(MARCH, loose=True)
+        SYSTEM, **exports.build_number_parameters(MARCH, loose=True)
     ).content.decode("utf-8-sig")
 
     assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2,2" in text.splitlines()

@@ -1,6 +1,4 @@
-"""When a number needs a look: rules that people set, evaluated after each import, and
-what they found; dampened, so that one matter rings once.
-"""
+"""Alerts: rules on KPIs evaluated after each import, one alert per event."""
 
 from qa_core.analysis.alerts.alerts import (
     STATES,

@@ -1,6 +1,4 @@
-"""What the rules found, for whoever may see all that stands behind it; and who took
-note of it.
-"""
+"""Alerts shown to viewers who see the whole slice, and their acknowledgement."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis.alerts.rules import Rule, RuleKind, as_rule
+from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting, query
@@ -26,10 +24,9 @@ STATES = ("open", "acknowledged", "closed")
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert. `period`: the last in which its rule held, of which `value`, `low`,
-    `high` and `n` are; `reference`: what the value is held against, None where that is
-    hidden; `side`: −1 below it, 1 above; `first_day`: of the first period in which it
-    held; `name` None: the whole centre.
+    """Alert. `period`: the last in which its rule held, with its `value`, `low`, `high`
+    and `n`; `first_day`: of the first such period; `reference`: what it is compared
+    with (None: hidden); `side`: −1 below it, 1 above; `name` None: the whole centre.
     """
 
     id: int
@@ -54,7 +51,7 @@ class Alert:
 
     @property
     def values(self) -> dict[str, str]:
-        """The slice as filters."""
+        """Return the slice as filters."""
         return {} if self.rule.dimension is None else {self.rule.dimension: self.name}
 
     def as_json(self) -> dict[str, object]:
@@ -88,9 +85,9 @@ class Alert:
 
 
 def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]:
-    """The alerts in these states, the newest period first, that the viewer may see: of
-    whose slice every contact is theirs to count, so that the value is the one that
-    `query.measure` gives them, and not hidden from them.
+    """Return the alerts in these states, newest period first, whose value equals the
+    viewer's own from `query.measure`, so that no contact outside their scope is behind
+    it.
     """
     if not viewer.can(Permission.SEE_ALERTS):
         return ()
@@ -105,15 +102,15 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
         )
         found = [
             event
-            for event in (_as_event(row, as_rule(rule)) for row, rule in rows)
+            for event in (_build_alert(row, build_rule(rule)) for row, rule in rows)
             if event.rule.is_known
         ]
     return tuple(found if viewer.is_system else _keep_visible(viewer, found))
 
 
 def acknowledge(viewer: Viewer, number: int) -> None:
-    """Say that somebody looks after an open alert: it rings no more until it was over.
-    Journalled. Raises AccessDenied for one that the viewer cannot see.
+    """Acknowledge an open alert: it is not shown again until it has closed. Audited.
+    Raise AccessDenied for one that the viewer cannot see.
     """
     viewer.require(Permission.EDIT_ALERTS)
     event = next((event for event in find(viewer) if event.id == number), None)
@@ -134,9 +131,7 @@ def acknowledge(viewer: Viewer, number: int) -> None:
 
 
 def describe_slice(event: Alert) -> str:
-    """Of what the alert is: the KPI, and the slice where it is not the whole centre;
-    names as they are.
-    """
+    """Name the KPI of an alert, and its slice unless it is the whole centre."""
     title = _(get_kpi(event.rule.kpi).title)
     if event.rule.dimension is None:
         return title
@@ -149,7 +144,7 @@ def describe_slice(event: Alert) -> str:
     )
 
 
-SAID = {
+SIGNAL_TEXTS = {
     ("threshold", 1): N_("{value} {when}, above {reference}"),
     ("threshold", -1): N_("{value} {when}, below {reference}"),
     ("beyond_limit", 1): N_("{value} {when}, above what is usual (at most {reference})"),
@@ -163,27 +158,31 @@ SAID = {
 }
 
 
-UNUSUAL = {
+TEXTS_WITHOUT_REFERENCE = {
     1: N_("{value} {when}, above what is usual"),
     -1: N_("{value} {when}, below what is usual"),
 }
-"""Where what is usual is not told."""
+"""Texts where the usual value is hidden."""
 
 
 def describe(event: Alert, currency: str | None = None) -> str:
-    """What was found, in one line: the value, when, and against what."""
+    """Describe an alert in one line: value, period, reference."""
     unit, grain = get_kpi(event.rule.kpi).unit, event.rule.grain
     start = event.period.first_day
     when = formatting.name(grain, f"{start:%Y-%m}" if grain == "month" else start)
     value, reference = (
         formatting.value(amount, unit, currency) for amount in (event.value, event.reference)
     )
-    said = UNUSUAL[event.side] if event.reference is None else SAID[event.fired, event.side]
-    return _(said, value=value, when=f"({when})", reference=reference)
+    text = (
+        TEXTS_WITHOUT_REFERENCE[event.side]
+        if event.reference is None
+        else SIGNAL_TEXTS[event.fired, event.side]
+    )
+    return _(text, value=value, when=f"({when})", reference=reference)
 
 
 def describe_rule(rule: Rule, currency: str | None = None) -> str:
-    """When the rule holds, in one line."""
+    """Describe the condition of a rule in one line."""
     kpi = get_kpi(rule.kpi)
     if rule.kind == RuleKind.CONTROL:
         return _("beyond what is usual")
@@ -198,13 +197,13 @@ def describe_rule(rule: Rule, currency: str | None = None) -> str:
 
 
 def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
-    asked: dict[tuple[str | None, Period], set[str]] = {}
+    kpis_by_slice: dict[tuple[str | None, Period], set[str]] = {}
     open_to = [event for event in found if _may_ask(viewer, event)]
     for event in open_to:
-        asked.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
+        kpis_by_slice.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
     seen = {
         (dimension, period): _compare(viewer, sorted(kpis), dimension, period)
-        for (dimension, period), kpis in asked.items()
+        for (dimension, period), kpis in kpis_by_slice.items()
     }
     visible = [
         event
@@ -215,9 +214,7 @@ def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
 
 
 def _without_history(event: Alert) -> Alert:
-    """The alert without what other months say, which may be hidden: what is usual, and
-    since when it is not so.
-    """
+    """Drop what comes from other months, which may be hidden: reference and first day."""
     kept = event.reference if event.rule.kind in (RuleKind.THRESHOLD, RuleKind.TARGET) else None
     return replace(event, reference=kept, first_day=event.period.first_day)
 
@@ -233,7 +230,7 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
 def _compare(
     viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
 ) -> set[tuple[str, str | None]]:
-    """The values of that period that the viewer and the system count alike."""
+    """Return the values of that period that the viewer and the system count alike."""
     by = (dimension,) if dimension else ()
     theirs, whole = (
         {
@@ -251,7 +248,7 @@ def _compare(
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 
 
-def _as_event(row: steering.AlertEvent, rule: Rule) -> Alert:
+def _build_alert(row: steering.AlertEvent, rule: Rule) -> Alert:
     return Alert(
         row.id,
         rule,

@@ -1,6 +1,4 @@
-"""Evaluating the rules: one question to the door per cut and grain, then every slice
-against its rules, and one transaction for what changed.
-"""
+"""Evaluation of the alert rules: one query per dimension and grain."""
 
 from __future__ import annotations
 
@@ -29,17 +27,15 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork
 
 LOG = logging.getLogger("qa_core")
-LOOK_BACK = {"day": 35, "week": 26, "month": 14}
-"""How many periods are looked at: those of the trends on the pages, so that both say
-the same.
-"""
-JUDGED = 4
-"""The last periods, which say nothing of what is usual."""
+PERIODS_BACK = {"day": 35, "week": 26, "month": 14}
+"""Periods looked at: as many as the trends on the pages show."""
+RECENT_PERIODS = 4
+"""Last periods, left out of the baseline."""
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation came to: alerts opened, closed, and standing after it."""
+    """Result of an evaluation: alerts opened, closed, and not closed after it."""
 
     opened: int
     closed: int
@@ -47,10 +43,8 @@ class EvaluationResult:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """One rule on one slice: where it held among the last periods, and the usable
-    positions.
-    """
+class _RuleResult:
+    """Result of one rule on one slice: usable positions, and those at which it held."""
 
     rule: Rule
     name: str | None
@@ -60,8 +54,8 @@ class _Found:
 
 
 def evaluate_after_import() -> None:
-    """Evaluate what an import may have changed; never fails the import: an error is
-    logged, journalled and noted, so that `doctor` warns of it.
+    """Evaluate the rules after an import. Never fails the import: an error is logged,
+    audited and stored for `doctor`.
     """
     try:
         evaluate(Viewer.SYSTEM)
@@ -73,11 +67,11 @@ def evaluate_after_import() -> None:
 
 
 def evaluate(viewer: Viewer) -> EvaluationResult:
-    """Evaluate every rule on the data as it stands: open, follow and close alerts.
-    Needs MANAGE_IMPORTS. Run again, it changes nothing.
+    """Evaluate every rule on the current data: open, update and close alerts. Needs
+    MANAGE_IMPORTS. Idempotent.
 
-    An alert opens when its rule holds in the last whole period, and closes when it did
-    not in so many periods since; in between it is one matter.
+    An alert opens when its rule holds in the last whole period, and closes once the
+    rule did not hold in `clear_after` periods in a row.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
@@ -91,20 +85,20 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
         if span and active
         else []
     )
-    return _settle(viewer, found)
+    return _store(viewer, found)
 
 
 def _group(active: Sequence[Rule]) -> list[list[Rule]]:
-    """Rules that one question answers: of one cut and one grain."""
+    """Group the rules that one query answers: by dimension and grain."""
     groups: dict[tuple[str | None, str], list[Rule]] = {}
     for rule in active:
         groups.setdefault((rule.dimension, rule.grain), []).append(rule)
     return list(groups.values())
 
 
-def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator[_Found]:
+def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator[_RuleResult]:
     dimension, grain = group[0].dimension, group[0].grain
-    # Today is not over: whatever came of it until now, more may come.
+    # Leave out today: it is not complete.
     yesterday = environment.today() - timedelta(days=1)
     period, last_day = _look_back(grain, last_day), min(last_day, yesterday)
     where, by = Filters(period), (*([dimension] if dimension else []), grain)
@@ -131,7 +125,7 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
             period,
             first_day,
             last_day,
-            starts[-min(JUDGED, len(starts))],
+            starts[-min(RECENT_PERIODS, len(starts))],
             restarts,
         )
         usable = rule_evaluation.find_usable(series)
@@ -141,14 +135,14 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
             else {}
         )
         for rule in concerned:
-            yield _Found(
+            yield _RuleResult(
                 rule, name, series, usable, rule_evaluation.find_firings(rule, series, gaps, usable)
             )
 
 
 def _look_back(grain: str, last_day: date) -> Period:
     first = last_day
-    for _count in range(LOOK_BACK[grain] - 1):
+    for _count in range(PERIODS_BACK[grain] - 1):
         first = _start_of(grain, first) - timedelta(days=1)
     return Period(_start_of(grain, first), last_day)
 
@@ -174,23 +168,25 @@ def _slices(
         yield (key, name), part
 
 
-def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
+def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
         events = session.scalars(
             sa.select(steering.AlertEvent).where(steering.AlertEvent.state != "closed")
         )
-        standing = {(event.rule_id, event.dimension_value): event for event in events}
+        unclosed = {(event.rule_id, event.dimension_value): event for event in events}
         for one in found:
-            event = standing.get((one.rule.id, one.name))
+            event = unclosed.get((one.rule.id, one.name))
             if not one.usable or one.rule.id not in active:
                 continue
             followed.add((one.rule.id, one.name))
-            held = rule_evaluation.find_stretch(one.firings, one.usable, one.rule.clear_after)
+            held = rule_evaluation.find_alert_positions(
+                one.firings, one.usable, one.rule.clear_after
+            )
             if event is None and held and held[-1] == one.usable[-1]:
                 first_day = one.series.points["at"].iat[held[0]]
-                event = standing[(one.rule.id, one.name)] = steering.AlertEvent(
+                event = unclosed[(one.rule.id, one.name)] = steering.AlertEvent(
                     rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open"
                 )
                 session.add(event)
@@ -198,11 +194,11 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
             if event is None:
                 continue
             if held:
-                _follow(event, one, held[-1])
+                _update(event, one, held[-1])
             else:
                 followed.discard((one.rule.id, one.name))
-        # What was clear for long enough, and what nothing is known of any more.
-        for event in (event for key, event in standing.items() if key not in followed):
+        # Close alerts that were clear for long enough, or without data.
+        for event in (event for key, event in unclosed.items() if key not in followed):
             event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
             closed += 1
         session.execute(sa.delete(DueWork).filter_by(name=ALERTS))
@@ -211,12 +207,12 @@ def _settle(viewer: Viewer, found: Sequence[_Found]) -> EvaluationResult:
                 session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}"
             )
         return EvaluationResult(
-            opened, closed, sum(event.state != "closed" for event in standing.values())
+            opened, closed, sum(event.state != "closed" for event in unclosed.values())
         )
 
 
-def _follow(event: steering.AlertEvent, one: _Found, position: int) -> None:
-    """Bring an alert up to the last period in which its rule held."""
+def _update(event: steering.AlertEvent, one: _RuleResult, position: int) -> None:
+    """Update an alert to the last period in which its rule held."""
     point, held = one.series.points.iloc[position], one.firings[position]
     event.starts_on, event.ends_on = point["at"], periods.end_of(one.rule.grain, point["at"])
     event.fired, event.side, event.reference = held.fired, held.side, held.reference

@@ -1,5 +1,5 @@
-"""Whether a rule holds for a series, period by period. Pure: counts small or unfinished
-periods for nothing, and never looks ahead.
+"""Evaluation of a rule on a series, period by period, without small or unfinished
+periods and without looking ahead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qa_core.stats import control_charts
 
 @dataclass(frozen=True)
 class Firing:
-    """What fired in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
+    """Signal in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
     `target`; `side`: −1 below, 1 above `reference`.
     """
 
@@ -28,9 +28,7 @@ class Firing:
 
 
 def find_usable(series: Series) -> list[int]:
-    """The positions that say something: whole periods whose contacts are all judged,
-    and enough of them.
-    """
+    """Return the positions of complete periods with enough contacts."""
     points = series.points
     enough = series.kpi.is_amount | (points["n"] >= SMALL_SAMPLE)
     return [
@@ -43,22 +41,21 @@ def find_usable(series: Series) -> list[int]:
 def find_firings(
     rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]
 ) -> dict[int, Firing]:
-    """Where the rule held, among the usable positions. `gaps`: first day of a period →
-    its row of `targets.add_gaps`.
+    """Return the usable positions at which the rule held. `gaps`: first day of a period
+    → its row of `targets.add_gaps`.
     """
     judged = {
-        position: _judge(rule, series, gaps, usable[: number + 1])
+        position: _evaluate(rule, series, gaps, usable[: number + 1])
         for number, position in enumerate(usable)
     }
     return {position: found for position, found in judged.items() if found is not None}
 
 
-def find_stretch(
+def find_alert_positions(
     firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int
 ) -> list[int]:
-    """The positions at which the rule held that are one matter with the present: fewer
-    than `clear_after` clear ones lie between any two of them, or between the last and
-    the end.
+    """Return the positions of the current alert: those at which the rule held, back to
+    the first gap of `clear_after` periods; empty where such a gap ends the series.
     """
     held: list[int] = []
     clear = 0
@@ -73,7 +70,7 @@ def find_stretch(
     return held
 
 
-def _judge(
+def _evaluate(
     rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]
 ) -> Firing | None:
     if rule.kind == RuleKind.THRESHOLD:
@@ -89,20 +86,18 @@ def _judge(
         return (
             Firing("target", 1 if gap["gap"] > 0 else -1, float(gap["target"])) if missed else None
         )
-    return _judge_control(series, known[-1])
+    return _evaluate_control(series, known[-1])
 
 
-def _judge_control(series: Series, position: int) -> Firing | None:
-    """By the control chart as it stood then: what came later does not count, what is
-    usual does.
-    """
-    stretch = series.stretches[-1]
-    if stretch.control is None or position < stretch.first:
+def _evaluate_control(series: Series, position: int) -> Firing | None:
+    """Evaluate the control chart as of that position; later points do not count."""
+    span = series.spans[-1]
+    if span.control is None or position < span.first:
         return None
-    control, points = stretch.control, series.points
+    control, points = span.control, series.points
     values = [
         float(value)
-        if stretch.first <= place <= position and not flag and not formatting.is_missing(value)
+        if span.first <= place <= position and not flag and not formatting.is_missing(value)
         else None
         for place, (value, flag) in enumerate(
             zip(points["value"], points["provisional"], strict=True)

@@ -1,6 +1,4 @@
-"""The rules: which KPI, of what, and when it needs a look. Never of a single advisor:
-alerts are about the work, not about a person.
-"""
+"""Alert rules on KPIs and slices, never on a single advisor."""
 
 from __future__ import annotations
 
@@ -33,18 +31,16 @@ DIMENSIONS = (
     "campaign",
     "grid",
 )
-"""What a rule can be about besides the whole centre: a value of one of them, or each of
-its values.
-"""
+"""Dimensions of a rule besides the whole centre: one value, or each of them."""
 GRAINS = ("day", "week", "month")
 SIDES = ("above", "below")
 MOST_PERIODS = 12
 
 
 class RuleKind(StrEnum):
-    """`threshold`: on one side of a value for so many periods in a row; `control`:
-    beyond what is usual, by the rules of the control chart, on the worse side (on
-    either where neither is better); `target`: missed by more than chance.
+    """`threshold`: on one side of a value for some periods in a row; `control`: signal
+    of the control chart on the worse side (on either, where neither is better);
+    `target`: significantly missed.
     """
 
     THRESHOLD = "threshold"
@@ -54,9 +50,9 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `dimension` None: the whole centre; `name` None beside a dimension:
-    each of its values. `side`, `threshold` and `periods` are of a threshold; an alert
-    is over after `clear_after` periods in a row in which the rule did not hold.
+    """Alert rule. `dimension` None: the whole centre; `name` None with a dimension:
+    each value. `side`, `threshold`, `periods`: of a threshold. `clear_after`: periods
+    in a row without the condition that close an alert.
     """
 
     kpi: str
@@ -71,11 +67,11 @@ class Rule:
     id: int = 0
     created_by: str = ""
     is_mine: bool = False
-    """Whether the viewer who asked may end it."""
+    """Whether the viewer who reads it may end it."""
 
     @property
     def is_known(self) -> bool:
-        """Whether the KPI of the rule still exists and can be cut so."""
+        """Return whether its KPI still exists and can be cut so."""
         return self.kpi in BY_KEY and (
             self.dimension is None or self.dimension in BY_KEY[self.kpi].dimensions
         )
@@ -107,42 +103,42 @@ SUGGESTED = (
     Rule("answer_rate", RuleKind.TARGET),
     Rule("csat", RuleKind.TARGET, "month", clear_after=1),
 )
-"""What a new centre starts with: each can be ended, and others added."""
+"""Rules suggested to a new centre."""
 
 
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
-    """The rules in force that the viewer may change, or whose KPI and places they may
-    see; oldest first.
-    """
+    """Return the active rules that the viewer may change or see, oldest first."""
     with store.reading() as session:
-        found, reach = read_rules(session), targets.find_reach(session, viewer)
+        found, reach = read_rules(session), targets.find_managed_sites(session, viewer)
     own = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in found]
     return tuple(rule for rule in own if rule.is_mine or _may_see(viewer, rule))
 
 
 def find_missing(viewer: Viewer) -> tuple[Rule, ...]:
-    """The suggested rules that are not in force, for who may add them."""
-    present = {_key(rule) for rule in find_rules(viewer)}
+    """Return the suggested rules that are not active and that the viewer may add."""
+    present = {_identify(rule) for rule in find_rules(viewer)}
     with store.reading() as session:
-        reach = targets.find_reach(session, viewer)
+        reach = targets.find_managed_sites(session, viewer)
     return tuple(
-        rule for rule in SUGGESTED if _key(rule) not in present and _may_manage(viewer, rule, reach)
+        rule
+        for rule in SUGGESTED
+        if _identify(rule) not in present and _may_manage(viewer, rule, reach)
     )
 
 
 def add(viewer: Viewer, rule: Rule) -> Rule:
-    """Put a rule in force, and say so in the journal; one that is in force already is
-    returned as it stands.
+    """Add a rule and record it in the audit log; return the existing one if it is
+    active already.
 
-    Managers set rules on their teams and sites, and on the centre where all of it is
-    theirs; administrators on everything. Raises Misuse for a rule that makes no sense,
-    Refusal for a KPI that cannot be cut so and a place that does not exist,
-    AccessDenied for what the viewer may not set.
+    Managers set rules on their teams and sites, and on the centre if all of it is
+    theirs, administrators on everything. Raise Misuse for an inconsistent rule, Refusal
+    for a KPI that cannot be cut so and for an unknown place, AccessDenied for another
+    scope.
     """
     viewer.require(Permission.MANAGE_ALERTS)
     _check(rule)
     with store.writing() as session:
-        if not _may_manage(viewer, rule, targets.find_reach(session, viewer)):
+        if not _may_manage(viewer, rule, targets.find_managed_sites(session, viewer)):
             raise AccessDenied()
         if rule.name is not None:
             _require_place(session, rule.dimension, rule.name)
@@ -150,7 +146,7 @@ def add(viewer: Viewer, rule: Rule) -> Rule:
 
 
 def add_suggested(viewer: Viewer) -> tuple[Rule, ...]:
-    """Put every suggested rule in force that is not; returns those added."""
+    """Add every suggested rule that is not active; return those added."""
     viewer.require(Permission.MANAGE_ALERTS)
     missing = find_missing(viewer)
     with store.writing() as session:
@@ -158,8 +154,8 @@ def add_suggested(viewer: Viewer) -> tuple[Rule, ...]:
 
 
 def end(viewer: Viewer, number: int) -> None:
-    """Take a rule out of force and close its alerts, and say so in the journal. Raises
-    AccessDenied for one unknown, ended, or not theirs to end.
+    """End a rule, close its alerts and record it in the audit log. Raise AccessDenied
+    for one unknown, ended, or not the viewer's to end.
     """
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
@@ -167,30 +163,30 @@ def end(viewer: Viewer, number: int) -> None:
         if (
             row is None
             or row.ended_at is not None
-            or not _may_manage(viewer, as_rule(row), targets.find_reach(session, viewer))
+            or not _may_manage(viewer, build_rule(row), targets.find_managed_sites(session, viewer))
         ):
             raise AccessDenied()
         row.ended_by, row.ended_at = viewer.username, now()
-        standing = sa.update(steering.AlertEvent).where(
+        open_alerts = sa.update(steering.AlertEvent).where(
             steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed"
         )
         session.execute(
-            standing.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at)
+            open_alerts.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at)
         )
-        audit_log.record(session, viewer.username, "alert_rule_ended", _describe(as_rule(row)))
+        audit_log.record(session, viewer.username, "alert_rule_ended", _describe(build_rule(row)))
 
 
 def read_rules(session: Session) -> list[Rule]:
-    """Every rule in force, oldest first."""
+    """Return every active rule, oldest first."""
     rows = session.scalars(
         sa.select(steering.AlertRule)
         .where(steering.AlertRule.ended_at.is_(None))
         .order_by(steering.AlertRule.id)
     )
-    return [rule for rule in map(as_rule, rows) if rule.is_known]
+    return [rule for rule in map(build_rule, rows) if rule.is_known]
 
 
-def _may_manage(viewer: Viewer, rule: Rule, reach: targets.Reach) -> bool:
+def _may_manage(viewer: Viewer, rule: Rule, reach: targets.ManagedSites) -> bool:
     if not viewer.can(Permission.MANAGE_ALERTS):
         return False
     if viewer.role != Role.MANAGER:
@@ -261,7 +257,9 @@ def _require_place(session: Session, dimension: str, name: str) -> None:
 
 
 def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
-    present = next((other for other in read_rules(session) if _key(other) == _key(rule)), None)
+    present = next(
+        (other for other in read_rules(session) if _identify(other) == _identify(rule)), None
+    )
     if present is not None:
         return present
     is_threshold = rule.kind == RuleKind.THRESHOLD
@@ -279,17 +277,17 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     )
     session.add(row)
     session.flush()
-    audit_log.record(session, viewer.username, "alert_rule_added", _describe(as_rule(row)))
-    return as_rule(row)
+    audit_log.record(session, viewer.username, "alert_rule_added", _describe(build_rule(row)))
+    return build_rule(row)
 
 
-def _key(rule: Rule) -> Rule:
-    """What makes two rules the same."""
+def _identify(rule: Rule) -> Rule:
+    """Return the rule without what does not distinguish it from others."""
     return replace(rule, id=0, created_by="", is_mine=False, clear_after=1, kind=str(rule.kind))
 
 
-def as_rule(row: steering.AlertRule) -> Rule:
-    """The rule of that record."""
+def build_rule(row: steering.AlertRule) -> Rule:
+    """Build the rule of a row."""
     return Rule(
         row.kpi,
         row.kind,

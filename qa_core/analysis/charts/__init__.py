@@ -1,12 +1,12 @@
-"""A frame of measured values → a Plotly figure. Pure: no data is read and nothing is
-decided here, only drawn.
+"""Charts: frame of measured values → Plotly figure. Pure: nothing is read or decided
+here.
 
-One accent colour for data, orange for what needs a look, green for better, grey for
-reference; series in Okabe–Ito order; never colour alone. Backgrounds are transparent,
-so that one figure serves the page and its cards.
+One accent colour for data, orange for attention, green for better, grey for reference;
+series in Okabe–Ito order; never colour alone. Backgrounds are transparent, so that one
+figure serves the page and its cards.
 """
 
-from qa_core.analysis.charts.bars import build_stretch, build_waterfall
+from qa_core.analysis.charts.bars import build_durations, build_waterfall
 from qa_core.analysis.charts.date_spans import DatedSpan, build_spans
 from qa_core.analysis.charts.differences import build_differences, format_between
 from qa_core.analysis.charts.dots import build_dots, build_heat
@@ -25,12 +25,12 @@ __all__ = [
     "build_curve",
     "build_differences",
     "build_dots",
+    "build_durations",
     "build_funnel_plot",
     "build_heat",
     "build_history",
     "build_shares",
     "build_spans",
-    "build_stretch",
     "build_trend",
     "build_waterfall",
     "colours",

@@ -1,6 +1,4 @@
-"""Lengths beside each other: the parts of a change, the steps of a path, the times of
-one contact.
-"""
+"""Waterfall of a change, and times on a single bar."""
 
 from __future__ import annotations
 
@@ -24,10 +22,10 @@ def build_waterfall(
     dark: bool = False,
     height: int = 270,
 ) -> go.Figure:
-    """Why a value moved: from `before` through each part (label, effect, key for
-    drill-down or None) to `after`.
+    """Draw the way from `before` through each part (label, effect, key for drill-down
+    or None) to `after`.
 
-    The axis does not start at zero where that would hide the parts; then its cut is
+    The axis does not start at zero where that would hide the parts; its cut is then
     marked on the two totals.
     """
     tint, figure = colours(dark), go.Figure()
@@ -83,8 +81,7 @@ def build_waterfall(
         ],
         hoverinfo="text",
     )
-    # Shapes and notes are set at once: added one by one, Plotly checks all of them each
-    # time.
+    # Set shapes and notes at once: Plotly validates all of them on each addition.
     edge_at = [edges[min(row, len(edges) - 1)] for row in rows]
     joints = [
         {
@@ -99,8 +96,8 @@ def build_waterfall(
     ]
     notes = []
     for row, (base, length, label) in enumerate(zip(bases, lengths, text, strict=True)):
-        # A fall is labelled on its left, anything else on its right; labels stay
-        # outside the bars.
+        # Label falls on their left, the others on their right, outside the
+        # bars.
         side = (
             {"x": base + length, "xanchor": "right", "xshift": -4}
             if length < 0
@@ -136,12 +133,10 @@ def build_waterfall(
     return dress(figure, tint, height)
 
 
-def build_stretch(
+def build_durations(
     parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
 ) -> go.Figure:
-    """Times one after the other on a single bar: (label, seconds), each written on its
-    part or named on hovering.
-    """
+    """Draw times (label, seconds) in sequence on a single bar."""
     tint, figure = colours(dark), go.Figure()
     total = sum(seconds for _label, seconds in parts) or 1
     paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])

@@ -1,4 +1,4 @@
-"""Spans of days on one row each: which campaign a number carried when."""
+"""Spans of days in rows, such as the campaigns of tracking numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from qa_core.metrics import formatting
 
 @dataclass(frozen=True)
 class DatedSpan:
-    """Days, both inclusive, on the row of that label. `title` stands on the bar where
-    it fits; `below` is added on hovering.
+    """Days (inclusive) in the row of `label`. `title`: on the bar where it fits;
+    `below`: added to the hover text.
     """
 
     label: str
@@ -35,9 +35,7 @@ def build_spans(
     dark: bool = False,
     row_height: int = 26,
 ) -> go.Figure:
-    """The spans between two days; those that overlap on a row share its height. What is
-    not sure is pale.
-    """
+    """Draw the spans between two days; overlapping ones share their row."""
     tint, figure = colours(dark), go.Figure()
     labels = list(dict.fromkeys(span.label for span in spans))
     titles = list(dict.fromkeys(span.title for span in spans))
@@ -60,7 +58,7 @@ def build_spans(
                     )
                 )
     for span, _start, days, _at, _height in bars:
-        # A title that is wider than its bar would lie over its neighbours.
+        # A title wider than its bar would cover its neighbours.
         texts.append(plain(span.title) if days / whole > 0.011 * len(span.title) else "")
     figure.add_bar(
         x=[days * 86_400_000 for _span, _start, days, _at, _height in bars],
@@ -107,7 +105,7 @@ def build_spans(
 
 
 def _lay_out(spans: Sequence[DatedSpan]) -> list[int]:
-    """The lane of each span, so that none lies over another."""
+    """Return the lane of each span, so that none overlap."""
     ends: list[date] = []
     lanes = []
     for span in sorted(spans, key=lambda span: span.first_day):

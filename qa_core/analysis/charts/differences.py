@@ -1,12 +1,11 @@
-"""Differences from a reference of zero, one row each: dot and interval, grey where
-chance explains it.
-"""
+"""Differences from zero in rows: dot and interval, grey where not significant."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import draw_intervals
 from qa_core.analysis.charts.labels import cut, find_range, plain
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.base.i18n import _
@@ -19,33 +18,21 @@ CUT = 32
 def build_differences(
     frame: pd.DataFrame, unit: str, *, dark: bool = False, row_height: int = 20
 ) -> go.Figure:
-    """Dots with intervals around zero, drawn in the order given, the first on top.
+    """Draw dots with intervals around zero; rows keep their order, the first on top.
 
-    `frame`: `label`, `value`, `low`, `high`, `n`, `tone` (`better`, `attention`; empty:
-    grey), and optionally `plain`, a second value as an open mark. Rates are shown in
-    points.
+    `frame`: `label`, `value`, `low`, `high`, `n`, `severity` (`better`, `attention`;
+    empty: grey), and optionally `plain`, a second value as an open mark. Rates are
+    shown in points.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
     rows = list(range(len(frame)))
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}
-    for tone, colour in paint.items():
-        lines_x, lines_y = [], []
-        for row in (
-            row
-            for row in rows
-            if frame["tone"][row] == tone and not formatting.is_missing(frame["low"][row])
-        ):
-            lines_x += [frame["low"][row], frame["high"][row], None]
-            lines_y += [row, row, None]
-        if lines_x:
-            figure.add_scatter(
-                x=lines_x,
-                y=lines_y,
-                mode="lines",
-                line={"color": colour, "width": 1.8},
-                hoverinfo="skip",
-            )
+    for severity, colour in paint.items():
+        own = frame[frame["severity"] == severity].dropna(subset=["low"])
+        if len(own):
+            intervals = zip(own.index, own["low"], own["high"], strict=True)
+            draw_intervals(figure, intervals, colour, 1.8)
     if "plain" in frame:
         mark = {
             "symbol": "circle-open",
@@ -66,12 +53,12 @@ def build_differences(
         y=rows,
         mode="markers",
         marker={
-            "color": [paint[tone] for tone in frame["tone"]],
+            "color": [paint[severity] for severity in frame["severity"]],
             "symbol": [
-                {"better": "triangle-right", "attention": "diamond"}.get(tone, "circle")
-                for tone in frame["tone"]
+                {"better": "triangle-right", "attention": "diamond"}.get(severity, "circle")
+                for severity in frame["severity"]
             ],
-            "size": [10 if tone else 7.5 for tone in frame["tone"]],
+            "size": [10 if severity else 7.5 for severity in frame["severity"]],
         },
         cliponaxis=False,
         text=[_describe(row, unit) for row in frame.itertuples()],
@@ -130,7 +117,7 @@ def _tick(value: float, unit: str) -> str:
 
 
 def format_between(low: float, high: float, unit: str) -> str:
-    """Both ends of an interval of a difference, the unit written once: −3.1 to +0.4 pt."""
+    """Format the interval of a difference, the unit written once: −3.1 to +0.4 pt."""
     if unit == Unit.RATE:
         return _("{low} to {high}", low=_signed(100 * low, 1), high=formatting.change(high, unit))
     return _(

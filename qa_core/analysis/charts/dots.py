@@ -1,4 +1,4 @@
-"""One row each: dots with their intervals, and depth of colour by weekday and hour."""
+"""Dots with intervals in rows, and heat maps by weekday and hour."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick
+from qa_core.analysis.charts.elements import build_value_axis, draw_intervals
+from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -24,13 +25,12 @@ def build_dots(
     row_height: int = 22,
     breaks: Sequence[int] = (),
 ) -> go.Figure:
-    """Dots and intervals, one row each, against what chance alone would give.
+    """Draw dots and intervals, one row each, against the limits of chance.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally
-    `chance_low`/`chance_high` (the grey bar of that row), `shrunk` (an estimate, drawn
-    as a ring) and `tone` (`better`, `attention` or empty). Rows are drawn in the order
-    given, the first on top. Dots carry their key. `breaks`: the rows above which a line
-    parts groups.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, and optionally `chance_low`
+    and `chance_high` (grey bar), `shrunk` (ring) and `severity` (`better`, `attention`
+    or empty). Rows keep their order, the first on top. Dots carry their key. `breaks`:
+    rows with a line above them.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
@@ -47,36 +47,25 @@ def build_dots(
         )
     if centre is not None:
         figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
-    lines_x, lines_y = [], []
-    for row, (low, high) in enumerate(zip(frame["low"], frame["high"], strict=True)):
-        if not formatting.is_missing(low):
-            lines_x += [low, high, None]
-            lines_y += [row, row, None]
-    figure.add_scatter(
-        x=lines_x,
-        y=lines_y,
-        mode="lines",
-        line={"color": tint.reference, "width": 1.6},
-        hoverinfo="skip",
-    )
+    draw_intervals(figure, zip(rows, frame["low"], frame["high"], strict=True), tint.reference)
     for row in breaks:
         figure.add_hline(y=row - 0.5, line={"color": tint.reference, "width": 1, "dash": "dot"})
     if "shrunk" in frame:
         ring = {"symbol": "circle-open", "size": 11, "color": tint.ink, "line": {"width": 1.3}}
         figure.add_scatter(x=frame["shrunk"], y=rows, mode="markers", marker=ring, hoverinfo="skip")
-    tones = frame["tone"].tolist() if "tone" in frame else [""] * len(frame)
+    severities = frame["severity"].tolist() if "severity" in frame else [""] * len(frame)
     paint = {"better": tint.better, "attention": tint.attention}
     figure.add_scatter(
         x=frame["value"],
         y=rows,
         mode="markers",
         marker={
-            "color": [paint.get(tone, tint.accent) for tone in tones],
+            "color": [paint.get(severity, tint.accent) for severity in severities],
             "symbol": [
-                {"better": "triangle-right", "attention": "diamond"}.get(tone, "circle")
-                for tone in tones
+                {"better": "triangle-right", "attention": "diamond"}.get(severity, "circle")
+                for severity in severities
             ],
-            "size": [11 if tone else 8.5 for tone in tones],
+            "size": [11 if severity else 8.5 for severity in severities],
         },
         cliponaxis=False,  # a dot at 100 % is whole
         customdata=[[key] for key in frame["key"]],
@@ -90,13 +79,8 @@ def build_dots(
         for value in frame[name].dropna()
     ]
     low, high = find_range(shown, bounds)
-    ticks = formatting.nice_ticks(low, high, unit, 4)
     figure.update_xaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks],
-        showgrid=True,
-        side="bottom",
+        **build_value_axis(low, high, unit, currency, 4), showgrid=True, side="bottom"
     )
     figure.update_yaxes(
         range=[len(frame) - 0.5, -0.5],
@@ -110,9 +94,7 @@ def build_dots(
 def build_heat(
     frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250
 ) -> go.Figure:
-    """When: weekday (1–7) down, hour (0–23) across, `value` as depth of colour: the
-    deeper, the more it needs a look.
-    """
+    """Draw weekday (1–7) by hour (0–23), `value` deeper where worse."""
     tint, figure = colours(dark), go.Figure()
     table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()
     hours = range(int(table.columns.min()), int(table.columns.max()) + 1)

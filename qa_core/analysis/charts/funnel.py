@@ -1,4 +1,4 @@
-"""Members of a group: the funnel of value against number, and criteria by advisor."""
+"""Funnel plot of members, and criteria by advisor."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick
+from qa_core.analysis.charts.elements import build_value_axis
+from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.stats import CONFIDENCE, OUTER, Funnel
+from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60
 LEAST_SPREAD = 20.0
-"""Shares that differ by fewer points are not painted from the lightest to the deepest
-colour.
-"""
+"""Minimum range of shares in points for the full colour scale."""
 
 
 def build_funnel_plot(
@@ -29,18 +28,18 @@ def build_funnel_plot(
     bounds: tuple[float, float] | None = None,
     height: int = 330,
 ) -> go.Figure:
-    """Value against number of values, between the limits of chance: 95 % dashed, 99.8 %
-    drawn out.
+    """Draw value against number of values, with limits of chance: 95 % dashed, 99.8 %
+    solid.
 
-    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `tone`, and `is_named` (its
-    name stands beside it). Points carry their key.
+    `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `severity`, and `is_named`
+    (shows its name). Points carry their key.
     """
     tint, figure = colours(dark), go.Figure()
     least, most = float(frame["n"].min()), float(frame["n"].max())
     first, last = max(1.0, least * 0.8), most * 1.06 + 1
     at = [first + (last - first) * (step / STEPS) ** 2 for step in range(STEPS + 1)]
     shown = frame["value"].tolist()
-    for confidence, dash, width in ((CONFIDENCE, "dash", 1.0), (OUTER, "solid", 1.3)):
+    for confidence, dash, width in ((CONFIDENCE, "dash", 1.0), (OUTER_CONFIDENCE, "solid", 1.3)):
         for sign in (1, -1):
             edge = [funnel.centre + sign * funnel.half_width(n, confidence) for n in at]
             shown.append(funnel.centre + sign * funnel.half_width(least, confidence))
@@ -58,12 +57,12 @@ def build_funnel_plot(
         y=frame["value"],
         mode="markers",
         marker={
-            "color": [paint.get(tone, tint.accent) for tone in frame["tone"]],
+            "color": [paint.get(severity, tint.accent) for severity in frame["severity"]],
             "symbol": [
-                {"better": "triangle-up", "attention": "diamond"}.get(tone, "circle")
-                for tone in frame["tone"]
+                {"better": "triangle-up", "attention": "diamond"}.get(severity, "circle")
+                for severity in frame["severity"]
             ],
-            "size": [11 if tone else 8.5 for tone in frame["tone"]],
+            "size": [11 if severity else 8.5 for severity in frame["severity"]],
         },
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
@@ -74,8 +73,7 @@ def build_funnel_plot(
     )
     note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
-    # Away from the centre and the nearer edge, every other one a line farther: those
-    # who stand out often lie close together.
+    # Place names away from the centre, at two heights: outliers are often close.
     for place, row in enumerate(named):
         shift = 12 + place % 2 * 13
         side = {
@@ -84,15 +82,8 @@ def build_funnel_plot(
         }
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)
-    ticks, sizes = (
-        formatting.nice_ticks(low, high, unit),
-        formatting.nice_ticks(first, last, Unit.COUNT, 4),
-    )
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
-    )
+    sizes = formatting.nice_ticks(first, last, Unit.COUNT, 4)
+    figure.update_yaxes(**build_value_axis(low, high, unit))
     figure.update_xaxes(
         range=[first, last],
         tickvals=sizes,
@@ -111,10 +102,10 @@ def build_criteria(
     *,
     dark: bool = False,
 ) -> go.Figure:
-    """Advisors down, criteria across, depth of colour for points missed; a cell of too
-    few evaluations is a small ring in its place.
+    """Draw advisors by criteria, depth of colour for points missed; a small ring for
+    too few evaluations.
 
-    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (for hovering).
+    `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (hover).
     `criteria`: key and text, in order. Cells carry both keys.
     """
     tint, figure = colours(dark), go.Figure()
@@ -142,7 +133,7 @@ def build_criteria(
         hoverinfo="skip",
     )
     enough = frame["enough"].tolist()
-    # Heat maps report no clicks; these points do, and lie on all of its cells.
+    # Heat maps report no clicks; these points, one on each cell, do.
     figure.add_scatter(
         x=[columns[key] for key in frame["criterion"]],
         y=[rows[name] for name in frame["advisor"]],

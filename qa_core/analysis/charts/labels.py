@@ -1,6 +1,4 @@
-"""What stands on axes and beside points: ranges, ticks and texts, in the language
-spoken.
-"""
+"""Ranges, ticks and texts of charts, in the reader's language."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from qa_core.metrics.kpis import Unit
 def format_point(
     row: object, title: str, unit: str, currency: str | None = None, provisional: bool = False
 ) -> str:
-    """What hovering over a point says: its name, value, interval and number."""
+    """Format the hover text of a point: title, value, interval, n."""
     parts = [f"<b>{plain(title)}</b>", formatting.value(row.value, unit, currency)]
     between = formatting.interval(
         getattr(row, "low", None), getattr(row, "high", None), unit, currency
@@ -31,9 +29,7 @@ def format_point(
 
 
 def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """The ends of an axis with air around the values, never outside what the unit
-    allows.
-    """
+    """Return the range of an axis with padding, within the bounds of the unit."""
     if not shown:
         return (0.0, 1.0)
     low, high = min(shown), max(shown)
@@ -47,7 +43,7 @@ def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tu
 
 
 def format_tick(value: float, unit: str, currency: str | None, ticks: Sequence[float]) -> str:
-    """A tick of an axis with no more decimals than its neighbours need."""
+    """Format a tick with no more decimals than its neighbours need."""
     step = min((second - first for first, second in itertools.pairwise(ticks)), default=1)
     if unit == Unit.RATE:
         return formatting.percent(value, 0 if step >= 0.00999 else 1)
@@ -58,7 +54,7 @@ def format_tick(value: float, unit: str, currency: str | None, ticks: Sequence[f
 
 
 def cut(label: str, length: int = 26, lines: int = 1) -> str:
-    """A name short enough for the side of a chart, on so many lines at most."""
+    """Shorten a label to a length, or wrap it to some lines."""
     if lines > 1:
         return "<br>".join(
             map(plain, textwrap.wrap(label, length, max_lines=lines, placeholder="…"))
@@ -67,5 +63,5 @@ def cut(label: str, length: int = 26, lines: int = 1) -> str:
 
 
 def plain(text: str) -> str:
-    """Text as text: Plotly reads a few HTML tags, links among them, in every label."""
+    """Escape text: Plotly interprets some HTML tags, links included, in every label."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

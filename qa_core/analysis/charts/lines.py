@@ -1,4 +1,4 @@
-"""Values along a line: over time with what is usual, and against a setting."""
+"""Lines over time with control limits, and curves against a setting."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from datetime import date, timedelta
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.labels import find_range, format_point, format_tick
+from qa_core.analysis.charts.elements import build_value_axis, draw_band
+from qa_core.analysis.charts.labels import find_range, format_point
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.stats.control_charts import Limits
+from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17
 LABEL_SHARE = 0.28
-"""So much of the width of a picture the name of a target takes."""
+"""Width of a target's label, as a share of the chart."""
 
 
 @dataclass(frozen=True)
 class TargetLine:
-    """A value to reach from one day to another; None: beyond the picture."""
+    """Target from one day to another; None: beyond the chart."""
 
     value: float
     first_day: date | None = None
@@ -33,9 +34,7 @@ class TargetLine:
 
 @dataclass(frozen=True)
 class Marker:
-    """Something that happened on these days, for the reader who points at it.
-    `is_change`: the rules behind the number changed then.
-    """
+    """Event on these days, with hover text. `is_change`: the KPI's rules changed then."""
 
     first_day: date
     last_day: date
@@ -50,20 +49,20 @@ def build_trend(
     grain: str = "week",
     dark: bool = False,
     currency: str | None = None,
-    limits: Limits | None = None,
+    limits: SteppedLimits | None = None,
     signals: Mapping[int, str] = {},
     before: Sequence[float | None] | None = None,
-    goals: Sequence[TargetLine] = (),
+    targets: Sequence[TargetLine] = (),
     marks: Sequence[Marker] = (),
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """One KPI over time: a line with its interval band, control limits, what needs a
-    look, the targets and what went on, and the earlier period in grey.
+    """Draw one KPI over time: line with interval band, control limits, signals,
+    targets, events, and the earlier period in grey.
 
     `points`: `at` (date, ascending), `value`, `low`, `high`, `n`, and optionally
-    `provisional` (bool): these are dotted. Missing values are gaps. `signals`: position
-    in `points` → tone (`attention`, `better` or empty). Each point carries its date for
+    `provisional` (bool, dotted). Missing values are gaps. `signals`: position in
+    `points` → severity (`attention`, `better` or empty). Points carry their date for
     drill-down.
     """
     tint, figure = colours(dark), go.Figure()
@@ -82,7 +81,7 @@ def build_trend(
         for value in points[name].dropna()
     ]
     for start, end in (
-        _stretches(known & points["low"].notna() & points["high"].notna())
+        _find_runs(known & points["low"].notna() & points["high"].notna())
         if "low" in points
         else ()
     ):
@@ -96,18 +95,10 @@ def build_trend(
                 hoverinfo="skip",
             )
             continue
-        figure.add_scatter(
-            x=[*days, *reversed(days)],
-            y=[*part["high"], *reversed(part["low"].tolist())],
-            fill="toself",
-            fillcolor=tint.band,
-            line_width=0,
-            mode="lines",
-            hoverinfo="skip",
-        )
+        draw_band(figure, days, part["low"], part["high"], tint.band)
     if limits:
         for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
-            xs, ys = _broken(at, edge, limits.breaks)
+            xs, ys = _interrupt(at, edge, limits.breaks)
             figure.add_scatter(
                 x=xs,
                 y=ys,
@@ -126,13 +117,13 @@ def build_trend(
             connectgaps=False,
         )
         shown += [value for value in before if not formatting.is_missing(value)]
-    drawn = _draw_goals(figure, goals, at, unit, tint, currency)
-    shown += [goal.value for goal in drawn]
+    drawn = _draw_targets(figure, targets, at, unit, tint, currency)
+    shown += [target.value for target in drawn]
     firm = points["value"].where(~provisional)
     figure.add_scatter(
         x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip"
     )
-    # The dotted end starts at the last firm point, so that the line does not break.
+    # The dotted end starts at the last firm point, so that the line is continuous.
     reach = provisional | provisional.shift(-1, fill_value=False)
     if provisional.any():
         figure.add_scatter(
@@ -147,7 +138,7 @@ def build_trend(
         "better": (tint.better, "triangle-up"),
         "": (tint.ink, "circle-open"),
     }
-    alone = {start for start, end in _stretches(known) if end - start == 1}
+    alone = {start for start, end in _find_runs(known) if end - start == 1}
     dots = [
         paint[signals[position]] if position in signals else (tint.accent, "circle")
         for position in range(len(at))
@@ -187,35 +178,29 @@ def build_trend(
         hovertemplate="%{text}<extra></extra>",
     )
     low, high = find_range(shown, bounds)
-    ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, currency, ticks) for tick in ticks],
-    )
+    figure.update_yaxes(**build_value_axis(low, high, unit, currency))
     if drawn:
         beside = [points["value"].tolist(), list(limits.centre) if limits else []]
-        _name_goal(
+        _label_target(
             figure,
             drawn[-1],
             at,
             beside,
             LABEL_HEIGHT * (high - low) / height,
-            _describe_goal(drawn[-1], unit, currency),
+            _describe_target(drawn[-1], unit, currency),
             tint,
         )
-    # What lies before the first known value is left out, so that a centre's first weeks
-    # fill the picture.
+    # Start at the first known value, so that the first weeks fill the chart.
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
     _draw_marks(figure, marks, at, high, tint)
     return dress(figure, tint, height)
 
 
-def _broken(
+def _interrupt(
     at: Sequence[date], values: Sequence[float | None], breaks: Sequence[int]
 ) -> tuple[list[date], list[float | None]]:
-    """A line that is interrupted before each position of `breaks`."""
+    """Interrupt a line before each position of `breaks`."""
     xs, ys = list(at), list(values)
     for position in sorted(breaks, reverse=True):
         xs.insert(position, xs[position])
@@ -223,54 +208,53 @@ def _broken(
     return xs, ys
 
 
-def _draw_goals(
+def _draw_targets(
     figure: go.Figure,
-    goals: Sequence[TargetLine],
+    targets: Sequence[TargetLine],
     at: Sequence[date],
     unit: str,
     tint: Colours,
     currency: str | None,
 ) -> list[TargetLine]:
-    """Draw the targets that hold on days of the picture; returns those drawn."""
+    """Draw the targets that apply to days of the chart; return them."""
     drawn = [
-        goal
-        for goal in goals
+        target
+        for target in targets
         if at
-        and (goal.last_day is None or goal.last_day >= at[0])
-        and (goal.first_day is None or goal.first_day <= at[-1])
+        and (target.last_day is None or target.last_day >= at[0])
+        and (target.first_day is None or target.first_day <= at[-1])
     ]
-    for goal in drawn:
-        ends = [max(goal.first_day or at[0], at[0]), min(goal.last_day or at[-1], at[-1])]
+    for target in drawn:
+        ends = [max(target.first_day or at[0], at[0]), min(target.last_day or at[-1], at[-1])]
         figure.add_scatter(
             x=ends,
-            y=[goal.value] * 2,
+            y=[target.value] * 2,
             mode="lines",
             line={"color": tint.better, "width": 1.4, "dash": "longdash"},
-            text=_describe_goal(goal, unit, currency),
+            text=_describe_target(target, unit, currency),
             hovertemplate="%{text}<extra></extra>",
         )
     return drawn
 
 
-def _describe_goal(goal: TargetLine, unit: str, currency: str | None) -> str:
-    return _("target {value}", value=formatting.value(goal.value, unit, currency))
+def _describe_target(target: TargetLine, unit: str, currency: str | None) -> str:
+    return _("target {value}", value=formatting.value(target.value, unit, currency))
 
 
-def _name_goal(
+def _label_target(
     figure: go.Figure,
-    goal: TargetLine,
+    target: TargetLine,
     at: Sequence[date],
     beside: Sequence[Sequence[float | None]],
     size: float,
     text: str,
     tint: Colours,
 ) -> None:
-    """Name the newest target above or below its line, at the first place that the lines
-    `beside` it leave free; where there is none, the caption alone does.
-
-    `size`: the height of the name in the unit of the values.
+    """Label the newest target at the first place above or below its line that the lines
+    `beside` leave free; without one the caption has to do. `size`: height of the label
+    in the unit of the values.
     """
-    # What lies before the first known value is not in the picture.
+    # The chart starts at the first known value.
     first_known = next(
         (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),
         0,
@@ -279,7 +263,7 @@ def _name_goal(
         (
             position
             for position, day in enumerate(at)
-            if position >= first_known and day >= (goal.first_day or day)
+            if position >= first_known and day >= (target.first_day or day)
         ),
         first_known,
     )
@@ -295,7 +279,7 @@ def _name_goal(
         if all(
             not _crosses(
                 line[max(position - 1, 0) : position + reach + 1],
-                *sorted((goal.value, goal.value + side * size)),
+                *sorted((target.value, target.value + side * size)),
             )
             for line in beside
         )
@@ -305,8 +289,8 @@ def _name_goal(
         return
     position, side = place
     figure.add_annotation(
-        x=max(at[position], goal.first_day or at[position]),
-        y=goal.value,
+        x=max(at[position], target.first_day or at[position]),
+        y=target.value,
         text=text,
         showarrow=False,
         xanchor="left",
@@ -316,9 +300,7 @@ def _name_goal(
 
 
 def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
-    """Whether a line comes between these two values, at a point or on the way from one
-    to the next.
-    """
+    """Return whether a line passes between two values, at or between its points."""
     known = [value for value in line if not formatting.is_missing(value)]
     return any(
         min(one, other) < high and max(one, other) > low
@@ -329,15 +311,15 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
 def _draw_marks(
     figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
 ) -> None:
-    """A thin line on each day on which something happened, a pale stripe over several,
-    and a sign at the top to point at.
+    """Draw a thin line on the first day of each event, a pale stripe over several days,
+    and a sign at the top to hover over.
     """
     signs: dict[date, list[Marker]] = {}
     for mark in marks:
         if not at or mark.last_day < at[0]:
             continue
-        # The last point stands on the first day of its week or month: what came later
-        # in it is marked there too.
+        # The last point is the first day of its week or month: mark later
+        # events there.
         first, last = (min(max(day, at[0]), at[-1]) for day in (mark.first_day, mark.last_day))
         signs.setdefault(first, []).append(mark)
         if last > first:
@@ -376,23 +358,15 @@ def build_curve(
     dark: bool = False,
     height: int = 220,
 ) -> go.Figure:
-    """A value against a setting (`value`, `low`, `high`, in the order of `xs`), with
-    the setting in force marked.
+    """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
+    with the setting in force marked.
     """
     tint, figure = colours(dark), go.Figure()
     frame = frame.reset_index(drop=True)
     known = frame["low"].notna()
     if known.any():
         band_x = [x for x, keep in zip(xs, known, strict=True) if keep]
-        figure.add_scatter(
-            x=[*band_x, *reversed(band_x)],
-            y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
-            fill="toself",
-            fillcolor=tint.band,
-            line_width=0,
-            mode="lines",
-            hoverinfo="skip",
-        )
+        draw_band(figure, band_x, frame["low"][known], frame["high"][known], tint.band)
     figure.add_scatter(
         x=list(xs),
         y=frame["value"],
@@ -411,12 +385,7 @@ def build_curve(
         [value for name in ("value", "low", "high") for value in frame[name].dropna()],
         (0, 1) if unit == Unit.RATE else None,
     )
-    ticks = formatting.nice_ticks(low, high, unit, 4)
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
-    )
+    figure.update_yaxes(**build_value_axis(low, high, unit, count=4))
     figure.update_xaxes(
         tickvals=list(xs),
         ticktext=[formatting.number(x) for x in xs],
@@ -425,8 +394,8 @@ def build_curve(
     return dress(figure, tint, height)
 
 
-def _stretches(known: pd.Series) -> list[tuple[int, int]]:
-    """The runs of True as half-open positions."""
+def _find_runs(known: pd.Series) -> list[tuple[int, int]]:
+    """Return the runs of True as half-open positions."""
     runs, start = [], None
     for position, flag in enumerate([*known, False]):
         if flag and start is None:
@@ -438,9 +407,7 @@ def _stretches(known: pd.Series) -> list[tuple[int, int]]:
 
 
 def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
-    """Ticks that a reader of either language understands; Plotly's own month names stay
-    English.
-    """
+    """Set date ticks in the reader's language; Plotly's own month names are English."""
     if not at:
         return
     span = (at[-1] - at[0]).days
@@ -452,8 +419,8 @@ def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
             for month in months[::step]
             if month.start_time.date() >= at[0] - timedelta(days=6)
         ]
-        # The year stands below the first month and each January after, so that labels
-        # need not lean.
+        # Write the year below the first month and each January, to keep labels
+        # upright.
         turns = [tick.year != before.year for before, tick in itertools.pairwise(ticks)]
         starts = [any(turns), *turns]
         text = [

@@ -1,4 +1,4 @@
-"""Colours by their meaning, in both modes, and the dress that every figure wears."""
+"""Colours by meaning in both modes, and the common layout of figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
 
 @dataclass(frozen=True)
 class Colours:
-    """The colours of one mode, by their meaning."""
+    """Colours of one mode by meaning."""
 
     accent: str
     band: str
@@ -53,14 +53,12 @@ DARK = Colours(
 
 
 def colours(dark: bool) -> Colours:
-    """The colours of that mode."""
+    """Return the colours of the mode."""
     return DARK if dark else LIGHT
 
 
 def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
-    """Give the figure what all have in common: no frame, our type, quiet grids, labels
-    that stand upright, hovering in the colours of the mode.
-    """
+    """Apply the common layout: no frame, font, quiet grid, upright labels."""
     figure.update_xaxes(
         showline=False,
         zeroline=False,

@@ -1,4 +1,4 @@
-"""How the answers divide, month by month: bars of one length each."""
+"""Stacked bars of shares, month by month."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from qa_core.analysis.charts.palette import FONT, colours, dress
 from qa_core.metrics import formatting
 
 WRITTEN = 0.1
-"""A part at least so large has room for its share."""
+"""Minimum share whose bar has room for its text."""
 
 
 def build_shares(
     frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = False, height: int = 230
 ) -> go.Figure:
-    """Stacked bars of shares: `frame` has `month` (YYYY-MM), `mark` and `n`; `marks`
-    name each mark, the least pleased first.
+    """Draw stacked bars of shares. `frame`: `month` (YYYY-MM), `mark`, `n`; `marks`:
+    mark → title, the least pleased first.
     """
     tint, figure = colours(dark), go.Figure()
     table = (
@@ -76,7 +76,7 @@ def build_shares(
 
 
 def _paint(count: int, dark: bool) -> list[tuple[str, str]]:
-    """A colour and that of its text per mark, from unhappy over grey to happy."""
+    """Return (colour, text colour) per mark, from unhappy over grey to happy."""
     tint = colours(dark)
     grey = ("#5B666D" if dark else "#C3C9CC", "#FFFFFF" if dark else "#1E2A32")
     strong = (

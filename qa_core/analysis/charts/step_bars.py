@@ -1,5 +1,5 @@
-"""Steps of a path that count different things: each a share of its own base on a track
-of its own, so that their lengths never pretend to be one crowd.
+"""Steps of a path as bars, each a share of its own base on its own track: lengths of
+different bases cannot be compared by mistake.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import draw_intervals
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import colours, dress
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row. `share`, `low` and `high` are 0–1, None where the step is a number alone
-    or not known; `text` stands beside the track in at most two lines; `opens`: what a
-    click on it opens, None for nothing; `is_first`: a rule is drawn above it, since
-    another base begins.
+    """Row of the chart. `share`, `low`, `high`: 0–1, None for a number alone or an
+    unknown share; `text`: beside the track, at most two lines; `opens`: target of a
+    click, None for nothing; `is_first`: a rule above it starts another base.
     """
 
     label: str
@@ -33,8 +33,8 @@ class Bar:
 
 
 def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42) -> go.Figure:
-    """The rows from the top: label and note on the left, the share on its track with
-    its interval, the texts on the right. Bars carry what they open.
+    """Draw the rows from the top: label and note, share with interval on its track,
+    texts. Bars carry what they open.
     """
     tint, figure = colours(dark), go.Figure()
     rows = list(range(len(bars)))
@@ -44,14 +44,18 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
         for bar in bars
     ]
     opens = [[bars[row].opens] for row in tracked]
-    said = {"hovertext": [hover[row] for row in tracked], "hoverinfo": "text", "customdata": opens}
+    common = {
+        "hovertext": [hover[row] for row in tracked],
+        "hoverinfo": "text",
+        "customdata": opens,
+    }
     figure.add_bar(
         x=[1.0 for _row in tracked],
         y=tracked,
         orientation="h",
         marker_color=tint.chance,
         width=0.46,
-        **said,
+        **common,
     )
     paint = [tint.attention if bars[row].is_loss else tint.accent for row in tracked]
     figure.add_bar(
@@ -60,17 +64,9 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
         orientation="h",
         marker_color=paint,
         width=0.46,
-        **said,
+        **common,
     )
-    lines_x: list[float | None] = []
-    lines_y: list[float | None] = []
-    for row in tracked:
-        if bars[row].low is not None and bars[row].high is not None:
-            lines_x += [bars[row].low, bars[row].high, None]
-            lines_y += [row, row, None]
-    figure.add_scatter(
-        x=lines_x, y=lines_y, mode="lines", line={"color": tint.ink, "width": 1.6}, hoverinfo="skip"
-    )
+    draw_intervals(figure, ((row, bars[row].low, bars[row].high) for row in tracked), tint.ink)
     beside = {
         "showarrow": False,
         "xanchor": "left",
@@ -79,8 +75,8 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
     }
     notes = []
     for row in rows:
-        # Beside its track in two lines; a number alone stands where the track would
-        # begin.
+        # Texts are beside the track in two lines; a number alone replaces the
+        # track.
         place, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
         notes.append(
             {**beside, "x": place, "y": row, "text": between.join(map(plain, bars[row].text))}

@@ -1,5 +1,5 @@
-"""When people come and how long they wait: weekday by time of day, lines over the day
-or over weeks, waits as bars, and what became of the missed.
+"""Traffic and waits: weekday by time of day, lines over the day or over weeks, waiting
+times, outcomes of missed contacts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import build_value_axis, draw_band
 from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
 from qa_core.analysis.charts.lines import build_curve, date_axis
 from qa_core.analysis.charts.palette import Colours, colours, dress
@@ -19,7 +20,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 
 LEAST_SPREAD = 0.1
-"""Rates that differ by less are not painted from the lightest to the deepest colour."""
+"""Minimum range of rates for the full colour scale."""
 MOST_TICKS = 5
 LABEL_HEIGHT = 15
 
@@ -33,15 +34,14 @@ def build_when(
     marked: Collection[tuple[int, Hashable]] = (),
     dark: bool = False,
 ) -> go.Figure:
-    """Weekday down, `grain` (`half_hour` or `hour`) across, depth of colour for
-    `value`: the deeper, the more it needs a look.
+    """Draw weekday by `grain` (`half_hour` or `hour`), depth of colour for `value`,
+    deeper where worse.
 
-    `frame`: `weekday` (1–7), `grain`, `value`, `text` (for hovering) and `enough`
-    (whether it rests on enough contacts: else a small ring stands in its place).
-    `marked`: the cells that get a diamond. Cells carry their weekday and time.
+    `frame`: `weekday` (1–7), `grain`, `value`, `text` (hover) and `enough` (False: a
+    small ring). `marked`: cells with a diamond. Cells carry their weekday and time.
     """
     tint, figure = colours(dark), go.Figure()
-    weekdays, times = sorted(set(frame["weekday"])), times_between(frame[grain].tolist(), grain)
+    weekdays, times = sorted(set(frame["weekday"])), list_times(frame[grain].tolist(), grain)
     table = (
         frame[frame["enough"]]
         .pivot(index="weekday", columns=grain, values="value")
@@ -69,7 +69,7 @@ def build_when(
         "diamond" if (weekday, at) in marked else "square" if enough else "circle-open"
         for weekday, at, enough in cells
     ]
-    # Heat maps report no clicks; these points do, and lie on all of its cells.
+    # Heat maps report no clicks; these points, one on each cell, do.
     figure.add_scatter(
         x=[times.index(at) for at in frame[grain]],
         y=[weekdays.index(weekday) for weekday in frame["weekday"]],
@@ -109,13 +109,13 @@ def build_when(
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One line of several. `frame` has `value`, and optionally `low`, `high`, `n`, a
-    row per place on the axis; `tone`: accent, attention or reference.
+    """Line of a chart. `frame`: `value`, and optionally `low`, `high`, `n`, a row per
+    place on the axis; `role`: accent, attention or reference.
     """
 
     label: str
     frame: pd.DataFrame
-    tone: str = "accent"
+    role: str = "accent"
     dash: str = "solid"
 
 
@@ -129,10 +129,10 @@ def build_lines(
     bounds: tuple[float, float] | None = None,
     height: int = 270,
 ) -> go.Figure:
-    """Several values over the times of a day or over weeks or months, each line named
-    where it ends, each with its interval as a band where it has one.
+    """Draw several values over the times of a day or over weeks or months, each
+    labelled at its end, with its interval as a band where it has one.
 
-    `at`: the values of the dimension `grain`, in order; every line has a row for each.
+    `at`: values of the dimension `grain`, in order; every line has a row for each.
     Points carry theirs.
     """
     tint, figure = colours(dark), go.Figure()
@@ -145,18 +145,15 @@ def build_lines(
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
-            # A gap in the middle would be filled; bands stand where both ends are
-            # known, in one piece.
+            # The band is drawn in one piece, over gaps.
             known = frame[["low", "high"]].notna().all(axis=1)
             x = [place for place, is_known in zip(places, known, strict=True) if is_known]
-            figure.add_scatter(
-                x=[*x, *reversed(x)],
-                y=[*frame["high"][known], *reversed(frame["low"][known].tolist())],
-                fill="toself",
-                fillcolor=tint.band if line.tone == "accent" else tint.chance,
-                line_width=0,
-                mode="lines",
-                hoverinfo="skip",
+            draw_band(
+                figure,
+                x,
+                frame["low"][known],
+                frame["high"][known],
+                tint.band if line.role == "accent" else tint.chance,
             )
             shown += [value for name in ("low", "high") for value in frame[name].dropna()]
         shown += frame["value"].dropna().tolist()
@@ -165,8 +162,8 @@ def build_lines(
             y=frame["value"],
             mode="lines+markers",
             line={
-                "color": paint[line.tone],
-                "width": 2.2 if line.tone == "accent" else 1.7,
+                "color": paint[line.role],
+                "width": 2.2 if line.role == "accent" else 1.7,
                 "dash": line.dash,
             },
             marker={"size": 4.5},
@@ -181,14 +178,9 @@ def build_lines(
         )
         last = frame["value"].last_valid_index()
         if last is not None:
-            ends.append((float(frame["value"][last]), line.label, paint[line.tone]))
+            ends.append((float(frame["value"][last]), line.label, paint[line.role]))
     low, high = find_range(shown, bounds)
-    ticks = formatting.nice_ticks(low, high, unit)
-    figure.update_yaxes(
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=[format_tick(tick, unit, None, ticks) for tick in ticks],
-    )
+    figure.update_yaxes(**build_value_axis(low, high, unit))
     _name_ends(figure, ends, (high - low) / height * LABEL_HEIGHT)
     if is_clock:
         _clock_axis(figure, at, grain)
@@ -211,12 +203,11 @@ def build_lines(
 def build_waits(
     frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270
 ) -> go.Figure:
-    """How many waited how long, answered and abandoned on top of each other, with the
-    threshold of the service level.
+    """Draw waiting times as bars, answered and abandoned stacked, with the threshold of
+    the service level.
 
-    `frame`: `until` (the last second of a bar that is `width` seconds wide),
-    `answered`, `abandoned`. Each bar carries which of the two it is, and between which
-    seconds.
+    `frame`: `until` (last second of a bar of `width` seconds), `answered`, `abandoned`.
+    Bars carry which of the two they are, and their seconds.
     """
     tint, figure = colours(dark), go.Figure()
     for name, label, colour, shape in (
@@ -248,14 +239,8 @@ def build_waits(
             hoverinfo="text",
         )
     _mark_threshold(figure, threshold, tint)
-    ends = (0, float(frame["until"].max()))
-    ticks = formatting.nice_ticks(*ends, Unit.SECONDS)
-    figure.update_xaxes(
-        range=ends,
-        tickvals=ticks,
-        ticktext=[format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks],
-        showgrid=False,
-    )
+    longest = float(frame["until"].max())
+    figure.update_xaxes(**build_value_axis(0, longest, Unit.SECONDS), showgrid=False)
     most = float((frame["answered"] + frame["abandoned"]).max())
     counts = formatting.nice_ticks(0, most * 1.05, Unit.COUNT)
     figure.update_yaxes(
@@ -280,8 +265,8 @@ def build_waits(
 def build_threshold_curve(
     frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270
 ) -> go.Figure:
-    """The share answered within x seconds: `threshold`, `value`, `low`, `high`, `n`,
-    with the threshold in force marked.
+    """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
+    `n`, with the threshold in force marked.
     """
     xs = frame["threshold"].tolist()
     figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=height)
@@ -296,19 +281,19 @@ def build_threshold_curve(
 def build_shares(
     parts: Sequence[tuple[str, int, str]], *, dark: bool = False, height: int = 200
 ) -> go.Figure:
-    """Parts of a whole as bars, each with its number and its share: (label, count,
-    tone), the tone as in a finding, or `reference`.
+    """Draw parts of a whole as bars with number and share: (label, count, severity);
+    severity as in a chart title, or `reference`.
     """
     tint, figure = colours(dark), go.Figure()
-    total = sum(count for _label, count, _tone in parts) or 1
+    total = sum(count for _label, count, _severity in parts) or 1
     paint = {"better": tint.better, "attention": tint.attention, "reference": tint.reference}
     rows = list(range(len(parts)))
     figure.add_bar(
-        x=[count for _label, count, _tone in parts],
+        x=[count for _label, count, _severity in parts],
         y=rows,
         orientation="h",
         width=0.62,
-        marker_color=[paint.get(tone, tint.accent) for _label, _count, tone in parts],
+        marker_color=[paint.get(severity, tint.accent) for _label, _count, severity in parts],
         hoverinfo="skip",
     )
     note = {
@@ -317,34 +302,32 @@ def build_shares(
         "xshift": 6,
         "font": {"size": 12, "color": tint.text},
     }
-    said = [
+    labels = [
         f"{formatting.number(count)} · {formatting.percent(count / total, 0)}"
-        for _label, count, _tone in parts
+        for _label, count, _severity in parts
     ]
     figure.update_layout(
         annotations=[
-            {**note, "x": count, "y": row, "text": said[row]}
-            for row, (_label, count, _tone) in enumerate(parts)
+            {**note, "x": count, "y": row, "text": labels[row]}
+            for row, (_label, count, _severity) in enumerate(parts)
         ]
     )
     figure.update_xaxes(
-        range=[0, max([count for _label, count, _tone in parts] + [1])], visible=False
+        range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
     figure.update_yaxes(
         range=[len(parts) - 0.5, -0.5],
         tickvals=rows,
-        ticktext=[cut(label, 30) for label, _count, _tone in parts],
+        ticktext=[cut(label, 30) for label, _count, _severity in parts],
         showgrid=False,
     )
     return dress(figure, tint, height).update_layout(
-        margin_r=16 + 7 * max(map(len, said), default=0)
+        margin_r=16 + 7 * max(map(len, labels), default=0)
     )
 
 
-def times_between(values: Sequence[Hashable], grain: str) -> list[Hashable]:
-    """Every half-hour or hour from the first to the last of these, so that a quiet one
-    is a gap.
-    """
+def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
+    """Return every half-hour or hour from the first to the last of these."""
     if grain == "hour":
         return list(range(min(values), max(values) + 1))
     first, last = (
@@ -381,9 +364,7 @@ def _mark_threshold(figure: go.Figure, threshold: float, tint: Colours) -> None:
 
 
 def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: float) -> None:
-    """The name of each line beside its end, moved up where it would cover the one
-    below.
-    """
+    """Label each line at its end, moved up where it would cover the one below."""
     placed: list[float] = []
     notes = []
     for value, label, colour in sorted(ends):
@@ -401,7 +382,7 @@ def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: flo
 
 
 def _clock_axis(figure: go.Figure, times: Sequence[Hashable], grain: str) -> None:
-    """Ticks at whole hours, as many as a telephone has room for."""
+    """Set ticks at whole hours, few enough for a phone."""
     whole = [
         (place, at if grain == "hour" else int(str(at)[:2]))
         for place, at in enumerate(times)

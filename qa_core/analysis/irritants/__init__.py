@@ -1,3 +1,1 @@
-"""Irritants: what annoys customers again and again, counted from what they do, rate and
-write, and the list of what is done about it.
-"""
+"""Irritants: recurring causes of dissatisfaction, and the action list."""

@@ -1,5 +1,5 @@
-"""The action list: irritants that somebody sees to, from new to solved. Its only
-writer; each change is journalled, and made on the newest version.
+"""Action list: irritants being worked on, from new to solved. Its only writer; changes
+are audited and need the newest version.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from qa_core.access import people
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Viewer
-from qa_core.analysis.irritants.subject import IN_WORDS, WAIT, IrritantKind, IrritantSubject
+from qa_core.analysis.irritants.subject import TEXT_KINDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
@@ -39,7 +39,7 @@ OPEN = frozenset({ActionState.NEW, ActionState.LOOKED_AT, ActionState.IN_HAND})
 
 @dataclass(frozen=True)
 class ActionStep:
-    """A state that was reached; by whom is left out for whoever sees no names."""
+    """State that was reached; `by` is None for viewers without names."""
 
     state: ActionState
     at: datetime
@@ -48,9 +48,7 @@ class ActionStep:
 
 @dataclass(frozen=True)
 class ActionEntry:
-    """One irritant of the action list, as far as the viewer may see it. `filters`: what
-    the page was narrowed to, without its period.
-    """
+    """Entry as the viewer may see it. `filters`: of the page, without period."""
 
     id: int
     subject: IrritantSubject
@@ -67,9 +65,7 @@ class ActionEntry:
 
     @property
     def in_hand_on(self) -> date | None:
-        """The day, by the centre's clock, on which it was last taken in hand; None
-        where it never was.
-        """
+        """Return the local day it was last taken in hand, if any."""
         taken = [step.at for step in self.steps if step.state == ActionState.IN_HAND]
         return environment.to_local(taken[-1]).date() if taken else None
 
@@ -80,7 +76,7 @@ class ActionEntry:
 
 @dataclass(frozen=True)
 class ActionPlan:
-    """What is decided about an entry: all of it is written at once."""
+    """Decision on an entry, written as a whole."""
 
     state: ActionState = ActionState.NEW
     owner: str | None = None
@@ -89,8 +85,8 @@ class ActionPlan:
 
 
 def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
-    """The action list in the viewer's scope, open ones first, the newest of them first.
-    Who sees no names or remarks meets neither here.
+    """Return the action list in scope, open entries first, newest first, without names
+    and remarks for viewers who may not see them.
     """
     viewer.require(Permission.SEE_IRRITANTS)
     whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
@@ -98,7 +94,7 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
     with store.reading() as session:
         names = people.find_names(session)
         entries = [
-            _as_entry(viewer, row, names)
+            _build_entry(viewer, row, names)
             for row in session.scalars(statement)
             if _may_see(viewer, row)
         ]
@@ -110,11 +106,11 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
 def open_entry(
     viewer: Viewer, subject: IrritantSubject, where: Filters, owner: str | None = None
 ) -> int:
-    """Put an irritant on the list, for the viewer's teams (or those that the filters
-    name); returns its number.
+    """Add an irritant to the list, for the viewer's teams (or those of the filters);
+    return its id.
 
-    Raises Refusal where one of these teams has it on the list already, AccessDenied for
-    whoever may not, Misuse for an unknown subject.
+    Raise Refusal where one of these teams has it on the list already, AccessDenied
+    without any such team, Misuse for an unknown subject.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     _check(subject)
@@ -146,7 +142,7 @@ def open_entry(
             filters=[[dimension, list(values)] for dimension, values in where.values],
             concerns_unassigned=unassigned,
             opened_by=viewer.username,
-            owner=_checked_owner(session, owner, teams, unassigned),
+            owner=_check_owner(session, owner, teams, unassigned),
         )
         row.teams = [steering.IrritantTeam(team_name=team) for team in sorted(teams)]
         row.steps = [steering.IrritantStep(state=ActionState.NEW, taken_by=viewer.username)]
@@ -159,11 +155,10 @@ def open_entry(
 
 
 def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) -> None:
-    """Change an entry as its version `version` showed it: state, owner, due day and
-    note.
+    """Change state, owner, due day and note of an entry.
 
-    Raises Refusal where somebody changed it meanwhile or the owner cannot be one,
-    AccessDenied for one that is not the viewer's to change.
+    Raise Refusal where somebody changed it since `version` or the owner is not
+    eligible, AccessDenied for one that the viewer may not change.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     if len(plan.note) > LONGEST_NOTE:
@@ -186,7 +181,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
             row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
             changed.append(f"state {plan.state}")
         if row.owner != plan.owner:
-            row.owner = _checked_owner(
+            row.owner = _check_owner(
                 session, plan.owner, {team.team_name for team in row.teams}, row.concerns_unassigned
             )
             changed.append(f"owner {plan.owner or '-'}")
@@ -208,9 +203,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
 
 
 def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
-    """Who may see to an entry: username → name of the managers and team leads of its
-    teams, and of who does now.
-    """
+    """Return username → name of those in charge of its teams, and its owner."""
     viewer.require(Permission.MANAGE_IRRITANTS)
     with store.reading() as session:
         row = session.get(steering.Irritant, entry.id)
@@ -227,8 +220,8 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
 
 
 def remove_orphans(session: Session) -> None:
-    """Take away the entries of teams that are all gone, as those of the demo centre
-    are; what concerns no team stays while its author has an account.
+    """Delete the entries whose teams are all gone, as those of the demo centre are. One
+    for contacts without a team stays while its author has an account.
     """
     team, account = steering.IrritantTeam, Account
     no_team = sa.not_(sa.exists().where(team.irritant_id == steering.Irritant.id))
@@ -242,10 +235,10 @@ def remove_orphans(session: Session) -> None:
 
 def _check(subject: IrritantSubject) -> None:
     is_words = (
-        subject.kind in IN_WORDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
+        subject.kind in TEXT_KINDS and 1 <= len(subject.terms) <= 2 and subject.dimension is None
     )
     is_figure = (
-        subject.kind not in IN_WORDS
+        subject.kind not in TEXT_KINDS
         and subject.dimension in ("reason", "queue", WAIT)
         and bool(subject.value)
         and not subject.terms
@@ -257,7 +250,7 @@ def _check(subject: IrritantSubject) -> None:
         )
 
 
-def _as_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
+def _build_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
     steps = tuple(
         ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by, step.taken_by))
         for step in row.steps
@@ -289,11 +282,11 @@ def _filters_of(row: steering.Irritant) -> Filters:
 
 
 def _is_published(entry: ActionEntry) -> bool:
-    """Whether an entry says nothing that an executive may not see."""
+    """Return whether an executive may see everything in an entry."""
     dimensions = {dimension for dimension, _values in entry.filters.values} | {
         entry.subject.dimension
     }
-    return entry.subject.kind not in IN_WORDS and dimensions <= EXECUTIVE_DIMENSIONS
+    return entry.subject.kind not in TEXT_KINDS and dimensions <= EXECUTIVE_DIMENSIONS
 
 
 def _without_names(entry: ActionEntry) -> ActionEntry:
@@ -313,7 +306,7 @@ def _may_see(viewer: Viewer, row: steering.Irritant) -> bool:
 
 
 def _may_change(viewer: Viewer, row: steering.Irritant) -> bool:
-    """Who answers for all that an entry concerns, and whoever was given it."""
+    """Return whether the viewer answers for all of an entry's teams, or owns it."""
     if viewer.is_system or not viewer.can(Permission.MANAGE_IRRITANTS):
         return viewer.is_system
     covers = {team.team_name for team in row.teams} <= viewer.teams_on(environment.today()) and (
@@ -328,7 +321,7 @@ def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
     return viewer.teams_on(environment.today()), viewer.sees_unassigned
 
 
-def _checked_owner(
+def _check_owner(
     session: Session, owner: str | None, teams: set[str], unassigned: bool
 ) -> str | None:
     if owner is not None and owner not in people.find_in_charge(

@@ -1,6 +1,4 @@
-"""What annoys customers again and again, found in the figures and in the words: what
-brings them back, what makes them unhappy, what they write.
-"""
+"""Detection of irritants in figures, and in words of customers and evaluators."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import pandas as pd
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants import term_counts
 from qa_core.analysis.irritants.subject import (
-    IN_WORDS,
+    TEXT_KINDS,
     WAIT,
     Count,
     IrritantCandidate,
@@ -24,7 +22,7 @@ from qa_core.analysis.irritants.subject import (
     Place,
 )
 from qa_core.analysis.irritants.term_counts import Document, TermShare
-from qa_core.analysis.irritants.terms import Mention, cut_out, find_mentions, split_sentences
+from qa_core.analysis.irritants.terms import Mention, extract, find_mentions, split_sentences
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
@@ -34,10 +32,8 @@ from qa_core.storage.records import store
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
 MOST_EXAMPLES, MOST_ALONG = 5, 4
-FOLLOWED_DAYS = 56
-"""How long before it was taken in hand, and after, an irritant is measured: eight
-weeks, so that each weekday counts alike.
-"""
+FOLLOW_UP_DAYS = 56
+"""Days measured before and after the start: weekdays count alike."""
 _ORIGINS = {
     IrritantKind.CUSTOMER_WORDS: "customer",
     IrritantKind.EVALUATOR_WORDS: "evaluator",
@@ -47,9 +43,7 @@ _ORIGINS = {
 
 @dataclass(frozen=True)
 class Example:
-    """A contact that shows an irritant: the sentence around the words, and where in it
-    they stand.
-    """
+    """Contact that shows an irritant: a sentence, and the place of the words in it."""
 
     source_system: str
     contact_id: str
@@ -63,7 +57,7 @@ class Example:
 
 @dataclass(frozen=True)
 class _Remark:
-    """A row of `query.find_remarks` and its terms."""
+    """Row of `query.find_remarks` and its terms."""
 
     row: Any
     document: Document
@@ -72,11 +66,10 @@ class _Remark:
 def find_candidates(
     viewer: Viewer, where: Filters, compare: Period | None = None
 ) -> tuple[IrritantCandidate, ...]:
-    """The irritants of that period in the viewer's scope, those first that add most
-    contacts to what the others' share would give.
+    """Return the irritants of a period in scope, by contacts beyond the others' share.
 
-    Whoever may not read remarks meets none that come from words, and of figures those
-    that are published to them. Raises AccessDenied for whoever may not see irritants.
+    Viewers without access to remarks get none found in texts, and of figures those
+    published to them. Raise AccessDenied for viewers who may not see irritants.
     """
     viewer.require(Permission.SEE_IRRITANTS)
     found = [
@@ -92,14 +85,12 @@ def find_candidates(
     )
 
 
-def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
-    """How many contacts of a period show that irritant, of how many; None where the
-    viewer may not be told.
-    """
+def count_contacts(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
+    """Count the contacts that show an irritant; None where hidden."""
     viewer.require(Permission.SEE_IRRITANTS)
-    if subject.kind in IN_WORDS:
+    if subject.kind in TEXT_KINDS:
         remarks = _read(viewer, subject.kind, where)
-        return Count(sum(_shows(remark, subject) for remark in remarks), len(remarks))
+        return Count(sum(_matches(remark, subject) for remark in remarks), len(remarks))
     if subject.dimension == WAIT:
         frame = query.find_unhappy_by_wait(viewer, where)
         rows = frame[frame["from_seconds"] == int(subject.value)]
@@ -116,32 +107,31 @@ def measure(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count |
 def find_follow_up(
     viewer: Viewer, subject: IrritantSubject, filters: Filters, in_hand_on: date
 ) -> tuple[Count | None, Count | None]:
-    """What an irritant weighed in the eight weeks before it was taken in hand, and in
-    those since, in the viewer's scope.
-
-    (None, None) for whoever sees whole months alone.
+    """Count an irritant in the eight weeks before it was taken in hand and in those
+    since, in scope. (None, None) for viewers of whole months only.
     """
     if viewer.needs_suppression:
         return None, None
-    before = Period(in_hand_on - timedelta(days=FOLLOWED_DAYS), in_hand_on - timedelta(days=1))
-    since = Period(in_hand_on, in_hand_on + timedelta(days=FOLLOWED_DAYS - 1))
-    return measure(viewer, subject, filters.with_period(before)), measure(
+    before = Period(in_hand_on - timedelta(days=FOLLOW_UP_DAYS), in_hand_on - timedelta(days=1))
+    since = Period(in_hand_on, in_hand_on + timedelta(days=FOLLOW_UP_DAYS - 1))
+    return count_contacts(viewer, subject, filters.with_period(before)), count_contacts(
         viewer, subject, filters.with_period(since)
     )
 
 
 def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
-    """Up to five unhappy contacts in the viewer's scope that show the irritant in
-    words, newest first.
+    """Return up to five unhappy contacts in scope that show the irritant, newest first.
 
-    Raises AccessDenied for whoever may not read remarks.
+    Raise AccessDenied for viewers who may not read remarks.
     """
     viewer.require(Permission.SEE_IRRITANTS)
     if not query.may_read_remarks(viewer):
         raise AccessDenied()
-    if subject.kind in IN_WORDS:
-        shown = [remark for remark in _read(viewer, subject.kind, where) if _shows(remark, subject)]
-        return _take_different(_quote(remark, subject) for remark in shown)
+    if subject.kind in TEXT_KINDS:
+        shown = [
+            remark for remark in _read(viewer, subject.kind, where) if _matches(remark, subject)
+        ]
+        return _take_distinct(_quote(remark, subject) for remark in shown)
     frame = query.find_remarks(
         viewer,
         where if subject.dimension == WAIT else where.with_value(subject.dimension, subject.value),
@@ -151,11 +141,11 @@ def find_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> t
         for row in frame.itertuples()
         if row.is_unhappy and row.origin == "customer" and _is_in_band(row, subject)
     ]
-    return _take_different(_quote_start(row) for row in rows)
+    return _take_distinct(_quote_start(row) for row in rows)
 
 
 def read_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> tuple[Example, ...]:
-    """Open the examples for a reader: `find_examples`, noted in the audit log."""
+    """Return `find_examples` and record the reading in the audit log."""
     examples = find_examples(viewer, subject, where)
     contacts = ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples)
     if examples:
@@ -182,7 +172,7 @@ def _find_in_figures(
             value: TermShare(count.hits, count.n, total.hits - count.hits, total.n - count.n)
             for value, count in counts.items()
         }
-        for value, share in term_counts.find_standing_out(shares).items():
+        for value, share in term_counts.find_significant(shares).items():
             subject = IrritantSubject(kind, dimension, value)
             yield IrritantCandidate(
                 subject, share, counts[value], _count_before(kind, rows[value]) if compare else None
@@ -202,7 +192,7 @@ def _find_in_waits(
         band: TermShare(count.hits, count.n, hits - count.hits, n - count.n)
         for band, count in counts.items()
     }
-    for band, share in term_counts.find_standing_out(shares).items():
+    for band, share in term_counts.find_significant(shares).items():
         yield IrritantCandidate(
             IrritantSubject(IrritantKind.LOW_RATINGS, WAIT, band),
             share,
@@ -219,28 +209,30 @@ def _find_in_words(
     for kind in _ORIGINS:
         remarks = _select(frame, kind)
         before = None if earlier is None else _select(earlier, kind)
-        for said in term_counts.find_said([remark.document for remark in remarks]):
-            concerned = [remarks[place] for place in sorted(said.unhappy)]
-            shown = term_counts.most_frequent(_write(remark, said.terms) for remark in concerned)
-            subject = IrritantSubject(kind, terms=said.terms, shown=shown)
+        for term_use in term_counts.find_frequent_terms([remark.document for remark in remarks]):
+            concerned = [remarks[place] for place in sorted(term_use.unhappy)]
+            shown = term_counts.most_frequent(
+                _spell(remark, term_use.terms) for remark in concerned
+            )
+            subject = IrritantSubject(kind, terms=term_use.terms, shown=shown)
             count = (
                 None
                 if before is None
-                else Count(sum(_shows(remark, subject) for remark in before), len(before))
+                else Count(sum(_matches(remark, subject) for remark in before), len(before))
             )
-            along = [
+            related = [
                 term_counts.most_frequent(
-                    _write(remark, terms) for remark in concerned if _has(remark, terms)
+                    _spell(remark, terms) for remark in concerned if _has(remark, terms)
                 )
-                for terms in said.along[:MOST_ALONG]
+                for terms in term_use.related[:MOST_ALONG]
             ]
             yield IrritantCandidate(
                 subject,
-                said.share,
+                term_use.share,
                 Count(len(concerned), len(remarks)),
                 count,
                 _find_places(concerned),
-                tuple(dict.fromkeys(along)),
+                tuple(dict.fromkeys(related)),
             )
 
 
@@ -261,9 +253,7 @@ def _read(viewer: Viewer, kind: IrritantKind, where: Filters) -> list[_Remark]:
 
 
 def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
-    """The remarks of one kind with their terms; a tag is a term as it stands, and makes
-    no pair.
-    """
+    """Return the remarks of one kind with their terms; tags form no pairs."""
     selected = []
     for row in frame[frame["origin"] == _ORIGINS[kind]].itertuples():
         if kind == IrritantKind.TAGS:
@@ -279,7 +269,7 @@ def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
     return selected
 
 
-def _shows(remark: _Remark, subject: IrritantSubject) -> bool:
+def _matches(remark: _Remark, subject: IrritantSubject) -> bool:
     return remark.document.is_unhappy and _has(remark, subject.terms)
 
 
@@ -287,20 +277,18 @@ def _has(remark: _Remark, terms: tuple[str, ...]) -> bool:
     return term_counts.find_together(remark.document.mentions, terms) is not None
 
 
-def _write(remark: _Remark, terms: tuple[str, ...]) -> str:
-    """The terms as this remark writes them."""
+def _spell(remark: _Remark, terms: tuple[str, ...]) -> str:
+    """Return the terms as this remark spells them."""
     together = term_counts.find_together(remark.document.mentions, terms) or []
     if terms[0].startswith("tag:"):
         return next(
             tag for tag in remark.row.tags.split("\n") if f"tag:{tag.casefold()}" == terms[0]
         )
-    return cut_out(remark.row.text, together)
+    return extract(remark.row.text, together)
 
 
-def _take_different(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """The first examples, each sentence once: what several wrote alike is counted
-    elsewhere.
-    """
+def _take_distinct(examples: Iterable[Example]) -> tuple[Example, ...]:
+    """Return the first examples with distinct sentences."""
     different: dict[str, Example] = {}
     for example in examples:
         if (
@@ -324,15 +312,15 @@ def _quote(remark: _Remark, subject: IrritantSubject) -> Example:
     )
     start, end = next(span for span in split_sentences(text) if span[0] <= first < span[1])
     start += len(text[start:end]) - len(text[start:end].lstrip())
-    return _example(remark.row, text[start:end].rstrip(), first - start, last - start)
+    return _build_example(remark.row, text[start:end].rstrip(), first - start, last - start)
 
 
 def _quote_start(row: Any) -> Example:
     first = next(iter(split_sentences(row.text or "")), (0, 0))
-    return _example(row, (row.text or "")[first[0] : first[1]].strip())
+    return _build_example(row, (row.text or "")[first[0] : first[1]].strip())
 
 
-def _example(row: Any, sentence: str, start: int = 0, end: int = 0) -> Example:
+def _build_example(row: Any, sentence: str, start: int = 0, end: int = 0) -> Example:
     queue, reason = (
         None if formatting.is_missing(value) else value for value in (row.queue, row.reason)
     )
@@ -360,7 +348,7 @@ def _is_in_band(row: Any, subject: IrritantSubject) -> bool:
 
 
 def find_band(value: str) -> tuple[int, int | None]:
-    """Where a band of waits starts and, but for the last, ends, in seconds."""
+    """Return the start of a band of waits in seconds, and its end but for the last."""
     start = int(value)
     return start, next((other for other in query.UNHAPPY_BANDS if other > start), None)
 
@@ -373,7 +361,7 @@ def _count_waits(viewer: Viewer, where: Filters) -> dict[str, Count]:
 
 
 def _count(kind: IrritantKind, row: Any) -> Count:
-    """The contacts of a row that went badly; nothing where it is hidden or empty."""
+    """Count the contacts of a row that went badly; zero where hidden or empty."""
     if formatting.is_missing(row.value):
         return Count(0, 0)
     n, hits = int(row.denominator), int(row.numerator)

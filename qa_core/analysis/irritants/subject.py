@@ -1,6 +1,4 @@
-"""What an irritant is about, and what it weighs: the values that the counting, the
-action list and the page share.
-"""
+"""Values shared by detection, action list and page."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from qa_core.analysis.irritants.term_counts import TermShare
 
 
 class IrritantKind(StrEnum):
-    """What an irritant is seen from."""
+    """Source of an irritant."""
 
     REPEATS = "repeats"
     LOW_RATINGS = "low_ratings"
@@ -22,25 +20,23 @@ class IrritantKind(StrEnum):
 
 
 WAIT = "wait"
-"""Beside the dimensions `reason` and `queue`: a band of waits, named by its first
-second.
-"""
-IN_WORDS = frozenset({IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS})
-"""Those that come from what somebody wrote: for readers of remarks alone."""
+"""Pseudo-dimension: a band of waits, named by its first second."""
+TEXT_KINDS = frozenset(
+    {IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS}
+)
+"""Kinds found in texts: only for readers of remarks."""
 
 
 @dataclass(frozen=True)
 class IrritantSubject:
-    """A reason, queue or wait after which customers come back or are unhappy, or the
-    one or two terms that they or evaluators write.
-    """
+    """Subject of an irritant: a reason, queue or wait, or one or two terms."""
 
     kind: IrritantKind
     dimension: str | None = None
     value: str | None = None
     terms: tuple[str, ...] = ()
     shown: str = field(default="", compare=False)
-    """The terms as they are mostly written."""
+    """The terms in their most frequent spelling."""
 
     @property
     def key(self) -> str:
@@ -49,9 +45,7 @@ class IrritantSubject:
 
 @dataclass(frozen=True)
 class Count:
-    """So many of so many in one period; the share is missing where there is nothing to
-    count.
-    """
+    """Hits among `n` in one period; the share is None for n = 0."""
 
     hits: int
     n: int
@@ -61,15 +55,13 @@ class Count:
         return self.hits / self.n if self.n else None
 
     def change_from(self, before: Count) -> tuple[float, float] | None:
-        """The 95 % interval of the change of the share; None where one of the two is
-        missing.
-        """
+        """Return the 95 % interval of the change of the share, or None."""
         return stats.difference_interval(self.hits, self.n, before.hits, before.n)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an irritant is met most: so many of its contacts have this value."""
+    """Most frequent value of a dimension among an irritant's contacts."""
 
     dimension: str
     value: str
@@ -78,9 +70,9 @@ class Place:
 
 @dataclass(frozen=True)
 class IrritantCandidate:
-    """An irritant as the figures of a period show it. `now` and `before` are what is
-    followed over time: of words, the unhappy contacts that have them among all that
-    have a remark; of the others the share itself.
+    """Irritant detected in a period. `now` and `before` are followed over time: of
+    words, unhappy contacts with them among all with a remark; of the others the share
+    itself.
     """
 
     subject: IrritantSubject
@@ -88,5 +80,5 @@ class IrritantCandidate:
     now: Count
     before: Count | None = None
     places: tuple[Place, ...] = ()
-    along: tuple[str, ...] = ()
-    """Words that go with it."""
+    related: tuple[str, ...] = ()
+    """Words that occur with it."""

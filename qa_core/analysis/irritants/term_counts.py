@@ -1,5 +1,5 @@
-"""What is said, or happens, more among the unhappy than among the others: counted per
-contact, tested exactly, corrected for the many tries. Pure.
+"""Terms and events more frequent among unhappy contacts: counted per contact, tested
+exactly, corrected for multiple tests.
 """
 
 from __future__ import annotations
@@ -13,16 +13,12 @@ from typing import TypeVar
 from qa_core import stats
 from qa_core.analysis.irritants.terms import Mention
 
-FEWEST = 5
-"""Of fewer contacts nothing is said: they could be told apart."""
-FALSE_FINDINGS = 0.05
-"""Of all that is said to stand out, the share that chance may have put there (Benjamini
-and Hochberg 1995).
-"""
-SAME = 0.8
-"""A finding of which so many contacts belong to a larger one says no more than goes
-with it.
-"""
+MIN_CONTACTS = 5
+"""Minimum contacts of a finding, so that nobody can be identified."""
+FALSE_DISCOVERY_RATE = 0.05
+"""False discovery rate (Benjamini and Hochberg 1995)."""
+MERGE_SHARE = 0.8
+"""Share of contacts in common above which a finding is merged into a larger one."""
 
 Terms = tuple[str, ...]
 Key = TypeVar("Key", bound=Hashable)
@@ -30,9 +26,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class TermShare:
-    """So many of so many, against the others: `gap` is the 95 % interval of the
-    difference of the two shares (MOVER).
-    """
+    """Hits among `n` against the others; `gap`: interval of the difference."""
 
     hits: int
     n: int
@@ -49,7 +43,7 @@ class TermShare:
 
     @property
     def excess(self) -> float:
-        """How many there are more than if the share were that of the others."""
+        """Return the hits beyond those that the others' share would give."""
         return self.hits - self.n * self.other
 
     @property
@@ -59,7 +53,7 @@ class TermShare:
 
 @dataclass(frozen=True)
 class Document:
-    """What one contact says: whether it is among the unhappy, and its terms."""
+    """Contact with its terms."""
 
     is_unhappy: bool
     mentions: tuple[Mention, ...]
@@ -67,61 +61,62 @@ class Document:
 
 @dataclass(frozen=True)
 class TermUse:
-    """A term, or two in one sentence, that the unhappy use more: their share against
-    the others', and whose words they are (places of documents).
+    """Term, or two in one sentence, significantly more frequent among the unhappy.
+    `unhappy`: positions of documents.
     """
 
     terms: Terms
     share: TermShare
     unhappy: frozenset[int]
-    along: tuple[Terms, ...] = ()
-    """What is found with it, in contacts that are nearly all among its own."""
+    related: tuple[Terms, ...] = ()
+    """Terms merged into it, in nearly the same contacts."""
 
 
-def find_standing_out(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
-    """The shares that are larger than those of the others by more than chance, of
-    `FEWEST` hits or more: Fisher's exact test, one-sided, with the false findings of
-    all these tests together held at `FALSE_FINDINGS`.
+def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
+    """Return the shares significantly above the others', with `MIN_CONTACTS` hits or more:
+    one-sided Fisher's exact test with a false discovery rate of `FALSE_DISCOVERY_RATE`.
     """
     tried = {
         key: share
         for key, share in shares.items()
-        if share.hits >= FEWEST and share.n > 0 and share.other_n > 0
+        if share.hits >= MIN_CONTACTS and share.n > 0 and share.other_n > 0
     }
     if not tried:
         return {}
     chances = [
-        stats.exceeds_by_chance(share.hits, share.n, share.other_hits, share.other_n)
+        stats.fisher_exact(share.hits, share.n, share.other_hits, share.other_n)
         for share in tried.values()
     ]
-    corrected = stats.correct_for_all(chances)
+    corrected = stats.benjamini_hochberg(chances)
     return {
         key: share
         for (key, share), chance in zip(tried.items(), corrected, strict=True)
-        if chance <= FALSE_FINDINGS and share.gap[0] > 0
+        if chance <= FALSE_DISCOVERY_RATE and share.gap[0] > 0
     }
 
 
-def find_said(documents: Sequence[Document]) -> list[TermUse]:
-    """The terms and pairs that stand out among the unhappy, those of most contacts
-    first; what is found almost only with a larger one stands with it.
+def find_frequent_terms(documents: Sequence[Document]) -> list[TermUse]:
+    """Return the terms and pairs significantly more frequent among the unhappy, most
+    contacts first; those found almost only with a larger one are merged into it.
     """
     singly = [{(mention.term,) for mention in document.mentions} for document in documents]
     counted = _count(documents, singly)
-    frequent = {terms[0] for terms, (unhappy, _others) in counted.items() if len(unhappy) >= FEWEST}
+    frequent = {
+        terms[0] for terms, (unhappy, _others) in counted.items() if len(unhappy) >= MIN_CONTACTS
+    }
     counted |= _count(documents, [_pairs(document, frequent) for document in documents])
     n = sum(document.is_unhappy for document in documents)
     shares = {
         terms: TermShare(len(unhappy), n, others, len(documents) - n)
         for terms, (unhappy, others) in counted.items()
     }
-    said = [
+    uses = [
         TermUse(terms, share, frozenset(counted[terms][0]))
-        for terms, share in find_standing_out(shares).items()
+        for terms, share in find_significant(shares).items()
     ]
-    return _gather(
+    return _merge_overlapping(
         sorted(
-            said,
+            uses,
             key=lambda item: (
                 -item.share.hits,
                 -len(item.terms),
@@ -133,9 +128,7 @@ def find_said(documents: Sequence[Document]) -> list[TermUse]:
 
 
 def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | None:
-    """The first sentence's mentions of all these terms; None where no sentence has them
-    all.
-    """
+    """Return the mentions in the first sentence with all terms, or None."""
     by_sentence: dict[int, dict[str, Mention]] = {}
     for mention in mentions:
         if mention.term in terms:
@@ -146,7 +139,7 @@ def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | 
 
 
 def most_frequent(texts: Iterable[str]) -> str:
-    """The text that occurs most; of equals the one that comes first."""
+    """Return the most frequent text, the first of equals."""
     return Counter(texts).most_common(1)[0][0]
 
 
@@ -154,8 +147,8 @@ def _count(
     documents: Sequence[Document], terms_of: Sequence[set[Terms]]
 ) -> dict[Terms, tuple[set[int], int]]:
     counted: dict[Terms, tuple[set[int], int]] = {}
-    for place, (document, said) in enumerate(zip(documents, terms_of, strict=True)):
-        for terms in said:
+    for place, (document, uses) in enumerate(zip(documents, terms_of, strict=True)):
+        for terms in uses:
             unhappy, others = counted.get(terms, (set(), 0))
             if document.is_unhappy:
                 unhappy.add(place)
@@ -171,12 +164,12 @@ def _pairs(document: Document, frequent: set[str]) -> set[Terms]:
     return {pair for terms in by_sentence.values() for pair in combinations(sorted(terms), 2)}
 
 
-def _gather(said: Sequence[TermUse]) -> list[TermUse]:
+def _merge_overlapping(uses: Sequence[TermUse]) -> list[TermUse]:
     kept: list[TermUse] = []
-    for item in said:
+    for item in uses:
         for place, larger in enumerate(kept):
-            if len(item.unhappy & larger.unhappy) >= SAME * len(item.unhappy):
-                kept[place] = replace(larger, along=(*larger.along, item.terms))
+            if len(item.unhappy & larger.unhappy) >= MERGE_SHARE * len(item.unhappy):
+                kept[place] = replace(larger, related=(*larger.related, item.terms))
                 break
         else:
             kept.append(item)

@@ -1,6 +1,4 @@
-"""The words of a remark as terms that can be counted: French or English, stems instead
-of forms, what is denied told apart. Pure.
-"""
+"""Terms of a remark in French or English: stems, negated ones apart."""
 
 from __future__ import annotations
 
@@ -13,36 +11,34 @@ import snowballstemmer
 from stop_words import get_stop_words
 
 LANGUAGES = {"fr": "french", "en": "english"}
-SHORTEST = 3
-"""Letters: shorter words say nothing alone."""
+MIN_LETTERS = 3
+"""Minimum letters of a term."""
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-MEANT_HERE = _words(
+MEANINGFUL_STOP_WORDS = _words(
     "attendu mot nouveau nouveaux pièce bill call calls computer help home information line "
     "new number numbers order ordered orders parole problem problems "
     "system website work working works"
 )
-"""Among the stop words of the lists, those that say in a contact centre what a contact
-was about.
-"""
+"""Stop words of the lists that are meaningful in a contact centre."""
 
-EMPTY_HERE = _words(
+EXTRA_STOP_WORDS = _words(
     "toujours merci bonjour vraiment madame monsieur hui déjà quelqu client clients cliente "
     "dit dis trois quatre "
     "customer customers thanks hello please really finally told"
 )
-"""And words that the lists lack and that say nothing of it."""
+"""Words without meaning that the lists lack."""
 
-DENIALS = {
+NEGATIONS = {
     "fr": frozenset({"pas", "jamais", "aucun", "aucune", "rien", "sans"}),
     "en": frozenset({"not", "never", "no", "nothing", "without", "cannot"}),
 }
-DENIAL_REACH = 4
-"""So many words ahead, at most, lies what is denied: "n'avait pas la bonne réponse"."""
+NEGATION_REACH = 4
+"""Maximum words between a negation and its word: "n'avait pas la bonne réponse"."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _SENTENCE = re.compile(r"[^.!?…;\n]+[.!?…;]*")
@@ -50,9 +46,7 @@ _SENTENCE = re.compile(r"[^.!?…;\n]+[.!?…;]*")
 
 @dataclass(frozen=True)
 class Mention:
-    """A term where it stands: `term` is its language and stem (`fr:factur`, denied
-    `fr:-factur`), `start` and `end` its place in the text.
-    """
+    """Place of a term: language and stem (`fr:factur`, negated `fr:-factur`)."""
 
     term: str
     sentence: int
@@ -61,7 +55,7 @@ class Mention:
 
 
 def find_language(text: str) -> str:
-    """`fr` or `en`, by whose small words stand in the text; French where nothing tells."""
+    """Return `fr` or `en` by the stop words in the text; `fr` if undecided."""
     words = _split(text)
     known = {
         language: sum(word in _stop_words(language) for word, _start, _end in words)
@@ -71,9 +65,7 @@ def find_language(text: str) -> str:
 
 
 def find_mentions(text: str) -> tuple[Mention, ...]:
-    """Every term of a remark, in the order in which it stands; a word that a denial
-    belongs to is another term than the word itself.
-    """
+    """Return every term of a remark in order; negated ones are other terms."""
     language = find_language(text)
     found: list[Mention] = []
     for number, (start, end) in enumerate(split_sentences(text)):
@@ -82,18 +74,16 @@ def find_mentions(text: str) -> tuple[Mention, ...]:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Where each sentence begins and ends."""
+    """Return the start and end of each sentence."""
     return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 
-def cut_out(text: str, mentions: Sequence[Mention]) -> str:
-    """What stands in the text for these terms: from the first to the last where they
-    are near, else each with dots between.
-    """
+def extract(text: str, mentions: Sequence[Mention]) -> str:
+    """Return the text of these terms: the passage if short, else with dots."""
     ordered = sorted(mentions, key=lambda mention: mention.start)
     first, last = ordered[0], ordered[-1]
     whole = text[first.start : max(last.end, first.end)]
-    if len(whole.split()) <= DENIAL_REACH:
+    if len(whole.split()) <= NEGATION_REACH:
         return whole.lower()
     return " … ".join(
         dict.fromkeys(text[mention.start : mention.end].lower() for mention in ordered)
@@ -103,7 +93,7 @@ def cut_out(text: str, mentions: Sequence[Mention]) -> str:
 def _find_in_sentence(text: str, start: int, end: int, number: int, language: str) -> list[Mention]:
     words = [(word, start + first, start + last) for word, first, last in _split(text[start:end])]
     stems = [_stem(word, language) for word, _first, _last in words]
-    denied = _find_denied([word for word, _first, _last in words], stems, language)
+    denied = _find_negated([word for word, _first, _last in words], stems, language)
     found = []
     for place, ((_word, first, last), stem) in enumerate(zip(words, stems, strict=True)):
         if stem is None:
@@ -120,15 +110,15 @@ def _find_in_sentence(text: str, start: int, end: int, number: int, language: st
     return found
 
 
-def _find_denied(
+def _find_negated(
     words: Sequence[str], stems: Sequence[str | None], language: str
 ) -> dict[int, int]:
-    """Which word is denied by which: in French the verb before "pas" where it has a
-    meaning of its own, else what follows.
+    """Return the position of each negated word → that of its negation: in French the
+    verb before "pas" if it has a meaning of its own, else the next word that has.
     """
     denied: dict[int, int] = {}
     for place, word in enumerate(words):
-        if not (word in DENIALS[language] or word.endswith("n't")):
+        if not (word in NEGATIONS[language] or word.endswith("n't")):
             continue
         before = (
             [place - 1]
@@ -137,7 +127,7 @@ def _find_denied(
         )
         after = [
             other
-            for other in range(place + 1, min(place + 1 + DENIAL_REACH, len(words)))
+            for other in range(place + 1, min(place + 1 + NEGATION_REACH, len(words)))
             if stems[other]
         ]
         if before or after:
@@ -146,9 +136,7 @@ def _find_denied(
 
 
 def _split(text: str) -> list[tuple[str, int, int]]:
-    """The words in small letters with their places; what is elided before an apostrophe
-    (l', n') is left off, "n't" is kept.
-    """
+    """Return the words in lower case with places, without elided articles."""
     words = []
     for match in _WORD.finditer(text.lower().replace("’", "'")):
         word, start = match.group(), match.start()
@@ -161,16 +149,16 @@ def _split(text: str) -> list[tuple[str, int, int]]:
 
 @functools.cache
 def _stop_words(language: str) -> frozenset[str]:
-    return frozenset(get_stop_words(language)) - MEANT_HERE | EMPTY_HERE
+    return frozenset(get_stop_words(language)) - MEANINGFUL_STOP_WORDS | EXTRA_STOP_WORDS
 
 
 @functools.lru_cache(maxsize=100_000)
 def _stem(word: str, language: str) -> str | None:
-    """The stem of a word that means something by itself; None for the others."""
+    """Return the stem of a meaningful word; None for any other."""
     if (
-        len(word) < SHORTEST
+        len(word) < MIN_LETTERS
         or word in _stop_words(language)
-        or word in DENIALS[language]
+        or word in NEGATIONS[language]
         or "'" in word
     ):
         return None

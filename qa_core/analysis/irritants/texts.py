@@ -1,4 +1,4 @@
-"""Irritants in words, and the action list as a file."""
+"""Texts on irritants, and the file of the action list."""
 
 from __future__ import annotations
 
@@ -69,77 +69,73 @@ _SHARES = {
 }
 
 
-def title(subject: IrritantSubject) -> str:
-    """What an irritant is, in one line."""
+def describe_subject(subject: IrritantSubject) -> str:
+    """Return the title of an irritant."""
     return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
 
 
 def describe_share(candidate: IrritantCandidate) -> str:
-    """How many contacts it concerns, and how that compares with the others."""
+    """Describe how many contacts it concerns, compared with the others."""
     share = candidate.share
-    said = {
+    counts = {
         "hits": formatting.number(share.hits),
         "n": formatting.number(share.n),
         "share": formatting.percent(share.value),
         "other": formatting.percent(share.other),
     }
-    return _(_SHARES[candidate.subject.kind], **said, gap=_between(share.gap))
+    return _(_SHARES[candidate.subject.kind], **counts, gap=_format_interval(share.gap))
 
 
 def describe_change(now: Count | None, before: Count | None) -> str:
-    """How the share moved, with the interval of the change; empty where there is
-    nothing to compare.
-    """
+    """Describe the change of the share with its interval; empty without a comparison."""
     interval = now.change_from(before) if now and before else None
     if interval is None:
         return ""
     return _(
         "{change} pts ({between})",
-        change=points(now.share - before.share),
-        between=_between(interval),
+        change=format_points(now.share - before.share),
+        between=_format_interval(interval),
     )
 
 
 def describe_places(candidate: IrritantCandidate) -> str:
-    """Where it is met most."""
-    said = [
+    """Name the places where it is most frequent."""
+    counts = [
         f"{_(dimensions.get_dimension(place.dimension).title)}: "
         f"{formatting.name(place.dimension, place.value)} ({place.contacts})"
         for place in candidate.places
     ]
-    return " · ".join(said)
+    return " · ".join(counts)
 
 
 def describe_along(candidate: IrritantCandidate) -> str:
-    """The words that go with it; empty where none do."""
+    """Name the words that occur with it; empty without any."""
     words = (
-        formatting.listing(_("“{name}”", name=shown) for shown in candidate.along)
-        if candidate.along
+        formatting.listing(_("“{name}”", name=shown) for shown in candidate.related)
+        if candidate.related
         else ""
     )
     return _("Often with {words}", words=words) if words else ""
 
 
-def points(share: float) -> str:
-    """A difference of two shares in points, with its sign."""
+def format_points(share: float) -> str:
+    """Format a difference of shares in points, signed."""
     text = formatting.number(100 * share, 1)
     return f"+{text}" if share > 0 else text
 
 
-def _between(interval: tuple[float, float]) -> str:
-    return _("{low} to {high} pts", low=points(interval[0]), high=points(interval[1]))
+def _format_interval(interval: tuple[float, float]) -> str:
+    return _("{low} to {high} pts", low=format_points(interval[0]), high=format_points(interval[1]))
 
 
 def is_better(now: Count | None, before: Count | None) -> bool | None:
-    """Whether the share fell by more than chance; None where chance could explain the
-    change, or nothing can be compared.
-    """
+    """Return whether the share fell significantly; None: no significant change."""
     interval = now.change_from(before) if now and before else None
     return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
 
 
 def describe_count(count: Count | None) -> str:
-    """A share with what it rests on."""
+    """Format a share with its counts."""
     if count is None or count.share is None:
         return "–"
     return (
@@ -149,12 +145,12 @@ def describe_count(count: Count | None) -> str:
 
 
 def build_file(viewer: Viewer, form: str = "csv") -> downloads.Download:
-    """The action list as a file, within what the viewer may see."""
-    header, *rows = _lines(viewer)
+    """Build the action list as a file, as far as the viewer may see it."""
+    header, *rows = _build_lines(viewer)
     return make_file(Sheet("ecoute-irritants", header, rows, exports.describe_origin(viewer)), form)
 
 
-def _lines(viewer: Viewer) -> Iterator[list[Any]]:
+def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
     sees_names = not viewer.needs_suppression
     yield [
         _("Irritant"),
@@ -176,7 +172,7 @@ def _lines(viewer: Viewer) -> Iterator[list[Any]]:
             else (None, None)
         )
         yield [
-            title(entry.subject),
+            describe_subject(entry.subject),
             _(KINDS[entry.subject.kind]),
             _(STATES[entry.state]),
             *([entry.owner_name or ""] if sees_names else []),
@@ -197,18 +193,18 @@ def _share(count: Count | None) -> Cell | None:
 
 
 def describe_filters(entry: ActionEntry) -> str:
-    """What the page was narrowed to when the entry was made."""
-    said = [
+    """Describe the filters of the page when the entry was made."""
+    counts = [
         (dimension, ", ".join(formatting.name(dimension, value) for value in values))
         for dimension, values in entry.filters.values
     ]
     return " · ".join(
-        f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in said
+        f"{_(dimensions.get_dimension(dimension).title)}: {names}" for dimension, names in counts
     )
 
 
 def describe_history(entry: ActionEntry) -> str:
-    """The states it went through, oldest first."""
+    """Describe the states of an entry, oldest first."""
     return " → ".join(
         " ".join(
             filter(

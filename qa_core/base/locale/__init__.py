@@ -1,3 +1,1 @@
-"""The catalogues of translated messages; `python -m qa_core.base.locale` refreshes them
-from the code.
-"""
+"""Catalogues of translated messages; `python -m qa_core.base.locale` refreshes them."""

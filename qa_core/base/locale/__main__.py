@@ -1,6 +1,6 @@
 """Collect every message of the code into the catalogues and list those without French.
 
-A missing text is no failure here: the catalogue is what its translator works on.
+A missing text does not fail here: translators work on the catalogue.
 `tests/test_docs.py` fails until all are translated.
 """
 
@@ -29,7 +29,7 @@ PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1
 
 
 def collect() -> Catalog:
-    """Every message in `qa_core/`, `pages/` and `app.py`, with where it stands."""
+    """Extract every message in `qa_core/`, `pages/` and `app.py`, with its locations."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
     for root in ("qa_core", "pages"):
         for file, _line, message, _comments, _context in extract_from_dir(
@@ -40,7 +40,7 @@ def collect() -> Catalog:
 
 
 def missing(language: str) -> list[str]:
-    """The messages of the code that this catalogue does not translate."""
+    """List the messages of the code that this catalogue does not translate."""
     known = read(language)
     return [
         entry.id if isinstance(entry.id, str) else entry.id[0]
@@ -55,9 +55,7 @@ def read(language: str) -> Catalog:
 
 
 def refresh() -> None:
-    """Bring both catalogues to the messages of the code; English says what the code
-    says.
-    """
+    """Update both catalogues from the code; English repeats the message."""
     for language, plural_forms in PLURALS.items():
         catalogue = read(language)
         catalogue.update(collect(), no_fuzzy_matching=True)

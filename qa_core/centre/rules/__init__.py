@@ -1,6 +1,5 @@
-"""What the centre itself says about its contacts: who is one person, which spellings
-mean the same, when it is open, which numbers are shared.
+"""Rules of the centre on its contacts: merged names, opening hours, shared numbers.
 
-The facts keep what their source said, so that every convention can be changed or taken
-back, and all contacts follow, past and to come.
+The facts keep what their source said: every rule can be changed or undone, and all
+contacts follow, past and future.
 """

@@ -1,6 +1,4 @@
-"""The conventions that stand, as SQL over a relation of contacts: one set of
-expressions for rows that arrive and for those that are stored.
-"""
+"""Rules in force as SQL over a relation of contacts, arriving or stored."""
 
 from __future__ import annotations
 
@@ -21,15 +19,13 @@ from qa_core.storage.schema import AS_GIVEN, Direction, Outcome
 
 SPELLED = ("queue", "reason", "campaign")
 SHARED = "shared_numbers"
-"""The relation of the customers who are no customers but shared numbers; see
-`make_shared`.
-"""
+"""Relation of customer keys that are shared numbers; see `make_shared`."""
 
 
 @dataclass(frozen=True)
 class ActiveRules:
-    """What stands at one moment. `kept`: by kind, spelling → kept name; `limits`:
-    contacts of one number a day, by the first day of each setting.
+    """Rules in force. `kept`: by kind, spelling → kept name; `limits`: contacts of one
+    number a day, by the first day of each setting.
     """
 
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -52,16 +48,17 @@ class ActiveRules:
         )
 
     def with_teams(self, teams: Iterable[tuple[str, str | None]]) -> ActiveRules:
-        """The same with the teams of a file that are about to be created."""
+        """Add the teams of a file that are about to be created."""
         return replace(self, team_sites={**self.team_sites, **dict(teams)})
 
     def change(
         self, given: Mapping[str, str], start: str, direction: str, team: str
     ) -> dict[str, str]:
-        """Of columns as their source gave them (name → SQL), those that a convention
-        may change, and beside each the one that keeps what was given. `start`,
-        `direction` and `team` are SQL as well. Needs the relation `shared_numbers`
-        where customers are among them.
+        """Write the columns that a rule may change (name → SQL), each with the column
+        that keeps its source value.
+
+        `start`, `direction` and `team` are SQL as well. Customer columns need the
+        relation `shared_numbers`.
         """
         changed: dict[str, str] = {}
         for name in SPELLED:
@@ -97,8 +94,8 @@ class ActiveRules:
         return changed
 
     def is_outside(self, start: str, team: str) -> str:
-        """Whether a contact came while its site was closed; where its site is not
-        known, while every site with hours was.
+        """Write whether a contact came while its site was closed (SQL); where its site
+        is unknown, while every site with hours was.
         """
         sites = {hours.site: hours.is_open(start) for hours in self.hours}
         cases = [
@@ -110,7 +107,7 @@ class ActiveRules:
         return f"CASE {' '.join(cases)} ELSE NOT ({' OR '.join(sites.values())}) END"
 
     def limit_on(self, day: str) -> str:
-        """How many contacts one number may have on that day (SQL)."""
+        """Write the number of contacts that one number may have on that day (SQL)."""
         cases = [
             f"WHEN {day} >= DATE '{first}' THEN {limit}"
             for first, limit in reversed(self.limits)
@@ -120,8 +117,8 @@ class ActiveRules:
         return f"CASE {' '.join(cases)} ELSE {least} END" if cases else str(least)
 
     def make_shared(self, contacts: str) -> str:
-        """The statement that makes `shared_numbers` from a relation (customer_key,
-        day), one row per contact.
+        """Write the statement that makes `shared_numbers` from a relation
+        (customer_key, day), one row per contact.
         """
         # Few numbers have so many contacts at all: only theirs are counted by day.
         least = min(limit for _first, limit in self.limits)
@@ -137,7 +134,7 @@ class ActiveRules:
 
 
 def source_value(name: str, relation: str = "c") -> str:
-    """What the source said of a column of stored contacts (SQL)."""
+    """Write the source's value of a column of stored contacts (SQL)."""
     if name not in AS_GIVEN:
         return f'{relation}."{name}"'
     stored = f'coalesce({relation}."{AS_GIVEN[name]}", {relation}."{name}")'

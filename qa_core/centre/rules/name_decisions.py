@@ -1,8 +1,7 @@
-"""Deciding which names mean the same: advisors under several names, extensions and ids,
-spellings of queues, reasons and campaigns.
+"""Decisions on which names mean the same: advisors, queues, reasons, campaigns.
 
-Names that look alike are only ever suggested; a person decides, and every decision can
-be undone exactly.
+Similar names are only suggested; a person decides, and every decision can be undone
+exactly.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from qa_core.storage.records.people import Advisor
 
 
 def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
-    """Decide that two names mean the same, so that `spelling` is counted as `kept` (for
-    advisors: ids). Needs MANAGE_ADVISORS.
+    """Decide that two names mean the same, so that `spelling` counts as `kept` (for
+    advisors: ids). Returns the number of the decision. Needs MANAGE_ADVISORS.
 
-    Requests that contacts and evaluations follow (`ingest.rules`); those to come do so
-    at import. Returns the number of the decision. Raises Refusal when the two are one
-    already, or when an advisor is not known.
+    Requests that stored contacts and evaluations follow (`ingest.rules`); later ones
+    follow at import. Raises Refusal when the two are one already, or when an advisor is
+    not known.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
@@ -62,8 +61,8 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
 
 
 def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
-    """Decide that two names do not mean the same, so that they are not suggested any
-    more. Needs MANAGE_ADVISORS. Returns the number of the decision.
+    """Decide that two names differ, so that they are no longer suggested. Returns the
+    number of the decision. Needs MANAGE_ADVISORS.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
@@ -85,10 +84,10 @@ def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
 
 
 def undo(viewer: Viewer, number: int) -> None:
-    """Take a decision back; contacts and evaluations then follow their source again,
-    those that came since included. Needs MANAGE_ADVISORS.
+    """Undo a decision; all contacts and evaluations follow their source again. Needs
+    MANAGE_ADVISORS.
 
-    Raises Refusal when there is no such decision, or none that stands.
+    Raises Refusal when there is no such decision in force.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
@@ -115,8 +114,8 @@ def undo(viewer: Viewer, number: int) -> None:
 
 
 def find_decisions(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every decision, newest first, as plain values: id, kind, spelling, kept, is_same,
-    decided_by, decided_at, undone_by, undone_at. Needs MANAGE_ADVISORS.
+    """List every decision, newest first: id, kind, spelling, kept, is_same, decided_by,
+    decided_at, undone_by, undone_at. Needs MANAGE_ADVISORS.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
@@ -128,8 +127,8 @@ def find_decisions(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def find_names(viewer: Viewer, kind: str) -> dict[str, str]:
-    """Every name of that kind that advisors or contacts have, with its title (of an
-    advisor the name, else itself). Needs MANAGE_ADVISORS.
+    """Find every name of that kind that advisors or contacts have, with its title (an
+    advisor's name, else itself). Needs MANAGE_ADVISORS.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     require_kind(kind)
@@ -168,8 +167,8 @@ def require_kind(kind: str) -> None:
 
 
 def _find_name(session: Session, kind: str, text: str) -> str:
-    """The name meant: of an advisor the id, given as such or by a name that only one
-    has; of anything else the text itself.
+    """Find the name meant: of an advisor the id, given as such or by a unique name;
+    else the text itself.
     """
     text = text.strip()
     if not text:

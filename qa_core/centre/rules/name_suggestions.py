@@ -1,6 +1,4 @@
-"""Names that may mean the same, with what speaks for it and against it; nothing here
-changes anything.
-"""
+"""Suggestions of names that may mean the same, with the evidence for and against."""
 
 from __future__ import annotations
 
@@ -25,14 +23,12 @@ from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.people import Advisor, AdvisorAlias, Membership
 
 MIN_SIMILARITY = 87
-"""Least similarity of two names, in per cent (rapidfuzz's ratio): below it, strangers
-are suggested more often than spellings.
+"""Least similarity of two names, in per cent (rapidfuzz's ratio): below it, unrelated
+names outnumber spellings.
 """
 MIN_LENGTH = 4
 MAX_BLOCK_SIZE = 200
-"""Names that share a word are compared pairwise; a word shared by more of them tells
-nothing.
-"""
+"""Names that share a word are compared pairwise, unless more than these share it."""
 
 SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR = "same_name", "same_alias", "initials", "similar"
 EVIDENCE = {
@@ -46,9 +42,7 @@ _STRENGTH = (SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR)
 
 @dataclass(frozen=True)
 class NameUse:
-    """Where a name is in use: the number of contacts, and the tools that they came
-    from.
-    """
+    """Use of a name: the number of contacts, and the tools that they came from."""
 
     contacts: int = 0
     systems: tuple[str, ...] = ()
@@ -56,8 +50,8 @@ class NameUse:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Two names that may mean the same; `kept` is the one better known. `together`:
-    tools that know both, which speaks against it.
+    """Two names that may mean the same; `kept` is the more frequent. `together`: tools
+    that know both, which is evidence against.
     """
 
     kind: str
@@ -75,8 +69,8 @@ class Suggestion:
 
 
 def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
-    """The pairs of names of that kind that may mean the same, the surest first; without
-    those decided on. Needs MANAGE_ADVISORS.
+    """Find the pairs of names of that kind that may mean the same, the surest first,
+    without those decided on. Needs MANAGE_ADVISORS.
     """
     viewer.require(Permission.MANAGE_ADVISORS)
     store.require_ready()
@@ -114,7 +108,7 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
 
 
 def describe(item: Suggestion) -> str:
-    """What speaks for it and against it, in the language spoken."""
+    """Describe the evidence for and against it, in the language of the thread."""
     parts = [
         _(EVIDENCE[item.evidence]),
         ngettext("{n} contact", "{n} contacts", item.spelling_use.contacts),
@@ -125,7 +119,7 @@ def describe(item: Suggestion) -> str:
 
 
 def as_json(item: Suggestion) -> dict[str, Any]:
-    """A suggestion as plain values."""
+    """Build a suggestion's plain values."""
     return {**asdict(item), "together": item.together}
 
 
@@ -162,8 +156,8 @@ def _build_suggestion(
 
 
 def find_uses(column: str) -> dict[str, NameUse]:
-    """Every value of that column as sources gave it, with where it is in use. For
-    writers who decide on names, not for showing contacts.
+    """Find every source value of that column, with its use. For writers who decide on
+    names, not for showing contacts.
     """
     with lake.working() as connection:
         rows = connection.execute(
@@ -208,7 +202,7 @@ def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[st
 
 
 def _find_pairs(texts: Iterable[str]) -> set[tuple[str, str]]:
-    """Pairs worth comparing: they share a word, or how a word begins."""
+    """Find pairs worth comparing: they share a word or its beginning."""
     blocks: dict[str, set[str]] = defaultdict(set)
     for text in texts:
         for word in normalise_name(text).split():
@@ -222,8 +216,8 @@ def _find_pairs(texts: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def _compare(one: str, other: str, initials: bool) -> str | None:
-    """What makes two names look alike, if anything. Numbers must agree: queue 2 is not
-    queue 3.
+    """Compare two names; return why they look alike, or None. Numbers must agree: queue
+    2 is not queue 3.
     """
     first, second = (sorted(normalise_name(text).split()) for text in (one, other))
     if first == second:

@@ -1,5 +1,5 @@
-"""Which campaign a tracking number stood for, day by day: the rows of a file that gives
-numbers to campaigns rather than calls.
+"""Campaigns of tracking numbers by day, from files that give numbers to campaigns
+rather than to calls.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from qa_core.storage.records.centre_rules import TrackingAssignment
 
 VALUES = ("source", "medium", "campaign")
 BY_NUMBER = "number"
-"""What `tracking_match` says of a contact whose campaign follows from its number and
-its day alone.
-"""
+"""Value of `tracking_match` for a contact whose campaign follows from number and day alone."""
 ASSIGNMENTS = pa.schema(
     [
         ("tracking_number", pa.string()),
@@ -30,7 +28,7 @@ ASSIGNMENTS = pa.schema(
 
 
 def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Keep the assignments of that batch; days are inclusive in the file."""
+    """Write the assignments of that batch; days are inclusive in the file."""
     session.add_all(
         TrackingAssignment(
             batch_id=batch_id,
@@ -44,7 +42,7 @@ def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def find_known(session: Session) -> set[tuple[Any, ...]]:
-    """Every assignment that stands, as (number, source, medium, campaign, first day,
+    """Find every assignment in force as (number, source, medium, campaign, first day,
     day after the last).
     """
     columns = (
@@ -60,15 +58,17 @@ def find_known(session: Session) -> set[tuple[Any, ...]]:
 
 
 def build_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A row of a file in the shape of `find_known`."""
+    """Build the tuple of `find_known` from a row of a file."""
     ends_on = row["to"] + timedelta(days=1) if row.get("to") else None
     return (row["tracking_number"], *(row.get(name) for name in VALUES), row.get("from"), ends_on)
 
 
 def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Table:
-    """The assignments as (tracking_number, source, medium, campaign, starts_on, ends_on
-    exclusive), never two for one number and day: the later start wins, then the one
-    told last. `spell_number`: one spelling for each number.
+    """Build the assignments as (tracking_number, source, medium, campaign, starts_on,
+    ends_on exclusive), never two for one number and day: the later start wins, then the
+    later row.
+
+    `spell_number`: normalises a number.
     """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
     cut: list[tuple[Any, ...]] = []

@@ -1,6 +1,4 @@
-"""When each site is open: weekly hours with the day from which they hold, public
-holidays of its country or region, and single closed days.
-"""
+"""Opening hours of each site: dated weekly hours, public holidays, and single closed days."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from qa_core.storage.records.people import Site
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NO_HOLIDAYS = "none"
 ALSACE_MOSELLE = ("FR", "57")
-"""The region as the library names it: the departement of Moselle stands for the three."""
+"""Region as the library names it: the département of Moselle represents all three."""
 FIRST_YEAR, YEARS_AHEAD = 2000, 2
 _SPAN = re.compile(r"(\d{1,2})[:hH](\d{2})?-(\d{1,2})[:hH](\d{2})?")
 _END = "24:00"
@@ -33,8 +31,8 @@ _END = "24:00"
 
 @dataclass(frozen=True)
 class OpeningSpan:
-    """Open on that weekday (1: Monday) from `opens_at` until `closes_at`, both HH:MM,
-    the second exclusive and up to 24:00.
+    """Span on a weekday (1: Monday) from `opens_at` until `closes_at`, both HH:MM, the
+    second exclusive and up to 24:00.
     """
 
     weekday: int
@@ -44,8 +42,8 @@ class OpeningSpan:
 
 @dataclass(frozen=True)
 class SiteHours:
-    """The hours of one site: `versions` by the day from which they hold (None: always),
-    oldest first, and the days on which it is closed all day.
+    """Hours of one site: `versions` by their first day (None: always), oldest first,
+    and the days on which it is closed.
     """
 
     site: str
@@ -53,7 +51,7 @@ class SiteHours:
     closed_days: frozenset[date] = frozenset()
 
     def is_open(self, start: str) -> str:
-        """Whether the site is open at that moment of its clock (SQL on SQL)."""
+        """Write whether the site is open at that moment of its clock (SQL on SQL)."""
         day = f"CAST({start} AS DATE)"
         cases = [
             f"WHEN {day} >= DATE '{first}' THEN {_build_span_condition(spans, start)}"
@@ -87,8 +85,8 @@ def _build_span_condition(spans: Sequence[OpeningSpan], start: str) -> str:
 
 
 def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
-    """Hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`. Raises
-    Misuse, showing how.
+    """Parse hours as people write them: `mon-fri=09:00-18:00`, `sat=9h-12h,14h-17h`.
+    Raises Misuse, showing how.
     """
     spans: list[OpeningSpan] = []
     for text in texts:
@@ -136,22 +134,20 @@ def _refuse_hours(text: str) -> Misuse:
 
 
 def parse_calendar(text: str) -> tuple[str, str | None] | None:
-    """Whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises Misuse
-    for a country or region that the library does not know.
+    """Parse whose public holidays: `FR`, `FR-57` (or `alsace-moselle`), `none`. Raises
+    Misuse for a country or region that the library does not know.
     """
     if text.strip().lower() in (NO_HOLIDAYS, ""):
         return None
     if text.strip().lower().replace("_", "-") == "alsace-moselle":
         return ALSACE_MOSELLE
     country, _dash, region = text.strip().upper().partition("-")
-    _find_holidays(country, region or None, [date.today().year])
+    _find_holidays(country, region or None, [environment.today().year])
     return country, region or None
 
 
 def parse_days(text: str) -> list[date]:
-    """Days as people write them, `2026-12-24, 2026-12-31`. Raises Misuse, naming the
-    one that is none.
-    """
+    """Parse days, `2026-12-24, 2026-12-31`. Raises Misuse, naming the one that is none."""
     found = []
     for piece in re.split(r"[\s,;]+", text.strip()):
         try:
@@ -164,7 +160,7 @@ def parse_days(text: str) -> list[date]:
 
 
 def load_hours(session: Session) -> tuple[SiteHours, ...]:
-    """The hours of every site that has any."""
+    """Load the hours of every site that has any."""
     spans: dict[str, dict[date | None, list[OpeningSpan]]] = {}
     rows = sa.select(OpeningHours).order_by(
         OpeningHours.site_name, OpeningHours.weekday, OpeningHours.opens_at
@@ -176,7 +172,7 @@ def load_hours(session: Session) -> tuple[SiteHours, ...]:
     closed: dict[str, set[date]] = {}
     for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day)):
         closed.setdefault(site, set()).add(day)
-    years = range(FIRST_YEAR, date.today().year + YEARS_AHEAD + 1)
+    years = range(FIRST_YEAR, environment.today().year + YEARS_AHEAD + 1)
     for calendar in session.scalars(
         sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))
     ):
@@ -199,7 +195,7 @@ def load_hours(session: Session) -> tuple[SiteHours, ...]:
 def find_holidays(
     country: str, region: str | None, year: int, language: str | None = None
 ) -> dict[date, str]:
-    """The public holidays of a year, by day, with their names."""
+    """Find the public holidays of a year, by day, with their names."""
     return dict(
         sorted(_find_holidays(country, region, [year], language or i18n.language()).items())
     )
@@ -224,9 +220,7 @@ def _find_holidays(
 
 
 def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every site with its hours, calendar and closed days, as plain values. Needs
-    MANAGE_SETTINGS.
-    """
+    """List every site with its hours, calendar and closed days. Needs MANAGE_SETTINGS."""
     viewer.require(Permission.MANAGE_SETTINGS)
     with store.reading() as session:
         hours: dict[str, list[OpeningHours]] = {}
@@ -272,8 +266,8 @@ def write_hours(
     spans: Sequence[OpeningSpan],
     starts_on: date | None = None,
 ) -> None:
-    """Set the weekly hours of a site from that day on (None: for all time, so that
-    nothing else holds). Needs MANAGE_SETTINGS.
+    """Write the weekly hours of a site from that day on (None: for all time, replacing
+    all others). Needs MANAGE_SETTINGS.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)
@@ -317,7 +311,7 @@ def _find_countries() -> set[str]:
 def write_calendar(
     session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None
 ) -> None:
-    """Say whose public holidays a site keeps (None: it is open on them). Needs
+    """Write whose public holidays a site keeps (None: it is open on them). Needs
     MANAGE_SETTINGS.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
@@ -335,7 +329,7 @@ def write_calendar(
 
 
 def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterable[date]) -> None:
-    """Set the single days on which a site is closed. Needs MANAGE_SETTINGS."""
+    """Write the single days on which a site is closed. Needs MANAGE_SETTINGS."""
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)
     session.execute(sa.delete(ClosedDay).filter_by(site_name=site))

@@ -1,6 +1,4 @@
-"""Setting when a site is open: hours, public holidays and closed days in one change,
-which past contacts follow.
-"""
+"""Change of a site's hours, public holidays and closed days; past contacts follow."""
 
 from __future__ import annotations
 
@@ -22,13 +20,12 @@ def set_opening(
     calendar: str | None = None,
     closed_days: Iterable[date] | None = None,
 ) -> None:
-    """Set what is given and leave the rest. Needs MANAGE_SETTINGS. Requests that past
-    contacts follow.
+    """Set the given parts and leave the rest. Requests that past contacts follow. Needs
+    MANAGE_SETTINGS.
 
-    `hours` hold from `starts_on` (None: always; without any hours, nothing of the site
-    is closed any more). `calendar` is a country or region as `opening.parse_calendar`
-    reads it. Raises Refusal for a site that is not known, Misuse for a calendar that is
-    not.
+    `hours` hold from `starts_on` (None: always; without any hours, no contact of the
+    site counts as closed). `calendar` is read by `opening_hours.parse_calendar`. Raises
+    Refusal for an unknown site, Misuse for an unknown calendar.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
     parsed = opening_hours.parse_calendar(calendar) if calendar is not None else None

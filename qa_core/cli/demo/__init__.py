@@ -1,6 +1,4 @@
-"""A simulated contact centre, from a seed: filled like any other through imports, and
-taken away again without a trace.
-"""
+"""Demo centre: simulated from a seed, filled through imports, removed without a trace."""
 
 from __future__ import annotations
 
@@ -37,6 +35,7 @@ from qa_core.cli.demo import (
     targets,
 )
 from qa_core.cli.demo.plan import DemoPlan
+from qa_core.compliance import gates
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
@@ -56,9 +55,7 @@ STEPS = {
     "evaluations": N_("Scoring the evaluations"),
 }
 _FILES = 8
-"""How many files the simulation gives after that of the advisors; for the progress
-shown only.
-"""
+"""Number of files after that of the advisors; for the progress shown only."""
 
 
 def build(
@@ -70,18 +67,18 @@ def build(
     progress: Progress = ignore_progress,
     plan: DemoPlan | None = None,
 ) -> None:
-    """Simulate the centre and import it, with an account per role. `plan` gives the
-    last day too; without it that is yesterday.
+    """Simulate the centre and import it, with an account per role. A half-finished
+    build is removed first.
 
-    What an earlier build left half-done is taken away first. Raises Refusal when there
-    is a demo centre already.
+    `plan` sets the last day too; without it that is yesterday. Raises Refusal when
+    there is a demo centre already.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
     plan = plan or DemoPlan.until_yesterday(months, advisors, contacts, seed)
     with _alone():
         if is_unfinished():
-            _take_away(viewer)
+            _remove_all(viewer)
         elif accounts.read():
             raise Refusal(
                 "demo_exists",
@@ -94,18 +91,16 @@ def build(
 
 
 def remove(viewer: Viewer) -> None:
-    """Take the demo centre away: its accounts, all that its batches brought, and the
-    batches themselves.
-    """
+    """Remove the demo centre: its accounts, all that its batches brought, and the batches."""
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with _alone():
-        _take_away(viewer)
+        _remove_all(viewer)
 
 
 def is_unfinished() -> bool:
-    """Whether a build was interrupted, or its passwords are lost, so that another one
-    has to start afresh.
+    """Tell whether a build was interrupted, or its passwords are lost, so that it must
+    start afresh.
     """
     content = accounts.read()
     if content:
@@ -118,7 +113,7 @@ def is_unfinished() -> bool:
 
 
 def sign_ins() -> list[dict[str, str]]:
-    """The demo accounts that stand, as role, username and password."""
+    """List the demo accounts as role, username and password."""
     with store.reading() as session:
         known = people.find_people(session)
     return [
@@ -130,8 +125,8 @@ def sign_ins() -> list[dict[str, str]]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the right to build or remove the demo centre: a second one waits, and never
-    takes a build at work for one that was killed.
+    """Hold the right to build or remove the demo centre; a second one waits, and never
+    removes a running build.
     """
     folder = environment.current().folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +137,7 @@ def _alone() -> Iterator[None]:
 
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
     tell(N_("Hiring the advisors"), 0.0)
-    invited = accounts.invite()
+    invited = accounts.choose_sign_ins()
     accounts.write(
         {
             "complete": False,
@@ -152,15 +147,20 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     )
     calendar = seasons.Calendar(plan)
     people_of_centre = staff.hire(plan, calendar)
-    load.take_in(viewer, load.stage_advisors(plan, people_of_centre))
+    load.load_staged(viewer, load.stage_advisors(plan, people_of_centre))
     accounts.open_all(viewer, invited, people_of_centre)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
+    listening.open_for_listening(viewer, plan, people_of_centre, invited)
+    with store.reading() as session:
+        is_open = not gates.find_missing(session)
     tell(N_("Living through the contacts"), 0.1)
     for number, staged in enumerate(load.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
-        load.take_in(viewer, staged)
-    listening.open_for_listening(viewer, plan, people_of_centre, invited)
+        if staged.kind == "evaluations" and not is_open:
+            staged.discard()  # a centre of one's own listens to nobody before it may
+            continue
+        load.load_staged(viewer, staged)
     recordings.record_calls(viewer, plan, people_of_centre)
     draws.draw(viewer, plan, people_of_centre, invited)
     answers.answer(invited, people_of_centre)
@@ -170,18 +170,18 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     accounts.write({**accounts.read(), "goals": targets.set_up(viewer, plan), "complete": True})
 
 
-def _take_away(viewer: Viewer) -> None:
+def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
-        coaching.take_away(session)
-        irritants.take_away(session)
-        calibrations.take_away(session)
-        draws.take_away(session)
+        coaching.remove(session)
+        irritants.remove(session)
+        calibrations.remove(session)
+        draws.remove(session)
     remove_demo_accounts(viewer)
-    targets.take_away(viewer, accounts.read().get("goals", {}))
+    targets.remove(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.writing() as session:
-        recordings.take_away(session)
-        listening.close(session)
+        recordings.remove(session)
+        listening.remove(session)
     with store.reading() as session:
         mine = sa.select(ImportBatch.id).where(
             ImportBatch.profile == load.PROFILE, ImportBatch.state == "done"
@@ -196,11 +196,11 @@ def _take_away(viewer: Viewer) -> None:
         _remove_grid(session)
         action_list.remove_orphans(session)
         audit_log.record(session, viewer.username, "demo_remove")
-    accounts.file().unlink(missing_ok=True)
+    accounts.credentials_file().unlink(missing_ok=True)
 
 
 def _remove_grid(session: Session) -> None:
-    """Remove that grid when nothing was evaluated on it since, and it is as it came."""
+    """Remove the demo's scorecard unless it was changed, or used since."""
     content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
     grid = session.scalars(
         sa.select(ScorecardVersion)

@@ -1,5 +1,5 @@
-"""The sign-ins of the demo centre, one per role and a second evaluator, from this
-machine only: random passwords in a file that its owner alone can read.
+"""Accounts of the demo centre, one per role and a second evaluator, for sign-in from
+this machine only: random passwords in a file that only its owner can read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from qa_core.base import environment
 from qa_core.cli.demo.staff import EVALUATORS, SITES, TEAMS, Staff
 from qa_core.storage.records import store
 
-INVITED: tuple[tuple[Role, str, str | None], ...] = (
+ACCOUNTS: tuple[tuple[Role, str, str | None], ...] = (
     (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),
     (Role.TEAM_LEAD, "lead", "Thomas Réveillaud"),
     (Role.EXECUTIVE, "executive", "Anne Courtavel"),
@@ -26,39 +26,39 @@ INVITED: tuple[tuple[Role, str, str | None], ...] = (
     (Role.DPO, "dpo", "Pierre Malandain"),
     (Role.ADMIN, "admin", "Nora Belkasmi"),
 )
-"""Role, username and name, invented like all names of the centre; the advisor is one of
-its advisors. Two evaluators, because a calibration takes two.
+"""Role, username and invented name; the advisor is one of its advisors. A calibration
+takes two evaluators.
 """
 
 
-def file() -> Path:
-    """Where the plan and the passwords of the demo centre are kept."""
+def credentials_file() -> Path:
+    """Locate the plan and the passwords of the demo centre."""
     return environment.current().secrets_folder / "demo"
 
 
 def read() -> dict[str, Any]:
-    """What the file says: `complete`, `plan`, `sign_ins`; empty when there is no demo
-    centre.
-    """
+    """Read that file: `complete`, `plan`, `sign_ins`; empty when there is no demo centre."""
     try:
-        return json.loads(file().read_text(encoding="utf-8"))
+        return json.loads(credentials_file().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
 
 
 def write(content: dict[str, Any]) -> None:
-    """Put that in the file, whole or not at all."""
-    draft = file().with_name("demo.new")
+    """Write that file atomically."""
+    draft = credentials_file().with_name("demo.new")
     draft.unlink(missing_ok=True)
     environment.write_private(draft, json.dumps(content, ensure_ascii=False, indent=1).encode())
-    draft.replace(file())
+    draft.replace(credentials_file())
 
 
-def invite() -> list[dict[str, str]]:
-    """A free username and a password for each of them, in their order."""
+def choose_sign_ins() -> list[dict[str, str]]:
+    """Choose a free username and a password for each account."""
     with store.reading() as session:
         taken = people.find_people(session)
-    free = ((role, name if name not in taken else f"demo-{name}") for role, name, _shown in INVITED)
+    free = (
+        (role, name if name not in taken else f"demo-{name}") for role, name, _shown in ACCOUNTS
+    )
     return [
         {"role": str(role), "username": name, "password": passwords.make_one_time()}
         for role, name in free
@@ -66,7 +66,7 @@ def invite() -> list[dict[str, str]]:
 
 
 def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> None:
-    """Make the accounts, each bound to what its role shows best."""
+    """Create the accounts, each bound to what its role shows best."""
     team, advisor = choose_team(staff), choose_advisor(staff)
     bounds: dict[Role, dict[str, Any]] = {
         # Missed contacts belong to no team: without them a manager would see a centre
@@ -75,7 +75,7 @@ def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> No
         Role.TEAM_LEAD: {"teams": (TEAMS[team][0],)},
         Role.ADVISOR: {"advisor_id": staff.ids[advisor]},
     }
-    for entry, (role, _name, shown) in zip(sign_ins, INVITED, strict=True):
+    for entry, (role, _name, shown) in zip(sign_ins, ACCOUNTS, strict=True):
         accounts.add(
             viewer,
             entry["username"],
@@ -88,16 +88,14 @@ def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> No
 
 
 def choose_team(staff: Staff) -> int:
-    """The team where most advisors truly differ: the one that its lead has most to see
-    in.
-    """
+    """Choose the team where most advisors truly differ: its lead has most to see."""
     today = staff.team_on[-1]
     differs = (staff.resolves != 0) | (staff.pleases != 0) | (staff.scores != 0)
     return int(np.argmax([np.sum(differs[today == team]) for team in range(len(TEAMS))]))
 
 
 def choose_advisor(staff: Staff) -> int:
-    """An ordinary advisor of that team, there from the first day on where there is one."""
+    """Choose an ordinary advisor of that team, if possible present from the first day."""
     members = np.nonzero(staff.team_on[-1] == choose_team(staff))[0]
     ordinary = (
         (staff.resolves == 0)

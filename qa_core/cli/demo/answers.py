@@ -1,5 +1,5 @@
-"""What some advisors of the demo centre answered to their latest evaluations: read,
-commented, disputed, and once evaluated by themselves.
+"""Answers of demo advisors to their latest evaluations: read, commented, disputed,
+self-evaluated.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
-"""How old the evaluations are that were answered: young enough to matter, old enough
-for what was answered to lie in the past.
-"""
+"""Age in days of the evaluations that are answered."""
 
 COMMENTS = (
     "Merci pour le retour. L'outil ramait ce jour-là, j'aurais dû le dire au client au lieu de "
@@ -58,18 +56,18 @@ DECISIONS = {
     "le comprendre. La note reste.",
 }
 OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
-OF_COLLEAGUES: tuple[DisputeDecision | None, ...] = (
+COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
     None,
     None,
     DisputeDecision.KEEP,
     DisputeDecision.ACCEPT,
 )
-"""What was decided on each dispute, the newest first; None: it waits."""
+"""Decision on each dispute, the newest first; None: pending."""
 
 
 def answer(invited: list[dict[str, str]], staff: Staff) -> None:
-    """Answer the latest evaluations of the demo lead's team. All of it hangs on
-    evaluations of the demo's batches, and goes with them.
+    """Answer the latest evaluations of the demo lead's team. Everything hangs on
+    evaluations of the demo's batches, and is removed with them.
     """
     usernames = {entry["role"]: entry["username"] for entry in invited}
     team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
@@ -89,7 +87,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
         colleagues.sort(key=lambda evaluation: evaluation.evaluated_at, reverse=True)
         for evaluations, outcomes, name in (
             (own, OF_ADVISOR, usernames[Role.ADVISOR]),
-            (colleagues, OF_COLLEAGUES, None),
+            (colleagues, COLLEAGUE_DECISIONS, None),
         ):
             for evaluation, outcome in zip(evaluations[1:], outcomes, strict=False):
                 dispute = _dispute(session, evaluation, name or evaluation.advisor_id, disputed)
@@ -107,8 +105,8 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
 
 
 def _find_latest(session: Session, team: str) -> list[Evaluation]:
-    """The imported evaluations of the team, newest first, of the last weeks that there
-    are any, but for the last days.
+    """Find the imported evaluations of the team in its last weeks, newest first,
+    without the last days.
     """
     mine = (
         Evaluation.team == team,
@@ -132,11 +130,11 @@ def _find_latest(session: Session, team: str) -> list[Evaluation]:
 def _dispute(
     session: Session, evaluation: Evaluation, raised_by: str, disputed: set[str]
 ) -> Dispute | None:
-    """The advisor asks for one level more where they lost most of a criterion, one that
-    nobody disputed yet where there is; None where nothing was lost.
+    """Dispute a criterion that lost most of its points and is not disputed yet: one
+    level more; None where nothing was lost.
     """
-    plan = evaluation_view.find_plan(session, evaluation)
-    answers = finalise.answers_of(evaluation)
+    plan = evaluation_view.find_scorecard(session, evaluation)
+    answers = finalise.read_answers(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
     if not raised:
         return None
@@ -159,8 +157,8 @@ def _dispute(
 def _raise_levels(
     plan: scoring.Scorecard, answers: dict[str, object], count: int
 ) -> dict[str, float]:
-    """The criteria that lost most of their points, each with the next level; critical
-    errors are not argued about here.
+    """Raise the criteria that lost most of their points by one level; critical errors
+    are not disputed here.
     """
     lost = []
     for criterion in plan.criteria:
@@ -176,10 +174,8 @@ def _raise_levels(
 
 
 def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -> None:
-    """The advisor's own view of that contact, kinder on two criteria, before they read
-    the evaluator's.
-    """
-    plan = evaluation_view.find_plan(session, evaluation)
+    """Add the advisor's self-evaluation of that contact, kinder on two criteria."""
+    plan = evaluation_view.find_scorecard(session, evaluation)
     if plan is None or evaluation.grid_id is None:
         return
     own = drafts.open_draft(
@@ -196,8 +192,8 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
         purpose=evaluation.purpose,
         answered_evaluation_id=evaluation.id,
     )
-    answers = finalise.answers_of(evaluation)
-    finalise.complete(own, plan, answers | _raise_levels(plan, answers, 2))
+    answers = finalise.read_answers(evaluation)
+    finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
     own.started_at, own.submitted_at, own.evaluated_at, own.published_at = (
@@ -209,9 +205,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
 
 
 def _date_decisions(dispute_ids: list[int]) -> None:
-    """Let the decisions of the demo centre lie some days after what they decide on, as
-    its other dates do.
-    """
+    """Move the decisions of the demo centre some days after what they decide on."""
     with store.writing() as session:
         raised = sa.select(Dispute).where(Dispute.id.in_(dispute_ids))
         for dispute in session.scalars(Scoped(raised, Viewer.SYSTEM)):

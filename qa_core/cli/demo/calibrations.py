@@ -1,5 +1,5 @@
-"""Two calibration rounds of the demo centre: one that is closed, with marks that differ
-as people's do, and one that waits for the first evaluator.
+"""Two calibration sessions of the demo centre: one closed, with differing scores, and
+one that waits for the first evaluator.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from qa_core.base import environment
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import EVALUATORS
+from qa_core.compliance import law, retention
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -32,20 +33,20 @@ from qa_core.storage.records.store import Session
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
 CLOSED_DAYS, OPEN_DAYS = (75, 30), (29, 2)
-"""How many days before the last one the contacts of each round lie."""
+"""Days before the last one on which the contacts of each session lie."""
 LEANS = (0.0, -0.09, 0.08)
-"""How much less or more of a criterion's points each evaluator gives: the second is
+"""Share of a criterion's points that each evaluator adds or withholds: the second is
 strict, the third lenient, as in their evaluations.
 """
 UNCLEAR = {"ownership": 0.34, "listening": 0.22}
 NOISE = 0.07
-"""How far marks lie apart by chance, as a share of the points; more on criteria that
-the grid words badly.
+"""Random spread of scores as a share of the points; larger on criteria that the
+scorecard words badly.
 """
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
-    """Add both rounds, where enough contacts were evaluated."""
+    """Add both sessions, where enough contacts were evaluated."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
     evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
@@ -84,9 +85,9 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             _mark(session, plan, made, waiting, {evaluators[1]: LEANS[1]}, chance, 1)
 
 
-def take_away(session: Session) -> None:
-    """Remove the rounds that accounts of the demo opened, with their marks, while these
-    accounts still stand.
+def remove(session: Session) -> None:
+    """Remove the sessions opened by demo accounts, with their scores, before these
+    accounts are removed.
     """
     demo = [person.username for person in people.find_people(session).values() if person.is_demo]
     rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
@@ -95,8 +96,8 @@ def take_away(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
-    """Contacts that were evaluated in those days, of as many advisors as can be, those
-    with a recording first.
+    """Choose contacts that were evaluated in those days, of as many advisors as
+    possible, recorded ones first.
     """
     first, last = (plan.last_day - timedelta(days=ago) for ago in days)
     recorded = sa.exists().where(
@@ -116,15 +117,15 @@ def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable
     with store.reading() as session:
         statement = statement.where(Evaluation.contact_id.is_not(None))
         rows = session.execute(Scoped(statement, Viewer.SYSTEM)).all()
+        legal = law.load(session, retention.start_of(last + timedelta(days=1)))
     by_advisor = {row.advisor_id: (row.source_system, row.contact_id) for row in reversed(rows)}
     keys = [
         key
         for row in rows
         if (key := (row.source_system, row.contact_id)) == by_advisor[row.advisor_id]
     ]
-    return listening_rights.find_listenable(Viewer.SYSTEM, keys, f"{first:%Y-%m}", f"{last:%Y-%m}")[
-        :most
-    ]
+    months = f"{first:%Y-%m}", f"{last:%Y-%m}"
+    return listening_rights.find_listenable(Viewer.SYSTEM, keys, legal, *months)[:most]
 
 
 def _open(
@@ -169,9 +170,7 @@ def _mark(
     chance: np.random.Generator,
     days_before: int,
 ) -> None:
-    """Let these evaluators score every contact: what each deserves, as each of them
-    hears it.
-    """
+    """Score every contact as each of these evaluators hears it."""
     grid = read_grid()
     for place, contact in enumerate(contacts):
         deserved = {criterion.key: _deserve(criterion, chance) for criterion in grid.criteria}
@@ -197,12 +196,12 @@ def _mark(
                 seconds_spent=float(chance.integers(300, 900)),
             )
             evaluation.submitted_at = evaluation.evaluated_at
-            finalise.complete(evaluation, grid, answers)
+            finalise.apply_scores(evaluation, grid, answers)
             session.add(evaluation)
 
 
 def _deserve(criterion: scoring.Criterion, chance: np.random.Generator) -> float | None:
-    """What the contact is worth on that criterion, 0–1; None: it does not apply."""
+    """Draw what the contact deserves on that criterion, 0–1; None: it does not apply."""
     if chance.random() < NOT_APPLICABLE_SHARES.get(criterion.key, 0.0):
         return None
     return 1.0 if criterion.key in NEVER_LOST else float(np.clip(chance.normal(0.75, 0.25), 0, 1))

@@ -1,6 +1,4 @@
-"""What brings calls in: campaigns with their numbers and dates, what the call tracker
-saw of them, and what they cost.
-"""
+"""Campaigns with their numbers and dates, what the call tracker saw of them, and their costs."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ FIBRE_WORDS = ("fibre pas chère", "offre fibre", "box internet", "éligibilité
 
 @dataclass(frozen=True)
 class Campaign:
-    """`ages`: running from so many days before the end until so many. Numbers are of
-    the ranges that ARCEP keeps for fiction.
+    """Campaign. `ages`: runs from so many days before the end until so many. Numbers
+    are in the ranges that ARCEP reserves for fiction.
     """
 
     source: str
@@ -117,12 +115,12 @@ CAMPAIGNS = (
     Campaign("annuaire", "directory", None, "+33199001206", WHOLE, 0.4, 5.0),
 )
 QUEUE_PULL = np.array([0.15, 0.07, 0.24, 0.74, 0.06])
-"""How many first calls to each queue come through a number of a campaign."""
+"""Share of first calls to each queue that come through a number of a campaign."""
 SEEN_BY_TRACKER, CHAT_SEEN = 0.9, 0.6
 
 
 class Tracking:
-    """Which campaign brought which contact; what the tools saw of it is less."""
+    """Attribution of contacts to campaigns; the tools see less of it."""
 
     def __init__(self, plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> None:
         self.calendar, self.extracts = calendar, extracts
@@ -138,8 +136,8 @@ class Tracking:
         )
 
     def _pulls(self) -> np.ndarray:
-        """days × queues × campaigns: a campaign pulls while it runs; the one about the
-        bill brings questions about bills.
+        """Compute each campaign's pull, days × queues × campaigns: it pulls while it
+        runs; the one about the bill brings questions about bills.
         """
         age = self.calendar.age[:, None]
         runs = np.array([[campaign.ages[0], campaign.ages[1]] for campaign in CAMPAIGNS])
@@ -156,9 +154,7 @@ class Tracking:
         )
 
     def called_numbers(self) -> pa.Array:
-        """For each contact the number of a campaign that was called; null for the main
-        number.
-        """
+        """Draw the campaign number that each contact called; null for the main number."""
         position = np.full(len(self.extracts.wave), -1)
         by_phone = self.extracts.wave.channel[self.rows] == PHONE
         position[self.rows[by_phone]] = self.campaign[by_phone]
@@ -169,9 +165,7 @@ class Tracking:
         )
 
     def by_number(self) -> pa.Table:
-        """The call tracker's export: it knows the number and, to some seconds, the
-        time, but no contact.
-        """
+        """Export the call tracker: number and time to some seconds, but no contact."""
         by_phone = self.extracts.wave.channel[self.rows] == PHONE
         seen = by_phone & (self.chance.random(len(self.rows)) < SEEN_BY_TRACKER)
         at = self.extracts.wave.at[self.rows[seen]] + self.chance.integers(
@@ -187,7 +181,7 @@ class Tracking:
         )
 
     def by_contact(self) -> pa.Table:
-        """The web analytics' export of chats: it knows the id of each."""
+        """Export the web analytics of chats, with the id of each."""
         chat = self.extracts.wave.channel[self.rows] == CHAT
         online = (
             chat & np.array([campaign.page is not None for campaign in CAMPAIGNS])[self.campaign]
@@ -217,8 +211,8 @@ class Tracking:
         }
 
     def spend(self) -> pa.Table:
-        """What each paid campaign cost each day it ran; the last day's bill of one
-        network has not come yet.
+        """Compute the daily cost of each paid campaign; the last day's bill of one
+        network is missing.
         """
         chance, calendar = self.chance, self.calendar
         found = []

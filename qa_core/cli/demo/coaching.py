@@ -1,6 +1,4 @@
-"""What the demo centre's team lead works on with advisors of their team: plans still
-open, overdue and ended, with what was said in the sessions.
-"""
+"""Coaching plans of the demo's team lead: open, overdue and ended, with their sessions."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ LOOKED_AT_DAYS = 90
 
 @dataclass(frozen=True)
 class CoachingStory:
-    """A plan in days before the last one of the centre (negative: after it); notes are
+    """Plan in days before the last one of the centre (negative: after it); notes are
     (days before, minutes or None, text, by the advisor).
     """
 
@@ -63,7 +61,7 @@ WEAK = CoachingStory(
         ),
     ),
 )
-"""For an advisor who truly scores low, on the criteria where it shows most."""
+"""For an advisor who truly scores low, on the weakest criteria."""
 OTHERS = (
     CoachingStory(
         "Laisser une trace que le prochain collègue comprend sans rappeler",
@@ -105,9 +103,7 @@ OTHERS = (
 
 
 def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
-    """Open the plans of the demo's team lead; what would have begun before the centre
-    did is left out.
-    """
+    """Open the plans of the demo's team lead, except those older than the centre."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     team, spoken = choose_team(staff), choose_advisor(staff)
     weak, *ordinary = _order(staff, team, spoken)
@@ -134,16 +130,14 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
                 )
 
 
-def take_away(session: Session) -> None:
-    """Remove the plans that accounts of the demo opened, while these accounts still
-    stand.
-    """
+def remove(session: Session) -> None:
+    """Remove the plans opened by demo accounts, before these accounts are removed."""
     demo = sa.select(Account.username).where(Account.demo)
     session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))
 
 
 def _order(staff: Staff, team: int, spoken: int) -> list[int]:
-    """The other members of the team today, the lowest in truth first."""
+    """Order the other members of the team today, the truly lowest first."""
     members = [
         int(member) for member in np.nonzero(staff.team_on[-1] == team)[0] if member != spoken
     ]
@@ -153,8 +147,8 @@ def _order(staff: Staff, team: int, spoken: int) -> list[int]:
 def _find_weakest(
     viewer: Viewer, plan: DemoPlan, team: str, advisor_id: str, story: CoachingStory
 ) -> tuple[str, ...]:
-    """The two criteria on which that advisor was furthest behind the team before the
-    plan.
+    """Find the two criteria on which that advisor was furthest behind the team before
+    the plan.
     """
     before = Period(_day(plan, story.starts + LOOKED_AT_DAYS), _day(plan, story.starts + 1))
     where = Filters.of(before, {"team": (team,)})

@@ -1,5 +1,5 @@
-"""What customers live: a need, a first contact, and what follows when it is missed or
-not resolved.
+"""Contacts of simulated customers: a need, a first contact, and the repeats when it is
+missed or not resolved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHANNELS = ("phone", "email", "chat", "messaging", "social")
 PHONE, EMAIL, CHAT, MESSAGING, SOCIAL = range(5)
 CHANNEL_SHARES = np.array([0.63, 0.14, 0.12, 0.07, 0.04])
 CHANNEL_DRIFT = np.array([0.92, 0.94, 1.3, 1.5, 1.1])
-"""What each share has become by the last day, beside what it was on the first."""
+"""Share of each channel on the last day, compared with the first."""
 
 INBOUND, OUTBOUND, INTERNAL = range(3)
 OUTCOMES = (
@@ -35,9 +35,7 @@ ANSWERED, ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL, CLOSED, REFUSED, FAILED, UNAN
 
 @dataclass(frozen=True)
 class ContactReason:
-    """Why people get in touch: the queue, the share of needs, how often one contact
-    settles it, how long it takes, its months.
-    """
+    """Reason of contacts: queue, share of needs, resolution, duration, months."""
 
     name: str
     queue: int
@@ -61,14 +59,10 @@ REASONS = (
 )
 BILLING = 0
 LAUNCH_MORE, LAUNCH_LESS_RESOLVED = 1.0, 0.19
-"""At the worst of the launch: so many more needs about bills, each so much less often
-settled at once.
-"""
+"""At the worst of the launch: extra needs about bills, and the drop of their resolution."""
 
 CONTACTS_PER_NEED = 1.492
-"""Measured on this simulation, with its repeats, call-backs and outbound calls; turns
-the contacts asked for into needs.
-"""
+"""Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""
 CUSTOMERS_PER_CONTACT = 0.42
 WITHHELD = -1
 
@@ -86,9 +80,9 @@ class Wave:
     reason: np.ndarray
     direction: np.ndarray
     depth: np.ndarray
-    """Answered contacts that this need had before."""
+    """Earlier answered contacts of this need."""
     tries: np.ndarray
-    """Missed contacts that this need had just before."""
+    """Missed contacts of this need just before."""
     queue: np.ndarray | None = None
     advisor: np.ndarray | None = None
     outcome: np.ndarray | None = None
@@ -98,9 +92,7 @@ class Wave:
     wrap: np.ndarray | None = None
     transfers: np.ndarray | None = None
     resolved: np.ndarray | None = None
-    """What is true, which nobody records; the declaration and the survey are made from
-    it.
-    """
+    """Truth that nobody records; the declaration and the survey are made from it."""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -120,9 +112,7 @@ class Wave:
 
 
 class Simulation:
-    """The customers and their contacts, wave by wave: first contacts, then what each
-    wave brings after it.
-    """
+    """Simulation of the contacts, wave by wave: first contacts, then their consequences."""
 
     def __init__(self, plan: DemoPlan, calendar: Calendar, staff: Staff) -> None:
         self.plan, self.calendar, self.staff = plan, calendar, staff
@@ -135,7 +125,7 @@ class Simulation:
         self.withholds = self.chance.random(customers) < 0.05
 
     def run(self) -> Wave:
-        """Every contact of the centre, in order of time."""
+        """Simulate every contact of the centre, in order of time."""
         wave, done = self._first_contacts(), []
         while len(wave):
             self._live(wave)
@@ -196,9 +186,7 @@ class Simulation:
         )
 
     def _live(self, wave: Wave) -> None:
-        """Decide how each contact went: its wait, its end, who answered, how long, and
-        whether it settled the need.
-        """
+        """Draw how each contact went: wait, outcome, advisor, durations, resolution."""
         chance, size, calendar = self.chance, len(wave), self.calendar
         day, hour = calendar.position(wave.at), calendar.hour(wave.at)
         misrouted = chance.random(size) < 0.05
@@ -314,8 +302,8 @@ class Simulation:
         wave.transfers = np.where(answered & ~written, transfers, 0)
 
     def _come_back(self, wave: Wave) -> Wave:
-        """Customers whose need is not settled get in touch again, mostly within days; a
-        few do although it is.
+        """Draw the repeats of customers whose need is not settled, mostly within days;
+        a few repeat although it is.
         """
         chance, answered = self.chance, wave.outcome == ANSWERED
         again = answered & (
@@ -334,8 +322,8 @@ class Simulation:
         return self._follow(after, days * DAY_SECONDS, INBOUND)
 
     def _try_again(self, wave: Wave) -> Wave:
-        """Missed customers try again, soon where they hung up and on the next day where
-        the centre was closed.
+        """Draw new tries of missed customers, soon where they hung up and on the next
+        day where the centre was closed.
         """
         chance = self.chance
         missed = (wave.outcome != ANSWERED) & (wave.direction == INBOUND)
@@ -344,8 +332,8 @@ class Simulation:
         return self._follow(after, chance.lognormal(np.log(1500), 1.5, len(after)), INBOUND)
 
     def _call_back(self, wave: Wave) -> Wave:
-        """The centre calls missed callers back when their number shows; one who is
-        reached may need nothing more.
+        """Draw call-backs of missed callers who show their number; those reached may
+        need nothing more.
         """
         chance = self.chance
         missed = (
@@ -393,9 +381,7 @@ class Simulation:
         )
 
     def _outbound(self, inbound: int) -> Wave:
-        """Calls that the centre makes of its own accord, and calls between its own
-        desks.
-        """
+        """Draw outbound calls of the centre's own accord, and internal calls."""
         chance, calendar = self.chance, self.calendar
         size = round(inbound * 0.034)
         days = np.searchsorted(

@@ -1,6 +1,4 @@
-"""What the demo centre listens to: a plan for this month and one for the last, drawn
-from a seed, so that its evaluator has calls waiting.
-"""
+"""Listening plans of the demo centre for this month and the last, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ DAYS_TO_LISTEN = 10
 
 
 def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
-    """Plan and draw for the team whose calls can be heard; where the centre may not
-    listen, nothing.
+    """Plan and draw for the team whose calls can be heard; nothing where the centre may
+    not listen.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
@@ -56,6 +54,6 @@ def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, 
             return
 
 
-def take_away(session: Session) -> None:
+def remove(session: Session) -> None:
     """Remove these plans with all that was drawn for them."""
     session.execute(sa.delete(ListeningPlan).where(ListeningPlan.created_by == ENTERED_BY))

@@ -1,10 +1,11 @@
-"""What three evaluators found in the calls they listened to, on the customer-service
-grid; one is strict, one is lenient.
+"""Evaluations of three simulated evaluators on the customer-service scorecard; one is
+strict, one is lenient.
 """
 
 from __future__ import annotations
 
 import tomllib
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +22,7 @@ GRID_KEY = "customer-service"
 GRID_FILE = environment.PROJECT / "data" / "scorecards" / "customer_service.toml"
 EVALUATOR_SEVERITY = np.array([0.0, 0.035, -0.03])
 DAYS_KEPT = 360
-"""Documents of analysis live a year at most (docs/compliance.md, R6): the demo centre
-has none that is older.
-"""
+"""Documents of analysis are kept a year at most (docs/compliance.md, R6)."""
 
 HARDNESS = {
     "ownership": 0.05,
@@ -43,13 +42,15 @@ COMMENTED_SHARE = 0.7
 
 
 def read_grid() -> scoring.Scorecard:
-    """The starter grid that the demo centre evaluates with."""
+    """Read the starter scorecard of the demo centre."""
     return scoring.parse_scorecard(tomllib.loads(GRID_FILE.read_text(encoding="utf-8")))
 
 
-def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
-    """Two to four recorded calls per advisor and month, one row per criterion: points
-    of possible, null where not applicable.
+def evaluate(
+    plan: DemoPlan, calendar: Calendar, extracts: Extracts, first_day: date = date.min
+) -> pa.Table:
+    """Evaluate two to four recorded calls per advisor and month from that day on, one row
+    per criterion: points of possible, null where not applicable.
     """
     chance = plan.chance("evaluations")
     rows = _draw(calendar, extracts, chance)
@@ -59,6 +60,8 @@ def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
         "timedelta64[s]"
     )
     in_time = calendar.position(evaluated_at) < calendar.size
+    if first_day > date.min:
+        in_time &= extracts.wave.at[rows] >= np.datetime64(first_day + timedelta(days=1))
     rows, evaluator, evaluated_at = rows[in_time], evaluator[in_time], evaluated_at[in_time]
     advisor = extracts.wave.advisor[rows]
     level = (
@@ -106,7 +109,7 @@ def listen(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
 
 
 def _draw(calendar: Calendar, extracts: Extracts, chance: np.random.Generator) -> np.ndarray:
-    """The calls listened to: recorded, inbound, long enough to judge, and few per
+    """Draw the calls listened to: recorded, inbound, long enough to judge, few per
     advisor and month.
     """
     wave = extracts.wave
@@ -138,7 +141,7 @@ def _answer(
 
 
 def _find_lacking(per_criterion: list[tuple[np.ndarray, np.ndarray]]) -> list[list[str]]:
-    """For each evaluation, the criteria that reached no more than half of their points,
+    """Find, for each evaluation, the criteria with no more than half of their points,
     the worst first.
     """
     criteria = read_grid().criteria

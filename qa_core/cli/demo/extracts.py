@@ -1,5 +1,5 @@
-"""What the tools of the demo centre export: the contacts of three systems, as files
-would give them, gaps included.
+"""Exports of the demo centre's tools: the contacts of three systems as files would give
+them, gaps included.
 """
 
 from __future__ import annotations
@@ -31,14 +31,12 @@ SYSTEM_OF_CHANNEL = np.array([0, 2, 1, 1, 2])
 DIRECTIONS = ("inbound", "outbound", "internal")
 PURPOSES = ("quality", "training", "evaluation")
 RECORDED_SHARE = 0.085
-"""Recording is the exception (docs/compliance.md, R2): about one answered call in
-twelve.
-"""
+"""Share of answered calls that are recorded: about one in twelve (docs/compliance.md, R2)."""
 
 
 class Extracts:
-    """The contacts with their ids, and what was noted about each; `tables` are what the
-    three systems export.
+    """Contacts with their ids, and what was noted about each; `tables` are the exports
+    of the three systems.
     """
 
     def __init__(self, plan: DemoPlan, staff: Staff, wave: Wave) -> None:
@@ -51,8 +49,8 @@ class Extracts:
         self._record()
 
     def _record(self) -> None:
-        """Who is recorded: a part of the answered calls, after the notice, and never
-        against the customer or the advisor.
+        """Draw who is recorded: some of the answered calls, after the notice, never
+        against an objection.
         """
         chance, size = self.chance, len(self.wave)
         phone = self.answered & (self.wave.channel == PHONE) & (self.wave.direction != INTERNAL)
@@ -67,8 +65,8 @@ class Extracts:
         self.purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
 
     def customer_keys(self) -> pa.Array:
-        """The pseudonym of each customer; null where the number is withheld or the
-        writer unknown.
+        """Compute the pseudonym of each customer; null where the number is withheld or
+        the writer unknown.
         """
         known = np.unique(self.wave.customer[self.wave.customer != WITHHELD])
         keys = Pseudonyms.current().find_keys(
@@ -81,8 +79,8 @@ class Extracts:
         )
 
     def tables(self, tracking_number: pa.Array) -> dict[str, pa.Table]:
-        """One export per system. The telephony knows the number that was called, and
-        advisors by their extension.
+        """Build one export per system. The telephony knows the number that was called,
+        and advisors by their extension.
         """
         wave, chance, size = self.wave, self.chance, len(self.wave)
         # The reason is entered by whoever answers, and not always; the declaration
@@ -147,12 +145,12 @@ class Extracts:
 
 
 def pick(values: pa.Array, positions: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
-    """The values at these positions, as text; null where they are not known."""
+    """Pick the values at these positions, as text; null where unknown."""
     return values.take(pa.array(positions, pa.int32(), mask=None if known is None else ~known))
 
 
 def number(values: np.ndarray) -> pa.Array:
-    """Numbers, NaN as null."""
+    """Convert to numbers, NaN as null."""
     return pa.array(values, pa.float64(), mask=np.isnan(values))
 
 
@@ -161,8 +159,8 @@ def flag(values: np.ndarray, known: np.ndarray) -> pa.Array:
 
 
 def to_utc(wall_clock: np.ndarray) -> pa.Array:
-    """UTC without zone, from the centre's wall clock; the hour that does not exist in
-    March is the one after it.
+    """Convert the centre's wall clock to UTC without zone; the hour missing in March is
+    the one after it.
     """
     aware = pc.assume_timezone(
         pa.array(wall_clock.astype("datetime64[us]")),
@@ -180,7 +178,7 @@ def to_wall_clock(utc: pa.Array) -> pa.Array:
 
 
 def _number_by_system(system: np.ndarray) -> pa.Array:
-    """Ids as each tool numbers them, in order of time."""
+    """Number the contacts as each tool does, in order of time."""
     ids = np.empty(len(system), dtype=object)
     for position, name in enumerate(SYSTEMS):
         rows = np.nonzero(system == position)[0]

@@ -1,6 +1,4 @@
-"""What the demo centre does about what annoys its customers: three entries of the
-action list, at three stages.
-"""
+"""Action list of the demo centre: three irritants at three stages."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ from qa_core.storage.records.steering import Irritant, IrritantStep
 
 @dataclass(frozen=True)
 class IrritantStory:
-    """An entry: how many days before the last one of the centre it came into each
-    state, and is due (negative: after it).
+    """Irritant in days before the last one of the centre (negative: after it): when it
+    reached each state, and its due day.
     """
 
     subject: IrritantSubject
@@ -62,9 +60,7 @@ STORIES = (
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
-    """Put them on the list as the demo's manager would have; what the centre had on it
-    already stays as it is.
-    """
+    """Add them as the demo's manager would; existing entries stay."""
     names = {entry["role"]: entry["username"] for entry in sign_ins}
     with store.reading() as session:
         manager = accounts.get_viewer(session, names[Role.MANAGER])
@@ -80,10 +76,8 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             entry.due_on, entry.note = plan.last_day - timedelta(days=story.due), story.note
 
 
-def take_away(session: Session) -> None:
-    """Remove the entries that accounts of the demo opened, while these accounts still
-    stand.
-    """
+def remove(session: Session) -> None:
+    """Remove the entries opened by demo accounts, before these accounts are removed."""
     session.execute(
         sa.delete(Irritant).where(
             Irritant.opened_by.in_(sa.select(Account.username).where(Account.demo))

@@ -1,5 +1,5 @@
-"""What lets the demo centre listen: its gates, who is accredited, and which advisors
-were informed; entered in a name of its own, taken away by it.
+"""Legal conditions of listening in the demo centre: gates, accreditations and notices,
+under a name of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, AdvisorNotice, GateValue
 
 ENTERED_BY = "demo centre"
-"""No account can have this name: what stands under it is the demo's, and goes with it."""
+"""Author of the demo's entries; no account can have this name."""
 
 ACCREDITED_DAYS = 180
 
@@ -27,7 +27,7 @@ ACCREDITED_DAYS = 180
 def open_for_listening(
     viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]
 ) -> None:
-    """Enter what each closed gate asks for, accredit the demo's listeners and inform
+    """Enter what each closed gate requires, accredit the demo's listeners and inform
     its advisors, each before their first contact.
 
     A centre that has advisors of its own enters its gates itself: a demo beside it
@@ -52,8 +52,8 @@ def open_for_listening(
         notices.inform(demo, advisors, day)
 
 
-def close(session: Session) -> None:
-    """Take away all that was entered above; what people entered since stays."""
+def remove(session: Session) -> None:
+    """Remove the entries made above; those of people stay."""
     for table, column in (
         (GateValue, GateValue.set_by),
         (Accreditation, Accreditation.given_by),
@@ -74,8 +74,8 @@ def _values(plan: DemoPlan) -> dict[str, str]:
 
 
 def _days_of_notice(plan: DemoPlan, staff: Staff) -> dict[date, list[str]]:
-    """The day on which each advisor is informed: before the centre records, or when
-    they join.
+    """Choose the day on which each advisor is informed: before the centre records, or
+    when they join.
     """
     joined: dict[int, date] = {}
     for membership in staff.memberships:

@@ -1,6 +1,4 @@
-"""The simulated centre as files that were just read: one batch per tool, on the same
-way into the stores as any import.
-"""
+"""Loading of the simulated centre: one batch per tool, through the stages of any import."""
 
 from __future__ import annotations
 
@@ -21,6 +19,8 @@ from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import Staff
+from qa_core.compliance import gates
+from qa_core.compliance.recordings import deletion
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import load, load_job, recovery
@@ -30,7 +30,7 @@ from qa_core.ingest.tally import ImportTally
 from qa_core.storage.records import store
 
 PROFILE = "demo"
-"""Marks the batches of the demo centre, so that they can be taken away again."""
+"""Profile of the demo's batches; finds them for removal."""
 
 FILES = {
     "telephony": "appels_telephonie.csv",
@@ -41,16 +41,16 @@ _FIRST_LINE = 2
 
 
 def stage_advisors(plan: DemoPlan, staff: Staff) -> Staged:
-    """The file of the advisors: it comes first, so that contacts find their team of the
-    day.
-    """
+    """Stage the file of the advisors, which comes first: contacts find their team in it."""
     return _stage(plan, "advisors", "annuaire", "conseillers.csv", staff.as_rows())
 
 
 def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
-    """Every other file, in the order in which they can be joined; each is made when it
-    is asked for.
+    """Stage every other file, in the order in which they can be joined; each is made on
+    demand.
     """
+    with store.reading() as session:
+        months = gates.retention_months(session, "analysis")
     extracts = Extracts(plan, staff, contacts.Simulation(plan, calendar, staff).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
     exports = extracts.tables(tracking.called_numbers())
@@ -71,12 +71,15 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
         "evaluations",
         "ecoutes",
         "evaluations.csv",
-        evaluations.listen(plan, calendar, extracts),
+        # Older ones may not be kept, and an import of them is refused.
+        evaluations.evaluate(
+            plan, calendar, extracts, deletion.find_oldest_day(environment.today(), months)
+        ),
     )
 
 
-def take_in(viewer: Viewer, staged: Staged) -> FileReport:
-    """Land one of these files as the pipeline lands a file that it has read."""
+def load_staged(viewer: Viewer, staged: Staged) -> FileReport:
+    """Load one of these files as the pipeline loads a file it has read."""
     report = FileReport(
         file=str(staged.file),
         system=staged.system,

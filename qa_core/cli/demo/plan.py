@@ -1,6 +1,4 @@
-"""What the demo centre is asked to be: how long, how large, from which seed, until
-which day.
-"""
+"""Plan of the demo centre: length, size, seed, last day."""
 
 from __future__ import annotations
 
@@ -15,8 +13,8 @@ from qa_core.base import environment
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """The size of the centre and its last day. The same plan gives the same numbers, on
-    any day and any machine.
+    """Size of the centre and its last day. The same plan gives the same numbers, on any
+    day and any machine.
     """
 
     last_day: date
@@ -29,15 +27,15 @@ class DemoPlan:
     def until_yesterday(
         months: int = 18, advisors: int = 60, contacts: int = 250_000, seed: int = 7
     ) -> DemoPlan:
-        """A centre whose last day is yesterday, so that its launch, its campaigns and
-        its pending contacts are always as old.
+        """Build a plan whose last day is yesterday, so that its launch, campaigns and
+        pending contacts keep their age.
         """
         return DemoPlan(environment.today() - timedelta(days=1), months, advisors, contacts, seed)
 
     @property
     def first_day(self) -> date:
-        """The day after the last one, so many months before; the end of a shorter month
-        where that day does not exist.
+        """First day: the day after the last one, so many months before; the end of a
+        shorter month where that day does not exist.
         """
         after = self.last_day + timedelta(days=1)
         position = after.year * 12 + after.month - 1 - self.months
@@ -48,7 +46,7 @@ class DemoPlan:
         )
 
     def chance(self, part: str) -> np.random.Generator:
-        """The dice of one part of the centre: another part may change its throws
-        without moving these.
+        """Return the random generator of one part of the centre; other parts do not
+        change its draws.
         """
         return np.random.default_rng([self.seed, crc32(part.encode())])

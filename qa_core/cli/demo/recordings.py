@@ -1,5 +1,5 @@
-"""The recordings of the demo centre: a few spoken calls, each given to several contacts
-that it fits, kept as any recording is.
+"""Recordings of the demo centre: a few spoken calls, each assigned to several contacts
+that it fits.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from qa_core.storage.records.store import Session
 
 FOLDER = environment.PROJECT / "data" / "demo_calls"
 BATCH = "demo calls"
-"""Marks the recordings of the demo centre, so that they can be taken away again."""
+"""Batch of the demo's recordings; finds them for removal."""
 
 DAYS = 62
 SHORTEST_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 8, 4
-"""How many contacts of each advisor of the team have audio: of those evaluated already
-(more for the demo's own advisor), and of those not.
+"""Contacts with audio per advisor of the team: evaluated ones (more for the demo's own
+advisor), and others.
 """
 
 FOUND = (
@@ -54,15 +54,15 @@ FOUND = (
 
 
 def read_calls() -> list[dict[str, Any]]:
-    """The spoken calls: file, language, title, the queue and reason they fit, and their
-    lines.
+    """Read the spoken calls: file, language, title, the queue and reason they fit, and
+    their lines.
     """
     return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))["call"]
 
 
 def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
-    """Give audio to recorded calls of the last two months, of the advisors of the team
-    that the demo's lead leads.
+    """Give audio to recorded calls of the last two months, of the advisors of the demo
+    lead's team.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     chance, calls = plan.chance("recordings"), read_calls()
@@ -93,8 +93,8 @@ def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
         audit_log.record(session, viewer.username, "import", BATCH, reason=f"{kept} recordings")
 
 
-def take_away(session: Session) -> None:
-    """Delete these recordings, their files and all that is said of them."""
+def remove(session: Session) -> None:
+    """Delete these recordings, their files and all that refers to them."""
     recordings = sa.select(Recording).where(Recording.batch_id == BATCH)
     for recording in session.scalars(Scoped(recordings, Viewer.SYSTEM)):
         deletion.drop(session, recording, "undone")
@@ -102,8 +102,8 @@ def take_away(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, staff: Staff) -> list[Any]:
-    """The contacts that get audio: by advisor the newest that were evaluated, and the
-    newest that were not.
+    """Choose the contacts that get audio: by advisor the newest evaluated ones, and the
+    newest others.
     """
     team, own = TEAMS[accounts.choose_team(staff)][0], staff.names[accounts.choose_advisor(staff)]
     period = Period(max(plan.first_day, plan.last_day - timedelta(days=DAYS)), plan.last_day)
@@ -138,7 +138,7 @@ def _find_evaluated(period: Period) -> set[tuple[str, str]]:
 def _pick(
     calls: list[dict[str, Any]], queue: str | None, reason: str | None, chance: np.random.Generator
 ) -> dict[str, Any]:
-    """A call that fits: of that reason, else of that queue, else any."""
+    """Pick a call that fits: of that reason, else of that queue, else any."""
     fitting = (
         [call for call in calls if call["reason"] == reason]
         or [call for call in calls if call["queue"] == queue]

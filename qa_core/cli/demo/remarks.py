@@ -1,6 +1,4 @@
-"""What the invented customers write after a contact, and evaluators after listening to
-one: sentences that follow from what happened, in two languages.
-"""
+"""Comments of simulated customers and evaluators, in two languages."""
 
 from __future__ import annotations
 
@@ -13,8 +11,8 @@ from qa_core.cli.demo.contacts import BILLING, Wave
 
 ENGLISH_SHARE = 0.13
 LONG_WAIT, LAUNCH = 75, 0.3
-"""Seconds from which people speak of their wait; trouble of the launch from which they
-speak of the new bill.
+"""Seconds from which customers mention their wait; trouble of the launch from which
+they mention the new bill.
 """
 Told = Mapping[str, Sequence[str]]
 
@@ -153,7 +151,7 @@ ABOUT: Sequence[Told] = (
         "en": ("No answer to my complaint for a month.", "My complaint was not even read."),
     },
 )  # fmt: skip
-"""By the number of the reason."""
+"""Topic by the number of the reason."""
 
 FOUND_LACKING: Mapping[str, Told] = {
     "greeting": {
@@ -215,8 +213,8 @@ def write_customers(
     in_english: np.ndarray,
     trouble: np.ndarray,
 ) -> pa.Array:
-    """A comment for each contact of `written`, null for the others: of the pleased some
-    praise, of the others what went wrong.
+    """Write a comment for each contact of `written`, null for the others: praise from
+    some pleased customers, the fault from the others.
     """
     texts: list[str | None] = [None] * len(wave)
     for row in np.nonzero(written)[0]:
@@ -230,8 +228,8 @@ def write_customers(
 def write_evaluators(
     chance: np.random.Generator, lacking: Sequence[Sequence[str]], share: float
 ) -> tuple[list[str | None], list[str | None]]:
-    """A comment and tags for that share of the evaluations, from the criteria in which
-    each falls short, worst first.
+    """Write a comment and tags for that share of the evaluations, from the criteria in
+    which each falls short, worst first.
     """
     comments: list[str | None] = []
     tags: list[str | None] = []

@@ -1,5 +1,5 @@
-"""When people get in touch: opening hours, French holidays, the week, the year, and the
-weeks after a launch.
+"""Times of contacts: opening hours, French holidays, the week, the year, and the weeks
+after a launch.
 """
 
 from __future__ import annotations
@@ -77,15 +77,13 @@ WRITTEN_HOURS = np.array(
 )
 
 LAUNCH_AGE, LAUNCH_FADES_AT, LAUNCH_OVER_AT = 58, 36, 12
-"""The new invoice is sent so many days before the end; its trouble fades from the
-second on and is over by the third.
+"""Launch of the new invoice, in days before the end: start, start of the fading, end of
+its trouble.
 """
 
 
 class Calendar:
-    """The days of a plan, as arrays by position of the day: 0 is the first day, the
-    last position the last day.
-    """
+    """Days of a plan, as arrays by position of the day: 0 is the first day."""
 
     def __init__(self, plan: DemoPlan) -> None:
         self.days = np.arange(
@@ -121,8 +119,8 @@ class Calendar:
         self._written_hours = _cumulative(WRITTEN_HOURS)
 
     def _next_open(self) -> np.ndarray:
-        """For each day the first open one from it on; beyond the end: the position
-        after the last day.
+        """Find the next open day from each day on; beyond the end: the position after
+        the last day.
         """
         following = np.full(self.size + 1, self.size)
         for position in range(self.size - 1, -1, -1):
@@ -137,11 +135,11 @@ class Calendar:
         return np.exp(level)
 
     def position(self, moments: np.ndarray) -> np.ndarray:
-        """Position of the day of each moment (datetime64[s], wall clock)."""
+        """Compute the position of the day of each moment (datetime64[s], wall clock)."""
         return (moments - self.start).astype(np.int64) // DAY_SECONDS
 
     def hour(self, moments: np.ndarray) -> np.ndarray:
-        """Hour of the day with its fraction."""
+        """Compute the hour of the day with its fraction."""
         return (moments - self.start).astype(np.int64) % DAY_SECONDS / 3600
 
     def is_open_at(self, moments: np.ndarray) -> np.ndarray:
@@ -152,7 +150,7 @@ class Calendar:
     def draw_moments(
         self, positions: np.ndarray, written: np.ndarray, chance: np.random.Generator
     ) -> np.ndarray:
-        """A moment on each of these days: within the opening hours, or at any hour
+        """Draw a moment on each of these days: within the opening hours, or at any hour
         where the contact is `written`.
         """
         drawn = chance.random(len(positions))
@@ -166,7 +164,7 @@ class Calendar:
         return self.start + (positions * DAY_SECONDS + seconds).astype("timedelta64[s]")
 
     def draw_closed_moments(self, positions: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-        """A moment out of the opening hours, near to them on open days."""
+        """Draw a moment out of the opening hours, near to them on open days."""
         weekday = self.weekday[positions]
         early = chance.random(len(positions)) < 0.35
         before, after = np.where(weekday == 5, 8.0, 7.0), CLOSES_AT[weekday].astype(float)
@@ -180,7 +178,7 @@ class Calendar:
 
 
 def find_holidays(year: int) -> tuple[date, ...]:
-    """The public holidays of metropolitan France (Code du travail, L3133-1)."""
+    """Find the public holidays of metropolitan France (Code du travail, L3133-1)."""
     sunday = easter(year)
     fixed = ((1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25))
     return (
@@ -190,7 +188,7 @@ def find_holidays(year: int) -> tuple[date, ...]:
 
 
 def launch_trouble(age: np.ndarray) -> np.ndarray:
-    """How much the new invoice troubles customers, 0–1, by days before the end."""
+    """Compute the trouble of the new invoice, 0–1, by days before the end."""
     rising = np.clip((LAUNCH_AGE - age) / 4, 0, 1)
     fading = np.clip((age - LAUNCH_OVER_AT) / (LAUNCH_FADES_AT - LAUNCH_OVER_AT), 0, 1)
     return np.minimum(rising, fading)

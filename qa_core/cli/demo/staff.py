@@ -1,6 +1,4 @@
-"""The people of the demo centre. Every name is invented; a resemblance to anybody is
-chance.
-"""
+"""Staff of the demo centre. All names are invented."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ TEAM_QUEUES = np.array(
         [0.8, 0.7, 1.1, 1.6, 1.2],
     ]
 )
-"""How much each team serves each queue: all can do all, as teams differ by habit rather
-than by trade.
-"""
+"""Weight of each queue in each team: every team serves all queues."""
 
 FIRST_NAMES = (
     *(
@@ -182,7 +178,7 @@ LAST_NAMES = (
     ),
 )
 EVALUATORS = ("Ève Mazerat", "Claire Vasseron", "Marc Tillier")
-"""The first is the display name of a demo account; the others evaluate without one."""
+"""Evaluators; the first is the display name of a demo account, the others have none."""
 
 
 @dataclass(frozen=True)
@@ -191,13 +187,13 @@ class DemoMembership:
     team: int
     starts_on: date
     ends_on: date | None
-    """The day before which it ends; None: still."""
+    """Day before which it ends; None: no end."""
 
 
 @dataclass(frozen=True)
 class Staff:
-    """The advisors as arrays by position. Each trait is 0 (or 1, for the factor) for
-    the many who do not differ.
+    """Advisors as arrays by position. Each trait is 0 (the factor: 1) for the many who
+    do not differ.
     """
 
     ids: tuple[str, ...]
@@ -208,9 +204,7 @@ class Staff:
     team_on: np.ndarray
     """days × advisors: position of the team that day, −1 while not employed."""
     tenure: np.ndarray
-    """days × advisors: days since they joined; many for those who were there before the
-    first day.
-    """
+    """days × advisors: days since they joined; many for those present before the first day."""
     resolves: np.ndarray
     handles: np.ndarray
     pleases: np.ndarray
@@ -224,7 +218,7 @@ class Staff:
     def draw(
         self, day: np.ndarray, half: np.ndarray, queue: np.ndarray, chance: np.random.Generator
     ) -> np.ndarray:
-        """The advisor who takes each contact."""
+        """Draw the advisor who takes each contact."""
         taken = np.empty(len(day), dtype=np.int64)
         drawn = chance.random(len(day))
         for rows in np.array_split(
@@ -235,8 +229,8 @@ class Staff:
         return np.minimum(taken, len(self.ids) - 1)
 
     def as_rows(self) -> pa.Table:
-        """The advisors' file: one row per membership (both days inclusive), with the
-        other names under which the tools know them.
+        """Build the advisors' file: one row per membership (both days inclusive), with
+        the other names under which the tools know them.
         """
         rows = self.memberships
         return pa.table(
@@ -258,8 +252,8 @@ class Staff:
 
 
 def hire(plan: DemoPlan, calendar: Calendar) -> Staff:
-    """Everybody who works in the centre at some time: their teams over time, their
-    shifts, and who truly differs.
+    """Hire everybody who works in the centre at some time: teams over time, shifts, and
+    true differences.
     """
     chance = plan.chance("staff")
     size = plan.advisors

@@ -1,6 +1,4 @@
-"""What customers say afterwards: to whom a survey goes, the few who answer, and what
-their contact made of them.
-"""
+"""Surveys of the demo centre: who gets one, who answers, and what they answer."""
 
 from __future__ import annotations
 
@@ -14,18 +12,16 @@ from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 
 SENT_SHARES = {PHONE: 0.45, EMAIL: 0.5, CHAT: 0.7, MESSAGING: 0.6}
-"""How many of the answered contacts of each channel get a survey; the social networks
-none.
-"""
+"""Share of the answered contacts of each channel that get a survey; none on social networks."""
 ANSWERING_SHARE = 0.112
 
 COMMENTING_SHARES = (0.6, 0.22)
-"""How many of those who answer write something: of the unhappy, of the others."""
+"""Share of answers with a comment: of the unhappy, of the others."""
 
 
 def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
-    """The survey tool's export: one row per survey sent; the columns of the answer are
-    empty for the silent.
+    """Build the survey tool's export: one row per survey sent; the columns of the
+    answer are empty for the silent.
     """
     chance, wave = plan.chance("surveys"), extracts.wave
     share = np.zeros(5)
@@ -84,7 +80,7 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
 def _mood(
     calendar: Calendar, extracts: Extracts, rows: np.ndarray, chance: np.random.Generator
 ) -> np.ndarray:
-    """How pleased each customer is, around the marks 1–5: settled or not weighs most,
+    """Draw how pleased each customer is, around the marks 1–5: resolution weighs most,
     then the wait, the tries, the advisor.
     """
     wave = extracts.wave.keep(rows)

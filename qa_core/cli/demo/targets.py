@@ -1,6 +1,4 @@
-"""What the demo centre wants to reach, when its numbers need a look, and what went on
-there; taken away with it.
-"""
+"""Targets, alert rules and notes of the demo centre; removed with it."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ TARGETS = {
 LAUNCH = "Nouvelle facture envoyée à tous les clients"
 
 Kept = dict[str, list[int]]
-"""The numbers of what was set up, by kind."""
+"""Ids of what was set up, by kind."""
 
 
 def set_up(viewer: Viewer, plan: DemoPlan) -> Kept:
@@ -43,8 +41,8 @@ def set_up(viewer: Viewer, plan: DemoPlan) -> Kept:
     return {"targets": goals, "notes": notes, "rules": rules}
 
 
-def take_away(viewer: Viewer, kept: Kept) -> None:
-    """Remove what was set up and still stands, with all that its rules found."""
+def remove(viewer: Viewer, kept: Kept) -> None:
+    """Remove what was set up and still exists, with all that its rules fired."""
     for remove, numbers in (
         (targets.remove, "targets"),
         (annotations.remove, "notes"),

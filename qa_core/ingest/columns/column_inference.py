@@ -4,20 +4,25 @@ thousand rows of them at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
+from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import (
     date_order,
     durations,
+    header_matching,
+    languages,
     numbers,
     rating_words,
     timestamps,
@@ -26,46 +31,53 @@ from qa_core.ingest.columns import (
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Column, Profile, ValueType
 from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.storage.schema import Outcome
 
 MAX_UNKNOWN_SHARE = 0.5
-_ANSWER_SPELLINGS = (
-    "y",
-    "yes",
-    "oui",
-    "o",
-    "true",
-    "vrai",
-    "1",
-    "1 0",
-    "x",
-    "tick",
-    "ok",
-    "t",
-    "cross",
-    "n",
-    "no",
-    "non",
-    "false",
-    "faux",
-    "0",
-    "0 0",
-    "f",
+MANY_WORDS = 60
+"""A column with more different words than this says nothing of how contacts ended."""
+SHOWN_WORDS = 6
+SAMPLED_ROWS = 400
+"""Rows kept of each block, to try on them what columns mean together."""
+_ANSWER_SPELLINGS = frozenset(
+    simplify(word)
+    for spellings in (
+        "y|yes|oui|o|true|vrai|1|1 0|x|tick|ok|t|cross|n|no|non|false|faux|0|0 0|f",
+        *(words for answers in languages.ANSWERS.values() for words in answers.values()),
+    )
+    for word in spellings.split("|")
 )
-ANSWER_WORDS = {
-    **{
-        word: vocabulary.Outcome.ANSWERED
-        if vocabulary.YES_NO[word]
-        else vocabulary.Outcome.UNANSWERED
+NOT_SO = "not so"
+"""The flag does not hold, which leaves open how the contact ended."""
+FLAGS: Mapping[str, tuple[Outcome, Outcome | str]] = {
+    "answered": (Outcome.ANSWERED, Outcome.UNANSWERED),
+    "missed": (Outcome.UNANSWERED, Outcome.ANSWERED),
+    "abandoned": (Outcome.ABANDONED, NOT_SO),
+    "voicemail": (Outcome.VOICEMAIL, NOT_SO),
+}
+"""Fields that say yes or no to one way in which a contact ends, and what each means."""
+
+
+def _list_flag_words(name: str) -> dict[str, object]:
+    yes, no = FLAGS[name]
+    spelled = {
+        word: yes if vocabulary.YES_NO[word] else no
         for word in _ANSWER_SPELLINGS
         if word in vocabulary.YES_NO
-    },
-    **vocabulary.OUTCOMES,
+    }
+    return {**spelled, **vocabulary.OUTCOMES}
+
+
+ANSWER_WORDS = _list_flag_words("answered")
+ANSWER_NUMBERS = {
+    word: "1" if meaning == Outcome.ANSWERED else "0"
+    for word, meaning in ANSWER_WORDS.items()
+    if word in _ANSWER_SPELLINGS
 }
-DIRECTION_WORDS = {**vocabulary.DIRECTIONS, **dict.fromkeys(vocabulary.MISSED_DIRECTIONS, "missed")}
-WORD_LISTS = {
+WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.BOOLEAN: vocabulary.YES_NO,
-    ValueType.OUTCOME: ANSWER_WORDS,
-    ValueType.DIRECTION: DIRECTION_WORDS,
+    ValueType.OUTCOME: vocabulary.OUTCOMES,
+    ValueType.DIRECTION: vocabulary.DIRECTIONS,
     ValueType.LABEL: {},
 }
 _MOMENTS, _NUMBERS = (
@@ -85,7 +97,18 @@ class FileContext:
     zone: Zone
     centre: Zone
     pseudonyms: Pseudonyms
+    taught: dict[int, dict[str, Any]] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
+    guesses: set[str] = field(default_factory=set)
+    """Fields that rest on a default or a guess, not on the words of the file."""
+    blanked: dict[str, Counter[str]] = field(default_factory=dict)
+    """Values made missing: column of the file → reason → how many."""
+    unread: dict[int, vocabulary.WordEvidence] = field(default_factory=dict)
+    """Words of the columns that no field names, by their place, where they are few."""
+    words: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """For each column of words, what each word means."""
+    sampled: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
+    """Lines and cells of some rows, from all parts of the file."""
     defaults: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     readings: dict[str, Any] = field(default_factory=dict)
@@ -117,8 +140,20 @@ class FileContext:
             for group in self.profile.needs
         )
 
+    @property
+    def ignored(self) -> set[int]:
+        """Places of the columns that the person wants left aside."""
+        return header_matching.find_ignored(self.headers, self.options.ignored)
+
     def start_evidence(self) -> None:
         """Prepare to look at the whole of every column whose reading must be inferred."""
+        used = {column.index for column in self.columns.values()}
+        ignored = self.ignored
+        self.unread = {
+            index: vocabulary.WordEvidence(text, text, vocabulary.OUTCOMES)
+            for index, text in enumerate(self.headers)
+            if text and index not in used | ignored
+        }
         for name, column in self.columns.items():
             reads, text = column.field.value_type, column.header.text
             if reads in _MOMENTS:
@@ -127,21 +162,75 @@ class FileContext:
                 self.evidence[name] = durations.DurationEvidence(name, text)
             elif reads in _NUMBERS:
                 self.evidence[name] = numbers.NumberEvidence(name, text)
-            elif reads in WORD_LISTS:
-                self.evidence[name] = vocabulary.WordEvidence(name, text, WORD_LISTS[reads])
+            elif reads == ValueType.FLAG or reads in WORD_LISTS:
+                self.add_words(column)
+                self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
+
+    def add_words(self, column: Column) -> None:
+        """Make the list of the words of a column: known ones, and those taught for it."""
+        name, reads = column.field.name, column.field.value_type
+        known = _list_flag_words(name) if reads == ValueType.FLAG else WORD_LISTS[reads]
+        self.words[name] = {**known, **self.taught.get(column.index, {})}
+
+    def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
+        """Keep some of these rows, evenly taken."""
+        chosen = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
+        kept = {
+            index: self.clean_cells(index, column.take(chosen))
+            for index, column in enumerate(cells)
+            if self.headers[index]
+        }
+        self.sampled.append((lines[chosen], kept))
+
+    def sample_cells(self, index: int) -> pa.Array:
+        """The kept cells of a column that are filled."""
+        return pa.concat_arrays([part[index] for _rows, part in self.sampled]).drop_null()
+
+    def share_like(self, index: int, pattern: str) -> float:
+        """Share of the kept, filled cells of a column that match a pattern."""
+        cells = self.sample_cells(index)
+        matching = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
+        return matching / len(cells) if len(cells) else 0.0
+
+    def take_sample(self) -> RowBatch:
+        """The kept rows as a batch."""
+        lines = np.concatenate([rows for rows, _cells in self.sampled])
+        cells = {
+            index: pa.concat_arrays([part[index] for _rows, part in self.sampled])
+            for index in self.sampled[0][1]
+        }
+        return RowBatch(self, lines, cells, is_sample=True)
+
+    def look_at_unread(self, cells: list[pa.Array]) -> None:
+        """Add some thousand rows to what is known of columns without a field, as long as
+        they hold few different words.
+        """
+        for index, evidence in list(self.unread.items()):
+            evidence.add(vocabulary.clean_cells(cells[index]))
+            if len(evidence.seen) > MANY_WORDS:
+                del self.unread[index]
 
     def add_evidence(self, name: str, cells: pa.Array) -> None:
         """Add some thousand cells of a field to what is known of its column."""
-        evidence, values = self.evidence[name], vocabulary.clean_cells(cells)
+        evidence, values = self.evidence[name], self.clean_cells(self.columns[name].index, cells)
         evidence.add(
             values
             if isinstance(evidence, vocabulary.WordEvidence)
             else self.clean_values(name, values)
         )
 
+    def clean_cells(self, index: int, cells: pa.Array) -> pa.Array:
+        """Cells of a column without what says nothing."""
+        return vocabulary.clean_cells(cells, self.taught.get(index, {}))
+
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
         """Cells without what stands for "not given"; marks written in words as numbers."""
         values = vocabulary.clear_non_answers(values)
+        taught = self.taught.get(self.columns[name].index)
+        if taught:
+            values = vocabulary.replace_words(values, taught)
+        if name in self.notes.get("yes_no", ()):
+            values = vocabulary.replace_words(values, ANSWER_NUMBERS)
         if self.columns[name].field.value_type == ValueType.MARK:
             values, read = rating_words.read_words(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
@@ -150,6 +239,14 @@ class FileContext:
     def decide_readings(self) -> None:
         """Turn evidence into readings. Raises Refusal where the file does not tell."""
         self._decide_moments()
+        pairs = [
+            evidence
+            for evidence in self.evidence.values()
+            if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
+        ]
+        sure = next((other for other in pairs if other.full or other.minutes_as_hours), None)
+        for evidence in pairs if sure else ():
+            evidence.like = sure.column
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
@@ -157,9 +254,11 @@ class FileContext:
                 self.readings[name] = durations.decide_reading(
                     evidence, *said, self.options.decimal, self.decisions, column.field.of_many
                 )
+                if evidence.numbers.total and not any(said):
+                    self.guesses.add(name)
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
-            elif isinstance(evidence, vocabulary.WordEvidence) and evidence.known:
+            elif isinstance(evidence, vocabulary.WordEvidence) and name in self.words:
                 self._decide_words(name, column, evidence)
 
     def _decide_moments(self) -> None:
@@ -198,11 +297,11 @@ class FileContext:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
-        if (
-            evidence.total
-            and evidence.unread > evidence.total / 2
-            and item.value_type != ValueType.CRITERION
-        ):
+        if evidence.total and evidence.unread > evidence.total / 2:
+            if item.value_type == ValueType.CRITERION and self._reads_yes_no(column):
+                self.notes.setdefault("yes_no", set()).add(name)
+                self.readings[name] = numbers.NumberReading(low=0, high=1)
+                return
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
@@ -245,10 +344,26 @@ class FileContext:
                 reading.decimal, item.low, item.high, whole=item.value_type == ValueType.WHOLE
             )
 
+    def _reads_yes_no(self, column: Column) -> bool:
+        """Whether the cells of a column are all yes or no."""
+        words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
+        return bool(words) and words <= ANSWER_NUMBERS.keys()
+
+    def list_word_options(self, name: str) -> tuple[str, ...]:
+        """The options that say what the unknown words of a column mean."""
+        column = self.columns[name].header.text
+        unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
+        return (
+            *(f"--word {column}:{word}=MEANING" for word, _count in unknown),
+            f"--map ignore={column}",
+        )
+
+    def is_required(self, name: str) -> bool:
+        """Whether a bad value of that field rejects its row."""
+        return self.profile.required is None or name in self.profile.required
+
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
-        if evidence.is_ticked and (
-            column.field.value_type == ValueType.BOOLEAN or name == "answered"
-        ):
+        if evidence.is_ticked and column.field.value_type in (ValueType.BOOLEAN, ValueType.FLAG):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(
                 name,
@@ -257,7 +372,11 @@ class FileContext:
                 seen=evidence.show(),
                 count=evidence.empty,
             )
-        if evidence.known_share >= 1 - MAX_UNKNOWN_SHARE:
+        if (
+            evidence.known_share >= 1 - MAX_UNKNOWN_SHARE
+            or column.field.value_type not in (ValueType.BOOLEAN, ValueType.LABEL)
+            or not self.words[name]
+        ):
             return
         if name in self.options.columns or self.is_needed(name):
             raise Refusal(
@@ -266,6 +385,7 @@ class FileContext:
                     "Too many words of the column {column}, taken for {field}, are not known: "
                     "{seen}."
                 ),
+                options=self.list_word_options(name),
                 column=column.header.text,
                 field=name,
                 seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
@@ -287,8 +407,10 @@ class RowBatch:
     context: FileContext
     lines: np.ndarray
     cells: dict[int, pa.Array]
+    is_sample: bool = False
+    """Whether these rows only serve to decide: what is bad in them is counted later."""
     reasons: np.ndarray = field(init=False)
-    _values: dict[str, Any] = field(default_factory=dict)
+    _values: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reasons = np.full(len(self.lines), None, object)
@@ -300,45 +422,63 @@ class RowBatch:
         """Refuse these rows (a mask), unless they already are."""
         self.reasons[rows & (self.reasons == None)] = reason  # noqa: E711 (element by element)
 
+    def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
+        """Count the values of a field that are missing for that reason; reject their rows
+        where the field is required.
+        """
+        if self.context.is_required(name):
+            self.reject(rows, reason)
+        elif rows.any() and not self.is_sample:
+            column = self.context.columns[name].header.text
+            self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
+
     def read_text(self, name: str) -> pa.Array:
         """The cells of a field as they stand."""
         return self.cells[self.context.columns[name].index]
 
     def read_moment(self, name: str) -> timestamps.Moments:
-        """A date or time; impossible ones refuse their rows."""
+        """A date or time; impossible ones are missing, or reject their rows."""
         if name not in self._values:
             found = self.context.readings[name].read(
                 self.context.clean_values(name, self.read_text(name))
             )
-            self.reject(found.bad, "impossible_date")
+            self.blank(found.bad, name, "impossible_date")
             self._values[name] = found
         return self._values[name]
 
     def read_number(self, name: str) -> np.ndarray:
         """A number or a duration in seconds, missing NaN; unreadable or impossible ones
-        refuse their rows.
+        are missing, or reject their rows.
         """
         if name not in self._values:
             reading = self.context.readings[name]
             values, bad, off = reading.read(self.context.clean_values(name, self.read_text(name)))
             is_duration = isinstance(reading, durations.DurationReading)
-            self.reject(bad, "bad_duration" if is_duration else "bad_number")
-            self.reject(off, "negative_duration" if is_duration else "off_scale")
+            self.blank(bad, name, "bad_duration" if is_duration else "bad_number")
+            self.blank(off & ~bad, name, "negative_duration" if is_duration else "off_scale")
             self._values[name] = values
         return self._values[name]
 
     def read_word(self, name: str) -> np.ndarray:
-        """The meaning of each cell (object array, None when missing); unknown words
-        refuse their rows.
+        """The meaning of each cell (object array, None when missing); unknown words are
+        missing, or reject their rows.
         """
-        if name not in self._values:
-            known = WORD_LISTS[self.context.columns[name].field.value_type]
-            values, unknown = vocabulary.read_words(self.read_text(name), known)
+        return self.read_meanings(name, self.context.words[name])
+
+    def read_meanings(self, name: str, known: Mapping[str, Any], empty: Any = None) -> np.ndarray:
+        """The same with other meanings of the words of the column, `empty` where there is
+        no word; a number for every word and for `empty` makes an array of numbers.
+        """
+        key = name, id(known)
+        if key not in self._values:
+            values, unknown = vocabulary.read_words(self.read_text(name), known, empty)
             if name in self.context.notes.get("ticked", ()):
-                values[values == None] = known["n"]  # noqa: E711 (element by element)
-            self.reject(unknown, "unknown_word")
-            self._values[name] = values
-        return self._values[name]
+                nothing = self.read_text(name).is_null().to_numpy(zero_copy_only=False)
+                values[nothing] = known["n"]
+            if not any(isinstance(done, tuple) and done[0] == name for done in self._values):
+                self.blank(unknown, name, "unknown_word")
+            self._values[key] = values
+        return self._values[key]
 
     def read_customer(self, name: str) -> pa.Array:
         """The pseudonym of each cell."""

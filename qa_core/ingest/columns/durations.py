@@ -89,6 +89,7 @@ class DurationEvidence:
     total: int = 0
     example: str = ""
     odd_example: str = ""
+    like: str = ""  # another column of the file, whose pairs can only be minutes and seconds
 
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
@@ -232,6 +233,17 @@ def decide_reading(
         unit, reason = requested, N_("as asked for by --unit")
     elif hint:
         unit, reason = hint, N_("as the header {column} says")
+    elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
+        raise Refusal(
+            "ambiguous_unit",
+            N_(
+                "In the column {column} the numbers go up to {high}: parts of a minute, of an "
+                "hour, or of a day? Say the unit."
+            ),
+            options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
+            column=evidence.column,
+            high=f"{numbers.highest:g}",
+        )
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
         unit, reason = "day", N_("{column}: fractions of a day, from {low} to {high}")
     elif (
@@ -283,10 +295,16 @@ def _decide_pairs(
     elif evidence.minutes_as_hours:
         is_minutes = True
         reason = N_("{column}: up to {first} before the colon, too many for hours")
+    elif evidence.like:
+        is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
         raise _refuse_pairs(evidence)
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
-    params = {"column": evidence.column, "first": evidence.first_of_pairs}
+    params = {
+        "column": evidence.column,
+        "first": evidence.first_of_pairs,
+        "other": evidence.like,
+    }
     decisions.append(Decision.of(evidence.field, decision, reason, **params))
     return is_minutes
 

@@ -11,6 +11,8 @@ from functools import cache
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
+from qa_core.ingest.columns import languages
+from qa_core.ingest.columns.period_labels import parse_period
 from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
 _UNITS = {
@@ -25,6 +27,13 @@ _COUNTS = frozenset(("nb", "nbr", "nbre", "nombre", "number"))
 _RANGE = re.compile(r"\b(\d{1,3})\s*(?:-|–|à|to)\s*(\d{1,3})\b")
 _OUT_OF = re.compile(r"(?:/|\bsur |\bout of )\s*(\d{1,3})\b")
 _BRACKETS = re.compile(r"[\(\[].*?[\)\]]")
+_FLAG_MARKS = re.compile(
+    r"^(?:(?:is|was|has|call|calls|appel|est|contact|a ete) )+|"
+    r"(?: (?:flag|yn|y n|yes no|oui non|o n|indicator|ind|bool|boolean|call|calls|appel|count))+$"
+)
+_FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
+OTHER_LANGUAGE = 100
+"""How good a sign a header in another language is: the last."""
 MAX_SHOWN = 30
 
 
@@ -76,6 +85,11 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
             for words in (simplify(spelling), parsed.words if parsed.unit else ""):
                 if words and words not in vocabulary:
                     vocabulary[words] = (field, rank)
+    named = {field.name: field for field in fields}
+    for headers in languages.HEADERS.values():
+        for name, spellings in headers.items():
+            for spelling in spellings.split("|") if name in named else ():
+                vocabulary.setdefault(simplify(spelling), (named[name], OTHER_LANGUAGE))
     for words, found in list(vocabulary.items()):
         vocabulary.setdefault(_without_links(words), found)
     return vocabulary
@@ -111,11 +125,13 @@ def find_field(
 ) -> tuple[Field, int] | None:
     """The field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
+    flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     return (
         vocabulary.get(whole)
         or vocabulary.get(header.words)
         or vocabulary.get(_without_links(whole))
         or vocabulary.get(_without_links(header.words))
+        or (flag if flag and flag[0].value_type in _FLAGS else None)
     )
 
 
@@ -143,6 +159,42 @@ def match_columns(
             taken.add(index)
     _require_needed(profile, headers, found)
     return found
+
+
+def refit_columns(
+    profile: Profile,
+    columns: dict[str, Column],
+    requested: Mapping[str, str],
+    rows: Iterable[list[str]],
+) -> None:
+    """Give columns whose cells are plainly of another kind than their header the field
+    that they fill: a moment under `Call answered`, a text under `Wrap-up`.
+    """
+    rows = list(rows)
+    for name, looks_other, other in _REFITS:
+        field = profile.get_field(other)
+        if name not in columns or name in requested or field is None:
+            continue
+        index = columns[name].index
+        cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+        if not cells or sum(bool(looks_other(cell)) for cell in cells) < _MOST * len(cells):
+            continue
+        column = columns.pop(name)
+        if other not in columns:
+            columns[other] = Column(field, index, column.header)
+
+
+_MOST = 0.8
+_MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
+_SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
+_REFITS = (
+    ("answered", _MOMENT.search, "answered_at"),
+    ("wrap_seconds", _WORDS.search, "reason"),
+    ("csat", _SENTENCE.search, "survey_comment"),
+    ("date", parse_period, "period"),
+    ("start", parse_period, "period"),
+)
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers
@@ -29,7 +30,12 @@ from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
-from qa_core.ingest.columns import header_matching, header_rows, table_bounds, vocabulary
+from qa_core.ingest.columns import (
+    header_matching,
+    header_rows,
+    table_bounds,
+    taught_words,
+)
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
@@ -46,6 +52,10 @@ SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
+MAX_REJECTED = 0.2
+"""Share of rejected rows from which on the export of a platform is tried as a table."""
+REFITTED_ROWS = 100
+"""Rows looked at for columns whose cells are of another kind than their header."""
 
 
 def stage(
@@ -70,11 +80,14 @@ def stage(
     # Who says which column is what means a table.
     platform = (
         None
-        if options.columns or options.ignored
+        if options.columns or options.ignored or options.words or options.only
         else find_platform(take_sample(content), kind, options.profile)
     )
-    if platform is not None:
-        return _stage_platform(
+    if platform is None:
+        return _stage_table(content, kind, options, progress, system, digest)
+    staged = refused = None
+    try:
+        staged = _stage_platform(
             platform,
             content,
             kind,
@@ -82,7 +95,45 @@ def stage(
             digest,
             progress,
         )
+    except Refusal as refusal:
+        refused = refusal
+    if staged and staged.tally.rejected <= MAX_REJECTED * max(1, staged.tally.read):
+        return staged
+    table = None
+    if options.profile is None and not take_sample(content).is_document:
+        table = _try_table(content, kind, options, progress, system, digest)
+    if table is not None and (staged is None or table.accepted > staged.accepted):
+        if staged:
+            staged.discard()
+        found = N_("its headers are those of {platform}, its cells are not: read as a table")
+        table.decisions.insert(0, Decision.of("file", found, platform=platform.title))
+        return table
+    if table is not None:
+        table.discard()
+    if staged is None:
+        raise refused
+    return staged
+
+
+def _try_table(content: Content, *described: Any) -> Staged | None:
+    """The file as a table, or None where it cannot be read as one."""
+    try:
+        return _stage_table(content, *described)
+    except Refusal:
+        return None
+
+
+def _stage_table(
+    content: Content,
+    kind: str,
+    options: ImportOptions,
+    progress: Progress,
+    system: str | None,
+    digest: str,
+) -> Staged:
     profile = get_profile(kind, options.profile)
+    if options.only and kind != "contacts":
+        raise Misuse("bad_only", N_("--only is for files of contacts."))
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content,
@@ -106,6 +157,14 @@ def stage(
             tuple("" if index in ignored else name for index, name in enumerate(header.names)),
             columns,
         )
+    header_matching.refit_columns(
+        profile,
+        columns,
+        options.columns,
+        [row for line, row in sample if line > header.line][:REFITTED_ROWS],
+    )
+    taught = taught_words.find_taught(options.words, header.names)
+    taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
     context = FileContext(
         profile,
@@ -115,6 +174,7 @@ def stage(
         Zone(options.timezone or here.timezone),
         Zone(here.timezone),
         Pseudonyms.current(may_create=not options.dry_run),
+        taught,
         [*source.decisions, *seen_beside],
     )
     if header.row:
@@ -131,7 +191,7 @@ def stage(
         kind=kind,
         system=options.system or system or profile.name,
         profile=profile.name,
-        file=path,
+        file=content.path,
         digest=digest,
         folder=folder,
         rows=folder / "rows.parquet",
@@ -316,6 +376,8 @@ class _RowReader:
             seen += len(block.lines)
             for name in context.evidence:
                 context.add_evidence(name, block.cells[context.columns[name].index])
+            context.look_at_unread(block.cells)
+            context.add_sample(block.lines, block.cells)
         if not seen:
             raise Refusal(
                 "headers_only",
@@ -346,7 +408,7 @@ class _RowReader:
                 batch = RowBatch(
                     context,
                     block.lines,
-                    {index: vocabulary.clean_cells(block.cells[index]) for index in used},
+                    {index: context.clean_cells(index, block.cells[index]) for index in used},
                 )
                 self._reject_cut_row(batch)
                 built = context.profile.build(context, batch)
@@ -397,6 +459,8 @@ class _RowReader:
     def _describe(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
         context = self.context
         staged.tally, staged.accepted = self._tally, kept
+        staged.tally.blanked = context.blanked
+        staged.guesses = frozenset(context.guesses)
         staged.tally.require_identity(staged.file.name, kept)
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {

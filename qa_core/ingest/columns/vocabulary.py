@@ -4,6 +4,7 @@ its channel; and cells that only look filled.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
+from qa_core.ingest.columns import languages
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -108,17 +110,18 @@ def _empty_set() -> pa.Array:
     return pa.array(EMPTY, pa.string())
 
 
-def clean_cells(column: list[str] | pa.Array) -> pa.Array:
+def clean_cells(column: list[str] | pa.Array, taught: Mapping[str, object] = {}) -> pa.Array:
     """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …)
-    become null.
+    become null, unless a person has `taught` what they mean.
     """
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
-    return pc.if_else(
-        pc.is_in(trimmed, value_set=_empty_set()), pa.scalar(None, pa.string()), trimmed
-    )
+    empty = _empty_set()
+    if taught:
+        empty = pa.array([word for word in EMPTY if simplify(word) not in taught], pa.string())
+    return pc.if_else(pc.is_in(trimmed, value_set=empty), pa.scalar(None, pa.string()), trimmed)
 
 
 def clear_non_answers(values: pa.Array) -> pa.Array:
@@ -143,9 +146,13 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
     return pc.take(kept, encoded.indices) if kept.null_count else values
 
 
-def _index_words(words: Mapping[object, str]) -> dict[str, object]:
+def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
+    """The words of several lists with what they mean; the first list wins."""
     return {
-        simplify(word): value for value, spellings in words.items() for word in spellings.split("|")
+        simplify(word): value
+        for words in reversed(lists)
+        for value, spellings in words.items()
+        for word in spellings.split("|")
     }
 
 
@@ -159,7 +166,8 @@ YES_NO = _index_words(
         "escalade|dropped|unsolved|not solved"
         "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en "
         "attente|non regle|non traite|a rappeler|in progress",
-    }
+    },
+    *languages.ANSWERS.values(),
 )
 
 OUTCOMES = _index_words(
@@ -174,7 +182,8 @@ OUTCOMES = _index_words(
         "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
         Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang "
         "up|raccroche|dropped|lost|perdu|perdue|"
-        "abandoned in queue|caller hung up|abandon client|appel abandonne|call "
+        "abandoned in queue|short abandoned|short abandon|"
+        "caller hung up|abandon client|appel abandonne|call "
         "abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
         "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon "
         "court|abandon appelant|abandonne en file|raccroche client|"
@@ -202,7 +211,8 @@ OUTCOMES = _index_words(
         "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non "
         "traitee|non pris|non prise|non servi|appel non repondu|"
         "appel non decroche",
-    }
+    },
+    *languages.OUTCOMES.values(),
 )
 
 DIRECTIONS = _index_words(
@@ -214,21 +224,78 @@ DIRECTIONS = _index_words(
         "appel sortant|outgoing call|outbound call|placed|"
         "originating|o|outbound api|outbound dial|dialed|callback|rappel",
         Direction.INTERNAL: "internal|interne|local|intra|appel interne|internal call",
-    }
+    },
+    *languages.DIRECTIONS.values(),
 )
-MISSED_DIRECTIONS = {
-    simplify(word)
-    for word in (
-        "manque",
-        "manquee",
-        "missed",
-        "appel manque",
-        "missed call",
-        "non repondu",
-        "unanswered",
-        "missed in",
-    )
+_DIRECTION_PARTS = {
+    word: direction
+    for word, direction in DIRECTIONS.items()
+    if " " not in word
+    and len(word) > 2
+    and word not in ("acd", "queue", "local", "made", "recu")
+    and word not in OUTCOMES
 }
+_FILLERS = frozenset(
+    ("call", "calls", "appel", "appels", "llamada", "chamada", "anruf", "in", "queue", "the", "by")
+) | {"par", "agent", "advisor", "conseiller", "caller", "customer", "client"}
+
+
+def _list_words(spellings: str) -> frozenset[str]:
+    return frozenset(simplify(word) for word in spellings.split("|"))
+
+
+WEAK_ANSWERS = _list_words(
+    "complete|completed|success|succes|received|recu|connected|transferred|transfere|"
+    "transferee|processed|termine|terminee|agent|accepted|accepte|finished|ended"
+)
+"""Words for a call that went through, whoever or whatever took it: any column that says
+more goes over them.
+"""
+STATES_OF_CASES = _list_words(
+    "resolved|unresolved|not resolved|solved|unsolved|not solved|open|closed|pending|in "
+    "progress|on hold|escalated|new|reopened|waiting|fixed|resolu|non resolu|pas resolu|ouvert|"
+    "clos|cloture|ferme|en cours|en attente|escalade|nouveau|regle|non regle"
+)
+"""What a status says of a case or ticket, which is not how a contact ended."""
+_OUTCOME_STEMS = (
+    "answer", "abandon", "missed", "unattended", "voicemail", "voice mail", "repond", "decroch",
+    "manqu", "messagerie", "hung up", "raccroch", "atendid", "contestad", "beantwortet",
+    "verpasst", "rispost", "perdid", "angenommen", "nao atend", "abbandon", "anrufbeantworter",
+)  # fmt: skip
+_OUTCOME_HEADER = re.compile(
+    r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"
+    r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
+    r"lost calls?|termination|call status|call result|atendid\w*|contestad\w*|verpasst\w*|"
+    r"perdid\w*|abbandon\w*)\b"
+)
+
+
+def is_plain_outcome(word: str) -> bool:
+    """Whether a word can hardly be said of anything but a call."""
+    return any(stem in simplify(word) for stem in _OUTCOME_STEMS)
+
+
+def names_an_outcome(header: str) -> bool:
+    """Whether a header speaks of how contacts ended."""
+    return bool(_OUTCOME_HEADER.search(simplify(header)))
+
+
+def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
+    """What `Inbound - answered` and `Missed call` say of direction and outcome."""
+    plain = simplify(text)
+    if plain in OUTCOMES and plain not in DIRECTIONS:
+        return None, OUTCOMES[plain]
+    if plain in DIRECTIONS:
+        return DIRECTIONS[plain], None
+    words = plain.split()
+    direction = next((_DIRECTION_PARTS[word] for word in words if word in _DIRECTION_PARTS), None)
+    left = [word for word in words if word not in _DIRECTION_PARTS]
+    rest = [word for word in left if word not in _FILLERS]
+    outcome = OUTCOMES.get(" ".join(left)) or OUTCOMES.get(" ".join(rest))
+    if rest and outcome is None:
+        return None, None
+    return direction, outcome
+
 
 CHANNELS = _index_words(
     {
@@ -279,6 +346,11 @@ class WordEvidence:
         return 1 - sum(self.unknown.values()) / self.total if self.total else 1.0
 
     @property
+    def words(self) -> set[str]:
+        """The words seen, simplified."""
+        return {simplify(word) for word in self.seen}
+
+    @property
     def is_ticked(self) -> bool:
         """Whether the column holds ticks alone, or nothing: then nothing means no."""
         return bool(self.seen and self.empty) and all(
@@ -290,13 +362,30 @@ class WordEvidence:
         return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(most))
 
 
-def read_words(values: pa.Array, known: Mapping[str, object]) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (empty ones null) → what they mean (object array, None when missing), and
-    which are not known.
+def replace_words(values: pa.Array, taught: Mapping[str, object]) -> pa.Array:
+    """The same with the numbers that some words stand for in their place, and nothing
+    for those that stand for nothing.
     """
     encoded = values.dictionary_encode()
-    meanings = [known.get(simplify(text)) for text in encoded.dictionary.to_pylist()]
-    table = np.array([*meanings, None], object)
-    unknown = np.array([meaning is None for meaning in meanings] + [False], bool)
+    kept = [
+        meaning if meaning is None or isinstance(meaning, str) else text
+        for text in encoded.dictionary.to_pylist()
+        for meaning in (taught.get(simplify(text), text),)
+    ]
+    return pc.take(pa.array(kept, pa.string()), encoded.indices)
+
+
+def read_words(
+    values: pa.Array, known: Mapping[str, object], empty: object = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cells (empty ones null) → what they mean (`empty` when missing or not known), and
+    which are not known. The array is of objects, or of small integers where `empty` is
+    one.
+    """
+    encoded = values.dictionary_encode()
+    words = [simplify(text) for text in encoded.dictionary.to_pylist()]
+    meanings = [known.get(word, empty) for word in words]
+    table = np.array([*meanings, empty], np.int8 if isinstance(empty, int) else object)
+    unknown = np.array([word not in known for word in words] + [False], bool)
     indices = pc.fill_null(encoded.indices, len(meanings)).to_numpy(zero_copy_only=False)
     return table[indices], unknown[indices]

@@ -63,6 +63,8 @@ MAPPING_OPTIONS = (
     "decimal",
     "units",
     "scales",
+    "words",
+    "only",
 )
 
 

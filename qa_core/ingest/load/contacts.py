@@ -55,14 +55,19 @@ class PreparedContacts:
     for_new: tuple[str, ...] = ()
 
 
-def assign_keys(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
+def assign_keys(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None = None
+) -> int:
     """Give every row its key and keep the newest of each; leaves `keyed` (line,
     source_system, contact_id). Returns how many rows were duplicates.
 
     A row without an id gets one from its mapped values and its rank among equals:
-    identical rows stay apart, and the same file again gives the same ids.
+    identical rows stay apart, and the same file again gives the same ids. `scope`: a
+    format of the start, where ids are used again and the key includes it.
     """
     reference = _column(staged, "contact_id")
+    if scope:
+        reference = f"({reference} || '@' || strftime(local_start, {quoted(scope)}))"
     system = select_system(staged)
     values = ", ".join(
         f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))"""

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from qa_core.base import environment
 from qa_core.base.environment import write_private
 from qa_core.ingest.load.staged import Staged
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from qa_core.metrics.downloads import escape
 
 REJECTED = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
@@ -42,9 +41,9 @@ def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Pa
         return None
     content = io.StringIO()
     writer = csv.writer(content)
-    writer.writerow(["line", "reason", *staged.headers])
+    writer.writerow(["line", "reason", *map(escape, staged.headers)])
     for line, reason, cells in sorted(rows, key=lambda row: row[0]):
-        writer.writerow([line, reason, *(_escape_formula(cell or "") for cell in cells)])
+        writer.writerow([line, reason, *(escape(cell or "") for cell in cells)])
     path = path_of(batch_id)
     path.unlink(missing_ok=True)
     write_private(path, content.getvalue().encode("utf-8"))
@@ -76,7 +75,3 @@ def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
             strict=True,
         )
     )
-
-
-def _escape_formula(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -46,6 +46,8 @@ class Staged:
     decisions: list[Decision]
     tally: ImportTally = field(default_factory=ImportTally)
     accepted: int = 0
+    guesses: frozenset[str] = frozenset()
+    """Fields that rest on a default or a guess, not on the words of the file."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)
     """The first rows as the file has them, by line: cells of the columns in use,
     identities masked.
@@ -76,7 +78,8 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         **{
             name: kind
             for name, kind in _CONTACT.items()
-            if name not in (*schema.NEIGHBOURS, "month", "advisor_id", "batch_id", "tracking_match")
+            if name not in (*schema.NEIGHBOURS, *schema.AFTER_DELETION)
+            and name not in ("month", "advisor_id", "batch_id", "tracking_match")
         },
         "advisor": pa.string(),
         "advisor_name": pa.string(),

@@ -15,6 +15,9 @@ from qa_core.storage.schema import NEIGHBOUR_DAYS
 AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
 
+DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
+"""What follows the id in the key of a contact whose tool uses ids again."""
+
 INCOMING = pa.schema(
     [
         ("line", pa.int64()),
@@ -65,6 +68,15 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: 
         values,
     )
     _store_matches(connection, BY_ID)
+    # An id that its tool uses again is part of the keys of several contacts.
+    connection.execute(
+        f"""INSERT INTO doubtful SELECT DISTINCT i.line, '{AMBIGUOUS}' FROM incoming i
+        JOIN (SELECT DISTINCT regexp_replace(contact_id, '{DAY_IN_KEY}', '') AS id
+            FROM contacts c WHERE regexp_matches(contact_id, '{DAY_IN_KEY}') {of_system}) k
+            ON k.id = coalesce(i.contact_id, i.ticket)
+        WHERE i.line NOT IN (SELECT line FROM matched UNION ALL SELECT line FROM doubtful)""",
+        values,
+    )
 
 
 def _match_by_ticket(

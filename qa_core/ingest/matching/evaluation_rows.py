@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,16 +19,28 @@ import sqlalchemy as sa
 from qa_core.centre import advisors
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
+from qa_core.compliance import law
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
 from qa_core.ingest.own_rows import of_files
+from qa_core.metrics.query import legal_obstacles
+from qa_core.metrics.query.legal_obstacles import Act
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
+from qa_core.storage.schema import RESTRAINTS
 
 NO_DATE = "no_date"
+FOUND = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
+LEGAL = (*RESTRAINTS, "recording_purpose")
+JUDGED = ("advisor_id", "local_start", *LEGAL)
+"""What an evaluation needs of its contact, and what the law asks of it."""
+GREATEST_MARK = 1_000
+"""No criterion is out of more points than this."""
 
 
 @dataclass
@@ -102,6 +114,38 @@ def group_rows(
     return gathered
 
 
+def reject_unlawful(
+    session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
+) -> None:
+    """Set the reason of evaluations without an evaluator, and of those whose contact
+    nobody may listen to. One that waits for its contact is judged when that comes.
+    """
+    judged = [draft for draft in drafts if draft.reason is None]
+    for draft in judged:
+        if not draft.first.get("evaluator"):
+            draft.reason = "no_evaluator"
+    judged = [draft for draft in judged if draft.reason is None and not draft.is_pending]
+    rows = [
+        {
+            **(draft.contact or draft.first),
+            "advisor_id": (draft.contact or {}).get("advisor_id")
+            or ids.get((draft.first.get("advisor"), None)),
+        }
+        for draft in judged
+    ]
+    obstacles = _find_obstacles(session, rows)
+    for draft, obstacle in zip(judged, obstacles, strict=True):
+        draft.reason = obstacle
+
+
+def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
+    return legal_obstacles.judge_rows(
+        Act.IMPORT,
+        law.load(session),
+        ({name: row.get(name) for name in JUDGED} for row in contacts),
+    )
+
+
 def build(
     draft: EvaluationRow, ids: Mapping[AdvisorReference, str], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
@@ -120,7 +164,7 @@ def build(
         advisor_id=advisor_id,
         team=contact.get("team") or advisors.find_team(teams, advisor_id, day),
         evaluator=first.get("evaluator"),
-        grid=first.get("grid"),
+        scorecard=first.get("grid"),
         score=first.get("score"),
         marks=tuple(
             ImportedAnswer(
@@ -182,19 +226,19 @@ def join_arrived(
             connection, [draft for draft in drafts if draft.first["system"] == system], system
         )
     joined: list[int] = []
-    intakes: dict[str, evaluations.Intake] = {}
+    importers: dict[str, evaluations.EvaluationImporter] = {}
     for row, draft in zip(waiting, drafts, strict=True):
-        if draft.contact is None:
+        if draft.contact is None or _find_obstacles(session, [draft.contact]) != [None]:
             continue
-        if row.batch_id not in intakes:
+        if row.batch_id not in importers:
             session.flush()
             keys = [
                 other.content["values"]["external_key"]
                 for other in waiting
                 if other.batch_id == row.batch_id
             ]
-            intakes[row.batch_id] = evaluations.Intake(session, row.batch_id, keys)
-        intakes[row.batch_id].take(_complete(row.content["values"], draft.contact, teams))
+            importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
+        importers[row.batch_id].import_one(_complete(row.content["values"], draft.contact, teams))
         joined.append(row.id)
     session.flush()
     mark_joined(session, joined, arrived_batch)
@@ -312,14 +356,15 @@ def _find_contacts(
     contact_match.match(connection, 0, system)
     found = connection.execute(
         "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
-        f"{source_value('advisor_id')}, {source_value('team')} "
+        f"{source_value('advisor_id')}, {source_value('team')}, "
+        f"{', '.join(f'c.{name}' for name in LEGAL)} "
         "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id "
         "= m.contact_id"
     ).fetchall()
     for number, *contact in found:
         drafts[number].contact = dict(
             zip(
-                ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team"),
+                (*FOUND, *LEGAL),
                 contact,
                 strict=True,
             )
@@ -327,3 +372,23 @@ def _find_contacts(
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")
+
+
+def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
+    """Find criteria of imported evaluations that are out of more than any scale: phone
+    numbers, durations or counts that an import once took for marks. Returns the batch
+    and the criterion of each.
+    """
+    statement = (
+        sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
+        .join(EvaluationAnswer.evaluation)
+        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > GREATEST_MARK)
+        .distinct()
+        .order_by(Evaluation.batch_id, EvaluationAnswer.criterion)
+    )
+    query = Unscoped(
+        statement,
+        "A check of the whole store for what imports stored by mistake: only batches and names of "
+        "criteria are read, by whoever runs the machine.",
+    )
+    return [(batch, criterion) for batch, criterion in session.execute(query)]

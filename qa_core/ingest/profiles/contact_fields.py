@@ -30,6 +30,7 @@ FIELDS = (
     Field(
         "started_at",
         ValueType.MOMENT,
+        "date started|start of call|"
         "start time|started at|start|call start|call start time|start date time|date and time "
         "of call|date time of call|"
         "start datetime|start timestamp|call timestamp|"
@@ -63,6 +64,7 @@ FIELDS = (
     Field(
         "answered_at",
         ValueType.MOMENT,
+        "date connected|answer start time|connected|connect date|"
         "time answered|answer time|answered at|answered time|heure reponse|heure de "
         "reponse|heure decroche|connect time|connected at|"
         "date reponse|heure prise en charge|heure de prise en charge|first response at|pickup "
@@ -73,6 +75,7 @@ FIELDS = (
     Field(
         "ended_at",
         ValueType.MOMENT,
+        "date ended|end of call|"
         "end time|ended at|end|call end|call end time|fin|heure fin|heure de fin|fin "
         "appel|date fin|date de fin|end date time|end "
         "datetime|end timestamp|disconnect time|disconnect timestamp|hangup time|call "
@@ -93,7 +96,7 @@ FIELDS = (
         "sens|call direction|sens appel|sens de l appel|type d appel|call type|type "
         "appel|direction appel|initiation method|call "
         "direction type|originating direction|"
-        "e s|entrant sortant|flux",
+        "e s|entrant sortant|flux|in out|inbound outbound|type of call|type",
     ),
     Field(
         "channel",
@@ -135,7 +138,7 @@ FIELDS = (
         "traite par|server|login|agent login|matricule conseiller|last agent|agent code|"
         "tc|charge clientele|tele conseiller|conseiller clientele|login "
         "conseiller|hotliner|technicien|gestionnaire|"
-        "employe|prenom agent",
+        "employe|prenom agent|users|agents|advisors",
     ),
     Field(
         "advisor_name",
@@ -188,7 +191,8 @@ FIELDS = (
     Field(
         "outcome",
         ValueType.OUTCOME,
-        "statut|status|call outcome|resultat|resultat appel|call status|statut appel|statut de "
+        "action result|statut|status|call outcome|resultat|resultat appel|call status|"
+        "statut appel|statut de "
         "l appel|call result|result|disposition|"
         "etat|etat appel|issue appel|fin d appel|call disposition|outcome "
         "type|completion|termination|"
@@ -196,7 +200,7 @@ FIELDS = (
     ),
     Field(
         "answered",
-        ValueType.OUTCOME,
+        ValueType.FLAG,
         "answered y n|answered yes no|is answered|was answered|repondu|decroche|appel "
         "repondu|pris|traite|prise en charge|call "
         "answered|appel decroche|reponse|picked up|handled|"
@@ -204,28 +208,41 @@ FIELDS = (
     ),
     Field(
         "abandoned",
-        ValueType.BOOLEAN,
-        "abandon|abandonne|is abandoned|was abandoned|appel abandonne|call abandoned|abandoned y n",
+        ValueType.FLAG,
+        "abandon|abandonne|appel abandonne|abandoned y n|abandoned call|hung up|raccroche",
+    ),
+    Field(
+        "missed",
+        ValueType.FLAG,
+        "missed call|call missed|manque|manquee|appel manque|unanswered|not answered|non "
+        "repondu|non decroche|lost|lost call|perdu|appel perdu",
+    ),
+    Field(
+        "voicemail",
+        ValueType.FLAG,
+        "voice mail|vm|messagerie|messagerie vocale|repondeur|boite vocale|went to "
+        "voicemail|left voicemail|sent to voicemail|voicemail left|depot message",
     ),
     Field(
         "wait_seconds",
         ValueType.DURATION,
+        "in queue|total queue|"
         "speed of answer|wait|wait time|waiting time|queue time|queue wait time|attente|temps "
-        "attente|temps d attente|duree attente|"
-        "duree d attente|delai de decroche|delai reponse|delai de reponse|time to "
-        "answer|answer speed|speed to answer|ring time|"
-        "ringing|ring duration|sonnerie|duree sonnerie|q time|wait duration|hold time in "
-        "queue|average speed of answer|asa|hold "
-        "before answer|time in queue|queue duration|temps de sonnerie|queue seconds|holdtime|"
-        "temps avant decroche|attente avant decroche|temps attente avant decroche|duree mise "
-        "en file|duree en file|"
-        "temps file|temps en file|temps file attente|temps reponse|temps de mise en "
-        "relation|delai attente|waiting",
+        "attente|temps d attente|duree attente|duree d attente|delai de decroche|delai "
+        "reponse|delai de reponse|time to answer|answer speed|speed to answer|q time|wait "
+        "duration|hold time in queue|average speed of answer|asa|hold before answer|time in "
+        "queue|queue duration|queue seconds|holdtime|temps avant decroche|attente avant "
+        "decroche|temps attente avant decroche|duree mise en file|duree en file|temps file|temps "
+        "en file|temps file attente|temps reponse|temps de mise en relation|delai "
+        "attente|waiting|wait length|wait sec|queue wait|ring time|ringing|ring "
+        "duration|sonnerie|duree sonnerie|temps de sonnerie",
     ),
     Field(
         "talk_seconds",
         ValueType.DURATION,
-        "avg talk duration|talk durations|talk duration|talk time|talk|talking|temps de "
+        "total talk|duration in call|in call duration|conversation duration|"
+        "avg talk duration|service length|service duration|"
+        "talk durations|talk duration|talk time|talk|talking|temps de "
         "communication|temps communication|duree "
         "communication|duree de communication|duree conversation|duree de conversation|temps "
         "de parole|temps de conversation|"
@@ -238,6 +255,7 @@ FIELDS = (
     Field(
         "hold_seconds",
         ValueType.DURATION,
+        "total hold|"
         "hold time|hold|hold duration|mise en attente|duree mise en attente|temps de mise en "
         "attente|temps de garde|garde|customer "
         "hold duration|on hold|on hold time|"
@@ -246,6 +264,7 @@ FIELDS = (
     Field(
         "wrap_seconds",
         ValueType.DURATION,
+        "total acw|"
         "wrap time|wrap up time|wrap up|wrapup|after call work|acw|acw time|acw seconds|post "
         "appel|temps post appel|traitement post "
         "appel|after contact work duration|wrapup duration|wrap up duration|clerical "
@@ -257,11 +276,19 @@ FIELDS = (
         "duration",
         ValueType.DURATION,
         "duree|call duration|duree appel|duree de l appel|duree totale|total "
-        "duration|length|handle time|aht|dmt|duree traitement|"
-        "duree de traitement|total time|call length|duration total|total talk|call "
+        "duration|length|total time|call length|duration total|call "
         "durations|duree d appel|call time duration|"
-        "duree globale|temps total|temps traitement",
+        "duree globale|temps total|duration",
     ),
+    Field(
+        "handle_seconds",
+        ValueType.DURATION,
+        "total handle|"
+        "handle time|aht|dmt|average handle time|avg handle time|handling time|total handle "
+        "time|handle duration|duree traitement|duree de traitement|temps traitement|temps de "
+        "traitement|duree moyenne de traitement",
+    ),
+    Field("call_seconds", ValueType.DURATION, ""),
     Field(
         "transfers",
         ValueType.WHOLE,

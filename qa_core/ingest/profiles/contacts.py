@@ -4,13 +4,14 @@ headers, in French or English.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
@@ -26,8 +27,16 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
+from qa_core.ingest.profiles.handle_time import build_times, decide_times
+from qa_core.ingest.profiles.outcomes import (
+    MAX_UNKNOWN,
+    build_outcome,
+    decide_outcome,
+    require_agreement,
+)
 from qa_core.ingest.profiles.starts import (
     build_moment,
+    build_own_start,
     build_start,
     decide_start,
     describe_clock_changes,
@@ -36,8 +45,9 @@ from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
 from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
+MANY_CELLS, SHARED = 100, 0.2
+"""From so many cells on, a number on more than this share of them is nobody's."""
 DAY = 86_400
-_ANSWER_OUTCOMES = (Outcome.ANSWERED, Outcome.ABANDONED, Outcome.UNANSWERED, Outcome.VOICEMAIL)
 _NO_ADVISOR = {
     "no server",
     "no agent",
@@ -77,6 +87,8 @@ _BOOLEAN_COLUMNS = (
     "stopped_by_advisor",
     "private_line",
 )
+ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
+"""Fields of which `--only` takes one of these values; of texts it takes any."""
 _ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 
 _CONTACT_FIELDS = (
@@ -110,6 +122,17 @@ _TOTAL_HEADERS = {
 }  # fmt: skip
 
 
+_NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
+_COUNTED = re.compile(
+    r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
+    r"(?:incoming |inbound |outbound )?(?:calls?|appels?|contacts?|llamadas|chamadas|anrufe|"
+    r"chiamate)|(?:calls?|appels?|contacts?) (?:offered|received|answered|handled|abandoned|"
+    r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
+)
+DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
+"""A number as a spreadsheet shows it that had no room for its digits."""
+
+
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Take for the ticket a column that would have named the contact, had not another
     one.
@@ -132,19 +155,23 @@ def refuse_totals(context: FileContext) -> None:
     """A file of daily or half-hourly totals is not a list of contacts: each row would
     count as one contact. Raises Refusal.
     """
+    fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
         text
-        for text in context.headers
-        if header_matching.parse_header(text).words in _TOTAL_HEADERS
+        for index, text in enumerate(context.headers)
+        if index not in fields | context.ignored and _is_count(context, index, text)
     ]
-    if not context.has("contact_id") and len(totals) > 1:
+    if len(totals) > context.has("contact_id") and "contact_id" not in context.options.columns:
         raise Refusal(
             "totals_not_contacts",
             N_(
                 "Each row of this file holds totals ({columns}), not one contact. Import it as "
                 "totals: python -m qa_core import intervals FILE"
             ),
-            options=("import intervals FILE",),
+            options=(
+                "import intervals FILE",
+                *(f"--map ignore={text}" for text in totals if len(totals) == 1),
+            ),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _CONTACT_FIELDS):
@@ -159,9 +186,53 @@ def refuse_totals(context: FileContext) -> None:
         )
 
 
+def _is_count(context: FileContext, index: int, header: str) -> bool:
+    """Whether a column counts contacts: by its header, and by numbers above one."""
+    words = header_matching.parse_header(header).words
+    if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
+        return False
+    if context.share_like(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
+        return words in _TOTAL_HEADERS and "%" in str(context.sample_cells(index)[:1])
+    return context.share_like(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
+
+
+def _drop_destroyed(context: FileContext) -> None:
+    """Leave identities aside that a spreadsheet has rounded: many people share each."""
+    for name in ("contact_id", "ticket", "customer", "caller", "called"):
+        if context.has(name) and context.share_like(context.columns[name].index, DESTROYED) > 0.1:
+            context.drop_column(
+                name,
+                N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),
+                N_("such as {example}"),
+                example=context.sample_cells(context.columns[name].index)[0].as_py(),
+            )
+
+
+def _find_placeholders(context: FileContext) -> None:
+    """Find numbers that stand for many people: on more rows than one customer calls."""
+    for name in ("customer", "caller", "called"):
+        if not context.has(name):
+            continue
+        cells = context.sample_cells(context.columns[name].index)
+        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MANY_CELLS else []
+        shared = [item["values"] for item in counts if item["counts"] > SHARED * len(cells)]
+        if shared and name != "called":
+            context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
+            context.decide(
+                name,
+                N_("numbers on more than {share} % of the rows identify nobody"),
+                N_("{column}: {count} numbers"),
+                share=f"{100 * SHARED:g}",
+                count=len(shared),
+            )
+
+
 def decide_columns(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
+    _require_only(context)
     refuse_totals(context)
+    _drop_destroyed(context)
+    _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
         context.decide(
@@ -177,25 +248,13 @@ def decide_columns(context: FileContext) -> None:
     for name in ("answered_at", "ended_at", "updated_at"):
         if context.has(name) and not context.evidence[name].total:
             context.drop_column(name, N_("the column {column} is empty"))
-    _decide_outcome(context)
+    decide_outcome(context)
     _decide_system(context)
-    if not context.has("direction"):
-        context.defaults["direction"] = Direction.INBOUND.value
-        context.decide("direction", N_("inbound"), N_("no column says the direction"))
-    elif any(
-        simplify(word) in ("manque", "manquee", "missed", "appel manque", "missed call")
-        for word in context.evidence["direction"].seen
-    ):
-        context.decide(
-            "direction",
-            N_("missed calls are inbound, and not answered"),
-            N_("{column}: {seen}"),
-            seen=context.evidence["direction"].show(),
-        )
+    _decide_direction(context)
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
         context.decide("channel", N_("phone"), N_("no column says the channel"))
-    _decide_talk(context)
+    _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
@@ -208,6 +267,65 @@ def decide_columns(context: FileContext) -> None:
             N_("computed from {answered}"),
             answered=context.columns["answered_at"].header.text,
         )
+
+
+def _require_only(context: FileContext) -> None:
+    """Raise Misuse where `--only` names a field or a value that there is not."""
+    for name, value in context.options.only.items():
+        known = ONLY.get(name, () if name in _TEXT_COLUMNS else None)
+        if known is None or (known and value not in known):
+            raise Misuse(
+                "bad_only",
+                N_("{value} is no {field}; it is one of: {known}.")
+                if known
+                else N_("--only has no field {field}; it has: {known}."),
+                field=name,
+                value=value,
+                known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),
+            )
+
+
+def _decide_direction(context: FileContext) -> None:
+    if not context.has("direction") and "direction" in context.options.only:
+        context.decide(
+            "direction",
+            N_("{said} where no column says it, as asked for by --only"),
+            said=context.options.only["direction"],
+        )
+        return
+    if context.has("direction"):
+        evidence = context.evidence["direction"]
+        if sum(evidence.unknown.values()) <= MAX_UNKNOWN * evidence.total:
+            return
+        if evidence.known_share > 0 or "direction" in context.options.columns:
+            raise Refusal(
+                "unknown_words",
+                N_(
+                    "Too many words of the column {column}, taken for {field}, are not known: "
+                    "{seen}."
+                ),
+                options=context.list_word_options("direction"),
+                column=context.columns["direction"].header.text,
+                field="direction",
+                seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
+            )
+        context.drop_column(
+            "direction",
+            N_("the column {column} is left aside: its words do not say it"),
+            N_("seen: {seen}"),
+            seen=evidence.show(),
+        )
+    context.defaults["direction"] = Direction.INBOUND.value
+    context.decide("direction", N_("inbound"), N_("no column says the direction"))
+
+
+def _decide_times(context: FileContext) -> None:
+    sample = context.take_sample()
+    own, _fixed = build_own_start(context, sample)
+    _answer, answer_seconds = _build_after(context, sample, "answered_at", own)
+    _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own)
+    wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
+    decide_times(context, sample, wait)
 
 
 def _decide_system(context: FileContext) -> None:
@@ -225,75 +343,6 @@ def _decide_system(context: FileContext) -> None:
         )
 
 
-def _decide_outcome(context: FileContext) -> None:
-    for name in ("outcome", "answered"):
-        if not context.has(name):
-            continue
-        evidence = context.evidence[name]
-        meanings = {evidence.known.get(simplify(word)) for word in evidence.seen}
-        if not evidence.total or not meanings & set(_ANSWER_OUTCOMES):
-            context.drop_column(
-                name,
-                N_("the column {column} is left aside: its words do not say it"),
-                N_("seen: {seen}"),
-                seen=evidence.show() or "–",
-            )
-        else:
-            said = ", ".join(
-                f"{word} → {evidence.known[simplify(word)]}"
-                for word, _count in evidence.seen.most_common(12)
-                if simplify(word) in evidence.known
-            )
-            context.decide(
-                "outcome",
-                N_("read as: {said}"),
-                N_("{column}: {seen}"),
-                said=said,
-                seen=evidence.show(),
-                column=context.columns[name].header.text,
-            )
-    if context.has("outcome") or context.has("answered"):
-        return
-    if context.has("answered_at"):
-        context.decide(
-            "outcome",
-            N_("answered where there is a time of answer, else unanswered"),
-            N_("from {answered}"),
-            answered=context.columns["answered_at"].header.text,
-        )
-    elif context.has("talk_seconds") or context.has("duration"):
-        name = "talk_seconds" if context.has("talk_seconds") else "duration"
-        context.decide(
-            "outcome",
-            N_("answered where the duration is above zero, unanswered where it is zero"),
-            N_("no column says how contacts ended; from {other}"),
-            other=context.columns[name].header.text,
-        )
-    else:
-        context.decide("outcome", N_("not known"), N_("no column says how contacts ended"))
-
-
-def _decide_talk(context: FileContext) -> None:
-    if context.has("talk_seconds"):
-        return
-    if context.has("answered_at", "ended_at"):
-        context.decide("talk_seconds", N_("the time from the answer to the end"))
-    elif context.has("duration"):
-        context.decide(
-            "talk_seconds",
-            N_("the duration of answered contacts is taken as talk time"),
-            N_("{other}: no other column says it"),
-            other=context.columns["duration"].header.text,
-        )
-    elif context.has("ended_at"):
-        context.decide(
-            "talk_seconds",
-            N_("the time from the start to the end, less the wait"),
-            N_("from {other}"),
-            other=context.columns["ended_at"].header.text,
-        )
-
-
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """One batch of rows → the columns of a contact that the file carries."""
     own, utc, local = build_start(context, batch)
@@ -302,7 +351,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     direction = _build_direction(context, batch, columns)
     answer, answer_seconds = _build_after(context, batch, "answered_at", own)
     _end, end_seconds = _build_after(context, batch, "ended_at", own)
-    outcome = _build_outcome(context, batch, direction, answer)
+    wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
+    times = build_times(context, batch, answer_seconds, end_seconds, wait)
+    talk = times.pop("talk_seconds", None)
+    outcome = build_outcome(context, batch, answer, talk)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
     ended_otherwise = (
@@ -310,18 +362,14 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
     )
-    wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     if wait is not None:
         columns["wait_seconds"] = as_numbers(wait)
-    talk = _build_talk(context, batch, answer_seconds, end_seconds, wait)
     if talk is not None:
         context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int(
             (ended_otherwise & ~np.isnan(talk)).sum()
         )
         columns["talk_seconds"] = as_numbers(np.where(ended_otherwise, np.nan, talk))
-    for name in ("hold_seconds", "wrap_seconds"):
-        if context.has(name):
-            columns[name] = as_numbers(batch.read_number(name))
+    columns |= {name: as_numbers(values) for name, values in times.items()}
     _build_transfers(context, batch, columns)
     for name in ("csat", "nps", "ces"):
         if context.has(name):
@@ -349,6 +397,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("updated_at"):
         columns["updated_at"] = as_moments(build_moment(context, batch, "updated_at")[0])
     _build_people(context, batch, direction, columns)
+    for name, value in context.options.only.items():
+        if name not in columns:
+            columns[name] = pa.array([value] * len(batch), pa.string())
     return columns
 
 
@@ -366,7 +417,7 @@ def _build_direction(
     if not context.has("direction"):
         return None
     direction = batch.read_word("direction")
-    columns["direction"] = as_words(np.where(direction == "missed", Direction.INBOUND, direction))
+    columns["direction"] = as_words(direction)
     return direction
 
 
@@ -383,55 +434,9 @@ def _build_after(
     moment = np.where(dated, found.day, start.astype("M8[D]")).astype("M8[us]") + found.clock
     seconds = (moment - start) / np.timedelta64(1, "s")
     seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
-    batch.reject(seconds < 0, "negative_duration")
+    batch.blank(seconds < 0, name, "negative_duration")
+    seconds = np.where(seconds < 0, np.nan, seconds)
     return found.present & ~found.bad, seconds
-
-
-def _build_outcome(
-    context: FileContext, batch: RowBatch, direction: np.ndarray | None, answer: np.ndarray | None
-) -> np.ndarray | None:
-    outcome = batch.read_word("outcome") if context.has("outcome") else None
-    if context.has("answered"):
-        answered = batch.read_word("answered")
-        outcome = answered if outcome is None else np.where(outcome == None, answered, outcome)  # noqa: E711
-    elif outcome is None and answer is not None:
-        outcome = np.where(answer, Outcome.ANSWERED, Outcome.UNANSWERED).astype(object)
-    elif outcome is None and (context.has("talk_seconds") or context.has("duration")):
-        duration = batch.read_number("talk_seconds" if context.has("talk_seconds") else "duration")
-        outcome = np.full(len(batch), None, object)
-        outcome[duration > 0], outcome[duration == 0] = Outcome.ANSWERED, Outcome.UNANSWERED
-    if context.has("abandoned"):
-        abandoned = batch.read_word("abandoned")
-        outcome = np.full(len(batch), None, object) if outcome is None else outcome.copy()
-        open_ended = np.array([item in (None, Outcome.UNANSWERED) for item in outcome], bool)
-        outcome[open_ended & (abandoned == True)] = Outcome.ABANDONED  # noqa: E712
-        if not (context.has("outcome") or context.has("answered") or answer is not None):
-            outcome[open_ended & (abandoned == False)] = Outcome.ANSWERED  # noqa: E712
-    if direction is not None and (direction == "missed").any():
-        outcome = np.full(len(batch), None, object) if outcome is None else outcome.copy()
-        unclear = np.array([item in (None, Outcome.ANSWERED) for item in outcome], bool)
-        outcome[unclear & (direction == "missed")] = Outcome.UNANSWERED
-    return outcome
-
-
-def _build_talk(
-    context: FileContext,
-    batch: RowBatch,
-    answer: np.ndarray | None,
-    end: np.ndarray | None,
-    wait: np.ndarray | None,
-) -> np.ndarray | None:
-    if context.has("talk_seconds"):
-        return batch.read_number("talk_seconds")
-    if answer is not None and end is not None:
-        talk = end - answer
-        batch.reject(talk < 0, "negative_duration")
-        return talk
-    if context.has("duration"):
-        return batch.read_number("duration")
-    if end is not None:
-        return np.maximum(end - np.nan_to_num(wait), 0) if wait is not None else end
-    return None
 
 
 def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
@@ -470,12 +475,22 @@ def _build_people(
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):
-        columns["customer_key"] = batch.read_customer("customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(
+            _read_party(context, batch, "customer")
+        )
     elif context.has("caller") or context.has("called"):
         customer, extension = _find_parties(context, batch, direction)
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
         if "advisor" not in columns:
             columns["advisor"] = extension
+
+
+def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
+    """The cells of a number, without those that stand for many people."""
+    cells, shared = batch.read_text(name), context.notes.get("placeholders", {}).get(name)
+    if shared is None:
+        return cells
+    return pc.if_else(pc.is_in(cells, value_set=shared), pa.scalar(None, pa.string()), cells)
 
 
 def _find_parties(
@@ -485,7 +500,7 @@ def _find_parties(
     advisor).
     """
     empty = [None] * len(batch)
-    callers = batch.read_text("caller").to_pylist() if context.has("caller") else empty
+    callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
     outside, desks = [], []
     for caller, other, way in zip(
@@ -515,6 +530,7 @@ def _find_parties(
 def finish(context: FileContext) -> None:
     """What can be said only when every row is read."""
     describe_clock_changes(context)
+    require_agreement(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",
@@ -523,6 +539,9 @@ def finish(context: FileContext) -> None:
             count=context.notes["talk_of_unanswered"],
         )
 
+
+REQUIRED = ("started_at", "local_start", "date", "time")
+"""Fields that say when a contact began: without it a row is none."""
 
 ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
 """Columns in which a file may write 0 for contacts that nobody answered; see
@@ -538,4 +557,5 @@ PROFILE = Profile(
     build,
     finish,
     claim,
+    required=REQUIRED,
 )

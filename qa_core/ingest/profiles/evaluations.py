@@ -107,6 +107,11 @@ FIELDS = (
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
 
 
+_SMALL_SCALES = (1, 2, 5, 10)
+"""The greatest marks of scales in use, as far as a column of marks may leave it open."""
+_PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
+"""Phone numbers and addresses, which are never marks."""
+_MOST_ROWS = 0.95
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 """Fields of a contact whose headers a criterion may well have."""
 
@@ -150,20 +155,12 @@ def decide_columns(context: FileContext) -> None:
     if context.has("criterion"):
         _decide_long(context)
         return
-    criteria = find_criteria(context)
-    for name in criteria:
-        evidence = context.evidence[name]
-        column = context.columns[name]
-        if not evidence.total or evidence.unread > evidence.total / 2 or evidence.negative:
-            context.drop_column(name, N_("the column {column} is left aside: it holds no marks"))
-            continue
-        context.notes.setdefault("possible", {})[name] = _decide_possible(
-            context, name, column.header.out_of, column.header.scale
-        )
+    _decide_criteria(context)
     criteria = find_criteria(context)
     if len(criteria) > 1 or (criteria and not context.has("score")):
         context.notes["form"] = "wide"
         if context.has("score"):
+            _require_same_total(context, criteria)
             context.drop_column(
                 "score",
                 N_("the column {column} is a total: the score is computed from its criteria"),
@@ -190,6 +187,86 @@ def decide_columns(context: FileContext) -> None:
     context.notes["form"] = "score"
 
 
+def _decide_criteria(context: FileContext) -> None:
+    """Decide which columns are criteria, and out of how much each is. Raises Refusal for
+    a column of numbers that may be one and does not say its greatest mark.
+    """
+    possible = context.notes.setdefault("possible", {})
+    without_maximum = []
+    for name in find_criteria(context):
+        evidence, header = context.evidence[name], context.columns[name].header
+        is_asked = name in context.options.columns or name in context.options.scales
+        is_personal = context.share_like(context.columns[name].index, _PERSONAL) > 0.5
+        if not evidence.total or evidence.negative or (is_personal and not is_asked):
+            context.drop_column(name, N_("the column {column} is left aside: it holds no marks"))
+        elif name in context.notes.get("yes_no", ()):
+            possible[name] = 1.0
+            context.decide(name, N_("yes is 1 point of 1, no is none"))
+        elif (
+            header.out_of
+            or header.scale
+            or len(evidence.denominators) == 1
+            or {name, header.text} & set(context.options.scales)
+        ):
+            possible[name] = _decide_possible(context, name, header.out_of, header.scale)
+        else:
+            without_maximum.append(name)
+    highest = {name: context.evidence[name].highest for name in without_maximum}
+    if not highest:
+        return
+    common = max(highest.values())
+    if len(set(highest.values())) > 1 or common not in _SMALL_SCALES:
+        doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
+        raise Refusal(
+            "unclear_criteria",
+            N_(
+                "The numbers of {columns} may be marks, and nothing says out of how much. Say "
+                "the scale of each, or leave it aside."
+            ),
+            options=tuple(
+                option
+                for name in doubtful
+                for option in (f"--scale {name}=0-{highest[name]:g}", f"--map ignore={name}")
+            ),
+            columns=", ".join(doubtful),
+        )
+    for name in without_maximum:
+        possible[name] = _decide_possible(context, name, None, None)
+
+
+def _require_same_total(context: FileContext, criteria: list[str]) -> None:
+    """Raise Refusal where the total of the file is not what its criteria add up to."""
+    sample = context.take_sample()
+    marks = np.column_stack([sample.read_number(name) for name in criteria])
+    possible = np.array([context.notes["possible"][name] for name in criteria])
+    earned = np.nansum(marks, axis=1)
+    shares = earned / np.sum(np.where(np.isnan(marks), 0, possible), axis=1)
+    column = context.columns["score"]
+    reading = NumberReading(context.readings["score"].decimal)
+    totals, _bad, _off = reading.read(sample.read_text("score"))
+    given = ~np.isnan(totals) & ~np.isnan(shares)
+    if not given.any() or context.options.yes:
+        return
+    scales = (earned, shares, 10 * shares, 20 * shares, 100 * shares, 5 * shares)
+    agreed = max(
+        (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[given].mean() for scale in scales
+    )
+    if agreed < _MOST_ROWS:
+        raise Refusal(
+            "total_and_criteria",
+            N_(
+                "{column} is not what the criteria {criteria} add up to. Leave the total aside, "
+                "or the columns that are no criteria."
+            ),
+            options=(
+                "--yes",
+                *(f"--map ignore={name}" for name in (column.header.text, *criteria)),
+            ),
+            column=column.header.text,
+            criteria=", ".join(criteria),
+        )
+
+
 def _decide_long(context: FileContext) -> None:
     context.notes["form"] = "long"
     for name in find_criteria(context):
@@ -209,8 +286,37 @@ def _decide_long(context: FileContext) -> None:
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
+    if not context.has("possible"):
+        _require_common_maximum(context)
     context.notes["possible"] = (
         {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
+    )
+
+
+def _require_common_maximum(context: FileContext) -> None:
+    """Raise Refusal where nothing says out of how much points are, and the criteria do
+    not all reach the same greatest mark of a usual scale.
+    """
+    column, evidence = context.columns["points"], context.evidence["points"]
+    said = {"points", column.header.text} & set(context.options.scales)
+    if said or column.header.out_of or column.header.scale or evidence.denominators:
+        return
+    sample = context.take_sample()
+    points = sample.read_number("points")
+    criteria = sample.read_text("criterion").to_pylist()
+    greatest: dict[str | None, float] = {}
+    for criterion, mark in zip(criteria, points, strict=True):
+        greatest[criterion] = max(greatest.get(criterion, 0.0), np.nan_to_num(mark))
+    if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
+        return
+    raise Refusal(
+        "unclear_criteria",
+        N_(
+            "The numbers of {columns} may be marks, and nothing says out of how much. Say "
+            "the scale of each, or leave it aside."
+        ),
+        options=("--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"),
+        columns=column.header.text,
     )
 
 

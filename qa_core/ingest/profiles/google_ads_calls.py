@@ -59,5 +59,6 @@ PROFILE = Profile(
     decide_columns,
     build,
     contacts.finish,
+    required=contacts.REQUIRED,
     signature=("start time", "duration", "caller country code", "status"),
 )

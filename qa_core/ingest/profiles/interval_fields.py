@@ -20,6 +20,11 @@ FIELDS = (
         "debut|date d appel|calendar date",
     ),
     Field(
+        "period",
+        ValueType.TEXT,
+        "month|mois|semaine|week|periode|mes|monat|mese|year month|annee mois|mois annee",
+    ),
+    Field(
         "time",
         ValueType.MOMENT,
         "heure|start time|heure debut|heure de debut|time of day|time slot|half "

@@ -19,6 +19,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.columns.period_labels import parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
@@ -170,7 +171,8 @@ def decide_columns(context: FileContext) -> None:
         )
     _decide_sums(context)
     _decide_start(context)
-    _decide_length(context)
+    if "periods" not in context.notes:
+        _decide_length(context)
     _decide_counts(context)
     _decide_threshold(context)
     for name in AVERAGES:
@@ -190,7 +192,29 @@ def decide_columns(context: FileContext) -> None:
         context.decide("channel", N_("phone"), N_("no column says the channel"))
 
 
+def _decide_periods(context: FileContext) -> bool:
+    """Whether a column labels weeks or months; then these say when each row is about."""
+    name = "period"
+    if not context.has(name):
+        return False
+    labels = context.sample_cells(context.columns[name].index).unique().to_pylist()
+    if not labels or not all(parse_period(label) for label in labels):
+        return False
+    context.notes |= {"periods": name, "daily": True, "length": None}
+    context.zone = context.centre
+    context.decide(
+        "start",
+        N_("each row is a week or a month, as {column} labels it"),
+        N_("such as {example}"),
+        column=context.columns[name].header.text,
+        example=labels[0],
+    )
+    return True
+
+
 def _decide_start(context: FileContext) -> None:
+    if _decide_periods(context):
+        return
     for name in ("start", "date", "time"):
         if context.has(name) and not context.evidence[name].total:
             context.drop_column(name, N_("the column {column} is empty"))
@@ -430,7 +454,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     batch.reject(np.isnat(own), "missing_start")
     utc = _separate_repeated_hour(context, batch, own, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
-    if context.has("length_minutes"):
+    if "periods" in context.notes:
+        columns["length_minutes"] = as_numbers(context.notes["lengths"], pa.int32())
+    elif context.has("length_minutes"):
         length = batch.read_number("length_minutes")
         batch.reject(np.isnan(length), "missing_length")
         columns["length_minutes"] = as_numbers(length, pa.int32())
@@ -464,7 +490,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 def _build_start(
     context: FileContext, batch: RowBatch
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if "days" in context.notes:
+    if "periods" in context.notes:
+        own = _read_periods(context, batch)
+    elif "days" in context.notes:
         own = _count_days(context, batch)
     else:
         own, *clocks = build_start(context, batch)
@@ -522,6 +550,16 @@ def finish(context: FileContext) -> None:
             "the earlier"
         )
         context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
+
+
+def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
+    """The first day of the week or month that each row is about; keeps their lengths."""
+    found = [
+        None if text is None else parse_period(text)
+        for text in batch.read_text(context.notes["periods"]).to_pylist()
+    ]
+    context.notes["lengths"] = np.array([np.nan if item is None else item[1] for item in found])
+    return np.array([None if item is None else item[0] for item in found], "M8[D]").astype("M8[us]")
 
 
 def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:

@@ -91,6 +91,12 @@ def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.n
     """The start in the file's own clock, in UTC, and on the centre's wall clock
     (datetime64[us], NaT when missing).
     """
+    own, fixed = build_own_start(context, batch)
+    return own, *to_clocks(context, own, fixed)
+
+
+def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray]:
+    """The start in the file's own clock, and which of them are UTC."""
     day_name, clock_name = context.notes["start"]
     days = (
         batch.read_moment(day_name).day
@@ -102,8 +108,7 @@ def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.n
     if clock_name == day_name:
         # In a column of moments a bare date among them is a start at midnight.
         clocks = np.where(np.isnat(clocks) & ~np.isnat(days), MIDNIGHT, clocks)
-    own = days.astype("M8[us]") + clocks
-    return own, *to_clocks(context, own, fixed)
+    return days.astype("M8[us]") + clocks, fixed
 
 
 def to_clocks(

@@ -197,4 +197,5 @@ PROFILE = Profile(
     decide_columns,
     build,
     describe_clock_changes,
+    required=(),
 )

@@ -102,5 +102,6 @@ PROFILE = Profile(
     decide_columns,
     build,
     contacts.finish,
+    required=contacts.REQUIRED,
     signature=("call time", "caller id", "ringing", "talking"),
 )

@@ -157,4 +157,5 @@ PROFILE = Profile(
     build,
     describe_clock_changes,
     claim,
+    required=("started_at", "date", "time", "from", "to"),
 )

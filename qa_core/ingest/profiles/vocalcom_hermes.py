@@ -89,6 +89,7 @@ PROFILE = Profile(
     contacts.decide_columns,
     build,
     contacts.finish,
+    required=contacts.REQUIRED,
     signature=("ani", "wait duration", "conv duration", "abandon"),
     date_order="dmy",
 )

@@ -22,6 +22,7 @@ from qa_core.metrics.kpis.calibration import ALIGNMENT
 from qa_core.metrics.kpis.declaration import (
     COMPONENTS,
     INTERVAL_DIMENSIONS,
+    OPTIONAL_COMPONENTS,
     Contribution,
     Exclusion,
     FactTable,
@@ -70,6 +71,7 @@ __all__ = [
     "MISSED",
     "MISSES",
     "NOT_OF_INTERVALS",
+    "OPTIONAL_COMPONENTS",
     "OUTGOING",
     "RECEIVED",
     "TOTALS",

@@ -32,6 +32,7 @@ from qa_core.metrics.kpis.exclusions import (
     ANSWERED_ONLY,
     INBOUND,
     KNOWN_CALLERS,
+    OUTCOME_UNKNOWN,
     RECEIVED_ONLY,
     SAME_CUSTOMER,
     UNKNOWN_CALLER,
@@ -47,6 +48,7 @@ from qa_core.metrics.kpis.rows import (
     MISSES,
     RECEIVED,
     TOTALS,
+    UNKNOWN_NOTES,
     amount_of,
     are_given,
     mean_of_intervals,
@@ -90,13 +92,12 @@ def _early(given: KpiInputs) -> Predicate:
 def _abandon_rate(given: KpiInputs) -> Contribution:
     long = _long(given)
     others = sa.and_(
-        RECEIVED,
+        KNOWN,
         _c.outcome.is_distinct_from(word(Outcome.ABANDONED)),
         _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)),
     )
-    return Contribution(
-        counted=sa.or_(others, long), hits=long, required_rows=KNOWN, notes=(_UNSAID,)
-    )
+    notes = (_UNSAID, *UNKNOWN_NOTES)
+    return Contribution(counted=sa.or_(others, long), hits=long, required_rows=KNOWN, notes=notes)
 
 
 def _abandon_rate_of_intervals(given: KpiInputs) -> IntervalContribution:
@@ -132,7 +133,7 @@ def _service_level(given: KpiInputs) -> Contribution:
         counted=counted,
         hits=hits,
         required_rows=sa.and_(queued, _c.wait_seconds.is_not(None)),
-        notes=(unknown, _UNSAID),
+        notes=(unknown, _UNSAID, *UNKNOWN_NOTES),
     )
 
 
@@ -177,21 +178,32 @@ def _average_time_to_abandon(given: KpiInputs) -> Contribution:
     )
 
 
+def _or_zero(column: sa.Column[float], systems: tuple[str, ...]) -> Amount:
+    """The column, and zero where it is blank in one of these systems."""
+    if not systems:
+        return column
+    is_zero = sa.and_(_c.source_system.in_(systems), column.is_(None))
+    return sa.case((is_zero, number("0.0")), else_=column)
+
+
 def _average_handle_time(given: KpiInputs) -> Contribution:
     terms, notes, silent = [], [], []
     for component in COMPONENTS:
         column, absent = _c[f"{component}_seconds"], given.absent_components.get(component, ())
         if not absent:
-            terms.append(column)
+            terms.append(_or_zero(column, given.sparse_components.get(component, ())))
             continue
         lacks = _c.source_system.in_(absent)
         silent.append(lacks)
-        terms.append(sa.case((lacks, number("0.0")), else_=column))
+        sparse = _or_zero(column, given.sparse_components.get(component, ()))
+        terms.append(sa.case((lacks, number("0.0")), else_=sparse))
         notes.append(KpiNote(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
     handled = (
         sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
     )
     amount = sa.case((handled, terms[0] + terms[1] + terms[2]))
+    left_out = sa.and_(handled, amount.is_(None))
+    notes.append(KpiNote("handle_time_unknown", left_out, with_count=True))
     return Contribution(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
 
 
@@ -338,7 +350,7 @@ ALL: tuple[Kpi, ...] = (
         K.TOTAL,
         U.COUNT,
         "neither",
-        total(ANSWERED, RECEIVED, KNOWN),
+        total(ANSWERED, RECEIVED, KNOWN, UNKNOWN_NOTES),
         sums=sum_of_intervals(_i.answered, _i.answered),
         exclusions=ANSWERED_ONLY,
     ),
@@ -350,9 +362,9 @@ ALL: tuple[Kpi, ...] = (
         K.TOTAL,
         U.COUNT,
         "down",
-        total(MISSED, RECEIVED, KNOWN),
+        total(MISSED, RECEIVED, KNOWN, UNKNOWN_NOTES),
         sums=sum_of_intervals(_i.received - _i.answered, _i.received, _i.answered),
-        exclusions=(*RECEIVED_ONLY, ANSWERED_ONES),
+        exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN, ANSWERED_ONES),
     ),
     _declare(
         "answer_rate",
@@ -362,14 +374,14 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        ratio(ANSWERED, RECEIVED, KNOWN),
+        ratio(ANSWERED, KNOWN, KNOWN, UNKNOWN_NOTES),
         sums=lambda given: IntervalContribution(
             are_given(_i.received, _i.answered),
             counted=_i.received,
             hits=_i.answered,
             required_rows=_i.received,
         ),
-        exclusions=RECEIVED_ONLY,
+        exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN),
         heading=N_("Answered"),
         needs_missed=True,
     ),
@@ -386,7 +398,7 @@ ALL: tuple[Kpi, ...] = (
         _abandon_rate,
         settings=("short_abandon_seconds",),
         sums=_abandon_rate_of_intervals,
-        exclusions=(*RECEIVED_ONLY, SHORT_ABANDON),
+        exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN, SHORT_ABANDON),
         needs_missed=True,
     ),
     _declare(

@@ -71,20 +71,23 @@ class FactTable(StrEnum):
 
 
 COMPONENTS = ("talk", "hold", "wrap")
+OPTIONAL_COMPONENTS = COMPONENTS[1:]
+"""Parts of the handling time that need not have happened."""
 
 
 @dataclass(frozen=True)
 class KpiInputs:
     """Inputs of a KPI besides the row: the settings of the row's day, the
     first and last start in the whole lake (UTC), for each component of the handling
-    time the source systems that never give it (their contacts, their intervals), and
-    the ends of each scale that ratings use.
+    time the source systems that never give it (their contacts, their intervals) and
+    those whose blank means none, and the ends of each scale that ratings use.
     """
 
     settings: Settings
     span: tuple[datetime, datetime] | None = None
     absent_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     absent_of_intervals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sparse_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property

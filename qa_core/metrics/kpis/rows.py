@@ -118,6 +118,12 @@ COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == word(Directio
 every statement on contacts says so once.
 """
 
+KNOWN_CUSTOMER = sa.or_(
+    _c.customer_key.is_not(None),
+    sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean)),
+)
+"""Contacts whose customer is known, or was until the key was deleted by age."""
+
 OUTGOING = _c.direction == word(Direction.OUTBOUND)
 RECEIVED = _c.outcome.is_distinct_from(word(Outcome.CLOSED))
 ANSWERED = _c.outcome == word(Outcome.ANSWERED)
@@ -125,23 +131,30 @@ KNOWN = sa.and_(RECEIVED, _c.outcome.is_not(None))
 """Received, and the source says how it ended: without one such contact nobody can say
 how many were answered.
 """
-MISSED = sa.and_(RECEIVED, _c.outcome.is_distinct_from(word(Outcome.ANSWERED)))
+OUTCOME_UNKNOWN = _c.outcome.is_(None)
+MISSED = sa.and_(KNOWN, _c.outcome.is_distinct_from(word(Outcome.ANSWERED)))
 ABANDONED = _c.outcome.in_([word(Outcome.ABANDONED), word(Outcome.UNANSWERED)])
 ATTRIBUTED = _c.source.is_not(None)
 EVERY = sa.true()
 
 
 def ratio(
-    hits: Predicate, counted: Predicate, required_rows: Predicate | None = None
+    hits: Predicate,
+    counted: Predicate,
+    required_rows: Predicate | None = None,
+    notes: tuple[KpiNote, ...] = (),
 ) -> Callable[[KpiInputs], Contribution]:
     """Return the share of `hits` among the rows counted."""
     return lambda given: Contribution(
-        counted=counted, hits=sa.and_(counted, hits), required_rows=required_rows
+        counted=counted, hits=sa.and_(counted, hits), required_rows=required_rows, notes=notes
     )
 
 
 def total(
-    rows: Predicate, among: Predicate, required_rows: Predicate | None = None
+    rows: Predicate,
+    among: Predicate,
+    required_rows: Predicate | None = None,
+    notes: tuple[KpiNote, ...] = (),
 ) -> Callable[[KpiInputs], Contribution]:
     """Count rows among `among`; without one of those there is no data."""
     return lambda given: Contribution(
@@ -149,7 +162,11 @@ def total(
         hits=rows,
         required_rows=among if required_rows is None else required_rows,
         contributing_advisors=among,
+        notes=notes,
     )
+
+
+UNKNOWN_NOTES = (KpiNote("outcome_unknown", OUTCOME_UNKNOWN, with_count=True),)
 
 
 def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Contribution:

@@ -22,11 +22,11 @@ from qa_core.metrics.query.result_rows import Row, finish_row, read_row
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.stats.agreement import (
     Alignment,
-    add_up,
     alignment_interval,
     compare_points,
     find_pairs,
     measure_agreement,
+    sum_alignments,
 )
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -176,7 +176,7 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
     found = find_marked(question)
     if kpi.key == ALIGNMENT:
         places = [
-            2 if pair.points.n else 0 if pair.points.apart else 1
+            2 if pair.points.n else 0 if pair.points.unmatched else 1
             for pair in _compare(question, found)
         ]
     else:
@@ -336,10 +336,10 @@ def _align(kpi: Kpi, pairs: Sequence[Compared]) -> Row:
     of_contact: dict[int, Alignment] = {}
     for pair in pairs:
         of_contact[pair.of.contact] = of_contact.get(pair.of.contact, Alignment()) + pair.points
-    whole = add_up(of_contact.values())
+    whole = sum_alignments(of_contact.values())
     row = Row(kpi.key, n=whole.n, denominator=whole.possible)
     if whole.value is not None:
-        row.value, row.numerator = whole.value, whole.close
+        row.value, row.numerator = whole.value, whole.agreed
         row.low, row.high = alignment_interval(of_contact.values()) or (None, None)
     finish_row(row)
     return row

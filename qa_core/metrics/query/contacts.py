@@ -25,7 +25,7 @@ from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.schema import AS_GIVEN, CONTACTS, NEIGHBOURS
+from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
     "tracking_number",
@@ -54,7 +54,15 @@ Waited = tuple[float, float | None]
 """Longer than so many seconds (from 0: no wait at all too) and at most as long as so
 many, without an end where there is None; as bars of waits are cut.
 """
-NEVER_LISTED = (*NEIGHBOURS, *AS_GIVEN.values(), "month", "batch_id", "customer_key", "advisor_id")
+NEVER_LISTED = (
+    *NEIGHBOURS,
+    *AS_GIVEN.values(),
+    "month",
+    "batch_id",
+    "customer_key",
+    "advisor_id",
+    *AFTER_DELETION,
+)
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
 """Those who take part in the contact's follow-up; nobody else reads what a customer
 wrote.

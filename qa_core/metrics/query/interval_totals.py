@@ -35,8 +35,8 @@ FROM_TOTALS = "from_totals"
 mean no confidence interval.
 """
 
-LONGEST = {"hour": 60, "half_hour": 30}
-"""A longer interval (in minutes) belongs to no hour, or no half-hour, of the day."""
+LONGEST = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
+"""A longer interval (in minutes) belongs to no hour, half-hour, day or week of its own."""
 
 _COUNTING_SCHEMA = pa.schema(
     [

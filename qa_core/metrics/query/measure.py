@@ -21,6 +21,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import FactTable, Kpi
 from qa_core.metrics.query import (
     calibration_metrics,
+    closed_months,
     dimension_sql,
     evaluation_table,
     interval_totals,
@@ -126,37 +127,47 @@ def _measure(
         if asked and subject == FactTable.CALIBRATED:
             rows += calibration_metrics.measure_rounds(question, asked)
         elif asked:
-            rows += (
-                _costs(question, asked)
-                if subject == FactTable.SPEND
-                else _counts(question, subject, asked)
-            )
+            if subject == FactTable.SPEND:
+                rows += _costs(question, asked)
+                continue
+            by_group: dict[str | None, list[Kpi]] = {}
+            for kpi in asked:
+                by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
+            for some in by_group.values():
+                rows += _counts(question, subject, some)
     if viewer.needs_suppression:
         publication.hide(question, rows)
     return _complete(rows, chosen) if by else rows
 
 
 def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list[Row]:
-    records = (
-        current()
-        .run(
-            statements.BUILDERS[subject](question, asked),
-            beside_the_lake(subject),
-            **statements.months_of(question, subject),
+    """Measure KPIs of one fact table and one group of closed months."""
+    closed = closed_months.split(question, closed_months.group_of(asked[0]), asked)
+    records: list[dict[str, Any]] = []
+    if not closed.is_empty:
+        records = (
+            current()
+            .run(
+                statements.BUILDERS[subject](closed.since, asked),
+                beside_the_lake(subject),
+                **statements.months_of(closed.since, subject),
+            )
+            .to_dict("records")
         )
-        .to_dict("records")
-    )
-    if subject == FactTable.CONTACTS:
-        records = interval_totals.add_totals(question, asked, records)
+        if subject == FactTable.CONTACTS:
+            records = interval_totals.add_totals(closed.since, asked, records)
+    if closed.records:
+        records = closed_months.merge(records, closed.records, asked)
     rows = []
     for record in records:
         made = [read_row(kpi, record) for kpi in asked]
         if question.by and not record["present"] and not any(row.n for row in made):
             continue
         group = _group(question, record)
-        rows += [replace(row, by=group) for row in made]
+        made = [replace(row, by=group, notes=(*row.notes, *closed.notes)) for row in made]
+        rows += made
     if not question.by and not rows:
-        rows = [read_row(kpi, {}) for kpi in asked]
+        rows = [replace(read_row(kpi, {}), notes=closed.notes) for kpi in asked]
     return rows
 
 

@@ -16,7 +16,7 @@ from qa_core.centre import settings as declared_settings
 from qa_core.centre.settings import Settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import COMPONENTS, KpiInputs
+from qa_core.metrics.kpis import COMPONENTS, OPTIONAL_COMPONENTS, KpiInputs
 from qa_core.metrics.query import dimension_sql, interval_totals, statements
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.statements import MetricQuery
@@ -58,7 +58,12 @@ def _giver() -> Callable[[Settings], KpiInputs]:
     )
     return functools.cache(
         lambda settings: KpiInputs(
-            settings, span, profile.absent_components, silent, profile.scales
+            settings,
+            span,
+            profile.absent_components,
+            silent,
+            profile.sparse_components,
+            profile.scales,
         )
     )
 
@@ -66,11 +71,13 @@ def _giver() -> Callable[[Settings], KpiInputs]:
 @dataclass(frozen=True)
 class LakeProfile:
     """What KPIs must know of the lake as a whole, whoever looks: the components of the
-    handling time that a source system never gives for an answered contact, and the ends
-    of each scale of ratings.
+    handling time that a source system never gives for an answered contact, those that
+    it gives for fewer than half of them (a blank is then a hold or an after-work that
+    did not happen), and the ends of each scale of ratings.
     """
 
     absent_components: Mapping[str, tuple[str, ...]]
+    sparse_components: Mapping[str, tuple[str, ...]]
     scales: Mapping[str, tuple[float, float]]
 
 
@@ -80,6 +87,7 @@ def _profile(lake_url: str, version: int) -> LakeProfile:
         sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component)
         for component in COMPONENTS
     ]
+    counts.append(sa.func.count().filter(declared.ANSWERED).label("answered"))
     grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
         CONTACTS.c.source_system, CONTACTS.c.csat_scale
     )
@@ -88,11 +96,17 @@ def _profile(lake_url: str, version: int) -> LakeProfile:
         "Which durations a system never gives, and its scales of ratings, are the same for "
         "everybody: only systems, scales and counts are read, and kept for all viewers.",
     )
-    frame = current().run(query)
-    totals = frame.groupby("source_system")[list(COMPONENTS)].sum()
+    frame = current().run(query, leaves_out_damaged=True)
+    totals = frame.groupby("source_system")[[*COMPONENTS, "answered"]].sum()
     absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
+    sparse = {
+        component: tuple(
+            totals.index[(totals[component] > 0) & (totals[component] < totals["answered"] / 2)]
+        )
+        for component in OPTIONAL_COMPONENTS
+    }
     return LakeProfile(
-        absent, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()}
+        absent, sparse, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()}
     )
 
 

@@ -17,9 +17,10 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from qa_core.access.roles import (
     EXECUTIVE_DIMENSIONS,
@@ -33,7 +34,13 @@ from qa_core.base.i18n import N_
 from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import KpiKind, get_kpi
-from qa_core.metrics.query import dimension_sql, evaluation_table, published_tables, statements
+from qa_core.metrics.query import (
+    closed_months,
+    dimension_sql,
+    evaluation_table,
+    published_tables,
+    statements,
+)
 from qa_core.metrics.query.data_span import find_last_closed_day, find_span
 from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.published_families import (
@@ -54,6 +61,8 @@ from qa_core.storage.schema import NEIGHBOUR_DAYS
 LOG = logging.getLogger("qa_core")
 POLICY = 1
 """Raised with every change of what is hidden: tables kept by another one are not read."""
+GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
+"""Kind of tables → the group of months whose people are deleted with it."""
 ALWAYS_SHOWN = frozenset({"spend"})
 """What was spent says nothing of a person."""
 PUBLISHED_BY = {
@@ -244,19 +253,42 @@ def _months_of(period: Period) -> list[str]:
     return [f"{start:%Y-%m}" for start in periods.starts_of("month", period)]
 
 
+def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
+    """Map each month to what is published of it, as `closed_months` keeps it: KPI →
+    [[dimension, value, shown]].
+    """
+    return {
+        month: {
+            kpi: [[*cell, is_shown] for cell, is_shown in table.items()]
+            for kpi, table in tables.items()
+        }
+        for month, tables in _load_kind(Viewer.SYSTEM, kind).items()
+    }
+
+
 def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
     """Load the tables of every closed month that decide about a KPI: month → KPI →
     cells.
     """
     kind = KIND_OF.get(family_of(kpi))
+    return {} if kind is None else _load_kind(viewer, kind)
+
+
+def _load_kind(viewer: Viewer, kind: str) -> dict[str, dict[str, Table]]:
     last_day, span = find_last_closed_day(), find_span()
-    if kind is None or last_day is None or span is None or last_day < span[0]:
+    if last_day is None or span is None or last_day < span[0]:
         return {}
+    # Where the people behind a month were deleted, what was published then stays so.
+    kept = {
+        month: {kpi: _read_cells(cells) for kpi, cells in tables.items()}
+        for month, tables in closed_months.find_published(GROUPS[kind]).items()
+    }
+    months = _months_of(Period(span[0].replace(day=1), last_day))
     question = build_query(viewer, ("site",), Filters())
     keys = {
         _path(month, kind): (month, key)
         for month, key in _find_keys(
-            question, kind, _months_of(Period(span[0].replace(day=1), last_day))
+            question, kind, [month for month in months if month not in kept]
         )
     }
     with _lock:
@@ -267,7 +299,11 @@ def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
                 month, key = keys[path]
                 _kept[path] = key, made[month]
                 _write(path, key, made[month])
-        return {month: _kept[path][1] for path, (month, _key) in keys.items()}
+        return kept | {month: _kept[path][1] for path, (month, _key) in keys.items()}
+
+
+def _read_cells(cells: Iterable[Sequence[Any]]) -> Table:
+    return {(dimension, value): shown is True for dimension, value, shown in cells}
 
 
 def _find_keys(
@@ -324,10 +360,7 @@ def _is_kept(path: Path, key: str) -> bool:
             return False
         _kept[path] = (
             key,
-            {
-                kpi: {(dimension, value): shown is True for dimension, value, shown in cells}
-                for kpi, cells in content["tables"].items()
-            },
+            {kpi: _read_cells(cells) for kpi, cells in content["tables"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -45,6 +45,8 @@ COLUMNS = (
     "p95",
     "notes",
 )
+MAX_UNKNOWN_OUTCOMES = 0.01
+"""Share of contacts with an unknown outcome beyond which a rate has no data."""
 WITHOUT_COUNT = ("component_missing", "from_totals")
 BEFORE = ("value", "n", "low", "high", "status")
 
@@ -89,6 +91,9 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
         setattr(row, name, int(get(name) or 0))
     row.notes = tuple(_notes(kpi, sums))
     required = row.n if get("required_rows") is None else get("required_rows")
+    unknown = get("note:outcome_unknown") or 0
+    if not kpi.is_amount and unknown > MAX_UNKNOWN_OUTCOMES * (row.n + unknown):
+        required = 0
     match kpi.kind:
         case _ if kpi.is_amount:
             if required:

@@ -68,7 +68,9 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
         _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
     )
     return Drivers(
-        adjusted_differences.settle([*found, *criteria]), _are_adjusted(found), evaluated=evaluated
+        adjusted_differences.mark_significant([*found, *criteria]),
+        _are_adjusted(found),
+        evaluated=evaluated,
     )
 
 
@@ -92,7 +94,7 @@ def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
                 counts = (int(hits), int(n), int(total["numerator"]), int(total["n"]))
                 driver = adjusted_differences.compare_with_rest(factor.key, level, *counts)
                 found += [driver] if driver else []
-    return Drivers(adjusted_differences.settle(found))
+    return Drivers(adjusted_differences.mark_significant(found))
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:

@@ -69,12 +69,12 @@ class EvaluatorFigures:
 @dataclass(frozen=True)
 class Evaluators:
     """All evaluators in the viewer's scope by name; `apart`: the names of those who
-    share too little with the rest for a severity; `apart_grids` likewise.
+    share too little with the rest for a severity; `disconnected_scorecards` likewise.
     """
 
     figures: tuple[EvaluatorFigures, ...]
     apart: tuple[str, ...]
-    apart_grids: tuple[str, ...]
+    disconnected_scorecards: tuple[str, ...]
     n: int
     """Evaluations that the model was fitted on."""
 
@@ -97,7 +97,7 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
         for (advisor, is_own), effect in found.advisors.items()
         if is_own and advisor is not None
     }
-    apart = (len(found.apart_evaluators), len(found.apart_grids))
+    apart = (len(found.disconnected_evaluators), len(found.disconnected_scorecards))
     return Adjusted(
         own,
         {advisor: names.advisor_label(advisor) or advisor for advisor in own},
@@ -141,10 +141,15 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
     own = {item.evaluator for item in figures}
     apart = [
-        known.get(name, name) for name in found.apart_evaluators if name in own and name is not None
+        known.get(name, name)
+        for name in found.disconnected_evaluators
+        if name in own and name is not None
     ]
     return Evaluators(
-        tuple(figures), tuple(apart), tuple(grid for grid in found.apart_grids if grid), found.n
+        tuple(figures),
+        tuple(apart),
+        tuple(grid for grid in found.disconnected_scorecards if grid),
+        found.n,
     )
 
 

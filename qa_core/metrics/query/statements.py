@@ -211,9 +211,16 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
         .group_by(every.customer_key)
         .cte("firsts")
     )
-    is_first = (CONTACTS.c.started_at == firsts.c.first_start).label("is_first_time")
+    # Those before the last closed month are gone; who had any is marked on the next.
+    is_new = sa.func.coalesce(CONTACTS.c.seen_before, sa.literal_column("false", sa.Boolean))
+    is_first = sa.and_(CONTACTS.c.started_at == firsts.c.first_start, sa.not_(is_new))
     joined = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
-    return sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
+    return (
+        sa.select(*CONTACTS.c, is_first.label("is_first_time"))
+        .select_from(joined)
+        .where(*conditions)
+        .cte("callers")
+    )
 
 
 def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:

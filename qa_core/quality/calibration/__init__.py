@@ -1,14 +1,14 @@
-"""Calibration: several evaluators score the same contacts, blind until the round is
-closed, and then see how far apart they are.
+"""Calibration: several evaluators score the same contacts, blind until the session is
+closed, then compare their marks.
 """
 
 from qa_core.quality.calibration.contact_choice import (
     ContactChoice,
     Evaluator,
     draw_candidates,
+    find_by_numbers,
     find_candidates,
     find_evaluators,
-    find_typed,
 )
 from qa_core.quality.calibration.results import (
     CriterionResult,
@@ -19,10 +19,10 @@ from qa_core.quality.calibration.results import (
 from qa_core.quality.calibration.sessions import (
     CalibrationSession,
     SessionContact,
-    agree,
     close_session,
     find_sessions,
     open_session,
+    record_consensus,
     set_reference,
 )
 from qa_core.quality.calibration.worklist import Task, find_worklist, start
@@ -36,16 +36,16 @@ __all__ = [
     "Results",
     "SessionContact",
     "Task",
-    "agree",
     "close_session",
     "draw_candidates",
+    "find_by_numbers",
     "find_candidates",
     "find_evaluators",
     "find_sessions",
-    "find_typed",
     "find_worklist",
     "get_results",
     "open_session",
+    "record_consensus",
     "set_reference",
     "start",
 ]

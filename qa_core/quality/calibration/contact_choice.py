@@ -1,6 +1,4 @@
-"""What a round is made from: evaluators who may listen, and contacts that were listened
-to already or are named by hand.
-"""
+"""Choice of evaluators and contacts for a calibration session."""
 
 from __future__ import annotations
 
@@ -15,22 +13,20 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, law
 from qa_core.metrics.query import listening_rights
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
 PURPOSE = "quality"
-"""What a calibration is listened to for: it serves the grid, no judgement on an
-advisor.
-"""
+"""Purpose of listening: calibration judges the scorecard, not an advisor."""
 MOST_CANDIDATES = 500
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Somebody who could take part; `is_accredited` today for the quality of service."""
+    """Possible participant; `is_accredited` today for the quality of service."""
 
     username: str
     name: str
@@ -39,7 +35,7 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class ContactChoice:
-    """A contact that an evaluator of a listening plan has done with."""
+    """Contact already evaluated under a listening plan."""
 
     source_system: str
     contact_id: str
@@ -53,7 +49,7 @@ class ContactChoice:
 
 
 def find_evaluators(viewer: Viewer) -> list[Evaluator]:
-    """The evaluators with an open account, by name."""
+    """Return the evaluators with an active account, by name."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.reading() as session:
         return [
@@ -68,9 +64,7 @@ def find_evaluators(viewer: Viewer) -> list[Evaluator]:
 
 
 def find_candidates(viewer: Viewer) -> list[ContactChoice]:
-    """The contacts in the viewer's scope that listening plans are done with, the newest
-    first.
-    """
+    """Return the contacts in scope evaluated under plans, newest first."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     statement = (
         sa.select(
@@ -94,9 +88,7 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
 def draw_candidates(
     viewer: Viewer, n: int, seed: int, plan_id: int | None = None
 ) -> list[ContactChoice]:
-    """So many of them by chance, of one plan where it is named; the same seed over the
-    same contacts draws the same.
-    """
+    """Draw `n` candidates at random, of one plan if named."""
     found = [
         candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)
     ]
@@ -104,14 +96,16 @@ def draw_candidates(
     return random.Random(seed).sample(found, min(n, len(found)))
 
 
-def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
-    """The contacts whose numbers somebody typed, one a line. Refuses a number that
-    names none that may be listened to, or several.
+def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
+    """Return the keys of contacts by number, one per line. Refuse a number that names
+    no listenable contact, or several.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
-    for contact in listening_rights.find_by_number(viewer, numbers):
+    with store.reading() as session:
+        legal = law.load(session)
+    for contact in listening_rights.find_by_number(viewer, numbers, legal):
         found[contact.contact_id].append(contact.key)
     if missing := [number for number in numbers if len(found[number]) != 1]:
         message = N_(
@@ -122,6 +116,6 @@ def find_typed(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     return [found[number][0] for number in numbers]
 
 
-def keys_of(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
-    """The keys of contacts, as `open_round` takes them."""
+def list_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
+    """Return the keys of contacts, as `open_session` takes them."""
     return [candidate.key for candidate in candidates]

@@ -1,6 +1,4 @@
-"""What a closed round shows: the marks beside each other, how far evaluators agree, and
-which criteria are not clear to them.
-"""
+"""Results of a closed session: marks, agreement of evaluators, unclear criteria."""
 
 from __future__ import annotations
 
@@ -19,19 +17,19 @@ from qa_core.quality.calibration.sessions import CalibrationSession
 from qa_core.stats.agreement import (
     Agreement,
     Alignment,
-    add_up,
     compare_points,
     find_pairs,
     measure_agreement,
+    sum_alignments,
 )
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
 ENOUGH_CONTACTS = 5
-"""On fewer than so many contacts nothing is said of a criterion."""
+"""Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
-"""Below these a criterion is to be reworded: four fifths of the points given alike; α
-from which Krippendorff allows tentative conclusions.
+"""Thresholds of an unclear criterion: four fifths of the points alike; α from which
+Krippendorff allows tentative conclusions.
 """
 
 Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
@@ -40,7 +38,7 @@ Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class CriterionResult:
-    """How far the evaluators agree on one criterion."""
+    """Agreement of the evaluators on one criterion."""
 
     criterion: scoring.Criterion
     alignment: Alignment
@@ -48,8 +46,8 @@ class CriterionResult:
 
     @property
     def level(self) -> str:
-        """How α reads its marks."""
-        return level_of(self.criterion)
+        """Return the measurement level of α for this criterion."""
+        return choose_level(self.criterion)
 
     @property
     def has_enough(self) -> bool:
@@ -57,9 +55,7 @@ class CriterionResult:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether its words need a look: too few points alike, or agreement that is low
-        by more than chance.
-        """
+        """Return whether alignment is low, or agreement significantly so."""
         if not self.has_enough:
             return False
         high = self.agreement.high
@@ -68,24 +64,21 @@ class CriterionResult:
 
 @dataclass(frozen=True)
 class EvaluatorResult:
-    """One evaluator against the reference, or against the others; `lean`: points given
-    more (or less) than they, of the points possible, −1…1.
-
-    `alignment` is empty for who is the reference everywhere.
+    """One evaluator compared with the reference or with the others. `leniency`: points
+    given more (or less), of the points possible, −1…1. `alignment` is empty for the
+    reference.
     """
 
     username: str
     name: str
     finished: int
     alignment: Alignment
-    lean: float | None
+    leniency: float | None
 
 
 @dataclass(frozen=True)
 class Results:
-    """A closed round. `marks` holds what was submitted in time; `scores`: (contact,
-    evaluator) → 0–100.
-    """
+    """Closed session: marks submitted in time, (contact, evaluator) → score 0–100."""
 
     round: CalibrationSession
     marks: Marks
@@ -96,8 +89,8 @@ class Results:
     evaluators: tuple[EvaluatorResult, ...]
 
     @property
-    def unclear(self) -> tuple[CriterionResult, ...]:
-        """The criteria to reword, the least aligned first."""
+    def unclear_criteria(self) -> tuple[CriterionResult, ...]:
+        """Return the criteria to reword, the least aligned first."""
         return tuple(
             sorted(
                 (item for item in self.criteria if item.is_unclear),
@@ -107,14 +100,14 @@ class Results:
 
 
 def get_results(viewer: Viewer, number: int) -> Results:
-    """What a closed round shows to whoever manages or took part in it. Raises Refusal
-    (`round_open`) for everybody before it is closed.
+    """Return the results of a closed session for its managers and participants. Raise
+    Refusal (`round_open`) for everybody while it is open.
     """
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)
         if row.closed_at is None:
-            raise sessions.still_open()
+            raise sessions.build_open_refusal()
         found = sessions.build(session, viewer, row)
         submitted = sa.select(Evaluation).where(
             Evaluation.calibration_id == number,
@@ -143,47 +136,51 @@ def get_results(viewer: Viewer, number: int) -> Results:
                     if answer.comment
                 }
                 scores[place] = evaluation.score
-    return work_out(found, marks, scores, comments)
+    return compute_results(found, marks, scores, comments)
 
 
-def work_out(
+def compute_results(
     found: CalibrationSession,
     marks: Marks,
     scores: Mapping[tuple[int, str], float | None],
     comments: Mapping[tuple[int, str], Mapping[str, str]],
 ) -> Results:
-    """The figures of a round from its marks."""
+    """Compute the results of a session from its marks."""
     by_criterion: dict[str, list[Alignment]] = {
-        criterion.key: [] for criterion in found.grid.criteria
+        criterion.key: [] for criterion in found.scorecard.criteria
     }
     by_evaluator: dict[str, list[Alignment]] = {username: [] for username in found.evaluators}
-    leans: dict[str, list[float]] = {username: [] for username in found.evaluators}
+    leniencies: dict[str, list[float]] = {username: [] for username in found.evaluators}
     for contact in found.contacts:
         present = [username for username in found.evaluators if (contact.id, username) in marks]
         for one, other in find_pairs(present, contact.reference_evaluator):
-            for criterion in found.grid.criteria:
+            for criterion in found.scorecard.criteria:
                 points = [
                     marks[contact.id, evaluator].get(criterion.key) for evaluator in (one, other)
                 ]
                 compared = compare_points(*points, float(criterion.points))
                 by_criterion[criterion.key].append(compared)
-                # Against a reference the difference is the other's alone; without one
-                # it is of both.
+                # With a reference the difference is the other's alone,
+                # without one it is of both.
                 for username, sign in ((one, 1), (other, -1)):
                     if username != contact.reference_evaluator:
                         by_evaluator[username].append(compared)
-                        leans[username] += [sign * (points[0] - points[1])] if compared.n else []
-    sums = {key: add_up(parts) for key, parts in by_criterion.items()}
-    totals = {username: add_up(parts) for username, parts in by_evaluator.items()}
+                        leniencies[username] += (
+                            [sign * (points[0] - points[1])] if compared.n else []
+                        )
+    sums = {key: sum_alignments(parts) for key, parts in by_criterion.items()}
+    totals = {username: sum_alignments(parts) for username, parts in by_evaluator.items()}
     return Results(
         found,
         marks,
         scores,
         comments,
-        add_up(sums.values()),
+        sum_alignments(sums.values()),
         tuple(
-            CriterionResult(criterion, sums[criterion.key], _agree(found, marks, criterion))
-            for criterion in found.grid.criteria
+            CriterionResult(
+                criterion, sums[criterion.key], _measure_agreement(found, marks, criterion)
+            )
+            for criterion in found.scorecard.criteria
         ),
         tuple(
             EvaluatorResult(
@@ -191,7 +188,7 @@ def work_out(
                 name,
                 found.finished.get(username, 0),
                 totals[username],
-                sum(leans[username]) / totals[username].possible
+                sum(leniencies[username]) / totals[username].possible
                 if totals[username].possible
                 else None,
             )
@@ -200,21 +197,21 @@ def work_out(
     )
 
 
-def _agree(found: CalibrationSession, marks: Marks, criterion: scoring.Criterion) -> Agreement:
-    return measure_agreement(table_of(found, marks, criterion.key), level_of(criterion))
+def _measure_agreement(
+    found: CalibrationSession, marks: Marks, criterion: scoring.Criterion
+) -> Agreement:
+    return measure_agreement(
+        build_marks_table(found, marks, criterion.key), choose_level(criterion)
+    )
 
 
-def level_of(criterion: scoring.Criterion) -> str:
-    """How α reads the marks of a criterion: `nominal` where there are two answers, yes
-    and no; `ordinal` where there are more, which are in an order.
-    """
+def choose_level(criterion: scoring.Criterion) -> str:
+    """Return the level of α: `nominal` for two levels, else `ordinal`."""
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
-def table_of(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
-    """The marks of one criterion: contacts × evaluators, NaN where nobody marked or it
-    did not apply.
-    """
+def build_marks_table(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
+    """Return contacts × evaluators of one criterion; NaN: no points."""
     table = np.full((len(found.contacts), len(found.evaluators)), np.nan)
     for line, contact in enumerate(found.contacts):
         for column, username in enumerate(found.evaluators):

@@ -1,5 +1,5 @@
-"""Rounds: opened on contacts and evaluators, closed once, then agreed on; nobody meets
-another's marks before the closing. The only writer of them.
+"""Calibration sessions: opened on contacts and evaluators, closed once, then agreed on.
+Nobody sees another's marks before the closing. Their only writer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates, notices
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.calibration_metrics import KIND, find_rounds, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -38,9 +38,7 @@ FORBIDDEN = N_(
 
 @dataclass(frozen=True)
 class SessionContact:
-    """One contact of a round; `position` is what it is called by, since evaluators are
-    not told whose it was.
-    """
+    """Contact of a session; evaluators know its `position`, not its advisor."""
 
     id: int
     position: int
@@ -49,22 +47,22 @@ class SessionContact:
     local_start: datetime
     reference_evaluator: str | None
     consensus: Mapping[str, Any] | None
-    """{answers, note, by, at}, once the round is closed."""
+    """{answers, note, by, at}; None before the session is closed."""
 
 
 @dataclass(frozen=True)
 class CalibrationSession:
-    """A round as far as the viewer may know it: `finished` holds who is done with how
-    many; while it is open an evaluator meets only their own.
+    """Session as the viewer may see it. `finished`: evaluations submitted by evaluator;
+    while it is open, evaluators see their own only.
     """
 
     id: int
     title: str
     grid_id: int
-    grid: scoring.Scorecard
-    grid_version: int
+    scorecard: scoring.Scorecard
+    scorecard_version: int
     evaluators: Mapping[str, str]
-    """username → name; what has no account keeps the name in the records."""
+    """Username → name; the stored name where no account exists."""
     contacts: tuple[SessionContact, ...]
     finished: Mapping[str, int]
     due_on: date | None
@@ -82,7 +80,7 @@ class CalibrationSession:
 
     @property
     def unfinished(self) -> int:
-        """How many evaluations are missing, of contacts × evaluators."""
+        """Return the missing evaluations, of contacts × evaluators."""
         return len(self.contacts) * len(self.evaluators) - sum(self.finished.values())
 
 
@@ -95,13 +93,12 @@ def open_session(
     due_on: date | None = None,
     reference_evaluator: str | None = None,
 ) -> int:
-    """Open a round on these contacts (`source_system`, `contact_id`) and return its
-    number. With a reference evaluator the others are held against that one, else each
-    against all.
+    """Open a session on contacts (`source_system`, `contact_id`) and return its id. The
+    others are compared with the reference evaluator if set, else with each other.
 
-    Raises Refusal while a gate is closed, for a contact that may not be listened to or
-    whose advisor was not informed, for an evaluator who is not accredited, for fewer
-    than two evaluators, and for a grid that is not published.
+    Raise Refusal while a gate is closed, for a contact that may not be listened to or
+    whose advisor was not informed, for an evaluator without accreditation, for fewer
+    than two evaluators, and for an unpublished scorecard.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     title, evaluators, keys = (
@@ -109,12 +106,15 @@ def open_session(
         list(dict.fromkeys(evaluators)),
         list(dict.fromkeys(contacts)),
     )
-    _check_form(title, evaluators, keys, due_on, reference_evaluator)
-    found = {contact.key: contact for contact in listening_rights.find_listenable(viewer, keys)}
+    _check_input(title, evaluators, keys, due_on, reference_evaluator)
+    with store.reading() as session:
+        legal = law.load(session)
+    allowed = listening_rights.find_listenable(viewer, keys, legal)
+    found = {contact.key: contact for contact in allowed}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
-        grid = session.get(ScorecardVersion, grid_id)
-        if grid is None or grid.published_at is None:
+        scorecard_row = session.get(ScorecardVersion, grid_id)
+        if scorecard_row is None or scorecard_row.published_at is None:
             raise Refusal(
                 "grid_not_published", N_("Only a published grid can be calibrated on; choose one.")
             )
@@ -132,23 +132,22 @@ def open_session(
                     "service; your data protection officer gives accreditations."
                 )
                 raise Refusal("not_accredited", message, name=username)
-        informed = notices.informed(session)
         for key in keys:
             contact = found.get(key)
-            if contact is None or not _was_informed(informed, contact):
+            if contact is None:
                 message = N_(
                     "Nobody may listen to contact {number}: it is gone, objected to, stopped "
                     "or private, or its advisor was not informed. Leave it out."
                 )
                 raise Refusal("not_listenable", message, number=key[1])
-        made = Calibration(
+        calibration = Calibration(
             title=title,
-            grid_id=grid.id,
+            grid_id=scorecard_row.id,
             evaluators=evaluators,
             due_on=due_on,
             opened_by=viewer.username,
         )
-        made.contacts = [
+        calibration.contacts = [
             CalibrationContact(
                 source_system=contact.source_system,
                 contact_id=contact.contact_id,
@@ -159,22 +158,20 @@ def open_session(
             )
             for contact in (found[key] for key in keys)
         ]
-        session.add(made)
+        session.add(calibration)
         session.flush()
         audit_log.record(
             session,
             viewer.username,
             "calibration_opened",
-            f"calibration {made.id}",
+            f"calibration {calibration.id}",
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
-        return made.id
+        return calibration.id
 
 
 def close_session(viewer: Viewer, number: int) -> None:
-    """Close a round: what was submitted counts, a draft is dropped, since blind it can
-    no longer be. Twice is once.
-    """
+    """Close a session and delete its drafts. Closing twice changes nothing."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -205,9 +202,7 @@ def close_session(viewer: Viewer, number: int) -> None:
 def set_reference(
     viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
 ) -> None:
-    """Say whose marks the others of a round are held against (None: each against all),
-    on these of its contacts, or on all.
-    """
+    """Set the reference evaluator (None: no reference) on these contacts, or all."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -227,11 +222,14 @@ def set_reference(
         )
 
 
-def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note: str = "") -> None:
-    """Write down the answers that were agreed on for one contact of a closed round
-    (criterion → points or "na", all of them), and why. Replaces an earlier one.
+def record_consensus(
+    viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note: str = ""
+) -> None:
+    """Record the answers agreed on for one contact of a closed session (criterion →
+    points or "na", all of them), and why. Replaces an earlier record.
 
-    Raises Refusal while the round is open and for answers that the grid does not allow.
+    Raise Refusal while the session is open and for answers that the scorecard does not
+    allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     if len(note) > LONGEST_NOTE:
@@ -243,7 +241,7 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
-            raise still_open()
+            raise build_open_refusal()
         scoring.score(
             scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
             answers,
@@ -265,9 +263,7 @@ def agree(viewer: Viewer, contact_number: int, answers: Mapping[str, Any], note:
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
-    """The rounds that the viewer manages or takes part in: open ones first, the newest
-    of them first.
-    """
+    """Return the viewer's sessions, open ones first, newest first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = reversed(find_rounds(session, viewer))
@@ -276,9 +272,7 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
-    """The row of one round, its contacts loaded. Raises AccessDenied for missing and
-    forbidden alike.
-    """
+    """Return the row of a session, contacts loaded. Raise AccessDenied."""
     for row in find_rounds(session, viewer, Calibration.id == number):
         return row
     raise AccessDenied()
@@ -287,7 +281,7 @@ def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
 def get_contact(
     session: Session, viewer: Viewer, number: int
 ) -> tuple[Calibration, CalibrationContact]:
-    """The round of a contact, and the contact. Raises AccessDenied as `get_row` does."""
+    """Return a contact and its session's row. Raise AccessDenied as `get_row` does."""
     is_in_it = Calibration.contacts.any(CalibrationContact.id == number)
     for row in find_rounds(session, viewer, is_in_it):
         return row, next(contact for contact in row.contacts if contact.id == number)
@@ -295,9 +289,9 @@ def get_contact(
 
 
 def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSession:
-    """A round as this viewer may know it."""
+    """Build a session as this viewer may see it."""
     names = people.find_names(session)
-    grid = session.get_one(ScorecardVersion, row.grid_id)
+    scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(
         Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft"
     )
@@ -307,8 +301,8 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
         id=row.id,
         title=row.title,
         grid_id=row.grid_id,
-        grid=scoring.parse_scorecard(grid.content),
-        grid_version=grid.version,
+        scorecard=scoring.parse_scorecard(scorecard_row.content),
+        scorecard_version=scorecard_row.version,
         evaluators={username: names.get(username, username) for username in row.evaluators},
         contacts=tuple(
             SessionContact(
@@ -336,8 +330,8 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     )
 
 
-def still_open() -> Refusal:
-    """What anybody is told who asks for the marks of an open round."""
+def build_open_refusal() -> Refusal:
+    """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
         N_(
@@ -347,12 +341,7 @@ def still_open() -> Refusal:
     )
 
 
-def _was_informed(informed: Mapping[str, date], contact: listening_rights.Listenable) -> bool:
-    since = informed.get(contact.advisor_id)
-    return since is not None and since <= contact.local_start.date()
-
-
-def _check_form(
+def _check_input(
     title: str,
     evaluators: Sequence[str],
     keys: Sequence[Any],

@@ -1,6 +1,4 @@
-"""What an evaluator still has to score in open rounds, and the beginning of it; each
-meets their own work alone.
-"""
+"""Contacts that an evaluator has to score in open calibration sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -25,9 +23,7 @@ from qa_core.storage.records.evaluations import Evaluation
 
 @dataclass(frozen=True)
 class Task:
-    """One contact of an open round. `state`: waiting · started · done; `position` is
-    its number in the round.
-    """
+    """Contact of an open session. `state`: waiting · started · done."""
 
     contact_number: int
     calibration_id: int
@@ -48,7 +44,7 @@ class Task:
 
 
 def find_worklist(viewer: Viewer) -> list[Task]:
-    """Every contact of the viewer's open rounds, what is due first before."""
+    """Return the contacts of the viewer's open sessions, soonest due first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     viewer.require(Permission.FILL_GRIDS)
     own = sa.select(
@@ -59,16 +55,16 @@ def find_worklist(viewer: Viewer) -> list[Task]:
         Evaluation.state,
     ).where(Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username)
     with store.reading() as session:
-        begun = {
+        existing = {
             tuple(row[:3]): (row.id, row.state) for row in session.execute(Scoped(own, viewer))
         }
     tasks = []
     for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
-            evaluation_id, state = begun.get(
+            evaluation_id, state = existing.get(
                 (item.id, contact.source_system, contact.contact_id), (None, None)
             )
-            said = "waiting" if state is None else "started" if state == "draft" else "done"
+            state = "waiting" if state is None else "started" if state == "draft" else "done"
             key = (contact.source_system, contact.contact_id)
             tasks.append(
                 Task(
@@ -79,7 +75,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
                     *key,
                     contact.local_start,
                     item.due_on,
-                    said,
+                    state,
                     evaluation_id,
                 )
             )
@@ -95,11 +91,11 @@ def find_worklist(viewer: Viewer) -> list[Task]:
 
 
 def start(viewer: Viewer, contact_number: int) -> int:
-    """Begin to score one contact of an open round, or go on with it: the id of the
+    """Start or resume scoring one contact of an open session; return the id of the
     evaluation.
 
-    Raises AccessDenied for a round of others, Refusal for one that is closed, and where
-    the viewer or anybody may no longer listen to the contact.
+    Raise AccessDenied for others' sessions, Refusal for a closed one, and where the
+    viewer or anybody may no longer listen to the contact.
     """
     viewer.require(Permission.FILL_GRIDS)
     viewer.require(Permission.SEE_CALIBRATIONS)
@@ -108,8 +104,9 @@ def start(viewer: Viewer, contact_number: int) -> int:
         if viewer.username not in row.evaluators:
             raise AccessDenied()
         key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
-    # As the system: the lake knows nothing of who takes part in a round.
-    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], month, month)
+        legal = law.load(session)
+    # As the system: the lake does not know the participants of a session.
+    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], legal, month, month)
     with store.writing() as session:
         row, contact = sessions.get_contact(session, viewer, contact_number)
         gates.require_open(session, PURPOSE)
@@ -127,7 +124,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
                     "opened the round."
                 ),
             )
-        made = drafts.open_draft(
+        draft = drafts.open_draft(
             session,
             viewer,
             kind=sessions.KIND,
@@ -141,4 +138,4 @@ def start(viewer: Viewer, contact_number: int) -> int:
             team=contact.team,
             calibration_id=row.id,
         )
-        return made.id
+        return draft.id

@@ -1,9 +1,9 @@
-"""What came of a coaching plan: the score on its criteria before and after, against
+"""Effect of a coaching plan: scores on its criteria before and after, compared with
 matched colleagues who were not coached on them.
 
-Difference in differences (Card and Krueger 1994), its interval by Student's t with the
-spread of single evaluations pooled over everybody concerned, and the spread between the
-colleagues' changes added where it is more than chance (DerSimonian and Laird 1986).
+Difference in differences (Card and Krueger 1994). Interval by Student's t with the
+pooled variance of single evaluations, plus the variance between colleagues' changes
+beyond chance (DerSimonian and Laird 1986).
 """
 
 from __future__ import annotations
@@ -28,19 +28,17 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan
 
 BEFORE_DAYS = AFTER_DAYS = 90
-"""How far back before the start, and how long after the end, evaluations count."""
-FEWEST, FEWEST_OF_COLLEAGUES = 5, 3
-"""Evaluations that it takes on each side of the start."""
+"""Days before the start, and after the end, in which evaluations count."""
+MIN_EVALUATIONS, MIN_COLLEAGUE_EVALUATIONS = 5, 3
+"""Minimum evaluations on each side of the start, of the advisor and of a colleague."""
 MOST_COLLEAGUES = 5
-TELLING = 10.0
-"""A change of so many points is worth telling from chance."""
+DETECTABLE_CHANGE = 10.0
+"""Change in points that should be detectable."""
 
 
 @dataclass(frozen=True)
-class EffectSide:
-    """The evaluations of one person on one side of the start: how many, their mean
-    (0–100) and the deviation of single ones.
-    """
+class PeriodScores:
+    """Evaluations on one side of the start: count, mean (0–100), deviation."""
 
     n: int
     mean: float | None = None
@@ -48,11 +46,11 @@ class EffectSide:
 
 
 @dataclass(frozen=True)
-class Course:
-    """One person before and after."""
+class BeforeAndAfter:
+    """Evaluations of one person before and after the start."""
 
-    before: EffectSide
-    after: EffectSide
+    before: PeriodScores
+    after: PeriodScores
 
     @property
     def change(self) -> float:
@@ -61,27 +59,27 @@ class Course:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference in points with its 95 % interval."""
+    """Difference in points with its 95 % interval."""
 
     value: float
     low: float
     high: float
 
     @property
-    def is_sure(self) -> bool:
-        """Whether chance does not explain it."""
+    def is_significant(self) -> bool:
+        """Return whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
 class CoachingEffect:
-    """`change`: the advisor's own; `effect`: that beyond the `colleagues`' change
-    (None: nobody to compare with, or not the viewer's to see). `missing`: how many more
-    evaluations it takes, before which there is nothing to say; `to_tell`: how many more
-    after the start until a change of `TELLING` points would show.
+    """`change`: the advisor's own; `effect`: beyond the `colleagues`' change (None:
+    nobody to compare with, or not visible to the viewer). `missing_before`,
+    `missing_after`: evaluations lacking for an estimate; `missing_for_power`: more
+    evaluations until a change of `DETECTABLE_CHANGE` points is detectable.
     """
 
-    own: Course
+    own: BeforeAndAfter
     before: Period
     after: Period
     missing_before: int
@@ -91,29 +89,32 @@ class CoachingEffect:
     colleagues: int = 0
     colleagues_before: float | None = None
     colleagues_after: float | None = None
-    to_tell: int | None = None
+    missing_for_power: int | None = None
     sees_colleagues: bool = True
 
 
 def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
-    """What came of that plan, as far as the viewer may see: an advisor sees nothing of
-    colleagues. Raises AccessDenied for a plan out of scope.
+    """Estimate the effect of a plan. Advisors see nothing of colleagues. Raise
+    AccessDenied for a plan out of scope.
     """
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
     if not viewer.can(Permission.SEE_ADVISORS):
-        own = Course(
+        own = BeforeAndAfter(
             *(
-                next(iter(_read(viewer, plan, period, by_advisor=False).values()), EffectSide(0))
+                next(
+                    iter(_read_scores(viewer, plan, period, by_advisor=False).values()),
+                    PeriodScores(0),
+                )
                 for period in (before, after)
             )
         )
         return estimate(own, None, before, after)
-    sides = [_read(viewer, plan, period, by_advisor=True) for period in (before, after)]
+    sides = [_read_scores(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
-        # Whoever was coached on the same is no comparison, whether or not the viewer
-        # may see that plan; nothing of it goes any further.
+        # Advisors coached on the same criteria are excluded even if the viewer
+        # may not see their plans; nothing of these plans is shown.
         every_plan = Unscoped(
             sa.select(CoachingPlan),
             "Colleagues who were coached on the same are no comparison, whoever coached them: "
@@ -125,9 +126,9 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
                 session.scalars(every_plan), plan, before.first_day, after.last_day
             )
         }
-    own = Course(*(side.get(plan.advisor, EffectSide(0)) for side in sides))
+    own = BeforeAndAfter(*(side.get(plan.advisor, PeriodScores(0)) for side in sides))
     others = [
-        Course(side, sides[1].get(name, EffectSide(0)))
+        BeforeAndAfter(side, sides[1].get(name, PeriodScores(0)))
         for name, side in sides[0].items()
         if name != plan.advisor and name not in coached
     ]
@@ -135,9 +136,7 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
 
 
 def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
-    """The days before a plan and those from its start on: until today, or `AFTER_DAYS`
-    after its end.
-    """
+    """Return the days before a plan, and from its start to `AFTER_DAYS` past its end."""
     today = environment.today()
     last = (
         today if plan.ended_on is None else min(today, plan.ended_on + timedelta(days=AFTER_DAYS))
@@ -148,40 +147,40 @@ def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
 
 
 def estimate(
-    own: Course, others: Sequence[Course] | None, before: Period, after: Period
+    own: BeforeAndAfter, others: Sequence[BeforeAndAfter] | None, before: Period, after: Period
 ) -> CoachingEffect:
-    """The arithmetic, from sums alone; `others` None: not the viewer's to see."""
-    missing = [max(0, FEWEST - side.n) for side in (own.before, own.after)]
+    """Estimate the effect from sums; `others` None: not visible to the viewer."""
+    missing = [max(0, MIN_EVALUATIONS - side.n) for side in (own.before, own.after)]
     sees = others is not None
     if any(missing):
         return CoachingEffect(own, before, after, *missing, sees_colleagues=sees)
-    matched = match(own.before, others or ())
+    matched = match_colleagues(own.before, others or ())
     everybody = [side for course in (own, *matched) for side in (course.before, course.after)]
     within = stats.pooled_variance(
         [side.deviation for side in everybody], [side.n for side in everybody]
     )
     freedom = max(1, sum(side.n for side in everybody) - len(everybody))
-    own_square = _square(own, within)
-    change = _around(own.change, own_square, freedom)
-    to_tell = stats.more_needed(math.sqrt(within), own.after.n, TELLING)
+    own_square = _compute_variance(own, within)
+    change = _build_estimate(own.change, own_square, freedom)
+    missing_for_power = stats.extra_values_needed(math.sqrt(within), own.after.n, DETECTABLE_CHANGE)
     found = {
         "change": change,
-        "to_tell": to_tell if not change.is_sure else None,
+        "missing_for_power": missing_for_power if not change.is_significant else None,
         "sees_colleagues": sees,
     }
     if not matched:
         return CoachingEffect(own, before, after, *missing, **found)
     changes, squares = (
         [course.change for course in matched],
-        [_square(course, within) for course in matched],
+        [_compute_variance(course, within) for course in matched],
     )
     k, mean = len(matched), sum(changes) / len(matched)
     apart = sum((one - mean) ** 2 for one in changes) / (k - 1) if k > 1 else 0.0
     beyond = max(0.0, apart - sum(squares) / k)
-    effect = _around(
+    effect = _build_estimate(
         own.change - mean, own_square + sum(squares) / (k * k) + beyond * (1 + 1 / k), freedom
     )
-    found["to_tell"] = to_tell if not effect.is_sure else None
+    found["missing_for_power"] = missing_for_power if not effect.is_significant else None
     levels = {
         f"colleagues_{name}": sum(getattr(course, name).mean for course in matched) / k
         for name in ("before", "after")
@@ -191,12 +190,14 @@ def estimate(
     )
 
 
-def match(own: EffectSide, others: Iterable[Course]) -> list[Course]:
-    """The colleagues nearest before the start: in their score, in deviations of single
-    evaluations, and in how often they were evaluated (as a ratio).
+def match_colleagues(own: PeriodScores, others: Iterable[BeforeAndAfter]) -> list[BeforeAndAfter]:
+    """Return the colleagues nearest before the start, by score (in standard deviations)
+    and by number of evaluations (log ratio).
     """
     usable = [
-        course for course in others if min(course.before.n, course.after.n) >= FEWEST_OF_COLLEAGUES
+        course
+        for course in others
+        if min(course.before.n, course.after.n) >= MIN_COLLEAGUE_EVALUATIONS
     ]
     within = stats.pooled_variance(
         [own.deviation, *(course.before.deviation for course in usable)],
@@ -211,20 +212,20 @@ def match(own: EffectSide, others: Iterable[Course]) -> list[Course]:
     )[:MOST_COLLEAGUES]
 
 
-def _square(course: Course, within: float) -> float:
+def _compute_variance(course: BeforeAndAfter, within: float) -> float:
     return within / course.before.n + within / course.after.n
 
 
-def _around(value: float, square: float, freedom: int) -> Estimate:
+def _build_estimate(value: float, square: float, freedom: int) -> Estimate:
     half = stats.t_quantile(freedom) * math.sqrt(square)
     return Estimate(value, value - half, value + half)
 
 
-def _read(
+def _read_scores(
     viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool
-) -> dict[str | None, EffectSide]:
-    """By the advisor's name, or under None for one's own: the scores on the criteria of
-    the plan, each evaluation once.
+) -> dict[str | None, PeriodScores]:
+    """Return the scores on the plan's criteria, each evaluation once, by advisor's name
+    or under None for one's own.
     """
     values = {"criterion": plan.criteria} | ({"team": (plan.team,)} if by_advisor else {})
     frame = query.measure(
@@ -234,7 +235,7 @@ def _read(
         Filters.of(period, values),
     )
     return {
-        getattr(row, "advisor", None): EffectSide(
+        getattr(row, "advisor", None): PeriodScores(
             int(row.n),
             float(row.value),
             None if formatting.is_missing(row.deviation) else float(row.deviation),
@@ -247,7 +248,7 @@ def _read(
 def _find_coached(
     rows: Iterable[CoachingPlan], plan: CoachingPlanView, first_day: date, last_day: date
 ) -> set[str]:
-    """Who was coached on one of these criteria (or on the whole) in that time."""
+    """Return the advisors coached on one of these criteria in that time."""
     return {
         row.advisor_id
         for row in rows

@@ -1,6 +1,4 @@
-"""Who scores clearly below the rest of their team, on the whole or on a criterion, with
-every comparison counted. Pure arithmetic.
-"""
+"""Scores significantly below the rest of the team, corrected for all comparisons."""
 
 from __future__ import annotations
 
@@ -10,22 +8,18 @@ from dataclasses import dataclass
 
 from qa_core import stats
 
-FEWEST = 5
-"""Below so many evaluations nobody is compared."""
-RISK = (1 - stats.CONFIDENCE) / 2
-"""Half of the usual risk of a false finding goes to the whole scores, half to all
-criteria together.
-"""
+MIN_EVALUATIONS = 5
+"""Minimum evaluations for a comparison."""
+FAMILY_ERROR_RATE = (1 - stats.CONFIDENCE) / 2
+"""Error rate within whole scores, and within all criteria."""
 
 Criterion = str | None
-"""None: the whole score."""
+"""Key of a criterion; None: the whole score."""
 
 
 @dataclass(frozen=True)
-class Value:
-    """One advisor's mean, 0–100, over so many evaluations, and the deviation of single
-    ones.
-    """
+class AdvisorMean:
+    """Mean of one advisor, 0–100, over `n` evaluations with their standard deviation."""
 
     advisor: str
     mean: float
@@ -35,10 +29,9 @@ class Value:
 
 @dataclass(frozen=True)
 class CriterionGap:
-    """How far an advisor's mean is from that of the rest of the team. `low` and `high`:
-    the interval of the difference, wide enough for all comparisons at once; `careful`:
-    the difference with the advisor's mean drawn towards the team's by how little is
-    known.
+    """Difference of an advisor's mean from the rest of the team. `low`, `high`:
+    simultaneous interval over all comparisons; `shrunk_difference`: the difference with
+    the advisor's mean shrunk towards the team's.
     """
 
     advisor: str
@@ -47,19 +40,20 @@ class CriterionGap:
     others: float
     low: float
     high: float
-    careful: float
+    shrunk_difference: float
     n: int
-    is_clear: bool
+    is_significant: bool
 
 
-def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap, ...]:
-    """Every comparison that can be made. Clear is one whose interval lies below 0 after
-    the correction for all of them (Bonferroni over the whole scores, and over all
-    criteria together), where the team differs by more than chance at all
-    (`statistics.compare_means`).
+def find_gaps(values: Mapping[Criterion, Sequence[AdvisorMean]]) -> tuple[CriterionGap, ...]:
+    """Return every possible comparison. One is clear where its interval is below 0
+    after Bonferroni correction (within whole scores, within all criteria) and the group
+    test is significant (`stats.compare_means`).
     """
     usable = {
-        criterion: [value for value in members if value.n >= FEWEST and value.deviation is not None]
+        criterion: [
+            value for value in members if value.n >= MIN_EVALUATIONS and value.deviation is not None
+        ]
         for criterion, members in values.items()
     }
     usable = {criterion: members for criterion, members in usable.items() if len(members) > 1}
@@ -74,7 +68,9 @@ def find_gaps(values: Mapping[Criterion, Sequence[Value]]) -> tuple[CriterionGap
     )
 
 
-def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list[CriterionGap]:
+def _compare(
+    criterion: Criterion, members: Sequence[AdvisorMean], tried: int
+) -> list[CriterionGap]:
     keys, means, sizes = (
         [getattr(member, name) for member in members] for name in ("advisor", "mean", "n")
     )
@@ -86,14 +82,14 @@ def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list
         sum(sizes),
         sum(mean * n for mean, n in zip(means, sizes, strict=True)),
     )
-    reach = stats.t_quantile(all_n - len(members), 1 - RISK / tried)
+    reach = stats.t_quantile(all_n - len(members), 1 - FAMILY_ERROR_RATE / tried)
     found = []
     for member, estimate in zip(members, estimates, strict=True):
         rest = all_n - member.n
         others = (total - member.mean * member.n) / rest
         half = reach * math.sqrt(max(member.deviation**2, within) / member.n + within / rest)
         difference = member.mean - others
-        is_clear = member.advisor in below and difference + half < 0
+        is_significant = member.advisor in below and difference + half < 0
         found.append(
             CriterionGap(
                 member.advisor,
@@ -104,7 +100,7 @@ def _compare(criterion: Criterion, members: Sequence[Value], tried: int) -> list
                 difference + half,
                 (member.mean if estimate is None else estimate) - others,
                 member.n,
-                is_clear,
+                is_significant,
             )
         )
     return found

@@ -1,6 +1,4 @@
-"""Who is in which team today: what a team lead may open a plan for, and whom a week's
-list is about.
-"""
+"""Team members of today, for plans and the weekly list."""
 
 from __future__ import annotations
 
@@ -15,17 +13,15 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.dimension_sql import Names
 
 RECENT_DAYS = 28
-"""Without any membership an advisor is in the team of the contacts of so many days
-before the newest data.
-"""
+"""Days before the newest data whose contacts place an advisor."""
 
 
 def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
-    """advisor → team, of the advisors who are on that day in a team that the viewer
-    leads or manages then (for the system: in any).
+    """Return advisor → team, for advisors who are on that day in a team that the viewer
+    leads or manages (for the system: any).
 
-    By the dated memberships; who has none at all, as in a centre that never had a file
-    of its advisors, by their latest contacts.
+    By dated memberships; advisors without any, as where none were ever imported, by
+    their latest contacts.
     """
     teams = viewer.teams_on(day)
     found = members.find_members(session, day, None if viewer.is_system else teams)
@@ -49,7 +45,5 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
 
 
 def find_names(session: Session) -> dict[str, str]:
-    """advisor → name, as every figure gives it: with the id behind it where several
-    share the name.
-    """
+    """Return advisor → name, with the id where several share the name."""
     return dict(Names.load(session, frozenset({"advisor"})).advisors)

@@ -1,7 +1,7 @@
-"""Who needs what this week: for each advisor of a lead's teams what is overdue,
-unheard, unread or disputed, and where they clearly need help.
+"""Weekly list of coaching needs: what is overdue, not evaluated, unread or disputed,
+and scores significantly below the team.
 
-No ranking: an advisor who cannot be told apart from the team is not listed for a score.
+No ranking: an advisor without a significant difference is not listed for a score.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from qa_core.base import environment
 from qa_core.centre import members
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.quality.coaching.gaps import Criterion, CriterionGap, Value, find_gaps
+from qa_core.quality.coaching.gaps import AdvisorMean, Criterion, CriterionGap, find_gaps
 from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.coaching.plans import CoachingState
+from qa_core.quality.coaching.plans import PUBLISHED, CoachingState
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -30,16 +30,11 @@ from qa_core.storage.records.listening import CoachingPlan, Dispute
 from qa_core.storage.records.store import Session
 
 COMPARED_DAYS = 91
-"""Scores of the last thirteen weeks are compared."""
-UNHEARD_WEEKS, UNREAD_DAYS, SETTLED_DAYS = 4, 7, 28
-"""Without an evaluation for so many weeks; published and not read for so many days; a
-dispute that was turned down in the last days.
-"""
-NAMED = 2
-"""So many criteria are named where the whole score is low and no criterion alone for
-sure.
-"""
-PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
+"""Days of compared scores: thirteen weeks."""
+UNEVALUATED_WEEKS, UNREAD_DAYS, TURNED_DOWN_DAYS = 4, 7, 28
+"""Weeks without an evaluation; days unread; days since a lost dispute."""
+MOST_NAMED = 2
+"""Criteria named where only the whole score is significantly low."""
 
 
 class NeedKind(StrEnum):
@@ -54,9 +49,9 @@ class NeedKind(StrEnum):
 
 @dataclass(frozen=True)
 class NeedReason:
-    """One thing to see to. `n`: days overdue, weeks unheard (None: never), or how many
-    evaluations or disputes; `gap` of a score or criterion; `criteria`: what a plan
-    would be about; `plan_id`: the plan that is overdue, or that is about it already.
+    """One need. `n`: days overdue, weeks without an evaluation (None: never), or how
+    many evaluations or disputes; `gap`: of a score or criterion; `criteria`: of a
+    suggested plan; `plan_id`: the overdue plan, or one that covers it.
     """
 
     kind: NeedKind
@@ -68,7 +63,7 @@ class NeedReason:
 
 @dataclass(frozen=True)
 class Need:
-    """All there is to see to for one advisor."""
+    """All needs of one advisor."""
 
     advisor_id: str
     advisor: str
@@ -77,7 +72,7 @@ class Need:
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """What a new plan would be about."""
+        """Return the criteria of a suggested plan."""
         return tuple(
             dict.fromkeys(
                 key for reason in self.reasons if reason.plan_id is None for key in reason.criteria
@@ -86,10 +81,8 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Week:
-    """The list, and what it was made from: `advisors` looked at, `compared` of them by
-    score, over so many `comparisons` in the `period`.
-    """
+class CoachingWeek:
+    """List of needs; `advisors` checked, `compared` by score in `comparisons`."""
 
     needs: tuple[Need, ...]
     advisors: int
@@ -98,10 +91,8 @@ class Week:
     period: Period
 
 
-def find_needs(viewer: Viewer) -> Week:
-    """The list of the viewer's teams of today, for who may coach them: first what is
-    overdue, then by the size of the difference shown, then by name.
-    """
+def find_needs(viewer: Viewer) -> CoachingWeek:
+    """Return the needs in the viewer's teams: overdue first, then by size, by name."""
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
     period = Period(today - timedelta(days=COMPARED_DAYS), today)
@@ -112,7 +103,7 @@ def find_needs(viewer: Viewer) -> Week:
             advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in theirs
         }
         for found in (
-            _find_unheard(session, viewer, theirs, today),
+            _find_unevaluated(session, viewer, theirs, today),
             _find_unread(session, viewer),
             _find_disputes(session, viewer),
         ):
@@ -125,16 +116,16 @@ def find_needs(viewer: Viewer) -> Week:
         for gap in _find_gaps(viewer, team, theirs, names, period)
     ]
     for advisor in theirs:
-        reasons[advisor] += _describe_scores(
+        reasons[advisor] += _build_score_reasons(
             [gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ())
         )
     needs = [
-        Need(advisor, names.get(advisor, advisor), team, _in_order(reasons[advisor]))
+        Need(advisor, names.get(advisor, advisor), team, _sort_reasons(reasons[advisor]))
         for advisor, team in theirs.items()
         if reasons[advisor]
     ]
-    return Week(
-        tuple(sorted(needs, key=_place)),
+    return CoachingWeek(
+        tuple(sorted(needs, key=_sort_key)),
         len(theirs),
         len({gap.advisor for gap in gaps}),
         len(gaps),
@@ -142,17 +133,18 @@ def find_needs(viewer: Viewer) -> Week:
     )
 
 
-def _place(need: Need) -> tuple[int, float, str]:
+def _sort_key(need: Need) -> tuple[int, float, str]:
     overdue = max(
         (reason.n or 0 for reason in need.reasons if reason.kind == NeedKind.OVERDUE), default=0
     )
     size = max(
-        (-reason.gap.careful for reason in need.reasons if reason.gap is not None), default=0.0
+        (-reason.gap.shrunk_difference for reason in need.reasons if reason.gap is not None),
+        default=0.0,
     )
     return -overdue, -size, need.advisor.casefold()
 
 
-def _in_order(reasons: Iterable[NeedReason]) -> tuple[NeedReason, ...]:
+def _sort_reasons(reasons: Iterable[NeedReason]) -> tuple[NeedReason, ...]:
     return tuple(sorted(reasons, key=lambda reason: list(NeedKind).index(reason.kind)))
 
 
@@ -172,23 +164,23 @@ def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason
     ]
 
 
-def _find_unheard(
+def _find_unevaluated(
     session: Session, viewer: Viewer, theirs: Mapping[str, str], today: date
 ) -> list[tuple[str, NeedReason]]:
-    heard = (
+    last_evaluations = (
         sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at))
         .where(*PUBLISHED)
         .group_by(Evaluation.advisor_id)
     )
     newest = {
         advisor: environment.to_local(at).date()
-        for advisor, at in session.execute(Scoped(heard, viewer))
+        for advisor, at in session.execute(Scoped(last_evaluations, viewer))
     }
     joined = members.find_last_starts(session, today)
     found = []
     for advisor in theirs:
         since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
-        if since is None or (today - since).days // 7 >= UNHEARD_WEEKS:
+        if since is None or (today - since).days // 7 >= UNEVALUATED_WEEKS:
             found.append(
                 (
                     advisor,
@@ -202,9 +194,7 @@ def _find_unheard(
 
 
 def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
-    """Evaluations that were published here, to somebody with an account to read them,
-    and are not acknowledged.
-    """
+    """Count the unread evaluations of advisors with an active account."""
     old = now() - timedelta(days=UNREAD_DAYS)
     statement = (
         sa.select(Evaluation.advisor_id, sa.func.count())
@@ -222,7 +212,7 @@ def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason
 
 
 def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
-    since = now() - timedelta(days=SETTLED_DAYS)
+    since = now() - timedelta(days=TURNED_DOWN_DAYS)
     about = (
         sa.select(Evaluation.advisor_id, sa.func.count())
         .join(Dispute, Dispute.evaluation_id == Evaluation.id)
@@ -244,12 +234,10 @@ def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReas
 def _find_gaps(
     viewer: Viewer, team: str, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
 ) -> tuple[CriterionGap, ...]:
-    """The comparisons inside one team, of those who are in it today, on the contacts
-    they had in it.
-    """
+    """Compare the advisors who are in the team today, on their contacts in it."""
     where = Filters.of(period, {"team": (team,)})
     by_name = {names.get(advisor, advisor): advisor for advisor, of in theirs.items() if of == team}
-    values: dict[Criterion, list[Value]] = {}
+    values: dict[Criterion, list[AdvisorMean]] = {}
     for by in (("advisor",), ("advisor", "criterion")):
         for row in query.measure(viewer, ("evaluation_score",), by, where).itertuples():
             criterion = getattr(row, "criterion", None)
@@ -260,34 +248,36 @@ def _find_gaps(
             ):
                 deviation = None if formatting.is_missing(row.deviation) else float(row.deviation)
                 values.setdefault(criterion, []).append(
-                    Value(by_name[row.advisor], float(row.value), deviation, int(row.n))
+                    AdvisorMean(by_name[row.advisor], float(row.value), deviation, int(row.n))
                 )
     return find_gaps(values)
 
 
-def _describe_scores(
+def _build_score_reasons(
     gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]
 ) -> list[NeedReason]:
-    """What is clear about one advisor's scores; where only the whole is, the criteria
-    that are furthest behind are named, but as no more than that.
+    """Return the clear gaps of one advisor; where only the whole score is clear, name
+    the lowest criteria with it.
     """
     gaps, plans = list(gaps), list(plans)
-    clear = sorted((gap for gap in gaps if gap.is_clear), key=lambda gap: gap.careful)
-    parts = [gap for gap in clear if gap.criterion is not None]
-    behind = sorted(
-        (gap for gap in gaps if gap.criterion is not None and gap.careful < 0),
-        key=lambda gap: gap.careful,
-    )[:NAMED]
+    significant = sorted(
+        (gap for gap in gaps if gap.is_significant), key=lambda gap: gap.shrunk_difference
+    )
+    parts = [gap for gap in significant if gap.criterion is not None]
+    lowest = sorted(
+        (gap for gap in gaps if gap.criterion is not None and gap.shrunk_difference < 0),
+        key=lambda gap: gap.shrunk_difference,
+    )[:MOST_NAMED]
     found = []
-    for gap in clear:
+    for gap in significant:
         criteria = (
             (gap.criterion,)
             if gap.criterion is not None
             else ()
             if parts
-            else tuple(other.criterion for other in behind if other.criterion)
+            else tuple(other.criterion for other in lowest if other.criterion)
         )
-        # A plan on any criterion that is clear is a plan for the whole score, too.
+        # A plan on any significant criterion also covers the whole score.
         concerned = set(criteria) or {part.criterion for part in parts}
         about = next(
             (plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None

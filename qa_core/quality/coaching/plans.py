@@ -1,11 +1,10 @@
-"""Coaching plans: a goal on criteria that an advisor and their team lead agree on,
-their sessions and remarks, and how it ended.
+"""Coaching plans: a goal on criteria agreed between an advisor and their team lead,
+sessions, remarks, and the end. The only writer of plans and notes.
 
-The only writer of plans and notes: numbers and addresses of persons are masked in what
-is written, and each act is journalled without a word of it. Open to the lead of the
-team and the advisor concerned, to read for the manager, and to nobody else. A plan
-stays with the team that it was opened in: once the advisor has left that team nothing
-more is written on it, its lead can only end it, and the new lead does not see it.
+Contact details in texts are masked; the audit log holds no text. The team's lead and
+the advisor read and write, the manager reads, nobody else sees a plan. A plan stays
+with the team it was opened in: once the advisor has left, its lead can only end it, and
+the new lead does not see it.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.quality.coaching.members import find_members, find_names
+from qa_core.quality.evaluations.evaluation_view import READ_KINDS
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
@@ -36,6 +36,7 @@ from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
 
 
 class CoachingState(StrEnum):
@@ -46,7 +47,7 @@ class CoachingState(StrEnum):
 
 @dataclass(frozen=True)
 class SessionNote:
-    """What somebody wrote; `minutes` of a session, None for a remark."""
+    """Note on a plan; `minutes` of a session, None for a remark."""
 
     text: str
     minutes: int | None
@@ -55,8 +56,8 @@ class SessionNote:
 
 
 @dataclass(frozen=True)
-class ListenedContact:
-    """An evaluation that a plan may come from."""
+class EvaluationReference:
+    """Evaluation that a plan may refer to."""
 
     id: int
     day: date
@@ -65,9 +66,7 @@ class ListenedContact:
 
 @dataclass(frozen=True)
 class CoachingPlanView:
-    """One plan as far as the viewer may see it, with names for people; `evaluations`
-    are the ids of those that it came from.
-    """
+    """Plan as the viewer may see it, people by name."""
 
     id: int
     advisor_id: str
@@ -84,9 +83,7 @@ class CoachingPlanView:
     ended_on: date | None
     notes: tuple[SessionNote, ...]
     has_left: bool
-    """Whether the advisor is no longer in that team: nothing more is written on the
-    plan, it can only be ended.
-    """
+    """Whether the advisor is no longer in the plan's team: it can only be ended."""
     may_change: bool
     may_note: bool
 
@@ -104,7 +101,7 @@ class CoachingPlanView:
 
     @property
     def minutes(self) -> int:
-        """Spent in sessions, all together."""
+        """Return the minutes of all sessions."""
         return sum(note.minutes or 0 for note in self.notes)
 
 
@@ -117,12 +114,11 @@ def open_plan(
     starts_on: date | None = None,
     due_on: date | None = None,
 ) -> int:
-    """Open a plan for an advisor who is today in a team that the viewer leads today;
-    returns its number. Without criteria it is about the whole score.
+    """Open a plan for an advisor who is today in a team that the viewer leads; return
+    its id. Without criteria it is about the whole score.
 
-    Raises AccessDenied for anybody else's advisor and for evaluations that are not
-    theirs, Refusal for a goal or days that cannot be, Misuse for a criterion that no
-    grid and no evaluation of theirs has.
+    Raise AccessDenied for other advisors and for evaluations that are not theirs,
+    Refusal for a bad goal or due day, Misuse for an unknown criterion.
     """
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
@@ -161,8 +157,8 @@ def open_plan(
 
 
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
-    """Write a remark, or with `minutes` a session, on an open plan. For the lead of its
-    team today and the advisor concerned.
+    """Add a remark, or a session with `minutes`, to an open plan: for the lead of its
+    team today and its advisor.
     """
     viewer.require(Permission.SEE_COACHING)
     text = masking.mask(text).strip()
@@ -199,9 +195,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
 
 
 def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
-    """End a plan as `reached` or `stopped`, as its version `version` showed it. Raises
-    Refusal where somebody wrote on it since.
-    """
+    """End a plan as `reached` or `stopped`. Raise Refusal unless at `version`."""
     viewer.require(Permission.MANAGE_COACHING)
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
         raise Misuse("bad_state", N_("A plan ends as reached or stopped."))
@@ -229,7 +223,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """A value that differs after any change of a plan or its notes."""
+    """Return a value that differs after any change of a plan or its notes."""
     counted = sa.select(
         sa.func.max(CoachingPlan.id),
         sa.func.count(CoachingPlan.id),
@@ -248,9 +242,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 def find_plans(
     viewer: Viewer, advisor_id: str | None = None, is_open: bool | None = None
 ) -> tuple[CoachingPlanView, ...]:
-    """The plans in the viewer's scope: open ones first, then by the day they are due,
-    the overdue ones ahead; ended ones newest first.
-    """
+    """Return the plans in scope: open ones by due day, then ended ones, newest first."""
     viewer.require(Permission.SEE_COACHING)
     statement = sa.select(CoachingPlan).options(selectinload(CoachingPlan.notes))
     if advisor_id is not None:
@@ -268,7 +260,7 @@ def find_plans(
             members.find_teams(session, environment.today()),
         )
         found = [
-            _as_plan(viewer, row, names, accounts, teams)
+            _build_view(viewer, row, names, accounts, teams)
             for row in session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
         ]
     still = sorted(
@@ -284,13 +276,11 @@ def find_plans(
 
 
 def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
-    """One plan. Raises AccessDenied for one out of scope and one that does not exist
-    alike.
-    """
+    """Return one plan. Raise AccessDenied for missing and forbidden alike."""
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
         teams = members.find_teams(session, environment.today())
-        return _as_plan(
+        return _build_view(
             viewer,
             _get(session, viewer, plan_id),
             find_names(session),
@@ -300,9 +290,7 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
 
 
 def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
-    """Open one plan for a reader: `get_plan`, noted in the audit log as a reading about
-    its advisor, where the reader is somebody else.
-    """
+    """Return `get_plan`; audit the reading unless by the advisor."""
     plan = get_plan(viewer, plan_id)
     if viewer.role != Role.ADVISOR:
         with store.writing() as session:
@@ -311,7 +299,7 @@ def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
 
 
 def find_trainees(viewer: Viewer) -> dict[str, str]:
-    """Whom the viewer may open a plan for today: advisor → name, by name."""
+    """Return advisor → name of those the viewer may open a plan for, by name."""
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
         names = find_names(session)
@@ -324,29 +312,27 @@ def find_trainees(viewer: Viewer) -> dict[str, str]:
 
 
 def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
-    """The criteria that a plan for that advisor may be about: those of every published
-    grid, in their order, then others that they were evaluated on.
+    """Return the criteria for a plan of that advisor: those of published scorecards in
+    order, then others they were evaluated on.
     """
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
-        return tuple(_known_criteria(session, viewer, advisor_id))
+        return tuple(_find_known_criteria(session, viewer, advisor_id))
 
 
-def find_heard(
+def find_evaluations(
     viewer: Viewer, advisor_id: str, evaluations: Sequence[int] | None = None, limit: int = 20
-) -> tuple[ListenedContact, ...]:
-    """The newest published evaluations of that advisor in the viewer's scope, or those
-    of them that a plan names.
-    """
+) -> tuple[EvaluationReference, ...]:
+    """Return the newest published evaluations of that advisor in scope, or those named."""
     viewer.require(Permission.SEE_COACHING)
     statement = sa.select(Evaluation.id, Evaluation.local_day, Evaluation.score).where(
-        *_published_of(advisor_id)
+        *_is_published_of(advisor_id)
     )
     if evaluations is not None:
         statement = statement.where(Evaluation.id.in_(evaluations))
     newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
     with store.reading() as session:
-        return tuple(ListenedContact(*row) for row in session.execute(Scoped(newest, viewer)))
+        return tuple(EvaluationReference(*row) for row in session.execute(Scoped(newest, viewer)))
 
 
 def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
@@ -377,16 +363,15 @@ def _require_open(plan: CoachingPlan) -> None:
         raise Refusal("plan_ended", N_("This plan has ended; open another one."))
 
 
-def _published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
-    return (Evaluation.advisor_id == advisor_id, *published)
+def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (Evaluation.advisor_id == advisor_id, *PUBLISHED)
 
 
 def _check_evaluations(
     session: Session, viewer: Viewer, advisor_id: str, evaluations: Sequence[int]
 ) -> None:
     theirs = sa.select(Evaluation.id).where(
-        Evaluation.id.in_(evaluations), *_published_of(advisor_id)
+        Evaluation.id.in_(evaluations), *_is_published_of(advisor_id)
     )
     if set(evaluations) - set(session.scalars(Scoped(theirs, viewer))):
         raise AccessDenied()
@@ -395,31 +380,31 @@ def _check_evaluations(
 def _check_criteria(
     session: Session, viewer: Viewer, advisor_id: str, criteria: Sequence[str]
 ) -> None:
-    unknown = sorted(set(criteria) - _known_criteria(session, viewer, advisor_id).keys())
+    unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
     if unknown:
         raise Misuse("unknown_criterion", N_("There is no criterion {name}."), name=unknown[0])
 
 
-def _known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
-    grids = session.scalars(
+def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:
+    scorecards = session.scalars(
         sa.select(ScorecardVersion.content)
         .where(ScorecardVersion.published_at.is_not(None))
         .order_by(ScorecardVersion.created_at, ScorecardVersion.id)
     )
     declared = [
-        criterion.key for content in grids for criterion in parse_scorecard(content).criteria
+        criterion.key for content in scorecards for criterion in parse_scorecard(content).criteria
     ]
     answered = (
         sa.select(EvaluationAnswer.criterion)
         .join(Evaluation, Evaluation.id == EvaluationAnswer.evaluation_id)
         .distinct()
     )
-    answered = answered.where(*_published_of(advisor_id)).order_by(EvaluationAnswer.criterion)
-    met = session.scalars(Scoped(answered, viewer))
-    return dict.fromkeys([*declared, *met])
+    answered = answered.where(*_is_published_of(advisor_id)).order_by(EvaluationAnswer.criterion)
+    evaluated = session.scalars(Scoped(answered, viewer))
+    return dict.fromkeys([*declared, *evaluated])
 
 
-def _as_plan(
+def _build_view(
     viewer: Viewer,
     row: CoachingPlan,
     people: Mapping[str, str],

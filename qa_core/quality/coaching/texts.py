@@ -1,6 +1,4 @@
-"""Coaching in words: what there is to see to, how a plan stands, and what came of it,
-never more certain than it is.
-"""
+"""Texts on coaching: needs, state of plans, effects with their uncertainty."""
 
 from __future__ import annotations
 
@@ -8,8 +6,13 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
-from qa_core.quality.coaching.effect import FEWEST, TELLING, CoachingEffect, Estimate
-from qa_core.quality.coaching.needs import Need, NeedKind, NeedReason, Week
+from qa_core.quality.coaching.effect import (
+    DETECTABLE_CHANGE,
+    MIN_EVALUATIONS,
+    CoachingEffect,
+    Estimate,
+)
+from qa_core.quality.coaching.needs import CoachingWeek, Need, NeedKind, NeedReason
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 
 STATES = {
@@ -20,7 +23,7 @@ STATES = {
 
 
 def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
-    """One thing to see to."""
+    """Describe one need."""
     n = reason.n or 0
     if reason.kind == NeedKind.OVERDUE:
         return ngettext("Coaching is overdue by {n} day", "Coaching is overdue by {n} days", n)
@@ -51,8 +54,8 @@ def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
 
 def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     gap = reason.gap
-    points, part = formatting.number(-gap.careful), gap.criterion
-    said = (
+    points, part = formatting.number(-gap.shrunk_difference), gap.criterion
+    sentence = (
         _("Score: about {points} points below the rest of the team", points=points)
         if part is None
         else _(
@@ -70,21 +73,25 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
         least=formatting.number(-gap.high),
         most=formatting.number(-gap.low),
     )
-    said = _("{said} ({numbers})", said=said, numbers=numbers)
+    sentence = _("{said} ({numbers})", said=sentence, numbers=numbers)
     if part is None and reason.criteria:
         named = formatting.listing(
             _("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria
         )
-        said = _(
+        sentence = _(
             "{said}. No criterion alone is sure; furthest behind: {criteria}",
-            said=said,
+            said=sentence,
             criteria=named,
         )
-    return said if reason.plan_id is None else _("{said}. Coaching on it is under way", said=said)
+    return (
+        sentence
+        if reason.plan_id is None
+        else _("{said}. Coaching on it is under way", said=sentence)
+    )
 
 
-def describe_week(week: Week) -> str:
-    """What the list was made from, and what keeps it short."""
+def describe_week(week: CoachingWeek) -> str:
+    """Describe the basis of the list."""
     if not week.advisors:
         return _("Nobody is in a team that you lead today.")
     looked = ngettext("{n} advisor looked at.", "{n} advisors looked at.", week.advisors)
@@ -110,13 +117,13 @@ def describe_week(week: Week) -> str:
 
 
 def suggest_goal(need: Need, texts: GridTexts) -> str:
-    """The goal that a new plan starts from, for the lead to rewrite."""
+    """Suggest the goal of a new plan, for the lead to rewrite."""
     named = formatting.listing(texts.name("criterion", key) for key in need.criteria)
     return _("Work on: {criteria}", criteria=named) if need.criteria else ""
 
 
 def describe_state(plan: CoachingPlanView) -> str:
-    """Open, ended, overdue, and when."""
+    """Describe whether a plan is open, ended or overdue, and when."""
     if plan.ended_on is not None:
         return _(
             "{state} on {day}",
@@ -133,7 +140,7 @@ def describe_state(plan: CoachingPlanView) -> str:
 
 
 def describe_progress(plan: CoachingPlanView) -> str:
-    """Sessions held, and how long they took."""
+    """Describe the sessions held and their duration."""
     if not plan.sessions:
         return _("No session yet")
     return ngettext(
@@ -145,14 +152,14 @@ def describe_progress(plan: CoachingPlanView) -> str:
 
 
 def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
-    """What a plan is about."""
+    """Name the criteria of a plan."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
         "Whole score"
     )
 
 
 def describe_verdict(effect: CoachingEffect) -> str:
-    """What came of a plan in one line, no more certain than it is."""
+    """Describe the effect of a plan in one line."""
     if effect.missing_before or effect.missing_after:
         return (
             _("Too early to say what came of it")
@@ -160,23 +167,27 @@ def describe_verdict(effect: CoachingEffect) -> str:
             else _("Too few evaluations before to say what came of it")
         )
     shown = effect.effect or effect.change
-    if not shown.is_sure:
+    if not shown.is_significant:
         return _("No change that chance would not explain")
     if effect.effect is not None:
         return _("{points} beyond comparable colleagues", points=describe_points(shown.value))
     return _("{points} since the start", points=describe_points(shown.value))
 
 
-def tone_of(effect: CoachingEffect) -> str:
-    """`better`, `attention` or empty, as a finding has it."""
+def severity_of(effect: CoachingEffect) -> str:
+    """Return `better`, `attention` or empty, as `ChartTitle.severity`."""
     shown = effect.effect or effect.change
     return (
-        "" if shown is None or not shown.is_sure else "better" if shown.value > 0 else "attention"
+        ""
+        if shown is None or not shown.is_significant
+        else "better"
+        if shown.value > 0
+        else "attention"
     )
 
 
 def describe_result(effect: CoachingEffect) -> str:
-    """What came of a plan in a few words, for a line of a list."""
+    """Describe the effect of a plan in a few words, for a list."""
     missing = effect.missing_before + effect.missing_after
     if missing:
         return (
@@ -185,16 +196,18 @@ def describe_result(effect: CoachingEffect) -> str:
             else _("Too few before")
         )
     shown = effect.effect or effect.change
-    said = _("{points} ({low} to {high})", points=describe_points(shown.value), **_edges(shown))
-    return said if shown.is_sure else _("{said}, could be chance", said=said)
+    text = _(
+        "{points} ({low} to {high})", points=describe_points(shown.value), **_format_limits(shown)
+    )
+    return text if shown.is_significant else _("{said}, could be chance", said=text)
 
 
 def describe_effect(effect: CoachingEffect) -> list[str]:
-    """What came of a plan, sentence by sentence; the warnings are part of it."""
+    """Describe the effect of a plan in sentences, warnings included."""
     if effect.missing_before or effect.missing_after:
         return _describe_missing(effect)
     own = effect.own
-    said = [
+    sentences = [
         _(
             "Before: {before} ({n_before} evaluations, {period_before}). Since: {after} "
             "({n_after} evaluations, {period_after}).",
@@ -208,11 +221,11 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
         _(
             "Change: {points}, with 95 % certainty between {low} and {high}.",
             points=describe_points(effect.change.value),
-            **_edges(effect.change),
+            **_format_limits(effect.change),
         ),
     ]
     if effect.effect is not None:
-        said += [
+        sentences += [
             ngettext(
                 "{n} colleague of the team, not coached on this and nearest before, went from "
                 "{before} to {after} in the same time.",
@@ -226,48 +239,48 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
                 "Beyond theirs: {points}, with 95 % certainty between {low} and {high} "
                 "(difference in differences, Student's t).",
                 points=describe_points(effect.effect.value),
-                **_edges(effect.effect),
+                **_format_limits(effect.effect),
             ),
         ]
     elif effect.sees_colleagues:
-        said.append(
+        sentences.append(
             _(
                 "Nobody of the team can be compared with: what changed for everybody is in "
                 "this number, too."
             )
         )
-    if effect.to_tell:
+    if effect.missing_for_power:
         more = ngettext(
             "At least {n} more evaluation until a change of {points} points would show.",
             "At least {n} more evaluations until a change of {points} points would show.",
-            effect.to_tell,
-            points=formatting.number(TELLING),
+            effect.missing_for_power,
+            points=formatting.number(DETECTABLE_CHANGE),
         )
-        said.append(more)
-    return [*said, describe_regression(effect)]
+        sentences.append(more)
+    return [*sentences, describe_regression(effect)]
 
 
 def describe_regression(effect: CoachingEffect) -> str:
-    """The warning that no figure of a coached person may be without."""
-    said = _(
+    """Warn of regression to the mean; shown with every effect."""
+    warning = _(
         "Beware of regression to the mean: coaching mostly starts after a low spell, and part "
         "of a rise would have come without it."
     )
     return (
-        said + " " + _("Colleagues who were as low take some of that out, not all.")
+        warning + " " + _("Colleagues who were as low take some of that out, not all.")
         if effect.effect is not None
-        else said
+        else warning
     )
 
 
 def describe_points(points: float) -> str:
-    """A difference in points, always signed."""
+    """Format a difference in points, always signed."""
     return _(
         "{number} points", number=("+" if points > 0 else "") + formatting.number(points, 1)
     ).replace(" ", formatting.NO_BREAK)
 
 
-def _edges(estimate: Estimate) -> dict[str, str]:
+def _format_limits(estimate: Estimate) -> dict[str, str]:
     return {
         name: ("+" if edge > 0 else "") + formatting.number(edge, 1)
         for name, edge in (("low", estimate.low), ("high", estimate.high))
@@ -275,14 +288,14 @@ def _edges(estimate: Estimate) -> dict[str, str]:
 
 
 def _describe_missing(effect: CoachingEffect) -> list[str]:
-    said = [
+    sentences = [
         _(
             "Nothing can be said yet: it takes {n} evaluations before the start and as many after.",
-            n=FEWEST,
+            n=MIN_EVALUATIONS,
         )
     ]
     if effect.missing_before:
-        said.append(
+        sentences.append(
             ngettext(
                 "There is {n} evaluation in the ninety days before; that will not change.",
                 "There are {n} evaluations in the ninety days before; that will not change.",
@@ -290,11 +303,11 @@ def _describe_missing(effect: CoachingEffect) -> list[str]:
             )
         )
     if effect.missing_after:
-        said.append(
+        sentences.append(
             ngettext(
                 "{n} more evaluation is missing since the start.",
                 "{n} more evaluations are missing since the start.",
                 effect.missing_after,
             )
         )
-    return said
+    return sentences

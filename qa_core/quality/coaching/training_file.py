@@ -1,5 +1,5 @@
-"""An advisor's training file: plans, sessions, remarks and evaluations by criterion in
-one table, for the advisor and those who lead them.
+"""Training file of an advisor: plans, sessions, remarks and evaluations by criterion,
+for the advisor and those who lead them.
 """
 
 from __future__ import annotations
@@ -50,28 +50,27 @@ OUTCOMES = {"pass": N_("passed"), "fail": N_("not passed")}
 
 
 def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.Download:
-    """The file, within the viewer's scope: a lead's is of the time in the team. An
-    advisor gets their own alone, with who listened.
-
-    Raises AccessDenied for anybody else's.
+    """Build the file within the viewer's scope: a lead's covers the time in the team,
+    an advisor gets their own with evaluators' names. Raise AccessDenied for anybody
+    else's.
     """
     viewer.require(Permission.SEE_COACHING)
     texts, found = find_grid_texts(viewer), plans.find_plans(viewer, advisor_id)
-    _require_theirs(viewer, advisor_id)
+    _require_in_scope(viewer, advisor_id)
     with store.reading() as session:
         name = find_names(session).get(advisor_id, advisor_id)
         evaluations = _find_evaluations(session, viewer, advisor_id)
         rows = [
-            *(row for plan in reversed(found) for row in _plan_rows(plan, texts)),
-            *_evaluation_rows(viewer, session, evaluations, texts),
+            *(row for plan in reversed(found) for row in _build_plan_rows(plan, texts)),
+            *_build_evaluation_rows(viewer, session, evaluations, texts),
         ]
-    heard = sum(evaluation.kind != "self" for evaluation in evaluations)
+    listened_count = sum(evaluation.kind != "self" for evaluation in evaluations)
     about = [
         [_("Training file"), name],
         [_("Coaching plans"), len(found)],
         [_("Sessions"), sum(len(plan.sessions) for plan in found)],
         [_("Minutes"), sum(plan.minutes for plan in found)],
-        [_("Evaluations"), heard],
+        [_("Evaluations"), listened_count],
         spreadsheets.describe_exporter(viewer),
     ]
     return make_file(
@@ -79,7 +78,7 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
     )
 
 
-def _require_theirs(viewer: Viewer, advisor_id: str) -> None:
+def _require_in_scope(viewer: Viewer, advisor_id: str) -> None:
     if viewer.role == Role.ADVISOR:
         if advisor_id != viewer.advisor_id:
             raise AccessDenied()
@@ -87,7 +86,7 @@ def _require_theirs(viewer: Viewer, advisor_id: str) -> None:
         query.get_advisor(viewer, advisor_id)
 
 
-def _plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[Any]]:
+def _build_plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[Any]]:
     criteria = describe_criteria(plan, texts)
     yield [
         plan.starts_on,
@@ -130,12 +129,10 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
     return list(session.scalars(Scoped(statement, viewer)))
 
 
-def _evaluation_rows(
+def _build_evaluation_rows(
     viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts
 ) -> Iterator[list[Any]]:
-    """One row per evaluation with its score, and one per criterion; who listened is for
-    those who may know.
-    """
+    """Yield a row per evaluation and per criterion."""
     titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())
     accounts = people.find_names(session)
     knows = viewer.can(Permission.SEE_EVALUATORS) or viewer.role == Role.ADVISOR
@@ -145,11 +142,17 @@ def _evaluation_rows(
             if knows or evaluation.kind == "self"
             else None
         )
-        grid = titles.get(evaluation.grid_id) or evaluation.grid_name
+        scorecard_title = titles.get(evaluation.grid_id) or evaluation.grid_name
         day, entry = evaluation.local_day, _(KINDS[evaluation.kind])
         outcome = _(OUTCOMES[evaluation.outcome]) if evaluation.outcome in OUTCOMES else None
         texted = " – ".join(
-            filter(None, (texts.name("grid", grid) if grid else None, evaluation.comment))
+            filter(
+                None,
+                (
+                    texts.name("grid", scorecard_title) if scorecard_title else None,
+                    evaluation.comment,
+                ),
+            )
         )
         yield [day, entry, texted, outcome, None, None, None, None, None, evaluation.score, by]
         for answer in sorted(

@@ -1,13 +1,19 @@
-"""Evaluations: taken in from files, made by evaluators, answered by advisors. The only
-writer of them, in one transaction with the journal.
+"""Evaluations: imported from files, made by evaluators, answered by advisors. Their
+only writer, in one transaction with the audit log.
 """
 
 from qa_core.quality.evaluations.imports import (
+    EvaluationImporter,
     ImportedAnswer,
     ImportedEvaluation,
-    Intake,
     find_later_batch,
     restore,
 )
 
-__all__ = ["ImportedAnswer", "ImportedEvaluation", "Intake", "find_later_batch", "restore"]
+__all__ = [
+    "EvaluationImporter",
+    "ImportedAnswer",
+    "ImportedEvaluation",
+    "find_later_batch",
+    "restore",
+]

@@ -1,6 +1,4 @@
-"""What advisors say to an evaluation of their contact: that they read it, a comment,
-and how they would have evaluated it themselves.
-"""
+"""Responses of advisors to an evaluation: acknowledgement, comment, self-evaluation."""
 
 from __future__ import annotations
 
@@ -22,17 +20,14 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
-NEW_DAYS = 30
-"""For so long an evaluation that nobody said to have read, and the answer to a dispute,
-are news.
-"""
+NEWS_DAYS = 30
+"""Days for which an unread evaluation, a decision and a correction are news."""
 
 
 @dataclass(frozen=True)
 class News:
-    """What waits for an advisor: evaluations to read, disputes of theirs that were
-    decided lately, and evaluations corrected lately after they had read them; newest
-    first, by number of the evaluation.
+    """Evaluations waiting for an advisor: unread, with a dispute decided lately, or
+    corrected after they had read them. Ids, newest first.
     """
 
     unread: tuple[int, ...]
@@ -41,45 +36,48 @@ class News:
 
 
 def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
-    """Note that the advisor has read it; the first time counts."""
+    """Record that the advisor has read the evaluation; the first time counts."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
     with store.writing() as session:
-        evaluation = disputes.find_own(session, viewer, evaluation_id)
+        evaluation = disputes.get_own(session, viewer, evaluation_id)
         if evaluation.acknowledged_at is None:
-            _set(session, evaluation, acknowledged_at=now())
+            _update(session, evaluation, acknowledged_at=now())
             audit_log.record(
                 session, viewer.username, "evaluation_acknowledged", str(evaluation.id)
             )
 
 
 def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
-    """Put the advisor's words beside the evaluation, in place of those before."""
+    """Set the advisor's comment on the evaluation, replacing an earlier one."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    words = disputes.require_words(text)
+    words = disputes.clean_text(text)
     with store.writing() as session:
-        evaluation = disputes.find_own(session, viewer, evaluation_id)
-        _set(session, evaluation, advisor_comment=words)
+        evaluation = disputes.get_own(session, viewer, evaluation_id)
+        _update(session, evaluation, advisor_comment=words)
         audit_log.record(session, viewer.username, "evaluation_commented", str(evaluation.id))
 
 
 def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
-    """Open the advisor's own evaluation of the same contact on the same version of the
-    grid, or the one that there is; returns its number.
+    """Open the advisor's own evaluation of the same contact on the same scorecard
+    version, or the existing one; return its id.
 
-    It never makes numbers. Whether it came before the advisor said to have read the
-    evaluator's is told beside it.
+    It counts in no figure. Readers see whether it was submitted before the advisor
+    acknowledged the evaluator's.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
     viewer.require(Permission.FILL_GRIDS)
     with store.writing() as session:
-        evaluation = disputes.find_own(session, viewer, evaluation_id)
-        made = sa.select(Evaluation.id).where(
+        evaluation = disputes.get_own(session, viewer, evaluation_id)
+        self_evaluations = sa.select(Evaluation.id).where(
             Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
         )
-        standing = session.scalar(Scoped(made.limit(1), viewer))
-        if standing is not None:
-            return standing
-        if evaluation.grid_id is None or evaluation_view.find_plan(session, evaluation) is None:
+        existing = session.scalar(Scoped(self_evaluations.limit(1), viewer))
+        if existing is not None:
+            return existing
+        if (
+            evaluation.grid_id is None
+            or evaluation_view.find_scorecard(session, evaluation) is None
+        ):
             raise Refusal(
                 "no_grid",
                 N_(
@@ -106,11 +104,11 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
 
 
 def find_news(viewer: Viewer) -> News:
-    """What waits for the viewer to be read."""
+    """Find what waits for the viewer to be read."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
     if not viewer.advisor_id:
         raise AccessDenied()
-    since = now() - timedelta(days=NEW_DAYS)
+    since = now() - timedelta(days=NEWS_DAYS)
     mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(evaluation_view.READ_KINDS)]
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
     unread = (
@@ -142,9 +140,8 @@ def find_news(viewer: Viewer) -> News:
         )
 
 
-def _set(session: Session, evaluation: Evaluation, **values: object) -> None:
-    # Nothing that numbers are made of changes, so the evaluation does not say that it
-    # did.
+def _update(session: Session, evaluation: Evaluation, **values: object) -> None:
+    # No figure changes, so keep `changed_at`: the evaluation table is not rebuilt.
     session.execute(
         sa.update(Evaluation)
         .where(Evaluation.id == evaluation.id)

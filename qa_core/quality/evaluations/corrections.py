@@ -1,6 +1,4 @@
-"""Correcting a published evaluation: by its evaluator, with a reason, and with what
-stood before kept.
-"""
+"""Corrections of a published evaluation by its evaluator; former answers are kept."""
 
 from __future__ import annotations
 
@@ -30,21 +28,19 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class CorrectionBase:
-    """A submitted evaluation as it stands, to be corrected; `disputed`: the criteria
-    whose answers are for whoever decides on disputes.
-    """
+    """Evaluation to correct; only a decision changes `disputed` criteria."""
 
     evaluation: Draft
     disputed: frozenset[str]
 
 
-def get_standing(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
-    """What the viewer may correct of their own evaluation. Raises AccessDenied for any
-    other, Refusal when they may not listen to its contact any more.
+def get_correction_base(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
+    """Return the viewer's own evaluation to correct. Raise AccessDenied for any other,
+    Refusal when they may no longer listen to its contact.
     """
     with store.reading() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
-        drafts.require_may_go_on(session, viewer, evaluation)
+        drafts.require_may_continue(session, viewer, evaluation)
         disputed = _find_disputed(session, viewer, evaluation)
     return CorrectionBase(drafts.get_draft(viewer, evaluation_id), disputed)
 
@@ -59,32 +55,32 @@ def amend(
     reason: str,
     keeps_personal_data: bool = False,
 ) -> int:
-    """Put other answers and comments in place of those of the viewer's own evaluation,
-    and return the new version; the former are kept as a revision.
+    """Replace answers and comments of the viewer's own evaluation, keep the former as a
+    revision, and return the new version.
 
-    Raises Refusal for an incomplete grid, an old version (`changed_meanwhile`), a
-    criterion that is or was disputed (`disputed`), unconfirmed personal data and where
-    nothing changes, Misuse without a reason.
+    Raise Refusal for missing answers, an old version (`changed_meanwhile`), a criterion
+    that was disputed (`disputed`), unconfirmed personal data and an unchanged
+    evaluation, Misuse without a reason.
     """
-    said = masking.mask(reason).strip()
-    if not said:
+    reason_text = masking.mask(reason).strip()
+    if not reason_text:
         raise Misuse(
             "no_reason",
             N_("Say why the evaluation is corrected: the advisor reads it beside the former one."),
         )
-    drafts.look_at_contact(viewer, evaluation_id)
+    drafts.check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = _get_amendable(session, viewer, evaluation_id)
-        drafts.require_may_go_on(session, viewer, evaluation)
+        drafts.require_may_continue(session, viewer, evaluation)
         drafts.require_version(evaluation, version)
-        plan, kept = drafts.get_plan(session, evaluation), drafts.written(comments)
+        scorecard, kept = drafts.get_scorecard(session, evaluation), drafts.mask_comments(comments)
         words = masking.mask(comment or "").strip() or None
-        finalise.require_whole(plan, answers)
+        finalise.require_complete(scorecard, answers)
         disputed = _find_disputed(session, viewer, evaluation)
-        _require_undisputed(plan, evaluation, answers, kept, disputed)
+        _require_undisputed(scorecard, evaluation, answers, kept, disputed)
         if (answers, kept, words) == (
-            finalise.answers_of(evaluation),
-            finalise.comments_of(evaluation),
+            finalise.read_answers(evaluation),
+            finalise.read_comments(evaluation),
             evaluation.comment,
         ):
             raise Refusal(
@@ -94,9 +90,9 @@ def amend(
                     "then save."
                 ),
             )
-        drafts.require_clean(plan, answers, kept, words, keeps_personal_data)
-        finalise.keep_revision(session, evaluation, f"{AMENDED}: {said}", viewer.username)
-        finalise.complete(evaluation, plan, answers, kept)
+        drafts.require_no_personal_data(scorecard, answers, kept, words, keeps_personal_data)
+        finalise.keep_revision(session, evaluation, f"{AMENDED}: {reason_text}", viewer.username)
+        finalise.apply_scores(evaluation, scorecard, answers, kept)
         evaluation.comment = words
         audit_log.record(
             session, viewer.username, "evaluation_amended", str(evaluation_id), reason=AMENDED
@@ -109,7 +105,7 @@ def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Eval
     if (
         evaluation.state == "draft"
         or evaluation.kind not in (drafts.SCORED, drafts.TARGETED)
-        or evaluation_view.find_plan(session, evaluation) is None
+        or evaluation_view.find_scorecard(session, evaluation) is None
     ):
         raise AccessDenied()
     return evaluation
@@ -121,23 +117,26 @@ def _find_disputed(session: Session, viewer: Viewer, evaluation: Evaluation) -> 
 
 
 def _require_undisputed(
-    plan: scoring.Scorecard,
+    scorecard: scoring.Scorecard,
     evaluation: Evaluation,
     answers: Mapping[str, Any],
     comments: Mapping[str, str],
     disputed: frozenset[str],
 ) -> None:
-    """Refuse to touch what an advisor disputed: before the decision it is not the
-    evaluator's to give, after it the decision stands.
+    """Refuse a change of a disputed criterion: before the decision it is not the
+    evaluator's to make, and afterwards the decision applies.
     """
-    standing, said = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
+    current_answers, reason_text = (
+        finalise.read_answers(evaluation),
+        finalise.read_comments(evaluation),
+    )
     touched = [
         criterion.text.in_language(i18n.language())
-        for criterion in plan.criteria
+        for criterion in scorecard.criteria
         if criterion.key in disputed
         and (
-            answers[criterion.key] != standing[criterion.key]
-            or comments.get(criterion.key) != drafts.written(said).get(criterion.key)
+            answers[criterion.key] != current_answers[criterion.key]
+            or comments.get(criterion.key) != drafts.mask_comments(reason_text).get(criterion.key)
         )
     ]
     if touched:

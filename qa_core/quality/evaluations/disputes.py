@@ -1,5 +1,5 @@
-"""Disputes: an advisor disagrees with one criterion, somebody who did not make the
-evaluation decides, and what stood before is kept.
+"""Disputes: an advisor disagrees with one criterion, somebody other than its evaluator
+decides, and the former answers are kept.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
 LONGEST_TEXT = 2_000
-"""Characters of a reason or a comment."""
+"""Maximum characters of a reason or a comment."""
 
 
 class DisputeDecision(StrEnum):
-    """Keep the answer, take the one proposed, or give a third."""
+    """Decision: keep the answer, take the proposed one, or set a third."""
 
     KEEP = "keep"
     ACCEPT = "accept"
@@ -45,7 +45,7 @@ class DisputeDecision(StrEnum):
 
 @dataclass(frozen=True)
 class DisputeLine:
-    """One dispute in a list. Points None: not applicable."""
+    """Dispute in a list. Points None: not applicable."""
 
     dispute_id: int
     evaluation_id: int
@@ -64,7 +64,7 @@ class DisputeLine:
 
     @property
     def age_days(self) -> int:
-        """How long it waits, or waited for its decision, in whole days of the centre."""
+        """Return the age in whole days of the centre, until the decision or today."""
         until = (
             environment.to_local(self.decided_at).date() if self.decided_at else environment.today()
         )
@@ -73,8 +73,8 @@ class DisputeLine:
 
 @dataclass(frozen=True)
 class DisputeOutcome:
-    """What came of the disputes about one evaluator or one criterion: `share` of the
-    decided that were changed, 0–1, with its 95 % interval.
+    """Dispute counts of one evaluator or criterion. `share`: changed answers of decided
+    disputes, 0–1, with its 95 % interval.
     """
 
     key: str
@@ -89,10 +89,8 @@ class DisputeOutcome:
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """The most disputed first. `by_evaluator` None: this viewer is not told who
-    evaluated.
-    """
+class DisputeOutcomes:
+    """Outcomes, most disputed first. `by_evaluator` None: hidden."""
 
     by_evaluator: tuple[DisputeOutcome, ...] | None
     by_criterion: tuple[DisputeOutcome, ...]
@@ -101,17 +99,17 @@ class Outcomes:
 def raise_dispute(
     viewer: Viewer, evaluation_id: int, criterion: str, proposed: Any, reason: str
 ) -> int:
-    """Disagree with one answer of one's own evaluation, saying what it should be
-    (points, or "na") and why; returns the number of the dispute.
+    """Dispute one answer of one's own evaluation, with a proposed answer (points or
+    "na") and a reason; return the dispute's id.
 
-    Raises Refusal when the time for it is over, without a reason, for an answer that
-    the criterion does not allow, and the second time.
+    Raise Refusal after the last day, without a reason, for an answer that the criterion
+    does not allow, and for a second dispute.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    reason = require_words(reason)
+    reason = clean_text(reason)
     with store.writing() as session:
-        evaluation = find_own(session, viewer, evaluation_id)
-        plan = _require_plan(session, evaluation)
+        evaluation = get_own(session, viewer, evaluation_id)
+        scorecard = _require_scorecard(session, evaluation)
         last_day = evaluation_view.find_dispute_day(session, evaluation)
         if environment.today() > last_day:
             raise Refusal(
@@ -119,7 +117,7 @@ def raise_dispute(
                 N_("It could be disputed until {day}; speak to your team lead about it."),
                 day=formatting.day(last_day, year=True),
             )
-        answers = finalise.answers_of(evaluation)
+        answers = finalise.read_answers(evaluation)
         if criterion not in answers:
             raise AccessDenied()
         before = sa.select(Dispute.id).where(
@@ -130,7 +128,7 @@ def raise_dispute(
                 "already_disputed",
                 N_("You have disputed this criterion before; each can be disputed once."),
             )
-        scoring.score(plan, answers | {criterion: proposed})
+        scoring.score(scorecard, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
             raise Refusal(
@@ -154,11 +152,11 @@ def raise_dispute(
 def decide(
     viewer: Viewer, dispute_id: int, decision: str, points: Any = None, reason: str = ""
 ) -> None:
-    """Decide on a dispute and give the reason; `points` (or "na") go with a third value
-    alone. A changed answer scores the evaluation again, and how it stood is kept.
+    """Decide on a dispute; `points` (or "na") with a third value only. A changed answer
+    rescores the evaluation and keeps a revision.
 
-    Raises Refusal for the evaluator and the advisor of it, for what is decided already,
-    and for a third value that is not one.
+    Raise Refusal for its evaluator and its advisor, for a decided dispute, and for a
+    third value equal to the first two.
     """
     viewer.require(Permission.DECIDE_DISPUTES)
     if decision not in set(DisputeDecision):
@@ -168,7 +166,7 @@ def decide(
             name=decision,
             known=", ".join(DisputeDecision),
         )
-    reason = require_words(reason)
+    reason = clean_text(reason)
     with store.writing() as session:
         statement = sa.select(Dispute).where(Dispute.id == dispute_id)
         dispute = session.scalar(Scoped(statement, viewer))
@@ -188,15 +186,17 @@ def decide(
                 "already_decided",
                 N_("Somebody has decided on this meanwhile; open the page again to see what."),
             )
-        answers = finalise.answers_of(evaluation)
-        wanted = _choose(decision, dispute, answers[dispute.criterion], points)
+        answers = finalise.read_answers(evaluation)
+        wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
         if _points(wanted) != _points(answers[dispute.criterion]):
-            plan = _require_plan(session, evaluation)
-            comments = finalise.comments_of(evaluation)
+            scorecard = _require_scorecard(session, evaluation)
+            comments = finalise.read_comments(evaluation)
             finalise.keep_revision(session, evaluation, f"disputed: {reason}", viewer.username)
-            finalise.complete(evaluation, plan, answers | {dispute.criterion: wanted}, comments)
-            # What numbers are made of is read again only when an evaluation says that
-            # it changed.
+            finalise.apply_scores(
+                evaluation, scorecard, answers | {dispute.criterion: wanted}, comments
+            )
+            # The evaluation table is rebuilt only for a changed
+            # `changed_at`.
             evaluation.changed_at = now()
         dispute.decision, dispute.decided, dispute.decision_reason = (
             decision,
@@ -208,9 +208,7 @@ def decide(
 
 
 def find_disputes(viewer: Viewer) -> list[DisputeLine]:
-    """Every dispute in the viewer's scope: open ones first, the oldest of them before;
-    then the decided, newest decision first.
-    """
+    """Return the disputes in scope: open ones, oldest first; then newest decided."""
     viewer.require(Permission.DECIDE_DISPUTES)
     statement = (
         sa.select(
@@ -237,7 +235,7 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """A value that differs after a dispute was raised or decided."""
+    """Return a value that differs after a dispute was raised or decided."""
     counted = sa.select(
         sa.func.max(Dispute.id), sa.func.count(Dispute.id), sa.func.count(Dispute.decided_at)
     )
@@ -251,9 +249,9 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     )
 
 
-def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
-    """What came of disputes about the evaluations of contacts in that period, by
-    criterion, and by evaluator for who may know who evaluated.
+def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
+    """Count the outcomes of disputes on contacts of the period, by criterion, and by
+    evaluator for viewers who may see evaluators.
     """
     viewer.require(Permission.SEE_ADVISORS)
     within = [
@@ -286,7 +284,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
         if viewer.can(Permission.SEE_EVALUATORS):
             evaluators = dict(session.execute(Scoped(by_evaluator, viewer)).all())
             names = people.find_names(session)
-    return Outcomes(
+    return DisputeOutcomes(
         by_evaluator=None
         if evaluators is None
         else _count(evaluators, ((row.evaluator, row.decision) for row in rows), names),
@@ -294,10 +292,8 @@ def count_outcomes(viewer: Viewer, period: Period) -> Outcomes:
     )
 
 
-def find_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """The published evaluation of the viewer's own contact. Raises AccessDenied for any
-    other.
-    """
+def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
+    """Return the published evaluation of the viewer's contact. Raise AccessDenied."""
     evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
     if (
         not viewer.advisor_id
@@ -308,10 +304,8 @@ def find_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation
     return evaluation
 
 
-def require_words(text: str) -> str:
-    """The text without contact details and space around it. Refuses one that is empty
-    or too long.
-    """
+def clean_text(text: str) -> str:
+    """Return the text masked and stripped. Refuse an empty or too long one."""
     text = masking.mask(text).strip()
     if not text:
         raise Refusal("no_reason", N_("Say why, in a few words."))
@@ -324,9 +318,9 @@ def require_words(text: str) -> str:
     return text
 
 
-def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    plan = evaluation_view.find_plan(session, evaluation)
-    if plan is None:
+def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
+    scorecard = evaluation_view.find_scorecard(session, evaluation)
+    if scorecard is None:
         raise Refusal(
             "not_disputable",
             N_(
@@ -334,10 +328,10 @@ def _require_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard
                 "again; write a comment instead."
             ),
         )
-    return plan
+    return scorecard
 
 
-def _choose(decision: str, dispute: Dispute, standing: Any, points: Any) -> Any:
+def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -> Any:
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
@@ -348,7 +342,7 @@ def _choose(decision: str, dispute: Dispute, standing: Any, points: Any) -> Any:
             )
         return points
     return (
-        standing
+        current
         if decision == DisputeDecision.KEEP
         else scoring.NOT_APPLICABLE
         if dispute.proposed is None

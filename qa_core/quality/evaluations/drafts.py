@@ -1,6 +1,4 @@
-"""Filling a grid: an evaluation from its first answer to its submission, by one person,
-saved as they go, within the rules of listening.
-"""
+"""Evaluations in progress: opened, saved and submitted by one person."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise, publication
@@ -36,16 +34,16 @@ WITHDRAWN = "contact_withdrawn"
 
 @dataclass(frozen=True)
 class Draft:
-    """An evaluation as whoever fills it sees it: never whose contact it is, nor what
-    others found. `answers`: criterion → points or "na".
+    """Evaluation as its evaluator sees it, without the advisor and others' marks.
+    `answers`: criterion → points or "na".
     """
 
     id: int
     kind: str
     state: str
     version: int
-    plan: scoring.Scorecard
-    grid_version: int
+    scorecard: scoring.Scorecard
+    scorecard_version: int
     answers: dict[str, Any]
     comments: dict[str, str]
     comment: str
@@ -62,7 +60,7 @@ class Draft:
     due_on: date | None = None
     publish_on: date | None = None
     result: scoring.Result | None = field(default=None, compare=False)
-    """Once it is submitted."""
+    """Set once it is submitted."""
 
 
 def open_draft(
@@ -82,11 +80,11 @@ def open_draft(
     calibration_id: int | None = None,
     answered_evaluation_id: int | None = None,
 ) -> Evaluation:
-    """The evaluation that this person fills for that contact and occasion: the one they
-    have already, whatever its state, or a new draft.
+    """Return this person's evaluation for that contact and occasion, in whatever state,
+    or create a draft.
 
-    Whether they may is for the caller to say; every call on the draft asks again.
-    Flushes, so that it has its id.
+    The caller checks permissions; every later call on the draft checks them again.
+    Flush, so that it has its id.
     """
     same = {
         "kind": kind,
@@ -97,24 +95,24 @@ def open_draft(
         "calibration_id": calibration_id,
         "answered_evaluation_id": answered_evaluation_id,
     }
-    begun = (
+    existing = (
         sa.select(Evaluation)
         .filter_by(**same)
         .where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
     )
-    found = session.scalar(Scoped(begun.order_by(Evaluation.id).limit(1), viewer))
+    found = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
     if found is not None:
         return found
-    grid = session.get(ScorecardVersion, grid_id)
-    if grid is None or grid.published_at is None:
+    scorecard_row = session.get(ScorecardVersion, grid_id)
+    if scorecard_row is None or scorecard_row.published_at is None:
         raise Refusal(
             "grid_not_published",
             N_("The grid is not published; publish it first, then evaluate with it."),
         )
-    made = Evaluation(
+    evaluation = Evaluation(
         **same,
-        grid_id=grid.id,
-        grid_name=grid.title,
+        grid_id=scorecard_row.id,
+        grid_name=scorecard_row.title,
         purpose=purpose,
         advisor_id=advisor_id,
         team=team,
@@ -124,38 +122,39 @@ def open_draft(
         evaluated_at=now(),
         started_at=now(),
     )
-    session.add(made)
+    session.add(evaluation)
     session.flush()
-    audit_log.record(session, evaluator, "evaluation_started", str(made.id))
-    return made
+    audit_log.record(session, evaluator, "evaluation_started", str(evaluation.id))
+    return evaluation
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
-    """Begin to evaluate a contact drawn for the viewer, or go on with it: the id of the
-    evaluation. Two starts make one.
+    """Start or resume the evaluation of a contact drawn for the viewer; return its id.
+    Starting twice opens one evaluation.
     """
     _require_evaluator(viewer)
     with store.reading() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
         key, day = (drawn.source_system, drawn.contact_id), drawn.local_start.date()
         _require_may_listen(session, viewer, drawn.draw.plan.purpose, drawn.advisor_id, drawn)
-    contact = evaluator_contact.find_assigned(viewer, *key, day)
+        legal = law.load(session)
+    contact = evaluator_contact.find_assigned(viewer, *key, day, legal)
     with store.writing() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
         plan = drawn.draw.plan
         if contact is None or not contact.is_withdrawn:
             _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
-            grid = scorecards.newest_published(session, plan.grid_key)
-            if grid is None:
+            scorecard_row = scorecards.find_newest_published(session, plan.grid_key)
+            if scorecard_row is None:
                 raise Refusal(
                     "grid_not_published",
                     N_("The grid is not published; publish it first, then evaluate with it."),
                 )
-            made = open_draft(
+            evaluation = open_draft(
                 session,
                 viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
-                grid_id=grid.id,
+                grid_id=scorecard_row.id,
                 evaluator=viewer.username,
                 purpose=plan.purpose,
                 local_day=day,
@@ -167,36 +166,39 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             )
             if drawn.state == "waiting":
                 drawn.state = "started"
-            return made.id
-        _set_aside(session, viewer, drawn)
-    raise _withdrawn()
+            return evaluation.id
+        _mark_replaced(session, viewer, drawn)
+    raise _build_withdrawn()
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
-    """What the viewer fills or has submitted. Raises AccessDenied for anybody else's,
-    Refusal when they may not go on with it.
+    """Return the viewer's draft or submitted evaluation. Raise AccessDenied for anybody
+    else's, Refusal when they may not continue it.
     """
-    contact = look_at_contact(viewer, evaluation_id)
+    contact = check_contact(viewer, evaluation_id)
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         drawn = _find_drawn(session, evaluation)
         if evaluation.state == "draft":
-            require_may_go_on(session, viewer, evaluation)
+            require_may_continue(session, viewer, evaluation)
             answers, comments, result = (
                 evaluation.draft["answers"],
                 evaluation.draft["comments"],
                 None,
             )
         else:
-            answers, comments = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
-            result = scoring.score(get_plan(session, evaluation), answers)
+            answers, comments = (
+                finalise.read_answers(evaluation),
+                finalise.read_comments(evaluation),
+            )
+            result = scoring.score(get_scorecard(session, evaluation), answers)
         return Draft(
             id=evaluation.id,
             kind=evaluation.kind,
             state=evaluation.state,
             version=evaluation.version,
-            plan=get_plan(session, evaluation),
-            grid_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
+            scorecard=get_scorecard(session, evaluation),
+            scorecard_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
             answers=dict(answers),
             comments=dict(comments),
             comment=evaluation.comment or "",
@@ -225,21 +227,20 @@ def save(
     comment: str | None = None,
     seconds: float | None = None,
 ) -> int:
-    """Keep the answers as they stand, complete or not, and return the new version.
-    Contact details in what is written are masked.
+    """Save the answers, complete or not, and return the new version. Contact details in
+    comments are masked.
 
-    Raises Refusal `changed_meanwhile` when the draft is no longer of that version and
-    says something else: what is stored stays as it is, and what was typed is still in
-    the caller's hands. `seconds`: spent on it in all so far.
+    Raise Refusal `changed_meanwhile` when the stored draft has another version and
+    other content; it is left unchanged. `seconds`: total time spent so far.
     """
-    look_at_contact(viewer, evaluation_id)
+    check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         _require_draft(evaluation)
-        require_may_go_on(session, viewer, evaluation)
-        given = {key: value for key, value in answers.items() if value is not None}
-        scoring.check(get_plan(session, evaluation), given)
-        content = {"answers": given, "comments": written(comments)}
+        require_may_continue(session, viewer, evaluation)
+        answered = {key: value for key, value in answers.items() if value is not None}
+        scoring.check_answers(get_scorecard(session, evaluation), answered)
+        content = {"answers": answered, "comments": mask_comments(comments)}
         words = masking.mask(comment or "").strip() or None
         evaluation.seconds_spent = max(evaluation.seconds_spent or 0.0, seconds or 0.0) or None
         if (evaluation.draft, evaluation.comment) == (content, words):
@@ -253,25 +254,27 @@ def save(
 def submit(
     viewer: Viewer, evaluation_id: int, version: int, keeps_personal_data: bool = False
 ) -> None:
-    """Sign a draft: its score is worked out and it is published, at once or on the day
-    that its plan puts it off to. Twice is once.
+    """Submit a draft: score it, and publish it now or after the plan's delay.
+    Submitting twice changes nothing.
 
-    Raises Refusal naming the criteria without an answer (`unanswered`), when the draft
-    is no longer of that version (`changed_meanwhile`), and when the comments seem to
-    hold personal data that nobody said to keep (`personal_data`).
+    Raise Refusal for missing answers (`unanswered`), another version
+    (`changed_meanwhile`), and unconfirmed personal data in the comments
+    (`personal_data`).
     """
-    look_at_contact(viewer, evaluation_id)
+    check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         if evaluation.state != "draft":
             return
-        require_may_go_on(session, viewer, evaluation)
+        require_may_continue(session, viewer, evaluation)
         require_version(evaluation, version)
         answers, comments = evaluation.draft["answers"], evaluation.draft["comments"]
-        plan = get_plan(session, evaluation)
-        finalise.require_whole(plan, answers)
-        require_clean(plan, answers, comments, evaluation.comment, keeps_personal_data)
-        finalise.complete(evaluation, plan, answers, comments)
+        scorecard = get_scorecard(session, evaluation)
+        finalise.require_complete(scorecard, answers)
+        require_no_personal_data(
+            scorecard, answers, comments, evaluation.comment, keeps_personal_data
+        )
+        finalise.apply_scores(evaluation, scorecard, answers, comments)
         evaluation.draft, evaluation.state = None, "submitted"
         evaluation.submitted_at = evaluation.evaluated_at = now()
         evaluation.version += 1
@@ -279,9 +282,7 @@ def submit(
         drawn = _find_drawn(session, evaluation)
         if drawn is not None:
             drawn.state = "done"
-        if (
-            evaluation.kind != CALIBRATION
-        ):  # a round is read together once it is closed, and never published
+        if evaluation.kind != CALIBRATION:  # calibrations are never published
             publication.publish_or_wait(
                 session,
                 evaluation,
@@ -291,24 +292,22 @@ def submit(
 
 
 @dataclass(frozen=True)
-class Signed:
-    """One evaluation that the viewer submitted; `published_at` None: it waits for
-    `publish_on`, or is of a calibration.
-    """
+class SubmittedEvaluation:
+    """Submitted evaluation; `published_at` None: not published (yet)."""
 
     id: int
     kind: str
     local_day: date
     submitted_at: datetime
-    grid: str
+    scorecard: str
     score: float | None
     outcome: str | None
     published_at: datetime | None
     publish_on: date | None
 
 
-def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
-    """What the viewer submitted last, newest first."""
+def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]:
+    """Return the evaluations that the viewer submitted last, newest first."""
     viewer.require(Permission.FILL_GRIDS)
     columns = (
         Evaluation.id,
@@ -327,29 +326,27 @@ def find_signed(viewer: Viewer, limit: int = 10) -> list[Signed]:
     with store.reading() as session:
         newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
         rows = session.execute(Scoped(newest.limit(limit), viewer)).all()
-    return [Signed(*row) for row in rows]
+    return [SubmittedEvaluation(*row) for row in rows]
 
 
-def get_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    """The grid that an evaluation is pinned to, of its own version. Raises AccessDenied
-    for one that was imported without a grid.
+def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
+    """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
+    one imported without a scorecard.
     """
-    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    if grid is None:
+    scorecard_row = scorecards.find_version(session, evaluation.grid_id)
+    if scorecard_row is None:
         raise AccessDenied()
-    return scoring.parse_scorecard(grid.content)
+    return scoring.parse_scorecard(scorecard_row.content)
 
 
-def require_clean(
-    plan: scoring.Scorecard,
+def require_no_personal_data(
+    scorecard: scoring.Scorecard,
     answers: Mapping[str, Any],
     comments: Mapping[str, str],
     comment: str | None,
     is_kept: bool,
 ) -> None:
-    """Refuse words that seem to hold personal data, unless the person said that they
-    are needed.
-    """
+    """Refuse unconfirmed personal data in the comments."""
     texts = [text for key, text in comments.items() if key in answers] + [comment or ""]
     if not is_kept and any(masking.find_personal_data(text) for text in texts):
         message = N_(
@@ -360,8 +357,8 @@ def require_clean(
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """An evaluation that the viewer made or makes, here or in the tool that a file came
-    from. Raises AccessDenied for anybody else's.
+    """Return an evaluation that the viewer made, here or in the tool it was imported
+    from. Raise AccessDenied for anybody else's.
     """
     viewer.require(Permission.FILL_GRIDS)
     statement = sa.select(Evaluation).where(Evaluation.id == evaluation_id)
@@ -376,9 +373,9 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     return found
 
 
-def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
-    """Refuse whoever may not listen to the contact of that evaluation today; an advisor
-    who looks at their own work needs no accreditation.
+def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
+    """Refuse an evaluator who may not listen to the contact today, and a closed
+    calibration. A self-evaluation needs no accreditation.
     """
     if evaluation.kind != SELF:
         drawn = _find_drawn(session, evaluation)
@@ -394,12 +391,12 @@ def require_may_go_on(session: Session, viewer: Viewer, evaluation: Evaluation) 
         )
 
 
-def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
-    """The contact of the viewer's evaluation; None: it names none, or the lake has it
-    no more.
+def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
+    """Return the contact of the viewer's evaluation; None where it names none or the
+    lake no longer has it.
 
-    Raises Refusal `contact_withdrawn`, and takes the draft away, when nobody may listen
-    to the contact any more.
+    When nobody may listen to the contact any more, delete the draft and raise Refusal
+    `contact_withdrawn`.
     """
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
@@ -409,9 +406,10 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Ass
             evaluation.state == "draft",
             evaluation.kind,
         )
+        legal = law.load(session)
     if key[0] is None or key[1] is None:
         return None
-    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day)
+    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day, legal)
     if not (contact and contact.is_withdrawn and is_open and kind != SELF):
         return contact
     with store.writing() as session:
@@ -420,12 +418,12 @@ def look_at_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Ass
         if evaluation.state == "draft":
             session.delete(evaluation)
             audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
-        _set_aside(session, viewer, drawn)
-    raise _withdrawn()
+        _mark_replaced(session, viewer, drawn)
+    raise _build_withdrawn()
 
 
 def require_version(evaluation: Evaluation, version: int) -> None:
-    """Refuse to write over what was changed since the caller read it."""
+    """Refuse to overwrite a change made since the caller read the evaluation."""
     if evaluation.version != version:
         message = N_(
             "This evaluation was changed meanwhile, in another tab or by an earlier click. "
@@ -434,8 +432,8 @@ def require_version(evaluation: Evaluation, version: int) -> None:
         raise Refusal(CHANGED_MEANWHILE, message)
 
 
-def written(comments: Mapping[str, str]) -> dict[str, str]:
-    """The comments that say something, without contact details."""
+def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
+    """Mask contact details in the comments and drop empty ones."""
     masked = {key: masking.mask(text or "").strip() for key, text in comments.items()}
     return {key: text for key, text in masked.items() if text}
 
@@ -458,7 +456,7 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
 
 
 def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
-    """The contact that was drawn for the viewer. Raises AccessDenied."""
+    """Return the contact drawn for the viewer. Raise AccessDenied for any other."""
     statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
     drawn = session.scalar(Scoped(statement, viewer))
     if drawn is None or drawn.evaluator != viewer.username:
@@ -467,7 +465,7 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """What an evaluation was drawn as, whoever is to listen to it by now."""
+    """Return the drawn contact of an evaluation, whoever it is assigned to."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(
@@ -510,7 +508,7 @@ def _require_draft(evaluation: Evaluation) -> None:
         )
 
 
-def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
+def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
     if drawn is not None and drawn.state in ("waiting", "started"):
         drawn.state, drawn.replaced_because = "replaced", "private"
         audit_log.record(
@@ -522,7 +520,7 @@ def _set_aside(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> 
         )
 
 
-def _withdrawn() -> Refusal:
+def _build_withdrawn() -> Refusal:
     message = N_(
         "Nobody may listen to this contact any more: the customer objected, or it is private. "
         "It was taken off your list."

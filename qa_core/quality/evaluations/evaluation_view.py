@@ -1,5 +1,5 @@
-"""One evaluation as its reader may see it: the advisor their own once published, those
-who lead them within their scope, the evaluator what they made.
+"""One evaluation as a reader may see it: advisors their own once published, team leads
+and managers those in scope, evaluators those they made.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import members
+from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
@@ -31,7 +32,7 @@ from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import (
     Dispute,
     Draw,
@@ -43,19 +44,15 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
-"""How long after publication an advisor may dispute, where no listening plan says
-otherwise.
-"""
+"""Days after publication for a dispute, unless the plan sets them."""
 READ_KINDS = ("scored", "targeted")
-"""Those that an advisor and who leads them read; a calibration is for its evaluators, a
-self-evaluation stands beside the evaluation it answers.
+"""Kinds that advisors and their leads read. Calibrations are for their evaluators; a
+self-evaluation is shown with the evaluation it answers.
 """
 
 
 def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """One evaluation with all that this viewer may know of it. Raises AccessDenied for
-    missing and forbidden alike.
-    """
+    """Return an evaluation as the viewer may see it. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = find_readable(session, viewer, evaluation_id)
@@ -63,7 +60,7 @@ def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """Open one evaluation for a reader: `get_evaluation`, noted in the audit log."""
+    """Return `get_evaluation` and record the reading in the audit log."""
     evaluation = get_evaluation(viewer, evaluation_id)
     with store.writing() as session:
         audit_log.record(session, viewer.username, "evaluation_read", str(evaluation_id))
@@ -71,9 +68,7 @@ def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """The row of one evaluation that this viewer may read, its answers loaded. Raises
-    AccessDenied for missing and forbidden alike.
-    """
+    """Return the row of a readable evaluation. Raise AccessDenied for any other."""
     statement = (
         sa.select(Evaluation)
         .where(Evaluation.id == evaluation_id, is_readable(viewer))
@@ -86,8 +81,8 @@ def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evalu
 
 
 def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Which evaluations of their scope this viewer may read, as a predicate on the table:
-    an evaluator's scope is what they made.
+    """Return a predicate on the table: the evaluations in scope that this viewer may
+    read. An evaluator's scope is what they made.
     """
     if viewer.is_system or viewer.role == Role.EVALUATOR:
         return sa.true()
@@ -100,25 +95,22 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
     return published
 
 
-def find_plan(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """The very version of the grid that it was made on; None where its answers are not
-    those of that grid, so that it cannot be scored again.
+def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
+    """Return the scorecard version of an evaluation; None where its answers are not
+    those of the scorecard, so that it cannot be scored again.
     """
-    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    plan = _parse(grid) if grid else None
+    scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     return (
-        plan
-        if plan
-        and {criterion.key for criterion in plan.criteria}
+        scorecard
+        if scorecard
+        and {criterion.key for criterion in scorecard.criteria}
         == {answer.criterion for answer in evaluation.answers}
         else None
     )
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
-    """The last day on which its advisor may dispute it, by the listening plan that it
-    was drawn for.
-    """
+    """Return the last day for disputes, by the listening plan."""
     days = None
     if evaluation.drawn_id is not None:
         drawn = (
@@ -138,20 +130,20 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Whether this viewer made the evaluation or is the one that it is about, and so
-    decides on none of its disputes.
-    """
-    made = evaluation.evaluator is not None and evaluation.evaluator in (
+    """Return whether the viewer is its evaluator or its advisor."""
+    is_evaluator = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
         viewer.display_name,
     )
-    return made or (viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id)
+    return is_evaluator or (
+        viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id
+    )
 
 
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:
     names = people.find_names(session)
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
-    # To read it at all, an evaluator has to be the one who made it.
+    # Evaluators can read only what they made.
     is_readers_work = (
         viewer.role == Role.EVALUATOR
         and evaluation.kind in READ_KINDS
@@ -170,16 +162,16 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
             return names.get(username, username)
         return None
 
-    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    parsed = _parse(grid) if grid else None
-    plan = find_plan(session, evaluation)
+    scorecard_row = scorecards.find_version(session, evaluation.grid_id)
+    parsed = scorecards.find_parsed(scorecard_row)
+    scorecard = find_scorecard(session, evaluation)
     disputes = _read_disputes(session, viewer, evaluation, names)
     own = None
     if viewer.is_system or viewer.role in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
-        own = _read_own(
+        own = _read_self_evaluation(
             session, viewer, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR
         )
-    title = grid.title if grid else evaluation.grid_name or ""
+    title = scorecard_row.title if scorecard_row else evaluation.grid_name or ""
     return EvaluationView(
         evaluation_id=evaluation.id,
         kind=evaluation.kind,
@@ -194,9 +186,11 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         evaluator=names.get(evaluation.evaluator, evaluation.evaluator)
         if knows_evaluator
         else None,
-        grid=parsed.text if parsed else Text(title, title),
-        grid_version=grid.version if parsed else None,
-        pass_mark=float(plan.pass_mark) if plan and plan.pass_mark is not None else None,
+        scorecard=parsed.text if parsed else Text(title, title),
+        scorecard_version=scorecard_row.version if parsed else None,
+        pass_mark=float(scorecard.pass_mark)
+        if scorecard and scorecard.pass_mark is not None
+        else None,
         score=evaluation.score,
         calculated_score=evaluation.calculated_score,
         outcome=evaluation.outcome,
@@ -206,29 +200,22 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         acknowledged_at=evaluation.acknowledged_at,
         advisor_comment=evaluation.advisor_comment,
         answered_evaluation_id=evaluation.answered_evaluation_id,
-        sections=_read_planned(evaluation, plan, disputes)
-        if plan
-        else _read_as_given(evaluation, disputes),
+        sections=_read_sections(evaluation, scorecard, disputes)
+        if scorecard
+        else _read_without_scorecard(evaluation, disputes),
         own=own,
         revisions=_read_revisions(session, viewer, evaluation, name_of),
         remarks=_read_remarks(session, viewer, evaluation, name_of),
         dispute_until=find_dispute_day(session, evaluation),
-        is_disputable=plan is not None
+        is_disputable=scorecard is not None
         and evaluation.state == "published"
         and evaluation.kind in READ_KINDS,
         is_own=is_own,
         may_decide=viewer.can(Permission.DECIDE_DISPUTES)
         and not is_excluded_from_deciding(viewer, evaluation),
         is_readers_work=is_readers_work,
-        may_correct=is_readers_work and plan is not None,
+        may_correct=is_readers_work and scorecard is not None,
     )
-
-
-def _parse(grid: ScorecardVersion) -> scoring.Scorecard | None:
-    try:
-        return scoring.parse_scorecard(grid.content)
-    except Refusal:
-        return None
 
 
 def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
@@ -237,15 +224,15 @@ def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
     return members.find_names(session).get(advisor_id) or advisor_id
 
 
-def _read_planned(
-    evaluation: Evaluation, plan: scoring.Scorecard, disputes: Mapping[str, DisputeView]
+def _read_sections(
+    evaluation: Evaluation, scorecard: scoring.Scorecard, disputes: Mapping[str, DisputeView]
 ) -> tuple[SectionView, ...]:
-    given = {answer.criterion: answer for answer in evaluation.answers}
-    scores = _score_sections(plan, evaluation)
+    by_criterion = {answer.criterion: answer for answer in evaluation.answers}
+    scores = _score_sections(scorecard, evaluation)
     sections = []
-    for section in plan.sections:
+    for section in scorecard.sections:
         answers = tuple(
-            _read_answer(given[criterion.key], criterion, disputes)
+            _read_answer(by_criterion[criterion.key], criterion, disputes)
             for criterion in section.criteria
         )
         sections.append(
@@ -261,15 +248,15 @@ def _read_planned(
 
 
 def _read_answer(
-    given: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeView]
+    answer: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeView]
 ) -> AnswerView:
     return AnswerView(
         key=criterion.key,
         text=criterion.text,
-        earned=given.earned if given.applicable else None,
+        earned=answer.earned if answer.applicable else None,
         most=float(criterion.points),
-        share=given.applied_weight,
-        comment=given.comment,
+        share=answer.applied_weight,
+        comment=answer.comment,
         help=criterion.help,
         levels=tuple(sorted(float(level) for level in criterion.levels)),
         not_applicable=criterion.not_applicable,
@@ -280,9 +267,11 @@ def _read_answer(
     )
 
 
-def _score_sections(plan: scoring.Scorecard, evaluation: Evaluation) -> dict[str, float | None]:
+def _score_sections(
+    scorecard: scoring.Scorecard, evaluation: Evaluation
+) -> dict[str, float | None]:
     try:
-        result = scoring.score(plan, finalise.answers_of(evaluation))
+        result = scoring.score(scorecard, finalise.read_answers(evaluation))
     except Refusal:  # a draft with answers still missing
         return {}
     return {
@@ -291,12 +280,10 @@ def _score_sections(plan: scoring.Scorecard, evaluation: Evaluation) -> dict[str
     }
 
 
-def _read_as_given(
+def _read_without_scorecard(
     evaluation: Evaluation, disputes: Mapping[str, DisputeView]
 ) -> tuple[SectionView, ...]:
-    """Answers whose grid is not known: by section in the order of their names, each as
-    its source gave it.
-    """
+    """Return the source's answers, by section and criterion name."""
     by_section: dict[str, list[AnswerView]] = {}
     for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion):
         shown = AnswerView(
@@ -348,7 +335,7 @@ def _read_disputes(
     }
 
 
-def _read_own(
+def _read_self_evaluation(
     session: Session, viewer: Viewer, evaluation: Evaluation, with_draft: bool
 ) -> SelfEvaluationView | None:
     statement = sa.select(Evaluation).where(

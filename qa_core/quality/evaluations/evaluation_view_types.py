@@ -1,6 +1,4 @@
-"""What a reader is told of one evaluation: the evaluation, its parts and answers,
-disputes, former versions and remarks, as plain values.
-"""
+"""Values of one evaluation as shown to a reader."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from qa_core.scoring import Text
 
 @dataclass(frozen=True)
 class DisputeView:
-    """One disagreement and what came of it. Points None: not applicable."""
+    """Dispute and its decision. Points None: not applicable."""
 
     dispute_id: int
     criterion: str
@@ -31,8 +29,8 @@ class DisputeView:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """One criterion as it was answered, and what its grid allows. `earned` None: not
-    applicable; `share` is its part of the whole, 0–1.
+    """Answer to one criterion, and what its scorecard allows. `earned` None: not
+    applicable; `share`: its part of the whole, 0–1.
     """
 
     key: str
@@ -52,15 +50,13 @@ class AnswerView:
 
     @property
     def is_failure(self) -> bool:
-        """Whether this is a critical error."""
+        """Return whether this is a critical error."""
         return self.critical is not None and self.earned == 0
 
 
 @dataclass(frozen=True)
 class SectionView:
-    """A part of the grid: its score 0–100 (None: nothing applies) and its share of the
-    whole, 0–1.
-    """
+    """Section; `score` 0–100 (None: nothing applies), `share` of the whole 0–1."""
 
     name: str
     text: Text
@@ -71,15 +67,13 @@ class SectionView:
 
 @dataclass(frozen=True)
 class SelfEvaluationView:
-    """The advisor's own evaluation of the same contact; answers only once it is
-    submitted.
-    """
+    """Advisor's own evaluation of the same contact; answers only once submitted."""
 
     evaluation_id: int
     is_submitted: bool
     was_before: bool
-    """Whether it was submitted before the advisor said that they had read the
-    evaluator's; of a draft, whether it still could be.
+    """Whether it was submitted before the advisor acknowledged the evaluator's; of a
+    draft, whether it still could be.
     """
     score: float | None
     outcome: str | None
@@ -90,7 +84,7 @@ class SelfEvaluationView:
 
 @dataclass(frozen=True)
 class RevisionView:
-    """How the evaluation stood before a change."""
+    """Evaluation before a change."""
 
     version: int
     score: float | None
@@ -105,7 +99,7 @@ class RevisionView:
 
 @dataclass(frozen=True)
 class TimedCommentView:
-    """What was said about a moment of the recording."""
+    """Remark at a moment of the recording."""
 
     seconds: float
     text: str
@@ -115,9 +109,7 @@ class TimedCommentView:
 
 @dataclass(frozen=True)
 class EvaluationView:
-    """One evaluation in full. `evaluator` None: this reader is not told who; `advisor`
-    None: nor of whom.
-    """
+    """One evaluation in full. `evaluator`, `advisor` None: not shown to this reader."""
 
     evaluation_id: int
     kind: str
@@ -130,9 +122,9 @@ class EvaluationView:
     team: str | None
     local_day: date
     evaluator: str | None
-    grid: Text
-    grid_version: int | None
-    """None where no grid of the centre is known to it."""
+    scorecard: Text
+    scorecard_version: int | None
+    """None for an evaluation without a scorecard of the centre."""
     pass_mark: float | None
     score: float | None
     calculated_score: float | None
@@ -149,18 +141,14 @@ class EvaluationView:
     remarks: tuple[TimedCommentView, ...]
     dispute_until: date
     is_disputable: bool
-    """Whether its answers can be scored again: they are those of its grid."""
+    """Whether it can be scored again: its answers are those of its scorecard."""
     is_own: bool
-    """Whether the reader is the advisor that it is about."""
+    """Whether the reader is the advisor concerned."""
     may_decide: bool
     is_readers_work: bool
-    """Whether the reader is the evaluator who made it, here or in the tool that it came
-    from.
-    """
+    """Whether the reader made it, here or in the tool it was imported from."""
     may_correct: bool
-    """Whether they can correct it here, because its answers are those of its grid:
-    `amending` says whether they still may.
-    """
+    """Whether the reader made it on its scorecard."""
 
     @property
     def answers(self) -> tuple[AnswerView, ...]:
@@ -172,10 +160,10 @@ class EvaluationView:
 
     @property
     def failures(self) -> tuple[AnswerView, ...]:
-        """The critical errors."""
+        """Return the critical errors."""
         return tuple(answer for answer in self.answers if answer.is_failure)
 
     @property
     def may_dispute(self) -> bool:
-        """Whether this reader may dispute a criterion today."""
+        """Return whether this reader may dispute a criterion today."""
         return self.is_own and self.is_disputable and environment.today() <= self.dispute_until

@@ -1,6 +1,4 @@
-"""From answers to an evaluation that is whole: the score worked out, each answer with
-the weight that it had, and what stood before kept.
-"""
+"""Scores of a complete evaluation, and revisions of what is replaced."""
 
 from __future__ import annotations
 
@@ -17,29 +15,28 @@ from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
 
 
-def complete(
+def apply_scores(
     evaluation: Evaluation,
-    plan: scoring.Scorecard,
+    scorecard: scoring.Scorecard,
     answers: Mapping[str, Any],
     comments: Mapping[str, str] | None = None,
 ) -> scoring.Result:
-    """Set score, calculated score, outcome and the answer rows of an evaluation from
-    its answers (criterion → points or "na") and comments by criterion.
+    """Set score, calculated score, outcome and answer rows of an evaluation from its
+    answers (criterion → points or "na") and comments by criterion.
 
     A criterion that stays keeps its row, so that nothing has to be flushed in between.
-    Raises Refusal, naming what has no answer (`unanswered`) or a wrong one
-    (`bad_answer`).
+    Raise Refusal for a missing (`unanswered`) or wrong (`bad_answer`) answer.
     """
-    require_whole(plan, answers)
-    result = scoring.score(plan, answers)
+    require_complete(scorecard, answers)
+    result = scoring.score(scorecard, answers)
     evaluation.score, evaluation.calculated_score = (
         _decimal(result.score),
         _decimal(result.calculated_score),
     )
     evaluation.outcome = result.outcome
-    standing = {answer.criterion: answer for answer in evaluation.answers}
+    current_rows = {answer.criterion: answer for answer in evaluation.answers}
     rows = [
-        standing.get(answer.key) or EvaluationAnswer(criterion=answer.key)
+        current_rows.get(answer.key) or EvaluationAnswer(criterion=answer.key)
         for answer in result.answers
     ]
     for row, answer in zip(rows, result.answers, strict=True):
@@ -54,14 +51,16 @@ def complete(
     return result
 
 
-def find_missing(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> list[scoring.Criterion]:
-    """The criteria without an answer, in the order of the grid."""
-    return [criterion for criterion in plan.criteria if answers.get(criterion.key) is None]
+def find_missing(
+    scorecard: scoring.Scorecard, answers: Mapping[str, Any]
+) -> list[scoring.Criterion]:
+    """Return the criteria without an answer, in the order of the scorecard."""
+    return [criterion for criterion in scorecard.criteria if answers.get(criterion.key) is None]
 
 
-def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
-    """Refuse what is not answered, naming the criteria in the language spoken."""
-    if missing := find_missing(plan, answers):
+def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
+    """Refuse missing answers, naming the criteria in the reader's language."""
+    if missing := find_missing(scorecard, answers):
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
         raise Refusal(
             "unanswered",
@@ -71,8 +70,8 @@ def require_whole(plan: scoring.Scorecard, answers: Mapping[str, Any]) -> None:
 
 
 def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: str) -> None:
-    """Keep the evaluation as it stands, under its present version, and raise the
-    version; what changes it comes after, in the same transaction.
+    """Store the evaluation as a revision under its current version, and raise the
+    version. Call it before the change, in the same transaction.
     """
     content = {
         "score": evaluation.score,
@@ -104,16 +103,16 @@ def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: 
     evaluation.version += 1
 
 
-def answers_of(evaluation: Evaluation) -> dict[str, Any]:
-    """The answers of a whole evaluation as they were given: criterion → points or "na"."""
+def read_answers(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the answers of a complete evaluation: criterion → points or "na"."""
     return {
         answer.criterion: answer.earned if answer.applicable else scoring.NOT_APPLICABLE
         for answer in evaluation.answers
     }
 
 
-def comments_of(evaluation: Evaluation) -> dict[str, str]:
-    """The comments of a whole evaluation, by criterion."""
+def read_comments(evaluation: Evaluation) -> dict[str, str]:
+    """Return the comments of a complete evaluation by criterion."""
     return {answer.criterion: answer.comment for answer in evaluation.answers if answer.comment}
 
 

@@ -1,6 +1,4 @@
-"""Evaluations that come from a file: the grid found or created, the score worked out or
-taken over, and everything undone exactly.
-"""
+"""Evaluations imported from files, with scorecards created where needed, and undo."""
 
 from __future__ import annotations
 
@@ -15,8 +13,8 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
-from qa_core.base.errors import Refusal
 from qa_core.centre.advisors import normalise_name
+from qa_core.quality import scorecards
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
@@ -40,14 +38,14 @@ FIELDS = (
     "comment",
     "tags",
 )
-UNNAMED_GRID = "Imported"
-READ_AT_ONCE = 5_000
+UNNAMED_SCORECARD = "Imported"
+KEYS_PER_QUERY = 5_000
 ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")
 
 
 @dataclass(frozen=True)
 class ImportedAnswer:
-    """What the evaluator gave for one criterion; `points` None: not applicable."""
+    """Answer to one criterion; `points` None: not applicable."""
 
     criterion: str
     points: float | None
@@ -57,9 +55,7 @@ class ImportedAnswer:
 
 @dataclass(frozen=True)
 class ImportedEvaluation:
-    """One evaluation of a file, its contact found or not named. Either `marks`, or one
-    `score` from 0 to 100.
-    """
+    """Evaluation of a file. Either `marks`, or a `score` 0–100."""
 
     external_key: str
     local_day: date
@@ -69,22 +65,20 @@ class ImportedEvaluation:
     advisor_id: str | None = None
     team: str | None = None
     evaluator: str | None = None
-    grid: str | None = None
+    scorecard: str | None = None
     score: float | None = None
     marks: tuple[ImportedAnswer, ...] = ()
     comment: str | None = None
     tags: tuple[str, ...] = ()
 
 
-class Intake:
-    """Takes the evaluations of one batch into the records, in the caller's transaction;
-    what does not change from one to the next is read once.
-    """
+class EvaluationImporter:
+    """Writer of one batch's evaluations, in the caller's transaction."""
 
     def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
         self._session, self._batch_id = session, batch_id
-        self._grids: dict[str, ScorecardVersion] = {}
-        self._plans: dict[int, scoring.Scorecard | None] = {}
+        self._scorecards: dict[str, ScorecardVersion] = {}
+        self._parsed: dict[int, scoring.Scorecard | None] = {}
         self._evaluators: dict[str, set[str]] = {}
         for username, name in people.find_names(session).items():
             for spelling in {normalise_name(username), normalise_name(name)}:
@@ -92,9 +86,9 @@ class Intake:
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
         amended = sa.select(EvaluationRevision.evaluation_id).distinct()
-        self._amended = set(session.scalars(_of_a_file(amended)))
-        for first in range(0, len(external_keys), READ_AT_ONCE):
-            some = external_keys[first : first + READ_AT_ONCE]
+        self._amended = set(session.scalars(_unscoped(amended)))
+        for first in range(0, len(external_keys), KEYS_PER_QUERY):
+            some = external_keys[first : first + KEYS_PER_QUERY]
             found = (
                 sa.select(Evaluation)
                 .where(Evaluation.external_key.in_(some))
@@ -102,23 +96,25 @@ class Intake:
             )
             self._known |= {
                 evaluation.external_key: evaluation
-                for evaluation in session.scalars(_of_a_file(found))
+                for evaluation in session.scalars(_unscoped(found))
             }
             images = sa.select(BeforeImage.key).where(
                 BeforeImage.batch_id == batch_id,
                 BeforeImage.object == "evaluation",
                 BeforeImage.key.in_(some),
             )
-            self._remembered |= set(session.scalars(_of_a_file(images)))
+            self._remembered |= set(session.scalars(_unscoped(images)))
 
-    def take(self, item: ImportedEvaluation) -> str:
-        """Write one evaluation, known by its external key: `new`, `updated` or
-        `unchanged`.
+    def import_one(self, item: ImportedEvaluation) -> str:
+        """Write one evaluation, identified by its external key; return `new`, `updated`
+        or `unchanged`.
 
-        Raises Refusal when the marks do not fit the grid of that name.
+        Raise Refusal when the marks do not fit the scorecard of that name.
         """
-        grid = self._find_or_create_grid(item) if item.grid or item.marks else None
-        values, answers = _work_out(item, self._plan_of(grid))
+        scorecard_row = (
+            self._find_or_create_scorecard(item) if item.scorecard or item.marks else None
+        )
+        values, answers = _compute_score(item, self._parse_cached(scorecard_row))
         values |= {
             "source_system": item.source_system,
             "contact_id": item.contact_id,
@@ -127,15 +123,15 @@ class Intake:
             "local_day": item.local_day,
             "evaluator": self._find_evaluator(item.evaluator),
             "evaluated_at": item.evaluated_at,
-            "grid_id": grid.id if grid else None,
-            "grid_name": grid.title if grid else None,
+            "grid_id": scorecard_row.id if scorecard_row else None,
+            "grid_name": scorecard_row.title if scorecard_row else None,
             "comment": item.comment,
             "tags": list(item.tags) or None,
         }
         found = self._known.get(item.external_key)
-        # What was decided on it here outranks what its source still says.
+        # Corrections and decisions made here take precedence over the source.
         if found is not None and (
-            found.id in self._amended or _as_taken(found) == (values, answers)
+            found.id in self._amended or _read_source_values(found) == (values, answers)
         ):
             return "unchanged"
         if item.external_key not in self._remembered:
@@ -145,7 +141,7 @@ class Intake:
                     batch_id=self._batch_id,
                     object="evaluation",
                     key=item.external_key,
-                    content=_snapshot(found),
+                    content=_build_before_image(found),
                 )
             )
         status = "updated" if found is not None else "new"
@@ -155,7 +151,7 @@ class Intake:
             )
             self._session.add(found)
         else:
-            # Removed before the new ones are added: a criterion that stays has the same
+            # Flush the removal first: a criterion that stays has the same
             # key.
             found.answers.clear()
             self._session.flush()
@@ -166,21 +162,21 @@ class Intake:
         found.answers.extend(EvaluationAnswer(**answer) for answer in answers)
         return status
 
-    def _plan_of(self, grid: ScorecardVersion | None) -> scoring.Scorecard | None:
-        if grid is None:
+    def _parse_cached(self, scorecard_row: ScorecardVersion | None) -> scoring.Scorecard | None:
+        if scorecard_row is None:
             return None
-        if grid.id not in self._plans:
-            self._plans[grid.id] = _read_plan(grid)
-        return self._plans[grid.id]
+        if scorecard_row.id not in self._parsed:
+            self._parsed[scorecard_row.id] = scorecards.find_parsed(scorecard_row)
+        return self._parsed[scorecard_row.id]
 
     def _find_evaluator(self, name: str | None) -> str | None:
-        """The username of that evaluator, else the name as it stands in the file."""
+        """Return the username of that evaluator, or the name as in the file."""
         meant = self._evaluators.get(normalise_name(name), set()) if name else set()
         return next(iter(meant)) if len(meant) == 1 else name
 
-    def _find_or_create_grid(self, item: ImportedEvaluation) -> ScorecardVersion:
-        title = item.grid or UNNAMED_GRID
-        if title not in self._grids:
+    def _find_or_create_scorecard(self, item: ImportedEvaluation) -> ScorecardVersion:
+        title = item.scorecard or UNNAMED_SCORECARD
+        if title not in self._scorecards:
             key = re.sub(r"\s+", "-", normalise_name(title))
             newest = (
                 sa.select(ScorecardVersion)
@@ -191,57 +187,58 @@ class Intake:
                 .order_by(ScorecardVersion.version.desc())
                 .limit(1)
             )
-            grid = self._session.execute(newest).scalar_one_or_none()
-            if grid is None:
-                grid = ScorecardVersion(
+            scorecard_row = self._session.execute(newest).scalar_one_or_none()
+            if scorecard_row is None:
+                scorecard_row = ScorecardVersion(
                     key=key,
                     version=1,
                     title=title,
-                    content=_content_for(title, item.marks),
+                    content=_build_content(title, item.marks),
                     published_at=now(),
                 )
-                self._session.add(grid)
+                self._session.add(scorecard_row)
                 self._session.flush()
                 self._session.add(
                     BeforeImage(
-                        batch_id=self._batch_id, object="grid", key=str(grid.id), content=None
+                        batch_id=self._batch_id,
+                        object="grid",
+                        key=str(scorecard_row.id),
+                        content=None,
                     )
                 )
-            self._grids[title] = grid
-        return self._grids[title]
+            self._scorecards[title] = scorecard_row
+        return self._scorecards[title]
 
 
 def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None = None) -> None:
-    """Put the evaluations back as they were before the batch (only those named, if any
-    are), and drop the grids that it created.
+    """Restore the evaluations as before the batch (only those named, if any are), and
+    delete the scorecards that it created.
     """
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
     if external_keys is not None:
         images = images.where(BeforeImage.key.in_(external_keys))
-    for image in session.scalars(_of_a_file(images)).all():
+    for image in session.scalars(_unscoped(images)).all():
         named = sa.select(Evaluation).filter_by(external_key=image.key)
-        found = session.scalars(_of_a_file(named)).one_or_none()
+        found = session.scalars(_unscoped(named)).one_or_none()
         if found is not None and image.content is None:
             session.delete(found)
         elif found is not None:
-            _put_back(session, found, image.content)
+            _restore_one(session, found, image.content)
         session.delete(image)
     session.flush()
-    used_grids = sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()
-    used = set(session.scalars(_of_a_file(used_grids)))
+    used_ids = sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()
+    used = set(session.scalars(_unscoped(used_ids)))
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="grid")
-    for image in session.scalars(_of_a_file(images)).all():
-        grid = session.get(ScorecardVersion, int(image.key))
-        if grid is not None and grid.id not in used:
-            session.delete(grid)
+    for image in session.scalars(_unscoped(images)).all():
+        scorecard_row = session.get(ScorecardVersion, int(image.key))
+        if scorecard_row is not None and scorecard_row.id not in used:
+            session.delete(scorecard_row)
             session.delete(image)
     session.flush()
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """A batch that changed one of this batch's evaluations after it, so that undoing
-    this one would lose the other.
-    """
+    """Return a later batch that changed one of this batch's evaluations."""
     mine = (
         sa.select(BeforeImage.key, BeforeImage.id)
         .filter_by(batch_id=batch_id, object="evaluation")
@@ -253,10 +250,10 @@ def find_later_batch(session: Session, batch_id: str) -> str | None:
         BeforeImage.id > mine.c.id,
         BeforeImage.batch_id != batch_id,
     )
-    return session.scalar(_of_a_file(later.limit(1)))
+    return session.scalar(_unscoped(later.limit(1)))
 
 
-def _of_a_file(statement: sa.Select) -> Unscoped:
+def _unscoped(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
         "An import, and its undoing, find evaluations by the keys of the file, whoever they are "
@@ -264,15 +261,15 @@ def _of_a_file(statement: sa.Select) -> Unscoped:
     )
 
 
-def _work_out(
-    item: ImportedEvaluation, plan: scoring.Scorecard | None
+def _compute_score(
+    item: ImportedEvaluation, scorecard: scoring.Scorecard | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if not item.marks:
         return {"score": item.score, "calculated_score": item.score, "outcome": None}, []
-    answers = _answers_for(plan, item.marks) if plan else None
+    answers = _match_answers(scorecard, item.marks) if scorecard else None
     if answers is not None:
-        result = scoring.score(plan, answers)
-        taken = [
+        result = scoring.score(scorecard, answers)
+        rows = [
             {
                 "section": answer.section,
                 "criterion": answer.key,
@@ -288,12 +285,11 @@ def _work_out(
             for value in (result.score, result.calculated_score)
         )
         return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(
-            taken, key=lambda answer: answer["criterion"]
+            rows, key=lambda answer: answer["criterion"]
         )
-    # The file's criteria are not those of the grid that we know: every point counts the
-    # same.
+    # The file's criteria are not those of the scorecard: weigh all points equally.
     total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
-    taken = [
+    rows = [
         {
             "section": mark.section,
             "criterion": mark.criterion,
@@ -314,14 +310,16 @@ def _work_out(
         else None
     )
     return {"score": score, "calculated_score": score, "outcome": None}, sorted(
-        taken, key=lambda answer: answer["criterion"]
+        rows, key=lambda answer: answer["criterion"]
     )
 
 
-def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> dict[str, Any] | None:
-    """The marks by the keys of the grid, or None when they are not its criteria."""
+def _match_answers(
+    scorecard: scoring.Scorecard, marks: Sequence[ImportedAnswer]
+) -> dict[str, Any] | None:
+    """Return the marks by scorecard key; None unless they are exactly its criteria."""
     keys = {}
-    for criterion in plan.criteria:
+    for criterion in scorecard.criteria:
         for spelling in (criterion.key, criterion.text.fr, criterion.text.en):
             keys.setdefault(normalise_name(spelling), criterion.key)
     answers = {
@@ -330,19 +328,10 @@ def _answers_for(plan: scoring.Scorecard, marks: Sequence[ImportedAnswer]) -> di
         else scoring.NOT_APPLICABLE
         for mark in marks
     }
-    return answers if None not in answers and len(answers) == len(plan.criteria) else None
+    return answers if None not in answers and len(answers) == len(scorecard.criteria) else None
 
 
-def _read_plan(grid: ScorecardVersion) -> scoring.Scorecard | None:
-    if not grid.content.get("section"):
-        return None
-    try:
-        return scoring.parse_scorecard(grid.content)
-    except Refusal:
-        return None
-
-
-def _content_for(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
+def _build_content(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
     sections: dict[str, list[dict[str, Any]]] = {}
     for mark in marks:
         if mark.possible:
@@ -360,8 +349,8 @@ def _content_for(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
     }
 
 
-def _as_taken(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the source said, whoever its advisor was merged into since."""
+def _read_source_values(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the source's values and answers, before name merges."""
     answers = sorted(
         ({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers),
         key=lambda answer: answer["criterion"],
@@ -373,10 +362,10 @@ def _as_taken(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return {name: getattr(found, name) for name in FIELDS} | as_given, answers
 
 
-def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
+def _build_before_image(found: Evaluation | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    values, answers = _as_taken(found)
+    values, answers = _read_source_values(found)
     values |= {
         "local_day": found.local_day.isoformat(),
         "evaluated_at": found.evaluated_at.isoformat(),
@@ -384,9 +373,9 @@ def _snapshot(found: Evaluation | None) -> dict[str, Any] | None:
     return {**values, "answers": answers, "batch_id": found.batch_id, "state": found.state}
 
 
-def _put_back(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
+def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
     for name in (*FIELDS, "batch_id", "state"):
-        setattr(found, name, content.get(name))  # older images know no comment
+        setattr(found, name, content.get(name))  # older images have no comment
     found.given_advisor_id = found.given_team = None
     found.local_day, found.evaluated_at = (
         date.fromisoformat(content["local_day"]),

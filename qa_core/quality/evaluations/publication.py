@@ -1,5 +1,5 @@
-"""When an evaluation becomes visible: at once, or on the day that its plan puts it off
-to. Only what its evaluator signed is published (docs/compliance.md, R18).
+"""Publication of submitted evaluations, at once or after the plan's delay. Only
+submitted ones are published (docs/compliance.md, R18).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from qa_core.storage.records.store import Session
 def publish_or_wait(
     session: Session, evaluation: Evaluation, actor: str, after_days: int = 0
 ) -> None:
-    """Publish a submitted evaluation, or note the day from which it is to be published."""
+    """Publish a submitted evaluation, or set the day of its publication."""
     if after_days > 0:
         evaluation.publish_on = environment.today() + timedelta(days=after_days)
     else:
@@ -31,7 +31,7 @@ def publish_or_wait(
 
 
 def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
-    """Publish one evaluation. Raises Refusal when nobody signed it."""
+    """Publish one evaluation. Raise Refusal when it was not submitted."""
     if evaluation.evaluator is None or evaluation.submitted_at is None:
         raise Refusal(
             "unsigned", N_("An evaluation is published once its evaluator has submitted it.")
@@ -41,7 +41,7 @@ def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
 
 
 def publish_due() -> int:
-    """Publish every evaluation whose day has come; returns how many."""
+    """Publish every evaluation whose day has come; return how many."""
     due = Unscoped(
         sa.select(Evaluation)
         .where(Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())

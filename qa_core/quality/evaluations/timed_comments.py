@@ -1,5 +1,5 @@
-"""Remarks at a moment of a recording: written while the grid is filled, by whoever
-fills it; read by those who may read the evaluation.
+"""Remarks at a moment of a recording: written by the evaluator while the evaluation is
+a draft, read by everybody who may read the evaluation.
 """
 
 from __future__ import annotations
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
-LONGEST = 1000
-"""Characters of one remark."""
+LONGEST_REMARK = 1000
+"""Maximum characters of one remark."""
 
 
 @dataclass(frozen=True)
 class DraftComment:
-    """What was said about a moment; `about`: the criterion that it belongs to, as its
-    grid puts it (None: the whole, or a grid that is not known).
+    """Remark at `seconds` of the recording. `about`: text of its criterion, None for
+    the whole evaluation or an unknown scorecard.
     """
 
     id: int
@@ -41,8 +41,8 @@ class DraftComment:
 
 @dataclass(frozen=True)
 class Remarks:
-    """The remarks on one evaluation in the order of the recording; `is_open`: whether
-    this reader may still add and remove, and `criteria` to what.
+    """Remarks on one evaluation in the order of the recording. `is_open`: whether this
+    reader may add and remove them, on `criteria`.
     """
 
     entries: tuple[DraftComment, ...]
@@ -51,9 +51,7 @@ class Remarks:
 
 
 def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
-    """All remarks on an evaluation that this viewer may read. Raises AccessDenied for
-    missing and forbidden alike.
-    """
+    """Return the remarks on a readable evaluation. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
@@ -73,21 +71,20 @@ def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
 def add_remark(
     viewer: Viewer, evaluation_id: int, seconds: float, text: str, criterion: str | None = None
 ) -> int:
-    """Remark something at that many seconds, on the whole or on a criterion of the
-    grid. Returns its number.
+    """Add a remark at `seconds`, on the whole or on a criterion; return its id.
 
-    Only while the evaluation is a draft, and by whoever fills it. Numbers and addresses
-    in the text are masked. Raises Refusal for an empty or too long text and for a
-    moment before the beginning.
+    Contact details in the text are masked. Raise AccessDenied for others' evaluations,
+    Refusal for a submitted one, an empty or too long text, an unknown criterion, and a
+    bad moment.
     """
     text = masking.mask(text.strip())
     if not text:
         raise Refusal("empty_remark", N_("Write what is to be heard at this moment."))
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_REMARK:
         raise Refusal(
             "long_remark",
             N_("A remark has at most {most} characters; this one has {n}."),
-            most=LONGEST,
+            most=LONGEST_REMARK,
             n=len(text),
         )
     if not 0 <= seconds < float("inf"):
@@ -98,21 +95,21 @@ def add_remark(
             raise Refusal(
                 "unknown_criterion", N_("The grid has no criterion {name}."), name=criterion
             )
-        made = TimedComment(
+        remark = TimedComment(
             evaluation_id=evaluation_id,
             seconds=seconds,
             text=text,
             criterion=criterion,
             author=viewer.username,
         )
-        session.add(made)
+        session.add(remark)
         session.flush()
         audit_log.record(session, viewer.username, "remark_added", str(evaluation_id))
-        return made.id
+        return remark.id
 
 
 def remove_remark(viewer: Viewer, remark_id: int) -> None:
-    """Take a remark away, while the evaluation is a draft and by whoever wrote it."""
+    """Remove the viewer's own remark while the evaluation is a draft."""
     with store.writing() as session:
         statement = sa.select(TimedComment).where(TimedComment.id == remark_id)
         remark = session.scalar(Scoped(statement, viewer))
@@ -146,13 +143,5 @@ def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 
 def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
-    grid = session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    if grid is None:
-        return {}
-    try:
-        return {
-            criterion.key: criterion.text
-            for criterion in scoring.parse_scorecard(grid.content).criteria
-        }
-    except Refusal:  # a file's own grid, of which only the name is known
-        return {}
+    scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
+    return {criterion.key: criterion.text for criterion in scorecard.criteria} if scorecard else {}

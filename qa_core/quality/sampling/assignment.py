@@ -1,6 +1,4 @@
-"""Who listens to what was drawn: in turn, evenly, nobody to their own calls, nobody
-beyond what the plan allows.
-"""
+"""Assignment of drawn contacts: evenly, never one's own, within the plan's limit."""
 
 from __future__ import annotations
 
@@ -20,8 +18,8 @@ from qa_core.storage.records.store import Session
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
-    """The plan's evaluators who may listen today, each with the advisor that they are
-    themselves. Raises Refusal `no_evaluator`.
+    """Return the plan's evaluators who may listen today, each with their own advisor
+    id. Raise Refusal `no_evaluator`.
     """
     accounts = {
         person.username: person.advisor_id
@@ -46,19 +44,19 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
 
 
 def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> list[str]:
-    """The evaluator of each contact (given by its advisor, in the order drawn): whoever
-    has least, then least of that advisor, then comes first in the plan.
+    """Return the evaluator of each contact (given by its advisor, in drawn order): the
+    one with the fewest, then with the fewest of that advisor, then first in the plan.
 
-    Raises Refusal `evaluators_full` where somebody would have more than the plan
-    allows, or only their own calls are left.
+    Raise Refusal `evaluators_full` where all would exceed the plan's limit or have only
+    their own contacts left.
     """
     listeners = find_listeners(session, plan)
-    given = sa.select(DrawnContact.evaluator, DrawnContact.advisor_id).join(
+    assigned = sa.select(DrawnContact.evaluator, DrawnContact.advisor_id).join(
         Draw, Draw.id == DrawnContact.draw_id
     )
     rows = session.execute(
         Unscoped(
-            given.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced"),
+            assigned.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced"),
             "Work is shared evenly over the evaluators of a plan, so all that was drawn for it "
             "counts; only how much each has is used.",
         )

@@ -1,6 +1,4 @@
-"""What was drawn and how far it is: the stored draws, who listens to what, and how much
-each evaluator has.
-"""
+"""Status of draws: stored draws, assigned contacts, work of each evaluator."""
 
 from __future__ import annotations
 
@@ -24,12 +22,12 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
 MOST = 500
-"""So many contacts are listed at most, those that still wait first."""
+"""Maximum contacts listed, waiting ones first."""
 
 
 @dataclass(frozen=True)
 class StoredDraw:
-    """A draw that was made. `short`: advisor by name → missing."""
+    """Draw as stored. `short`: advisor by name → contacts missing."""
 
     id: int
     plan: str
@@ -45,7 +43,7 @@ class StoredDraw:
 
 @dataclass(frozen=True)
 class DrawnAssignment:
-    """A contact and who listens to it. `advisor` and `evaluator` by name."""
+    """Drawn contact and its evaluator; `advisor` and `evaluator` by name."""
 
     drawn_id: int
     plan: str
@@ -66,9 +64,7 @@ class DrawnAssignment:
 
 @dataclass(frozen=True)
 class Load:
-    """What one evaluator has, all plans together; `may_listen`: whether they are
-    accredited today for every purpose of what waits.
-    """
+    """Work of an evaluator. `may_listen`: accredited for all that waits."""
 
     evaluator: str
     waiting: int
@@ -78,7 +74,7 @@ class Load:
 
 
 def find_obstacle(viewer: Viewer) -> Refusal | None:
-    """Why nothing can be drawn at all; None: it can."""
+    """Return why nothing can be drawn at all; None: it can."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         try:
@@ -89,9 +85,7 @@ def find_obstacle(viewer: Viewer) -> Refusal | None:
 
 
 def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
-    """The draws of that plan that the viewer made, or whose contacts are all in their
-    scope, newest first.
-    """
+    """Return the draws of a plan made by the viewer or in scope, newest first."""
     viewer.require(Permission.MANAGE_LISTENING)
     found = []
     with store.reading() as session:
@@ -116,8 +110,8 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
                     stored.frame,
                     stored.excluded,
                     short,
-                    len(draws.originals_of(stored)),
-                    draws.shares_of(stored),
+                    len(draws.find_originals(stored)),
+                    draws.read_fairness(stored),
                     stored.drawn_by,
                     stored.drawn_at,
                 )
@@ -125,9 +119,11 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     return found
 
 
-def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> list[DrawnAssignment]:
-    """The drawn contacts in the viewer's scope: what is overdue first, then what waits
-    by day due, then what is done or was replaced, newest first.
+def find_assignments(
+    viewer: Viewer, plan: str | None = None, limit: int = MOST
+) -> list[DrawnAssignment]:
+    """Return the drawn contacts in scope: overdue first, then waiting by due day, then
+    done or replaced, newest first.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
@@ -170,9 +166,7 @@ def find_given(viewer: Viewer, plan: str | None = None, limit: int = MOST) -> li
 
 
 def find_load(viewer: Viewer) -> list[Load]:
-    """How much each evaluator has of what is in the viewer's scope, who has most
-    waiting first.
-    """
+    """Return the work of each evaluator in scope, most waiting first."""
     viewer.require(Permission.MANAGE_LISTENING)
     is_open, today = DrawnContact.state.in_(OPEN), environment.today()
     counts = [
@@ -209,5 +203,5 @@ def find_load(viewer: Viewer) -> list[Load]:
                 before[2] + int(done),
                 may,
             )
-    made = [Load(names.get(name, name), *values) for name, values in sums.items()]
-    return sorted(made, key=lambda load: (-load.waiting, load.evaluator))
+    loads = [Load(names.get(name, name), *values) for name, values in sums.items()]
+    return sorted(loads, key=lambda load: (-load.waiting, load.evaluator))

@@ -1,6 +1,4 @@
-"""Seeded draws: computed from plan, seed and lake alone, stored with all that it takes
-to make them again, and verified by doing so.
-"""
+"""Seeded draws from plan, seed and lake, stored with their inputs, and verified."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import gates
+from qa_core.compliance.listened import DrawCutoff
 from qa_core.metrics.query import sampling_frame
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.sampling_frame import DIMENSIONS
 from qa_core.quality.sampling import allocation, assignment, fairness, frame_inputs, plans
-from qa_core.quality.sampling.frame_inputs import Before
 from qa_core.storage import audit_log, lake
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -33,10 +31,8 @@ HIGHEST_SEED = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
-class Picked:
-    """One contact in the order drawn. `stratum`: its value of every dimension, whatever
-    the plan is spread over.
-    """
+class DrawEntry:
+    """Drawn contact. `stratum`: its value of every dimension, used by the plan or not."""
 
     source_system: str
     contact_id: str
@@ -49,15 +45,15 @@ class Picked:
 
 @dataclass(frozen=True)
 class DrawResult:
-    """A draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`:
-    advisor id → missing; `names`: advisor id → as shown.
+    """Draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`: advisor
+    id → missing; `names`: advisor id → name.
     """
 
     plan: str
     seed: int
     frame: int
     excluded: Mapping[str, int]
-    drawn: tuple[Picked, ...]
+    drawn: tuple[DrawEntry, ...]
     short: Mapping[str, int]
     digest: str
     shares: tuple[fairness.Fairness, ...]
@@ -65,7 +61,7 @@ class DrawResult:
     draw_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As docs/contract.md, section 7 writes it; advisors by name."""
+        """Return the document of docs/contract.md, section 7; advisors by name."""
         drawn = [
             {
                 "source_system": one.source_system,
@@ -90,8 +86,8 @@ class DrawResult:
 
 @dataclass(frozen=True)
 class DrawVerification:
-    """Whether a draw, made again, gives the same list. `causes`: lake_changed ·
-    frame_changed · reason codes whose numbers differ · list_changed.
+    """Whether a draw computed again gives the same list. `causes`: lake_changed ·
+    frame_changed · reason codes whose counts differ · list_changed.
     """
 
     is_same: bool
@@ -101,11 +97,10 @@ class DrawVerification:
 
 
 def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawResult:
-    """Draw what the plan still lacks of each advisor, and give it to its evaluators.
-    The same plan, seed and lake give the same list: asked for again while there is
-    nothing more to draw, it is the draw that was made.
+    """Draw what the plan lacks of each advisor, and assign it to evaluators.
 
-    Raises Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`,
+    Deterministic for plan, seed and lake: with nothing more to draw, the earlier draw
+    is returned. Raise Refusal: `gate_closed`, `purpose_not_entered`, `no_evaluator`,
     `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
@@ -113,21 +108,24 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
         raise Misuse(
             "bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED
         )
-    # Worked out before the records are locked: over millions of contacts it takes
-    # seconds, in which evaluators save their drafts.
+    # Computed before the records are locked: it takes seconds over millions of
+    # contacts, and evaluators save drafts meanwhile.
     with store.reading() as session:
         plan = _get_drawable(session, name)
         basis, result = _find_basis(session, plan), compute(session, viewer, plan, seed)
         if dry_run:
-            return _find_made(session, viewer, plan, seed, result) or _give(session, plan, result)
+            return _find_earlier_draw(session, viewer, plan, seed, result) or _assign_evaluators(
+                session, plan, result
+            )
     with store.writing() as session:
         plan = _get_drawable(session, name)
-        # Whatever came meanwhile counts; from here on nobody else draws or evaluates.
+        # Compute again if the inputs changed; now nobody else can draw or
+        # evaluate.
         if _find_basis(session, plan) != basis:
             result = compute(session, viewer, plan, seed)
-        if made := _find_made(session, viewer, plan, seed, result):
-            return made
-        result = _give(session, plan, result)
+        if earlier := _find_earlier_draw(session, viewer, plan, seed, result):
+            return earlier
+        result = _assign_evaluators(session, plan, result)
         if plan.draws and not result.drawn:
             return result
         return replace(result, draw_id=_store(session, viewer, plan, result))
@@ -145,15 +143,13 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
     return plan
 
 
-def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_inputs.Evidence]:
-    """All that a draw depends on besides its seed: equal again, it gives the same list."""
+def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_inputs.FrameInputs]:
+    """Return all that a draw depends on besides its seed."""
     return _lake_version(), frame_inputs.gather(session, plan)
 
 
-def _give(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
-    """The result with the evaluator of each contact. Raises Refusal for a plan that is
-    closed.
-    """
+def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
+    """Assign an evaluator to each contact. Raise Refusal for a closed plan."""
     if plan.closed_at is not None:
         raise Refusal(
             "plan_closed",
@@ -171,14 +167,14 @@ def _give(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResu
 
 
 def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
-    """Make a stored draw again, as things stood when it was made, and compare. Raises
-    AccessDenied where some of it is out of the viewer's scope.
+    """Compute a stored draw again from the state at its time, and compare. Raise
+    AccessDenied where some of it is out of scope.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = get_draw(session, viewer, draw_id)
-        again = _again(session, stored)
-        originals = originals_of(stored)
+        again = _recompute(session, stored)
+        originals = find_originals(stored)
         causes = ["lake_changed"] if stored.lake_version != _lake_version() else []
         if again.digest != stored.frame_digest:
             causes.append("frame_changed")
@@ -197,17 +193,15 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
 
 
 def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
-    """That draw, for whoever `may_see` it. Raises AccessDenied."""
+    """Return a draw that the viewer `may_see`. Raise AccessDenied for any other."""
     stored = session.get(Draw, draw_id)
     if stored is None or not may_see(session, viewer, stored):
         raise AccessDenied()
     return stored
 
 
-def viewer_of(session: Session, username: str) -> Viewer:
-    """Whose scope a draw was made in; the whole centre where that account is gone or
-    has another role.
-    """
+def find_drawer(session: Session, username: str) -> Viewer:
+    """Return the viewer who made a draw; the system where they no longer may."""
     try:
         found = (
             Viewer.SYSTEM
@@ -219,13 +213,21 @@ def viewer_of(session: Session, username: str) -> Viewer:
     return found if found.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
 
 
-def stratum_of(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """The value of every dimension of a row of the frame, as a drawn contact keeps it."""
-    return {name: row[f"by_{name}"] for name in DIMENSIONS}
+def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEntry:
+    """Build the entry of a frame row."""
+    return DrawEntry(
+        row["source_system"],
+        row["contact_id"],
+        row["advisor_id"],
+        row["team"],
+        row["local_start"],
+        {name: row[f"by_{name}"] for name in DIMENSIONS},
+        evaluator,
+    )
 
 
 def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
-    """Whether the viewer made that draw, or all of its contacts are in their scope."""
+    """Return whether the viewer made that draw or has all of its contacts in scope."""
     if viewer.is_system or stored.drawn_by == viewer.username:
         return True
     inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
@@ -241,40 +243,34 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
 
 
 def compute(
-    session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, before: Before | None = None
+    session: Session,
+    viewer: Viewer,
+    plan: ListeningPlan,
+    seed: int,
+    before: DrawCutoff | None = None,
 ) -> DrawResult:
-    """The draw as it comes out now, or as it stood before; without evaluators, and with
-    nothing written.
-    """
-    evidence = frame_inputs.gather(session, plan, before)
-    asked = evidence.asked
-    found = sampling_frame.find_frame(viewer, asked)
+    """Compute a draw, now or as of `before`, without evaluators and without writing."""
+    inputs = frame_inputs.gather(session, plan, before)
+    frame_query = inputs.frame_query
+    found = sampling_frame.find_frame(viewer, frame_query)
     strata: dict[str, dict[str, int]] = {}
     for cell in found.cells:
         strata.setdefault(cell.advisor_id, {})[cell.name] = cell.contacts
     missing = {
-        advisor: max(0, plan.per_advisor - evidence.have.get(advisor, 0))
+        advisor: max(0, plan.per_advisor - inputs.drawn_counts.get(advisor, 0))
         for advisor in found.advisors
     }
     take: dict[tuple[str, str], int] = {}
     for advisor, sizes in strata.items():
-        wanted = min(missing[advisor], evidence.room(advisor))
+        wanted = min(missing[advisor], inputs.remaining(advisor))
         take |= {
             (advisor, name): count
             for name, count in allocation.allocate(sizes, wanted, seed, plan.name, advisor).items()
         }
-    rows = sampling_frame.find_first(viewer, asked, take, allocation.prefix_of(seed, plan.name))
-    drawn = tuple(
-        Picked(
-            row["source_system"],
-            row["contact_id"],
-            row["advisor_id"],
-            row["team"],
-            row["local_start"],
-            stratum_of(row),
-        )
-        for row in rows
+    rows = sampling_frame.find_first(
+        viewer, frame_query, take, allocation.build_prefix(seed, plan.name)
     )
+    drawn = tuple(map(build_entry, rows))
     got = Counter(one.advisor_id for one in drawn)
     short = {
         advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]
@@ -290,23 +286,23 @@ def compute(
         drawn,
         short,
         digest,
-        _judge(found, drawn, seed),
+        _assess_fairness(found, drawn, seed),
         known,
     )
 
 
-def _judge(
-    found: sampling_frame.Frame, drawn: tuple[Picked, ...], seed: int
+def _assess_fairness(
+    found: sampling_frame.Frame, drawn: tuple[DrawEntry, ...], seed: int
 ) -> tuple[fairness.Fairness, ...]:
     if not drawn:
         return ()
-    made = []
+    results = []
     for dimension in DIMENSIONS:
         counts: dict[str, Counter[str | None]] = {}
         for one in drawn:
             counts.setdefault(one.advisor_id, Counter())[one.stratum[dimension]] += 1
-        made.append(fairness.judge(dimension, found.shares[dimension], counts, seed))
-    return tuple(made)
+        results.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
+    return tuple(results)
 
 
 def _digest(found: sampling_frame.Frame) -> str:
@@ -317,12 +313,10 @@ def _digest(found: sampling_frame.Frame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find_made(
+def _find_earlier_draw(
     session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult
 ) -> DrawResult | None:
-    """Where there is nothing more to draw, the newest draw of that plan that this
-    viewer may see, with that seed, from the lake as it is.
-    """
+    """Return the newest visible draw, if nothing more is to be drawn."""
     if result.drawn:
         return None
     statement = sa.select(Draw).where(
@@ -339,7 +333,7 @@ def _find_made(
     if stored is None:
         return None
     drawn = tuple(
-        Picked(
+        DrawEntry(
             one.source_system,
             one.contact_id,
             one.advisor_id or "",
@@ -348,7 +342,7 @@ def _find_made(
             one.stratum,
             one.evaluator,
         )
-        for one in originals_of(stored)
+        for one in find_originals(stored)
     )
     known = {
         one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one
@@ -362,14 +356,14 @@ def _find_made(
         drawn,
         stored.short,
         stored.frame_digest,
-        shares_of(stored),
+        read_fairness(stored),
         known,
         stored.id,
     )
 
 
-def shares_of(stored: Draw) -> tuple[fairness.Fairness, ...]:
-    """How fair the draw was found when it was made."""
+def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
+    """Return the stored fairness of a draw."""
     return tuple(
         fairness.Fairness(
             dimension,
@@ -381,18 +375,18 @@ def shares_of(stored: Draw) -> tuple[fairness.Fairness, ...]:
     )
 
 
-def _again(session: Session, stored: Draw) -> DrawResult:
+def _recompute(session: Session, stored: Draw) -> DrawResult:
     return compute(
         session,
-        viewer_of(session, stored.drawn_by),
+        find_drawer(session, stored.drawn_by),
         stored.plan,
         stored.seed,
-        Before(stored.id, stored.drawn_at),
+        DrawCutoff(stored.id, stored.drawn_at),
     )
 
 
-def originals_of(stored: Draw) -> list[DrawnContact]:
-    """What was drawn at first, without those that came in another one's place."""
+def find_originals(stored: Draw) -> list[DrawnContact]:
+    """Return the contacts drawn at first, without replacements."""
     later = {one.replaced_by for one in stored.contacts}
     return sorted(
         (one for one in stored.contacts if one.id not in later), key=lambda one: one.position
@@ -400,7 +394,7 @@ def originals_of(stored: Draw) -> list[DrawnContact]:
 
 
 def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawResult) -> int:
-    made = Draw(
+    draw_row = Draw(
         plan_id=plan.id,
         seed=result.seed,
         lake_version=_lake_version(),
@@ -421,25 +415,27 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         },
         drawn_by=viewer.username,
     )
-    session.add(made)
+    session.add(draw_row)
     session.flush()
     session.add_all(
-        drawn_row(made.id, position, one, plan.due_on)
+        build_drawn_row(draw_row.id, position, one, plan.due_on)
         for position, one in enumerate(result.drawn, 1)
     )
     audit_log.record(
         session,
         viewer.username,
         "draw_made",
-        f"{plan.name}/{made.id}",
+        f"{plan.name}/{draw_row.id}",
         reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}",
     )
     session.flush()
-    return made.id
+    return draw_row.id
 
 
-def drawn_row(draw_id: int, position: int, one: Picked, due_on: date | None) -> DrawnContact:
-    """A contact drawn, ready to be stored."""
+def build_drawn_row(
+    draw_id: int, position: int, one: DrawEntry, due_on: date | None
+) -> DrawnContact:
+    """Build the row of a drawn contact."""
     return DrawnContact(
         draw_id=draw_id,
         position=position,
@@ -458,5 +454,5 @@ def _lake_version() -> str:
     return str(lake.version("contacts"))
 
 
-def _key(one: Picked | DrawnContact) -> tuple[str, str]:
+def _key(one: DrawEntry | DrawnContact) -> tuple[str, str]:
     return one.source_system, one.contact_id

@@ -1,10 +1,8 @@
-"""Was the sample fair? What was drawn held against what could have been, advisor by
-advisor, since each gives the same number.
+"""Fairness of a draw: drawn contacts compared with the frame, advisor by advisor.
 
-A busy advisor has many contacts in the frame and as few in the sample as everybody: the
-sample is not meant to look like the frame. What it should look like is the sum, over
-advisors, of the contacts drawn of each times the shares in that advisor's own part of
-the frame.
+Every advisor gives the same number, so the sample does not mirror the frame. Its
+expectation is the sum over advisors of the contacts drawn times the shares in that
+advisor's part of the frame.
 """
 
 from __future__ import annotations
@@ -16,17 +14,13 @@ import numpy as np
 from scipy import special
 
 SIMULATIONS = 2000
-ENOUGH = 5.0
-"""From this expected number on in every value, the chi-square approximation holds;
-below, the draw is repeated by chance.
-"""
+MIN_EXPECTED = 5.0
+"""Minimum expected per value for chi-square; below it, simulation."""
 
 
 @dataclass(frozen=True)
 class AdvisorShare:
-    """One value of a dimension: contacts in the frame, expected in the sample, drawn,
-    and the standard deviation that chance alone gives.
-    """
+    """Value of a dimension: in the frame, expected, drawn, deviation by chance."""
 
     value: str | None
     frame: int
@@ -37,8 +31,8 @@ class AdvisorShare:
 
 @dataclass(frozen=True)
 class Fairness:
-    """One dimension. `p_value`: how often chance alone gives a sample at least this far
-    from the expected one; None where nothing can differ.
+    """Comparison on one dimension. `p_value`: chance of a sample at least this far from
+    expected; None where nothing can differ.
     """
 
     dimension: str
@@ -47,19 +41,18 @@ class Fairness:
     is_simulated: bool
 
 
-def judge(
+def assess_fairness(
     dimension: str,
     frame: Mapping[str, Mapping[str | None, int]],
     drawn: Mapping[str, Mapping[str | None, int]],
     seed: int,
 ) -> Fairness:
-    """Hold what was drawn (advisor → value → contacts) against the frame, as if each
-    advisor's contacts had been drawn from theirs by chance.
+    """Compare the drawn contacts (advisor → value → contacts) with the frame, under
+    random draws within each advisor.
 
-    A draw spread over strata lies closer to the frame than chance, never further: a
-    small p-value is a sign that something is wrong. Chi-square on the sum of
-    hypergeometric draws; simulated, from the seed, where a value is expected fewer than
-    five times.
+    Chi-square on the sum of hypergeometric draws; simulated from the seed where a value
+    is expected fewer than five times. A stratified draw is closer to the frame than
+    chance, so a small p-value means that something is wrong.
     """
     values = sorted(
         {value for counts in frame.values() for value in counts},
@@ -72,17 +65,17 @@ def judge(
     counts = np.array(
         [[drawn[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64
     ).reshape(len(advisors), len(values))
-    everything = [sum(counted.get(value, 0) for counted in frame.values()) for value in values]
-    taken, total = counts.sum(axis=1), sizes.sum(axis=1)
+    frame_totals = [sum(counted.get(value, 0) for counted in frame.values()) for value in values]
+    drawn_totals, total = counts.sum(axis=1), sizes.sum(axis=1)
     share = sizes / np.maximum(total, 1)[:, None]
-    expected, observed = taken @ share, counts.sum(axis=0)
-    # Of whom all are drawn, nothing is left to chance.
-    spread = taken * (total - taken) / np.maximum(total - 1, 1)
+    expected, observed = drawn_totals @ share, counts.sum(axis=0)
+    # Advisors whose contacts are all drawn have no variance.
+    spread = drawn_totals * (total - drawn_totals) / np.maximum(total - 1, 1)
     covariance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
     deviations = np.sqrt(np.maximum(np.diag(covariance), 0))
     rows = zip(
         values,
-        everything,
+        frame_totals,
         map(float, expected),
         map(int, observed),
         map(float, deviations),
@@ -91,7 +84,7 @@ def judge(
     shares = tuple(AdvisorShare(*row) for row in rows)
     if not advisors or np.linalg.matrix_rank(covariance, tol=1e-9) == 0:
         return Fairness(dimension, shares, None, False)
-    if expected[expected > 0].min() >= ENOUGH:
+    if expected[expected > 0].min() >= MIN_EXPECTED:
         gap = observed - expected
         distance = float(gap @ np.linalg.pinv(covariance, rcond=1e-9) @ gap)
         return Fairness(
@@ -100,16 +93,22 @@ def judge(
             float(special.chdtrc(np.linalg.matrix_rank(covariance, tol=1e-9), distance)),
             False,
         )
-    return Fairness(dimension, shares, _simulate(sizes, taken, expected, observed, seed), True)
+    return Fairness(
+        dimension, shares, _simulate(sizes, drawn_totals, expected, observed, seed), True
+    )
 
 
 def _simulate(
-    sizes: np.ndarray, taken: np.ndarray, expected: np.ndarray, observed: np.ndarray, seed: int
+    sizes: np.ndarray,
+    drawn_totals: np.ndarray,
+    expected: np.ndarray,
+    observed: np.ndarray,
+    seed: int,
 ) -> float:
     chance = np.random.Generator(np.random.PCG64(seed % (1 << 63)))
     there = expected > 0
     sums = np.zeros((SIMULATIONS, sizes.shape[1]))
-    for size, count in zip(sizes, taken, strict=True):
+    for size, count in zip(sizes, drawn_totals, strict=True):
         sums += chance.multivariate_hypergeometric(
             size, int(count), size=SIMULATIONS, method="marginals"
         )

@@ -1,4 +1,4 @@
-"""What dimensions, their values, states and reasons of draws are called."""
+"""Titles of dimensions, their values, states and reasons of draws."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ DURATION_TITLES = {
     "300-600": N_("5–10 min"),
     "600-": N_("10 min and more"),
 }
-STATES = {
+STATE_TITLES = {
     "waiting": N_("waits"),
     "started": N_("started"),
     "done": N_("done"),
     "replaced": N_("replaced"),
 }
-CAUSES = {
+CAUSE_TITLES = {
     "lake_changed": N_("contacts were brought in or changed since"),
     "frame_changed": N_("the frame is another"),
     "list_changed": N_("so is the list"),
 }
 
 
-def dimension_title(dimension: str) -> str:
-    """The name of a stratum."""
+def name_dimension(dimension: str) -> str:
+    """Return the title of a dimension of strata."""
     return _(DIMENSION_TITLES[dimension])
 
 
-def value_title(dimension: str, value: str | None) -> str:
-    """One value of a stratum."""
+def name_value(dimension: str, value: str | None) -> str:
+    """Return the title of one value of a dimension."""
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
@@ -57,20 +57,22 @@ def value_title(dimension: str, value: str | None) -> str:
     return formatting.name(dimension, int(value) if dimension == "weekday" else value)
 
 
-def purpose_title(purpose: str) -> str:
-    """What is listened for."""
+def name_purpose(purpose: str) -> str:
+    """Return the title of a purpose."""
     return _("picked by hand") if purpose == "targeted" else _(gates.PURPOSE_TITLES[purpose])
 
 
-def cause_title(cause: str) -> str:
-    """What changed since a draw."""
-    return _(CAUSES.get(cause) or REASONS[cause])
+def name_cause(cause: str) -> str:
+    """Return the title of a change since a draw."""
+    return _(CAUSE_TITLES.get(cause) or REASONS[cause])
 
 
-def because_title(code: str | None) -> str:
-    """Why a contact was replaced or picked."""
+def name_reason(code: str | None) -> str:
+    """Return the title of the reason for a replacement or a pick."""
     return (
         ""
         if code is None
-        else _(replacement.BECAUSE.get(code) or manual_pick.BECAUSE.get(code) or code)
+        else _(
+            replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
+        )
     )

@@ -1,9 +1,8 @@
-"""A contact picked by hand, because of what happened in it: listened to like any other,
-under the same exclusions, and never part of a score.
-"""
+"""Contacts picked by hand: under the same exclusions, never part of a score."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import sqlalchemy as sa
@@ -22,7 +21,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, ListeningPlan
 
-BECAUSE = {
+PICK_REASONS = {
     "complaint": N_("the customer complained"),
     "praise": N_("the customer praised it"),
     "training": N_("it shows something worth learning"),
@@ -30,13 +29,11 @@ BECAUSE = {
     "other": N_("another reason"),
 }
 USUAL_MAXIMUM = 6
-"""Listened to of one advisor in a month, where no plan of that month says otherwise."""
+"""Maximum per advisor and month, unless a plan of that month sets one."""
 
 
 def find_evaluators(viewer: Viewer) -> list[tuple[str, str]]:
-    """Who could listen to a picked contact: evaluators accredited today, as name and
-    display name.
-    """
+    """Return the evaluators accredited today for picked contacts, as username and name."""
     viewer.require(Permission.MANAGE_LISTENING)
     from qa_core.compliance import accreditations
 
@@ -53,26 +50,26 @@ def pick(
     viewer: Viewer,
     source_system: str,
     contact_id: str,
-    because: str,
+    reason: str,
     evaluator: str,
-    grid: str | None = None,
+    scorecard: str | None = None,
 ) -> int:
-    """Give that contact to an evaluator, in the month's plan of picked contacts (made
-    with the first). `grid`: default the first published one by title.
+    """Assign a contact to an evaluator, in the month's plan of picked contacts (created
+    with the first). `scorecard`: default the first published one by title.
 
-    Raises Refusal `not_listenable`, saying which reason keeps it out; `unknown_reason`,
+    Raise Refusal `not_listenable` with the reason of exclusion; `unknown_reason`,
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    if because not in BECAUSE:
+    if reason not in PICK_REASONS:
         raise Refusal(
             "unknown_reason",
             N_("{value} is no reason to pick a contact. Known: {known}."),
-            value=because,
-            known=", ".join(BECAUSE),
+            value=reason,
+            known=", ".join(PICK_REASONS),
         )
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
-    key = grid or next(iter(published), None)
+    key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
             "no_grid", N_("There is no published grid to fill in; publish one under Grids first.")
@@ -80,9 +77,11 @@ def pick(
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
         month = _find_month(viewer, source_system, contact_id)
-        plan = _find_plan(session, viewer, month, key)
-        asked = frame_inputs.gather(session, plan).asked
-        outside, row = sampling_frame.judge(viewer, asked, (source_system, contact_id)) or _deny()
+        plan = _get_or_create_plan(session, viewer, month, key)
+        frame_query = frame_inputs.gather(session, plan).frame_query
+        outside, row = (
+            sampling_frame.judge(viewer, frame_query, (source_system, contact_id)) or _deny()
+        )
         if outside is not None:
             message = N_("This contact cannot be listened to: {reason}.")
             raise Refusal(
@@ -91,34 +90,28 @@ def pick(
                 reason=_(sampling_frame.REASONS[outside]),
                 outside=outside,
             )
-        listeners = assignment.find_listeners(session, _only(plan, evaluator))
+        listeners = assignment.find_listeners(session, _narrow_to(plan, evaluator))
         if listeners[evaluator] == row["advisor_id"]:
             raise Refusal(
                 "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
             )
-        stratum = {**draws.stratum_of(row), "because": because}
-        one = draws.Picked(
-            row["source_system"],
-            row["contact_id"],
-            row["advisor_id"],
-            row["team"],
-            row["local_start"],
-            stratum,
-            evaluator,
-        )
+        entry = draws.build_entry(row, evaluator)
+        entry = replace(entry, stratum={**entry.stratum, "because": reason})
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
         position = 1 + max((contact.position for contact in stored.contacts), default=0)
-        made = draws.drawn_row(stored.id, position, one, environment.today() + timedelta(days=7))
-        session.add(made)
+        drawn_row = draws.build_drawn_row(
+            stored.id, position, entry, environment.today() + timedelta(days=7)
+        )
+        session.add(drawn_row)
         audit_log.record(
             session,
             viewer.username,
             "contact_picked",
             f"{source_system}/{contact_id}",
-            reason=because,
+            reason=reason,
         )
         session.flush()
-        return made.id
+        return drawn_row.id
 
 
 def _deny() -> tuple[str | None, dict]:
@@ -130,23 +123,25 @@ def _find_month(viewer: Viewer, source_system: str, contact_id: str) -> date:
     return start.date().replace(day=1) if start is not None else _deny()
 
 
-def _only(plan: ListeningPlan, evaluator: str) -> ListeningPlan:
+def _narrow_to(plan: ListeningPlan, evaluator: str) -> ListeningPlan:
     return ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])
 
 
-def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> ListeningPlan:
+def _get_or_create_plan(
+    session: Session, viewer: Viewer, month: date, scorecard: str
+) -> ListeningPlan:
     last = add_months(month, 1) - timedelta(days=1)
-    name = f"{plans.TARGETED}-{month:%Y-%m}-{grid}"
+    name = f"{plans.TARGETED}-{month:%Y-%m}-{scorecard}"
     found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if found is not None:
         return found
     overlaps = sa.and_(ListeningPlan.starts_on <= last, ListeningPlan.ends_on >= month)
-    made = ListeningPlan(
+    plan = ListeningPlan(
         name=name,
         purpose=plans.TARGETED,
         starts_on=month,
         ends_on=last,
-        grid_key=grid,
+        grid_key=scorecard,
         per_advisor=0,
         maximum_per_advisor=session.scalar(
             sa.select(sa.func.max(ListeningPlan.maximum_per_advisor)).where(overlaps)
@@ -154,7 +149,7 @@ def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> List
         or USUAL_MAXIMUM,
         created_by=viewer.username,
     )
-    session.add(made)
+    session.add(plan)
     session.flush()
     empty = {
         "lake_version": "",
@@ -164,6 +159,6 @@ def _find_plan(session: Session, viewer: Viewer, month: date, grid: str) -> List
         "short": {},
         "frame_shares": {},
     }
-    session.add(Draw(plan_id=made.id, seed=0, drawn_by=viewer.username, **empty))
+    session.add(Draw(plan_id=plan.id, seed=0, drawn_by=viewer.username, **empty))
     session.flush()
-    return made
+    return plan

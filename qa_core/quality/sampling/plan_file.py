@@ -1,6 +1,4 @@
-"""Reads a plan as written (docs/contract.md, section 7): every fault named by its
-field, with what is expected there.
-"""
+"""Parser of listening plans (docs/contract.md, section 7)."""
 
 from __future__ import annotations
 
@@ -17,15 +15,13 @@ from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
 LONGEST_NAME = 80
 MOST = 1000
 YEARS = range(2000, 2100)
-"""Of the days of a plan; any other is a slip of the pen."""
+"""Years allowed for the days of a plan."""
 LIMITS = ("minimum_seconds", "maximum_seconds")
 
 
 @dataclass(frozen=True)
 class PlanContent:
-    """A plan as declared. `filters`: team, queue, channel, reason → values;
-    minimum_seconds, maximum_seconds.
-    """
+    """Plan as declared. `filters`: dimension → values, and limits in seconds."""
 
     name: str
     purpose: str
@@ -44,18 +40,14 @@ class PlanContent:
 
 
 def refuse(name: str, expected: str) -> Refusal:
-    """That field does not hold what it should; `expected` is said in the language
-    spoken.
-    """
+    """Build the refusal of a field; `expected` is in the reader's language."""
     return Refusal(
         "bad_plan", N_("The plan's field {field}: {expected}"), field=name, expected=expected
     )
 
 
 def parse_plan(content: Mapping[str, Any]) -> PlanContent:
-    """Check a plan field by field. Raises Refusal `bad_plan`, naming the field and what
-    is expected of it.
-    """
+    """Parse a plan. Raise Refusal `bad_plan`, naming field and expectation."""
     known = (*NEEDED, *READERS)
     if unknown := [name for name in content if name not in known]:
         raise refuse(
@@ -110,7 +102,7 @@ def _purpose(name: str, value: Any) -> str:
 
 
 def _day(name: str, value: Any) -> date:
-    # TOML and forms give days; scripts may write them as text.
+    # TOML and forms give dates; scripts may write them as text.
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value)

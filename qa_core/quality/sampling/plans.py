@@ -1,6 +1,4 @@
-"""Listening plans: who listens to how much, of whom and why; the only thing that
-contacts are drawn for.
-"""
+"""Listening plans: evaluators, numbers, filters and purpose of a draw."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ TARGETED = "targeted"
 
 @dataclass(frozen=True)
 class PlanState:
-    """A plan and how far it is, as far as the viewer's scope goes. `short`: missing in
-    the newest draw; `draws`: how many were made.
-    """
+    """Plan and its progress in scope. `short`: missing in the newest draw."""
 
     id: int
     name: str
@@ -58,7 +54,7 @@ class PlanState:
     short: int
 
     def as_json(self) -> dict[str, Any]:
-        """The plan in the words of its file, with its progress."""
+        """Return the plan in the words of its file, with its progress."""
         return {
             "name": self.name,
             "purpose": self.purpose,
@@ -82,16 +78,18 @@ class PlanState:
 
 
 def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
-    """Add a plan from the content of its file. Publishes the starter grid that it names
-    where no grid of that key is published yet.
+    """Add a plan from the content of its file. Publish the starter scorecard that it
+    names if no scorecard has that key.
 
-    Raises Refusal `bad_plan` (naming the field and what is expected), `plan_exists`.
+    Raise Refusal `bad_plan` (naming the field and what it expects), `plan_exists`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     plan = parse_plan(content)
-    plan = replace(plan, evaluators=tuple(dict.fromkeys(map(accounts.fold, plan.evaluators))))
+    plan = replace(
+        plan, evaluators=tuple(dict.fromkeys(map(accounts.normalise_username, plan.evaluators)))
+    )
     _check(viewer, plan)
-    grid = _publish_grid(viewer, plan.grid)
+    scorecard_key = _publish_scorecard(viewer, plan.grid)
     with store.writing() as session:
         if (
             session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name))
@@ -102,12 +100,12 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
                 "from the one there is: a draw adds what is missing."
             )
             raise Refusal("plan_exists", message, name=plan.name)
-        made = ListeningPlan(
+        plan_row = ListeningPlan(
             name=plan.name,
             purpose=plan.purpose,
             starts_on=plan.starts_on,
             ends_on=plan.ends_on,
-            grid_key=grid,
+            grid_key=scorecard_key,
             per_advisor=plan.per_advisor,
             maximum_per_advisor=plan.maximum_per_advisor,
             strata=list(plan.strata),
@@ -119,14 +117,14 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
             dispute_days=plan.dispute_days,
             created_by=viewer.username,
         )
-        session.add(made)
+        session.add(plan_row)
         session.flush()
         audit_log.record(session, viewer.username, "plan_added", plan.name, reason=plan.purpose)
-        return made.id
+        return plan_row.id
 
 
 def close(viewer: Viewer, name: str) -> None:
-    """Draw no more for that plan; what was drawn stays with its evaluators."""
+    """Close a plan to further draws; drawn contacts stay with their evaluators."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.writing() as session:
         plan = get_row(session, name)
@@ -136,9 +134,7 @@ def close(viewer: Viewer, name: str) -> None:
 
 
 def find_plans(viewer: Viewer) -> list[PlanState]:
-    """Every plan, open ones first, the newest period first, with its progress within
-    the viewer's scope.
-    """
+    """Return every plan, open ones first, newest period first, with progress in scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     overdue = sa.and_(DrawnContact.state.in_(("waiting", "started")), DrawnContact.due_on < today)
@@ -162,15 +158,16 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
         for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
-    made = [
-        _state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0))) for plan in plans
+    states = [
+        _build_state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0)))
+        for plan in plans
     ]
-    return sorted(made, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
+    return sorted(states, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
-    """What a form may offer: `evaluators` and `grids`, each as key and title;
-    evaluators who may not listen today are offered too.
+    """Return the choices of a form, `evaluators` and `grids`, each as key and title;
+    evaluators without accreditation included.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
@@ -187,14 +184,14 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
         "evaluators": [
             (person.username, person.name)
             for person in known
-            if person.is_active and _fills(person.role)
+            if person.is_active and _can_evaluate(person.role)
         ],
         "grids": sorted((starters | published).items()),
     }
 
 
 def get_row(session: Session, name: str) -> ListeningPlan:
-    """The plan of that name. Raises AccessDenied."""
+    """Return the plan of that name. Raise AccessDenied for an unknown one."""
     plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if plan is None:
         raise AccessDenied(
@@ -203,7 +200,9 @@ def get_row(session: Session, name: str) -> ListeningPlan:
     return plan
 
 
-def _state(plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]) -> PlanState:
+def _build_state(
+    plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
+) -> PlanState:
     return PlanState(
         plan.id,
         plan.name,
@@ -250,7 +249,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
                 "evaluators",
                 _("{value} has no account here; an administrator adds people.", value=name),
             )
-        if not _fills(roles[name]):
+        if not _can_evaluate(roles[name]):
             raise refuse(
                 "evaluators",
                 _("{value} has a role that fills in no grids; an evaluator is needed.", value=name),
@@ -264,18 +263,16 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         raise refuse("team", _("{value} is not among your teams.", value=outside[0]))
 
 
-def _fills(role: str) -> bool:
+def _can_evaluate(role: str) -> bool:
     return (
         role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
     )
 
 
-def _publish_grid(viewer: Viewer, key: str) -> str:
-    """The key of the published grid that is meant; a starter grid is published first.
-    One that came with imported scores alone asks nothing.
-    """
+def _publish_scorecard(viewer: Viewer, key: str) -> str:
+    """Return the key of the published scorecard; publish a starter first."""
     with store.reading() as session:
-        found = scorecards.newest_published(session, key)
+        found = scorecards.find_newest_published(session, key)
         known = set(
             session.scalars(
                 sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))

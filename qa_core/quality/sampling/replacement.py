@@ -1,6 +1,4 @@
-"""One contact in the place of another: the next of the same order, so that replacing
-leaves no choice to whoever replaces.
-"""
+"""Replacement of a drawn contact by the next of the same random order."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
 
-BECAUSE = {
+REPLACEMENT_REASONS = {
     "no_audio": N_("there is nothing to hear"),
     "inaudible": N_("it cannot be understood"),
     "not_a_conversation": N_("there is no conversation in it"),
@@ -28,20 +26,20 @@ BECAUSE = {
 }
 
 
-def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
-    """Put the next contact of the same advisor, of the same stratum where one is left,
-    in the place of one that cannot be evaluated.
+def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
+    """Replace a contact that cannot be evaluated by the next of the same advisor, in
+    the same stratum where one is left. Return the new id; None: none is left.
 
-    For its evaluator, and for managers in whose scope it is. A draft of its evaluation
-    goes. Returns the new one; None: none is left. Raises Refusal `unknown_reason`,
-    `not_replaceable` (done or replaced already, or picked by hand); AccessDenied.
+    For its evaluator and for managers with it in scope. Deletes its draft evaluation.
+    Raise Refusal `unknown_reason`, `not_replaceable` (evaluated, replaced or picked by
+    hand); AccessDenied.
     """
-    if because not in BECAUSE:
+    if reason not in REPLACEMENT_REASONS:
         raise Refusal(
             "unknown_reason",
             N_("{value} is no reason to replace a contact. Known: {known}."),
-            value=because,
-            known=", ".join(BECAUSE),
+            value=reason,
+            known=", ".join(REPLACEMENT_REASONS),
         )
     with store.writing() as session:
         statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
@@ -55,37 +53,29 @@ def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
                 N_("Only a contact that was drawn, and is not evaluated yet, can be replaced."),
             )
         gates.require_open(session, plan.purpose)
-        old.state, old.replaced_because = "replaced", because
+        old.state, old.replaced_because = "replaced", reason
         session.execute(
             sa.delete(Evaluation).where(Evaluation.drawn_id == old.id, Evaluation.state == "draft")
         )
         session.flush()
         new = None
         if old.advisor_id is not None:
-            drawer = draws.viewer_of(session, stored.drawn_by)
-            asked = frame_inputs.gather(session, plan).asked
+            drawer = draws.find_drawer(session, stored.drawn_by)
+            frame_query = frame_inputs.gather(session, plan).frame_query
             cell = sampling_frame.cell_of(
                 {f"by_{name}": value for name, value in old.stratum.items()}, plan.strata
             )
             advisor = name_merges.find_kept(session)["advisor"].get(old.advisor_id, old.advisor_id)
             row = sampling_frame.find_next(
-                drawer, asked, advisor, cell, allocation.prefix_of(stored.seed, plan.name)
+                drawer, frame_query, advisor, cell, allocation.build_prefix(stored.seed, plan.name)
             )
             if row is not None:
                 evaluator = old.evaluator
                 if evaluator not in assignment.find_listeners(session, plan):
                     [evaluator] = assignment.assign(session, plan, [row["advisor_id"]])
-                one = draws.Picked(
-                    row["source_system"],
-                    row["contact_id"],
-                    row["advisor_id"],
-                    row["team"],
-                    row["local_start"],
-                    draws.stratum_of(row),
-                    evaluator,
-                )
+                entry = draws.build_entry(row, evaluator)
                 position = 1 + max(contact.position for contact in stored.contacts)
-                new = draws.drawn_row(stored.id, position, one, old.due_on)
+                new = draws.build_drawn_row(stored.id, position, entry, old.due_on)
                 session.add(new)
                 session.flush()
                 old.replaced_by = new.id
@@ -95,7 +85,7 @@ def replace(viewer: Viewer, drawn_id: int, because: str) -> int | None:
                     old.advisor_id: stored.short.get(old.advisor_id, 0) + 1,
                 }
         audit_log.record(
-            session, viewer.username, "drawn_replaced", f"{plan.name}/{old.id}", reason=because
+            session, viewer.username, "drawn_replaced", f"{plan.name}/{old.id}", reason=reason
         )
         return new.id if new is not None else None
 

@@ -1,34 +1,36 @@
-"""Evaluation grids as they live: written as drafts, published for ever, brought in and
-handed out as files.
-"""
+"""Scorecards: drafts, published versions, files."""
 
 from qa_core.quality.scorecards.drafts import create_draft, delete_draft, save_draft
 from qa_core.quality.scorecards.faults import Fault, find_faults
 from qa_core.quality.scorecards.publication import compare, publish, publish_starter
 from qa_core.quality.scorecards.versions import (
-    GridVersion,
-    ScorecardDraft,
+    PublishedScorecard,
+    StoredScorecard,
     find_all,
+    find_newest_published,
+    find_parsed,
     find_published,
+    find_version,
     get,
-    get_plan,
-    newest_published,
+    get_scorecard,
     require_published,
 )
 
 __all__ = [
     "Fault",
-    "GridVersion",
-    "ScorecardDraft",
+    "PublishedScorecard",
+    "StoredScorecard",
     "compare",
     "create_draft",
     "delete_draft",
     "find_all",
     "find_faults",
+    "find_newest_published",
+    "find_parsed",
     "find_published",
+    "find_version",
     "get",
-    "get_plan",
-    "newest_published",
+    "get_scorecard",
     "publish",
     "publish_starter",
     "require_published",

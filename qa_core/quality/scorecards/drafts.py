@@ -1,6 +1,4 @@
-"""Grids while they are written: saved as they are, complete or not, until they are
-published or dropped.
-"""
+"""Drafts of scorecards, saved complete or not until published or deleted."""
 
 from __future__ import annotations
 
@@ -22,9 +20,9 @@ from qa_core.storage.records.evaluations import ScorecardVersion
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_KEY = 60
 LARGEST = 400_000
-"""Characters of a grid; the largest in use have a few tens of thousands."""
+"""Maximum characters of a scorecard; real ones have tens of thousands."""
 FIRST_NUMBER = -1
-"""Drafts are numbered downwards from here, so that none is in the way of a version."""
+"""Number of the first draft. Drafts count downwards, apart from versions."""
 
 
 def create_draft(
@@ -34,8 +32,8 @@ def create_draft(
     *,
     from_version: int | None = None,
 ) -> int:
-    """A new draft of the grid `key`, from content, or from the published version or
-    draft of that id; neither: an empty one. Returns its id.
+    """Create a draft of the scorecard `key` from content, from the version or draft
+    `from_version`, or empty. Return its id.
     """
     viewer.require(Permission.EDIT_GRIDS)
     with store.writing() as session:
@@ -49,7 +47,7 @@ def create(
     content: Mapping[str, Any] | None,
     from_version: int | None = None,
 ) -> int:
-    """The same within a transaction; who may is asked by the caller."""
+    """Create a draft within a transaction. The caller checks permissions."""
     if from_version is not None:
         source = session.get(ScorecardVersion, from_version)
         if source is None:
@@ -68,26 +66,26 @@ def create(
     lowest = session.scalar(
         sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
     )
-    kept = _as_kept(content or {})
-    made = ScorecardVersion(
+    kept = _normalise(content or {})
+    draft = ScorecardVersion(
         key=key,
         version=min(lowest or 0, FIRST_NUMBER + 1) - 1,
         title=_title_of(kept, key),
         content=kept,
         created_by=viewer.username,
     )
-    session.add(made)
+    session.add(draft)
     session.flush()
     audit_log.record(session, viewer.username, "grid_draft_saved", key)
-    return made.id
+    return draft.id
 
 
 def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:
-    """Save a draft as it is, faults and all. Returns its new edition; raises Refusal
+    """Save a draft, faults included. Return its new edition; raise Refusal
     (`changed_meanwhile`) when somebody saved it since.
     """
     viewer.require(Permission.EDIT_GRIDS)
-    kept = _as_kept(content)
+    kept = _normalise(content)
     with store.writing() as session:
         draft = get_draft(session, grid_id, edition)
         draft.content, draft.title, draft.edition = (
@@ -100,7 +98,7 @@ def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str,
 
 
 def delete_draft(viewer: Viewer, grid_id: int) -> None:
-    """Drop a draft. Raises AccessDenied for a published version, which stays for ever."""
+    """Delete a draft. Raise AccessDenied for a published version."""
     viewer.require(Permission.EDIT_GRIDS)
     with store.writing() as session:
         draft = get_draft(session, grid_id)
@@ -109,8 +107,8 @@ def delete_draft(viewer: Viewer, grid_id: int) -> None:
 
 
 def get_draft(session: Session, grid_id: int, edition: int | None = None) -> ScorecardVersion:
-    """The draft to be changed, at that edition. Whatever changes a grid gets it here,
-    where what is published is never handed out.
+    """Return the draft to change, at that edition. Every change goes through here, so
+    that no published version is ever changed.
     """
     found = session.get(ScorecardVersion, grid_id)
     if found is None or found.published_at is not None:
@@ -128,7 +126,7 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
     return found
 
 
-def _as_kept(content: Mapping[str, Any]) -> dict[str, Any]:
+def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:

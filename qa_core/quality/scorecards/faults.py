@@ -1,6 +1,4 @@
-"""All that keeps a grid from being published, each fault with its place, so that a
-whole grid is corrected in one go.
-"""
+"""Validation of a scorecard: all faults at once, each with its place."""
 
 from __future__ import annotations
 
@@ -11,17 +9,15 @@ from typing import Any
 from qa_core import scoring
 from qa_core.base.errors import Refusal
 
-STAND_IN = "stand-in"
-"""Begins the names of what stands for the parts that are not looked at, so that each
-part is judged alone and in its place.
+PLACEHOLDER = "stand-in"
+"""Prefix of the placeholders for parts that are not being checked, so that each part is
+parsed alone and at its own number.
 """
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, in which section and criterion (from 1; None: in no single one),
-    and in which field.
-    """
+    """Fault with its section, criterion (from 1; None: no single one) and field."""
 
     refusal: Refusal
     section: int | None = None
@@ -29,43 +25,46 @@ class Fault:
 
     @property
     def field(self) -> str:
-        """The field at fault, such as `points`; empty where it is no single one."""
+        """Return the field at fault, such as `points`; empty for no single one."""
         return str(self.refusal.params.get("place", "")).rpartition(".")[2]
 
 
 def find_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Every fault of a grid, as `scoring.parse_grid` words it; none: it may be
-    published.
-    """
+    """Return every fault of a scorecard; without any it may be published."""
     if not isinstance(content, Mapping):
-        return _judge(content)
-    found = _judge({**content, "section": [_stand_in_section(0)]})
+        return _parse(content)
+    found = _parse({**content, "section": [_placeholder_section(0)]})
     sections = content.get("section")
     if isinstance(sections, list):
         for number, section in enumerate(sections, start=1):
-            found += _judge_section(section, number)
-    # What lies between the parts, such as a key that is used twice, shows only in the
-    # whole, and only once the parts are sound.
-    return found or _judge(content)
+            found += _check_section(section, number)
+    # Faults between parts, such as a duplicate key, show only in the whole.
+    return found or _parse(content)
 
 
-def _judge_section(section: Any, number: int) -> list[Fault]:
-    before = [_stand_in_section(place) for place in range(number)]
+def _check_section(section: Any, number: int) -> list[Fault]:
+    before = [_placeholder_section(place) for place in range(number)]
     criteria = section.get("criterion") if isinstance(section, Mapping) else None
     if not isinstance(criteria, list) or not criteria:
-        return _judge({"section": [*before[1:], section, before[0]]}, number)
-    found = _judge(
-        {"section": [*before[1:], {**section, "criterion": [_stand_in_criterion(0)]}, before[0]]},
+        return _parse({"section": [*before[1:], section, before[0]]}, number)
+    found = _parse(
+        {
+            "section": [
+                *before[1:],
+                {**section, "criterion": [_placeholder_criterion(0)]},
+                before[0],
+            ]
+        },
         number,
     )
     for place, criterion in enumerate(criteria, start=1):
-        others = [_stand_in_criterion(other) for other in range(place)]
+        others = [_placeholder_criterion(other) for other in range(place)]
         name = (
             section.get("name")
             if isinstance(section.get("name"), str) and section["name"].strip()
             else str(number)
         )
-        found += _judge(
+        found += _parse(
             {"section": [{"name": name, "criterion": [*others[1:], criterion, others[0]]}]},
             number,
             place,
@@ -73,7 +72,7 @@ def _judge_section(section: Any, number: int) -> list[Fault]:
     return found
 
 
-def _judge(content: Any, section: int | None = None, criterion: int | None = None) -> list[Fault]:
+def _parse(content: Any, section: int | None = None, criterion: int | None = None) -> list[Fault]:
     try:
         scoring.parse_scorecard(content)
     except Refusal as refusal:
@@ -81,9 +80,12 @@ def _judge(content: Any, section: int | None = None, criterion: int | None = Non
     return []
 
 
-def _stand_in_section(number: int) -> dict[str, Any]:
-    return {"name": f"{STAND_IN} {number}", "criterion": [_stand_in_criterion(f"section {number}")]}
+def _placeholder_section(number: int) -> dict[str, Any]:
+    return {
+        "name": f"{PLACEHOLDER} {number}",
+        "criterion": [_placeholder_criterion(f"section {number}")],
+    }
 
 
-def _stand_in_criterion(place: int | str) -> dict[str, Any]:
-    return {"key": f"{STAND_IN} {place}", "points": 1}
+def _placeholder_criterion(place: int | str) -> dict[str, Any]:
+    return {"key": f"{PLACEHOLDER} {place}", "points": 1}

@@ -1,6 +1,4 @@
-"""Grids as files: TOML, the form of the starter grids, and spreadsheets, the form in
-which most centres already have theirs.
-"""
+"""Scorecards as files: TOML, as the starters, and spreadsheets."""
 
 from __future__ import annotations
 
@@ -24,35 +22,36 @@ from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.scorecards import drafts, table, versions
 from qa_core.quality.scorecards.faults import Fault, find_faults
 
-FORMS = ("toml", "xlsx", "csv")
-"""What a grid is handed out as."""
-READ = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
+EXPORT_FORMATS = ("toml", "xlsx", "csv")
+"""Formats of exported scorecards."""
+IMPORT_FORMATS = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
 LARGEST_BYTES = 2 << 20
 MOST_ROWS = 1_000
-HEADER_WITHIN = 40
+HEADER_SEARCH_ROWS = 40
 DELIMITERS = ";,\t|"
 FAULTS_SHOWN = 20
 
 
 class FaultyFile(Refusal):
-    """A file that was read, and what is wrong in it, all of it: each fault with its row
-    and column, or its place in a TOML file.
-    """
+    """File with all of its faults, each with its row and column or its place in TOML."""
 
     def __init__(self, name: str, faults: Sequence[Refusal]) -> None:
         self.faults = tuple(faults)
-        told = " ".join(
+        listed = " ".join(
             f"{number}) {format_refusal(fault)}"
             for number, fault in enumerate(self.faults[:FAULTS_SHOWN], start=1)
         )
         super().__init__(
-            "bad_grid_file", N_("{name} cannot become a grid yet. {faults}"), name=name, faults=told
+            "bad_grid_file",
+            N_("{name} cannot become a grid yet. {faults}"),
+            name=name,
+            faults=listed,
         )
 
 
 def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = None) -> int:
-    """Read a grid from a file and keep it as a draft. `key`: of the grid it belongs to,
-    else made of its title. Returns the id of the draft.
+    """Import a scorecard from a file as a draft; return the draft's id. `key`: of the
+    scorecard it belongs to, else made from its title.
     """
     viewer.require(Permission.EDIT_GRIDS)
     read = read_file(name, content)
@@ -66,8 +65,8 @@ def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = Non
 
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
-    """The grid in a TOML file, a workbook or a CSV file, checked. Raises Refusal;
-    `FaultyFile` names every fault.
+    """Read and validate a scorecard from a TOML file, a workbook or a CSV file. Raise
+    Refusal; `FaultyFile` lists every fault.
     """
     if len(content) > LARGEST_BYTES:
         raise Refusal(
@@ -79,7 +78,7 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     form = PurePath(name).suffix.lower().removeprefix(".")
     if form == "toml":
         return _read_toml(name, content)
-    if form not in READ:
+    if form not in IMPORT_FORMATS:
         raise Refusal(
             "wrong_file_type",
             N_("{name} is no grid: send a TOML file, a workbook (XLSX, ODS) or a CSV file."),
@@ -90,19 +89,17 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
 
 
 def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Download:
-    """That draft or version as a file: read again, it is the same grid."""
+    """Export a draft or version; imported again it is the same scorecard."""
     held = versions.get(viewer, grid_id)
     name = "-".join(["grid", held.key, *([str(held.version)] if held.version else [_("draft")])])
     return build(held.content, name, form)
 
 
 def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Download:
-    """A grid as a file of that form; a spreadsheet has its titles and words in the
-    language spoken.
-    """
+    """Build a file of that format, spreadsheets in the reader's language."""
     if form == "toml":
         return downloads.Download(
-            f"{name}.toml", "application/toml", tomli_w.dumps(_tidy(content)).encode()
+            f"{name}.toml", "application/toml", tomli_w.dumps(_order_fields(content)).encode()
         )
     header, sections = table.to_header(content), table.to_sections(content)
     criteria = [table.to_criteria(section) for section in content.get("section", [])]
@@ -118,10 +115,8 @@ def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Downloa
 downloads.declare("grid", Permission.SEE_GRIDS, build_file)
 
 
-def _tidy(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The grid in the order of the starter grids; fields that nobody knows stay at
-    their end.
-    """
+def _order_fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Order the fields as in the starters; unknown fields come last."""
     order = (
         "title",
         "text",
@@ -173,20 +168,16 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells of one sheet; `first_row`: the number of its first row as a person sees
-    it.
-    """
+    """Cells of one sheet; `first_row`: number of its first row as a person sees it."""
 
     rows: Sequence[Sequence[str]]
     first_row: int = 1
 
     def find_header(self) -> int | None:
-        """Where the titles of the columns stand: the row among the first that knows
-        most of them, and what a criterion is called.
-        """
+        """Return the row with most known titles, a criterion's among them."""
         known = [
             {table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"}
-            for row in self.rows[:HEADER_WITHIN]
+            for row in self.rows[:HEADER_SEARCH_ROWS]
         ]
         fitting = [
             len(names) if names & {"text", "fr", "en"} and len(names) > 1 else 0 for names in known
@@ -214,21 +205,14 @@ def _read_csv(content: bytes) -> list[_Cells]:
             )
         except csv.Error:
             continue
-        read.append(_Cells([[_unescape(cell) for cell in row] for row in rows]))
-    return [max(read, key=_known_columns)] if read else []
+        read.append(_Cells([[downloads.unescape(cell) for cell in row] for row in rows]))
+    return [max(read, key=_count_known_columns)] if read else []
 
 
-def _known_columns(cells: _Cells) -> int:
+def _count_known_columns(cells: _Cells) -> int:
     place = cells.find_header()
     return (
         0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
-    )
-
-
-def _unescape(cell: str) -> str:
-    """What our own CSV files keep a spreadsheet from taking for a formula, as it was."""
-    return (
-        cell[1:] if cell.startswith("'") and cell[1:].startswith(downloads.FORMULA_STARTS) else cell
     )
 
 
@@ -246,7 +230,7 @@ def _read_workbook(name: str, content: bytes) -> list[_Cells]:
 
 
 def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
-    chosen = max(sheets, key=_known_columns, default=None)
+    chosen = max(sheets, key=_count_known_columns, default=None)
     place = chosen.find_header() if chosen else None
     if chosen is None or place is None:
         message = N_(
@@ -272,12 +256,12 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
         found = ", ".join(cell.strip() for cell in chosen.rows[place] if cell.strip())
         title = table.COLUMNS["points"]
         raise Refusal("no_grid_table", message, name=name, column=_(title), found=found)
-    said = [
+    header_rows = [
         row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)
     ]
     header = {
         line: row[1]
-        for row in said
+        for row in header_rows
         if len(row) > 1 and (line := table.find_name(row[0])) in table.HEADER
     }
     if not header.get("title") and not header.get("title_en") and not header.get("title_fr"):
@@ -288,7 +272,7 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
         (number, {title: cell for title, cell in zip(titles, row, strict=False) if title})
         for number, row in enumerate(chosen.rows[place + 1 :], start=chosen.first_row + place + 1)
     ]
-    sections, numbers = _part(lines, header["title"] if header.get("title") else name)
+    sections, numbers = _group_by_section(lines, header["title"] if header.get("title") else name)
     content = table.to_content(header, sections)
     if faults := find_faults(content):
         columns = {
@@ -296,18 +280,19 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
             for title, cell in zip(titles, chosen.rows[place], strict=True)
             if title
         }
-        raise FaultyFile(name, [_name_cell(fault, sections, numbers, columns) for fault in faults])
+        raise FaultyFile(
+            name, [_locate_fault(fault, sections, numbers, columns) for fault in faults]
+        )
     return content
 
 
-def _part(
+def _group_by_section(
     lines: Sequence[tuple[int, dict[str, str]]], usual: str
 ) -> tuple[list[tuple[dict[str, str], list[dict[str, str]]]], list[tuple[int, list[int]]]]:
-    """The rows by their sections, in order of first mention, with the numbers of the
-    rows: of each section, and of each of its criteria.
+    """Group the rows by section, in order of first mention, with the row numbers of
+    each section and of its criteria.
 
-    A cell of the section that is empty means the one above; a row with a section alone
-    is the heading of what follows.
+    An empty section cell repeats the one above; a row with a section only is a heading.
     """
     sections: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {}
     numbers: dict[str, tuple[int, list[int]]] = {}
@@ -337,13 +322,13 @@ def _part(
     return list(sections.values()), list(numbers.values())
 
 
-def _name_cell(
+def _locate_fault(
     fault: Fault,
     sections: Sequence[Any],
     numbers: Sequence[tuple[int, list[int]]],
     columns: Mapping[str, str],
 ) -> Refusal:
-    """The fault with the row and the column of the file, and what stands there."""
+    """Return the fault with row, column and content of its cell in the file."""
     if fault.section is None or fault.section > len(numbers):
         return fault.refusal
     first, rows = numbers[fault.section - 1]

@@ -1,4 +1,4 @@
-"""A draft becomes a version: checked, numbered, and never changed again, so that every
+"""Publication: a draft becomes a numbered version that never changes, so that every
 evaluation can be read as it was made.
 """
 
@@ -17,7 +17,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _, language
 from qa_core.quality.scorecards import drafts
-from qa_core.quality.scorecards.versions import asks_anything
+from qa_core.quality.scorecards.versions import has_criteria
 from qa_core.scoring.scorecard import format_number
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -25,107 +25,107 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
 
 STARTERS = environment.PROJECT / "data" / "scorecards"
-MAY_START = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
+STARTER_PERMISSIONS = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
 
 
 def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
-    """Make a draft the next version of its grid, and return its number.
+    """Publish a draft as the next version, and return its number.
 
-    Raises Refusal: `changed_meanwhile`, `bad_grid` while it has faults,
-    `nothing_changed` when it asks and counts what the last version does.
+    Raise Refusal: `changed_meanwhile`, `bad_grid` while it has faults,
+    `nothing_changed` when it equals the last version.
     """
     viewer.require(Permission.PUBLISH_GRIDS)
     with store.writing() as session:
         draft = drafts.get_draft(session, grid_id, edition)
-        plan = scoring.parse_scorecard(draft.content)
-        if not plan.title.strip():
+        scorecard = scoring.parse_scorecard(draft.content)
+        if not scorecard.title.strip():
             raise Refusal("bad_grid", N_("In the grid, {place} must be a text."), place="title")
-        last = _last_version(session, draft.key)
+        last = _find_last_version(session, draft.key)
         if (
             last is not None
-            and asks_anything(last)
-            and scoring.parse_scorecard(last.content) == plan
+            and has_criteria(last)
+            and scoring.parse_scorecard(last.content) == scorecard
         ):
             raise Refusal(
                 "nothing_changed",
                 N_("This draft is the same as version {version}; there is nothing to publish."),
                 version=last.version,
             )
-        _make_version(session, viewer, draft, plan, (last.version if last else 0) + 1)
+        _publish_row(session, viewer, draft, scorecard, (last.version if last else 0) + 1)
         return draft.version
 
 
 def publish_starter(viewer: Viewer, key: str) -> int | None:
-    """Publish the starter grid of that key (`customer-service`) unless a version of it
-    is there. Returns the id of the newest; None: no such starter.
+    """Publish the starter scorecard of that key (`customer-service`) unless a version
+    exists. Return the id of the newest; None: no such starter.
     """
-    if not any(viewer.can(permission) for permission in MAY_START):
+    if not any(viewer.can(permission) for permission in STARTER_PERMISSIONS):
         raise AccessDenied()
     content = read_starter(key)
     if content is None:
         return None
     with store.writing() as session:
-        found = _last_version(session, key)
-        if found is not None and asks_anything(found):
+        found = _find_last_version(session, key)
+        if found is not None and has_criteria(found):
             return found.id
         version = found.version + 1 if found else 1
-        made = ScorecardVersion(
+        row = ScorecardVersion(
             key=key,
             version=version,
             title=content["title"],
             content=content,
             created_by=viewer.username,
         )
-        session.add(made)
-        _make_version(session, viewer, made, scoring.parse_scorecard(content), version)
-        return made.id
+        session.add(row)
+        _publish_row(session, viewer, row, scoring.parse_scorecard(content), version)
+        return row.id
 
 
 def find_starters() -> list[str]:
-    """The keys of the starter grids."""
+    """Return the keys of the starter scorecards."""
     return sorted(file.stem.replace("_", "-") for file in STARTERS.glob("*.toml"))
 
 
 def read_starter(key: str) -> dict[str, Any] | None:
-    """The content of the starter grid of that key; None when there is none."""
+    """Return the content of a starter scorecard; None for an unknown key."""
     if key not in find_starters():
         return None
     return tomllib.loads((STARTERS / f"{key.replace('-', '_')}.toml").read_text(encoding="utf-8"))
 
 
 def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
-    """What publishing `new` after `old` changes, in sentences of the language spoken,
-    in the order of the grid; none: nothing.
-    """
+    """Describe what changes from `old` to `new`, in the reader's language."""
     speak = language()
-    said = _differences(
+    sentences = _describe_differences(
         old,
         new,
         (
             (
                 N_("The title is now “{now}” instead of “{before}”."),
-                lambda grid: grid.text.in_language(speak),
+                lambda scorecard: scorecard.text.in_language(speak),
             ),
             (
                 N_("Points are now counted as {now} instead of {before}."),
-                lambda grid: _(METHODS[grid.method]),
+                lambda scorecard: _(METHODS[scorecard.method]),
             ),
             (
                 N_("The pass mark is now {now} instead of {before}."),
-                lambda grid: _describe(grid.pass_mark),
+                lambda scorecard: _describe(scorecard.pass_mark),
             ),
             (
                 N_("The score ends at {now} instead of {before}."),
-                lambda grid: _describe(grid.bonus_cap),
+                lambda scorecard: _describe(scorecard.bonus_cap),
             ),
         ),
     )
-    before, after = ({section.name: section for section in grid.sections} for grid in (old, new))
+    before, after = (
+        {section.name: section for section in scorecard.sections} for scorecard in (old, new)
+    )
     for name, section in after.items():
         if name not in before:
-            said.append(_("Section “{name}” is added.", name=section.text.in_language(speak)))
+            sentences.append(_("Section “{name}” is added.", name=section.text.in_language(speak)))
             continue
-        said += _differences(
+        sentences += _describe_differences(
             before[name],
             section,
             (
@@ -140,12 +140,12 @@ def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
             ),
             name=section.text.in_language(speak),
         )
-    said += [
+    sentences += [
         _("Section “{name}” is removed.", name=section.text.in_language(speak))
         for name, section in before.items()
         if name not in after
     ]
-    return [*said, *_compare_criteria(old, new, speak), *_find_moved(old, new)]
+    return [*sentences, *_compare_criteria(old, new, speak), *_describe_moves(old, new)]
 
 
 METHODS = {
@@ -165,15 +165,15 @@ FAILS = {
 
 def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str) -> list[str]:
     before, after = (
-        {criterion.key: criterion for criterion in grid.criteria} for grid in (old, new)
+        {criterion.key: criterion for criterion in scorecard.criteria} for scorecard in (old, new)
     )
-    said = []
+    sentences = []
     for key, criterion in after.items():
         title = criterion.text.in_language(speak)
         if key not in before:
-            said.append(_("Criterion “{name}” is added.", name=title))
+            sentences.append(_("Criterion “{name}” is added.", name=title))
             continue
-        said += _differences(
+        sentences += _describe_differences(
             before[key],
             criterion,
             (
@@ -207,20 +207,20 @@ def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str
         if before[key].help != criterion.help or before[key].text.in_language(
             other
         ) != criterion.text.in_language(other):
-            said.append(
+            sentences.append(
                 _("Criterion “{name}”: the guidance or the other language is reworded.", name=title)
             )
-    return said + [
+    return sentences + [
         _("Criterion “{name}” is removed.", name=one.text.in_language(speak))
         for key, one in before.items()
         if key not in after
     ]
 
 
-def _find_moved(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
+def _describe_moves(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
     places = [
-        {criterion.key: section for section in grid.sections for criterion in section.criteria}
-        for grid in (old, new)
+        {criterion.key: section for section in scorecard.sections for criterion in section.criteria}
+        for scorecard in (old, new)
     ]
     moved = [
         _(
@@ -235,15 +235,15 @@ def _find_moved(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
     kept = [
         [
             criterion.key
-            for criterion in grid.criteria
+            for criterion in scorecard.criteria
             if criterion.key in places[0] and criterion.key in places[1]
         ]
-        for grid in (old, new)
+        for scorecard in (old, new)
     ]
     return moved or ([_("The criteria stand in another order.")] if kept[0] != kept[1] else [])
 
 
-def _differences(
+def _describe_differences(
     old: Any, new: Any, parts: Sequence[tuple[str, Callable[[Any], str]]], **params: str
 ) -> list[str]:
     found = [(message, tell(old), tell(new)) for message, tell in parts]
@@ -268,7 +268,7 @@ def _describe(number: Any) -> str:
     return _("none") if number is None else format_number(number)
 
 
-def _last_version(session: Session, key: str) -> ScorecardVersion | None:
+def _find_last_version(session: Session, key: str) -> ScorecardVersion | None:
     return session.scalar(
         sa.select(ScorecardVersion)
         .where(ScorecardVersion.key == key, ScorecardVersion.published_at.is_not(None))
@@ -277,16 +277,18 @@ def _last_version(session: Session, key: str) -> ScorecardVersion | None:
     )
 
 
-def _make_version(
-    session: Session, viewer: Viewer, grid: ScorecardVersion, plan: scoring.Scorecard, version: int
+def _publish_row(
+    session: Session,
+    viewer: Viewer,
+    row: ScorecardVersion,
+    scorecard: scoring.Scorecard,
+    version: int,
 ) -> None:
-    grid.version, grid.title, grid.published_at, grid.published_by = (
+    row.version, row.title, row.published_at, row.published_by = (
         version,
-        plan.title,
+        scorecard.title,
         now(),
         viewer.username,
     )
     session.flush()
-    audit_log.record(
-        session, viewer.username, "grid_publish", grid.key, reason=f"version {version}"
-    )
+    audit_log.record(session, viewer.username, "grid_publish", row.key, reason=f"version {version}")

@@ -1,6 +1,4 @@
-"""A grid as a table, one criterion to a row: what spreadsheets carry and the editor
-shows, read leniently in French and English.
-"""
+"""Scorecards as tables, one criterion per row; read leniently in both languages."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ COLUMNS: dict[str, str] = {
     "not_applicable": N_("Not applicable allowed"), "critical": N_("Critical"),
     "fails": N_("Fails"), "bonus": N_("Bonus"),
 }  # fmt: skip
-"""Every column, in the order of the file."""
+"""Columns in the order of the file."""
 
 HEADER: dict[str, str] = {
     "title": N_("Title"),
@@ -35,7 +33,7 @@ HEADER: dict[str, str] = {
     "pass_mark": N_("Pass mark"),
     "bonus_cap": N_("Highest score"),
 }
-"""What is said once of the whole grid, in lines of a title and a value."""
+"""Fields of the whole scorecard, as lines of title and value above the table."""
 
 SYNONYMS: dict[str, str] = {
     "section": "rubrique|thème|catégorie|category|bloc|chapitre|partie|part",
@@ -69,7 +67,7 @@ SYNONYMS: dict[str, str] = {
     "pass_mark": "pass|seuil|seuil de réussite|note de réussite|passing score",
     "bonus_cap": "bonus cap|plafond|note maximale|score maximal|plafond du bonus",
 }
-"""Other titles than those above, as people write them."""
+"""Alternative titles of columns and header lines, separated by `|`."""
 
 YES = frozenset({"yes", "y", "oui", "o", "x", "true", "vrai", "1", "✓", "✔"})
 NO = frozenset({"no", "n", "non", "false", "faux", "0", "-", "–"})
@@ -95,33 +93,35 @@ TOTALS = frozenset({"total", "sous total", "subtotal", "total general", "grand t
 LONGEST_CRITERION_KEY, WORDS_OF_KEY = 40, 5
 
 
-def _spellings() -> dict[str, str]:
+def _build_spellings() -> dict[str, str]:
     found = {}
-    for name, said in SYNONYMS.items():
+    for name, titles_text in SYNONYMS.items():
         for spelling in (
             name,
-            *said.split("|"),
+            *titles_text.split("|"),
             *(titles[name] for titles in (COLUMNS, HEADER) if name in titles),
         ):
-            found.setdefault(_plain(spelling), name)
+            found.setdefault(_normalise(spelling), name)
     return found
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     return normalise_name(text).strip()
 
 
-SPELLINGS = _spellings()
+SPELLINGS = _build_spellings()
 
 
 def find_name(title: Any) -> str | None:
-    """The column or line of the header that a title means; None for another."""
-    return SPELLINGS.get(_plain(str(title))) if title is not None and str(title).strip() else None
+    """Return the column or header line that a title names; None for any other."""
+    return (
+        SPELLINGS.get(_normalise(str(title))) if title is not None and str(title).strip() else None
+    )
 
 
 def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of the whole grid, by name of `HEADER`; None where nothing is said."""
-    french, english = _both(content.get("text"), "")
+    """Return the header fields by name of `HEADER`; None where unset."""
+    french, english = _split_languages(content.get("text"), "")
     return {
         "title": content.get("title") or "",
         "title_fr": french,
@@ -133,10 +133,10 @@ def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The sections, by name of `COLUMNS`."""
+    """Return the sections, by name of `COLUMNS`."""
     found = []
-    for section in _tables(content.get("section")):
-        french, english = _both(section.get("text"), "")
+    for section in _only_tables(content.get("section")):
+        french, english = _split_languages(section.get("text"), "")
         found.append(
             {
                 "section": section.get("name", ""),
@@ -149,12 +149,12 @@ def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The criteria of a section, by name of `COLUMNS`; levels as a text."""
+    """Return the criteria of a section, by name of `COLUMNS`; levels as text."""
     found = []
-    for criterion in _tables(section.get("criterion")):
+    for criterion in _only_tables(section.get("criterion")):
         (french, english), (help_french, help_english) = (
-            _both(criterion.get("text"), ""),
-            _both(criterion.get("help"), ""),
+            _split_languages(criterion.get("text"), ""),
+            _split_languages(criterion.get("help"), ""),
         )
         levels = criterion.get("levels")
         found.append(
@@ -181,61 +181,59 @@ def to_content(
     header: Mapping[str, Any],
     sections: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]],
 ) -> dict[str, Any]:
-    """The grid of those cells, kept as they are where they cannot be read:
-    `faults.find_faults` then says what is expected there.
-
-    `sections`: each with its criteria. Criteria without a key get one made of their
+    """Build a scorecard from header, sections and their criteria. Unreadable cells are
+    kept for `faults.find_faults` to report; missing keys are made from the criterion's
     text.
     """
-    taken = {text for _section, rows in sections for row in rows if (text := _text(row.get("key")))}
-    content: dict[str, Any] = {
-        "title": _text(header.get("title"))
-        or _text(header.get("title_en"))
-        or _text(header.get("title_fr"))
+    taken = {
+        text for _section, rows in sections for row in rows if (text := _read_text(row.get("key")))
     }
-    _put_text(content, "text", header.get("title_fr"), header.get("title_en"), None)
-    _put(content, "method", _word("method", header.get("method")))
-    _put(content, "pass_mark", to_number(header.get("pass_mark")))
-    _put(content, "bonus_cap", to_number(header.get("bonus_cap")))
+    content: dict[str, Any] = {
+        "title": _read_text(header.get("title"))
+        or _read_text(header.get("title_en"))
+        or _read_text(header.get("title_fr"))
+    }
+    _set_text(content, "text", header.get("title_fr"), header.get("title_en"), None)
+    _set(content, "method", _read_code("method", header.get("method")))
+    _set(content, "pass_mark", to_number(header.get("pass_mark")))
+    _set(content, "bonus_cap", to_number(header.get("bonus_cap")))
     content["section"] = []
     for row, criteria in sections:
-        made: dict[str, Any] = {
-            "name": _text(row.get("section"))
-            or _text(row.get("section_en"))
-            or _text(row.get("section_fr"))
+        table: dict[str, Any] = {
+            "name": _read_text(row.get("section"))
+            or _read_text(row.get("section_en"))
+            or _read_text(row.get("section_fr"))
         }
-        _put_text(made, "text", row.get("section_fr"), row.get("section_en"), None)
-        _put(made, "weight", to_number(row.get("weight")))
-        made["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
-        content["section"].append(made)
+        _set_text(table, "text", row.get("section_fr"), row.get("section_en"), None)
+        _set(table, "weight", to_number(row.get("weight")))
+        table["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
+        content["section"].append(table)
     return content
 
 
 def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    _put_text(made, "text", row.get("fr"), row.get("en"), row.get("text"))
-    key = _text(row.get("key")) or make_key(
-        _text(row.get("en")) or _text(row.get("text")) or _text(row.get("fr")), taken
+    texts: dict[str, Any] = {}
+    _set_text(texts, "text", row.get("fr"), row.get("en"), row.get("text"))
+    key = _read_text(row.get("key")) or make_key(
+        _read_text(row.get("en")) or _read_text(row.get("text")) or _read_text(row.get("fr")), taken
     )
     taken.add(key)
-    criterion: dict[str, Any] = {"key": key, **made}
-    _put_text(criterion, "help", row.get("help_fr"), row.get("help_en"), row.get("help"))
-    _put(criterion, "points", to_number(row.get("points")))
-    _put(criterion, "levels", _to_levels(row.get("levels")))
+    criterion: dict[str, Any] = {"key": key, **texts}
+    _set_text(criterion, "help", row.get("help_fr"), row.get("help_en"), row.get("help"))
+    _set(criterion, "points", to_number(row.get("points")))
+    _set(criterion, "levels", _to_levels(row.get("levels")))
     for flag in ("not_applicable", "bonus"):
         if (value := _to_flag(row.get(flag))) is not False:
             criterion[flag] = value
-    critical = _word("critical", row.get("critical"))
-    if _plain(str(critical or "")) not in NO:
-        _put(criterion, "critical", critical)
-    _put(criterion, "fails", _word("fails", row.get("fails")))
+    critical = _read_code("critical", row.get("critical"))
+    if _normalise(str(critical or "")) not in NO:
+        _set(criterion, "critical", critical)
+    _set(criterion, "fails", _read_code("fails", row.get("fails")))
     return criterion
 
 
 def make_key(text: str, taken: Iterable[str] = ()) -> str:
-    """A key made of the first words of a text, unlike those taken: `says_goodbye`,
-    `says_goodbye_2`.
-    """
+    """Make a key from the first words of a text, unlike those taken."""
     words = [word for word in re.split(r"[^a-z0-9]+", normalise_name(text)) if word][:WORDS_OF_KEY]
     base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
     if not base:
@@ -248,8 +246,8 @@ def make_key(text: str, taken: Iterable[str] = ()) -> str:
 
 
 def to_number(cell: Any) -> Any:
-    """The number in a cell, written with a point or a comma, perhaps with a per cent
-    sign; what is no number stays as it is, nothing is None.
+    """Parse a number with decimal point or comma and optional per cent sign. Return
+    None for a blank cell, and any other text unchanged.
     """
     if is_blank(cell):
         return None
@@ -263,20 +261,18 @@ def to_number(cell: Any) -> Any:
 
 
 def as_number(value: Fraction) -> int | float:
-    """The number as files hold it: whole where it is whole."""
+    """Return an int for a whole number, else a float."""
     return int(value) if value.denominator == 1 and abs(value) < 1 << 53 else float(value)
 
 
 def describe_exactly(value: Any) -> str:
-    """A number as text, without any rounding; anything else as it is, nothing as an
-    empty text.
-    """
+    """Format a number without rounding; any other value as text, None as an empty text."""
     number = read_number(value)
     return str(as_number(number)) if number is not None else "" if value is None else str(value)
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether a cell holds nothing."""
+    """Return whether a cell holds nothing."""
     return (
         cell is None
         or (isinstance(cell, float) and math.isnan(cell))
@@ -285,9 +281,7 @@ def is_blank(cell: Any) -> bool:
 
 
 def describe_cell(name: str, value: Any) -> Any:
-    """A cell of the file, in the language spoken: words for what the grid holds as
-    codes.
-    """
+    """Return a cell of the file in the reader's language, codes as words."""
     match name:
         case "not_applicable" | "bonus":
             return _("yes") if value is True else "" if value is False else value
@@ -325,17 +319,17 @@ def _to_flag(cell: Any) -> Any:
     return True if word in YES else False if word in NO else str(cell).strip()
 
 
-def _word(name: str, cell: Any) -> Any:
+def _read_code(name: str, cell: Any) -> Any:
     if is_blank(cell):
         return None
     word = str(cell).strip()
-    known = {_plain(spelling): code for spelling, code in WORDS[name].items()}
+    known = {_normalise(spelling): code for spelling, code in WORDS[name].items()}
     return known.get(
-        _plain(word), word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word
+        _normalise(word), word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word
     )
 
 
-def _text(cell: Any) -> str:
+def _read_text(cell: Any) -> str:
     return (
         ""
         if is_blank(cell)
@@ -345,33 +339,31 @@ def _text(cell: Any) -> str:
     )
 
 
-def _put(table: dict[str, Any], name: str, value: Any) -> None:
+def _set(table: dict[str, Any], name: str, value: Any) -> None:
     if value is not None:
         table[name] = value
 
 
-def _put_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
-    """A text in one language or both; `either`: the text in no language in particular,
-    shown where the other is missing.
-    """
+def _set_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
+    """Set a text by language; `either` is used when both are missing."""
     both = {
         language: text
         for language, cell in (("fr", french), ("en", english))
-        if (text := _text(cell))
+        if (text := _read_text(cell))
     }
     if both:
         table[name] = both
-    elif text := _text(either):
+    elif text := _read_text(either):
         table[name] = text
 
 
-def _both(value: Any, missing: str) -> tuple[str, str]:
+def _split_languages(value: Any, missing: str) -> tuple[str, str]:
     if isinstance(value, Mapping):
         return str(value.get("fr") or missing), str(value.get("en") or missing)
     return (missing, missing) if value is None else (str(value), str(value))
 
 
-def _tables(value: Any) -> list[Mapping[str, Any]]:
+def _only_tables(value: Any) -> list[Mapping[str, Any]]:
     return (
         [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
     )

@@ -1,5 +1,5 @@
-"""Which grids there are: the published versions, and the drafts of whoever writes
-grids. No person stands in a grid, so none is hidden by rows.
+"""Scorecards in the records: published versions, and drafts for editors. They hold no
+personal data, so no rows are hidden.
 """
 
 from __future__ import annotations
@@ -21,27 +21,23 @@ from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session
 
 READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
-"""Who evaluates, is evaluated, or plans listening reads published grids; whoever writes
-or publishes them reads drafts too.
-"""
+"""Permissions that read published scorecards. Drafts need `SEE_GRIDS`."""
 
 
 @dataclass(frozen=True)
-class GridVersion:
-    """A published version, ready to be answered."""
+class PublishedScorecard:
+    """Published version, parsed."""
 
     id: int
     key: str
     version: int
     title: str
-    plan: scoring.Scorecard
+    scorecard: scoring.Scorecard
 
 
 @dataclass(frozen=True)
-class ScorecardDraft:
-    """A draft (`version` None) or a published version, as it stands in the records;
-    `evaluations`: how many were made on it.
-    """
+class StoredScorecard:
+    """Draft (`version` None) or published version as stored."""
 
     id: int
     key: str
@@ -60,10 +56,8 @@ class ScorecardDraft:
         return self.version is None
 
 
-def find_published(viewer: Viewer) -> list[GridVersion]:
-    """The newest version of each grid that can be answered, by title. A grid that came
-    with imported scores alone asks nothing.
-    """
+def find_published(viewer: Viewer) -> list[PublishedScorecard]:
+    """Return the newest version of each scorecard with criteria, by title."""
     _require_reader(viewer)
     with store.reading() as session:
         rows = session.scalars(
@@ -73,32 +67,43 @@ def find_published(viewer: Viewer) -> list[GridVersion]:
         ).all()
     newest = {row.key: row for row in rows}
     return sorted(
-        (_version_of(row) for row in newest.values() if asks_anything(row)),
-        key=lambda grid: (grid.title, grid.key),
+        (_build_published(row) for row in newest.values() if has_criteria(row)),
+        key=lambda scorecard: (scorecard.title, scorecard.key),
     )
 
 
-def get_plan(session: Session, grid_id: int) -> scoring.Scorecard:
-    """The grid of that published version, ready to be answered. Raises AccessDenied for
-    none, and for a draft.
-    """
+def get_scorecard(session: Session, grid_id: int) -> scoring.Scorecard:
+    """Return the scorecard of a published version. Raise AccessDenied."""
     row = session.get(ScorecardVersion, grid_id)
     if row is None or row.published_at is None:
         raise AccessDenied()
     return scoring.parse_scorecard(row.content)
 
 
-def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
-    """The newest published version that can be answered of the grid of that key, else
-    of that title (capitals, accents and dashes aside).
+def find_version(session: Session, scorecard_id: int | None) -> ScorecardVersion | None:
+    """Return the row of that id, such as an evaluation names; None without one."""
+    return None if scorecard_id is None else session.get(ScorecardVersion, scorecard_id)
+
+
+def find_parsed(row: ScorecardVersion | None) -> scoring.Scorecard | None:
+    """Return the parsed scorecard; None without a row, and for one created for imported
+    scores, of which only the name is known.
     """
+    try:
+        return None if row is None else scoring.parse_scorecard(row.content)
+    except Refusal:
+        return None
+
+
+def find_newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
+    """Return the newest version with criteria, by key, else by title."""
     wanted = normalise_name(key_or_file_title)
     published = session.scalars(
         sa.select(ScorecardVersion)
         .where(ScorecardVersion.published_at.is_not(None))
         .order_by(ScorecardVersion.version.desc(), ScorecardVersion.id.desc())
     )
-    rows = [row for row in published if asks_anything(row)]
+    rows = [row for row in published if has_criteria(row)]
     for is_meant in (
         lambda row: row.key == key_or_file_title,
         lambda row: normalise_name(row.key) == wanted,
@@ -110,10 +115,10 @@ def newest_published(session: Session, key_or_file_title: str) -> ScorecardVersi
 
 
 def require_published(session: Session, key: str) -> ScorecardVersion:
-    """The newest published version of that grid. Raises Refusal (`unknown_grid`),
-    naming those there are.
+    """Return the newest published version of that scorecard. Raise Refusal
+    (`unknown_grid`), naming the published ones.
     """
-    found = newest_published(session, key)
+    found = find_newest_published(session, key)
     if found is None:
         known = session.scalars(
             sa.select(ScorecardVersion.key)
@@ -135,13 +140,11 @@ def require_published(session: Session, key: str) -> ScorecardVersion:
     return found
 
 
-def find_all(viewer: Viewer) -> list[ScorecardDraft]:
-    """Every draft, newest first, then every published version, by title and from the
-    newest version down.
-    """
+def find_all(viewer: Viewer) -> list[StoredScorecard]:
+    """Return drafts, newest first, then versions by title, newest first."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
-        found = [_hold(row, count) for row, count in session.execute(_with_counts())]
+        found = [_build_stored(row, count) for row, count in session.execute(_select_with_counts())]
     drafts = sorted((held for held in found if held.is_draft), key=lambda held: -held.id)
     versions = sorted(
         (held for held in found if not held.is_draft),
@@ -150,39 +153,37 @@ def find_all(viewer: Viewer) -> list[ScorecardDraft]:
     return [*drafts, *versions]
 
 
-def get(viewer: Viewer, grid_id: int) -> ScorecardDraft:
-    """That draft or version. Raises AccessDenied."""
+def get(viewer: Viewer, grid_id: int) -> StoredScorecard:
+    """Return that draft or version. Raise AccessDenied for an unknown id."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
-        row = session.execute(_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
+        row = session.execute(_select_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
         if row is None:
             raise AccessDenied()
-        return _hold(*row)
+        return _build_stored(*row)
 
 
-def asks_anything(row: ScorecardVersion) -> bool:
-    """Whether a published version has criteria; one that came with imported scores
-    alone has none, and nothing is evaluated on it.
-    """
+def has_criteria(row: ScorecardVersion) -> bool:
+    """Return whether a version has criteria; one of imported scores has none."""
     return bool(row.content.get("section"))
 
 
-def _with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
-    """The versions, each with the number of evaluations made on it."""
-    made = (
+def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
+    """Select versions, each with its number of evaluations."""
+    evaluation_count = (
         sa.select(sa.func.count(Evaluation.id))
         .where(Evaluation.grid_id == ScorecardVersion.id)
         .scalar_subquery()
     )
     return Unscoped(
-        sa.select(ScorecardVersion, made).where(*conditions),
+        sa.select(ScorecardVersion, evaluation_count).where(*conditions),
         "How much a version of a grid was used is counted in the whole centre: a number is read.",
     )
 
 
-def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:
+def _build_stored(row: ScorecardVersion, evaluations: int) -> StoredScorecard:
     is_draft = row.published_at is None
-    return ScorecardDraft(
+    return StoredScorecard(
         id=row.id,
         key=row.key,
         version=None if is_draft else row.version,
@@ -197,8 +198,8 @@ def _hold(row: ScorecardVersion, evaluations: int) -> ScorecardDraft:
     )
 
 
-def _version_of(row: ScorecardVersion) -> GridVersion:
-    return GridVersion(
+def _build_published(row: ScorecardVersion) -> PublishedScorecard:
+    return PublishedScorecard(
         row.id, row.key, row.version, row.title, scoring.parse_scorecard(row.content)
     )
 

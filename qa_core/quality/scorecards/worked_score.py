@@ -1,6 +1,4 @@
-"""How a score comes about, with its numbers filled in, so that whoever writes or
-answers a grid can check it by hand.
-"""
+"""Worked calculation of a score, to check it by hand."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ from qa_core.metrics import formatting
 
 @dataclass(frozen=True)
 class SectionSum:
-    """A section as it counts: what was earned of what was possible, its weight, and its
-    share of the whole (0–1; 0: it does not apply).
-    """
+    """Points of a section, its weight, and its share (0: not applicable)."""
 
     name: str
     title: str
@@ -37,11 +33,11 @@ FORMULAS = {
 }
 
 
-def find_sums(plan: scoring.Scorecard, result: scoring.Result) -> list[SectionSum]:
-    """The sections in the order of the grid."""
+def find_sums(scorecard: scoring.Scorecard, result: scoring.Result) -> list[SectionSum]:
+    """Return the sums of the sections, in the order of the scorecard."""
     scores = {section.name: section.score for section in result.sections}
     found = []
-    for section in plan.sections:
+    for section in scorecard.sections:
         inside = [answer for answer in result.answers if answer.section == section.name]
         earned = sum((answer.earned for answer in inside if answer.earned is not None), Fraction(0))
         possible = sum((answer.possible for answer in inside), Fraction(0))
@@ -60,71 +56,67 @@ def find_sums(plan: scoring.Scorecard, result: scoring.Result) -> list[SectionSu
     return found
 
 
-def write_formula(plan: scoring.Scorecard, result: scoring.Result) -> str:
-    """The calculated score: `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when
-    nothing applies.
-    """
-    return _write(
-        plan,
-        [(one, one.earned) for one in find_sums(plan, result) if one.share],
+def write_formula(scorecard: scoring.Scorecard, result: scoring.Result) -> str:
+    """Write `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty without a score."""
+    return _write_calculation(
+        scorecard,
+        [(one, one.earned) for one in find_sums(scorecard, result) if one.share],
         result.calculated_score,
     )
 
 
-def describe(plan: scoring.Scorecard, result: scoring.Result) -> list[str]:
-    """What came in between the calculated score and the outcome, in sentences: the cap,
-    critical errors, the pass mark.
-    """
-    said = []
-    uncapped = _total(plan, result)
+def describe_steps(scorecard: scoring.Scorecard, result: scoring.Result) -> list[str]:
+    """Describe the steps to the outcome: cap, critical errors, pass mark."""
+    sentences = []
+    uncapped = _compute_uncapped(scorecard, result)
     if result.calculated_score is None:
-        said.append(_("Nothing applies, so there is no score."))
-    elif uncapped is not None and uncapped > plan.bonus_cap:
-        said.append(
+        sentences.append(_("Nothing applies, so there is no score."))
+    elif uncapped is not None and uncapped > scorecard.bonus_cap:
+        sentences.append(
             _(
                 "With its bonus it would be {value}; the score ends at {cap}.",
                 value=_describe(uncapped),
-                cap=_describe(plan.bonus_cap),
+                cap=_describe(scorecard.bonus_cap),
             )
         )
-    titles = {criterion.key: criterion for criterion in plan.criteria}
+    titles = {criterion.key: criterion for criterion in scorecard.criteria}
     for failure in result.failures:
         criterion = titles[failure.key]
         name = criterion.text.in_language(language())
         if criterion.fails == scoring.Fails.GRID:
-            said.append(
+            sentences.append(
                 _(
                     "“{name}” is 0, a critical error: the evaluation fails, whatever the score.",
                     name=name,
                 )
             )
         else:
-            said.append(_("“{name}” is 0, a critical error: its section counts 0.", name=name))
+            sentences.append(_("“{name}” is 0, a critical error: its section counts 0.", name=name))
     if result.score != result.calculated_score:
         failed = {section.name for section in result.sections if section.score == 0}
         sums = [
             (one, Fraction(0) if one.name in failed else one.earned)
-            for one in find_sums(plan, result)
+            for one in find_sums(scorecard, result)
             if one.share
         ]
-        said.append(_write(plan, sums, result.score))
-    if plan.pass_mark is not None and result.score is not None:
-        mark = _describe(plan.pass_mark)
-        told = (
+        sentences.append(_write_calculation(scorecard, sums, result.score))
+    if scorecard.pass_mark is not None and result.score is not None:
+        mark = _describe(scorecard.pass_mark)
+        message = (
             N_("{score} reaches the pass mark of {mark}.")
-            if result.score >= plan.pass_mark
+            if result.score >= scorecard.pass_mark
             else N_("{score} is below the pass mark of {mark}.")
         )
-        said.append(_(told, score=_describe(result.score), mark=mark))
-    return said
+        sentences.append(_(message, score=_describe(result.score), mark=mark))
+    return sentences
 
 
-def _write(
-    plan: scoring.Scorecard, sums: list[tuple[SectionSum, Fraction]], value: Fraction | None
+def _write_calculation(
+    scorecard: scoring.Scorecard, sums: list[tuple[SectionSum, Fraction]], value: Fraction | None
 ) -> str:
     if not sums or value is None:
         return ""
-    if plan.method == scoring.Method.SECTION_RATIO:
+    if scorecard.method == scoring.Method.SECTION_RATIO:
         above = " + ".join(
             f"{_describe(one.weight)} × {_describe(earned)}/{_describe(one.possible)}"
             for one, earned in sums
@@ -138,9 +130,9 @@ def _write(
     return f"100 × ({above}) / ({below}) = {_describe(value)}"
 
 
-def _total(plan: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
-    """The calculated score before its cap."""
-    sums = [one for one in find_sums(plan, result) if one.share]
+def _compute_uncapped(scorecard: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
+    """Return the calculated score before its cap."""
+    sums = [one for one in find_sums(scorecard, result) if one.share]
     return (
         100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
         if sums

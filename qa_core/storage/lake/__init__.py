@@ -1,4 +1,4 @@
-"""The lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
+"""Lake: contacts, spend and intervals as Delta tables by month. Writers queue, each
 change is one commit, readers see old or new.
 """
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from qa_core.storage.lake import tables
+from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
+from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.merge import (
     MergeResult,
     commit_result,
@@ -22,18 +23,40 @@ from qa_core.storage.lake.merge import (
     merge_spend,
 )
 from qa_core.storage.lake.tables import scratch_folder, version
-from qa_core.storage.lake.upkeep import compact, erase, vacuum
+from qa_core.storage.lake.upkeep import (
+    COMMENTED,
+    IDENTIFIED,
+    compact,
+    erase,
+    find_due_contacts,
+    mark_known_customers,
+    mark_objected,
+    remove_advisor,
+    remove_comments,
+    remove_identities,
+    vacuum,
+)
 
 __all__ = [
+    "COMMENTED",
+    "IDENTIFIED",
+    "Damage",
     "MergeResult",
     "commit_result",
     "compact",
     "erase",
     "files",
+    "find_damage",
+    "find_due_contacts",
     "has_commit",
+    "mark_known_customers",
+    "mark_objected",
     "merge_contacts",
     "merge_intervals",
     "merge_spend",
+    "remove_advisor",
+    "remove_comments",
+    "remove_identities",
     "scratch_folder",
     "span",
     "undo",
@@ -44,15 +67,15 @@ __all__ = [
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:
-    """The Parquet files of the present version that hold those months (`YYYY-MM`, both
-    inclusive; None is open).
+    """List the Parquet files of the current version that hold those months (`YYYY-MM`,
+    both inclusive; None is open).
     """
     return tables.snapshot(name).files(first_month, last_month)
 
 
 def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
-    """When the first and the last contact (or interval) of the whole lake started, in
-    UTC; None while there is none.
+    """Find the first and the last start of the contacts (or intervals), in UTC; None of
+    an empty table.
     """
     parts = tables.snapshot(name).parts
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
@@ -60,13 +83,14 @@ def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
 
 @contextmanager
 def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB connection for writers, with a view per table of the present version.
+    """Open a DuckDB connection for writers, with a view per table of the current
+    version. It checks no viewer: nothing read here may be shown.
 
-    It checks no viewer: nothing read here may be shown. `rows`: how many more rows than
-    the contacts it will hold. It spills into `spill_folder`, by default a folder of its own.
+    `rows`: rows it will hold beside the contacts. It spills into `spill_folder`, by
+    default a folder of its own.
     """
     rows += tables.snapshot("contacts").rows
-    with tables.scratch(rows, spill_folder) as connection:
+    with damage.explaining_damage(), tables.scratch(rows, spill_folder) as connection:
         for name in tables.TABLES:
             connection.execute(
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"

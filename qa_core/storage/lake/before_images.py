@@ -1,6 +1,4 @@
-"""Taking a batch back: each change keeps a before-image in the lake's folder, and
-undoing restores exactly what stood before.
-"""
+"""Before-images: each change keeps one in the lake's folder, and undoing restores it exactly."""
 
 from __future__ import annotations
 
@@ -19,10 +17,8 @@ from qa_core.storage import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
-LANDED, TAKEN_BACK = 1, 0
-"""What the transaction version of a batch says in the Delta log: its rows are in the
-lake, or were undone.
-"""
+LANDED, UNDONE = 1, 0
+"""Transaction version of a batch in the Delta log: its rows are in the lake, or were undone."""
 
 
 def image_folder() -> Path:
@@ -30,15 +26,15 @@ def image_folder() -> Path:
 
 
 def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
-    """`LANDED`, `TAKEN_BACK`, or None when the table never saw that batch. Outlives
-    checkpoints of the log.
+    """Read the transaction version of a batch: `LANDED`, `TAKEN_BACK`, or None when the
+    table never saw it. Outlives checkpoints of the log.
     """
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
-def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
-    """The log entries of the batches that landed and were not undone, oldest first;
-    `undo` names the files of their before-images.
+def current_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
+    """List the log entries of the batches that landed and were not undone, oldest
+    first; `undo` names the files of their before-images.
     """
     if base.version < 0:
         return []
@@ -52,7 +48,7 @@ def standing_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
 
 
 def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
-    """Restore what stood before that batch, neighbours included, in one commit per
+    """Restore what was there before that batch, neighbours included, in one commit per
     table. Returns the number of rows restored or removed.
 
     Raises Refusal when the batch is not in the lake, when a later batch changed one of
@@ -83,7 +79,7 @@ def _attempt(
     batch_id: str,
     progress: Progress,
 ) -> int:
-    commits = standing_commits(base)
+    commits = current_commits(base)
     own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
     restored = [
         column for column in tables.columns_of(base.name) if column not in schema.NEIGHBOURS
@@ -119,15 +115,15 @@ def _attempt(
         FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)
     rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
-    rewrite.run([Transaction(batch_id, TAKEN_BACK)], {"undoes": batch_id})
+    rewrite.run([Transaction(batch_id, UNDONE)], {"undoes": batch_id})
     for image in own:
         (image_folder() / image).unlink(missing_ok=True)
     return rows
 
 
 def _make_before(rewrite: Rewrite, images: Sequence[str]) -> None:
-    """Make the view `before`: what each row was (`status` changed) or that it was not
-    (new); from the first of a batch's commits that touched it.
+    """Make the view `before` of earlier rows (`status` changed) and of new keys (new),
+    from the first of a batch's commits that touched each.
     """
     pieces = [
         "SELECT '' AS status, 0 AS image, * FROM "
@@ -153,9 +149,7 @@ def read_image(image: str) -> str:
 
 
 def status_of(image: str) -> str:
-    """What a before-image holds: rows as they were before they `changed`, or the keys
-    of `new` ones.
-    """
+    """Tell what a before-image holds: rows before they `changed`, or the keys of `new` ones."""
     return image.removesuffix(".parquet").rsplit("-", 1)[1]
 
 

@@ -1,5 +1,5 @@
-"""Merging rows into the facts: new keys come in, known keys take the columns that the
-file carries, equal rows change nothing.
+"""Merges of rows into the facts: new keys are added, known keys take the columns of the
+file, equal rows change nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import (
     LANDED,
+    current_commits,
     image_folder,
     last_transaction,
-    standing_commits,
 )
 from qa_core.storage.lake.neighbours import INPUTS
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
@@ -31,17 +31,13 @@ Rows = Path | str | pa.Table | pa.RecordBatchReader
 
 
 COMMITS_BETWEEN_VACUUMS = 10
-"""Each commit leaves the months it replaced behind; a merge clears them away now and
-then, so that nobody has to remember.
-"""
+"""Commits between two vacuums: each commit leaves the months it replaced behind."""
 
 
 @dataclass(frozen=True)
 class MergeResult:
-    """What became of the rows. `missing`: keys that are not in the lake, where none may
-    be created.
-
-    Days are those of the rows found or made, before and after.
+    """Result of a merge. `missing`: keys that are not in the lake, where none may be
+    created. Days are those of the rows found or made, before and after.
     """
 
     new: int = 0
@@ -63,14 +59,13 @@ def merge_contacts(
 ) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
-    `carried` are the columns that the file carries: they replace what is stored, null
-    included; others keep their value. With `create` the rows hold `started_at`,
-    `local_start` and `month` too, and a changed row takes this batch's id. Without,
-    only known keys are touched and their batch stays. A contact whose start changes
-    moves to its month. `for_new` are columns of the
-    rows that only new contacts take, such as defaults: they never overwrite what is
-    stored. What `is_derived` follows from what is stored anyway: it cannot be undone by
-    itself, and stands in no other batch's way.
+    `carried` are the columns of the file: they replace what is stored, null included;
+    others keep their value. With `create` the rows hold `started_at`, `local_start` and
+    `month` too, and a changed row takes this batch's id. Without, only known keys
+    change and their batch stays. A contact whose start changes moves to its month. Only
+    new contacts take the columns `for_new`, such as defaults. A change that
+    `is_derived` follows from what is stored: it cannot be undone by itself, and blocks
+    no other batch.
     """
     always = ("started_at", "local_start", "month") if create else ()
     return _merge(
@@ -96,9 +91,7 @@ def merge_intervals(
     rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress = ignore_progress
 ) -> MergeResult:
     """Merge totals, one row per start, length, queue, channel, team and system; a known
-    key takes the columns that the file carries.
-
-    The rows hold `local_start` and `month` too.
+    key takes the columns of the file. The rows hold `local_start` and `month` too.
     """
     return _merge(
         "intervals",
@@ -111,21 +104,21 @@ def merge_intervals(
 
 
 def has_commit(batch_id: str) -> bool:
-    """Whether rows of that batch are in the lake: it landed and was not undone."""
+    """Tell whether rows of that batch are in the lake: it landed and was not undone."""
     return any(
         last_transaction(tables.snapshot(name), batch_id) == LANDED for name in tables.TABLES
     )
 
 
 def commit_result(batch_id: str) -> MergeResult | None:
-    """What the first commit of a batch that stands in the lake did, for whoever was
-    killed before noting it; None when there is none.
+    """Read the result of the first commit of a batch in the lake, for an import killed
+    before noting it; None when there is none.
     """
     for name in tables.TABLES:
         base = tables.snapshot(name)
         if last_transaction(base, batch_id) == LANDED:
             counts = next(
-                entry["result"] for entry in standing_commits(base) if entry["batch_id"] == batch_id
+                entry["result"] for entry in current_commits(base) if entry["batch_id"] == batch_id
             )
             return MergeResult(
                 **{
@@ -248,8 +241,8 @@ def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
 
 
 def _concerned(rewrite: Rewrite) -> str:
-    """The columns of the fate that say whose neighbours may change: of new rows, and of
-    those that change where neighbours look.
+    """List the columns of the fate that say whose neighbours may change: of new rows,
+    and of those that change where neighbours look.
     """
     touches = (
         " OR ".join(
@@ -286,8 +279,8 @@ def _count(rewrite: Rewrite) -> MergeResult:
 
 
 def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
-    """Keep what the batch is about to replace, and the keys that it brings, so that it
-    can be undone. Returns the names of the files.
+    """Keep what the batch is about to replace, and the keys that it adds, for undoing.
+    Returns the names of the files.
     """
     image_folder().mkdir(parents=True, exist_ok=True)
     select = {
@@ -319,7 +312,7 @@ def _count_rows(source: Path | pa.Table) -> int:
 
 @contextmanager
 def _spooled(rows: Rows) -> Iterator[Path | pa.Table]:
-    """The rows in a form that can be read several times: a stream goes through a
+    """Return the rows in a form that can be read several times: a stream goes through a
     temporary file.
     """
     if isinstance(rows, (str, Path)):

@@ -1,8 +1,8 @@
-"""The neighbours of a contact: how long until, and since, the other contacts of the
-same customer.
+"""Neighbours of a contact: the time until, and since, the other contacts of the same
+customer.
 
-Contacts of one customer stand in the order of their start, then of their key, so that
-the order of imports never matters.
+Contacts of one customer are ordered by start, then by key, so that the order of imports
+never matters.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 from qa_core.storage.schema import CONTACT_KEY, NEIGHBOUR_DAYS, NEIGHBOURS
 
 INPUTS = ("customer_key", "started_at", "direction", "reason", "outcome")
-"""The columns that neighbours depend on; a change to any other column leaves them as
-they are.
-"""
+"""Columns that neighbours depend on; a change to any other column leaves them as they are."""
 
 REACH = f"INTERVAL {NEIGHBOUR_DAYS} DAY"
 
@@ -22,13 +20,12 @@ _BEFORE = f"{_ORDER} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
 
 
 def select_neighbours(events: str) -> str:
-    """A SELECT of the rows of `events` with their neighbours in seconds, null beyond 31
-    days.
+    """Write a SELECT of the rows of `events` with their neighbours in seconds, null
+    beyond 31 days.
 
     `events` names a relation with the key and `INPUTS`, holding every contact of the
     customers concerned; its other columns pass through. Reasons match when equal or
-    when either is missing: a contact with a reason looks at those with the same one and
-    at those without. Contacts without direction count as inbound.
+    when either is missing. Contacts without direction count as inbound.
     """
     to_next = _within(
         "next_any",

@@ -1,12 +1,12 @@
-"""Rewriting months: given what becomes of which row, write the months that change and
-commit them together, neighbours included.
+"""Rewrites of months: write the months that change and commit them together, neighbours
+included.
 
-A writer prepares three things on its connection: the view `stored` (the table as it
-stands), the view `incoming` (rows by key, with the columns that it carries) and the
+A writer prepares three relations on its connection: the view `stored` (the current
+table), the view `incoming` (rows by key, with the columns that it carries) and the
 table `fate` (key, `old_month`, `new_month`, `status`: new, changed or deleted). For
-contacts, the fate also says which customer is concerned, before and after, and when:
-`before_customer`, `before_start`, `after_customer`, `after_start`; null where the
-neighbours of nobody can change.
+contacts, the fate also holds the customer concerned and when, before and after:
+`before_customer`, `before_start`, `after_customer`, `after_start`; null where nobody's
+neighbours can change.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import schema
-from qa_core.storage.lake import neighbours, tables
+from qa_core.storage.lake import damage, neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5
 WRITING_SHARE = 0.7
-"""Share of the work that is writing months, as progress is reported."""
+"""Share of the work that is writing months, in the progress reported."""
 Result = TypeVar("Result")
 
 
 @dataclass
 class Rewrite:
-    """One change to one table, on a writer's connection."""
+    """Change of one table, on a writer's connection."""
 
     connection: duckdb.DuckDBPyConnection
     base: tables.Snapshot
@@ -50,7 +50,7 @@ class Rewrite:
         return KEYS[self.base.name]
 
     def match(self, left: str, right: str) -> str:
-        """The join of two relations on the key; parts of the key of spend and of
+        """Write the join of two relations on the key; parts of the key of spend and of
         intervals may be missing.
         """
         nullable = {
@@ -66,23 +66,23 @@ class Rewrite:
         return ", ".join(f'{relation}."{name}"' for name in self.key)
 
     def merged(self, name: str) -> str:
-        """A column after the change, of `s` (stored) left joined to `i` (incoming,
-        changed).
+        """Write a column after the change, of `s` (stored) left joined to `i`
+        (incoming, changed).
         """
         if name in self.carried:
             return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
 
     def arriving(self, name: str) -> str:
-        """A column of a new row, of `i`."""
+        """Write a column of a new row, of `i`."""
         if name in self.carried or name in self.key or name in self.for_new:
             return f'i."{name}"'
         column = tables.TABLES[self.base.name].columns[name]
         return f"CAST(NULL AS {tables.sql_type(column)})"
 
     def run(self, transactions: list[Transaction], metadata: dict[str, Any]) -> int:
-        """Write and commit. Returns the version that stands afterwards, the same one
-        when nothing changed and nothing is recorded.
+        """Write and commit. Returns the version afterwards, the same one when nothing
+        changed and nothing is recorded.
         """
         has_neighbours = self.base.name == "contacts" and self._find_neighbours()
         months = self._find_months(has_neighbours)
@@ -178,7 +178,7 @@ class Rewrite:
             return rows
         current = ", ".join(
             f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL "
-            f"THEN r.{column} END AS {column}"
+            f"OR r.had_customer THEN r.{column} END AS {column}"
             for column in schema.NEIGHBOURS
         )
         return (
@@ -188,8 +188,8 @@ class Rewrite:
         )
 
     def _changes(self, condition: str, incoming: str = "incoming") -> str:
-        """The incoming rows that change or delete a stored one, as far as the fate
-        fulfils the condition.
+        """Write the incoming rows that change or delete a stored one whose fate fulfils
+        the condition.
         """
         carried = ", ".join(f'i."{name}"' for name in self.carried if name not in self.key)
         return (
@@ -203,8 +203,8 @@ class Rewrite:
         """Make the table `neighbours` (key, month, the three) of the rows whose
         neighbours change; False when none can.
 
-        Looks at every contact of the customers concerned, up to twice the reach around
-        the changes: the outer half only as neighbours.
+        Reads every contact of the customers concerned, up to twice the reach around the
+        changes: the outer half only as neighbours.
         """
         inputs = ("customer_key", *(name for name in neighbours.INPUTS if name != "customer_key"))
         arriving = ", ".join(f'{self.arriving(name)} AS "{name}"' for name in inputs)
@@ -269,7 +269,7 @@ class Rewrite:
 
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:
-    """The months that can hold what starts that near; a day more on either side,
+    """List the months that can hold a start that near; a day more on either side,
     because months are those of the local clock.
     """
     margin = timedelta(days=days + 1)
@@ -281,16 +281,16 @@ def commit_with_retries(
     attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result],
     coming: int = 0,
 ) -> Result:
-    """Run the attempt on the table as it stands, holding the lock; again from the start
-    when a writer without the lock got between.
-
-    `coming` is how many rows are brought to it, as far as that is known.
+    """Run the attempt on the current table, holding the lock; again from the start when
+    a writer without the lock committed in between. `coming`: rows to be added, as far
+    as known.
     """
     with tables.writing(name):
         for _attempt in range(ATTEMPTS):
             base = tables.snapshot(name)
             with (
                 contextlib.suppress(CommitFailedError),
+                damage.explaining_damage(name),
                 tables.scratch(base.rows + coming) as connection,
             ):
                 return attempt(connection, base)

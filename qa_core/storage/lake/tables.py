@@ -1,4 +1,4 @@
-"""The Delta tables as files: which version stands, who may write, and the one way to
+"""Delta tables as files: the current version, the writers' lock, and the one way to
 commit. Readers see old or new, never half.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from qa_core.base import environment
@@ -34,16 +35,19 @@ from qa_core.storage.schema import CONTACTS, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
-"""The column each file is sorted by, so that a few days inside a month read little."""
+"""Column each file is sorted by, so that a few days inside a month read little."""
 
 WAIT_SECONDS = 30 * 60
-"""How long a writer waits for another one: longer than the longest import."""
+"""Seconds that a writer waits for another one: longer than the longest import."""
+
+VERSIONS_READ = 1000
+"""How many versions back somebody may still be reading."""
 
 ROWS_PER_GROUP = 50_000
 MEGABYTES = 400
 LOG_RETENTION = "interval 3650 days"
-"""The log names the batch of each commit, and undoing one reads it: it outlives every
-before-image.
+"""Retention of the log: it names the batch of each commit for undoing, and so outlives
+every before-image.
 """
 
 _LOG_FILE = re.compile(r"(\d{20})\.json")
@@ -51,9 +55,7 @@ _LOG_FILE = re.compile(r"(\d{20})\.json")
 
 @dataclass(frozen=True)
 class Part:
-    """One Parquet file of a table, and the least and greatest value of the column that
-    it is sorted by.
-    """
+    """Parquet file of a table, with the least and greatest value of its sort column."""
 
     month: str
     path: str
@@ -65,7 +67,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of a table; -1 is a table that does not exist yet."""
+    """Version of a table; -1 is a table that does not exist yet."""
 
     name: str
     folder: Path
@@ -74,7 +76,7 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """How many rows it holds."""
+        """Number of rows."""
         return sum(part.rows for part in self.parts)
 
     @property
@@ -87,8 +89,8 @@ class Snapshot:
         last_month: str | None = None,
         months: Iterable[str] | None = None,
     ) -> list[str]:
-        """The files that hold those months (both inclusive; None is open), sorted by
-        month.
+        """List the files that hold those months (both inclusive; None is open), sorted
+        by month.
         """
         chosen = None if months is None else frozenset(months)
         return [
@@ -102,7 +104,7 @@ class Snapshot:
 
 @dataclass
 class Commit:
-    """What one commit adds and takes away, and what its log entry says."""
+    """Files that one commit adds and removes, and its log entry."""
 
     adds: list[AddAction] = field(default_factory=list)
     removed_months: set[str] = field(default_factory=set)
@@ -111,7 +113,7 @@ class Commit:
 
 
 def lake_folder() -> Path:
-    """The local folder of the lake. Raises Refusal when QA_LAKE_URL points elsewhere."""
+    """Return the local folder of the lake. Raises Refusal when QA_LAKE_URL points elsewhere."""
     url = environment.current().lake_url
     if url.startswith("file://"):
         url = url.removeprefix("file://")
@@ -129,16 +131,14 @@ _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
 
 def version(name: str) -> int:
-    """The number of the version that stands, -1 when the table does not exist. A few
-    system calls, so that every question may ask.
+    """Read the number of the current version, -1 when the table does not exist. A few
+    system calls, so that every statement may ask.
     """
     return _find_newest(_table_folder(name))[0]
 
 
 def snapshot(name: str) -> Snapshot:
-    """The version of the table that stands now, with its files; read once per version
-    and process.
-    """
+    """Read the current version of the table with its files, once per version and process."""
     folder = _table_folder(name)
     newest = _find_newest(folder)
     if newest[0] < 0:
@@ -155,8 +155,8 @@ def _table_folder(name: str) -> Path:
 
 
 def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
-    """The newest version and the identity of its log entry: a lake that was removed and
-    made again has another one.
+    """Find the newest version and the identity of its log entry: a lake that was
+    removed and made again has another one.
     """
     log = folder / "_delta_log"
     known = _newest.get(folder)
@@ -190,7 +190,18 @@ def _identity(log: Path, number: int) -> tuple[int, int] | None:
 
 
 def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
-    actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    try:
+        actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    except (DeltaError, OSError) as error:
+        raise Refusal(
+            "lake_damaged",
+            N_(
+                "The log of {table} in the lake cannot be read ({folder}). Restore the lake from a "
+                "backup."
+            ),
+            table=name,
+            folder=str(folder),
+        ) from error
     if not actions.num_rows:
         return Snapshot(name, folder, number)
     first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
@@ -238,9 +249,43 @@ def writing(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def reading() -> Iterator[None]:
+    """Say that the contacts are being read as they stand, so that `wait_for_readers`
+    leaves the files of this version alone. It locks the version's log entry, and writes
+    nothing.
+    """
+    while (number := version("contacts")) >= 0:
+        with _log_entry(number).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            if number == version("contacts"):
+                yield
+                return
+    yield
+
+
+def wait_for_readers(seconds: float) -> None:
+    """Wait until nobody reads an earlier version of the contacts, so long at most."""
+    deadline, newest = time.monotonic() + seconds, version("contacts")
+    for number in range(max(newest - VERSIONS_READ, 0), newest):
+        with suppress(FileNotFoundError), _log_entry(number).open("rb") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(0.05)
+
+
+def _log_entry(number: int) -> Path:
+    return _table_folder("contacts") / "_delta_log" / f"{number:020d}.json"
+
+
+@contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for a writer, removed at the end; its number tells whether its maker
-    still lives.
+    """Make a folder for a writer, removed at the end; its number tells whether its
+    maker still lives.
     """
     temporary = (
         environment.current().temporary_folder / f"lake-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -264,17 +309,17 @@ def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.Duck
 
 
 def quoted(text: str) -> str:
-    """A text as an SQL literal."""
+    """Quote a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def columns_of(name: str) -> list[str]:
-    """The columns of the table, in their declared order."""
+    """List the columns of the table, in their declared order."""
     return [column.name for column in TABLES[name].columns]
 
 
 def sql_type(column: sa.Column) -> str:
-    """The type of a declared column as DuckDB calls it."""
+    """Return DuckDB's type of a declared column."""
     return {
         sa.Text: "VARCHAR",
         sa.DateTime: "TIMESTAMP",
@@ -286,9 +331,8 @@ def sql_type(column: sa.Column) -> str:
 
 
 def select_from_files(name: str, files: Sequence[str]) -> str:
-    """A SELECT of the whole table over those files; typed and empty without files.
-
-    A column that was declared after a file was written is null in its rows.
+    """Write a SELECT of the whole table over those files; typed and empty without
+    files. A column that was declared after a file was written is null in its rows.
     """
     if not files:
         return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
@@ -318,7 +362,7 @@ def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
 
 @functools.lru_cache(maxsize=20_000)  # a file of the lake never changes
 def _missing_in(name: str, file: str) -> frozenset[str]:
-    """The declared columns that a file has not; its month is in its path."""
+    """List the declared columns that a file lacks; its month is in its path."""
     import pyarrow.parquet
 
     return frozenset(columns_of(name)) - {"month", *pyarrow.parquet.read_schema(file).names}
@@ -328,11 +372,11 @@ def write_part(
     connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
 ) -> AddAction | None:
     """Write the rows of one month as a new file, not yet part of the table; None when
-    there are none.
+    there are none. The name of the file ends with its SHA-256.
     """
     listed = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
-    path = f"month={month}/part-{uuid.uuid4().hex}.parquet"
-    file = target.folder / path
+    name = f"part-{uuid.uuid4().hex}"
+    file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
@@ -343,6 +387,9 @@ def write_part(
     if not rows:
         file.unlink(missing_ok=True)
         return None
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    file = file.rename(file.with_name(f"{name}-{digest}.parquet"))
     status = file.stat()
     bounds = statistics[4][f'"{clock}"']
     least, greatest = bounds["min"].replace(" ", "T"), bounds["max"].replace(" ", "T")
@@ -353,7 +400,7 @@ def write_part(
         "nullCount": {clock: 0},
     }
     return AddAction(
-        path,
+        str(file.relative_to(target.folder)),
         status.st_size,
         {"month": month},
         int(status.st_mtime * 1000),
@@ -363,11 +410,11 @@ def write_part(
 
 
 def commit(base: Snapshot, change: Commit) -> int:
-    """Make the change the next version, all at once. Raises CommitFailedError when
+    """Make the change the next version, atomically. Raises CommitFailedError when
     somebody committed since `base`.
 
-    Delta itself would let two appends pass that hold the same new contact, so any
-    commit in between makes us start again.
+    Delta itself would accept two appends of the same new contact, so any commit in
+    between makes us start again.
     """
     if base.version < 0:
         _create(base)
@@ -419,8 +466,8 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
 
 
 def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
-    """Bring new files to the disk before a commit names them, so that no version points
-    to an empty file after the power failed.
+    """Flush new files to the disk before a commit names them, so that no version points
+    to an empty file after a power failure.
     """
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
@@ -429,7 +476,7 @@ def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,5 +1,5 @@
-"""Everything small that changes row by row. All files of tables are loaded together:
-they refer to each other.
+"""Records: everything small that changes row by row. All files of tables are loaded
+together because they refer to each other.
 """
 
 from qa_core.storage.records import (
@@ -10,6 +10,7 @@ from qa_core.storage.records import (
     imports,
     listening,
     people,
+    retention,
     steering,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "imports",
     "listening",
     "people",
+    "retention",
     "steering",
 ]

@@ -1,4 +1,4 @@
-"""The table of the journal: who did what, each row sealed with the one before."""
+"""Table of the audit log."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from qa_core.storage.records.base import Base
 
 
 class JournalRow(Base):
-    """One act. Written only by `journal.record`, never changed: each row's `mac` seals
-    it and the one before.
+    """One act. Written only by `audit_log.record`, never changed: `mac` seals it and
+    the row before.
     """
 
     __tablename__ = "journal"

@@ -1,4 +1,4 @@
-"""What all tables of the records share: moments in UTC, names of constraints."""
+"""Base of all tables of the records: UTC moments, names of constraints."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
 
+from qa_core.base import environment
+
 
 class UtcDateTime(sa.types.TypeDecorator):
-    """A moment: aware UTC in Python, on every database."""
+    """Moment: aware UTC in Python, on every database."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -31,8 +33,8 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
+    """Return the present moment, in UTC."""
+    return environment.now()
 
 
 class Base(DeclarativeBase):

@@ -1,6 +1,4 @@
-"""Tables of what the centre itself says: names that mean the same, opening hours,
-numbers of campaigns.
-"""
+"""Tables of the centre's rules: merged names, opening hours, numbers of campaigns."""
 
 from __future__ import annotations
 
@@ -13,11 +11,9 @@ from qa_core.storage.records.base import Base, now
 
 
 class NameDecision(Base):
-    """That two names mean the same (`spelling` is shown as `kept`) or, `is_same` false,
-    that they do not, whatever they look like.
-
-    For advisors the names are their ids. Nothing else is lost: undone, every fact reads
-    as its source said.
+    """Decision that two names mean the same (`spelling` counts as `kept`) or, `is_same`
+    false, that they differ. For advisors the names are their ids. Undone, every fact
+    reads as its source said.
     """
 
     __tablename__ = "name_decision"
@@ -36,8 +32,8 @@ class NameDecision(Base):
 
 
 class OpeningHours(Base):
-    """A site is open on that weekday (1: Monday) between two times of its clock; the
-    rows of the latest `starts_on` (null: always) hold together.
+    """Opening span on a weekday (1: Monday), on the site's clock; the rows of the
+    latest `starts_on` (null: always) hold together.
     """
 
     __tablename__ = "opening_hours"
@@ -55,8 +51,8 @@ class OpeningHours(Base):
 
 
 class SiteCalendar(Base):
-    """Whose public holidays a site keeps: a country and, where they differ inside it, a
-    region, as the library `holidays` names them.
+    """Public holidays of a site: a country and, where they differ inside it, a region,
+    as the library `holidays` names them.
     """
 
     __tablename__ = "site_calendar"
@@ -69,7 +65,7 @@ class SiteCalendar(Base):
 
 
 class ClosedDay(Base):
-    """A day on which a site is closed although its hours say otherwise."""
+    """Day on which a site is closed although its hours say otherwise."""
 
     __tablename__ = "closed_day"
 
@@ -80,8 +76,8 @@ class ClosedDay(Base):
 
 
 class TrackingAssignment(Base):
-    """What a tracking number stood for: from `starts_on` (null: always) until the day
-    before `ends_on` (null: still).
+    """Campaign of a tracking number from `starts_on` (null: always) until the day
+    before `ends_on` (null: no end).
     """
 
     __tablename__ = "tracking_assignment"

@@ -1,6 +1,4 @@
-"""Work on the lake that a decision in the records asks for, noted in the decision's own
-transaction.
-"""
+"""Due work on the lake, noted in the transaction of the decision that asks for it."""
 
 from __future__ import annotations
 
@@ -16,6 +14,6 @@ def request(session: Session, name: str) -> None:
 
 
 def is_due(name: str) -> bool:
-    """Tell whether this work was requested and is not done yet."""
+    """Tell whether this work is due."""
     with store.reading() as session:
         return session.get(DueWork, name) is not None

@@ -1,4 +1,4 @@
-"""Tables of grids and of what evaluators found with them."""
+"""Tables of scorecards and evaluations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from qa_core.storage.records.base import Base, now
 
 
 class ScorecardVersion(Base):
-    """One version of an evaluation grid. A published version is never changed;
-    evaluations are pinned to theirs.
+    """Version of a scorecard. A published version never changes; evaluations are pinned
+    to theirs.
     """
 
     __tablename__ = "grid"
@@ -24,21 +24,20 @@ class ScorecardVersion(Base):
     version: Mapped[int] = mapped_column(default=1)
     title: Mapped[str]
     content: Mapped[dict[str, Any]]
-    """The grid file of docs/contract.md, section 6, as read."""
+    """Scorecard file of docs/contract.md, section 6, as read."""
     published_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str | None]
     published_by: Mapped[str | None]
     edition: Mapped[int] = mapped_column(default=1, server_default="1")
-    """Raised each time a draft is saved: who saved an older one is told."""
+    """Raised at each save of a draft: who saved an older one is told."""
 
 
 class Evaluation(Base):
-    """What one evaluator found in one contact, on one version of a grid.
+    """Evaluation of one contact on one version of a scorecard. Scores are 0–100.
 
-    Scores are 0–100. `team` and `local_day` are those of the contact (of the
-    evaluation, when no contact is named), so that the scope of a reader can be decided
-    here without the lake.
+    `team` and `local_day` are those of the contact (of the evaluation, when no contact
+    is named): they decide the scope of a reader without the lake.
     """
 
     __tablename__ = "evaluation"
@@ -58,7 +57,7 @@ class Evaluation(Base):
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
     evaluator: Mapped[str | None]
-    """The username where the evaluator has an account, else the name in the file."""
+    """Username where the evaluator has an account, else the name in the file."""
     evaluated_at: Mapped[datetime]
     grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grid.id"))
     grid_name: Mapped[str | None]
@@ -66,12 +65,12 @@ class Evaluation(Base):
     calculated_score: Mapped[float | None]
     outcome: Mapped[str | None]
     comment: Mapped[str | None]
-    """What the evaluator wrote, contact details masked."""
+    """Comment of the evaluator, contact details masked."""
     tags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(default="published")
     """draft · submitted · published"""
     kind: Mapped[str] = mapped_column(default="scored", server_default="scored")
-    """scored (the only one that numbers are made of) · targeted · calibration · self"""
+    """scored (the only one that KPIs count) · targeted · calibration · self"""
     purpose: Mapped[str] = mapped_column(default="evaluation")
     drawn_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True
@@ -82,31 +81,25 @@ class Evaluation(Base):
     answered_evaluation_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
     )
-    """Of a self-evaluation: the evaluation beside which it stands."""
+    """Of a self-evaluation: the evaluation beside which it is shown."""
     draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    """While it is a draft: {answers: {key: points or "na"}, comments: {key: text}},
-    complete or not.
-    """
+    """Of a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     """Raised by each change: who saved an older one is told."""
     started_at: Mapped[datetime | None]
     seconds_spent: Mapped[float | None]
     submitted_at: Mapped[datetime | None]
     publish_on: Mapped[date | None]
-    """The day from which the advisor sees it, where the plan delays it."""
+    """Day from which the advisor sees it, where the plan delays it."""
     published_at: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     advisor_comment: Mapped[str | None]
     batch_id: Mapped[str | None] = mapped_column(index=True)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     given_advisor_id: Mapped[str | None]
-    """The advisor that the source names, where that one was merged into another; null:
-    as it stands.
-    """
+    """Advisor that the source names, where that one was merged into another; else null."""
     given_team: Mapped[str | None]
-    """Empty where the source gave no team and the merged advisor's was filled in; null:
-    as it stands.
-    """
+    """Empty where the source gave no team and the merged advisor's was filled in; else null."""
 
     answers: Mapped[list[EvaluationAnswer]] = relationship(
         back_populates="evaluation", cascade="all, delete-orphan", passive_deletes=True
@@ -114,8 +107,8 @@ class Evaluation(Base):
 
 
 class EvaluationAnswer(Base):
-    """One criterion of one evaluation, with the weight that was really applied (shares
-    that add up to 1).
+    """Answer to one criterion of one evaluation, with the applied weight (shares that
+    sum to 1).
     """
 
     __tablename__ = "evaluation_answer"

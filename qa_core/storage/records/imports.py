@@ -1,6 +1,4 @@
-"""Tables of imports: what came when, what waits, what undoing needs, and work on the
-lake that is due.
-"""
+"""Tables of imports: batches, pending rows, before-images, and due work on the lake."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from qa_core.storage.records.base import Base, now
 
 
 class ImportBatch(Base):
-    """One imported file. It is `started` before the lake is touched and `done` after; a
-    start without an end is resumed.
+    """Imported file: `started` before the lake is touched, `done` after; a start
+    without an end is resumed.
     """
 
     __tablename__ = "import_batch"
@@ -27,7 +25,7 @@ class ImportBatch(Base):
     system: Mapped[str]
     profile: Mapped[str]
     options: Mapped[dict[str, Any]]
-    """The options that change the reading of the file; the same digest with the same
+    """Options that change the reading of the file; the same digest with the same
     options is the same import.
     """
     state: Mapped[str] = mapped_column(default="started", index=True)
@@ -44,9 +42,8 @@ class ImportBatch(Base):
 
 
 class WaitingRow(Base):
-    """A survey, tracking or evaluation row whose contact had not come; `joined_by` is
-    the batch that brought it since. Or a leg of a contact that may have others in other
-    files.
+    """Survey, tracking or evaluation row whose contact has not come, or a leg of a
+    contact that may have others in other files. `joined_by`: the batch that joined it.
     """
 
     __tablename__ = "waiting_row"
@@ -65,9 +62,7 @@ class WaitingRow(Base):
 
 
 class BeforeImage(Base):
-    """What a record was before a batch changed it (null: it did not exist), so that the
-    batch can be undone exactly.
-    """
+    """State of a record before a batch changed it (null: it did not exist)."""
 
     __tablename__ = "before_image"
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
@@ -83,9 +78,7 @@ class BeforeImage(Base):
 
 
 class SavedMapping(Base):
-    """A mapping of columns that a person saved under a name, with the options that go
-    with it.
-    """
+    """Mapping of columns saved under a name, with its options."""
 
     __tablename__ = "saved_mapping"
 
@@ -97,17 +90,15 @@ class SavedMapping(Base):
 
 
 CENTRE_RULES = "conventions"
-"""The due work of bringing all that is stored in line with the conventions of the
-centre.
-"""
+"""Due work: applying the centre's rules to everything stored."""
 
 ALERTS = "alerts"
-"""The due work of evaluating alert rules, noted where it failed after an import."""
+"""Due work: evaluating alert rules, noted where it failed after an import."""
 
 
 class DueWork(Base):
-    """Work that a decision in the records asks for, or that failed; noted in the
-    decision's own transaction, so that nothing killed is forgotten.
+    """Due work of a decision or of a failure, noted in the same transaction, so that a
+    kill forgets nothing.
     """
 
     __tablename__ = "due_work"

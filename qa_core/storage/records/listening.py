@@ -1,6 +1,4 @@
-"""The tables of listening: what the law asks for first, the recordings, what is drawn,
-and what is said about evaluations afterwards.
-"""
+"""Tables of listening: legal gates, recordings, draws, disputes, calibration, coaching."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ ADVISOR = "advisor.advisor_id"
 
 
 class GateValue(Base):
-    """What was entered for a legal gate (docs/compliance.md, R1–R4); the newest entry
-    of a name holds.
-    """
+    """Value entered for a legal gate (docs/compliance.md, R1–R4); the newest of a name holds."""
 
     __tablename__ = "gate_value"
 
@@ -30,8 +26,8 @@ class GateValue(Base):
 
 
 class Accreditation(Base):
-    """That an account may listen for these purposes, through `ends_on`; ended early,
-    not deleted.
+    """Accreditation of an account to listen for these purposes, through `ends_on`;
+    ended early, not deleted.
     """
 
     __tablename__ = "accreditation"
@@ -41,7 +37,7 @@ class Accreditation(Base):
         sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
     )
     purposes: Mapped[list[Any]]
-    """Of training · evaluation · quality."""
+    """Subset of training · evaluation · quality"""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     given_by: Mapped[str]
@@ -51,7 +47,7 @@ class Accreditation(Base):
 
 
 class AdvisorNotice(Base):
-    """That an advisor was informed of recording and listening, and on which day."""
+    """Notice of recording and listening given to an advisor, and its day."""
 
     __tablename__ = "advisor_notice"
 
@@ -65,9 +61,7 @@ class AdvisorNotice(Base):
 
 
 class Recording(Base):
-    """The audio of one contact, encrypted in a file of its own; deleted, the row stays
-    as proof without anything to play.
-    """
+    """Audio of one contact, encrypted in its own file. A deleted one keeps its row as proof."""
 
     __tablename__ = "recording"
     __table_args__ = (sa.Index("ix_recording_contact", "source_system", "contact_id"),)
@@ -80,25 +74,21 @@ class Recording(Base):
     )
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
-    """Day of the contact; with `team` and `advisor_id`, what the scope of a reader is
-    decided by.
-    """
+    """Day of the contact; with `team` and `advisor_id`, decides the scope of a reader."""
     purpose: Mapped[str]
     """training · evaluation · quality · proof"""
     file_name: Mapped[str | None] = mapped_column(unique=True)
     """Under QA_HOME/recordings; null once deleted."""
     digest: Mapped[str]
-    """HMAC of the clear audio, so that the same file again is known without being
-    readable.
-    """
+    """HMAC of the clear audio: recognises the same file without revealing it."""
     media_type: Mapped[str]
     clear_bytes: Mapped[int]
     seconds: Mapped[float]
     peaks: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    """The waveform, 0–100 per slice; null once deleted."""
+    """Waveform, 0–100 per slice; null once deleted."""
     recorded_at: Mapped[datetime]
     delete_after: Mapped[datetime]
-    """The end of the day, in the centre's time, on which it has to be gone."""
+    """End of the day, in the centre's time, by which it is deleted."""
     batch_id: Mapped[str | None] = mapped_column(index=True)
     stored_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None]
@@ -109,8 +99,8 @@ class Recording(Base):
 
 
 class Playback(Base):
-    """One listening, by whom, to which recording, and for what: what advisors see, and
-    what rates are counted from.
+    """Playback: who listened to which recording, and for what; advisors see it, and
+    rates are counted from it.
     """
 
     __tablename__ = "playback"
@@ -126,15 +116,13 @@ class Playback(Base):
     )
     username: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
-    """training · evaluation · quality · targeted · calibration · own (an advisor who
-    hears their own call)
-    """
+    """training · evaluation · quality · targeted · calibration · own (an advisor's own call)"""
     reason: Mapped[str]
     played_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class ListeningPlan(Base):
-    """Who listens to how much, of whom and why, in a period: what draws are made from
+    """Listening plan: who listens to how much, of whom and why, in a period
     (docs/contract.md, section 7).
     """
 
@@ -144,16 +132,16 @@ class ListeningPlan(Base):
     name: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]
     """training · evaluation · quality; targeted for contacts picked by hand, which no
-    score is made of
+    score counts
     """
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     grid_key: Mapped[str]
     per_advisor: Mapped[int]
     maximum_per_advisor: Mapped[int]
-    """Listened to in the months that the period touches, all plans together."""
+    """Most playbacks in the months that the period touches, all plans together."""
     strata: Mapped[list[Any]] = mapped_column(default=list)
-    """Of channel · queue · duration · hour · weekday"""
+    """Subset of channel · queue · duration · hour · weekday"""
     filters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Dimension → values that contacts must have: team, queue, channel, reason;
     minimum_seconds, maximum_seconds
@@ -163,7 +151,7 @@ class ListeningPlan(Base):
     due_on: Mapped[date | None]
     publish_after_days: Mapped[int] = mapped_column(default=0)
     dispute_days: Mapped[int] = mapped_column(default=14)
-    """How long after publication an advisor may dispute."""
+    """Days after publication in which an advisor may dispute."""
     created_by: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
     closed_by: Mapped[str | None]
@@ -175,9 +163,7 @@ class ListeningPlan(Base):
 
 
 class Draw(Base):
-    """One seeded draw of a plan, with all that is needed to make it again and to judge
-    whether it was fair.
-    """
+    """Seeded draw of a plan, with all that is needed to repeat it and to judge its fairness."""
 
     __tablename__ = "draw"
 
@@ -187,20 +173,20 @@ class Draw(Base):
     )
     seed: Mapped[int]
     lake_version: Mapped[str]
-    """Of the contacts when it was drawn."""
+    """Lake version of the contacts when drawn."""
     frame: Mapped[int]
-    """How many contacts could have been drawn."""
+    """Number of contacts that could have been drawn."""
     frame_digest: Mapped[str]
-    """SHA-256 over advisors, strata, and sums over the keys in each: the same again
-    means the same frame.
+    """SHA-256 over advisors, strata, and sums over the keys in each: identifies the
+    sampling frame.
     """
     excluded: Mapped[dict[str, Any]]
-    """reason → number of contacts outside the frame"""
+    """Reason → number of contacts outside the sampling frame"""
     short: Mapped[dict[str, Any]]
-    """advisor → how many are missing"""
+    """Advisor → number of missing contacts"""
     frame_shares: Mapped[dict[str, Any]]
-    """dimension → {values: [[value, contacts in the frame, expected in the sample,
-    drawn, deviation]], p_value, is_simulated}: was it fair?
+    """Dimension → {values: [[value, contacts in the frame, expected in the sample,
+    drawn, deviation]], p_value, is_simulated}
     """
     drawn_by: Mapped[str]
     drawn_at: Mapped[datetime] = mapped_column(default=now)
@@ -212,8 +198,8 @@ class Draw(Base):
 
 
 class DrawnContact(Base):
-    """A contact that an evaluator is to listen to. Replaced, it keeps the reason and
-    names the one in its place.
+    """Contact drawn for an evaluator. A replaced one keeps the reason and names its
+    replacement.
     """
 
     __tablename__ = "drawn_contact"
@@ -222,7 +208,7 @@ class DrawnContact(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     draw_id: Mapped[int] = mapped_column(sa.ForeignKey("draw.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
-    """The place in the order drawn, from 1."""
+    """Place in the order drawn, from 1."""
     source_system: Mapped[str]
     contact_id: Mapped[str]
     advisor_id: Mapped[str | None] = mapped_column(
@@ -230,10 +216,10 @@ class DrawnContact(Base):
     )
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
-    """The centre's wall clock, as in the lake."""
+    """Wall clock of the centre, as in the lake."""
     stratum: Mapped[dict[str, Any]] = mapped_column(default=dict)
     evaluator: Mapped[str | None] = mapped_column(index=True)
-    """The account that listens; null for a calibration."""
+    """Account that listens; null for a calibration."""
     due_on: Mapped[date | None]
     state: Mapped[str] = mapped_column(default="waiting")
     """waiting · started · done · replaced"""
@@ -247,7 +233,7 @@ class DrawnContact(Base):
 
 
 class TimedComment(Base):
-    """What somebody remarked at a moment of a recording, on one evaluation."""
+    """Comment at a moment of a recording, on one evaluation."""
 
     __tablename__ = "timed_comment"
 
@@ -263,7 +249,7 @@ class TimedComment(Base):
 
 
 class EvaluationRevision(Base):
-    """An evaluation as it stood before it was amended: the original is always kept."""
+    """Evaluation before an amendment: the original is always kept."""
 
     __tablename__ = "evaluation_revision"
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "version"),)
@@ -278,13 +264,13 @@ class EvaluationRevision(Base):
     earned, possible, applied_weight, applicable, comment}]}
     """
     reason: Mapped[str]
-    """amended · disputed, and the words of who did it"""
+    """amended · disputed, and the words of the author"""
     replaced_by: Mapped[str]
     replaced_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Dispute(Base):
-    """An advisor's disagreement with one criterion, and what was decided on it."""
+    """Dispute of one criterion by the advisor, and its decision."""
 
     __tablename__ = "dispute"
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "criterion"),)
@@ -295,24 +281,24 @@ class Dispute(Base):
     )
     criterion: Mapped[str]
     original: Mapped[float | None]
-    """The points that were disputed; null: not applicable."""
+    """Points that were disputed; null: not applicable."""
     proposed: Mapped[float | None]
-    """What the advisor asks for; null: not applicable."""
+    """Points the advisor asks for; null: not applicable."""
     reason: Mapped[str]
     raised_by: Mapped[str]
     raised_at: Mapped[datetime] = mapped_column(default=now)
     decision: Mapped[str | None]
     """keep · accept · third"""
     decided: Mapped[float | None]
-    """The points after the decision; null: not applicable, or not decided."""
+    """Points after the decision; null: not applicable, or not decided."""
     decision_reason: Mapped[str | None]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
 
 
 class Calibration(Base):
-    """A round in which several evaluators score the same contacts blind; it never
-    enters the KPIs.
+    """Calibration session: several evaluators score the same contacts blind; KPIs never
+    count it.
     """
 
     __tablename__ = "calibration"
@@ -333,8 +319,8 @@ class Calibration(Base):
 
 
 class CalibrationContact(Base):
-    """One contact of a calibration, the evaluation that is the reference for it, and
-    the answers that were agreed on afterwards.
+    """Contact of a calibration, its reference evaluation, and the answers agreed on
+    afterwards.
     """
 
     __tablename__ = "calibration_contact"
@@ -359,8 +345,8 @@ class CalibrationContact(Base):
 
 
 class CoachingPlan(Base):
-    """What an advisor works on with their team lead: a goal on criteria, from what was
-    heard, until when.
+    """Coaching plan of an advisor with their team lead: a goal on criteria, its source,
+    its due date.
     """
 
     __tablename__ = "coaching_plan"
@@ -370,13 +356,11 @@ class CoachingPlan(Base):
         sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
     )
     given_advisor_id: Mapped[str | None]
-    """The advisor it was opened for, where that one was merged into another; null: as
-    it stands.
-    """
+    """Advisor it was opened for, where that one was merged into another; else null."""
     team: Mapped[str | None]
-    """The advisor's when it was opened."""
+    """Team of the advisor when it was opened."""
     local_day: Mapped[date]
-    """The day it was opened; with `team`, what the scope of a reader is decided by."""
+    """Day it was opened; with `team`, decides the scope of a reader."""
     goal: Mapped[str]
     criteria: Mapped[list[Any]] = mapped_column(default=list)
     evaluations: Mapped[list[Any]] = mapped_column(default=list)
@@ -399,7 +383,7 @@ class CoachingPlan(Base):
 
 
 class CoachingNote(Base):
-    """A session or a remark on a coaching plan, by the lead or the advisor."""
+    """Session or remark on a coaching plan, by the lead or the advisor."""
 
     __tablename__ = "coaching_note"
 
@@ -409,7 +393,7 @@ class CoachingNote(Base):
     )
     text: Mapped[str]
     minutes: Mapped[int | None]
-    """Of a session; null: a remark."""
+    """Length of a session; null: a remark."""
     author: Mapped[str]
     written_at: Mapped[datetime] = mapped_column(default=now)
 

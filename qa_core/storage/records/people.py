@@ -1,6 +1,4 @@
-"""Tables of people: sites, teams, advisors and their memberships, accounts and their
-sign-ins.
-"""
+"""Tables of people: sites, teams, advisors and their memberships, accounts and their sessions."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ class Site(Base):
 
 
 class Team(Base):
-    """A team; without a site it belongs to the part of the centre that no site claims."""
+    """Team. Without a site it belongs to the part of the centre that no site claims."""
 
     __tablename__ = "team"
 
@@ -31,9 +29,7 @@ class Team(Base):
 
 
 class Advisor(Base):
-    """A person who answers contacts. `advisor_id` is what contacts carry; it may be the
-    name where a file knows no other.
-    """
+    """Advisor. Contacts carry `advisor_id`; it may be the name where a file knows no other."""
 
     __tablename__ = "advisor"
 
@@ -51,8 +47,8 @@ class Advisor(Base):
 
 
 class AdvisorAlias(Base):
-    """Another spelling, extension or id under which a tool knows the advisor; `key` is
-    its folded form, unique.
+    """Spelling, extension or id under which a tool knows the advisor; `key` is its
+    folded form, unique.
     """
 
     __tablename__ = "advisor_alias"
@@ -67,8 +63,8 @@ class AdvisorAlias(Base):
 
 
 class Membership(Base):
-    """An advisor's time in a team: from `starts_on` (null: always) until the day before
-    `ends_on` (null: still).
+    """Membership of an advisor in a team from `starts_on` (null: always) until the day
+    before `ends_on` (null: no end).
     """
 
     __tablename__ = "membership"
@@ -87,9 +83,7 @@ class Membership(Base):
 
 
 class Account(Base):
-    """A person who may sign in: one role, and what that role is bound to (teams led,
-    sites managed, the advisor they are).
-    """
+    """Account: one role, and what it is bound to (teams led, sites managed, or an advisor)."""
 
     __tablename__ = "account"
 
@@ -99,7 +93,7 @@ class Account(Base):
     password_hash: Mapped[str]
     must_change_password: Mapped[bool] = mapped_column(default=False)
     one_time_since: Mapped[datetime | None]
-    """When the one-time password was made; null: the person's own."""
+    """Moment the one-time password was made; null: the person chose the password."""
     active: Mapped[bool] = mapped_column(default=True)
     demo: Mapped[bool] = mapped_column(default=False)
     token_version: Mapped[int] = mapped_column(default=1)
@@ -108,8 +102,8 @@ class Account(Base):
         sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE")
     )
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
-    """For a manager: also what belongs to no site (contacts without a team, teams
-    without a site).
+    """Whether a manager also sees what belongs to no site (contacts without a team,
+    teams without a site).
     """
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -122,8 +116,8 @@ class Account(Base):
 
 
 class TeamLead(Base):
-    """A team that an account leads, from `starts_on` (null: the beginning) until the
-    day before `ends_on`.
+    """Team that an account leads, from `starts_on` (null: the beginning) until the day
+    before `ends_on`.
     """
 
     __tablename__ = "team_lead"
@@ -153,8 +147,8 @@ class ManagedSite(Base):
 
 
 class LoginSession(Base):
-    """A sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie,
-    and of the browser's own token.
+    """Sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie,
+    and of the browser's token.
     """
 
     __tablename__ = "login_session"
@@ -172,9 +166,25 @@ class LoginSession(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class SecondFactor(Base):
+    """Second factor of an account, in use once confirmed. `secret` is sealed; of recovery
+    codes only hashes are kept. `last_step`: the last code used, so that none is used twice.
+    """
+
+    __tablename__ = "second_factor"
+
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
+    )
+    secret: Mapped[str]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    recovery: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+
+
 class SignInThrottle(Base):
-    """Failures counted per account (`account:…`) and per address (`address:…`), and
-    until when the next try must wait.
+    """Failures of an account (`account:…`), of it from one address (`account:…:…`) or from a
+    known browser (`browser:…`), of an address (`address:…`), and the end of the wait.
     """
 
     __tablename__ = "sign_in_throttle"
@@ -186,9 +196,7 @@ class SignInThrottle(Base):
 
 
 class AccountRequest(Base):
-    """What one administrator asked for an account that decides over others, and a
-    second one has to confirm.
-    """
+    """Action on an account requested by one administrator, for a second one to confirm."""
 
     __tablename__ = "account_request"
 

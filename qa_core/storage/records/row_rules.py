@@ -1,5 +1,5 @@
-"""Whose rows a viewer sees in the tables that hold people's data: one rule per table, and
-no statement of the rooms above that goes without.
+"""Row rules: which rows of people's data a viewer sees, one rule per table. No
+statement of the rooms above goes without.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ from qa_core.storage.records.people import (
     LoginSession,
     ManagedSite,
     Membership,
+    SecondFactor,
     SignInThrottle,
     TeamLead,
 )
+from qa_core.storage.records.retention import MonthlyFigure
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation,
@@ -50,8 +52,9 @@ BY_SCOPE: tuple[type[Base], ...] = (
     Recording,
     Playback,
     CoachingPlan,
+    MonthlyFigure,
 )
-"""Their rows say whose they are: the viewer's scope decides."""
+"""Tables scoped by their own columns."""
 
 PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
     (EvaluationAnswer.evaluation_id, Evaluation),
@@ -60,7 +63,7 @@ PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
     (Dispute.evaluation_id, Evaluation),
     (CoachingNote.plan_id, CoachingPlan),
 )
-"""Their rows are seen by who sees the row that they are a part of."""
+"""Tables scoped through the row that they are a part of."""
 
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor,
@@ -71,21 +74,22 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     TeamLead,
     ManagedSite,
     LoginSession,
+    SecondFactor,
     SignInThrottle,
     AccountRequest,
     JournalRow,
     WaitingRow,
     BeforeImage,
 )
-"""No scope divides them: `centre` and `access` read their own, everybody else without a
-scope and with a reason.
+"""Tables without a scope: `centre` and `access` read their own; all others read them
+unscoped, with a reason.
 """
 
 OPTION = "rows_are_those_of"
-"""The execution option that says which tables a statement may name."""
+"""Execution option: the tables that a statement may name."""
 
 OWNERS = ("qa_core.storage.", "qa_core.access.", "qa_core.centre.")
-"""The rooms below those that read for a person."""
+"""Rooms below those that read for a person."""
 
 _SCOPED = {table.__tablename__: None for table in BY_SCOPE} | {
     part.class_.__tablename__: (part.key, whole) for part, whole in PARTS
@@ -96,8 +100,8 @@ _BETWEEN = ("qa_core.storage.records.store", __name__)
 
 
 def prepare(statement: Any, dialect: str) -> Any:
-    """Make a statement that a session can execute: a scoped one finds the viewer's rows
-    alone under the names of the personal tables, an unscoped one all of them.
+    """Prepare a statement for a session: a scoped one finds only the viewer's rows
+    under the names of the personal tables, an unscoped one all of them.
     """
     if isinstance(statement, Unscoped):
         return statement.statement.execution_options(**{OPTION: PERSONAL})
@@ -118,7 +122,7 @@ def prepare(statement: Any, dialect: str) -> Any:
 
 
 def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
-    """The viewer's rows of a table, under its own name; None: all of them."""
+    """Narrow a table to the viewer's rows under its own name; None: all of them."""
     table, part = _kept(name, dialect), _SCOPED[name]
     scope = viewer.scope(Base.metadata.tables[part[1].__tablename__] if part else table)
     if isinstance(scope, sa.True_):
@@ -132,7 +136,7 @@ def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
 
 @functools.cache
 def _kept(name: str, dialect: str) -> sa.FromClause:
-    """The table itself, from within the rows that take its name: SQLite needs its schema
+    """Name the table itself within the rows that take its name: SQLite needs its schema
     to tell them apart, PostgreSQL looks outside by itself.
     """
     table = Base.metadata.tables[name]
@@ -141,8 +145,8 @@ def _kept(name: str, dialect: str) -> sa.FromClause:
 
 
 def require_scope(text: str, options: dict[str, Any]) -> None:
-    """Refuse a SELECT of personal tables that neither says whose rows it reads nor comes
-    from a room that owns them. Raises TypeError: the code is wrong, not its user.
+    """Refuse a SELECT of personal tables that neither says whose rows it reads nor
+    comes from a room that owns them. Raises TypeError: a programming error.
     """
     unasked = _find_named(text) - options.get(OPTION, frozenset())
     if unasked and not _is_owner(sys._getframe(1)):
@@ -151,14 +155,14 @@ def require_scope(text: str, options: dict[str, Any]) -> None:
 
 @functools.lru_cache(maxsize=4096)
 def _find_named(text: str) -> frozenset[str]:
-    """The personal tables that a SELECT reads from."""
+    """Find the personal tables that a SELECT reads from."""
     is_read = text.lstrip().upper().startswith(("SELECT", "WITH"))
     return frozenset(_NAMED.findall(text)) if is_read else frozenset()
 
 
 def _is_owner(frame: FrameType | None) -> bool:
-    """Tell whether the product's code that runs the statement is of a room that owns
-    people's data; what is not of the product is not asked.
+    """Tell whether the product's code that runs the statement belongs to a room that
+    owns people's data; other code passes.
     """
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

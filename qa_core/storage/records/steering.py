@@ -1,6 +1,4 @@
-"""Tables of how figures are counted and followed: settings, targets, notes, alerts,
-irritants.
-"""
+"""Tables of settings, targets, notes, alerts and irritants."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from qa_core.storage.records.base import Base, now
 
 
 class SettingValue(Base):
-    """A value of a setting and the day from which it holds (null: always). The newest
+    """Value of a setting and the day from which it holds (null: always). The newest
     entry for a day wins.
     """
 
@@ -29,9 +27,7 @@ class SettingValue(Base):
 
 
 class Target(Base):
-    """What a KPI should reach, for the whole centre or one value of one dimension, in a
-    period.
-    """
+    """Target of a KPI, for the whole centre or one value of one dimension, in a period."""
 
     __tablename__ = "target"
 
@@ -47,8 +43,8 @@ class Target(Base):
 
 
 class Annotation(Base):
-    """What was going on at the centre, or in one site, team or queue, on a day or from
-    one to another (both inclusive), in somebody's words.
+    """Note on what happened at the centre, or in one site, team or queue, on a day or a
+    span of days (inclusive).
     """
 
     __tablename__ = "annotation"
@@ -64,7 +60,7 @@ class Annotation(Base):
 
 
 class AlertRule(Base):
-    """When a KPI needs a look: for the whole centre, one value of a dimension, or
+    """Alert rule of a KPI: for the whole centre, one value of a dimension, or
     (`dimension_value` null) each of its values. Ended, not deleted.
     """
 
@@ -90,8 +86,8 @@ class AlertRule(Base):
 
 
 class AlertEvent(Base):
-    """A rule that fired for one slice: from the first period to the last that it did,
-    until so many periods were clear.
+    """Alert of one rule on one slice: from the first period that fired to the last
+    before enough clear periods.
     """
 
     __tablename__ = "alert_event"
@@ -103,10 +99,10 @@ class AlertEvent(Base):
     )
     dimension_value: Mapped[str | None]
     first_day: Mapped[date]
-    """Of the first period in which it fired."""
+    """First day of the first period that fired."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
-    """The last period in which it fired; the numbers are of that one."""
+    """End of the last period that fired; the numbers are of that one."""
     fired: Mapped[str]
     """threshold · beyond_limit · two_of_three · run · target"""
     side: Mapped[int]
@@ -115,7 +111,7 @@ class AlertEvent(Base):
     high: Mapped[float | None]
     n: Mapped[float | None]
     reference: Mapped[float | None]
-    """The threshold, limit, usual level or target that the value is held against."""
+    """Threshold, limit, usual level or target that the value is compared with."""
     first_seen: Mapped[datetime] = mapped_column(default=now)
     last_seen: Mapped[datetime] = mapped_column(default=now)
     state: Mapped[str] = mapped_column(default="open")
@@ -127,9 +123,7 @@ class AlertEvent(Base):
 
 
 class Irritant(Base):
-    """What annoys customers again and again, put on the action list: what it was seen
-    from, who sees to it, and how far they are.
-    """
+    """Irritant on the action list: what it was seen from, who handles it, and its progress."""
 
     __tablename__ = "irritant"
 
@@ -140,13 +134,13 @@ class Irritant(Base):
     """reason · queue · wait; null for words"""
     dimension_value: Mapped[str | None]
     terms: Mapped[list[Any]] = mapped_column(default=list)
-    """The one or two terms, as language and stem, or the tag; never a sentence"""
+    """One or two terms, as language and stem, or the tag; never a sentence"""
     shown: Mapped[str] = mapped_column(default="")
-    """The words as they are mostly written"""
+    """Most frequent spelling of the words"""
     filters: Mapped[list[Any]] = mapped_column(default=list)
-    """What the page was narrowed to: [dimension, values]"""
+    """Filters of the page: [dimension, values]"""
     concerns_unassigned: Mapped[bool] = mapped_column(default=False)
-    """Also what belongs to no team"""
+    """Whether it also concerns what belongs to no team"""
     state: Mapped[str] = mapped_column(default="new")
     """new · looked_at · in_hand · solved · set_aside"""
     owner: Mapped[str | None] = mapped_column(
@@ -155,7 +149,7 @@ class Irritant(Base):
     due_on: Mapped[date | None]
     note: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
-    """Raised by each change: who saved an older one is told"""
+    """Raised at each change: who saved an older one is told"""
     opened_by: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -171,9 +165,7 @@ class Irritant(Base):
 
 
 class IrritantTeam(Base):
-    """A team whose contacts an irritant was seen in: who leads or manages it sees the
-    entry.
-    """
+    """Team whose contacts show an irritant: its leads and managers see the entry."""
 
     __tablename__ = "irritant_team"
 
@@ -190,7 +182,7 @@ class IrritantTeam(Base):
 
 
 class IrritantStep(Base):
-    """A state that an irritant came into, when, and by whom."""
+    """State that an irritant reached, when, and by whom."""
 
     __tablename__ = "irritant_step"
 

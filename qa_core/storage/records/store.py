@@ -1,13 +1,11 @@
-"""Opens the records: one engine per database, sessions that read, and sessions that
-write one at a time.
-"""
+"""Records store: one engine per database, read sessions, and one write session at a time."""
 
 from __future__ import annotations
 
 import fcntl
 import functools
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,23 +22,23 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another one before it gives up."""
+"""Seconds that a writer waits for another one before it gives up."""
 
 WRITERS_LOCK = 7303
-"""Of the advisory lock that holds writers apart where the records are in PostgreSQL."""
+"""Advisory lock that serialises writers on PostgreSQL."""
 
 IMPORTS_LOCK = 7302
-"""Of the advisory lock that holds imports apart there."""
+"""Advisory lock that serialises imports on PostgreSQL."""
 
 FIRST_REVISION = "0009"
-"""Where migrations begin."""
+"""Revision where migrations begin."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class Session(orm.Session):
-    """A session that takes `Scoped` and `Unscoped` statements. Others reach the tables
-    without people's data, and in the rooms that own these, all.
+    """Session that takes `Scoped` and `Unscoped` statements. Others reach only tables
+    without people's data, except in the rooms that own these.
     """
 
     def execute(self, statement: Any, *arguments: Any, **options: Any) -> sa.Result[Any]:
@@ -70,7 +68,7 @@ def _require_scope(_connection, _cursor, text, _parameters, context, _many) -> N
 
 @functools.cache
 def engine_for(url: str) -> sa.Engine:
-    """The engine of that database, made once per process."""
+    """Return the engine of that database, made once per process."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
         try:
@@ -93,6 +91,8 @@ def engine_for(url: str) -> sa.Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
+        # What is deleted is overwritten, not only left out of sight.
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
@@ -107,7 +107,7 @@ def engine_for(url: str) -> sa.Engine:
 
 
 def file_of(url: str) -> Path | None:
-    """The file that holds the records, where they are in SQLite."""
+    """Return the file of the records, where they are in SQLite."""
     parsed = sa.make_url(url)
     return (
         Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
@@ -116,7 +116,7 @@ def file_of(url: str) -> Path | None:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session that sees one consistent state and leaves nothing behind."""
+    """Open a session on one consistent state; nothing is written."""
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -126,7 +126,7 @@ def reading() -> Iterator[Session]:
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A session whose work is committed whole at the end, or not at all. Writers queue."""
+    """Open a session that is committed whole at the end, or not at all. Writers queue."""
     engine = engine_for(environment.current().database_url).execution_options(writes=True)
     with Session(engine, expire_on_commit=False) as session, session.begin():
         if engine.dialect.name == "postgresql":
@@ -137,15 +137,27 @@ def writing() -> Iterator[Session]:
         yield session
 
 
-def migrate() -> None:
-    """Make the records, or bring them to the newest revision; safe to call at every
-    start and from several processes.
+def empty_log() -> None:
+    """Let SQLite write its log into the database, whose pages hold nothing of what was
+    deleted.
+    """
+    engine = engine_for(environment.current().database_url)
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    Raises Refusal for records of a revision that no migration starts from: older than
-    the first version, or newer than this program.
+
+def migrate() -> None:
+    """Create the records, or migrate them to the newest revision; safe at every start
+    and from several processes.
+
+    Raises Refusal for a revision that no migration starts from: older than the first
+    version, or newer than this program.
     """
     from alembic import command
 
+    if not has_tables():
+        environment.mark_drill()
     file = file_of(environment.current().database_url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +192,7 @@ def is_ready() -> bool:
 
 
 def _find_revision() -> str | None:
-    """Find the revision that the records are at; None where there are none."""
+    """Find the revision of the records; None where there are none."""
     if not has_tables():
         return None
     with engine_for(environment.current().database_url).connect() as connection:
@@ -204,7 +216,7 @@ def _migration_config() -> Config:
 
 
 def has_tables() -> bool:
-    """Whether records exist at all, of whatever version."""
+    """Tell whether records exist, of whatever version."""
     file = file_of(environment.current().database_url)
     if file is not None and not file.exists():
         return False
@@ -212,8 +224,8 @@ def has_tables() -> bool:
 
 
 def require_ready() -> None:
-    """Refuse, with the command that helps, when the records were never made or are of
-    an earlier version.
+    """Refuse, with the command that helps, when the records do not exist or are of an
+    earlier version.
     """
     if is_ready():
         return
@@ -256,8 +268,8 @@ def one_import_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def reading_or_empty() -> Iterator[Session]:
-    """The records as they stand; where there are none yet, empty ones in memory, so
-    that a dry run needs no store.
+    """Open the records for reading; where there are none yet, empty ones in memory for
+    a dry run.
     """
     if is_ready():
         with reading() as session:
@@ -272,8 +284,8 @@ def reading_or_empty() -> Iterator[Session]:
 
 @contextmanager
 def rehearsing() -> Iterator[Session]:
-    """A session that may write, of which nothing stays; on empty records in memory
-    where there are none yet.
+    """Open a session whose writes are rolled back; on empty records in memory where
+    there are none yet.
     """
     with ExitStack() as stack:
         if is_ready():

@@ -1,6 +1,4 @@
-"""Makes the records or brings them up to date, in one transaction, on the database that
-the caller names.
-"""
+"""Migration of the records in one transaction, on the database that the caller names."""
 
 import sqlalchemy as sa
 from alembic import context

@@ -5,6 +5,7 @@ fields by their code.
 from __future__ import annotations
 
 from qa_core.base.i18n import N_, _
+from qa_core.metrics import formatting
 
 TITLES = {
     "file": N_("File"), "customer_key": N_("Customer"),
@@ -19,9 +20,13 @@ TITLES = {
     "site": N_("Site"), "customer": N_("Customer"),
     "caller": N_("Number that called"), "called": N_("Number called"), "outcome": N_("Outcome"),
     "answered": N_("Answered"), "abandoned": N_("Abandoned"),
+    "missed": N_("Missed"), "voicemail": N_("Voicemail"),
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "hold_seconds": N_("Hold"),
     "wrap_seconds": N_("After-contact work"),
-    "duration": N_("Duration in all"), "transfers": N_("Transfers"),
+    "duration": N_("Duration in all"),
+    "handle_seconds": N_("Handle time"),
+    "call_seconds": N_("Duration with the wait"),
+    "transfers": N_("Transfers"),
     "transferred": N_("Transferred"), "declared_resolved": N_("Declared resolved"),
     "tracking_number": N_("Tracking number"), "source": N_("Source"), "medium": N_("Medium"),
     "campaign": N_("Campaign"), "keyword": N_("Keyword"),
@@ -39,6 +44,7 @@ TITLES = {
     "resolved": N_("Resolved"), "contacts": N_("Contacts needed"),
     "comment": N_("Comment"), "day": N_("Day"), "amount": N_("Amount"), "currency": N_("Currency"),
     "start": N_("Start"), "hour": N_("Hour"),
+    "period": N_("Week or month"),
     "advisor_id": N_("Id of the advisor"), "name": N_("Name"), "first_name": N_("First name"),
     "last_name": N_("Last name"), "aliases": N_("Other names"),
     "evaluation_id": N_("Id of the evaluation"), "evaluator": N_("Evaluator"),
@@ -51,6 +57,15 @@ TITLES = {
 def title(field: str) -> str:
     """Return the title of a field, or its code where it has no title."""
     return _(TITLES[field]) if field in TITLES else field
+
+
+def title_of_meaning(word: str) -> str:
+    """Return how a meaning of a word is called on the page."""
+    own = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
+    if word in own:
+        return _(own[word])
+    named = {**formatting.OUTCOMES, **formatting.DIRECTIONS}
+    return _(named[word]) if word in named else word
 
 
 def title_and_code(field: str) -> str:

@@ -1,4 +1,6 @@
-"""Which column of a file is which field of an import."""
+"""Which column of a file is which field of an import, what its words mean, and whether
+what looks odd is accepted.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ import streamlit as st
 
 from qa_core.base.i18n import _
 from qa_core.files.options import IGNORE, ImportOptions
+from qa_core.ingest.columns.taught_words import MEANINGS
 from qa_core.ingest.registry import get_profile
 from qa_core.ingest.report import FileReport
 from qa_core.metrics import formatting
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_fields
 
 
@@ -22,9 +26,40 @@ def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
 
 
 def put(kind: str, file_id: str, field: str, column: str) -> None:
-    """Say that this column is that field; in callbacks."""
+    """Say that this column is that field, or `ignore`; in callbacks."""
     said = _find(kind, file_id)
-    st.session_state[_key(kind, file_id)] = {**said, "columns": {**said["columns"], field: column}}
+    changed = (
+        {"ignored": (*said["ignored"], column)}
+        if field == IGNORE
+        else {"columns": {**said["columns"], field: column}}
+    )
+    st.session_state[_key(kind, file_id)] = said | changed
+
+
+def accept(kind: str, file_id: str) -> None:
+    """Say yes to what the import asks about; in callbacks."""
+    st.session_state[_key(kind, file_id)] = {**_find(kind, file_id), "yes": True}
+
+
+def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
+    """Show a form with one choice for each word, given as `COLUMN:VALUE`."""
+    with st.form(f"{_key(kind, file_id)}_words"):
+        st.markdown(_("What do these words of the file mean?"))
+        chosen = {
+            word: st.selectbox(
+                escape(word),
+                list(MEANINGS),
+                index=None,
+                format_func=import_fields.title_of_meaning,
+                key=f"{_key(kind, file_id)}_word_{word}",
+            )
+            for word in asked
+        }
+        if st.form_submit_button(_("Read the file again this way"), icon=":material/refresh:"):
+            said = _find(kind, file_id)
+            words = {word: meaning for word, meaning in chosen.items() if meaning}
+            st.session_state[_key(kind, file_id)] = {**said, "words": {**said["words"], **words}}
+            st.rerun()
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:
@@ -90,11 +125,16 @@ def _take(kind: str, file_id: str, changed: dict[str, str]) -> None:
             ignored.append(column)
         else:
             columns[field] = column
-    st.session_state[_key(kind, file_id)] = {"columns": columns, "ignored": tuple(ignored)}
+    st.session_state[_key(kind, file_id)] = {
+        **said,
+        "columns": columns,
+        "ignored": tuple(ignored),
+    }
 
 
 def _find(kind: str, file_id: str) -> dict[str, Any]:
-    return st.session_state.get(_key(kind, file_id), {"columns": {}, "ignored": ()})
+    nothing = {"columns": {}, "ignored": (), "words": {}, "yes": False}
+    return st.session_state.get(_key(kind, file_id), nothing)
 
 
 def _key(kind: str, file_id: str) -> str:

@@ -142,7 +142,7 @@ def _rehearse(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> F
     """
     said = import_mapping.complete(options, kind, sent.file_id)
     kept = st.session_state.setdefault(REHEARSED, {})
-    asked = json.dumps([kind, said.as_reading_options()], sort_keys=True)
+    asked = json.dumps([kind, said.as_reading_options(), said.yes], sort_keys=True)
     if sent.file_id not in kept or kept[sent.file_id][0] != asked:
         rehearsal = replace(said, dry_run=True, save_mapping=None)
         kept[sent.file_id] = asked, _run(viewer, kind, sent, rehearsal)
@@ -173,6 +173,13 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
     """
     gate.show_refusal(refusal)
     answers = [option for option in refusal.options if _is_answer(option)]
+    words = [
+        option.removeprefix("--word ").removesuffix("=MEANING")
+        for option in refusal.options
+        if option.startswith("--word ") and ":VALUE" not in option
+    ]
+    if words:
+        import_mapping.ask_words(kind, file_id, words)
     if answers:
         with st.container(horizontal=True):
             for option in answers:
@@ -195,6 +202,8 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
 
 def _is_answer(option: str) -> bool:
     name, value = _split(option)
+    if name == "yes":
+        return True
     is_known = name in import_options.WIDGETS or (
         name in (*import_options.PAIRS, "map") and "=" in value
     )
@@ -205,6 +214,8 @@ def _is_answer(option: str) -> bool:
 
 def _describe_answer(option: str) -> str:
     name, value = _split(option)
+    if name == "yes":
+        return _("Yes, import it so")
     if name == "date-order" and value in DATE_ORDERS:
         return _(import_options.ORDERS[value])
     return value
@@ -212,7 +223,9 @@ def _describe_answer(option: str) -> str:
 
 def _answer(kind: str, file_id: str, option: str) -> None:
     name, value = _split(option)
-    if name == "map":
+    if name == "yes":
+        import_mapping.accept(kind, file_id)
+    elif name == "map":
         field, _equals, column = value.partition("=")
         import_mapping.put(kind, file_id, field, column)
     else:

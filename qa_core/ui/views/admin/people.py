@@ -1,6 +1,4 @@
-"""The People page: accounts, a new one, one in full, and what waits for a second
-administrator.
-"""
+"""People page: accounts, a new one, and one in full."""
 
 from __future__ import annotations
 
@@ -10,41 +8,18 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access import accounts
-from qa_core.access.accounts import Act, Wanted
+from qa_core.access.accounts import AccountTerms, Act
 from qa_core.access.roles import Role, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
 from qa_core.ui import actions, menu
+from qa_core.ui.markdown import escape
+from qa_core.ui.views.admin.account_requests import ACTS, show_done
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
-ACTS = {
-    Act.ADD: N_("New account"),
-    Act.CHANGE: N_("Other role or bounds"),
-    Act.DISABLE: N_("Close the account"),
-    Act.ENABLE: N_("Open the account"),
-    Act.RESET: N_("New one-time password"),
-}
-
-
-def show_requests(viewer: Viewer) -> None:
-    """Show what one administrator asked: another one confirms it, either declines it."""
-    for request in accounts.find_requests(viewer):
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            role = menu.name_role(request.role) if request.role else ""
-            st.text(" · ".join(filter(None, (_(ACTS[request.act]), request.username, role))))
-            moment = formatting.moment(environment.to_local(request.asked_at))
-            st.caption(_("asked by {name}, {moment}", name=request.asked_by, moment=moment))
-            if request.asked_by == viewer.username:
-                st.caption(_("Another administrator has to confirm it."))
-            elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
-                with actions.show_refusals():
-                    one_time = accounts.confirm(viewer, request.id)
-                    _show_done(request.username, one_time)
-            if st.button(_("Decline"), key=f"decline_{request.id}"):
-                with actions.show_refusals():
-                    accounts.decline(viewer, request.id)
-                    _show_done(request.username)
+SECOND = N_(
+    "A second person has to confirm this: a data protection officer, a manager or another "
+    "administrator."
+)
 
 
 def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -84,24 +59,26 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
 def show_new(viewer: Viewer) -> None:
     """Show the form of a new account."""
     st.subheader(_("New account"), anchor=False)
-    role = _choose_role(viewer, "new", Role.TEAM_LEAD)
+    role = _choose_role("new", Role.TEAM_LEAD)
+    if accounts.needs_second(viewer, Act.ADD, ""):
+        st.caption(_(SECOND))
     # Another key once an account was added: the form is empty; after a refusal it is not.
     added = st.session_state.get(NEW, 0)
     with st.form(f"new_account_{added}", border=True):
         username = st.text_input(_("Username"), max_chars=80)
-        wanted = _ask_bounds(viewer, role, f"new_{added}", {})
+        terms = _ask_bounds(viewer, role, f"new_{added}", {})
         sent = st.form_submit_button(_("Add the account"), type="primary")
     if outcome := st.session_state.pop(OUTCOME, None):
-        _show_done(*outcome)
+        show_done(*outcome)
     if sent:
         with actions.show_refusals():
             one_time = None
-            is_proposed = accounts.needs_second(viewer, username, role)
+            is_proposed = accounts.needs_second(viewer, Act.ADD, username)
             if is_proposed:
-                accounts.propose(viewer, Act.ADD, username, wanted)
+                accounts.propose(viewer, Act.ADD, username, terms)
             else:
-                bounds = (wanted.teams, wanted.sites, wanted.advisor_id, wanted.since)
-                one_time = accounts.add(viewer, username, role, *bounds, None, wanted.display_name)
+                bounds = (terms.teams, terms.sites, terms.advisor_id, terms.since)
+                one_time = accounts.add(viewer, username, role, *bounds, None, terms.display_name)
             st.session_state[NEW] = added + 1
             st.session_state[OUTCOME] = (username, one_time, is_proposed)
             st.rerun()
@@ -110,7 +87,7 @@ def show_new(viewer: Viewer) -> None:
 def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     """Show one account: change, close, open or reset it."""
     username = account["username"]
-    st.subheader(username, anchor=False)
+    st.subheader(escape(username), anchor=False)
     if username == viewer.username:
         st.info(
             _(
@@ -120,12 +97,14 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
         )
         return
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
-    role = _choose_role(viewer, username, present)
+    role = _choose_role(username, present)
+    if accounts.needs_second(viewer, Act.CHANGE, username):
+        st.caption(_(SECOND))
     with st.form(f"change_{username}", border=True):
-        wanted = _ask_bounds(viewer, role, username, account)
+        terms = _ask_bounds(viewer, role, username, account)
         sent = st.form_submit_button(_("Save"), type="primary")
     if sent:
-        _do(viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, wanted), wanted)
+        _do(viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, terms), terms)
     acts: dict[Act, tuple[str, Callable[[Viewer, str], str | None]]] = {
         Act.DISABLE: ("block", accounts.disable),
         Act.ENABLE: ("lock_open", accounts.enable),
@@ -139,22 +118,20 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
                 _do(viewer, act, username, lambda perform=perform: perform(viewer, username))
 
 
-def _choose_role(viewer: Viewer, key: str, present: Role) -> Role:
+def _choose_role(key: str, present: Role) -> Role:
     roles = list(Role)
     chosen = st.selectbox(
         _("Role"), roles, index=roles.index(present), format_func=menu.name_role, key=f"role_{key}"
     )
-    if accounts.needs_second(viewer, key, chosen):
-        st.caption(_("This role decides over others: a second administrator has to confirm."))
     return Role(chosen)
 
 
-def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> Wanted:
+def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> AccountTerms:
     """Show the fields that this role needs, inside a form."""
     name = st.text_input(
         _("Name shown"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )
-    wanted: dict[str, Any] = {}
+    terms: dict[str, Any] = {}
     options = {"accept_new_options": True, "placeholder": _("Choose or type")}
     if role == Role.TEAM_LEAD:
         teams = st.multiselect(
@@ -170,7 +147,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             key=f"since_{key}",
             format="DD/MM/YYYY",
         )
-        wanted = {"teams": tuple(teams), "since": since}
+        terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:
         sites = st.multiselect(
             _("Sites managed"),
@@ -180,7 +157,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             **options,
         )
         st.caption(_("Without a site, a manager sees what belongs to no site."))
-        wanted = {"sites": tuple(sites)}
+        terms = {"sites": tuple(sites)}
     elif role == Role.ADVISOR:
         known, present = dict(accounts.find_advisors(viewer)), account.get("advisor_id")
         advisor = st.selectbox(
@@ -191,8 +168,8 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             key=f"advisor_{key}",
             **options,
         )
-        wanted = {"advisor_id": advisor}
-    return Wanted(role, name.strip(), **wanted)
+        terms = {"advisor_id": advisor}
+    return AccountTerms(role, name.strip(), **terms)
 
 
 def _do(
@@ -200,32 +177,15 @@ def _do(
     act: Act,
     username: str,
     perform: Callable[[], str | None],
-    wanted: Wanted | None = None,
+    terms: AccountTerms | None = None,
 ) -> None:
     """Perform an act, or propose it where a second administrator has to confirm."""
     with actions.show_refusals():
-        if accounts.needs_second(viewer, username, wanted.role if wanted else None):
-            accounts.propose(viewer, act, username, wanted)
-            _show_done(username, is_proposed=True)
+        if accounts.needs_second(viewer, act, username):
+            accounts.propose(viewer, act, username, terms)
+            show_done(username, is_proposed=True)
         else:
-            _show_done(username, perform())
-
-
-def _show_done(username: str, one_time: str | None = None, is_proposed: bool = False) -> None:
-    """Show what came of an act; a one-time password is shown in this run only."""
-    if is_proposed:
-        st.info(_("Noted. Another administrator has to confirm it on this page."))
-    elif one_time:
-        st.success(
-            _(
-                "One-time password of {name}, shown only now. Hand it over in person; it has "
-                "to be changed at the first sign-in.",
-                name=username,
-            )
-        )
-        st.code(one_time, language=None)
-    else:
-        st.success(_("Done: {name}.", name=username))
+            show_done(username, perform())
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.quality import scorecards
-from qa_core.quality.scorecards import ScorecardDraft
+from qa_core.quality.scorecards import StoredScorecard
 from qa_core.ui import actions, cards, gate
 from qa_core.ui.markdown import escape
 
@@ -25,7 +25,7 @@ def finish(number: int, outcome: str) -> NoReturn:
     actions.finish(outcome)
 
 
-def show_draft(viewer: Viewer, held: ScorecardDraft, content: Mapping[str, Any]) -> None:
+def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]) -> None:
     """Show the changes against the last version, and the button that publishes the draft as
     it was saved. `content`: the draft as it is written now.
     """
@@ -59,7 +59,7 @@ def show_draft(viewer: Viewer, held: ScorecardDraft, content: Mapping[str, Any])
         )
 
 
-def show_since_last(viewer: Viewer, held: ScorecardDraft) -> None:
+def show_since_last(viewer: Viewer, held: StoredScorecard) -> None:
     """Show what a version changed against the one before."""
     before = _find_before(viewer, held)
     if before is not None and held.content.get("section"):
@@ -67,7 +67,7 @@ def show_since_last(viewer: Viewer, held: ScorecardDraft) -> None:
             _show_changes(before.content, held.content)
 
 
-def _find_before(viewer: Viewer, held: ScorecardDraft) -> ScorecardDraft | None:
+def _find_before(viewer: Viewer, held: StoredScorecard) -> StoredScorecard | None:
     """Return the version before; for a draft, the last one."""
     versions = (
         one

@@ -13,7 +13,7 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
-from qa_core.quality.scorecards import Fault, ScorecardDraft, table
+from qa_core.quality.scorecards import Fault, StoredScorecard, table
 from qa_core.quality.scorecards.publication import METHODS
 from qa_core.ui import actions, gate, layout
 from qa_core.ui.markdown import escape
@@ -25,7 +25,7 @@ CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance"
 FAILS = {"grid": N_("the whole grid"), "section": N_("its section")}
 
 
-def show(viewer: Viewer, held: ScorecardDraft) -> dict[str, Any]:
+def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
     """Show the editor; return the scorecard as it is written now, saved or not."""
     # A newer edition starts from what was saved: what the tables hold belongs to the
     # edition they were filled from.
@@ -201,7 +201,7 @@ def _put_together(
     header: Mapping[str, Any],
     sections: Sequence[Mapping[str, Any]],
     criteria: Sequence[Mapping[str, Any]],
-    held: ScorecardDraft,
+    held: StoredScorecard,
 ) -> dict[str, Any]:
     """Build the scorecard; a criterion of a section that was renamed follows it, one of a
     section that is gone waits at the end under its name.
@@ -237,14 +237,14 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{PLACE: place, **row} for place, row in enumerate(rows, start=1)]
 
 
-def _save(held: ScorecardDraft, content: Mapping[str, Any]) -> None:
+def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
     viewer = gate.current_viewer(Permission.EDIT_GRIDS)
     with actions.show_refusals():
         scorecards.save_draft(viewer, held.id, held.edition, content)
         scorecard_changes.finish(held.id, _("The draft is saved."))
 
 
-def _drop(held: ScorecardDraft) -> None:
+def _drop(held: StoredScorecard) -> None:
     with actions.show_refusals():
         scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
         actions.finish(_("The draft is dropped."))

@@ -60,7 +60,7 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
 
 
 def _ask(criterion: Criterion, key: str) -> Any:
-    label = describe_text(criterion.text)
+    label = escape(describe_text(criterion.text))
     levels = [table.as_number(level) for level in scorecard_answers.find_levels(criterion)]
     if levels:
         options = [*levels, *([NOT_APPLICABLE] if criterion.not_applicable else [])]
@@ -101,7 +101,7 @@ def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
         st.caption(_(worked_score.FORMULAS[scorecard.method]))
         if formula := worked_score.write_formula(scorecard, result):
             st.code(formula, language=None, wrap_lines=True)
-        for sentence in worked_score.describe(scorecard, result):
+        for sentence in worked_score.describe_steps(scorecard, result):
             st.text(sentence)
         exactly = table.describe_exactly
         tables.show(

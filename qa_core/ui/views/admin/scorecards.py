@@ -14,7 +14,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
-from qa_core.quality.scorecards import ScorecardDraft, files, publication, table
+from qa_core.quality.scorecards import StoredScorecard, files, publication, table
 from qa_core.ui import actions, download_links, gate, layout, tables, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import scorecard_changes, scorecard_editor, scorecard_preview
@@ -23,7 +23,7 @@ CHOSEN = "grid"
 LARGEST_UPLOAD_MB = 2
 
 
-def choose(viewer: Viewer) -> ScorecardDraft | None:
+def choose(viewer: Viewer) -> StoredScorecard | None:
     """Show the list, and return the draft or version chosen in it; None while there is none."""
     found = scorecards.find_all(viewer)
     if not found:
@@ -45,12 +45,14 @@ def choose(viewer: Viewer) -> ScorecardDraft | None:
     return by_number[chosen]
 
 
-def show(viewer: Viewer, held: ScorecardDraft) -> None:
+def show(viewer: Viewer, held: StoredScorecard) -> None:
     """Show a draft to write or to publish, or a version to read."""
     with layout.row(horizontal_alignment="distribute"):
         title = f"{escape(describe_title(held))} · {describe_state(held)}"
         st.subheader(title, anchor=False, width="content")
-        download_links.show_download("grid", key=str(held.id), forms=files.FORMS, grid_id=held.id)
+        download_links.show_download(
+            "grid", key=str(held.id), forms=files.EXPORT_FORMATS, grid_id=held.id
+        )
     if not held.is_draft:
         st.caption(
             _(
@@ -75,12 +77,12 @@ def show(viewer: Viewer, held: ScorecardDraft) -> None:
         _show_preview(content, f"preview_{held.id}")
 
 
-def describe_title(held: ScorecardDraft) -> str:
+def describe_title(held: StoredScorecard) -> str:
     """Return the title in the language of the reader, where the scorecard has it."""
     return table.to_header(held.content)[f"title_{i18n.language()}"] or held.title
 
 
-def describe_state(held: ScorecardDraft) -> str:
+def describe_state(held: StoredScorecard) -> str:
     """Return `draft` or the number of the version."""
     return _("draft") if held.is_draft else _("version {version}", version=held.version)
 
@@ -113,7 +115,7 @@ def ask_new(viewer: Viewer) -> None:
         with right:
             sent = st.file_uploader(
                 _("Or from a file"),
-                type=list(files.READ),
+                type=list(files.IMPORT_FORMATS),
                 max_upload_size=LARGEST_UPLOAD_MB,
                 key="draft_file",
             )
@@ -129,8 +131,8 @@ def ask_new(viewer: Viewer) -> None:
                 _bring(sent, key.strip())
 
 
-def _show_list(found: list[ScorecardDraft]) -> None:
-    def open_line(held: ScorecardDraft) -> None:
+def _show_list(found: list[StoredScorecard]) -> None:
+    def open_line(held: StoredScorecard) -> None:
         st.session_state[CHOSEN] = str(held.id)
 
     tables.show(
@@ -151,11 +153,11 @@ def _show_list(found: list[ScorecardDraft]) -> None:
     )
 
 
-def _describe(held: ScorecardDraft) -> str:
+def _describe(held: StoredScorecard) -> str:
     return f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
 
 
-def _describe_publication(held: ScorecardDraft) -> str | None:
+def _describe_publication(held: StoredScorecard) -> str | None:
     if held.published_at is None:
         return None
     return formatting.day(environment.to_local(held.published_at).date(), year=True)

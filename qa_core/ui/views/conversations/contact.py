@@ -89,7 +89,7 @@ def show_course(contact: Contact) -> None:
     with cards.card(title):
         if parts:
             st.plotly_chart(
-                charts.build_stretch(parts, dark=styles.is_dark()),
+                charts.build_durations(parts, dark=styles.is_dark()),
                 theme=None,
                 config={"displayModeBar": False},
                 alt=", ".join(said),

@@ -80,7 +80,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
                 if between
                 else formatting.period(explanation.where.period)
             )
-            if arithmetic := explanations.arithmetic(kpi, row, currency):
+            if arithmetic := explanations.format_calculation(kpi, row, currency):
                 st.markdown(f"**{escape(arithmetic)}**")
         st.write(_(kpi.meaning))
         st.markdown(f":material/function: {escape(_(kpi.formula))}")
@@ -89,7 +89,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
         with layout.row():
             _show_contacts_button(viewer, explanation, extra)
             download_links.show_download(
-                "explanation", **exports.parameters((kpi.key,), (), explanation.where)
+                "explanation", **exports.build_figure_parameters((kpi.key,), (), explanation.where)
             )
 
 
@@ -130,7 +130,7 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
 
 
 def _show_counts(explanation: Explanation) -> None:
-    rows = explanations.rows_of(explanation)
+    rows = explanations.build_rows(explanation)
     with cards.card(
         _("What is counted, and what is left out"),
         _("Of what has several reasons to be left out, the first in this order is told."),

@@ -47,13 +47,13 @@ MOST_TRENDS = 3
 class AttentionItem:
     """Change of one rate of a queue, reason or channel.
 
-    `strength`: the change in units of its own uncertainty. `tone`: empty where chance
+    `strength`: the change in units of its own uncertainty. `severity`: empty where chance
     explains it.
     """
 
     strength: float
     text: str
-    tone: str
+    severity: str
     values: tuple[tuple[str, Any], ...]
     behind: str
 
@@ -107,7 +107,7 @@ def show_more(
 
 def _measure_concern(series: Series) -> int:
     """Rank a trend by its points beyond the limit on the bad side, and its run there."""
-    if series.finding.tone != "attention" or series.signals is None:
+    if series.finding.severity != "attention" or series.signals is None:
         return 0
     return max(series.signals.below, series.signals.above) * 10 + abs(series.signals.run)
 
@@ -120,13 +120,13 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     trends = [
         one
         for one in series.values()
-        if one.finding.tone == "attention" and one.kpi.key not in with_alert
+        if one.finding.severity == "attention" and one.kpi.key not in with_alert
     ][:MOST_TRENDS]
     tried = _compare_rates(viewer, state, series) if state.compare else []
     compared = [item for item in tried if item is not None]
     by_strength = sorted(compared, key=lambda item: -item.strength)
-    worse = [item for item in by_strength if item.tone == "attention"]
-    better = [item for item in by_strength if item.tone == "better"]
+    worse = [item for item in by_strength if item.severity == "attention"]
+    better = [item for item in by_strength if item.severity == "better"]
     if has_alerts or trends or worse:
         finding = ChartTitle(_("What needs a look"), "attention")
     elif better:
@@ -140,13 +140,12 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     ):
         alert_banner.show_open(viewer, alerts)
         for one in trends:
-            st.markdown(
-                f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {one.finding.text}"
-            )
+            text = escape(one.finding.text)
+            st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {text}")
         room = max(1, MOST_ITEMS - len(trends) - len(alerts))
         for position, item in enumerate([*worse, *better][:room]):
             with layout.line():
-                st.markdown(cards.ICONS[item.tone] + item.text, width="stretch")
+                st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
                 if drill.is_open_to(viewer):
                     drill.show_button(f"look_{position}", dict(item.values), item.behind)
 
@@ -204,7 +203,7 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
     return AttentionItem(
         abs(row.delta) / ((interval[1] - interval[0]) / 2),
         text,
-        chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).tone,
+        chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity,
         ((dimension, value),),
         row.kpi,
     )

@@ -147,7 +147,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
     finding = chart_titles.describe_change(
         cards.title_of(kpi), delta, interval, kpi.unit, kpi.better
     )
-    if not finding.tone or not change.effects:
+    if not finding.severity or not change.effects:
         return finding
     pulls = [
         (effect.rate, change.name(effect.segment))
@@ -166,7 +166,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
         segment=name,
         effect=formatting.change(strongest, kpi.unit),
     )
-    return ChartTitle(text, finding.tone)
+    return ChartTitle(text, finding.severity)
 
 
 def _describe_sum(change: RateChange, delta: float) -> str:

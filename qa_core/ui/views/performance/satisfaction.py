@@ -9,7 +9,7 @@ from datetime import date
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.year_over_year import a_year_before
+from qa_core.analysis.year_over_year import find_year_before
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.dimensions import Period
@@ -71,11 +71,11 @@ def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date
     they are beside; none from before the data.
     """
     grain, trend = state.grain, state.trend
-    frame = cached.measure(viewer, KPIS, (grain,), trend, a_year_before(grain, trend.period))
+    frame = cached.measure(viewer, KPIS, (grain,), trend, find_year_before(grain, trend.period))
     found: dict[str, dict[date, float]] = {key: {} for key in KPIS}
     for row in frame.itertuples():
         start = date.fromisoformat(f"{getattr(row, grain)}-01"[:10])
-        is_within = a_year_before(grain, Period(start, start)).first_day >= state.first_day
+        is_within = find_year_before(grain, Period(start, start)).first_day >= state.first_day
         if is_within and not formatting.is_missing(row.value_before):
             found[row.kpi][start] = float(row.value_before)
     return found

@@ -13,7 +13,7 @@ from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query import Drivers
 from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
-from qa_core.stats.adjusted_differences import LEAST, Driver
+from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
 from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
@@ -35,7 +35,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
             "high": driver.high if driver.adjusted is None else driver.adjusted_high,
             "plain": None if driver.adjusted is None else driver.difference,
             "n": driver.n,
-            "tone": ("better" if driver.size > 0 else "attention") if driver.is_apart else "",
+            "severity": ("better" if driver.size > 0 else "attention")
+            if driver.is_significant
+            else "",
         }
         for driver in drawn
     ]
@@ -66,7 +68,7 @@ def _conclude(read: Drivers) -> str:
         return _("What satisfaction goes with: hidden under filters")
     if not read.found:
         return _("Too few ratings to say what satisfaction goes with")
-    strongest = next((driver for driver in read.found if driver.is_apart), None)
+    strongest = next((driver for driver in read.found if driver.is_significant), None)
     if strongest is None:
         return _("Nothing tried goes with satisfaction more than chance would explain")
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
@@ -109,10 +111,10 @@ def _explain(read: Drivers, drawn: int) -> str:
 def _describe_why_not(read: Drivers) -> str:
     if read.is_narrowed:
         return _("You see what follows from one cut at a time: take the filters away.")
-    return _("A level takes at least {n} ratings, and as many of the others.", n=LEAST)
+    return _("A level takes at least {n} ratings, and as many of the others.", n=MIN_ROWS)
 
 
 def _choose(found: tuple[Driver, ...]) -> list[Driver]:
     """Return all that chance does not explain, then the largest others, by size."""
-    places = sorted(range(len(found)), key=lambda place: (not found[place].is_apart, place))
+    places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
     return [found[place] for place in sorted(places[:MOST_ROWS])]

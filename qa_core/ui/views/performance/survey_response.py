@@ -85,7 +85,7 @@ def _weigh(
     if formatting.is_missing(answered.value) or len(known) < 2:
         return None
     hits, n, sizes = zip(*known, strict=True)
-    return stats.weigh_rate(
+    return stats.poststratify_rate(
         [*hits, whole.numerator - sum(hits)],
         [*n, whole.n - sum(n)],
         [*sizes, answered.value - sum(sizes)],

@@ -195,7 +195,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     if frame.empty:
         cards.show_message(_("Too few contacts in any hour to say when the service level is low"))
         return
-    at = charts.times_between(frame["hour"].tolist(), "hour")
+    at = charts.list_times(frame["hour"].tolist(), "hour")
     level, abandoned = (
         frame[frame["kpi"] == key].set_index("hour").reindex(at)
         for key in ("service_level", "abandon_rate")

@@ -70,7 +70,7 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     if frame["n"].max() < ENOUGH:
         cards.show_message(few)
         return
-    at = charts.times_between(list(frame.index), clock.grain)
+    at = charts.list_times(list(frame.index), clock.grain)
     frame = _hide_loose(frame).reindex(at)
     finding = few
     if frame["p90"].notna().any():

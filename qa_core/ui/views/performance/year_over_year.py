@@ -10,7 +10,7 @@ import pandas as pd
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, year_over_year
-from qa_core.analysis.chart_titles import SURE
+from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Filters, Period
@@ -26,7 +26,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     """Show satisfaction by month against the year before, the change of all these months
     together, and what can be said of seasons.
     """
-    paired = year_over_year.find_paired(state.first_day, state.last_day)
+    paired = year_over_year.find_paired_months(state.first_day, state.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
         cards.show_message(
@@ -74,7 +74,9 @@ def _frame(months: list[Any]) -> pd.DataFrame:
             "low": low,
             "high": high,
             "n": row.n,
-            "tone": chart_titles.severity_of(row.delta, get_kpi("csat").better) if apart else "",
+            "severity": chart_titles.severity_of(row.delta, get_kpi("csat").better)
+            if apart
+            else "",
         }
         for row, (low, high), apart in zip(months, between, sure, strict=True)
     ]
@@ -110,14 +112,14 @@ def _explain(paired: Period, together: dict[str, Any]) -> str:
 
 def _describe_season(viewer: Viewer, state: FilterState) -> str:
     count = year_over_year.count_months(state.first_day, state.last_day)
-    if count < year_over_year.LEAST_MONTHS:
+    if count < year_over_year.MIN_MONTHS:
         return ngettext(
             "Seasons take {least} whole months to be told; there is {n}.",
             "Seasons take {least} whole months to be told; there are {n}.",
             count,
-            least=year_over_year.LEAST_MONTHS,
+            least=year_over_year.MIN_MONTHS,
         )
-    whole = year_over_year.find_paired(state.first_day, state.last_day, count)
+    whole = year_over_year.find_paired_months(state.first_day, state.last_day, count)
     period = Period(whole.year_before().first_day, whole.last_day)
     where = Filters(period, state.where.values)
     frame = cached.measure(viewer, ("csat",), ("month",), where)
@@ -126,7 +128,7 @@ def _describe_season(viewer: Viewer, state: FilterState) -> str:
     season = year_over_year.find_season(months) if len(known) == count else None
     if season is None:
         return _("Some months are missing or hidden: no season can be told.")
-    if season.p_value >= SURE:
+    if season.p_value >= SIGNIFICANCE_LEVEL:
         return _("No season: calendar months differ no more than months do anyway.")
     high, low = (
         formatting.month(date(2000, month, 1), year=False)

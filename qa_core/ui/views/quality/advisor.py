@@ -21,9 +21,10 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.metrics.query import AdvisorProfile, scorecard_texts
 from qa_core.metrics.query.scorecard_texts import GridTexts
-from qa_core.stats import Standard
+from qa_core.stats import StandardisedValue
 from qa_core.ui import cached, cards, drill, readings, segmented_choice, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality.advisors import MEASURES
 
 LEAST_MATCHED = 0.8
@@ -161,7 +162,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
             )
         if drill.is_open_to(viewer):
             st.button(
-                _("All contacts of {name}", name=side.advisor.name),
+                _("All contacts of {name}", name=escape(side.advisor.name)),
                 icon=":material/call:",
                 on_click=drill.to_contacts,
                 args=({"advisor": side.advisor.name},),
@@ -192,7 +193,7 @@ def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableC
     ]
 
 
-def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, Standard | None]:
+def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, StandardisedValue | None]:
     if side.others is None:
         return dict.fromkeys(MEASURES)
     own, others = (cached.measure(viewer, MEASURES, case_mix.KIND, where) for where in side.wheres)
@@ -200,7 +201,7 @@ def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, Standard | None
 
 
 def _describe_case_mix(
-    standards: Mapping[str, Standard | None], sides: Mapping[str, int]
+    standards: Mapping[str, StandardisedValue | None], sides: Mapping[str, int]
 ) -> ChartTitle:
     known = [key for key, standard in standards.items() if standard is not None]
     if not known:
@@ -247,7 +248,7 @@ def _explain(side: CaseMixSide, teams: str) -> str:
     return " ".join(parts)
 
 
-def _describe_difference(standard: Standard | None, kpi: Kpi) -> str:
+def _describe_difference(standard: StandardisedValue | None, kpi: Kpi) -> str:
     if standard is None:
         return "–"
     return _(
@@ -258,7 +259,7 @@ def _describe_difference(standard: Standard | None, kpi: Kpi) -> str:
     )
 
 
-def _read(standard: Standard | None, side: int, kpi: Kpi) -> str:
+def _read(standard: StandardisedValue | None, side: int, kpi: Kpi) -> str:
     """Return what a difference says in a word. `side`: 1 above, −1 below, 0 within chance."""
     if standard is None:
         return _("too few values")

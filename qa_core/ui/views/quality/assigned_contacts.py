@@ -25,7 +25,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     chosen = st.selectbox(
         _("Plan"), names, format_func=lambda name: name or _("All plans"), key=PLAN
     )
-    assigned = sampling.find_given(viewer, chosen)
+    assigned = sampling.find_assignments(viewer, chosen)
     if not assigned:
         st.info(_("Nothing is given out yet: draw contacts under Draws."), icon=":material/inbox:")
         return
@@ -39,7 +39,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
 
 def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
     def state(row: DrawnAssignment) -> str:
-        return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATES[row.state])
+        return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATE_TITLES[row.state])
 
     tables.show(
         assigned,
@@ -61,12 +61,12 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
 
 def _show_one(row: DrawnAssignment) -> None:
     contact = f"{row.advisor or '–'} · {formatting.moment(row.local_start)}"
-    about = (row.plan, labels.purpose_title(row.purpose), row.evaluator)
+    about = (row.plan, labels.name_purpose(row.purpose), row.evaluator)
     with cards.card(gap="xsmall"):
         st.markdown(f"**{escape(contact)}**")
         st.caption(escape(" · ".join(filter(None, about))))
         if row.state == "replaced":
-            reason = labels.because_title(row.replaced_because)
+            reason = labels.name_reason(row.replaced_because)
             st.caption(_("Replaced: {reason}.", reason=reason))
             return
         if row.state == "done" or row.purpose == "targeted":
@@ -76,8 +76,8 @@ def _show_one(row: DrawnAssignment) -> None:
             return
         reason = st.selectbox(
             _("Why replace it?"),
-            list(replacement.BECAUSE),
-            format_func=labels.because_title,
+            list(replacement.REPLACEMENT_REASONS),
+            format_func=labels.name_reason,
             key=f"because_{row.drawn_id}",
         )
         st.caption(

@@ -126,7 +126,7 @@ def _show_list(sessions: Sequence[CalibrationSession]) -> None:
             sessions,
             (
                 tables.name_column(_("Round"), lambda item: item.title, 220),
-                tables.text_column(_("Grid"), lambda item: describe_text(item.grid.text)),
+                tables.text_column(_("Grid"), lambda item: describe_text(item.scorecard.text)),
                 tables.count_column(_("Contacts"), lambda item: len(item.contacts)),
                 tables.text_column(_("Evaluations"), finished),
                 tables.text_column(_("Due"), due),

@@ -58,7 +58,7 @@ def _ask(results: Results, contact: SessionContact) -> None:
     answers: dict[str, Any] = {}
     with st.form(f"consensus_{contact.id}", border=False):
         columns = st.columns(2, gap="medium")
-        for place, criterion in enumerate(results.round.grid.criteria):
+        for place, criterion in enumerate(results.round.scorecard.criteria):
             with columns[place % 2]:
                 answers[criterion.key] = _ask_answer(
                     results, contact, criterion, agreed["answers"].get(criterion.key)
@@ -76,7 +76,7 @@ def _ask(results: Results, contact: SessionContact) -> None:
     given = {key: value for key, value in answers.items() if value is not None}
     with actions.show_refusals():
         acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
-        calibration.agree(acting, contact.id, given, note)
+        calibration.record_consensus(acting, contact.id, given, note)
         actions.finish(_("Saved."))
 
 

@@ -14,9 +14,9 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import find_grid_texts
 from qa_core.quality import calibration, scorecards
-from qa_core.quality.calibration.contact_choice import keys_of
+from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
-from qa_core.quality.scorecards.versions import GridVersion
+from qa_core.quality.scorecards.versions import PublishedScorecard
 from qa_core.ui import actions, cards, gate, tables
 
 SESSION = "round"
@@ -46,7 +46,9 @@ def show(viewer: Viewer) -> None:
             )
 
 
-def _show_form(viewer: Viewer, offered: list[GridVersion], listeners: dict[str, str]) -> None:
+def _show_form(
+    viewer: Viewer, offered: list[PublishedScorecard], listeners: dict[str, str]
+) -> None:
     texts = find_grid_texts(viewer)
     caption = _(
         "Everybody scores every contact, alone. Choose contacts that are not easy: these show "
@@ -112,7 +114,7 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
             _("Numbers of contacts, one a line"), height=120, key="calibration_numbers"
         )
         with actions.show_refusals():
-            return calibration.find_typed(viewer, text)
+            return calibration.find_by_numbers(viewer, text)
         return []
     plans = {candidate.plan_id: candidate.plan for candidate in calibration.find_candidates(viewer)}
     if not plans:
@@ -146,4 +148,4 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         "calibration_drawn",
         height=240,
     )
-    return keys_of(drawn)
+    return list_keys(drawn)

@@ -85,7 +85,7 @@ def _show_tiles(results: Results) -> None:
     )
     unclear = Tile(
         _("Criteria to reword"),
-        formatting.number(len(results.unclear)),
+        formatting.number(len(results.unclear_criteria)),
         _(
             "Less than 80 % aligned, or an α that is below 0.667 by more than chance; on five "
             "contacts at least."
@@ -96,7 +96,7 @@ def _show_tiles(results: Results) -> None:
 
 
 def _show_criteria(results: Results) -> None:
-    unclear = results.unclear
+    unclear = results.unclear_criteria
     rest = [item for item in results.criteria if item not in unclear]
 
     def name(item: CriterionResult) -> str:
@@ -119,8 +119,8 @@ def _show_criteria(results: Results) -> None:
                 ),
                 tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
                 tables.text_column(_("Reading"), _read),
-                tables.text_column(_("One said n/a"), lambda item: item.alignment.apart or None)
-                if results.alignment.apart
+                tables.text_column(_("One said n/a"), lambda item: item.alignment.unmatched or None)
+                if results.alignment.unmatched
                 else None,
             ),
             f"criteria_{results.round.id}",
@@ -130,12 +130,12 @@ def _show_criteria(results: Results) -> None:
 
 
 def _describe_criteria(results: Results) -> str:
-    if results.unclear:
+    if results.unclear_criteria:
         return ngettext(
             "{n} criterion to reword: {first}",
             "{n} criteria to reword, first of all: {first}",
-            len(results.unclear),
-            first=describe_text(results.unclear[0].criterion.text),
+            len(results.unclear_criteria),
+            first=describe_text(results.unclear_criteria[0].criterion.text),
         )
     if all(item.agreement.contacts < ENOUGH_CONTACTS for item in results.criteria):
         return _(
@@ -226,8 +226,8 @@ def _describe_own(own: EvaluatorResult) -> str:
 
 
 def _describe_lean(item: EvaluatorResult, found: CalibrationSession) -> str:
-    if item.lean is not None:
-        return formatting.change(100 * item.lean, Unit.SCORE)
+    if item.leniency is not None:
+        return formatting.change(100 * item.leniency, Unit.SCORE)
     is_reference = any(contact.reference_evaluator == item.username for contact in found.contacts)
     return _("reference") if is_reference and item.finished else "–"
 
@@ -257,7 +257,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
         evaluators = [name for name in found.evaluators if (contact.id, name) in results.marks]
         apart = [
             criterion
-            for criterion in found.grid.criteria
+            for criterion in found.scorecard.criteria
             if len({results.marks[contact.id, name].get(criterion.key) for name in evaluators}) > 1
         ]
         text = _("All gave the same marks")
@@ -276,7 +276,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
                 ),
             )
         tables.show(
-            [*found.grid.criteria, None],
+            [*found.scorecard.criteria, None],
             _mark_columns(results, contact, evaluators, apart),
             f"marks_{found.id}_{contact.id}",
             height=640,
@@ -335,7 +335,7 @@ def _mark_columns(
 def _show_comments(results: Results, contact: SessionContact, evaluators: Sequence[str]) -> None:
     lines = [
         f"{describe_text(criterion.text)} · {results.round.evaluators[evaluator]}: {text}"
-        for criterion in results.round.grid.criteria
+        for criterion in results.round.scorecard.criteria
         for evaluator in evaluators
         if (text := results.comments.get((contact.id, evaluator), {}).get(criterion.key))
     ]

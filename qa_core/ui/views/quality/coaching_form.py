@@ -90,7 +90,7 @@ def _ask_content(
         placeholder=_("None: the whole score"),
         key=f"coaching_criteria_{key}",
     )
-    heard = {entry.id: entry for entry in plans.find_heard(viewer, advisor)}
+    heard = {entry.id: entry for entry in plans.find_evaluations(viewer, advisor)}
     evaluations = st.multiselect(
         _("Comes from these evaluations"),
         list(heard),

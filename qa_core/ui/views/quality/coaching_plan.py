@@ -24,7 +24,7 @@ from qa_core.quality.coaching.texts import (
     describe_progress,
     describe_state,
     describe_verdict,
-    tone_of,
+    severity_of,
 )
 from qa_core.ui import (
     actions,
@@ -51,7 +51,7 @@ def choose(plan_id: int) -> None:
     st.query_params[PLAN] = str(plan_id)
 
 
-def format_evaluation(entry: plans.ListenedContact) -> str:
+def format_evaluation(entry: plans.EvaluationReference) -> str:
     """Return the day and the score of an evaluation that a plan comes from."""
     return f"{formatting.day(entry.day, year=True)} · {formatting.value(entry.score, 'score')}"
 
@@ -92,10 +92,14 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
 def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     effect = cached.find_effect(viewer, plan.id)
     cards.show_heading(
-        ChartTitle(describe_verdict(effect), tone_of(effect)), describe_criteria(plan, texts)
+        ChartTitle(describe_verdict(effect), severity_of(effect)), describe_criteria(plan, texts)
     )
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in describe_effect(effect)))
-    heard = plans.find_heard(viewer, plan.advisor_id, plan.evaluations) if plan.evaluations else ()
+    heard = (
+        plans.find_evaluations(viewer, plan.advisor_id, plan.evaluations)
+        if plan.evaluations
+        else ()
+    )
     if not heard:
         return
     st.caption(_("Comes from these evaluations"))

@@ -12,7 +12,6 @@ import streamlit as st
 from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import accreditations, recordings
 from qa_core.compliance.gates import PURPOSE_TITLES
@@ -20,7 +19,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
 from qa_core.quality import calibration, sampling
 from qa_core.quality.evaluations import drafts
-from qa_core.quality.evaluations.drafts import Draft, Signed
+from qa_core.quality.evaluations.drafts import Draft, SubmittedEvaluation
 from qa_core.quality.sampling import Assignment, replacement
 from qa_core.ui import (
     actions,
@@ -33,6 +32,7 @@ from qa_core.ui import (
     player,
     scorecard_form,
     styles,
+    url_state,
 )
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
@@ -74,9 +74,7 @@ SIGNED = {
 
 def read(viewer: Viewer, number: str) -> Draft:
     """Return the evaluation that the address names."""
-    if not number.isdecimal():
-        raise AccessDenied()
-    return drafts.get_draft(viewer, int(number))
+    return drafts.get_draft(viewer, url_state.read_number(number))
 
 
 def show_worklist(viewer: Viewer) -> None:
@@ -116,7 +114,7 @@ def show_worklist(viewer: Viewer) -> None:
         st.caption(ngettext("{n} more after these", "{n} more after these", more))
     if not tasks_lead:
         _show_tasks(tasks)
-    _show_signed(viewer, drafts.find_signed(viewer))
+    _show_signed(viewer, drafts.find_submitted(viewer))
 
 
 def _show_counts(waiting: list[Assignment], tasks: list[calibration.Task]) -> None:
@@ -223,7 +221,7 @@ def _show_due(due_on: date | None, is_overdue: bool) -> None:
     st.badge(text, color="red" if is_overdue else "gray", icon=":material/schedule:")
 
 
-def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
+def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
     if not signed:
         return
     st.markdown("##### " + _("Submitted last"))
@@ -235,7 +233,7 @@ def _show_signed(viewer: Viewer, signed: list[Signed]) -> None:
         parts = [
             formatting.moment(environment.to_local(entry.submitted_at)),
             _(HEADS[entry.kind][0]),
-            texts.name("grid", entry.grid),
+            texts.name("grid", entry.scorecard),
             _format_score(entry.score),
             published,
         ]
@@ -270,9 +268,9 @@ def _show_head(draft: Draft) -> None:
             menu.find_page(PAGE).path, label=_("All that waits"), icon=":material/arrow_back:"
         )
     st.title(_(title), anchor=False)
-    scorecard = describe_text(draft.plan.text) or draft.plan.title
+    scorecard = describe_text(draft.scorecard.text) or draft.scorecard.title
     parts = [
-        _("{grid}, version {n}", grid=scorecard, n=draft.grid_version),
+        _("{grid}, version {n}", grid=scorecard, n=draft.scorecard_version),
         _(PURPOSE_TITLES.get(draft.purpose, "")),
     ]
     st.caption(escape(" · ".join(filter(None, parts))))
@@ -320,7 +318,7 @@ def _show_submit(draft: Draft) -> None:
                 shortcut="Ctrl+Shift+Enter",
                 key=f"submit_{draft.id}",
                 on_click=_submit,
-                args=(draft.id, draft.plan),
+                args=(draft.id, draft.scorecard),
             )
             signed = _(SIGNED.get(draft.kind, SIGNED[drafts.SCORED]))
             st.caption(signed + " " + _("Every answer is saved as you give it."))
@@ -332,9 +330,9 @@ def _show_replacing(draft: Draft) -> None:
     ):
         reason = st.radio(
             _("Why?"),
-            list(replacement.BECAUSE),
+            list(replacement.REPLACEMENT_REASONS),
             index=None,
-            format_func=lambda code: _(replacement.BECAUSE[code]),
+            format_func=lambda code: _(replacement.REPLACEMENT_REASONS[code]),
             key=f"because_{draft.id}",
         )
         st.button(
@@ -380,7 +378,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
 
 def _show_scores(draft: Draft, result: scoring.Result) -> None:
     outcomes = {"pass": _("Passed"), "fail": _("Not passed")}
-    titles = {part.name: describe_text(part.text) for part in draft.plan.sections}
+    titles = {part.name: describe_text(part.text) for part in draft.scorecard.sections}
     parts = [
         _(
             "{section} {score}",

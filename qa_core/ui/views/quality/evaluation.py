@@ -6,13 +6,12 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates, recordings
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations.evaluation_view import get_evaluation, read_evaluation
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
-from qa_core.ui import cards, drill, layout, player, readings
+from qa_core.ui import cards, drill, layout, player, readings, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
 from qa_core.ui.views.quality.answer_texts import describe
@@ -28,13 +27,12 @@ READ = "evaluation_read"
 
 def read(viewer: Viewer, given: str) -> EvaluationView:
     """Return the evaluation of that number in the address."""
-    if not given.isascii() or not given.isdigit() or len(given) > 15:
-        raise AccessDenied()
+    number = url_state.read_number(given)
     return readings.read(
         READ,
         given,
-        lambda: read_evaluation(viewer, int(given)),
-        lambda: get_evaluation(viewer, int(given)),
+        lambda: read_evaluation(viewer, number),
+        lambda: get_evaluation(viewer, number),
     )
 
 
@@ -174,9 +172,9 @@ def _describe_origin(evaluation: EvaluationView) -> list[str]:
     by = _("evaluated on {day}", day=day)
     if evaluation.evaluator:
         by = _("evaluated by {name} on {day}", name=evaluation.evaluator, day=day)
-    version, purpose = evaluation.grid_version, gates.PURPOSE_TITLES.get(evaluation.purpose)
+    version, purpose = evaluation.scorecard_version, gates.PURPOSE_TITLES.get(evaluation.purpose)
     parts = [
-        describe_text(evaluation.grid),
+        describe_text(evaluation.scorecard),
         _("version {n}", n=version) if version else None,
         None if evaluation.is_own else evaluation.advisor,
         None if evaluation.is_own else evaluation.team,

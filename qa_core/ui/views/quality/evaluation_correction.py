@@ -75,7 +75,7 @@ def _show_form(evaluation_id: int) -> None:
     viewer, prefix = gate.current_viewer(Permission.FILL_GRIDS), _prefix(evaluation_id)
     with cards.card(_("Correct this evaluation"), gap="small", key=f"{prefix}form"):
         try:
-            standing = corrections.get_standing(viewer, evaluation_id)
+            standing = corrections.get_correction_base(viewer, evaluation_id)
         except Refusal as refusal:
             gate.show_refusal(refusal)
             _show_cancel(evaluation_id)
@@ -85,13 +85,13 @@ def _show_form(evaluation_id: int) -> None:
             _("The advisor reads what you change, and why. How it stood before stays on record.")
         )
         held = _hold(evaluation)
-        for section in evaluation.plan.sections:
+        for section in evaluation.scorecard.sections:
             st.markdown(f"**{escape(describe_text(section.text))}**")
             for criterion in section.criteria:
                 is_disputed = criterion.key in standing.disputed
                 _show_criterion(prefix, criterion, is_disputed, evaluation)
         scorecard_answers.ask_comment(prefix, OVERALL, _("The contact as a whole"))
-        given = scorecard_answers.read(prefix, evaluation.plan)
+        given = scorecard_answers.read(prefix, evaluation.scorecard)
         personal_data.show_hint(given["comment"])
         _show_changes(evaluation, given)
         _ask_to_save(viewer, evaluation, held, given)
@@ -139,8 +139,8 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
             st.caption(_("Nothing is changed yet."))
             return
         said = _("An answer is missing")
-        if not finalise.find_missing(evaluation.plan, given["answers"]):
-            after = scoring.score(evaluation.plan, given["answers"])
+        if not finalise.find_missing(evaluation.scorecard, given["answers"]):
+            after = scoring.score(evaluation.scorecard, given["answers"])
             said = _describe_scores(evaluation.result, after)
         st.markdown(f"**{escape(said)}**")
         for _kind, _key, label, before, after in changes:
@@ -224,7 +224,7 @@ def _hold(evaluation: Draft) -> OpenCorrection:
         held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
     scorecard_answers.fill(
         prefix,
-        evaluation.plan,
+        evaluation.scorecard,
         evaluation.answers,
         evaluation.comments,
         evaluation.comment,

@@ -88,7 +88,7 @@ def show(viewer: Viewer) -> None:
             "table_evaluators",
             height=420,
         )
-        if found.apart or found.apart_grids:
+        if found.apart or found.disconnected_scorecards:
             st.warning(_describe_apart(found), icon=":material/link_off:")
         _explain()
 
@@ -163,5 +163,5 @@ def _describe_apart(found: Evaluators) -> str:
     return _(
         "Nothing connects the grids: {names} met advisors whom no other grid met. No severity "
         "is given.",
-        names=escape(formatting.listing(found.apart_grids)),
+        names=escape(formatting.listing(found.disconnected_scorecards)),
     )

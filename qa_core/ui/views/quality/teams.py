@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, peers
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.peers import Uneven
+from qa_core.analysis.peers import EvaluationSpread
 from qa_core.base.i18n import _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
@@ -61,11 +61,11 @@ def _describe_bands(group: peers.Group) -> ChartTitle:
     p_value = group.comparison.p_value
     if p_value is None:
         return ChartTitle(_("Too little data to compare the {n} teams", n=everybody))
-    if alike == everybody and p_value < chart_titles.SURE:
+    if alike == everybody and p_value < chart_titles.SIGNIFICANCE_LEVEL:
         return ChartTitle(_("No single one of the {n} teams stands out", n=everybody))
     if alike == everybody:
         return ChartTitle(_("The {n} teams cannot be told apart", n=everybody))
-    needs_look = any(group.tone_of(peer) == "attention" for peer in group.peers)
+    needs_look = any(group.severity_of(peer) == "attention" for peer in group.peers)
     text = _(
         "{apart} of {n} teams differ from the rest by more than chance",
         apart=everybody - alike,
@@ -79,7 +79,9 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
     names = sorted((name for name in by if name is not None), key=normalise_name)
     frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
     frame = frame[frame["advisor"].notna()]
-    uneven = {name: peers.find_uneven(frame[frame["team"] == name]["value"]) for name in names}
+    uneven = {
+        name: peers.find_evaluation_spread(frame[frame["team"] == name]["value"]) for name in names
+    }
 
     def gap(name: str) -> float | None:
         values = [by[name][key].value for key in BOTH]
@@ -123,7 +125,7 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
 
 
-def _explain(widest: tuple[float, str, Uneven] | None) -> str:
+def _explain(widest: tuple[float, str, EvaluationSpread] | None) -> str:
     """Explain the two averages. `widest`: their largest difference, the team, and how
     evaluations are spread there.
     """

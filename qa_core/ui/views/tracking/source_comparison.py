@@ -49,7 +49,7 @@ class ChangedSource:
 
     strength: float
     text: str
-    tone: str
+    severity: str
     value: Any = None
     kpi: str = ""
 
@@ -143,7 +143,7 @@ def describe(compared: Comparison, count: int, title: str, better: str) -> Chart
     said = {"title": title, "n": count}
     if compared.p_value is None:
         return ChartTitle(_("{title}: too little to compare the {n}", **said))
-    if not apart and compared.p_value < chart_titles.SURE:
+    if not apart and compared.p_value < chart_titles.SIGNIFICANCE_LEVEL:
         return ChartTitle(_("{title}: the {n} differ, but no single one stands out", **said))
     if not apart:
         return ChartTitle(_("{title}: the {n} cannot be told apart", **said))
@@ -199,7 +199,7 @@ def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str)
                 "n": row.n,
                 "chance_low": centre - half,
                 "chance_high": centre + half,
-                "tone": "better" if name in good else "attention" if name in bad else "",
+                "severity": "better" if name in good else "attention" if name in bad else "",
             }
         )
     return pd.DataFrame(records)
@@ -217,8 +217,8 @@ def show_attention(
         [*_find_apart(by, rates, dimension), *moved, *_find_attribution(viewer, state)],
         key=lambda item: -item.strength,
     )
-    worse = [item for item in items if item.tone == "attention"]
-    better = [item for item in items if item.tone == "better"]
+    worse = [item for item in items if item.severity == "attention"]
+    better = [item for item in items if item.severity == "better"]
     if worse:
         finding = ChartTitle(_("What needs a look"), "attention")
     elif better and any(item in better for item in moved):
@@ -232,7 +232,7 @@ def show_attention(
     with cards.card(finding, _describe_what_was_tried(state, tried, whole), is_stretched=True):
         for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
             with layout.line():
-                st.markdown(cards.ICONS[item.tone] + item.text, width="stretch")
+                st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
                 if item.kpi and drill.is_open_to(viewer):
                     drill.show_button(
                         f"look_{place}", {dimension: item.value}, _contacts_behind(item.kpi)
@@ -266,8 +266,8 @@ def _find_apart(
             centre = _centre(rows)
             error = math.sqrt(centre * (1 - centre) / row.n) or 1.0
             strength = abs(row.value - centre) / error / stats.Z95
-            tone = chart_titles.severity_of(side, get_kpi(key).better)
-            yield ChangedSource(strength, text, tone, name, key)
+            severity = chart_titles.severity_of(side, get_kpi(key).better)
+            yield ChangedSource(strength, text, severity, name, key)
 
 
 def _find_moved(
@@ -299,7 +299,7 @@ def _find_moved(
     if not tried:
         return [], 0, len(rows)
     # Bonferroni: with so many tries at once, each must be that much surer.
-    wider = NormalDist().inv_cdf(1 - chart_titles.SURE / 2 / len(tried)) / stats.Z95
+    wider = NormalDist().inv_cdf(1 - chart_titles.SIGNIFICANCE_LEVEL / 2 / len(tried)) / stats.Z95
     series = trend_cards.read_series(viewer, state, rates)
     items = (_describe_moved(row, dimension, wider * series[row.kpi].spread) for row in tried)
     return [item for item in items if item is not None], len(tried), len(rows)
@@ -310,8 +310,8 @@ def _describe_moved(row: Any, dimension: str, spread: float) -> ChangedSource | 
     between = control_charts.interval_of_change(row, spread)
     if not between:
         return None
-    tone = chart_titles.describe_change("", row.delta, between, kpi.unit, kpi.better).tone
-    if not tone:
+    severity = chart_titles.describe_change("", row.delta, between, kpi.unit, kpi.better).severity
+    if not severity:
         return None
     text = _(
         "**{name}**: {kpi} {change}, now {value}",
@@ -321,7 +321,7 @@ def _describe_moved(row: Any, dimension: str, spread: float) -> ChangedSource | 
         value=formatting.percent(row.value, 0),
     )
     strength = 2 * abs(row.delta) / (between[1] - between[0])
-    return ChangedSource(strength, text, tone, value, row.kpi)
+    return ChangedSource(strength, text, severity, value, row.kpi)
 
 
 def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[ChangedSource]:
@@ -340,8 +340,8 @@ def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[ChangedSou
         value=formatting.percent(row.value),
     )
     strength = 2 * abs(row.delta) / (between[1] - between[0])
-    tone = chart_titles.severity_of(math.copysign(1, row.delta), "up")
-    yield ChangedSource(strength, text, tone)
+    severity = chart_titles.severity_of(math.copysign(1, row.delta), "up")
+    yield ChangedSource(strength, text, severity)
 
 
 def _describe_what_was_tried(state: FilterState, tried: int, whole: int) -> str:

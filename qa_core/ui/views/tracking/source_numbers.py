@@ -44,7 +44,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     filters = dict(state.where.values)
     spans = [
         span
-        for span in history.stretches
+        for span in history.spans
         if all(
             getattr(span, name) in filters[name]
             for name in ("source", "campaign")
@@ -55,7 +55,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     with left:
         _show_spans(viewer, state, spans)
     with right:
-        _show_unassigned(viewer, state, history.loose)
+        _show_unassigned(viewer, state, history.unassigned)
 
 
 def _number_column(width: int = 122) -> tables.TableColumn:
@@ -110,7 +110,7 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             height=330,
         )
         download_links.show_download(
-            "numbers", key="stretches", **exports.number_parameters(state.where.period)
+            "numbers", key="stretches", **exports.build_number_parameters(state.where.period)
         )
 
 
@@ -156,7 +156,7 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
 def _describe(spans: Sequence[CampaignSpan]) -> str:
     carried: dict[str, set[tuple[str | None, ...]]] = {}
     for span in spans:
-        carried.setdefault(span.number, set()).add(span.carried)
+        carried.setdefault(span.number, set()).add(span.campaign_key)
     if reused := sum(len(kinds) > 1 for kinds in carried.values()):
         return _(
             "Numbers that carried several campaigns: {n} of {whole}", n=reused, whole=len(carried)
@@ -212,15 +212,15 @@ def _show_unassigned(
                 tables.count_column(_("of"), lambda one: one.among, 48),
                 tables.text_column(_("Days"), _describe_days),
                 tables.text_column(
-                    _("Last campaign"), lambda one: _name(one.usual) if one.usual else ""
+                    _("Last campaign"), lambda one: _name(one.last_span) if one.last_span else ""
                 ),
             ),
             "table_loose",
             (lambda one: on_number(one.number)) if on_number else None,
             height=330,
         )
-        for why, advice in ADVICE.items():
-            numbers = [one.number for one in unassigned if one.why == why]
+        for reason, advice in ADVICE.items():
+            numbers = [one.number for one in unassigned if one.reason == reason]
             if len(numbers) > 3:
                 numbers = [*numbers[:2], _("{n} others", n=len(numbers) - 2)]
             if numbers:
@@ -233,7 +233,9 @@ def _show_unassigned(
             )
         )
         download_links.show_download(
-            "numbers", key="loose", **exports.number_parameters(state.where.period, loose=True)
+            "numbers",
+            key="loose",
+            **exports.build_number_parameters(state.where.period, loose=True),
         )
 
 

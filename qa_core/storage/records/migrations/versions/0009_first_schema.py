@@ -1,6 +1,4 @@
-"""The schema of the first version: where migrations begin. New stores are made whole,
-by the models, and marked as up to date.
-"""
+"""Schema of the first version, where migrations begin. The models make new stores whole."""
 
 revision = "0009"
 down_revision = None

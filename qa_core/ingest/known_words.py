@@ -1,0 +1,42 @@
+"""Every header and word that an import knows, by language, for `import KIND --words`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qa_core.ingest.columns import languages, vocabulary
+from qa_core.ingest.registry import get_profile
+
+FIRST_LANGUAGES = "en, fr"
+
+
+def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
+    """Field, language and headers of every field of a kind of file."""
+    for field in get_profile(kind, None).fields:
+        yield field.name, FIRST_LANGUAGES, _join(f"{field.name}|{field.synonyms}")
+        for language, headers in languages.HEADERS.items():
+            if field.name in headers:
+                yield field.name, language, _join(headers[field.name])
+
+
+def list_words() -> Iterator[tuple[str, str, str]]:
+    """Meaning, language and words of outcomes, directions, yes and no."""
+    for first, others in (
+        (vocabulary.OUTCOMES, languages.OUTCOMES),
+        (vocabulary.DIRECTIONS, languages.DIRECTIONS),
+        (vocabulary.YES_NO, languages.ANSWERS),
+    ):
+        for meaning in dict.fromkeys(first.values()):
+            name = {True: "yes", False: "no"}.get(meaning, meaning)
+            elsewhere = "|".join(words.get(meaning, "") for words in others.values()).split("|")
+            own = [
+                word for word, said in first.items() if said == meaning and word not in elsewhere
+            ]
+            yield str(name), FIRST_LANGUAGES, _join("|".join(own))
+            for language, words in others.items():
+                if meaning in words:
+                    yield str(name), language, _join(words[meaning])
+
+
+def _join(spellings: str) -> str:
+    return " · ".join(word for word in spellings.split("|") if word)

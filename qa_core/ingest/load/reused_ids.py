@@ -1,0 +1,104 @@
+"""Ids that a tool uses again, for counters that begin anew each day or on each device:
+the key of a contact then includes its day or its start.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.matching.contact_match import DAY_IN_KEY
+from qa_core.storage.lake.tables import quoted
+
+BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
+FEW_ROWS = 0.01
+"""Share of rows with ids of several contacts up to which ids are taken for unique."""
+MOST_IDS = 0.9
+HOURS_APART = 20
+
+
+def find_key_scope(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
+) -> tuple[str | None, Decision | None]:
+    """What the key of a contact includes besides its id, as a format of its start (None:
+    nothing), and the decision about it. Raises Refusal where some ids are used again and
+    others are the same contact twice.
+    """
+    if "contact_id" not in staged.columns:
+        return None, None
+    known = _find_known_scope(connection, staged)
+    rows, ids, other_ids, other_rows, same_day = connection.execute(
+        _count_repeated(staged, "contact_id")
+    ).fetchone()
+    column = staged.mapping.get("contact_id", "contact_id")
+    places = {"column": column, "ids": ids, "others": other_ids, "rows": rows}
+    if known is None and (other_rows or 0) <= FEW_ROWS * rows:
+        return None, None
+    if known is None and other_ids < MOST_IDS * ids:
+        if options.yes:
+            return None, None
+        raise Refusal(
+            "mixed_ids",
+            N_(
+                "Of {ids} ids that come more than once in {column}, {others} are of several "
+                "contacts (other days or customers) and the rest of one. Say --yes where the "
+                "same id is the same contact, or leave the column aside: then every row is one."
+            ),
+            options=("--yes", f"--map ignore={column}"),
+            **places,
+        )
+    scope = BY_START if known == BY_START or same_day else BY_DAY
+    decision = Decision.of(
+        "contact_id",
+        N_("ids are used again: a contact is known by its id and its day")
+        if scope == BY_DAY
+        else N_("ids are used again: a contact is known by its id and its start"),
+        N_("{column}: {others} of {ids} repeated ids are of several contacts, in {rows} rows")
+        if known is None
+        else N_("as in an earlier file of this source"),
+        **places,
+    )
+    return scope, decision
+
+
+def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
+    found = connection.execute(
+        f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
+        f"WHERE source_system = {quoted(staged.system)} AND regexp_matches(contact_id, "
+        f"'{DAY_IN_KEY}')"
+    ).fetchone()[0]
+    return None if found is None else BY_DAY if found == len("@2026-01-01") else BY_START
+
+
+def _count_repeated(staged: Staged, reference: str) -> str:
+    """Rows of the file, ids that come more than once, those of several contacts, their
+    rows, and those of several contacts on one day (SQL).
+    """
+
+    def distinct(name: str) -> str:
+        return f"count(DISTINCT {name})" if name in staged.columns else "0"
+
+    other_people = (
+        f"({distinct('customer_key')} > 1 OR ({distinct('advisor')} > 1 "
+        "AND max(local_start) - min(local_start) > INTERVAL 1 HOUR))"
+    )
+    return f"""
+        WITH repeated AS (
+            SELECT {reference}, count(*) AS rows,
+                max(local_start) - min(local_start) > INTERVAL {HOURS_APART} HOUR AS is_apart,
+                {other_people} AS is_other
+            FROM staged WHERE {reference} IS NOT NULL GROUP BY {reference} HAVING count(*) > 1
+        ), days AS (
+            SELECT {reference}, {other_people} AS is_other FROM staged
+            WHERE {reference} IS NOT NULL
+            GROUP BY {reference}, CAST(local_start AS DATE) HAVING count(*) > 1
+        )
+        SELECT (SELECT count(*) FROM staged), count(*),
+            count(*) FILTER (is_apart OR is_other),
+            sum(rows) FILTER (is_apart OR is_other),
+            (SELECT coalesce(bool_or(is_other), false) FROM days)
+        FROM repeated"""

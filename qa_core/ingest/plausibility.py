@@ -1,0 +1,249 @@
+"""What looks odd about a file before it is committed: too many rejected rows, headline
+figures that hardly any centre has, figures far from those of the same source.
+
+What rests on a default or a guess stops the import until the person says `--yes`; what
+the file itself says is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.centre import settings
+from qa_core.files.options import ImportOptions
+from qa_core.ingest import reason_texts
+from qa_core.ingest.load.contacts import select_system
+from qa_core.ingest.load.staged import Staged
+from qa_core.storage.records import store
+
+MIN_ROWS = 200
+MIN_RECEIVED = 500
+MIN_REJECTED = 2
+MAX_REJECTED = 0.05
+MIN_HANDLE_SECONDS, MAX_HANDLE_SECONDS = 15, 7_200
+MAX_RATE_CHANGE = 0.3
+MAX_TIME_FACTOR = 3
+MAX_KNOWN_ELSEWHERE = 0.5
+ALWAYS_GUESSED = frozenset(("contact_id",))
+"""That the same id in two files is the same contact is a default of ours."""
+_ANSWERS = {
+    "impossible_date": ("--date-order dmy|mdy|ymd",),
+    "missing_start": ("--map started_at=COLUMN",),
+    "unknown_word": ("--word COLUMN:VALUE=MEANING",),
+    "bad_number": ("--decimal ,|.",),
+    "off_scale": ("--scale FIELD=MIN-MAX",),
+    "too_few_cells": ("--delimiter D",),
+    "too_many_cells": ("--delimiter D",),
+}
+"""For each reason of rejection, the options that would answer it."""
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """One thing that looks odd: its code, an English gettext message with the place
+    `{value}`, the field that it rests on.
+    """
+
+    code: str
+    message: str
+    value: float
+    field: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As `import --json` prints it."""
+        return {"code": self.code, "message": self.format(), "value": self.value}
+
+    def format(self) -> str:
+        """The sentence, in the language spoken."""
+        return _(self.message).format(value=f"{self.value:g}")
+
+
+def require_few_rejected(staged: Staged) -> None:
+    """Raise Refusal when more rows are rejected than the setting allows."""
+    rejected, rows = staged.tally.rejected, staged.tally.read - staged.tally.skipped
+    with store.reading_or_empty() as session:
+        limit = settings.current(session).max_rejected_percent
+    if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
+        return
+    reasons = staged.tally.reasons.most_common()
+    raise Refusal(
+        "too_many_rejected",
+        N_(
+            "{rejected} of {rows} rows would be rejected ({reasons}), which is more than "
+            "{limit} %. The file was hardly read as it is meant."
+        ),
+        options=(
+            *dict.fromkeys(option for code, _n in reasons for option in _ANSWERS.get(code, ())),
+            f"settings set max_rejected_percent={100 * rejected // rows + 1}",
+        ),
+        rejected=rejected,
+        rows=rows,
+        reasons=", ".join(f"{count} × {reason_texts.describe(code)}" for code, count in reasons),
+        limit=f"{limit:g}",
+    )
+
+
+def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
+    """Everything that looks odd about a staged file of contacts of some length.
+    `connection` has `staged` and the tables of the lake.
+    """
+    if staged.kind != "contacts" or staged.accepted < MIN_ROWS:
+        return []
+    return [*_check_figures(connection, staged), *_check_history(connection, staged)]
+
+
+def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) -> list[Oddity]:
+    """What a person has accepted with `--yes`. Raises Refusal when what looks odd rests
+    on a guess and was not accepted.
+    """
+    guessed = [oddity for oddity in odd if oddity.field in staged.guesses | ALWAYS_GUESSED]
+    if guessed and not options.yes:
+        raise Refusal(
+            "implausible",
+            N_(
+                "{found} This rests on what the file does not say. Say what its columns are, "
+                "or accept it with --yes."
+            ),
+            options=(
+                "--yes",
+                *dict.fromkeys(
+                    f"--map ignore={staged.mapping[oddity.field]}"
+                    if oddity.field in ALWAYS_GUESSED
+                    else f"--map {oddity.field}=COLUMN"
+                    for oddity in guessed
+                ),
+            ),
+            found=" ".join(oddity.format() for oddity in guessed),
+        )
+    return guessed
+
+
+def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
+    rows, advisors, named, midnight = connection.execute(
+        f"SELECT count(*), count(DISTINCT {_column(staged, 'advisor')}), "
+        f"count({_column(staged, 'advisor')}), "
+        "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
+    ).fetchone()
+    _received, known, answered, missed, handle = _measure(connection, "staged", staged)
+    if known and answered in (0, known):
+        yield Oddity(
+            "all_answered" if answered else "none_answered",
+            N_("{value} % of the contacts were answered: is that so?"),
+            100.0 * answered / known,
+            "outcome",
+        )
+    elif known > MIN_RECEIVED and not missed:
+        yield Oddity(
+            "none_abandoned",
+            N_("Nobody hung up among {value} contacts: is that so?"),
+            known,
+            "outcome",
+        )
+    if handle and handle > MAX_HANDLE_SECONDS:
+        yield Oddity(
+            "long_handle_time",
+            N_("A contact takes {value} seconds on average: is the unit right?"),
+            round(handle),
+            "talk_seconds",
+        )
+    if handle is not None and 0 < handle < MIN_HANDLE_SECONDS:
+        yield Oddity(
+            "short_handle_time",
+            N_("A contact takes {value} seconds on average: is the unit right?"),
+            round(handle, 1),
+            "talk_seconds",
+        )
+    if advisors == 1 and named > MIN_ROWS:
+        yield Oddity(
+            "one_advisor",
+            N_("One advisor has all {value} contacts: is that column the advisor?"),
+            named,
+            "advisor",
+        )
+    if midnight == rows:
+        yield Oddity(
+            "all_at_midnight",
+            N_("All {value} contacts began at midnight: is there no time of day?"),
+            rows,
+            "started_at",
+        )
+    share = staged.tally.rejected / max(1, staged.tally.read - staged.tally.skipped)
+    if share > MAX_REJECTED:
+        yield Oddity(
+            "many_rejected",
+            N_("{value} % of the rows are rejected: was the file read as it is meant?"),
+            round(100 * share, 1),
+            "file",
+        )
+
+
+def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
+    """Compare with what the same source brought before."""
+    system = select_system(staged)
+    before = (
+        f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
+    )
+    _received, known, answered, _missed, handle = _measure(connection, before, None)
+    _received, own_known, own_answered, _missed, own_handle = _measure(connection, "staged", staged)
+    if known >= MIN_ROWS and own_known:
+        change = own_answered / own_known - answered / known
+        if abs(change) > MAX_RATE_CHANGE:
+            yield Oddity(
+                "other_answer_rate",
+                N_("The answer rate differs by {value} points from what this source had before."),
+                round(100 * change),
+                "outcome",
+            )
+    if handle and own_handle and not 1 / MAX_TIME_FACTOR < own_handle / handle < MAX_TIME_FACTOR:
+        yield Oddity(
+            "other_handle_time",
+            N_("A contact takes {value} times as long as this source had before."),
+            round(own_handle / handle, 2),
+            "talk_seconds",
+        )
+    if "contact_id" not in staged.columns:
+        return
+    matched, others = connection.execute(
+        f"""WITH own AS (SELECT {system} AS system, contact_id, local_start FROM staged)
+        SELECT count(*), count(*) FILTER (abs(date_diff('second', c.local_start, o.local_start))
+            > 86400) FROM own o JOIN contacts c ON c.contact_id = o.contact_id
+            AND c.source_system = o.system"""
+    ).fetchone()
+    if matched >= MIN_ROWS and others > MAX_KNOWN_ELSEWHERE * matched:
+        yield Oddity(
+            "ids_of_other_days",
+            N_("{value} ids are those of contacts of other days: does the tool use ids again?"),
+            others,
+            "contact_id",
+        )
+
+
+def _measure(
+    connection: duckdb.DuckDBPyConnection, relation: str, staged: Staged | None
+) -> tuple[int, int, int, int, float | None]:
+    """Inbound contacts of a relation: all, with a known outcome, answered, abandoned or
+    unanswered, and the mean handle time of the answered ones.
+    """
+    direction, outcome, *parts = (
+        _column(staged, name)
+        for name in ("direction", "outcome", "talk_seconds", "hold_seconds", "wrap_seconds")
+    )
+    handle = " + ".join(f"coalesce({part}, 0)" for part in parts)
+    return connection.execute(
+        f"""SELECT count(*), count({outcome}), count(*) FILTER ({outcome} = 'answered'),
+            count(*) FILTER ({outcome} IN ('abandoned', 'unanswered')),
+            avg({handle}) FILTER ({outcome} = 'answered' AND {parts[0]} IS NOT NULL)
+        FROM {relation} WHERE coalesce({direction}, 'inbound') = 'inbound'"""
+    ).fetchone()
+
+
+def _column(staged: Staged | None, name: str) -> str:
+    is_there = staged is None or name in staged.columns
+    kind = "DOUBLE" if name.endswith("_seconds") else "VARCHAR"
+    return f'"{name}"' if is_there else f"CAST(NULL AS {kind})"

@@ -1,0 +1,326 @@
+"""Which times of a file are talk, hold and after-contact work, where it has totals
+beside or in place of them: tried on the rows, not taken from the headers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.profiles.outcomes import build_outcome
+from qa_core.storage.schema import Outcome
+
+PARTS = ("talk_seconds", "hold_seconds", "wrap_seconds")
+WITHIN_SECONDS = 1.01
+MOST_ROWS, SOME_ROWS = 0.95, 0.02
+MIN_ROWS = 3
+MAX_DIFFERENCE = 0.05
+_TALK = re.compile(
+    r"\b(talk\w*|spoken|conversation\w*|handl\w*|parole|communication|traitement|agent time|"
+    r"gesprach\w*|conversacion|conversa)\b"
+)
+_DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
+
+
+@dataclass
+class TalkPlan:
+    """Where the talk time comes from: a column, less those that it contains. `whole`:
+    the column of the handle time, which decides blank parts.
+    """
+
+    source: str | None = None
+    less: tuple[str, ...] = ()
+    whole: str | None = None
+    by_end: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None) -> None:
+    """Decide from a sample of rows what each column of times contains. `wait`: of the
+    sample, read or computed. Raises Refusal where the rows do not tell.
+    """
+    plan = context.notes["talk"] = TalkPlan()
+    times = {
+        name: batch.read_number(name)
+        for name in (*PARTS, "duration", "handle_seconds", "call_seconds")
+        if context.has(name)
+    }
+    if wait is not None:
+        times["wait_seconds"] = wait
+    _require_units(context, times)
+    if "talk_seconds" not in times and "handle_seconds" not in times:
+        _require_read(context)
+    for name in ("handle_seconds", "duration", "call_seconds"):
+        if "talk_seconds" in times and name in times:
+            _decide_beside_talk(context, plan, name, times)
+    if "talk_seconds" in times:
+        plan.source = "talk_seconds"
+    elif context.has("handle_seconds"):
+        plan.source = plan.whole = "handle_seconds"
+        plan.less = tuple(name for name in PARTS if name in times)
+        _describe(context, plan, N_("the handle time of the file is used"))
+    elif context.has("answered_at", "ended_at"):
+        context.decide("talk_seconds", N_("the time from the answer to the end"))
+    elif context.has("duration") or context.has("call_seconds"):
+        _decide_duration(context, batch, plan, times)
+    elif context.has("ended_at"):
+        context.decide(
+            "talk_seconds",
+            N_("the time from the start to the end, less the wait"),
+            N_("from {other}"),
+            other=context.columns["ended_at"].header.text,
+        )
+
+
+def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
+    """Raise Refusal where plain numbers are seconds by default, and the moments of the
+    rows say minutes or milliseconds.
+    """
+    span = context.notes.get("sample_span")
+    if span is None:
+        return
+    for name in ("talk_seconds", "duration"):
+        if name not in times or name in context.options.units or name not in context.guesses:
+            continue
+        rows = (times[name] > 0) & (span > 0)
+        if rows.sum() < MIN_ROWS - 1:
+            continue
+        ratio = float(np.median(span[rows] / times[name][rows]))
+        unit = "min" if 45 < ratio < 120 else "ms" if ratio < 0.01 else None
+        if unit:
+            column = context.columns[name].header.text
+            raise Refusal(
+                "unit_and_moments",
+                N_(
+                    "The numbers of {column} would be seconds, and the moments of the rows are "
+                    "{ratio} times as far apart. Say the unit."
+                ),
+                options=(f"--unit {name}={unit}", f"--unit {name}=s"),
+                column=column,
+                ratio=f"{ratio:.3g}",
+            )
+
+
+def _require_read(context: FileContext) -> None:
+    """Raise Refusal where a column without a field may be the talk or handle time, which
+    would follow from other columns.
+    """
+    taken = {column.index for column in context.columns.values()} | context.ignored
+    found = [
+        text
+        for index, text in enumerate(context.headers)
+        if index not in taken
+        and _TALK.search(simplify(text))
+        and context.share_like(index, _DURATION) == 1
+    ]
+    if found:
+        raise Refusal(
+            "unread_time",
+            N_("{columns} may be the talk or handle time, and was not understood. Say what it is."),
+            options=tuple(
+                f"--map {name}={text}"
+                for text in found
+                for name in ("talk_seconds", "handle_seconds", "ignore")
+            ),
+            columns=", ".join(found),
+        )
+
+
+def _decide_beside_talk(
+    context: FileContext, plan: TalkPlan, name: str, times: dict[str, np.ndarray]
+) -> None:
+    """A total beside the talk time: which parts it is the sum of tells what the talk
+    time contains.
+    """
+    total, talk = times[name], times["talk_seconds"]
+    others = [other for other in ("hold_seconds", "wrap_seconds", "wait_seconds") if other in times]
+    positive = [other for other in others if (times[other] > 0).any()]
+    rows = ~np.isnan(total) & ~np.isnan(talk) & (talk > 0)
+    if rows.sum() < MIN_ROWS or not positive:
+        return
+    fitting = next(
+        (
+            chosen
+            for size in range(len(positive), -1, -1)
+            for chosen in combinations(positive, size)
+            if _fits(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
+        ),
+        None,
+    )
+    if fitting is None:
+        handled = np.nansum([np.where(rows, times[other], 0) for other in PARTS if other in times])
+        differs = abs(handled - total[rows].sum()) > MAX_DIFFERENCE * total[rows].sum()
+        if name == "handle_seconds" and differs:
+            raise Refusal(
+                "handle_time_and_parts",
+                N_(
+                    "{column} is not the sum of {parts}, nor of some of them. Leave aside what "
+                    "is not meant."
+                ),
+                options=tuple(
+                    f"--map ignore={context.columns[other].header.text}"
+                    for other in (name, *PARTS)
+                    if context.has(other)
+                ),
+                column=context.columns[name].header.text,
+                parts=", ".join(
+                    context.columns[other].header.text for other in PARTS if context.has(other)
+                ),
+            )
+        return
+    within = tuple(
+        other
+        for other in ("hold_seconds", "wrap_seconds")
+        if other in positive
+        and other not in fitting
+        and (name == "handle_seconds" or other == "hold_seconds")
+    )
+    if name == "handle_seconds" or ("wait_seconds" not in fitting and "wrap_seconds" in fitting):
+        plan.whole = name
+    if within:
+        plan.less = within
+        _describe(
+            context,
+            plan,
+            N_("{source} contains {less}: taken off, so that nothing counts twice"),
+            N_("on the rows, {total} is the sum of the rest"),
+            source="talk_seconds",
+            total=context.columns[name].header.text,
+        )
+
+
+def _fits(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
+    added = np.sum([np.nan_to_num(part) for part in parts], axis=0)
+    return bool((np.abs(total - added) <= WITHIN_SECONDS).mean() >= MOST_ROWS)
+
+
+def _decide_duration(
+    context: FileContext, batch: RowBatch, plan: TalkPlan, times: dict[str, np.ndarray]
+) -> None:
+    plan.source = "duration" if context.has("duration") else "call_seconds"
+    contains = ["hold_seconds"] if "hold_seconds" in times else []
+    wait = times.get("wait_seconds")
+    if plan.source == "call_seconds":
+        contains.append("wait_seconds")
+    elif wait is not None and np.nansum(wait) > 0:
+        found = _contains_wait(context, batch, times["duration"], wait)
+        column = context.columns["duration"].header.text
+        if found is None:
+            raise Refusal(
+                "duration_and_wait",
+                N_(
+                    "The rows do not tell whether {column} contains the wait. Say that it does "
+                    "(call_seconds) or that it does not (talk_seconds)."
+                ),
+                options=(f"--map call_seconds={column}", f"--map talk_seconds={column}"),
+                column=column,
+            )
+        if found:
+            contains.append("wait_seconds")
+    plan.less = tuple(contains)
+    if contains:
+        _describe(context, plan, N_("{source} less {less}"), N_("as the rows tell"))
+    else:
+        context.decide(
+            "talk_seconds",
+            N_("the duration of answered contacts is taken as talk time"),
+            N_("{other}: no other column says it"),
+            other=context.columns[plan.source].header.text,
+        )
+
+
+def _contains_wait(
+    context: FileContext, batch: RowBatch, duration: np.ndarray, wait: np.ndarray
+) -> bool | None:
+    """Whether the duration contains the wait; None where the rows do not tell."""
+    known = ~np.isnan(duration) & ~np.isnan(wait)
+    outcome = build_outcome(context, batch, None)
+    answered = known if outcome is None else known & (outcome == Outcome.ANSWERED)
+    missed = known & (wait > WITHIN_SECONDS)
+    if outcome is not None:
+        missed &= np.array([item in (Outcome.ABANDONED, Outcome.UNANSWERED) for item in outcome])
+        if missed.sum() >= MIN_ROWS - 1:
+            same = np.abs(duration[missed] - wait[missed]) <= WITHIN_SECONDS
+            if same.mean() >= MOST_ROWS:
+                return True
+            if (duration[missed] == 0).mean() >= MOST_ROWS:
+                return False
+    shorter = duration[answered] < wait[answered] - WITHIN_SECONDS
+    if answered.sum() >= MIN_ROWS and shorter.mean() > SOME_ROWS:
+        return False
+    if context.has("ended_at") and "start" in context.notes:
+        span = context.notes["sample_span"]
+        spanned = answered & ~np.isnan(span)
+        if spanned.sum() >= MIN_ROWS:
+            if _fits(span[spanned], [duration[spanned]]):
+                return True
+            if _fits(span[spanned], [duration[spanned], wait[spanned]]):
+                return False
+    return None
+
+
+def _describe(
+    context: FileContext, plan: TalkPlan, decision: str, evidence: str = "", **places: str
+) -> None:
+    def show(name: str) -> str:
+        return context.columns[name].header.text if context.has(name) else name
+
+    source = places.pop("source", plan.source or "")
+    context.decide(
+        "talk_seconds",
+        decision,
+        evidence,
+        source=show(source),
+        less=", ".join(show(name) for name in plan.less),
+        **places,
+    )
+
+
+def build_times(
+    context: FileContext,
+    batch: RowBatch,
+    answer: np.ndarray | None,
+    end: np.ndarray | None,
+    wait: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+    """Talk, hold and after-contact work of a batch in seconds, NaN where missing; only
+    those that the file carries. `answer`, `end`: seconds after the start.
+    """
+    plan: TalkPlan = context.notes["talk"]
+    times = {name: batch.read_number(name) for name in PARTS[1:] if context.has(name)}
+    contained = [wait if name == "wait_seconds" else times[name] for name in plan.less]
+    talk: np.ndarray | None = None
+    if plan.source:
+        talk = batch.read_number(plan.source)
+        for name, part in zip(plan.less, contained, strict=True):
+            # A hold or an after-work that is blank did not happen; a wait did.
+            off = part if name == "wait_seconds" else np.nan_to_num(part)
+            talk = np.maximum(talk - off, 0)
+    elif answer is not None and end is not None:
+        talk = end - answer
+        batch.blank(talk < 0, "ended_at", "negative_duration")
+        talk[talk < 0] = np.nan
+    elif end is not None:
+        talk = end if wait is None else np.maximum(end - np.nan_to_num(wait), 0)
+    if talk is None:
+        return times
+    if plan.whole and plan.whole != plan.source:
+        whole = batch.read_number(plan.whole)
+        for name, values in times.items():
+            others = [talk, *(part for other, part in times.items() if other != name)]
+            rest = whole - np.sum(others, axis=0)
+            times[name] = np.where(np.isnan(values) & (rest >= 0), rest, values)
+    elif plan.whole:
+        times = {
+            name: np.where(np.isnan(talk), part, np.nan_to_num(part))
+            for name, part in times.items()
+        }
+    return {"talk_seconds": talk, **times}

@@ -1,0 +1,501 @@
+"""How each contact ended, as the file itself says it: a column of words, flags, the
+moment of the answer, the direction.
+
+What no column says is not known; nothing follows from durations. Where columns
+contradict each other, or talk times contradict them, the file asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
+from qa_core.ingest.columns import vocabulary
+from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
+from qa_core.ingest.columns.durations import DurationReading
+from qa_core.ingest.columns.header_matching import parse_header
+from qa_core.ingest.declaration import Column
+from qa_core.storage.schema import Direction, Outcome
+
+NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
+"""Ranks of what a cell says of the outcome; those above `UNANSWERED` say how."""
+_SPECIFIC = [item for item in Outcome if item not in (Outcome.ANSWERED, Outcome.UNANSWERED)]
+_MEANINGS = np.array([None, None, *[Outcome.ANSWERED] * 2, Outcome.UNANSWERED, *_SPECIFIC], object)
+_CODES: dict[object, int] = {
+    None: NOT_SAID,
+    NOT_SO: NOT_FLAGGED,
+    Outcome.ANSWERED: ANSWERED,
+    Outcome.UNANSWERED: UNANSWERED,
+    **{item: UNANSWERED + 1 + index for index, item in enumerate(_SPECIFIC)},
+}
+MAX_UNKNOWN = 0.01
+"""Share of unknown words from which on the file asks."""
+FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
+"""So many rows may contradict each other without a question, or the first share of
+them; of more than one, never more than the second share.
+"""
+EXAMPLES = 3
+
+
+@dataclass
+class Contradictions:
+    """Rows on which two columns disagree, counted while they are read."""
+
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, context: FileContext, batch: RowBatch, odd: np.ndarray, names: Iterable[str]):
+        """Count the rows of a mask, and keep the cells of the first ones."""
+        self.rows += int(odd.sum())
+        for row in np.flatnonzero(odd)[: EXAMPLES - len(self.examples)]:
+            cells = ", ".join(
+                f"{context.columns[name].header.text} = {batch.read_text(name)[int(row)].as_py()}"
+                for name in names
+            )
+            self.examples.append(f"{batch.lines[row]}: {cells}")
+
+    def is_more_than_few(self, rows: int) -> bool:
+        return self.rows > max(1, min(max(FEW_ROWS, FEW * rows), MANY * rows))
+
+
+@dataclass
+class OutcomePlan:
+    """How the outcome is read: for each column the rank of each of its words, and what
+    the rows are that say nothing.
+    """
+
+    ranks: dict[str, dict[str, int]] = field(default_factory=dict)
+    by_answer: bool = False
+    by_talk: bool = False
+    not_flagged: int = NOT_SAID
+    rest: int = NOT_SAID
+    talk: bool = False
+    rows: int = 0
+    columns: Contradictions = field(default_factory=Contradictions)
+    durations: Contradictions = field(default_factory=Contradictions)
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.ranks) or self.by_answer or self.rest != NOT_SAID
+
+
+def decide_outcome(context: FileContext) -> None:
+    """Decide which columns say how contacts ended. Raises Refusal where words are not
+    known, or where a column that no field names may say it.
+    """
+    plan = context.notes["outcome"] = OutcomePlan()
+    _rename_flags(context)
+    _add_direction(context)
+    others = [name for name in FLAGS if context.has(name) and context.evidence[name].total]
+    plan.by_answer = context.has("answered_at")
+    for name in ("outcome", *FLAGS):
+        if context.has(name):
+            says_both = {"answered", "missed", "outcome"} & set(others) - {name}
+            _require_known(context, name, bool(says_both) or plan.by_answer)
+    for name in ("outcome", *FLAGS):
+        if context.has(name):
+            plan.ranks[name] = _rank_words(context, name)
+    _rank_direction(context, plan)
+    only = _find_only(context)
+    says_both = plan.by_answer or any(
+        name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
+    )
+    if only is None:
+        found = _require_read(context, is_open=not says_both or _is_weak(context, plan))
+        if found is not None:
+            _adopt(context, plan, found)
+            says_both = True
+    plan.rest = _CODES[only]
+    if plan.ranks and not says_both and only is None:
+        _require_times(context, plan)
+        plan.by_talk = True
+        context.guesses.add("outcome")
+    if _is_weak(context, plan):
+        context.guesses.add("outcome")
+    plan.talk = context.has("talk_seconds") and not context.profile.signature
+    _describe(context, plan, only)
+
+
+def _require_times(context: FileContext, plan: OutcomePlan) -> None:
+    """Raise Refusal where flags tell some ends, and nothing tells which of the other
+    contacts were answered.
+    """
+    times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
+    if any(context.has(name) for name in times) or context.options.yes:
+        return
+    flags = ", ".join(context.columns[name].header.text for name in plan.ranks)
+    raise Refusal(
+        "flags_alone",
+        N_(
+            "{columns} flag some contacts, and no column says which of the others were "
+            "answered. Name it, or say --yes where all of them were."
+        ),
+        options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
+        columns=flags,
+    )
+
+
+def _rename_flags(context: FileContext) -> None:
+    """A column of yes and no that was taken for the outcome is the flag that its header
+    names. Raises Refusal where it names none.
+    """
+    if not context.has("outcome"):
+        return
+    column, evidence = context.columns["outcome"], context.evidence["outcome"]
+    answers = set(vocabulary.YES_NO) - set(vocabulary.OUTCOMES)
+    if not evidence.total or not evidence.words <= answers:
+        return
+    stems = {
+        "missed": ("miss", "manqu", "unanswered", "perdu", "lost", "perdid"),
+        "abandoned": ("abandon", "abbandon", "dropped"),
+        "voicemail": ("voicemail", "voice mail", "messagerie", "repondeur", "vm"),
+        "answered": ("answer", "repond", "decroch", "picked", "handled", "atendid", "contestad"),
+    }
+    header = simplify(column.header.text)
+    name = next(
+        (name for name, starts in stems.items() if any(start in header for start in starts)), None
+    )
+    if name is None or context.has(name):
+        raise Refusal(
+            "flag_as_outcome",
+            N_(
+                "The column {column} says yes or no ({seen}), and its header does not tell "
+                "to what. Say which flag it is."
+            ),
+            options=(
+                *(f"--map {name}={column.header.text}" for name in FLAGS if not context.has(name)),
+                f"--map ignore={column.header.text}",
+            ),
+            column=column.header.text,
+            seen=evidence.show(),
+        )
+    field_of_flag = context.profile.get_field(name)
+    context.columns[name] = replace(context.columns.pop("outcome"), field=field_of_flag)
+    context.evidence[name] = context.evidence.pop("outcome")
+    context.words.pop("outcome")
+    context.add_words(context.columns[name])
+    context.evidence[name].known = context.words[name]
+
+
+def _add_direction(context: FileContext) -> None:
+    """Read words that say direction and outcome together, such as `Missed inbound`."""
+    for name, place in (("outcome", 1), ("direction", 0)):
+        if context.has(name):
+            words = context.words[name]
+            for word in context.evidence[name].unknown:
+                meaning = vocabulary.read_compound(word)
+                if meaning[place]:
+                    words[simplify(word)] = meaning[place]
+    if context.has("outcome") and not context.has("direction"):
+        evidence = context.evidence["outcome"]
+        compound = {word: vocabulary.read_compound(word)[0] for word in evidence.seen}
+        if any(compound.values()) and context.profile.get_field("direction"):
+            context.columns["direction"] = replace(
+                context.columns["outcome"], field=context.profile.get_field("direction")
+            )
+            context.words["direction"] = {
+                **{simplify(word): found for word, found in compound.items()},
+                **context.taught.get(context.columns["outcome"].index, {}),
+            }
+            context.evidence["direction"] = replace(
+                evidence, field="direction", known=context.words["direction"]
+            )
+
+
+def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> None:
+    """Leave a column of words aside that says nothing of the outcome, or ask what they
+    mean. Raises Refusal.
+    """
+    evidence = context.evidence[name]
+    unknown = sum(evidence.unknown.values())
+    is_requested = name in context.options.columns
+    of_cases = evidence.words <= vocabulary.STATES_OF_CASES
+    if not evidence.total or (of_cases and not is_requested):
+        _leave_aside(context, name)
+    elif unknown > MAX_UNKNOWN * evidence.total:
+        if is_said_otherwise and not is_requested:
+            _leave_aside(context, name)
+            return
+        raise Refusal(
+            "unknown_words",
+            N_(
+                "Not all words of the column {column} say how a contact ended: {seen}. Say what "
+                "they mean."
+            ),
+            options=context.list_word_options(name),
+            column=context.columns[name].header.text,
+            seen=", ".join(
+                f"{word} ({count})" for word, count in evidence.unknown.most_common(EXAMPLES * 2)
+            ),
+        )
+
+
+def _leave_aside(context: FileContext, name: str) -> None:
+    context.drop_column(
+        name,
+        N_("the column {column} is left aside: its words do not say it"),
+        N_("seen: {seen}"),
+        seen=context.evidence[name].show() or "–",
+    )
+
+
+def _rank_words(context: FileContext, name: str) -> dict[str, int]:
+    taught = context.taught.get(context.columns[name].index, {})
+    return {
+        word: WEAKLY_ANSWERED
+        if word in vocabulary.WEAK_ANSWERS and word not in taught and name == "outcome"
+        else _CODES.get(_as_flag(name, meaning), NOT_SAID)
+        for word, meaning in context.words[name].items()
+    }
+
+
+def _as_flag(name: str, meaning: object) -> object:
+    """A taught yes or no as what it means of this flag."""
+    return FLAGS[name][not meaning] if isinstance(meaning, bool) and name in FLAGS else meaning
+
+
+def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
+    """What the words of the direction say of the outcome: a call that is not `Missed`
+    was answered.
+    """
+    if not context.has("direction") or context.columns["direction"].index in {
+        context.columns[name].index for name in plan.ranks
+    }:
+        return
+    words = context.words["direction"]
+    ranks = {}
+    for word in context.evidence["direction"].seen:
+        direction, outcome = vocabulary.read_compound(word)
+        if outcome is not None and (direction is None or len(simplify(word).split()) > 1):
+            words[simplify(word)] = direction or Direction.INBOUND
+            ranks[simplify(word)] = _CODES[outcome]
+    if not ranks:
+        return
+    for word, direction in words.items():
+        ranks.setdefault(word, NOT_FLAGGED if direction == Direction.INBOUND else NOT_SAID)
+    plan.ranks["direction"] = ranks
+    if not {"outcome", "answered", "missed"} & set(plan.ranks) and not plan.by_answer:
+        plan.not_flagged = ANSWERED
+    context.decide(
+        "direction",
+        N_("missed calls are inbound, and not answered"),
+        N_("{column}: {seen}"),
+        seen=context.evidence["direction"].show(),
+    )
+
+
+def _find_only(context: FileContext) -> Outcome | None:
+    said = context.options.only.get("outcome")
+    return None if said is None else Outcome(said)
+
+
+def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
+    """Whether the only column that says it knows no word but such as `completed`."""
+    if set(plan.ranks) != {"outcome"} or plan.by_answer:
+        return False
+    ranks = plan.ranks["outcome"]
+    seen = {ranks.get(word, NOT_SAID) for word in context.evidence["outcome"].words}
+    return WEAKLY_ANSWERED in seen and ANSWERED not in seen and UNANSWERED not in seen
+
+
+def _require_read(context: FileContext, is_open: bool) -> int | None:
+    """Find a column without a field whose words all say how contacts ended, answered or
+    not; ask about others that may say it, by their words or header where that is open,
+    else where one is a flag by its header. Raises Refusal.
+    """
+    asked, adopted = [], []
+    for index, evidence in context.unread.items():
+        is_named = vocabulary.names_an_outcome(context.headers[index]) and not any(
+            word.isdigit() and word not in ("0", "1") for word in evidence.words
+        )
+        is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
+        if not evidence.seen or not (is_open or is_flag):
+            continue
+        known = {
+            word: meaning
+            for word in evidence.seen
+            if (meaning := vocabulary.read_compound(word)[1]) is not None
+        }
+        plain = {meaning for word, meaning in known.items() if vocabulary.is_plain_outcome(word)}
+        if Outcome.ANSWERED in plain and len(plain) > 1 and len(known) == len(evidence.seen):
+            adopted.append(index)
+        elif plain or (is_named and len(evidence.seen) > 1):
+            asked.append((index, evidence))
+    if len(adopted) == 1 and not asked and not context.has("outcome"):
+        return adopted[0]
+    asked += [(index, context.unread[index]) for index in adopted]
+    if asked:
+        names = [context.headers[index] for index, _evidence in asked]
+        raise Refusal(
+            "unread_outcome",
+            N_(
+                "{column} may say how contacts ended ({seen}), and was not understood. Say what "
+                "it is."
+            ),
+            options=tuple(
+                f"--map {field_name}={name}"
+                for name in names
+                for field_name in ("outcome", *FLAGS, "ignore")
+                if not context.has(field_name)
+            ),
+            column=", ".join(names),
+            seen=asked[0][1].show(),
+        )
+    return None
+
+
+def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
+    """Take the column for the outcome."""
+    header = parse_header(context.headers[index])
+    context.columns["outcome"] = Column(context.profile.get_field("outcome"), index, header)
+    evidence = context.unread[index]
+    context.words["outcome"] = {
+        simplify(word): vocabulary.read_compound(word)[1] for word in evidence.seen
+    }
+    context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
+    plan.ranks["outcome"] = _rank_words(context, "outcome")
+    context.decide(
+        "outcome",
+        N_("{column} says how contacts ended, by its words"),
+        N_("no header names such a column"),
+    )
+
+
+def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> None:
+    for name in plan.ranks:
+        evidence = context.evidence[name]
+        said = ", ".join(
+            f"{word} → {meaning}"
+            for word, _count in evidence.seen.most_common(12)
+            if (meaning := _MEANINGS[plan.ranks[name].get(simplify(word), NOT_SAID)])
+        )
+        if said and name != "direction":
+            context.decide(
+                "outcome",
+                N_("read as: {said}"),
+                N_("{column}: {seen}"),
+                said=said,
+                seen=evidence.show(),
+                column=context.columns[name].header.text,
+            )
+    if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
+        context.decide(
+            "outcome",
+            N_("answered where there is a time of answer, else unanswered"),
+            N_("from {answered}"),
+            answered=context.columns["answered_at"].header.text,
+        )
+    elif plan.by_talk:
+        context.decide(
+            "outcome",
+            N_("answered where no flag says otherwise and somebody talked"),
+            N_("{columns} flag other ends, and no column says which contacts were answered"),
+            columns=", ".join(context.columns[name].header.text for name in plan.ranks),
+        )
+    if only is not None:
+        context.decide(
+            "outcome", N_("{said} where no column says it, as asked for by --only"), said=only.value
+        )
+    elif not plan.is_known:
+        context.decide(
+            "outcome",
+            N_("not known: rates have no data"),
+            N_("no column says how contacts ended; durations do not tell"),
+        )
+
+
+def build_outcome(
+    context: FileContext,
+    batch: RowBatch,
+    answer: np.ndarray | None,
+    talk: np.ndarray | None = None,
+) -> np.ndarray | None:
+    """How each contact of a batch ended (object array, None where it is not known);
+    None where no column says it. `answer`: whether a moment of answer is there; `talk`:
+    the talk time, which decides where there are but flags.
+    """
+    plan: OutcomePlan = context.notes["outcome"]
+    plan.rows += 0 if batch.is_sample else len(batch)
+    if not plan.is_known:
+        return None
+    parts = {name: batch.read_meanings(name, ranks, NOT_SAID) for name, ranks in plan.ranks.items()}
+    columns = list(parts)
+    if answer is not None and plan.by_answer:
+        parts["answered_at"] = np.where(answer, WEAKLY_ANSWERED, UNANSWERED).astype(np.int8)
+        columns.append("answered_at")
+    merged, odd = np.full(len(batch), NOT_SAID, np.int8), np.zeros(len(batch), bool)
+    for part in parts.values():
+        odd |= (merged == ANSWERED) & (part >= UNANSWERED)
+        odd |= (merged >= UNANSWERED) & (part == ANSWERED)
+        stronger = (merged < ANSWERED) & (part > merged)
+        merged = np.where(stronger | ((merged == UNANSWERED) & (part > UNANSWERED)), part, merged)
+    if batch.is_sample:
+        odd[:] = False
+    plan.columns.add(context, batch, odd, columns)
+    if plan.by_talk and talk is not None:
+        open_ended = merged <= NOT_FLAGGED
+        merged[open_ended & (talk > 0)] = WEAKLY_ANSWERED
+        merged[open_ended & (talk == 0)] = UNANSWERED
+    elif plan.by_talk and context.options.yes:
+        merged[merged == NOT_FLAGGED] = WEAKLY_ANSWERED
+    merged[merged == NOT_FLAGGED] = plan.not_flagged
+    merged[merged <= NOT_FLAGGED] = plan.rest
+    if plan.talk and not batch.is_sample and _is_exact(context.readings["talk_seconds"]):
+        talk = batch.read_number("talk_seconds")
+        missed = (merged == UNANSWERED) | (merged == _CODES[Outcome.ABANDONED])
+        answered = (merged == WEAKLY_ANSWERED) | (merged == ANSWERED)
+        odd = (missed & (talk > 0)) | (answered & (talk == 0))
+        plan.durations.add(context, batch, odd, (*plan.ranks, "talk_seconds"))
+    return _MEANINGS[merged]
+
+
+def _is_exact(reading: DurationReading) -> bool:
+    """Whether zero means none at all: whole minutes round short calls down to it."""
+    return reading.unit in ("s", "ms")
+
+
+def require_agreement(context: FileContext) -> None:
+    """Raise Refusal where columns contradict each other on more than a few rows, unless
+    the person accepts that the first one is right.
+    """
+    plan: OutcomePlan = context.notes["outcome"]
+    if context.options.yes:
+        return
+    names = [context.columns[name].header.text for name in plan.ranks]
+    if plan.by_answer:
+        names.append(context.columns["answered_at"].header.text)
+    if plan.columns.is_more_than_few(plan.rows):
+        raise Refusal(
+            "contradicting_outcomes",
+            N_(
+                "{columns} contradict each other on how {count} of {rows} contacts ended "
+                "(line {examples}). Leave one aside, or say --yes: then {first} is right."
+            ),
+            options=(*(f"--map ignore={name}" for name in names), "--yes"),
+            columns=", ".join(names),
+            count=plan.columns.rows,
+            rows=plan.rows,
+            examples="; ".join(plan.columns.examples),
+            first=names[0],
+        )
+    if plan.durations.is_more_than_few(plan.rows):
+        talk = context.columns["talk_seconds"].header.text
+        raise Refusal(
+            "outcome_and_talk",
+            N_(
+                "{columns} and the talk time in {talk} contradict each other on {count} of "
+                "{rows} contacts (line {examples}). Say --yes where the outcome is right, or "
+                "what {talk} is."
+            ),
+            options=("--yes", f"--map duration={talk}", f"--map ignore={talk}"),
+            columns=", ".join(names),
+            talk=talk,
+            count=plan.durations.rows,
+            rows=plan.rows,
+            examples="; ".join(plan.durations.examples),
+        )

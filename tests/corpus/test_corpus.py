@@ -1,0 +1,86 @@
+"""Small files of every family, each with its right numbers in `table.csv`: an import
+gives these numbers, or asks, or refuses.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.report import FileReport
+from qa_core.metrics import measure
+
+HERE = Path(__file__).parent
+KPIS = {
+    "received": "received",
+    "answered": "answered",
+    "missed": "missed",
+    "wait": "average_speed_of_answer",
+    "talk": "average_talk_time",
+    "handle": "average_handle_time",
+    "csat": "csat_mean",
+    "score": "evaluation_score",
+}
+"""Columns of the table and the KPIs that they hold; an empty cell: there is no data."""
+OPTIONS = {
+    "map": "columns",
+    "word": "words",
+    "only": "only",
+    "unit": "units",
+    "scale": "scales",
+}
+
+
+def read_table() -> list[dict[str, str]]:
+    with (HERE / "table.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def parse_options(text: str) -> ImportOptions:
+    """`--word Result:VM=voicemail | --yes` as the options of an import."""
+    chosen: dict[str, object] = {}
+    for part in filter(None, (part.strip() for part in text.split("|"))):
+        name, _space, value = part.removeprefix("--").partition(" ")
+        if name in OPTIONS:
+            pairs = chosen.setdefault(OPTIONS[name], [])
+            key, _equals, meaning = (
+                value.rpartition("=") if name == "word" else value.partition("=")
+            )
+            pairs.append((key, meaning))
+        else:
+            chosen[name.replace("-", "_")] = value or True
+    return ImportOptions(**chosen)
+
+
+def import_case(case: dict[str, str]) -> FileReport:
+    path = HERE / "files" / case["file"]
+    return ingest.run(Viewer.SYSTEM, case["kind"], [path], parse_options(case["options"]))[0]
+
+
+@pytest.mark.parametrize(
+    "case", read_table(), ids=lambda case: f"{case['file']} {case['options']}".strip()
+)
+def test_a_file_gives_its_right_numbers_or_a_question(centre: Path, case: dict[str, str]) -> None:
+    report = import_case(case)
+    said = report.as_json()
+    if case["verdict"] not in ("sure", "guess"):
+        assert said.get("error", {}).get("code") == case["verdict"], report.as_text()
+        assert case["verdict"] in REFUSED or said["error"]["options"], "a question has answers"
+        return
+    assert report.refusal is None, report.as_text()
+    frame = measure(Viewer.SYSTEM, list(KPIS.values()))
+    values = {row["kpi"]: row["value"] for row in frame.to_dict("records")}
+    found = {name: values.get(kpi) for name, kpi in KPIS.items()}
+    expected = {name: float(case[name]) if case[name] else None for name in KPIS}
+    assert {name: value if value == value else None for name, value in found.items()} == (
+        pytest.approx(expected, abs=0.005, nan_ok=True)
+    ), report.as_text()
+
+
+REFUSED = {"destroyed_timestamps", "headers_only", "not_contacts"}
+"""Verdicts that no option would change."""

@@ -1,0 +1,197 @@
+"""A right number or a question: what an import asks, what it reports as odd, what a
+person may answer.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders.import_files import bring, find_contacts, write
+
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Misuse
+from qa_core.cli import doctor
+from qa_core.files.options import ImportOptions
+from qa_core.ingest.load import batches
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.imports import ImportBatch
+
+WORDS = """Call ID,Start time,Call Outcome,Sense
+C1,2026-03-20 09:00:00,OK1,come
+C2,2026-03-20 09:10:00,HUP,come
+C3,2026-03-20 09:20:00,OK1,go
+"""
+
+
+def calls(rows: int, **columns: object) -> str:
+    """A file of calls a minute apart; each column a value, or a function of the row."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["Call ID", "Start time", *columns])
+    start = datetime(2026, 3, 20, 8)
+    for row in range(rows):
+        cells = [cell(row) if callable(cell) else cell for cell in columns.values()]
+        writer.writerow([f"C{row}", f"{start + timedelta(minutes=row):%Y-%m-%d %H:%M:%S}", *cells])
+    return out.getvalue()
+
+
+def refuse(folder: Path, text: str, kind: str = "contacts", **options: object) -> dict:
+    path = write(folder, "asked.csv", text)
+    report = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
+    assert report.is_refused, report.as_text()
+    return report.as_json()
+
+
+def test_taught_words_are_kept_in_a_saved_mapping(centre: Path) -> None:
+    asked = refuse(centre, WORDS)
+    assert (asked["verdict"], asked["error"]["code"]) == ("asks", "unknown_words")
+    assert "--word Call Outcome:OK1=MEANING" in asked["error"]["options"]
+    words = {"Call Outcome:OK1": "answered", "Call Outcome:HUP": "abandoned"}
+    bring(centre, "contacts", WORDS, words=words, save_mapping="hotline")
+    assert find_contacts("outcome") == [
+        ("C1", "answered"),
+        ("C2", "abandoned"),
+        ("C3", "answered"),
+    ]
+    later = WORDS.replace("C", "D").replace("Dall", "Call")
+    bring(centre, "contacts", later, profile="hotline")
+    assert [row[1] for row in find_contacts("outcome")[3:]] == ["answered", "abandoned", "answered"]
+
+
+def test_a_direction_is_taught_too(centre: Path) -> None:
+    words = {
+        "Call Outcome:OK1": "answered",
+        "Call Outcome:HUP": "abandoned",
+        "Sense:come": "inbound",
+        "Sense:go": "outbound",
+    }
+    bring(centre, "contacts", WORDS, words=words)
+    assert [row[1] for row in find_contacts("direction")] == ["inbound", "inbound", "outbound"]
+
+
+def test_a_mark_is_taught_as_a_number(centre: Path) -> None:
+    text = (
+        "Call ID,Start time,Outcome,Satisfaction (1-5)\n"
+        "C1,2026-03-20 09:00:00,answered,splendid\nC2,2026-03-20 09:10:00,answered,3\n"
+    )
+    bring(centre, "contacts", text, words={"Satisfaction (1-5):splendid": "5"})
+    assert find_contacts("csat") == [("C1", 5.0), ("C2", 3.0)]
+
+
+def test_a_meaning_or_a_column_that_is_none_is_named(centre: Path) -> None:
+    path = write(centre, "calls.csv", WORDS)
+    with pytest.raises(Misuse, match="no meaning of a word"):
+        ingest.run(
+            Viewer.SYSTEM, "contacts", [path], ImportOptions(words={"Call Outcome:OK1": "so-so"})
+        )
+    with pytest.raises(Misuse, match="COLUMN:VALUE=MEANING"):
+        ImportOptions(words={"Call Outcome": "answered"})
+    assert refuse(centre, WORDS, words={"Colour:red": "answered"})["error"]["code"] == (
+        "unknown_column"
+    )
+
+
+def test_a_file_of_which_most_is_rejected_is_refused_with_its_reasons(centre: Path) -> None:
+    text = "Call ID,Start time,Outcome\n" + "".join(
+        f"C{row},2026-0{2 + row % 2}-30 09:00:00,answered\n" for row in range(10)
+    )
+    asked = refuse(centre, text)
+    assert asked["error"]["code"] == "too_many_rejected"
+    assert "5 × a date that does not exist" in asked["error"]["message"]
+    assert not find_contacts()
+
+
+def test_a_guess_that_looks_odd_needs_a_yes_and_the_batch_keeps_who_said_it(centre: Path) -> None:
+    text = calls(300, Status="completed")
+    asked = refuse(centre, text)
+    assert (asked["error"]["code"], asked["error"]["options"][0]) == ("implausible", "--yes")
+    assert not find_contacts()
+    report = bring(centre, "contacts", text, yes=True)
+    assert report.tally.new == 300
+    assert [oddity["code"] for oddity in report.as_json()["plausibility"]] == ["all_answered"]
+    with store.reading() as session:
+        decisions = batches.load_decisions(session.get_one(ImportBatch, report.batch_id))
+    said = [item.as_json() for item in decisions if "accepted" in item.decision]
+    assert said == [
+        {
+            "field": "file",
+            "decision": "accepted although it looks odd: all_answered",
+            "evidence": f"by {Viewer.SYSTEM.username}",
+        }
+    ]
+
+
+def test_what_the_file_itself_says_is_only_shown(centre: Path) -> None:
+    report = bring(centre, "contacts", calls(300, **{"Answered (Y/N)": "Y", "Agent": "Ann"}))
+    codes = {oddity["code"] for oddity in report.as_json()["plausibility"]}
+    assert codes == {"all_answered", "one_advisor"} and report.tally.new == 300
+
+
+def test_ids_of_the_day_before_are_asked_about(centre: Path) -> None:
+    first = calls(300, Outcome=lambda row: ("answered", "abandoned")[row % 3 == 0])
+    bring(centre, "contacts", first)
+    next_day = first.replace("2026-03-20", "2026-03-22")
+    asked = refuse(centre, next_day)
+    assert asked["error"]["code"] == "implausible"
+    assert asked["error"]["options"] == ["--yes", "--map ignore=Call ID"]
+    assert len(find_contacts()) == 300
+
+
+def test_ids_used_again_include_their_day_in_later_files_too(centre: Path) -> None:
+    head = "Call ID,Start time,Outcome\n"
+    days = "".join(
+        f"{number},2026-03-{day} 09:0{number}:00,answered\n"
+        for day in (20, 21)
+        for number in (1, 2)
+    )
+    report = bring(centre, "contacts", head + days)
+    assert [row[0] for row in find_contacts()] == [
+        "1@2026-03-20",
+        "1@2026-03-21",
+        "2@2026-03-20",
+        "2@2026-03-21",
+    ]
+    assert any("ids are used again" in item.decision for item in report.decisions)
+    later = head + "1,2026-03-22 09:01:00,answered\n"
+    assert bring(centre, "contacts", later).tally.new == 1
+    again = bring(centre, "contacts", later.replace("\n", "\r\n"))
+    assert (again.tally.new, again.tally.unchanged) == (0, 1)
+    survey = bring(centre, "surveys", "contact_id,csat\n1,5\n")
+    assert survey.tally.reasons == {"ambiguous_contact": 1}
+
+
+def test_an_only_that_there_is_not_is_a_misuse(centre: Path) -> None:
+    path = write(centre, "calls.csv", WORDS)
+    for only in ({"outcome": "red"}, {"colour": "red"}):
+        with pytest.raises(Misuse):
+            ingest.run(Viewer.SYSTEM, "contacts", [path], ImportOptions(only=only))
+
+
+def test_doctor_finds_phone_numbers_that_were_stored_as_marks(centre: Path) -> None:
+    bring(
+        centre,
+        "evaluations",
+        "Agent,Evaluation date,Evaluator,Greeting /2\nAnn,2026-03-20,Eve,2\n",
+    )
+    checks = {check.name: check for check in doctor.examine()}
+    assert checks["marks of evaluations"].state == "ok"
+    with store.writing() as session:
+        evaluation = session.query(Evaluation).one()
+        session.add(
+            EvaluationAnswer(
+                evaluation_id=evaluation.id,
+                criterion="Line",
+                earned=612345678,
+                possible=698765432,
+                applied_weight=0.5,
+            )
+        )
+        batch = evaluation.batch_id
+    found = {check.name: check for check in doctor.examine()}["marks of evaluations"]
+    assert found.state == "warn" and "Line" in found.detail and f"undo {batch}" in found.detail

@@ -1,0 +1,112 @@
+"""Dependencies: permissive licences only, and a lock file that covers them with hashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).resolve().parents[1]
+ALLOWED = re.compile(
+    r"\b(MIT|0?BSD|Apache|MPL|Mozilla Public|PSF|ISC|Zlib|CC0|MIT-CMU)\b", re.IGNORECASE
+)
+WEAK_COPYLEFT = {"python-stdnum"}
+"""Packages under the LGPL, used unmodified."""
+
+
+def read_requirements(name: str) -> list[Requirement]:
+    lines = (PROJECT / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line[:1].isalpha()]
+
+
+def find_installed() -> Iterator[str]:
+    """Find every package that the requirements bring here, those of the tests included."""
+    waiting = [*read_requirements("requirements.txt"), *read_requirements("requirements-dev.txt")]
+    seen = set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if needed and name not in seen:
+            seen.add(name)
+            yield name
+            waiting += map(Requirement, distribution(name).requires or ())
+
+
+def find_licence(name: str) -> str:
+    """Find the licence of a package: its expression, its classifiers, or its text."""
+    metadata = distribution(name).metadata
+    classifiers = [
+        text.rpartition(" :: ")[2]
+        for text in metadata.get_all("Classifier") or ()
+        if text.startswith("License ::")
+    ]
+    return (
+        metadata.get("License-Expression")
+        or " OR ".join(classifiers)
+        or (metadata.get("License") or "").split("\n")[0]
+    )
+
+
+def is_allowed(licence: str) -> bool:
+    """Tell whether a licence is permissive: each part of AND, at least one of OR."""
+    return all(
+        any(ALLOWED.search(choice) for choice in part.split(" OR "))
+        for part in licence.strip("()").split(" AND ")
+    )
+
+
+@pytest.mark.parametrize(
+    ("licence", "allowed"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-or-later", False),
+        ("GNU General Public License v3 (GPLv3)", False),
+        ("GNU Lesser General Public License v2 or later (LGPLv2+)", False),
+        ("GPL-2.0 OR BSD-3-Clause", True),
+        ("MIT AND GPL-2.0", False),
+        ("", False),
+    ],
+)
+def test_a_licence_is_judged_by_its_parts(licence: str, allowed: bool) -> None:
+    assert is_allowed(licence) is allowed
+
+
+def test_every_dependency_has_a_licence_that_an_mit_product_may_ship() -> None:
+    licences = {name: find_licence(name) for name in find_installed()}
+
+    assert len(licences) > 60
+    assert {name for name, licence in licences.items() if not is_allowed(licence)} == WEAK_COPYLEFT
+    assert all("Lesser" in licences[name] for name in WEAK_COPYLEFT)
+
+
+def read_lock() -> dict[str, list[tuple[str, int]]]:
+    """Read versions and numbers of hashes of the lock file, by package."""
+    locked: dict[str, list[tuple[str, int]]] = {}
+    entries = re.split(r"\n(?=[a-z0-9])", (PROJECT / "requirements.lock").read_text("utf-8"))
+    for entry in entries:
+        if found := re.match(r"([\w.-]+)==(\S+)", entry):
+            hashes = len(re.findall(r"--hash=sha256:[0-9a-f]{64}", entry))
+            locked.setdefault(canonicalize_name(found[1]), []).append((found[2], hashes))
+    return locked
+
+
+def test_the_lock_file_has_every_requirement_in_its_range_with_hashes() -> None:
+    locked = read_lock()
+
+    for requirement in read_requirements("requirements.txt"):
+        versions = locked[canonicalize_name(requirement.name)]
+        assert all(version in requirement.specifier for version, _hashes in versions), requirement
+    assert all(hashes for versions in locked.values() for _version, hashes in versions)
+
+
+def test_make_run_installs_from_the_lock_file_alone() -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    run = makefile.split("$(VENV)/.made:")[1].split("\n\n")[0]
+
+    assert "--require-hashes -r requirements.lock" in run

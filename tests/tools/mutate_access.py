@@ -1,0 +1,221 @@
+"""Mutants of access: each scope, permission check and suppression call is removed once,
+and the tests that run the line must notice: `python tests/tools/mutate_access.py`.
+
+The tests are run once with `coverage`, which says which of them run which line; then each
+mutant is tried in a copy of the project by those tests alone, the shortest first. A mutant
+that lives is listed, unless `EQUIVALENT` says why it changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+COPIED = ("qa_core", "pages", "tests", "data", ".streamlit", "app.py", "pyproject.toml")
+TESTS = ("access", "analysis", "centre", "cli", "compliance", "metrics", "quality", "storage", "ui")
+MOST_TESTS = 40
+SUPPRESSION = ("require_one_table", "close_period", "hide", "require_shown")
+EQUIVALENT: dict[str, str] = {}
+"""Mutants that change nothing, as `file: what`, with the reason."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of one place: characters `start` to `end` of a file become `text`."""
+
+    file: str
+    line: int
+    kind: str
+    what: str
+    start: int
+    end: int
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}: {self.what}"
+
+
+def find_mutants() -> list[Mutant]:
+    """Find every place that a mutant can be made of, in the order of the files."""
+    found = []
+    for path in sorted((PROJECT / "qa_core").rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        file = path.relative_to(PROJECT).as_posix()
+        starts = [0]
+        for line in source.splitlines(keepends=True):
+            starts.append(starts[-1] + len(line.encode()))
+        for kind, node, text in _find_places(ast.parse(source), file):
+            found.append(
+                Mutant(
+                    file,
+                    node.lineno,
+                    kind,
+                    ast.unparse(node),
+                    starts[node.lineno - 1] + node.col_offset,
+                    starts[node.end_lineno - 1] + node.end_col_offset,
+                    text,
+                )
+            )
+    return found
+
+
+def _find_places(tree: ast.AST, file: str) -> Iterator[tuple[str, ast.expr, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            name = _name_of(node.value)
+            if name == "require":
+                yield "check", node.value, "None"
+            elif name in SUPPRESSION:
+                yield "suppression", node.value, "None"
+        elif isinstance(node, ast.Call):
+            name = _name_of(node)
+            if name == "Scoped" and len(node.args) == 2:
+                kept = ast.unparse(node.args[0])
+                guard = "__import__('qa_core.storage.guard', fromlist=['Unscoped'])"
+                yield "scope", node, f"{guard}.Unscoped({kept}, 'Mutant.')"
+        elif isinstance(node, ast.If) and any(
+            isinstance(statement, ast.Raise) and "AccessDenied" in ast.unparse(statement)
+            for statement in node.body
+        ):
+            yield "refusal", node.test, "False"
+        if isinstance(node, ast.Call) and _name_of(node) == "can" and len(node.args) == 1:
+            yield "permission", node, "True"
+        if isinstance(node, ast.Attribute) and node.attr == "needs_suppression":
+            yield "suppression", node, "False"
+
+
+def _name_of(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+
+
+def copy_project(folder: Path) -> None:
+    """Copy what the tests need into a folder."""
+    for name in COPIED:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "e2e")
+            )
+        elif source.exists():
+            shutil.copy(source, folder / name)
+
+
+def measure_coverage(folder: Path, data: Path) -> None:
+    """Run the tests once, and keep which test runs which line."""
+    (folder / "coverage.ini").write_text(
+        "[run]\nsource = qa_core\ndynamic_context = test_function\n"
+        f"data_file = {data}\nconcurrency = thread\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "coverage", "run", "--rcfile=coverage.ini", "-m", "pytest"]
+    command += ["-q", "-m", "not long and not browser", "-p", "no:cacheprovider"]
+    command += ["--durations=0", *(f"tests/{name}" for name in TESTS)]
+    with (data.parent / "coverage.log").open("w") as log:
+        subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False)
+
+
+def find_tests(data: Path) -> dict[tuple[str, int], set[str]]:
+    """Find the tests that run each line: (file, line) → `module.function`."""
+    from coverage.numbits import numbits_to_nums
+
+    found: dict[tuple[str, int], set[str]] = {}
+    with sqlite3.connect(data) as connection:
+        rows = connection.execute(
+            "SELECT f.path, c.context, b.numbits FROM line_bits b JOIN file f ON f.id = b.file_id "
+            "JOIN context c ON c.id = b.context_id WHERE c.context LIKE '%test_%'"
+        )
+        for path, context, bits in rows:
+            file = path[path.index("qa_core/") :]
+            for line in numbits_to_nums(bits):
+                found.setdefault((file, line), set()).add(context)
+    return found
+
+
+def read_durations(data: Path) -> dict[str, tuple[str, float]]:
+    """Read where each test function is and how long it took: function → (file, seconds)."""
+    found: dict[str, tuple[str, float]] = {}
+    for line in (data.parent / "coverage.log").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if len(words) == 3 and words[1] in ("call", "setup") and "::" in words[2]:
+            file, _, name = words[2].partition("::")
+            function = name.partition("[")[0]
+            known = found.get(function, (file, 0.0))[1]
+            found[function] = (file, known + float(words[0].rstrip("s")))
+    return found
+
+
+def try_mutant(folder: Path, mutant: Mutant, tests: list[str]) -> str:
+    """Run the tests on a mutant, and say `killed`, `alive` or `timeout`."""
+    path = folder / mutant.file
+    original = path.read_bytes()
+    path.write_bytes(original[: mutant.start] + mutant.text.encode() + original[mutant.end :])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+            cwd=folder,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            timeout=900,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "timeout"
+    finally:
+        path.write_bytes(original)
+    return "alive" if done.returncode == 0 else "killed"
+
+
+def main() -> int:
+    """Try the mutants and print the figures; 1 where one lives without a reason."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="keep the coverage here, and use it again")
+    parser.add_argument("--results", type=Path, help="keep results here, and go on from them")
+    parser.add_argument("--only", default="", help="only files whose name holds this")
+    asked = parser.parse_args()
+    results = asked.results or Path(tempfile.mkdtemp()) / "results.json"
+    known = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = (asked.data or folder / "coverage.sqlite").absolute()
+        copy_project(folder)
+        if not data.exists():
+            measure_coverage(folder, data)
+        tests, durations = find_tests(data), read_durations(data)
+        for mutant in find_mutants():
+            key = f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}"
+            if asked.only not in mutant.file or key in known:
+                continue
+            functions = {
+                context.rpartition(".")[2] for context in tests.get((mutant.file, mutant.line), ())
+            }
+            chosen = sorted((durations[one][1], one) for one in functions if one in durations)
+            chosen = [f"{durations[one][0]}::{one}" for _, one in chosen[:MOST_TESTS]]
+            known[key] = try_mutant(folder, mutant, chosen) if chosen else "not run"
+            results.write_text(json.dumps(known, indent=1), encoding="utf-8")
+            print(known[key], key, flush=True)
+    counts = Counter(known.values())
+    print(dict(counts))
+    alive = [
+        key
+        for key, result in known.items()
+        if result != "killed" and not any(name in key for name in EQUIVALENT)
+    ]
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+    raise SystemExit(main())

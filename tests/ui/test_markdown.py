@@ -1,0 +1,138 @@
+"""Markdown: texts of people are shown as they are, through one escape."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import pytest
+from markdown_it import MarkdownIt
+from streamlit.testing.v1 import AppTest
+from test_account_pages import add_account
+from tools.markdown_calls import find_calls
+
+from qa_core.ui.markdown import escape
+
+PLAIN_TEXTS = {
+    "cards": ["None if tile.kpi else tile.help", "tile.below", "tile.title"],
+    "download_links": ["form.upper()", "label or _('Export')"],
+    "empty_states": ["f'#### {icon} {title}'", "text"],
+    "explain_link": ["f':gray[:small[{label or _(TITLE)}]]'", "help_text"],
+    "filter_bar": [
+        "_name_chosen(title, [titles[key] for key",
+        "f':material/calendar_month: **{titles[he",
+        "f':material/compare_arrows: **{titles[he",
+        "page_key",
+        "said",
+        "title",
+    ],
+    "gate": ["_('Something went wrong. Try again; if i"],
+    "personal_data": [
+        "_('The comments seem to hold personal da",
+        "_('This seems to hold personal data ({ki",
+        "f':orange[:material/warning:] {said}'",
+    ],
+    "player/__init__": [
+        "_('This seems to hold personal data: {ki",
+        "absence.explain(viewer, source_system, c",
+    ],
+    "scorecard_answers": ["label"],
+    "scorecard_form": ["label"],
+    "segmented_choice": ["label"],
+    "server": ["i18n.format_refusal(refusal)"],
+    "sign_in": ["message"],
+    "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
+    "views/admin/import_report": [
+        "_('Identities are masked. The whole list",
+        "decision['field']",
+        "field",
+    ],
+    "views/admin/scorecard_editor": ["'\\n'.join((_('Not yet to be published:')"],
+    "views/admin/scorecard_preview": [
+        "_describe_section(one)",
+        'f"### {icon}{_format_score(result.score)',
+    ],
+    "views/admin/targets": ["f':material/check: {alert_banner.describ", "label", "text", "title"],
+    "views/compliance/journal": ["code", "entry.action"],
+    "views/conversations/contact": [
+        "caption",
+        "f'{day[0].upper()}{day[1:]}, {start:%H:%",
+        "formatting.name('outcome', contact['outc",
+    ],
+    "views/performance/action_list": ["entry.subject", "name"],
+    "views/performance/explain": ["setting_texts.since(entry.since)", "text"],
+    "views/performance/irritants": ["change", "one.subject", "subject"],
+    "views/performance/overview": [
+        "cards.ICONS[item.tone] + item.text",
+        "f':orange[:material/error:] **{cards.tit",
+    ],
+    "views/performance/resolution_agreement": [
+        "f'**{said}** ({formatting.number(part)})",
+        "f'**{title}** {cards.NOTHING}'",
+        "f'{meaning} {remedy}' if part else meani",
+    ],
+    "views/performance/traffic": ["line"],
+    "views/performance/waiting_times": ["ngettext('{count} caller may still be re"],
+    "views/quality/adjusted_scores": ["_('Adjusted: the score as an average of "],
+    "views/quality/advisors": ["f'{peers.describe_test(group)} {_describ"],
+    "views/quality/answer_texts": ["label"],
+    "views/quality/assigned_contacts": ["_('Replaced: {reason}.', reason=reason)"],
+    "views/quality/coaching": ["'\\n'.join((f'- {reason}' for reason in r"],
+    "views/quality/draws": ["_describe_fairness(entry)", "title"],
+    "views/quality/evaluate": ["f'**{_describe_day(draft.local_day)}{sta"],
+    "views/quality/evaluation_answers": ["_colour(answer)"],
+    "views/quality/evaluation_reply": ["f'**{escape(whose)}: {score}**'"],
+    "views/quality/my_quality": ["label"],
+    "views/quality/teams": ["peers.describe_test(group)"],
+    "views/tracking/source_comparison": [
+        "cards.ICONS[item.tone] + item.text",
+        "source_tables.describe_attribution(viewe",
+    ],
+    "views/tracking/source_steps": ["line"],
+}
+"""By file, the beginnings of texts that hold no words of people though the code alone does
+not show it: titles and numbers handed down, names of pages, texts escaped where they are
+built.
+"""
+
+
+def test_every_text_shown_as_markdown_is_constant_escaped_or_listed_here() -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for path, text in find_calls():
+        found[path.removeprefix("qa_core/ui/").removesuffix(".py")].add(text[:40])
+
+    assert {path: sorted(texts) for path, texts in found.items()} == PLAIN_TEXTS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](https://evil.example/x.png)",
+        "[click](javascript:alert(1))",
+        "<https://evil.example>",
+        "<img src=x onerror=alert(1)>",
+        "`code` **bold** _it_ ~~gone~~",
+        "# heading",
+        "- item",
+        "> quote",
+        "1. one",
+        "&lt;b&gt;",
+        "$x^2$ :red[red] :material/home: :streamlit:",
+    ],
+)
+def test_an_escaped_text_is_shown_letter_by_letter(text: str) -> None:
+    (_open, line, _close) = MarkdownIt("commonmark").enable("strikethrough").parse(escape(text))
+
+    shown = "".join(child.content for child in line.children)
+    assert {child.type for child in line.children} <= {"text", "text_special"}
+    assert shown.replace("\u2060", "") == text
+
+
+def test_a_username_that_looks_like_an_address_is_no_link(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("root", "admin")
+
+    app = add_account(open_app("root", "people"), "www.evil.example", "Evelyn")
+
+    assert "evil" in app.success[0].value and "www.evil" not in app.success[0].value
