@@ -210,6 +210,14 @@ def add(
     return _perform(viewer, Act.ADD, username, terms, password, demo)
 
 
+def add_external(username: str, terms: AccountTerms) -> None:
+    """Add the account of a person for whom an identity provider answers: no password opens it.
+
+    Raises Refusal for a name that is taken.
+    """
+    _perform(Viewer.SYSTEM, Act.ADD, username, terms, is_external=True)
+
+
 def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
     """Replace the role and bounds of an account. Its sessions end at once."""
     _perform(viewer, Act.CHANGE, username, terms)
@@ -405,13 +413,14 @@ def _perform(
     terms: AccountTerms | None = None,
     password: str | None = None,
     demo: bool = False,
+    is_external: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
     username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
-    elif act in (Act.ADD, Act.RESET):
+    elif act in (Act.ADD, Act.RESET) and not is_external:
         one_time = passwords.make_one_time()
     chosen = password if password is not None else one_time
     # Hashing takes a quarter of a second on purpose: done before the records are locked
