@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
         scorecards,
         settings,
         stores,
+        subjects,
     )
 
     app = typer.Typer(
@@ -56,6 +57,7 @@ def build_app() -> typer.Typer:
         compliance,
         scorecards,
         sampling,
+        subjects,
     ):
         family.register(app)
     return app

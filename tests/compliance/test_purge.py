@@ -94,6 +94,8 @@ STAY = {
     "purge": "certificates",
     "journal_cut": "a number and a seal",
     "monthly_figure": "sums of five advisors or more",
+    "objection": "a pseudonym that is never to be recorded again",
+    "subject_request": "proof that a request was answered",
 }
 """Tables that no keeper empties, and why."""
 

@@ -17,7 +17,7 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, recordings, reused_ids
+from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
 from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
 from qa_core.ingest.load.load_job import LoadJob
 from qa_core.ingest.load.quarantine import RejectedRow
@@ -100,6 +100,7 @@ def load_contacts(job: LoadJob) -> None:
         )
     job.finish(result)
     apply.apply_if_due()
+    objections.apply_objections(job.viewer.username)
     if set(prepared.carried) & set(RESTRAINTS):
         delete_forbidden(job.viewer.username)
 

@@ -114,6 +114,7 @@ def decide_outcome(context: FileContext) -> None:
     if plan.ranks and not says_both and only is None:
         _require_times(context, plan)
         plan.by_talk = True
+        context.guesses.add("outcome")
     if _is_weak(context, plan):
         context.guesses.add("outcome")
     plan.talk = context.has("talk_seconds") and not context.profile.signature

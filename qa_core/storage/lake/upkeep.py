@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +18,9 @@ from qa_core.storage import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
+
+ContactKey = tuple[str | None, str]
+"""A contact: its system, where known, and its id."""
 
 READER_SECONDS = 600
 """Seconds that a replaced version stays on disk: longer than any statement takes."""
@@ -136,14 +139,37 @@ def remove_identities(before: date) -> None:
     coarse = zip(schema.NEIGHBOURS, (*days, hours), strict=True)
     cleared = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
     known = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
-    _change_old(before, IDENTIFIED, cleared | dict(coarse) | {"had_customer": known})
+    values = cleared | dict(coarse) | {"had_customer": known}
+    _change(f"local_start < DATE '{before}' AND ({IDENTIFIED})", values, _last_month(before))
 
 
 def remove_comments(before: date) -> None:
     """Delete what customers wrote from contacts from before that day, and from the
     before-images.
     """
-    _change_old(before, COMMENTED, {"survey_comment": "CAST(NULL AS VARCHAR)"})
+    cleared = {"survey_comment": "CAST(NULL AS VARCHAR)"}
+    _change(f"local_start < DATE '{before}' AND ({COMMENTED})", cleared, _last_month(before))
+
+
+def remove_advisor(advisor_id: str) -> None:
+    """Delete an advisor from all contacts and the before-images; the contacts stay."""
+    columns = ("advisor_id", "given_advisor_id")
+    who = tables.quoted(advisor_id)
+    values = {name: f"nullif({name}, {who})" for name in columns}
+    _change(" OR ".join(f"{name} = {who}" for name in columns), values)
+
+
+def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKey]) -> None:
+    """Enter an objection on every contact of these customers, and on these contacts (a
+    system of None: of any system).
+    """
+    tests = [f"customer_key = {tables.quoted(key)}" for key in customer_keys]
+    for system, contact_id in contacts:
+        test = f"contact_id = {tables.quoted(contact_id)}"
+        tests.append(f"({test} AND source_system = {tables.quoted(system)})" if system else test)
+    if tests:
+        condition = f"customer_objected IS NOT TRUE AND ({' OR '.join(tests)})"
+        _change(condition, {"customer_objected": "true"})
 
 
 def mark_known_customers(day: date) -> None:
@@ -171,13 +197,12 @@ def mark_known_customers(day: date) -> None:
     commit_with_retries("contacts", attempt)
 
 
-def _change_old(before: date, condition: str, values: Mapping[str, str]) -> None:
-    """Set columns of the contacts from before that day that fulfil the condition."""
-    is_due = f"local_start < DATE '{before}' AND ({condition})"
+def _change(condition: str, values: Mapping[str, str], last_month: str | None = None) -> None:
+    """Set columns of the contacts that fulfil the condition, and of the before-images."""
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
-        _change_images(connection, is_due, values)
-        _rewrite_months(connection, base, _last_month(before), is_due, values)
+        _change_images(connection, condition, values)
+        _rewrite_months(connection, base, last_month, condition, values)
 
     commit_with_retries("contacts", attempt)
 

@@ -76,3 +76,43 @@ class MonthlyFigure(Base):
     value: Mapped[str | None]
     sums: Mapped[dict[str, Any]]
     """As the statement of the KPI gives them: n, hits, sum, …"""
+
+
+class Objection(Base):
+    """A customer's objection to being recorded and listened to: of all their contacts, by
+    pseudonym, or of one contact. It holds for what comes later too.
+    """
+
+    __tablename__ = "objection"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_key: Mapped[str | None] = mapped_column(index=True)
+    contact_id: Mapped[str | None] = mapped_column(index=True)
+    source_system: Mapped[str | None]
+    """Of the contact; null: of whichever system has it."""
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SubjectRequest(Base):
+    """A request of a person under the GDPR, with its clock of one month. `subject` is a
+    pseudonym or the id of an advisor, never a number or a name.
+    """
+
+    __tablename__ = "subject_request"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """access · rectification · objection · erasure · restriction · portability"""
+    subject_kind: Mapped[str]
+    """customer · advisor"""
+    subject: Mapped[str]
+    received_on: Mapped[date]
+    due_on: Mapped[date]
+    identity_checked_by: Mapped[str | None]
+    answered_on: Mapped[date | None]
+    answered_by: Mapped[str | None]
+    answer: Mapped[str | None]
+    """granted · partly · refused, and why"""
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(default=now)
