@@ -1,4 +1,4 @@
-"""People of identity providers."""
+"""Second factors of accounts."""
 
 from alembic import op
 
@@ -10,4 +10,4 @@ down_revision = "0011"
 
 def upgrade() -> None:
     """Make the new table."""
-    Base.metadata.tables["external_identity"].create(op.get_bind(), checkfirst=True)
+    Base.metadata.tables["second_factor"].create(op.get_bind(), checkfirst=True)
