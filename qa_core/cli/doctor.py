@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -201,11 +203,11 @@ def _alerts() -> tuple[str, str]:
 
 
 def _hosts() -> tuple[str, str]:
-    from streamlit import get_option
-
+    config = (environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    shipped = ", ".join(tomllib.loads(config)["server"]["allowedHosts"])
     return OK, _(
         "{hosts}; to serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
-        hosts=", ".join(get_option("server.allowedHosts")) or "*",
+        hosts=os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS") or shipped,
     )
 
 
