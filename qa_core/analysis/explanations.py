@@ -18,15 +18,15 @@ from qa_core.metrics.spreadsheets import Sheet, make_file
 
 _ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")
 UNIVERSES = {
-    FactTable.MISSES: N_("All missed contacts"),
-    FactTable.ANSWERS: N_("All published evaluations"),
+    FactTable.MISSED: N_("All missed contacts"),
+    FactTable.EVALUATION_ANSWERS: N_("All published evaluations"),
     FactTable.ADVISORS: N_("All advisors evaluated"),
     "alignment": N_("All pairs of marks in closed calibrations"),
     "agreement": N_("All contacts of closed calibrations that were marked"),
 }
 COUNTED = {
-    FactTable.MISSES: N_("Counted: missed callers, one miss each"),
-    FactTable.ANSWERS: N_("Counted evaluations"),
+    FactTable.MISSED: N_("Counted: missed callers, one miss each"),
+    FactTable.EVALUATION_ANSWERS: N_("Counted evaluations"),
     FactTable.ADVISORS: N_("Counted advisors"),
     "alignment": N_("Compared pairs"),
     "agreement": N_("Counted: contacts with points from two evaluators or more"),

@@ -1,4 +1,4 @@
-"""How facts can be cut: the dimensions, periods in the centre's time, and filters as
+"""Dimensions that facts can be cut by, periods in the centre's time, and filters as
 one frozen value.
 """
 
@@ -54,7 +54,7 @@ BY_KEY: Mapping[str, Dimension] = {dimension.key: dimension for dimension in DIM
 
 
 def get_dimension(key: str) -> Dimension:
-    """The dimension of that name. Raises Misuse for an unknown one."""
+    """Return the dimension of that name. Raises Misuse for an unknown one."""
     if key not in BY_KEY:
         raise Misuse(
             "unknown_dimension",
@@ -91,8 +91,8 @@ class Period:
         return (self.last_day - self.first_day).days + 1
 
     def previous(self) -> Period:
-        """The period of the same length just before, moved back by whole weeks so that
-        weekdays agree; before whole months, as many whole months.
+        """Return the period of the same length just before, moved back by whole weeks
+        so that weekdays agree; before whole months, as many whole months.
         """
         if self.is_whole_months:
             months = (
@@ -106,8 +106,8 @@ class Period:
         return Period(self.first_day - back, self.last_day - back)
 
     def year_before(self) -> Period:
-        """The same period a year before: whole months by the calendar, others 364 days
-        back so that weekdays agree.
+        """Return the same period a year before: whole months by the calendar, others
+        364 days back so that weekdays agree.
         """
         if self.is_whole_months:
             return Period(
@@ -155,13 +155,13 @@ class Filters:
         return replace(self, period=period)
 
     def with_value(self, dimension: str, *chosen: str | None) -> Filters:
-        """The same filters with that dimension narrowed to these values."""
+        """Return the same filters with that dimension narrowed to these values."""
         return Filters.of(self.period, {**dict(self.values), dimension: chosen})
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of the month so many months later; the last of the month where it
-    has no such day.
+    """Return the same day of the month so many months later; the last of the month
+    where it has no such day.
     """
     position = day.year * 12 + day.month - 1 + months
     year, month = position // 12, position % 12 + 1

@@ -69,7 +69,7 @@ def declare(name: str, permission: Permission, build: Callable[..., Download]) -
 
 
 def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
-    """A link's end for that download: good for this session and a minute. Raises
+    """Make a link's end for that download: good for this session and a minute. Raises
     AccessDenied without the permission.
     """
     signed_in.viewer.require(KINDS[kind].permission)

@@ -25,7 +25,7 @@ def _locale() -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Whether there is no value: None, NaN or NaT."""
+    """Tell whether there is no value: None, NaN or NaT."""
     return value is None or value != value
 
 
@@ -106,7 +106,7 @@ def _money_pattern(digits: int) -> str:
 
 
 def value(amount: float | None, unit: str, currency: str | None = None, short: bool = False) -> str:
-    """A value of a KPI in its unit; `short` drops decimals, for axes and labels.
+    """Format a value of a KPI in its unit; `short` drops decimals, for axes and labels.
     Missing reads "no data", never zero.
     """
     if is_missing(amount):
@@ -129,8 +129,8 @@ def value(amount: float | None, unit: str, currency: str | None = None, short: b
 
 
 def change(amount: float | None, unit: str, currency: str | None = None) -> str:
-    """A difference of two values, always signed; of rates and scores in points: −2.1
-    pt.
+    """Format a difference of two values, always signed; of rates and scores in points:
+    −2.1 pt.
     """
     if is_missing(amount):
         return ""
@@ -200,8 +200,8 @@ def moment(at: datetime) -> str:
 
 
 def period(span: Period) -> str:
-    """The days of a bounded period, as short as it can be said: 2–29 Nov 2026, Oct
-    2026, Jan – Mar 2026.
+    """Format the days of a bounded period, as short as it can be said: 2–29 Nov 2026,
+    Oct 2026, Jan – Mar 2026.
     """
     if not span.is_bounded:
         return _("all data")
@@ -255,7 +255,7 @@ _NAMES = {
 
 
 def name(dimension: str, key: object) -> str:
-    """What one value of a dimension is called; a missing one says so. Names given by
+    """Name one value of a dimension; a missing one says so. Names given by
     the centre stay as they are.
     """
     if is_missing(key):

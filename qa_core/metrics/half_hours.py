@@ -1,4 +1,4 @@
-"""How often each half-hour of the clock came: most days have 48, the day on which
+"""Counts of the half-hours of the clock: most days have 48, the day on which
 clocks go forward 46, the day on which they go back 50. Pure.
 """
 
@@ -35,8 +35,8 @@ class ClockChange:
 def count_half_hours(
     days: Collection[date], zone: ZoneInfo, until: datetime | None = None
 ) -> dict[tuple[int, str], int]:
-    """How often each half-hour began on these days of that zone: (weekday 1–7, `HH:MM`)
-    → times.
+    """Count how often each half-hour began on these days of that zone: (weekday 1–7,
+    `HH:MM`) → times.
 
     `until`: a moment with its zone, after which half-hours do not count, because
     nothing is known of them yet.
@@ -70,7 +70,9 @@ def count_half_hours(
 
 
 def find_clock_changes(period: Period, zone: ZoneInfo) -> list[ClockChange]:
-    """The days of a bounded period on which the clocks of that zone change, in order."""
+    """Find the days of a bounded period on which the clocks of that zone change, in
+    order.
+    """
     days = (period.first_day + timedelta(days=number) for number in range(period.days))
     return [
         _describe(day, zone)

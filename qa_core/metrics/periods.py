@@ -38,20 +38,20 @@ COMPARISONS: Mapping[str, str] = {
 
 
 def choices(viewer: Viewer) -> Mapping[str, str]:
-    """The periods offered to that viewer: key → title."""
+    """Return the periods offered to that viewer: key → title."""
     return MONTHS if viewer.needs_suppression else DAYS
 
 
 def default(viewer: Viewer) -> str:
-    """The period where nothing was chosen; only `USUAL` goes without saying in an
-    address, so that a link means the same to every role.
+    """Return the period where nothing was chosen; only `USUAL` goes without saying in
+    an address, so that a link means the same to every role.
     """
     return "3m" if viewer.needs_suppression else USUAL
 
 
 def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:
-    """Whether that viewer may look at this choice, offered or not: also one month by
-    its name (`2026-10`), and the periods offered to others.
+    """Tell whether that viewer may look at this choice, offered or not: also one month
+    by its name (`2026-10`), and the periods offered to others.
     """
     if choice in choices(viewer):
         return True
@@ -69,8 +69,8 @@ def _first_of(month: str) -> date:
 def build_period(
     choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()
 ) -> Period:
-    """The days of a choice, for data that goes from `first_day` to `last_day`; `chosen`
-    are the two ends of "chosen days".
+    """Return the days of a choice, for data that goes from `first_day` to `last_day`;
+    `chosen` are the two ends of "chosen days".
     """
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))
@@ -99,20 +99,20 @@ def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None
 
 
 def build_comparison(choice: str, period: Period) -> Period | None:
-    """What the period is compared with."""
+    """Return what the period is compared with."""
     return {"previous": period.previous, "year": period.year_before}.get(choice, lambda: None)()
 
 
 def last_whole_day(last_day: date, today: date) -> date:
-    """The last day that is over, of data that goes to `last_day`: what came in so far
-    today says nothing of a day, week or month.
+    """Return the last day that is over, of data that goes to `last_day`: what came in
+    so far today says nothing of a day, week or month.
     """
     return min(last_day, today - timedelta(days=1))
 
 
 def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
-    """The grain and the longer period that a trend shows: half a year of weeks before
-    the end, a year for longer periods, months beyond.
+    """Choose the grain and the longer period that a trend shows: half a year of weeks
+    before the end, a year for longer periods, months beyond.
 
     Whole weeks at the front, so that the first point is no stump.
     """
@@ -127,8 +127,8 @@ def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
 
 
 def starts_of(grain: str, period: Period) -> list[date]:
-    """The first day of every day, week or month of a period, whether or not anything
-    happened in it.
+    """Return the first day of every day, week or month of a period, whether or not
+    anything happened in it.
     """
     if grain == "day":
         return [period.first_day + timedelta(days=number) for number in range(period.days)]
@@ -145,7 +145,7 @@ def starts_of(grain: str, period: Period) -> list[date]:
 
 
 def end_of(grain: str, start: date) -> date:
-    """The last day of the day, week or month that starts then."""
+    """Return the last day of the day, week or month that starts then."""
     if grain == "day":
         return start
     return (
@@ -156,8 +156,8 @@ def end_of(grain: str, start: date) -> date:
 
 
 def period_of(grain: str, start: str | None) -> Period | None:
-    """One day (`2026-10-07`), or the days of one week (by its Monday, `2026-10-05`) or
-    month (`2026-10`); None for any other dimension or text.
+    """Return one day (`2026-10-07`), or the days of one week (by its Monday,
+    `2026-10-05`) or month (`2026-10`); None for any other dimension or text.
     """
     try:
         first_day = (
@@ -175,14 +175,14 @@ def period_of(grain: str, start: str | None) -> Period | None:
 
 
 def last_whole_month_end(last_day: date) -> date:
-    """The end of the last month that is whole in data that goes to `last_day`."""
+    """Return the end of the last month that is whole in data that goes to `last_day`."""
     following = last_day + timedelta(days=1)
     return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
 
 
 def last_closed_day(last_day: date, today: date) -> date:
-    """The end of the last month that is whole in data that goes to `last_day`, and that
-    today is not in.
+    """Return the end of the last month that is whole in data that goes to `last_day`,
+    and that today is not in.
     """
     end = last_whole_month_end(last_day)
     return end.replace(day=1) - timedelta(days=1) if f"{today:%Y-%m}" == f"{end:%Y-%m}" else end

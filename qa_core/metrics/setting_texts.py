@@ -25,7 +25,7 @@ SECOND_FACTORS = {
 
 
 def setting_value(name: str, value: Any) -> str:
-    """The value of a setting with its unit."""
+    """Return the value of a setting with its unit."""
     if value is None:
         return "–"
     if name == "service_level_formula":

@@ -64,8 +64,8 @@ class Sheet:
 
 
 def unit_format(unit: str, currency: str | None = None) -> str:
-    """How a workbook shows a value in that unit. Times stay in seconds, so that a cell
-    holds the very number that was measured.
+    """Return how a workbook shows a value in that unit. Times stay in seconds, so that
+    a cell holds the very number that was measured.
     """
     if unit == Unit.MONEY:
         return "#,##0.00" + (f' "{currency}"' if currency and currency.isalpha() else "")
@@ -73,7 +73,7 @@ def unit_format(unit: str, currency: str | None = None) -> str:
 
 
 def plain(value: float | None) -> Cell | None:
-    """A number without a unit; decimals only where it has some."""
+    """Return a number without a unit; decimals only where it has some."""
     return (
         None
         if is_missing(value)
@@ -82,7 +82,7 @@ def plain(value: float | None) -> Cell | None:
 
 
 def make_file(sheet: Sheet, form: str) -> Download:
-    """The table as a file: `form` is one of `FORMS`."""
+    """Make the table as a file: `form` is one of `FORMS`."""
     return FORMS[form](sheet)
 
 
@@ -204,7 +204,7 @@ FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _m
 
 
 def describe_exporter(viewer: Viewer) -> list[Any]:
-    """Who exports, and when."""
+    """Return who exports, and when."""
     return [
         _("Exported"),
         _(

@@ -522,9 +522,9 @@ ON_CONTACTS = tuple(
     if kpi.subject
     in (
         kpis.FactTable.CONTACTS,
-        kpis.FactTable.MISSES,
-        kpis.FactTable.CALLERS,
-        kpis.FactTable.HEARD,
+        kpis.FactTable.MISSED,
+        kpis.FactTable.CUSTOMERS,
+        kpis.FactTable.LISTENED,
     )
 )
 

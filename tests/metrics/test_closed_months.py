@@ -27,7 +27,7 @@ EXECUTIVE = Viewer("clara", Role.EXECUTIVE)
 MANAGER = Viewer("mona", Role.MANAGER, managed_teams=("North",))
 AS_OF = date(2026, 3, 10)
 """Evaluations go back to 10 March 2025, people in contacts to 10 February 2025."""
-HEARD = tuple(kpi.key for kpi in kpis.ALL if kpi.subject == kpis.FactTable.HEARD)
+HEARD = tuple(kpi.key for kpi in kpis.ALL if kpi.subject == kpis.FactTable.LISTENED)
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04", "2025-12")
 
 

@@ -237,8 +237,8 @@ def test_what_is_left_out_and_what_is_counted_make_up_everything_for_every_kpi(
         if row["direction"] in ("inbound", None) and row["outcome"] not in ("answered", "closed")
     ]
     everything = {
-        FactTable.MISSES: len(missed),
-        FactTable.ANSWERS: len(published),
+        FactTable.MISSED: len(missed),
+        FactTable.EVALUATION_ANSWERS: len(published),
         FactTable.ADVISORS: len({one.advisor_id for one in published}),
     }
     marked = [

@@ -36,7 +36,9 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
 ON_EVALUATIONS = tuple(
-    kpi.key for kpi in kpis.ALL if kpi.subject in (kpis.FactTable.ANSWERS, kpis.FactTable.ADVISORS)
+    kpi.key
+    for kpi in kpis.ALL
+    if kpi.subject in (kpis.FactTable.EVALUATION_ANSWERS, kpis.FactTable.ADVISORS)
 )
 
 

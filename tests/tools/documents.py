@@ -156,8 +156,8 @@ def _describe_kpi(kpi: Any) -> Iterator[str]:
     yield f"- Dimensions: {_describe_dimensions(kpi.dimensions)}"
     if kpi.settings:
         yield f"- Settings: {code(*kpi.settings)}"
-    if kpi.leaves_out:
-        yield f"- Counted beside n: {code(*kpi.leaves_out)}"
+    if kpi.excluded_counts:
+        yield f"- Counted beside n: {code(*kpi.excluded_counts)}"
     if kpi.has_percentiles:
         yield "- Percentiles: p50, p90, p95"
     if kpi.sums:

@@ -101,7 +101,7 @@ BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 
 
 def get_kpi(key: str) -> Kpi:
-    """The declaration of that KPI. Raises Misuse for an unknown name."""
+    """Return the declaration of that KPI. Raises Misuse for an unknown name."""
     if key not in BY_KEY:
         raise Misuse(
             "unknown_kpi",

@@ -97,7 +97,7 @@ def _abandon_rate(given: KpiInputs) -> Contribution:
         _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)),
     )
     notes = (_UNSAID, *UNKNOWN_NOTES)
-    return Contribution(counted=sa.or_(others, long), hits=long, evidence=KNOWN, notes=notes)
+    return Contribution(counted=sa.or_(others, long), hits=long, required_rows=KNOWN, notes=notes)
 
 
 def _abandon_rate_of_intervals(given: KpiInputs) -> IntervalContribution:
@@ -105,7 +105,7 @@ def _abandon_rate_of_intervals(given: KpiInputs) -> IntervalContribution:
         are_given(_i.received, _i.abandoned),
         counted=_i.received - _lost,
         hits=_i.abandoned - _lost,
-        evidence=_i.received,
+        required_rows=_i.received,
     )
 
 
@@ -132,7 +132,7 @@ def _service_level(given: KpiInputs) -> Contribution:
     return Contribution(
         counted=counted,
         hits=hits,
-        evidence=sa.and_(queued, _c.wait_seconds.is_not(None)),
+        required_rows=sa.and_(queued, _c.wait_seconds.is_not(None)),
         notes=(unknown, _UNSAID, *UNKNOWN_NOTES),
     )
 
@@ -163,13 +163,18 @@ def _service_level_of_intervals(given: KpiInputs) -> IntervalContribution:
         if "short" in given.settings.service_level_formula
         else (left_out,)
     )
-    return IntervalContribution(usable, counted=counted, hits=hits, evidence=counted, notes=notes)
+    return IntervalContribution(
+        usable, counted=counted, hits=hits, required_rows=counted, notes=notes
+    )
 
 
 def _average_time_to_abandon(given: KpiInputs) -> Contribution:
     parts = amount_of(ABANDONED, _c.wait_seconds, "waits_missing")
     return Contribution(
-        counted=parts.counted, amount=parts.amount, notes=parts.notes, behind=RECEIVED
+        counted=parts.counted,
+        amount=parts.amount,
+        notes=parts.notes,
+        contributing_advisors=RECEIVED,
     )
 
 
@@ -244,8 +249,8 @@ def _callers(rows: Predicate) -> Contribution:
         counted=rows,
         hits=rows,
         identity=CALLERS.c.customer_key,
-        evidence=known,
-        behind=known,
+        required_rows=known,
+        contributing_advisors=known,
         unknown_identity=CALLERS.c.customer_key.is_(None),
     )
 
@@ -316,12 +321,12 @@ K, U = KpiKind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
 _of_misses = partial(
     _declare,
-    subject=FactTable.MISSES,
+    subject=FactTable.MISSED,
     settings=("recovery_hours",),
-    leaves_out=("unknown_identity",),
+    excluded_counts=("unknown_identity",),
     exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER),
 )
-_of_callers = partial(_declare, subject=FactTable.CALLERS, leaves_out=("unknown_identity",))
+_of_callers = partial(_declare, subject=FactTable.CUSTOMERS, excluded_counts=("unknown_identity",))
 
 ALL: tuple[Kpi, ...] = (
     _declare(
@@ -374,7 +379,7 @@ ALL: tuple[Kpi, ...] = (
             are_given(_i.received, _i.answered),
             counted=_i.received,
             hits=_i.answered,
-            evidence=_i.received,
+            required_rows=_i.received,
         ),
         exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN),
         heading=N_("Answered"),
@@ -538,7 +543,7 @@ ALL: tuple[Kpi, ...] = (
         "down",
         _repeat_caller_rate,
         settings=("first_contact_days",),
-        leaves_out=("unknown_identity",),
+        excluded_counts=("unknown_identity",),
         exclusions=(*INBOUND, UNKNOWN_CALLER, SAME_CUSTOMER),
     ),
     _of_callers(

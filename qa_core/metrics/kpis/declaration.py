@@ -1,4 +1,4 @@
-"""What a KPI declares: its words, its unit, and what each row of the facts contributes
+"""Declaration of a KPI: its words, its unit, and what each row of the facts contributes
 to it.
 """
 
@@ -59,13 +59,13 @@ class FactTable(StrEnum):
     """The table whose rows are summed: each table alone, the sums joined afterwards."""
 
     CONTACTS = "contacts"
-    MISSES = "misses"
-    CALLERS = "callers"
-    HEARD = "heard"
-    ANSWERS = "answers"
+    MISSED = "missed_contacts"
+    CUSTOMERS = "customers"
+    LISTENED = "listened_contacts"
+    EVALUATION_ANSWERS = "evaluation_answers"
     ADVISORS = "advisors"
     SPEND = "spend"
-    # marks of closed calibrations, which stand in the records; query.calibrated works
+    # marks of closed calibrations, from the records; query.calibrated works
     # them out
     CALIBRATED = "calibrated"
 
@@ -77,7 +77,7 @@ OPTIONAL_COMPONENTS = COMPONENTS[1:]
 
 @dataclass(frozen=True)
 class KpiInputs:
-    """What a KPI may depend on besides the row: the settings of the row's day, the
+    """Inputs of a KPI besides the row: the settings of the row's day, the
     first and last start in the whole lake (UTC), for each component of the handling
     time the source systems that never give it (their contacts, their intervals) and
     those whose blank means none, and the ends of each scale that ratings use.
@@ -124,22 +124,23 @@ class KpiNote:
 
 @dataclass(frozen=True)
 class Contribution:
-    """What the rows contribute.
+    """Contribution of rows to a KPI.
 
     `counted`: rows of the denominator, which are n; `hits`: rows of the numerator;
-    `against`: rows that count −1 in it; `amount`: the number averaged or summed, null
-    where the row is left out; `identity`: what is counted once. `evidence`: without
-    such a row there is no data (default: the rows counted); `behind`: the rows whose
-    advisors stand behind the value (default: the rows counted).
+    `negative`: rows that count −1 in it; `amount`: the number averaged or summed, null
+    where the row is left out; `identity`: what is counted once. `required_rows`:
+    without such a row there is no data (default: the rows counted);
+    `contributing_advisors`: the rows whose advisors count for suppression (default: the
+    rows counted).
     """
 
     counted: Predicate
     hits: Predicate | None = None
-    against: Predicate | None = None
+    negative: Predicate | None = None
     amount: Amount | None = None
     identity: sa.ColumnElement[Any] | None = None
-    evidence: Predicate | None = None
-    behind: Predicate | None = None
+    required_rows: Predicate | None = None
+    contributing_advisors: Predicate | None = None
     pending: Predicate | None = None
     unknown_identity: Predicate | None = None
     notes: tuple[KpiNote, ...] = ()
@@ -147,26 +148,26 @@ class Contribution:
 
 @dataclass(frozen=True)
 class IntervalContribution:
-    """What an interval adds where no contact covers it: totals in place of rows.
+    """Contribution of an interval where no contact covers it: totals in place of rows.
 
     `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or
-    ratio) or `amount` (of a mean) to the numerator. `evidence`: contacts without which
-    there is no data (default: those counted). The notes count contacts of intervals,
-    usable or not.
+    ratio) or `amount` (of a mean) to the numerator. `required_rows`: contacts without
+    which there is no data (default: those counted). The notes count contacts of
+    intervals, usable or not.
     """
 
     usable: Predicate
     counted: Amount
     hits: Amount | None = None
     amount: Amount | None = None
-    evidence: Amount | None = None
+    required_rows: Amount | None = None
     notes: tuple[tuple[str, Amount], ...] = ()
 
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Why rows of what a KPI looks at are left out: a code for scripts, the words for
-    people, and the rows, by what the KPI is given.
+    """Reason why rows that a KPI looks at are left out: a code for scripts, the words
+    for people, and the rows, by what the KPI is given.
 
     `rows` None: further rows of what is counted once, after everything else; or what
     query.calibrated counts.
@@ -181,7 +182,7 @@ class Exclusion:
 class Kpi:
     """One KPI. `better`: `up`, `down` or `neither`; `needs`: the permission to see it;
     `settings`: the settings that change it; `parts` None: it is not summed from rows of
-    a table (`Subject.CALIBRATED`).
+    a table (`FactTable.CALIBRATED`).
     """
 
     key: str
@@ -197,7 +198,7 @@ class Kpi:
     subject: FactTable = FactTable.CONTACTS
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
-    leaves_out: tuple[str, ...] = ()
+    excluded_counts: tuple[str, ...] = ()
     """What is counted beside n because it cannot be judged: `pending`,
     `unknown_identity`.
     """
@@ -251,8 +252,8 @@ class Kpi:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The glossary entry, in the language spoken (docs/contract.md, section 3,
-        `kpis --json`).
+        """Return the glossary entry, in the language spoken (docs/contract.md, section
+        3, `kpis --json`).
         """
         return {
             "key": self.key,

@@ -22,7 +22,7 @@ _c = CONTACTS.c
 
 
 def exclude(code: str, title: str, rows: Predicate) -> Exclusion:
-    """An exclusion that no setting changes."""
+    """Declare an exclusion that no setting changes."""
     return Exclusion(code, title, lambda given: rows)
 
 

@@ -27,7 +27,7 @@ _c = CONTACTS.c
 
 
 def _is_complete(given: KpiInputs) -> Predicate:
-    """Whether the data reach far enough before and after the contact to judge it."""
+    """Tell whether the data reach far enough before and after the contact to judge it."""
     if not given.span:
         return sa.false()
     return _c.started_at.between(
@@ -93,7 +93,7 @@ ALL: tuple[Kpi, ...] = (
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         settings=("first_contact_days",),
-        leaves_out=("pending", "unknown_identity"),
+        excluded_counts=("pending", "unknown_identity"),
         exclusions=(*ANSWERED_ONLY, UNKNOWN_CALLER, _NOT_FIRST, _PENDING),
         short_title=N_("Resolved at first contact"),
         heading=N_("Resolved"),

@@ -26,7 +26,10 @@ _e = EVALUATED.c
 _m = ADVISOR_MEANS.c
 K, U = KpiKind, Unit
 _declare = partial(
-    Kpi, needs=Permission.SEE_SCORES, dimensions=ALL_DIMENSIONS, subject=FactTable.ANSWERS
+    Kpi,
+    needs=Permission.SEE_SCORES,
+    dimensions=ALL_DIMENSIONS,
+    subject=FactTable.EVALUATION_ANSWERS,
 )
 
 

@@ -53,7 +53,7 @@ ALL: tuple[Kpi, ...] = (
         ratio(HEARD.c.is_listened, HEARD.c.recorded),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
-        FactTable.HEARD,
+        FactTable.LISTENED,
         exclusions=(
             exclude(
                 "recording_unknown",

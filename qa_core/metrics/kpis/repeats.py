@@ -1,4 +1,4 @@
-"""What brings the same customers back: how many contacts are repeats, the time that
+"""Repeats: how many contacts bring the same customers back, the time that
 they take and what that costs.
 """
 
@@ -41,7 +41,10 @@ def _is_repeat(given: KpiInputs) -> Predicate:
 def _repeats(given: KpiInputs) -> Contribution:
     known = KNOWN_CUSTOMER
     return Contribution(
-        counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known
+        counted=_is_repeat(given),
+        hits=_is_repeat(given),
+        required_rows=known,
+        contributing_advisors=known,
     )
 
 

@@ -19,14 +19,14 @@ from qa_core.storage.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outc
 
 
 def word(value: str) -> sa.ColumnElement[str]:
-    """A constant of this code, written into the statement so that the engine can plan
+    """Write a constant of this code into the statement, so that the engine can plan
     with it.
     """
     return sa.literal_column(f"'{value}'", sa.Text)
 
 
 def number(text: str) -> Amount:
-    """A number of this code, written into the statement likewise."""
+    """Write a number of this code into the statement likewise."""
     return sa.literal_column(text, sa.Double)
 
 
@@ -141,27 +141,27 @@ EVERY = sa.true()
 def ratio(
     hits: Predicate,
     counted: Predicate,
-    evidence: Predicate | None = None,
+    required_rows: Predicate | None = None,
     notes: tuple[KpiNote, ...] = (),
 ) -> Callable[[KpiInputs], Contribution]:
-    """The share of `hits` among the rows counted."""
+    """Return the share of `hits` among the rows counted."""
     return lambda given: Contribution(
-        counted=counted, hits=sa.and_(counted, hits), evidence=evidence, notes=notes
+        counted=counted, hits=sa.and_(counted, hits), required_rows=required_rows, notes=notes
     )
 
 
 def total(
     rows: Predicate,
     among: Predicate,
-    evidence: Predicate | None = None,
+    required_rows: Predicate | None = None,
     notes: tuple[KpiNote, ...] = (),
 ) -> Callable[[KpiInputs], Contribution]:
-    """How many rows, of `among`: without one of those there is no data."""
+    """Count rows among `among`; without one of those there is no data."""
     return lambda given: Contribution(
         counted=rows,
         hits=rows,
-        evidence=among if evidence is None else evidence,
-        behind=among,
+        required_rows=among if required_rows is None else required_rows,
+        contributing_advisors=among,
         notes=notes,
     )
 
@@ -170,8 +170,8 @@ UNKNOWN_NOTES = (KpiNote("outcome_unknown", OUTCOME_UNKNOWN, with_count=True),)
 
 
 def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Contribution:
-    """A number of some rows, to add up or to average; `code` notes how many of them do
-    not give it.
+    """Take a number of some rows, to add up or to average; `code` notes how many of
+    them do not give it.
     """
     amount = sa.case((rows, column))
     notes = (KpiNote(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
@@ -179,19 +179,19 @@ def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None
 
 
 def are_given(*columns: sa.Column[Any]) -> Predicate:
-    """The intervals that give all these columns."""
+    """Select the intervals that give all these columns."""
     return sa.and_(*(column.is_not(None) for column in columns))
 
 
 def sum_of_intervals(
     rows: Amount, *needed: sa.Column[Any]
 ) -> Callable[[KpiInputs], IntervalContribution]:
-    """A count of contacts that intervals give."""
+    """Sum a count of contacts that intervals give."""
     return lambda given: IntervalContribution(
         are_given(*needed),
         counted=rows,
         hits=rows,
-        evidence=sa.func.coalesce(TOTALS.c.received, rows),
+        required_rows=sa.func.coalesce(TOTALS.c.received, rows),
     )
 
 

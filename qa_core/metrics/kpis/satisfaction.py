@@ -61,7 +61,7 @@ _NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.i
 
 
 def _per_scale(given: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
-    """What `make` gives for the least and the greatest mark of the row's own scale;
+    """Apply `make` to for the least and the greatest mark of the row's own scale;
     null for a row without a known scale.
     """
     if not given.scales:
@@ -94,7 +94,7 @@ def _csat_with_silent(given: KpiInputs, are_happy: bool) -> Contribution:
     return Contribution(
         counted=sa.or_(RATED, SILENT),
         hits=sa.or_(happy, SILENT) if are_happy else happy,
-        evidence=sa.and_(RATED, _c.survey_sent),
+        required_rows=sa.and_(RATED, _c.survey_sent),
     )
 
 
@@ -196,7 +196,7 @@ ALL: tuple[Kpi, ...] = (
         lambda given: Contribution(
             counted=_c.nps.is_not(None),
             hits=_c.nps >= number("9.0"),
-            against=_c.nps <= number("6.0"),
+            negative=_c.nps <= number("6.0"),
         ),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_NPS),
         heading=N_("NPS"),

@@ -48,7 +48,7 @@ def _of_spend(
     heading: str = "",
 ) -> Kpi:
     def parts(given: KpiInputs) -> Contribution:
-        return Contribution(counted=sa.and_(ATTRIBUTED, rows), behind=ATTRIBUTED)
+        return Contribution(counted=sa.and_(ATTRIBUTED, rows), contributing_advisors=ATTRIBUTED)
 
     settings = ("provisional_spend_days",)
     needs = Permission.SEE_TRACKING

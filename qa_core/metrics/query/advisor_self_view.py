@@ -1,4 +1,4 @@
-"""What advisors see of their own work: their evaluations, who made them, and the median
+"""An advisor's view of their own work: their evaluations, who made them, and the median
 of a team large enough to hide everyone in it.
 """
 
@@ -22,7 +22,7 @@ from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
-    """The viewer's own published evaluations, newest first, with who listened: an
+    """Find the viewer's own published evaluations, newest first, with who listened: an
     advisor may know that.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)

@@ -39,16 +39,16 @@ class AdvisorProfile:
 def find_advisors(
     viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None
 ) -> tuple[AdvisorProfile, ...]:
-    """Everybody with a contact or an evaluation in the viewer's scope in the period, by
-    name; `teams` keeps those of some.
+    """Find everybody with a contact or an evaluation in the viewer's scope in the
+    period, by name; `teams` keeps those of some.
     """
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 
 
 def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
-    """One advisor with the teams of the period, or with those of any time where they
-    did nothing in it.
+    """Return one advisor with the teams of the period, or with those of any time where
+    they did nothing in it.
 
     Raises AccessDenied for somebody out of scope and for somebody who does not exist
     alike.
@@ -71,10 +71,10 @@ def read_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> 
 def find_evaluations_of(
     viewer: Viewer, advisor_id: str, where: Filters, criterion: str | None = None, limit: int = 50
 ) -> pd.DataFrame:
-    """The published evaluations of one advisor in the viewer's scope, newest contact
-    first: `evaluation_id`, `source_system`, `contact_id`, `day`, `grid`, `score`,
-    `outcome`, with `evaluator` for who may know; with a criterion only those where it
-    was answered, with `earned` and `possible`.
+    """Find the published evaluations of one advisor in the viewer's scope, newest
+    contact first: `evaluation_id`, `source_system`, `contact_id`, `day`, `grid`,
+    `score`, `outcome`, with `evaluator` for who may know; with a criterion only those
+    where it was answered, with `earned` and `possible`.
     """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)

@@ -1,4 +1,4 @@
-"""What evaluators marked blind in closed calibrations, pooled over the rounds a viewer
+"""Metrics of marks given blind in closed calibrations, pooled over the rounds a viewer
 may see: how far they are aligned, and how far they agree.
 """
 
@@ -70,8 +70,8 @@ class Compared:
 
 
 def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Which rounds the viewer may know of: who manages, those whose contacts are all in
-    their scope; of evaluators `takes_part` asks one by one.
+    """Return which rounds the viewer may know of: who manages, those whose contacts are
+    all in their scope; of evaluators `takes_part` asks one by one.
     """
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
         contact = CalibrationContact.__table__
@@ -84,14 +84,14 @@ def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def takes_part(viewer: Viewer, row: Calibration) -> bool:
-    """Whether the viewer manages rounds or is one of the evaluators of this one."""
+    """Tell whether the viewer manages rounds or is one of the evaluators of this one."""
     return viewer.can(Permission.MANAGE_CALIBRATIONS) or viewer.username in row.evaluators
 
 
 def find_rounds(
     session: Session, viewer: Viewer, *conditions: sa.ColumnElement[bool]
 ) -> list[Calibration]:
-    """The rounds that the viewer manages or takes part in, the oldest first, their
+    """Find the rounds that the viewer manages or takes part in, the oldest first, their
     contacts loaded.
     """
     visible = sa.select(Calibration).where(is_visible(viewer), *conditions)
@@ -104,7 +104,9 @@ def find_rounds(
 
 
 def on_marks(statement: sa.Select) -> Unscoped:
-    """A statement on the evaluations of rounds that the viewer may see (`find_rounds`)."""
+    """Build a statement on the evaluations of rounds that the viewer may see
+    (`find_rounds`).
+    """
     return Unscoped(
         statement,
         "Who may see a round compares the marks of all its evaluators, which no other scope "
@@ -113,8 +115,8 @@ def on_marks(statement: sa.Select) -> Unscoped:
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """A value that differs after a round was closed, a mark of one went, or somebody
-    became a reference.
+    """Return a value that differs after a round was closed, a mark of one went, or
+    somebody became a reference.
     """
     closed = sa.select(
         sa.func.count(Calibration.closed_at),
@@ -145,7 +147,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 
 def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
-    """One row per KPI and group, as `measure` gives them."""
+    """Measure calibrations: one row per KPI and group, as `measure` gives them."""
     found = find_marked(question)
     rows = []
     for kpi in kpis:
@@ -168,8 +170,8 @@ def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
 
 
 def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
-    """How many comparisons, or contacts, each exclusion leaves out, by its place (one
-    past the last: counted).
+    """Count the comparisons, or contacts, that each exclusion leaves out, by its place
+    (one past the last: counted).
     """
     found = find_marked(question)
     if kpi.key == ALIGNMENT:
@@ -183,8 +185,8 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
 
 
 def find_marked(question: MetricQuery) -> list[Marked]:
-    """Every criterion of every contact in the closed rounds that the viewer may see,
-    within the period and filters, in the order of the rounds.
+    """Find every criterion of every contact in the closed rounds that the viewer may
+    see, within the period and filters, in the order of the rounds.
     """
     chosen = {
         name: {
@@ -274,7 +276,7 @@ def _is_within(question: MetricQuery, start: datetime) -> bool:
 
 
 def _names_one(question: MetricQuery) -> bool:
-    """Whether the filters leave one criterion."""
+    """Tell whether the filters leave one criterion."""
     return len(dict(question.where.values).get("criterion", ())) == 1
 
 
@@ -294,7 +296,7 @@ def _value(one: Marked, dimension: str) -> Any:
 
 
 def _compare(question: MetricQuery, found: Iterable[Marked]) -> list[Compared]:
-    """Every pair of marks, of the evaluators that the filters leave."""
+    """Compare every pair of marks, of the evaluators that the filters leave."""
     chosen = dict(question.where.values).get("evaluator")
     made = []
     for one in found:
@@ -362,8 +364,8 @@ def _agree(kpi: Kpi, found: Sequence[Marked]) -> Row:
 
 
 def _given(one: Marked) -> list[float]:
-    """The marks that are points, as shares of the points possible: versions of a grid
-    may give a criterion more.
+    """Return the marks that are points, as shares of the points possible: versions of a
+    grid may give a criterion more.
     """
     return [points / one.most for points in one.marks.values() if points is not None]
 

@@ -1,4 +1,4 @@
-"""What became of missed callers: called back or not, and reached by whose effort."""
+"""Outcomes of missed callers: called back or not, and reached by whose effort."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Recovery:
 
 
 def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
-    """How the callers missed in the viewer's scope were recovered within the recovery
-    window of their day.
+    """Find how the callers missed in the viewer's scope were recovered within the
+    recovery window of their day.
 
     Whoever called back or answered counts, of the viewer's scope or not, as for
     `seconds_to_reached`; of them nothing is shown but that it happened. Raises
@@ -126,5 +126,5 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         beyond="A missed caller counts as reached whoever called or answered; of those calls only "
         "their moments are used.",
     )
-    found = engine.current().run(statement, **months_of(question, FactTable.MISSES)).iloc[0]
+    found = engine.current().run(statement, **months_of(question, FactTable.MISSED)).iloc[0]
     return Recovery(**{name: int(found[name]) for name in kinds})

@@ -29,11 +29,11 @@ from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
 
 ANALYSES, IDENTITIES = "analyses", "identities"
 _SUBJECTS = {
-    FactTable.ANSWERS: ANALYSES,
+    FactTable.EVALUATION_ANSWERS: ANALYSES,
     FactTable.ADVISORS: ANALYSES,
-    FactTable.HEARD: ANALYSES,
-    FactTable.MISSES: IDENTITIES,
-    FactTable.CALLERS: IDENTITIES,
+    FactTable.LISTENED: ANALYSES,
+    FactTable.MISSED: IDENTITIES,
+    FactTable.CUSTOMERS: IDENTITIES,
 }
 CUTS = (
     "direction", "channel", "queue", "reason", "outcome", "declared", "surveyed", "site", "team",

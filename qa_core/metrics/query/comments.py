@@ -1,4 +1,4 @@
-"""What customers wrote in surveys and evaluators noted of contacts, with who was
+"""Remarks of customers in surveys and of evaluators on contacts, with who was
 unhappy: for those who follow contacts up, within their scope.
 """
 
@@ -37,7 +37,7 @@ _KEY = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
 
 
 def may_read_remarks(viewer: Viewer) -> bool:
-    """Whether this viewer reads what customers and evaluators wrote at all."""
+    """Tell whether this viewer reads what customers and evaluators wrote at all."""
     return viewer.is_system or (
         viewer.role in COMMENT_READERS
         and viewer.can(Permission.SEE_CONTACTS)
@@ -46,10 +46,10 @@ def may_read_remarks(viewer: Viewer) -> bool:
 
 
 def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """The remarks on contacts in the viewer's scope, newest contact first: `origin`
-    (`customer`, `evaluator`), `source_system`, `contact_id`, `local_start`, `queue`,
-    `reason`, `wait_seconds`, `text`, `tags` (the evaluator's, one per line) and
-    `is_unhappy`.
+    """Find the remarks on contacts in the viewer's scope, newest contact first:
+    `origin` (`customer`, `evaluator`), `source_system`, `contact_id`, `local_start`,
+    `queue`, `reason`, `wait_seconds`, `text`, `tags` (the evaluator's, one per line)
+    and `is_unhappy`.
 
     A customer's remark counts where a rating came with it, and is unhappy by
     `unhappy_rate`. An evaluator's is, where the customer was unhappy or the evaluation
@@ -110,8 +110,8 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
 
 
 def _find_notes(question: MetricQuery) -> pa.Table:
-    """The published evaluations in scope that say something in words, of the days asked
-    for.
+    """Find the published evaluations in scope that say something in words, of the days
+    asked for.
     """
     period, viewer = question.where.period, question.viewer
     if not viewer.can(Permission.SEE_SCORES):

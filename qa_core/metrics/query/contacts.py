@@ -91,7 +91,7 @@ ORDERS = {
 
 
 def contact_columns(viewer: Viewer) -> tuple[str, ...]:
-    """The columns of a contact that this viewer may see."""
+    """Return the columns of a contact that this viewer may see."""
     viewer.require(Permission.SEE_CONTACTS)
     hidden = {name for name, permission in NEEDS.items() if not viewer.can(permission)}
     if not viewer.is_system and viewer.role not in COMMENT_READERS:
@@ -112,7 +112,7 @@ def find_contacts(
     overrides: Mapping[str, str] | None = None,
     waited: Waited | None = None,
 ) -> pd.DataFrame:
-    """The contacts in the viewer's scope that match, one row each; may be empty.
+    """Find the contacts in the viewer's scope that match, one row each; may be empty.
 
     `columns`: some of `contact_columns` (default: all). `order`: newest, oldest,
     longest_wait, longest_talk or lowest_csat. `behind`: only the rows that a KPI on
@@ -156,8 +156,8 @@ def find_contacts(
 
 
 def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> pd.DataFrame:
-    """All the columns of the contacts found, in their order; by itself, because sorting
-    whole rows reads every column of every contact.
+    """Read all the columns of the contacts found, in their order; by itself, because
+    sorting whole rows reads every column of every contact.
     """
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
     statement = sa.select(*key, *(_column(name) for name in wanted))
@@ -187,7 +187,7 @@ def count_contacts(
     overrides: Mapping[str, str] | None = None,
     waited: Waited | None = None,
 ) -> int:
-    """How many contacts `find_contacts` could list."""
+    """Count the contacts that `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
     conditions, _ = _conditions(viewer, where, behind, overrides, waited)
     statement = sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions)
@@ -196,8 +196,8 @@ def count_contacts(
 
 
 def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
-    """One contact in full, as far as the viewer may see it, with `evaluations` (a list)
-    where scores may be seen.
+    """Return one contact in full, as far as the viewer may see it, with `evaluations`
+    (a list) where scores may be seen.
 
     Raises AccessDenied for a contact out of scope and for one that does not exist
     alike.
@@ -239,9 +239,10 @@ def read_contacts(viewer: Viewer, page: int, **asked: Any) -> pd.DataFrame:
 def find_values(
     viewer: Viewer, dimension: str, where: Filters = Filters()
 ) -> list[tuple[Any, int]]:
-    """The values that a dimension has in the viewer's scope, most frequent first, with
-    their number of contacts, single or in intervals (of evaluations for the dimensions
-    of quality); None is missing. An executive meets only values that are shown to them.
+    """Find the values that a dimension has in the viewer's scope, most frequent first,
+    with their number of contacts, single or in intervals (of evaluations for the
+    dimensions of quality); None is missing. An executive meets only values that are
+    shown to them.
     """
     declaration = dimensions.get_dimension(dimension)
     if not viewer.can_cut_by(dimension):
@@ -264,8 +265,8 @@ def find_values(
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
-    """A customer as the viewer may see one: the last two characters of the pseudonym;
-    the whole of it for the operator's command line only.
+    """Mask a customer as the viewer may see one: the last two characters of the
+    pseudonym; the whole of it for the operator's command line only.
     """
     if customer_key is None:
         return None

@@ -1,4 +1,4 @@
-"""Which currencies the spend is in: `measure` says them only where there are several."""
+"""Currencies of the spend: `measure` says them only where there are several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qa_core.storage.schema import SPEND
 
 
 def find_currencies(viewer: Viewer) -> list[str]:
-    """The currencies of all spend, in alphabetical order."""
+    """Find the currencies of all spend, in alphabetical order."""
     viewer.require(Permission.SEE_TRACKING)
     statement = sa.select(SPEND.c.currency).distinct().order_by(SPEND.c.currency)
     frame = engine.current().run(Scoped(statement, viewer))

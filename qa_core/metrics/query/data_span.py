@@ -1,4 +1,4 @@
-"""How far the data goes: first and last day, and the last month that is over."""
+"""Span of the data: first and last day, and the last month that is over."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from qa_core.storage import lake
 
 
 def data_through(viewer: Viewer) -> datetime | None:
-    """When the last contact or interval of the whole lake started, by the centre's
-    clock (with its zone); None while the lake is empty.
+    """Return when the last contact or interval of the whole lake started, by the
+    centre's clock (with its zone); None while the lake is empty.
     """
     _require_role(viewer)
     span = _find_moments()
@@ -35,14 +35,14 @@ def data_span(viewer: Viewer) -> tuple[date, date] | None:
 
 
 def find_span() -> tuple[date, date] | None:
-    """The first and the last day of the whole lake, for whoever asks in this room."""
+    """Find the first and the last day of the whole lake, for whoever asks in this room."""
     span = _find_moments()
     return (span[0].date(), span[1].date()) if span else None
 
 
 def find_last_closed_day() -> date | None:
-    """The end of the last calendar month that is over and that the data reaches the end
-    of; it may lie before the first day. None while the lake is empty.
+    """Find the end of the last calendar month that is over and that the data reaches
+    the end of; it may lie before the first day. None while the lake is empty.
     """
     span = find_span()
     return periods.last_closed_day(span[1], environment.today()) if span else None

@@ -1,4 +1,4 @@
-"""What was dialled: for each tracking number, which campaigns its contacts carried,
+"""Uses of tracking numbers: for each number, which campaigns its contacts carried,
 month by month.
 """
 
@@ -31,8 +31,8 @@ CARRIED = ("source", "medium", "campaign")
 
 
 def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.DataFrame:
-    """One row per tracking number, source, medium, campaign, month and assignment that
-    covers the day, over all contacts of the whole lake.
+    """Find one row per tracking number, source, medium, campaign, month and assignment
+    that covers the day, over all contacts of the whole lake.
 
     `assigned`: as `ASSIGNED`, never two for one number and day. Columns:
     `tracking_number`, `source`, `medium`, `campaign`, `month`, `place` (missing: no

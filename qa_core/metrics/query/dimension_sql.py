@@ -58,14 +58,14 @@ class Names:
         return Names(advisors, sites)
 
     def advisor_label(self, advisor_id: str | None) -> str | None:
-        """The name of an advisor; with the id behind it when several people share the
-        name.
+        """Return the name of an advisor; with the id behind it when several people
+        share the name.
         """
         return None if advisor_id is None else self.advisors.get(advisor_id, advisor_id)
 
     def find_advisors(self, text: str) -> tuple[str, ...]:
-        """The ids meant by a label, an id or a name; a name that people share means all
-        of them.
+        """Find the ids meant by a label, an id or a name; a name that people share
+        means all of them.
         """
         exact = tuple(key for key, label in self.advisors.items() if text in (label, key))
         return (
@@ -76,7 +76,7 @@ class Names:
 
 
 def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[Any]:
-    """The expression to group by. Build it once per statement: built twice, its
+    """Build the expression to group by. Build it once per statement: built twice, its
     parameters would differ.
     """
     if dimension == "advisor":
@@ -138,8 +138,8 @@ def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
 def predicate(
     dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
 ) -> sa.ColumnElement[bool]:
-    """The rows whose dimension has one of the values (None: missing). Raises Misuse for
-    a value that the dimension cannot have.
+    """Select the rows whose dimension has one of the values (None: missing). Raises
+    Misuse for a value that the dimension cannot have.
     """
     values = [value for value in chosen if value is not None]
     if dimension == "site":
@@ -163,8 +163,8 @@ def predicate(
 
 
 def parse_value(dimension: str, value: Any) -> Value:
-    """A value as the dimension holds it: days and weeks are dates, weekday and hour
-    whole numbers, half-hours `HH:MM`, the others text.
+    """Parse a value as the dimension holds it: days and weeks are dates, weekday and
+    hour whole numbers, half-hours `HH:MM`, the others text.
     """
     try:
         if dimension in ("day", "week"):
@@ -190,7 +190,7 @@ def parse_value(dimension: str, value: Any) -> Value:
 
 
 def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElement[bool]]:
-    """The rows of a period, by the centre's wall clock."""
+    """Select the rows of a period, by the centre's wall clock."""
     clock, at = (
         (columns.local_start, lambda day: datetime.combine(day, time.min))
         if "local_start" in columns
@@ -205,8 +205,8 @@ def within(period: Period, columns: sa.ColumnCollection) -> list[sa.ColumnElemen
 
 
 def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | None]:
-    """The first and last month of a period, `before` days added in front and `after`
-    days behind: what the engine needs to leave files unread.
+    """Return the first and last month of a period, `before` days added in front and
+    `after` days behind: what the engine needs to leave files unread.
     """
     first = period.first_day - timedelta(days=before) if period.first_day else None
     last = period.last_day + timedelta(days=after) if period.last_day else None
@@ -217,7 +217,7 @@ def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | N
 
 
 def plain(dimension: str, value: Any, names: Names) -> Value:
-    """A grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is
+    """Return a grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is
     missing.
     """
     if value is None or value is pd.NaT or value != value:
@@ -234,5 +234,5 @@ def plain(dimension: str, value: Any, names: Names) -> Value:
 
 
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:
-    """Every dimension that a question touches."""
+    """Return every dimension that a question touches."""
     return frozenset((*by, *(dimension for dimension, _ in where.values)))

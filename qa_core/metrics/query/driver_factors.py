@@ -41,7 +41,7 @@ class Factor:
 def _bands(
     column: sa.ColumnElement[Any], *edges: tuple[str | None, str]
 ) -> Callable[[KpiInputs], sa.ColumnElement[Any]]:
-    """The first band whose edge the value stays below; the last has none."""
+    """Return the first band whose edge the value stays below; the last has none."""
     *below, (_, last) = edges
     cases = [
         (column.is_(None), sa.cast(sa.null(), sa.Text)),
@@ -51,7 +51,7 @@ def _bands(
 
 
 def _came_back(given: KpiInputs) -> sa.ColumnElement[Any]:
-    """Whether the customer was in touch again within the window of first contact;
+    """Tell whether the customer was in touch again within the window of first contact;
     unknown while it is open, and for an unknown customer.
     """
     if given.span is None:

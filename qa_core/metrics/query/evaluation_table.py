@@ -1,4 +1,4 @@
-"""The published evaluations as an Arrow table that stands beside the lake; when an
+"""Arrow table of the published evaluations, registered with DuckDB; when an
 evaluation changed, only what changed is read anew.
 """
 
@@ -83,7 +83,7 @@ tenth of the memory.
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """A value that differs after any change of an evaluation."""
+    """Return a value that differs after any change of an evaluation."""
     counted = sa.select(
         sa.func.count(),
         sa.func.max(Evaluation.id),
@@ -94,8 +94,8 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 
 def load(session: Session) -> pa.Table:
-    """All published evaluations, one row per answered criterion (schema.ANSWERS). The
-    engine shows a statement those of its viewer.
+    """Load all published evaluations, one row per answered criterion (schema.ANSWERS).
+    The engine shows a statement those of its viewer.
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
@@ -120,8 +120,8 @@ def _bring_up_to_date(
     titles: dict[int, str],
     critical: dict[tuple[int, str], str],
 ) -> pa.Table | None:
-    """The table kept, with what changed since put in its place; None where too much
-    did, or what is gone cannot be told that way.
+    """Return the table kept, with what changed since put in its place; None where too
+    much did, or what is gone cannot be found that way.
 
     Whoever writes an evaluation holds the only right to write until it is committed, so
     none that is older than the newest read can come up later.
@@ -195,7 +195,7 @@ def _build(
     titles: dict[int, str],
     critical: dict[tuple[int, str], str],
 ) -> pa.Table:
-    """One row per answer, and one for each evaluation without any."""
+    """Build one row per answer, and one for each evaluation without any."""
     known = np.array([evaluation[0] for evaluation in evaluations], np.int64)  # in their order
     of = np.fromiter((answer[0] for answer in given), np.int64, len(given))
     rows = np.searchsorted(known, of)
@@ -264,8 +264,8 @@ def _join(pieces: list[pa.Table]) -> pa.Table:
 
 
 def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
-    """The class of each critical criterion, by grid and key, as the grid says it; and
-    the titles of the grids.
+    """Read the class of each critical criterion, by grid and key, as the grid says it;
+    and the titles of the grids.
     """
     found, titles = {}, {}
     for grid_id, title, content in session.execute(

@@ -41,8 +41,8 @@ class AssignedContact:
 def find_assigned(
     viewer: Viewer, source_system: str, contact_id: str, local_day: date, legal: LegalFacts
 ) -> AssignedContact | None:
-    """The contact of that day, drawn for the viewer or being evaluated by them; None
-    where the lake has it no more. Raises AccessDenied for any other.
+    """Find the contact of that day, drawn for the viewer or being evaluated by them;
+    None where the lake has it no more. Raises AccessDenied for any other.
     """
     viewer.require(Permission.FILL_GRIDS)
     with store.reading() as session:
@@ -80,7 +80,7 @@ def find_assigned(
 def find_withdrawn(
     viewer: Viewer, days: Mapping[tuple[str, str], date], legal: LegalFacts
 ) -> set[tuple[str, str]]:
-    """Which of these contacts (system and id → their day) nobody may listen to any
+    """Find which of these contacts (system and id → their day) nobody may listen to any
     more, so that they are not even listed.
     """
     viewer.require(Permission.FILL_GRIDS)

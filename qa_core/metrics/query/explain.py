@@ -1,4 +1,4 @@
-"""`explain`: what stands behind one value. What was counted and what was left out and
+"""Explanations of values: what was counted and what was left out and
 why, the settings in force, where the rows came from, and what the value would be by the
 other formulas in use. Nothing that `measure` would hide.
 """
@@ -81,7 +81,7 @@ class InForce:
 @dataclass(frozen=True)
 class DataSource:
     """A system and what came from it: `rows` of what is explained (None where they are
-    not told), batches that reach into the period, when something came last and the
+    not given), batches that reach into the period, when something came last and the
     newest contact or day, both by the centre's clock.
     """
 
@@ -138,11 +138,11 @@ class Explanation:
         """The KPI whose list of contacts shows what is counted here; None where
         contacts are not counted one by one.
         """
-        return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSES: "missed"}.get(self.kpi.subject)
+        return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSED: "missed"}.get(self.kpi.subject)
 
     def as_json(self) -> dict[str, Any]:
-        """The explanation for scripts: codes and numbers; values of variants as in `kpi
-        --json`.
+        """Return the explanation for scripts: codes and numbers; values of variants as
+        in `kpi --json`.
         """
         return {
             "kpi": self.key,
@@ -226,7 +226,7 @@ def explain(
 
 
 def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
-    """The KPI as it is with another value of a setting."""
+    """Return the KPI as it is with another value of a setting."""
 
     def other(given: KpiInputs) -> KpiInputs:
         return replace(given, settings=given.settings.with_values(**{name: value}))
@@ -241,8 +241,8 @@ def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
 
 
 def _counted(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
-    """How many rows are counted; customers and entries of spend by the measured rows,
-    which count each once.
+    """Count the rows that are counted; customers and entries of spend by the measured
+    rows, which count each once.
     """
     if kpi.key == "spend":
         return sum(int(row.n or 0) for row in rows)
@@ -266,7 +266,7 @@ def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ..
 
 
 def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, int]]:
-    """How many rows each exclusion leaves out, by its place (one past the last:
+    """Count the rows that each exclusion leaves out, by its place (one past the last:
     counted), and how many come from each system.
     """
     if kpi.key == "spend":
@@ -303,10 +303,10 @@ def _run(question: MetricQuery, kpi: Kpi, statement: Scoped) -> list[dict[str, A
 def _universe(
     question: MetricQuery, kpi: Kpi
 ) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
-    """All the rows that a KPI looks at before it leaves any out, their columns, and
-    what completes a statement on them.
+    """Return all the rows that a KPI looks at before it leaves any out, their columns,
+    and what completes a statement on them.
     """
-    if kpi.subject == FactTable.MISSES:
+    if kpi.subject == FactTable.MISSED:
         misses = statements.misses_of(question, with_repeated=True)
         conditions = [
             *dimension_sql.within(question.where.period, MISSES.c),
@@ -317,21 +317,21 @@ def _universe(
             MISSES.c,
             lambda statement: Scoped(statement.where(*conditions).add_cte(misses), question.viewer),
         )
-    if kpi.subject == FactTable.CALLERS:
+    if kpi.subject == FactTable.CUSTOMERS:
         callers = statements.callers_of(question, statements.conditions_on_contacts(question))
         return (
             CALLERS,
             CALLERS.c,
             lambda statement: statements.with_callers(question, statement, callers),
         )
-    if kpi.subject == FactTable.HEARD:
+    if kpi.subject == FactTable.LISTENED:
         heard = statements.heard_of(question)
         return (
             HEARD,
             HEARD.c,
             lambda statement: Scoped(statement.add_cte(heard), question.viewer),
         )
-    if kpi.subject == FactTable.ANSWERS:
+    if kpi.subject == FactTable.EVALUATION_ANSWERS:
         return statements.evaluations_of(
             question, with_errors=kpi.key.startswith("critical_accuracy")
         )
@@ -352,8 +352,8 @@ def _universe(
 
 
 def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[int]:
-    """The place of the first exclusion that applies to a row, each by the settings of
-    the row's own day.
+    """Return the place of the first exclusion that applies to a row, each by the
+    settings of the row's own day.
     """
     runs = statements.changes_of(question.pieces, kpi.settings)
     tests = []
@@ -373,8 +373,8 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
 
 
 def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
-    """The values of the settings that change a KPI, as they follow each other within
-    the period.
+    """Find the values of the settings that change a KPI, as they follow each other
+    within the period.
     """
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
@@ -391,7 +391,7 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
 def _find_sources(
     viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int] | None
 ) -> tuple[DataSource, ...]:
-    """Where the rows come from; of contacts, only the systems that have some among
+    """Find where the rows come from; of contacts, only the systems that have some among
     them, where it is known how many each has.
     """
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]

@@ -29,7 +29,7 @@ NEEDS: dict[str, Permission] = {
     "evaluations": Permission.SEE_SCORES,
     "advisors": Permission.MANAGE_IMPORTS,
 }
-"""Who is told about a kind of source; whoever keeps the centre running is told about
+"""Permission to see a kind of source; whoever keeps the centre running sees
 all.
 """
 
@@ -52,7 +52,7 @@ _JOINED = {
     "surveys": sa.func.coalesce(_c.csat, _c.nps, _c.ces).is_not(None),
     "tracking": sa.func.coalesce(_c.source, _c.medium, _c.campaign).is_not(None),
 }
-"""Sources whose rows stand in contacts of other systems."""
+"""Sources whose rows are part of contacts of other systems."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Freshness:
 
 
 def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
-    """Every source that the viewer may know of and that has rows in their scope, the
-    one waiting longest for news first.
+    """Find every source that the viewer may know of and that has rows in their scope,
+    the one waiting longest for news first.
     """
     sees_all = viewer.is_system or any(viewer.can(permission) for permission in KEEPERS)
     kinds = [kind for kind, needed in NEEDS.items() if sees_all or viewer.can(needed)]
@@ -114,8 +114,8 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
 
 
 def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None], datetime | None]:
-    """The start of the newest contact by the centre's clock, per system, and per kind
-    of rows joined to contacts.
+    """Find the start of the newest contact by the centre's clock, per system, and per
+    kind of rows joined to contacts.
     """
     if lake.version("contacts") < 0:
         return {}
@@ -145,7 +145,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
 
 
 def _moment(value: Any) -> datetime | None:
-    """A cell of a frame as a moment on the centre's clock."""
+    """Return a cell of a frame as a moment on the centre's clock."""
     return (
         None
         if value is None or value != value

@@ -50,7 +50,7 @@ Record = dict[str, Any]
 
 
 def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
-    """What intervals add to these KPIs, one record per group, named as
+    """Find what intervals add to these KPIs, one record per group, named as
     `statements.on_contacts` names it; nothing where there are no intervals.
     """
     asked = [kpi for kpi in kpis if kpi.sums]
@@ -84,8 +84,8 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
-    """The sums of the contacts with those of the intervals, group by group; groups that
-    only intervals have come behind.
+    """Add the sums of the intervals to those of the contacts, group by group; groups
+    that only intervals have come behind.
     """
     found = find_totals(question, kpis)
     if not found:
@@ -107,10 +107,10 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 
 
 def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
-    """How many contacts the intervals of a group speak of, as far as that KPI uses
-    them.
+    """Count the contacts that the intervals of a group speak of, as far as that KPI
+    uses them.
     """
-    return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "evidence")))
+    return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "required_rows")))
 
 
 def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
@@ -124,8 +124,8 @@ def _number(value: Any) -> Any:
 
 
 def _counted(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
-    """The intervals of the period that count, their queues by the names that the centre
-    keeps.
+    """Return the intervals of the period that count, their queues by the names that the
+    centre keeps.
     """
     own = INTERVALS.c
     same = [
@@ -158,7 +158,7 @@ def _counted(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
 
 
 def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
-    """What intervals add, each by the settings of its own day."""
+    """Return what intervals add, each by the settings of its own day."""
     runs = changes_of(question.pieces, kpi.settings)
     made = [_make(question, kpi, settings) for _, settings in runs]
     if len(made) == 1:
@@ -190,7 +190,12 @@ def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContri
 
 
 def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
-    named = {"n": sums.counted, "hits": sums.hits, "sum": sums.amount, "evidence": sums.evidence}
+    named = {
+        "n": sums.counted,
+        "hits": sums.hits,
+        "sum": sums.amount,
+        "required_rows": sums.required_rows,
+    }
     made = [
         (name, sa.func.sum(column).filter(sums.usable))
         for name, column in named.items()
@@ -203,7 +208,7 @@ def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[
 def _find_counting(
     lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]
 ) -> pa.Table:
-    """Which intervals count, day by day, looked up once per version of the lake,
+    """Find which intervals count, day by day, looked up once per version of the lake,
     whoever looks: those that no inbound contact covers, nor, in their own system, what
     says the same more finely: a shorter interval, or, where no queue is named, one of a
     queue.
@@ -236,7 +241,7 @@ def _find_counting(
 
 
 def _run(statement: sa.Select) -> list[Record]:
-    """The rows of a statement over the whole lake, missing values None and days as
+    """Run a statement over the whole lake: its rows, missing values None and days as
     dates.
     """
     query = Unscoped(

@@ -1,4 +1,4 @@
-"""The contacts that somebody listened to, as an Arrow table that stands beside the
+"""Arrow table of listened-to contacts, registered with DuckDB beside the
 lake, remade only when something was played or evaluated.
 """
 
@@ -27,7 +27,7 @@ _EVALUATED = (
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """A value that differs after anything was played, or an evaluation changed."""
+    """Return a value that differs after anything was played, or an evaluation changed."""
     played = sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
     counted = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)

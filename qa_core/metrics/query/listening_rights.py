@@ -55,7 +55,7 @@ def find_listenable(
 
 
 def find_by_number(viewer: Viewer, numbers: Sequence[str], legal: LegalFacts) -> list[Listenable]:
-    """The contacts with these ids, in any system, that may be listened to."""
+    """Find the contacts with these ids, in any system, that may be listened to."""
     return _read(viewer, list(dict.fromkeys(numbers)), legal)
 
 

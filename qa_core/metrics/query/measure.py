@@ -1,5 +1,5 @@
-"""`measure`: the one door to aggregated figures. It checks who asks, asks one statement
-per subject, and says how sure each value is.
+"""Compute KPIs for a viewer: authorise, run one statement per fact table, add
+confidence intervals.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def find_rows(
     where: Filters,
     overrides: Mapping[str, str] | None = None,
 ) -> list[Row]:
-    """The rows of `measure` without a cut, for declarations at hand; with the same
+    """Find the rows of `measure` without a cut, for declarations at hand; with the same
     errors.
     """
     where = _check(viewer, tuple(chosen), (), where, overrides or {})
@@ -94,7 +94,7 @@ def _check(
     where: Filters,
     overrides: Mapping[str, str],
 ) -> Filters:
-    """The filters to measure under. Raises what `measure` raises."""
+    """Return the filters to measure under. Raises what `measure` raises."""
     for kpi in chosen:
         viewer.require(kpi.needs)
     touched = (*by, *(dimension for dimension, _ in where.values))
@@ -214,7 +214,7 @@ def _cost(
     n = (int(money["rows"]) if money else 0) if is_total else int(contacts.get(f"{kpi.key}__n", 0))
     row = Row(kpi.key, n=n, denominator=None if is_total else n, by=group)
     if contacts.get("foreign"):
-        # The spend of a campaign cannot be told apart by team: a share of it is
+        # The spend of a campaign cannot be divided by team: a share of it is
         # nobody's to show.
         row.notes = ("spend_beyond_scope",)
     elif money and n:
@@ -253,8 +253,8 @@ def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _complete(rows: list[Row], chosen: tuple[Kpi, ...]) -> list[Row]:
-    """Every KPI in every group that one of them found: what is missing there is said,
-    not left out. A cost keeps its currency.
+    """Add every KPI to every group that one of them found: what is missing there is
+    said, not left out. A cost keeps its currency.
     """
     found: dict[tuple[Any, ...], set[str]] = {}
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -301,8 +301,8 @@ def _beside(
 
 
 def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
-    """The day, week or month of the period that stands where this one stands in the
-    period compared with.
+    """Return the day, week or month of the period at the place of this one in
+    the period compared with.
     """
     if value is None or period.first_day is None or compare.first_day is None:
         return value
@@ -326,12 +326,12 @@ def _monday(day: date) -> date:
 
 
 def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
-    """What a statement on that subject reads besides the lake."""
-    if subject not in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.HEARD):
+    """Return what a statement on that subject reads besides the lake."""
+    if subject not in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.LISTENED):
         return {}
     with store.reading() as session:
         return (
             {"listened": listened_contacts.load(session)}
-            if subject == FactTable.HEARD
+            if subject == FactTable.LISTENED
             else {"answers": evaluation_table.load(session)}
         )

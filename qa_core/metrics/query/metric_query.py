@@ -1,4 +1,4 @@
-"""What a question needs besides its KPIs: names from the records, the settings of each
+"""Inputs of a question besides its KPIs: names from the records, the settings of each
 day, and what is known of the lake as a whole.
 """
 
@@ -30,8 +30,8 @@ from qa_core.storage.schema import CONTACTS
 def build_query(
     viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None
 ) -> MetricQuery:
-    """Everything a statement needs besides the KPIs: names from the records, and the
-    settings of each day of the period.
+    """Build everything a statement needs besides the KPIs: names from the records, and
+    the settings of each day of the period.
     """
     changed = {
         name: declared_settings.get_setting(name).parse(text)

@@ -118,7 +118,7 @@ def _find_large(
     """Find the places and KPIs with enough advisors behind them. Behind a missed or a
     repeated caller stand those who answer in that place.
     """
-    is_own = subject not in (FactTable.MISSES, FactTable.CALLERS)
+    is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
     counted = kpis if is_own else [get_kpi("received")]
     table = subject if is_own else FactTable.CONTACTS
     advisors: Counter[tuple[tuple[Any, ...], str]] = Counter()

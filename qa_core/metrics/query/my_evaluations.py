@@ -1,4 +1,4 @@
-"""What evaluators see of their own work: the evaluations that they gave, without the
+"""An evaluator's view of their own work: the evaluations that they gave, without the
 advisor and without the customer.
 """
 
@@ -22,7 +22,7 @@ from qa_core.storage.schema import ANSWERS, EVERY_CONTACT
 def find_given_evaluations(
     viewer: Viewer, where: Filters = Filters(), limit: int = 50
 ) -> pd.DataFrame:
-    """The published evaluations that the viewer gave, newest contact first:
+    """Find the published evaluations that the viewer gave, newest contact first:
     `evaluation_id`, `day` of the contact, `grid`, `queue` where the contact is known,
     `score` and `outcome`. Filters may only use what an evaluation knows by itself.
     """

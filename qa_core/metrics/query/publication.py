@@ -1,7 +1,7 @@
 """Published tables: what executives see. Every page, file and command asks here.
 
 For every calendar month that is over, and every KPI, there is one table per dimension,
-with its total. A cell is hidden when fewer than five advisors or ten contacts stand
+with its total. A cell is hidden when fewer than five advisors or ten contacts are
 behind it, and further cells, the smallest first, until no hidden one follows from sums
 and differences of the others. A longer period shows a cell that is shown in each of its
 months. A question has one cut or one filter, month besides, and whole months; it reads
@@ -80,8 +80,9 @@ _lock = threading.Lock()
 
 
 def close_period(where: Filters) -> Filters:
-    """The filters with open ends of the period at the ends of the whole months there
-    are data for. Raises Refusal unless the period is one of whole months that are over.
+    """Return the filters with open ends of the period at the ends of the whole months
+    there are data for. Raises Refusal unless the period is one of whole months that are
+    over.
     """
     span, last_day = find_span(), find_last_closed_day()
     if span is None or last_day is None:
@@ -157,7 +158,7 @@ def require_one_table(
 
 
 def may_cut(viewer: Viewer, where: Filters, dimension: str) -> bool:
-    """Whether that viewer sees figures under these filters cut by that dimension."""
+    """Tell whether that viewer sees figures under these filters cut by that dimension."""
     if not viewer.needs_suppression:
         return True
     return dimension in EXECUTIVE_DIMENSIONS and all(
@@ -172,15 +173,16 @@ def shows(
     dimension: str | None = None,
     value: str | None = None,
 ) -> bool:
-    """Whether a cell is shown in each of these months that it has contacts in, and has
-    some in one. What counts customers does not add up: it is shown for one month alone.
+    """Tell whether a cell is shown in each of these months that it has contacts in, and
+    has some in one. What counts customers does not add up: it is shown for one month
+    alone.
     """
     verdicts = _find_verdicts(_load(viewer, kpi), kpi, months, (dimension or "", value))
     return bool(verdicts) and _are_shown(kpi, verdicts)
 
 
 def find_shown_values(viewer: Viewer, kpi: str, dimension: str) -> set[str | None]:
-    """The values of a dimension that are shown in some month."""
+    """Find the values of a dimension that are shown in some month."""
     key = family_of(kpi)
     return {
         value
@@ -232,7 +234,7 @@ def _are_shown(kpi: str, verdicts: Sequence[bool]) -> bool:
 def _find_verdicts(
     loaded: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
 ) -> list[bool]:
-    """Whether the cell is shown, for each of the months that it has contacts in."""
+    """Tell whether the cell is shown, for each of the months that it has contacts in."""
     key, cells = family_of(kpi), [cell]
     if kpi in COUNTED_WITH_SOURCE and cell[0] != "source":
         with_source = WITH_SOURCE + cell[0], cell[1]
@@ -265,7 +267,9 @@ def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
 
 
 def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
-    """The tables of every closed month that decide about a KPI: month → KPI → cells."""
+    """Load the tables of every closed month that decide about a KPI: month → KPI →
+    cells.
+    """
     kind = KIND_OF.get(family_of(kpi))
     return {} if kind is None else _load_kind(viewer, kind)
 
@@ -334,8 +338,8 @@ def _find_keys(
 def _within(
     period: Period, span: tuple[datetime, datetime] | None, window: timedelta
 ) -> list[datetime | str]:
-    """The moments between which a first contact has a complete window, as far as they
-    lie in the period: the ends of the data move with every import.
+    """Return the moments between which a first contact has a complete window, as far as
+    they lie in the period: the ends of the data move with every import.
     """
     first = datetime.combine(period.first_day, datetime.min.time()) - timedelta(days=1)
     last = datetime.combine(period.last_day, datetime.min.time()) + timedelta(days=2)
@@ -348,7 +352,7 @@ def _path(month: str, kind: str) -> Path:
 
 
 def _is_kept(path: Path, key: str) -> bool:
-    """Whether the table of that state is at hand, in memory or else in its file."""
+    """Tell whether the table of that state is at hand, in memory or else in its file."""
     if path in _kept and _kept[path][0] == key:
         return True
     try:

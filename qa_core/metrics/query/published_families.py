@@ -1,4 +1,4 @@
-"""Denominator families: which KPIs share a published table, which rows stand behind it,
+"""Denominator families: which KPIs share a published table, which rows they count,
 and which tables have to agree so that none gives away what another one hides.
 """
 
@@ -139,7 +139,7 @@ customers once."""
 
 
 def dimensions_of(family: Family) -> tuple[str, ...]:
-    """The dimensions that the tables of a family are published by."""
+    """Return the dimensions that the tables of a family are published by."""
     if family.dimensions is not None:
         return family.dimensions
     open_to = get_kpi(family.kpi).dimensions
@@ -147,7 +147,7 @@ def dimensions_of(family: Family) -> tuple[str, ...]:
 
 
 def family_of(kpi: str) -> str:
-    """The key of the family that decides about a KPI."""
+    """Return the key of the family that decides about a KPI."""
     return DECIDED_BY.get(kpi, kpi)
 
 
@@ -158,7 +158,7 @@ KIND_OF: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Rows that a figure counts, and those whose advisors stand behind it. `totals`:
+    """Rows that a figure counts, and those that bring their advisors to it. `totals`:
     the KPI and the sum of it that intervals add to the rows, where some do.
     """
 
@@ -168,17 +168,17 @@ class Population:
 
 
 def find_population(question: MetricQuery, family: Family) -> Population:
-    """The rows of a family; none where missed callers or customers are counted, which
-    are rows of another kind (`published_tables`).
+    """Find the rows of a family; none where missed callers or customers are counted,
+    which are rows of another kind (`published_tables`).
     """
     kpi = get_kpi(family.kpi)
-    if kpi.subject == FactTable.ANSWERS:
+    if kpi.subject == FactTable.EVALUATION_ANSWERS:
         rows = parts_of(question, kpi, EVALUATED.c).counted
         return Population(rows, rows)
-    if kpi.subject == FactTable.MISSES:
+    if kpi.subject == FactTable.MISSED:
         return _counted(sa.false(), RECEIVED)
     parts = parts_of(question, kpi, CONTACTS.c)
-    advisors = parts.counted if parts.behind is None else parts.behind
+    advisors = parts.counted if parts.contributing_advisors is None else parts.contributing_advisors
     if family.part == "hits":
         return _counted(parts.hits, parts.hits, (kpi, "hits") if kpi.sums else None)
     rows = parts.counted

@@ -51,7 +51,7 @@ Table = dict[Cell, bool]
 class _Counts:
     """What was counted. `atoms`: per month and combination of values, the rows of each
     family (`n0`, `n1` …). `advisors`: per cell and advisor, a bit for each family that
-    they stand behind. `customers`: the combinations of each known customer of a month.
+    counts them. `customers`: the combinations of each known customer of a month.
     """
 
     atoms: pd.DataFrame
@@ -62,8 +62,8 @@ class _Counts:
 def work_out(
     question: MetricQuery, kind: str, months: Sequence[str]
 ) -> dict[str, dict[str, Table]]:
-    """The tables of these months (`YYYY-MM`): month → family → cells. `question` has no
-    cut, no filter and no period.
+    """Work out the tables of these months (`YYYY-MM`): month → family → cells.
+    `question` has no cut, no filter and no period.
     """
     whole = replace(question, by=("month", *DIMENSIONS[kind]))
     span = {"first_month": min(months), "last_month": max(months)}
@@ -132,8 +132,8 @@ def _run(
 def _describe_rows(
     question: MetricQuery, columns: Any, every: Sequence[Population]
 ) -> list[sa.ColumnElement[Any]]:
-    """The month, the values of each dimension and the advisor of a row, and as bits the
-    populations that count it and those it brings its advisor to.
+    """Select the month, the values of each dimension and the advisor of a row, and as
+    bits the populations that count it and those it brings its advisor to.
     """
 
     def bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
@@ -146,12 +146,12 @@ def _describe_rows(
         *_values(question, columns),
         columns.advisor_id.label("advisor"),
         bits(one.rows for one in every).label("counted"),
-        bits(one.advisors for one in every).label("behind"),
+        bits(one.advisors for one in every).label("contributing"),
     ]
 
 
 def _values(question: MetricQuery, columns: Any) -> list[sa.ColumnElement[Any]]:
-    """The month and the values of each dimension of a row."""
+    """Select the month and the values of each dimension of a row."""
     return [
         dimension_sql.expression(name, columns, question.names).label(name) for name in question.by
     ]
@@ -174,7 +174,7 @@ def _select_atoms(question: MetricQuery, rows: sa.CTE, width: int) -> sa.Select:
 
 
 def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
-    """The advisors of every cell, and of those of contacts with a source alone."""
+    """Select the advisors of every cell, and of those of contacts with a source alone."""
 
     def select(dimension: str, prefix: str = "") -> sa.Select:
         value = rows.c[dimension] if dimension else sa.cast(sa.null(), sa.Text)
@@ -185,9 +185,9 @@ def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
                 label.label("dimension"),
                 value.label("value"),
                 rows.c.month,
-                sa.func.bit_or(rows.c.behind).label("behind"),
+                sa.func.bit_or(rows.c.contributing).label("contributing"),
             )
-            .where(rows.c.behind != _ZERO, rows.c.advisor.is_not(None))
+            .where(rows.c.contributing != _ZERO, rows.c.advisor.is_not(None))
             .group_by(*groups)
         )
 
@@ -201,7 +201,7 @@ def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
 
 
 def _select_misses(question: MetricQuery) -> sa.Select:
-    """The missed callers who are known, one per recovery window."""
+    """Select the missed callers who are known, one per recovery window."""
     values = _values(question, MISSES.c)
     return (
         sa.select(*values, sa.func.count().label("n"))
@@ -213,7 +213,7 @@ def _select_misses(question: MetricQuery) -> sa.Select:
 
 def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> list[pd.DataFrame]:
     """Contacts that only totals by interval know, like atoms, if there are any: nobody
-    is known to stand behind them.
+    is known to have taken them.
     """
     kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
     found = [
@@ -238,7 +238,9 @@ def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
 def _audit(
     question: MetricQuery, families: Sequence[Family], counts: _Counts, month: str
 ) -> dict[str, Table]:
-    """The tables of one month. Families that count the same rows share one audit."""
+    """Work out the tables of one month. Families that count the same rows share one
+    audit.
+    """
     atoms = counts.atoms[counts.atoms["month"] == month]
     cells, inside = _find_cells(question, atoms)
     columns = {
@@ -301,8 +303,8 @@ def _audit(
 def _hide(
     inside: np.ndarray, start: np.ndarray, live: Sequence[int], cells: Sequence[Cell]
 ) -> np.ndarray:
-    """The cells to hide: those of `start`, and more by the audit of the `live` ones, in
-    the order to be shown. Of a hidden cell, what has a source is hidden too.
+    """Choose the cells to hide: those of `start`, and more by the audit of the `live`
+    ones, in the order to be shown. Of a hidden cell, what has a source is hidden too.
     """
     hidden, half = start.copy(), len(cells) // 2
     for tried in ([cell for cell in live if cell < half], live):
@@ -319,8 +321,8 @@ def _hide(
 
 
 def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell], np.ndarray]:
-    """Every cell of the month, and then each again of rows with a source alone; and the
-    atoms inside each (bool, cells × atoms).
+    """Find every cell of the month, and then each again of rows with a source alone;
+    and the atoms inside each (bool, cells × atoms).
     """
     cells, inside = [TOTAL], [np.ones(len(atoms), bool)]
     for name in question.by[1:]:
@@ -337,8 +339,8 @@ def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell],
 def _find_customers(
     question: MetricQuery, customers: pd.DataFrame, month: str, cells: Sequence[Cell]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The cells that each customer was in contact in (bool, cells × customers), and one
-    for each: what `atoms` is for contacts.
+    """Find the cells that each customer was in contact in (bool, cells × customers),
+    and one for each: what `atoms` is for contacts.
     """
     of_month = customers[customers["month"] == month]
     place_of = {cell: place for place, cell in enumerate(cells)}
@@ -357,16 +359,16 @@ def _find_customers(
 def _count_advisors(
     advisors: pd.DataFrame, month: str, cells: list[Cell], width: int
 ) -> np.ndarray:
-    """How many advisors stand behind each cell of each population."""
+    """Count the advisors of each cell and population."""
     place_of = {cell: place for place, cell in enumerate(cells)}
     found = np.zeros((len(cells), width), np.int64)
     of_month = advisors[advisors["month"] == month]
-    for dimension, value, behind in zip(
-        of_month["dimension"], of_month["value"], of_month["behind"], strict=True
+    for dimension, value, contributing in zip(
+        of_month["dimension"], of_month["value"], of_month["contributing"], strict=True
     ):
         cell = dimension, None if value is None or value != value else value
         if cell in place_of:
-            found[place_of[cell]] += behind >> np.arange(width) & 1
+            found[place_of[cell]] += contributing >> np.arange(width) & 1
     return found
 
 
@@ -375,12 +377,14 @@ def _has_prefix(cell: Cell) -> bool:
 
 
 def _is_limited(cell: Cell) -> bool:
-    """Whether enough rows have to stand behind a cell: whatever a KPI is measured by."""
+    """Tell whether enough rows have to be in a cell: whatever a KPI is measured
+    by.
+    """
     return not _has_prefix(cell) or cell[0].removeprefix(WITH_SOURCE) in COST_DIMENSIONS
 
 
 def _belongs(family: Family, cell: Cell) -> bool:
-    """Whether a cell is one of the tables of that family."""
+    """Tell whether a cell is one of the tables of that family."""
     if _has_prefix(cell):
         return cell[0].removeprefix(WITH_SOURCE) in family.with_source
     return not cell[0] or cell[0] in dimensions_of(family)

@@ -1,4 +1,4 @@
-"""What customers answered, mark by mark and month by month."""
+"""Answers of customers, mark by mark and month by month."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
 MARKS = {"csat": ("1", "2", "3", "4", "5"), "nps": ("detractor", "passive", "promoter")}
-"""The answers told apart, the least pleased first."""
+"""The answers that are distinguished, the least pleased first."""
 
 
 def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.DataFrame:

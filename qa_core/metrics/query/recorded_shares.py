@@ -1,4 +1,4 @@
-"""How much of what is said is recorded, team by team: counts alone, for whoever watches
+"""Share of contacts that are recorded, team by team: counts alone, for whoever watches
 that recording is not permanent (docs/compliance.md, R2).
 """
 

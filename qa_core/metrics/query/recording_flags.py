@@ -1,4 +1,4 @@
-"""What the lake says of contacts whose audio is kept or asked for: when, whose they
+"""Facts of contacts whose audio is kept or asked for: when, whose they
 were, and what speaks against keeping it.
 """
 
@@ -35,7 +35,7 @@ class RecordedContact:
     """A contact as far as its audio is concerned. `against`: objected, no_notice,
     stopped_by_advisor or private_line; None: nothing.
 
-    `has_notice`: the contact itself says that the caller was told; where it says
+    `has_notice`: the contact itself says that the caller was informed; where it says
     nothing, whoever delivers the audio may.
     """
 
@@ -55,8 +55,8 @@ def find_recorded(
     against: sa.ColumnElement[str] = AGAINST,
     tables: Mapping[str, pa.Table] = {},
 ) -> list[RecordedContact]:
-    """The contacts in the viewer's scope with one of these ids, in whichever system;
-    `around` their day, where it is known, reads fewer files.
+    """Find the contacts in the viewer's scope with one of these ids, in whichever
+    system; `around` their day, where it is known, reads fewer files.
     """
     columns = (
         *(
@@ -91,5 +91,5 @@ def find_recorded(
 
 
 def text_or_none(value: Any) -> str | None:
-    """A text of a frame; whatever stands there for a missing one is None."""
+    """Return a text of a frame, or None for a missing one."""
     return value if isinstance(value, str) else None

@@ -1,7 +1,7 @@
 """Customers who come again: the chains of their contacts, and what else the customer of
 one contact did around it.
 
-Of contacts beyond the viewer's scope only the number is told, and who the customer is
+Of contacts beyond the viewer's scope only the number is given, and who the customer is
 to nobody.
 """
 
@@ -111,8 +111,8 @@ def find_chains(
     overrides: Mapping[str, str] | None = None,
     limit: int = MOST,
 ) -> list[RepeatChain]:
-    """The chains that hold repeat contacts of the viewer's scope, period and filters,
-    most repeats first, at most `limit`.
+    """Find the chains that hold repeat contacts of the viewer's scope, period and
+    filters, most repeats first, at most `limit`.
 
     A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever
     may see no single contacts, and for what the viewer may not filter by.
@@ -161,8 +161,8 @@ def read_chains(
 
 
 def find_history(viewer: Viewer, source_system: str, contact_id: str) -> CustomerHistory:
-    """The contacts of the same customer within 31 days before and after one contact,
-    that one among them, in any direction.
+    """Find the contacts of the same customer within 31 days before and after one
+    contact, that one among them, in any direction.
 
     Raises AccessDenied for a contact out of scope and for one that does not exist
     alike; of an unknown customer only the contact itself is known.
@@ -208,8 +208,8 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
 
 
 def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
-    """The contacts in scope of the chains with most repeats, with the place of their
-    chain and what is known of it as a whole.
+    """Select the contacts in scope of the chains with most repeats, with the place of
+    their chain and what is known of it as a whole.
     """
     own = EVERY_CONTACT.c.is_own
     period = dimension_sql.within(question.where.period, CONTACTS.c)
@@ -294,8 +294,8 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
 
 
 def _window(question: MetricQuery) -> sa.ColumnElement[float]:
-    """The seconds within which a contact follows the one before, by the settings of its
-    own day.
+    """Return the seconds within which a contact follows the one before, by the settings
+    of its own day.
     """
     runs = changes_of(question.pieces, ("first_contact_days",))
     windows = [question.give(settings).window_seconds for _, settings in runs]

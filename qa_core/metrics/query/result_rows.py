@@ -80,23 +80,23 @@ class Row:
 
 
 def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
-    """One KPI from the sums of one group (empty: a group without rows)."""
+    """Read one KPI from the sums of one group (empty: a group without rows)."""
 
     def get(suffix: str) -> Any:
         value = sums.get(f"{kpi.key}__{suffix}")
         return None if value is None or value != value else value
 
     row = Row(kpi.key, n=int(get("n") or 0))
-    for name in kpi.leaves_out:
+    for name in kpi.excluded_counts:
         setattr(row, name, int(get(name) or 0))
     row.notes = tuple(_notes(kpi, sums))
-    evidence = row.n if get("evidence") is None else get("evidence")
+    required = row.n if get("required_rows") is None else get("required_rows")
     unknown = get("note:outcome_unknown") or 0
     if not kpi.is_amount and unknown > MAX_UNKNOWN_OUTCOMES * (row.n + unknown):
-        evidence = 0
+        required = 0
     match kpi.kind:
         case _ if kpi.is_amount:
-            if evidence:
+            if required:
                 row.value = row.numerator = row.n if get("sum") is None else float(get("sum"))
         case KpiKind.MEAN:
             row.denominator = row.n
@@ -111,12 +111,12 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
         case KpiKind.STATISTIC:
             row.denominator = row.n
             if row.n:
-                up, down = int(get("hits")), int(get("against"))
+                up, down = int(get("hits")), int(get("negative"))
                 row.numerator, row.value = up - down, 100 * (up - down) / row.n
                 row.low, row.high = stats.nps_interval(up, row.n - up - down, down)
         case _:
             row.denominator = row.n
-            if row.n and evidence:
+            if row.n and required:
                 row.numerator = int(get("hits"))
                 row.value = row.numerator / row.n
                 row.low, row.high = stats.wilson(row.numerator, row.n)
@@ -142,7 +142,9 @@ def _notes(kpi: Kpi, sums: Mapping[str, Any]) -> list[str]:
 
 
 def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.DataFrame:
-    """The long format, sorted by the groups (missing last), then by the KPIs as asked."""
+    """Build the long format, sorted by the groups (missing last), then by the KPIs as
+    asked.
+    """
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
     chosen = sorted(
@@ -175,8 +177,8 @@ def _sortable(value: Any) -> Any:
 
 
 def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The rows as docs/contract.md, section 5 writes them; counts are whole numbers,
-    nothing is rounded.
+    """Write the rows as docs/contract.md, section 5 writes them; counts are whole
+    numbers, nothing is rounded.
     """
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     made = []

@@ -44,7 +44,8 @@ class Change:
 def find_changes(
     viewer: Viewer, period: Period = Period(), kpis: Sequence[str] = ()
 ) -> tuple[Change, ...]:
-    """The changes within a period that concern these KPIs (default: all), oldest first.
+    """Find the changes within a period that concern these KPIs (default: all), oldest
+    first.
 
     A change on the first day of the period is one of it: what a chart compares with
     lies before. Only KPIs that the viewer may see are looked at. Raises Misuse for an
@@ -88,7 +89,7 @@ def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
     concerned = tuple(
         kpi.key
         for kpi in asked
-        if kpi.subject in (FactTable.ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED)
+        if kpi.subject in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED)
     )
     pairs = [
         (before, after)

@@ -131,8 +131,8 @@ class Frame:
 
 
 def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
-    """The frame within the viewer's scope: cells of advisor and stratum, and what is
-    outside by its first reason. No contact by itself.
+    """Find the frame within the viewer's scope: cells of advisor and stratum, and what
+    is outside by its first reason. No contact by itself.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     judged = _judge(viewer, asked).subquery("judged")
@@ -235,8 +235,8 @@ def find_first(
 def find_next(
     viewer: Viewer, asked: FrameQuery, advisor_id: str, cell: str, prefix: str
 ) -> dict[str, Any] | None:
-    """The next contact of that advisor in the same order, of the same stratum where one
-    is left; a row as of `find_first`, or None.
+    """Find the next contact of that advisor in the same order, of the same stratum
+    where one is left; a row as of `find_first`, or None.
     """
     judged = _judge(viewer, asked, _c.advisor_id == advisor_id).subquery("judged")
     is_other = sa.case(
@@ -275,8 +275,8 @@ def judge(viewer: Viewer, asked: FrameQuery, key: Key) -> tuple[str | None, dict
 
 
 def find_start(viewer: Viewer, key: Key) -> datetime | None:
-    """When that contact started, by the centre's clock; None where there is none in the
-    viewer's scope.
+    """Find when that contact started, by the centre's clock; None where there is none
+    in the viewer's scope.
     """
     viewer.require(Permission.MANAGE_LISTENING)
     statement = sa.select(_c.local_start).where(_c.source_system == key[0], _c.contact_id == key[1])
@@ -285,15 +285,15 @@ def find_start(viewer: Viewer, key: Key) -> datetime | None:
 
 
 def cell_of(row: Mapping[str, Any], strata: Iterable[str]) -> str:
-    """The stratum of a row, as the frame names it."""
+    """Return the stratum of a row, as the frame names it."""
     return SEPARATOR.join(
         "" if row[f"by_{name}"] is None else str(row[f"by_{name}"]) for name in strata
     )
 
 
 def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) -> sa.Select:
-    """Every contact of the period, filters and scope, with `outside` (a reason, null in
-    the frame), `cell` and one `by_…` per dimension.
+    """Select every contact of the period, filters and scope, with `outside` (a reason,
+    null in the frame), `cell` and one `by_…` per dimension.
     """
     joined = CONTACTS.outerjoin(
         _FILLED,

@@ -1,5 +1,5 @@
-"""What satisfaction goes with, from grouped counts within the viewer's scope: the
-levels of each factor against the rest. Association, never cause.
+"""Factors that satisfaction is associated with, from grouped counts within the viewer's
+scope: the levels of each factor against the rest. Association, never cause.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
-    """How many ratings, and how many satisfied, for every combination of levels: one
+    """Count ratings, and satisfied ones, for every combination of levels: one
     column per factor, `n`, `hits`.
     """
     given = question.give(question.pieces[-1][1])

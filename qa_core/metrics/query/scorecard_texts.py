@@ -1,4 +1,4 @@
-"""What grids, their sections and their criteria are called: stored under one name,
+"""Titles of grids, their sections and criteria: stored under one name,
 shown in the language of the reader where the grid has it.
 """
 
@@ -22,15 +22,15 @@ class GridTexts:
     by_dimension: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def name(self, dimension: str, key: str) -> str:
-        """The text; what no grid here declares, such as the criterion of an imported
-        evaluation, keeps its name.
+        """Return the text; what no grid here declares, such as the criterion of an
+        imported evaluation, keeps its name.
         """
         return self.by_dimension.get(dimension, {}).get(key, key)
 
 
 def find_grid_texts(viewer: Viewer) -> GridTexts:
-    """The texts of all published grids in the language spoken; of two versions the
-    newest decides. Open to every reader: no person stands in a grid.
+    """Find the texts of all published grids in the language spoken; of two versions the
+    newest decides. Open to every reader: no person is named in a grid.
     """
     found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
     spoken = i18n.language()

@@ -1,9 +1,9 @@
-"""How strict each evaluator is, and what that does to the scores of advisors: the
-additive model over all published evaluations of a period.
+"""Severity of evaluators, and its effect on the scores of advisors: the additive model
+over all published evaluations of a period.
 
 The model is fitted on the whole centre, so that everybody meets the same severity; what
-is handed out stays within the viewer's scope. Who evaluated is told to nobody but those
-who may know: a team lead meets the adjusted scores of their advisors alone.
+is handed out stays within the viewer's scope. Who evaluated is shown to nobody but
+those who may know: a team lead meets the adjusted scores of their advisors alone.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Evaluators:
 
 
 def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
-    """The severity-adjusted scores of the advisors in the viewer's scope and filters.
-    Raises AccessDenied for who may not see advisors, or filter so.
+    """Find the severity-adjusted scores of the advisors in the viewer's scope and
+    filters. Raises AccessDenied for who may not see advisors, or filter so.
     """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
@@ -107,7 +107,9 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
 
 
 def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
-    """What each evaluator gave in the period, for those who may know who evaluated."""
+    """Find what each evaluator gave in the period, for those who may know who
+    evaluated.
+    """
     viewer.require(Permission.SEE_EVALUATORS)
     viewer.require(Permission.SEE_SCORES)
     where = Filters(period)
@@ -152,8 +154,8 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
 
 
 def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
-    """The model over the whole centre in the period; its advisors are (id, whether the
-    viewer counts these evaluations).
+    """Fit the model over the whole centre in the period; its advisors are (id, whether
+    the viewer counts these evaluations).
     """
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
     own = set(

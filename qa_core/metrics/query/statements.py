@@ -1,4 +1,4 @@
-"""What KPIs ask of the lake, as one SQLAlchemy Core select per subject, each within the
+"""SQLAlchemy Core statements of KPIs, one per fact table, each within the
 scope of the viewer.
 """
 
@@ -82,7 +82,7 @@ class MetricQuery:
     give: Callable[[Settings], KpiInputs]
 
     def groups(self, columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
-        """The expressions to group by, labelled `by_<dimension>`."""
+        """Return the expressions to group by, labelled `by_<dimension>`."""
         return [
             dimension_sql.expression(dimension, columns, self.names).label(f"by_{dimension}")
             for dimension in self.by
@@ -91,7 +91,7 @@ class MetricQuery:
     def filters(
         self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
     ) -> list[sa.ColumnElement[bool]]:
-        """The filters on dimensions, without the period."""
+        """Return the filters on dimensions, without the period."""
         return [
             dimension_sql.predicate(dimension, chosen, columns, self.names)
             for dimension, chosen in self.where.values
@@ -100,7 +100,7 @@ class MetricQuery:
 
 
 def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The contacts: counted once each, whatever else hangs on them."""
+    """Select the contacts: counted once each, whatever else hangs on them."""
     conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
     statement = grouped(
@@ -112,8 +112,8 @@ def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 def misses_of(
     question: MetricQuery, with_call_backs: bool = False, with_repeated: bool = False
 ) -> sa.CTE:
-    """The missed contacts in the viewer's scope, where a caller's further misses within
-    the recovery window of the one before are the same miss; if asked, with those
+    """Select the missed contacts in the viewer's scope, where a caller's further misses
+    within the recovery window of the one before are the same miss; if asked, with those
     further misses too, or with the call-back that followed, whoever made it: then the
     statement looks beyond the scope. Neither the period nor the filters are applied.
     """
@@ -146,7 +146,7 @@ def misses_of(
 
 
 def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The missed callers: one miss per caller and recovery window."""
+    """Select the missed callers: one miss per caller and recovery window."""
     conditions = [
         *dimension_sql.within(question.where.period, MISSES.c),
         *question.filters(MISSES.c),
@@ -168,8 +168,8 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 
 def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The contacts, each beside the first that its customer ever had, whoever answered
-    that one and whenever.
+    """Select the contacts, each beside the first that its customer ever had, whoever
+    answered that one and whenever.
     """
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
     statement = grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c))
@@ -187,7 +187,7 @@ def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -
 
 
 def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    """Every contact of the period and the filters, of any direction."""
+    """Select every contact of the period and the filters, of any direction."""
     return [
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
@@ -195,7 +195,7 @@ def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]
 
 
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
-    """The contacts that fit, and whether each is its customer's first."""
+    """Select the contacts that fit, and whether each is its customer's first."""
     every = EVERY_CONTACT.c
     known = every.customer_key.is_not(None)
     if question.where != Filters():
@@ -224,15 +224,17 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
 
 
 def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The contacts of any direction, each beside whether somebody listened to it."""
+    """Select the contacts of any direction, each beside whether somebody listened to
+    it.
+    """
     heard = heard_of(question)
     statement = grouped(question.groups(HEARD.c), _counted(question, kpis, HEARD.c))
     return Scoped(statement.add_cte(heard), question.viewer)
 
 
 def heard_of(question: MetricQuery) -> sa.CTE:
-    """The contacts of the period and the filters, and whether somebody listened to
-    each.
+    """Select the contacts of the period and the filters, and whether somebody listened
+    to each.
     """
     same = sa.and_(
         CONTACTS.c.source_system == LISTENED.c.source_system,
@@ -248,8 +250,8 @@ def heard_of(question: MetricQuery) -> sa.CTE:
 
 
 def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The evaluations: each once, or once per criterion or section when these are asked
-    for.
+    """Select the evaluations: each once, or once per criterion or section when these
+    are asked for.
     """
     source, columns, statement = evaluations_of(
         question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis)
@@ -260,7 +262,7 @@ def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 
 def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The evaluations, averaged advisor by advisor, and then the advisors."""
+    """Select the evaluations, averaged advisor by advisor, and then the advisors."""
     means = advisor_means_of(question)
     made = [
         sa.func.sum(ADVISOR_MEANS.c.evaluations).label("present"),
@@ -276,7 +278,7 @@ def with_means(statement: sa.Select, means: Scoped) -> Scoped:
 
 
 def advisor_means_of(question: MetricQuery) -> Scoped:
-    """The mean score of each advisor in each group, and of how many evaluations."""
+    """Select the mean score of each advisor in each group, and of how many evaluations."""
     source, columns, statement = evaluations_of(question, with_errors=False)
     groups = question.groups(columns)
     kept = [
@@ -295,8 +297,8 @@ def advisor_means_of(question: MetricQuery) -> Scoped:
 def evaluations_of(
     question: MetricQuery, with_errors: bool
 ) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
-    """What evaluations are read from, the columns to cut them by, and what completes a
-    statement on them.
+    """Return what evaluations are read from, the columns to cut them by, and what
+    completes a statement on them.
     """
     touched = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
@@ -379,8 +381,8 @@ def _errors() -> list[sa.ColumnElement[bool]]:
 
 
 def on_spend(question: MetricQuery) -> Scoped:
-    """The money, by currency; it belongs to no advisor, so that costs are shown only
-    where all contacts of a cell are the viewer's.
+    """Select the money, by currency; it belongs to no advisor, so that costs are shown
+    only where all contacts of a cell are the viewer's.
     """
     conditions = [*dimension_sql.within(question.where.period, SPEND.c), *question.filters(SPEND.c)]
     groups = [
@@ -397,8 +399,8 @@ def on_spend(question: MetricQuery) -> Scoped:
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """The contacts that spend is divided by, how many of their cell are the viewer's,
-    and how many the viewer may not count.
+    """Select the contacts that spend is divided by, how many of their cell are the
+    viewer's, and how many the viewer may not count.
     """
     mine = EVERY_CONTACT.c.is_own
     rows = sa.func.count().filter
@@ -426,28 +428,28 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 BUILDERS = {
     FactTable.CONTACTS: on_contacts,
-    FactTable.MISSES: on_misses,
-    FactTable.CALLERS: on_callers,
-    FactTable.HEARD: on_heard,
-    FactTable.ANSWERS: on_answers,
+    FactTable.MISSED: on_misses,
+    FactTable.CUSTOMERS: on_callers,
+    FactTable.LISTENED: on_heard,
+    FactTable.EVALUATION_ANSWERS: on_answers,
     FactTable.ADVISORS: on_advisors,
     FactTable.SPEND: on_attributed,
 }
 
 
 def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None]:
-    """What the engine must read for a statement: misses look back, to know whether they
-    are the first, and ahead, for the call-back; callers look back to the beginning;
-    evaluations find their contact in its month.
+    """Return what the engine must read for a statement: misses look back, to know
+    whether they are the first, and ahead, for the call-back; callers look back to the
+    beginning; evaluations find their contact in its month.
     """
-    if subject == FactTable.CALLERS:
+    if subject == FactTable.CUSTOMERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
-    around = NEIGHBOUR_DAYS if subject == FactTable.MISSES else 0
+    around = NEIGHBOUR_DAYS if subject == FactTable.MISSED else 0
     return dimension_sql.months(question.where.period, before=around, after=around)
 
 
 def pieces_within(pieces: SettingsHistory, period: Period) -> SettingsHistory:
-    """The pieces of the settings' history that hold on some day of the period."""
+    """Return the pieces of the settings' history that hold on some day of the period."""
     kept = []
     for position, (first_day, settings) in enumerate(pieces):
         until = pieces[position + 1][0] if position + 1 < len(pieces) else None
@@ -528,11 +530,11 @@ def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEl
         made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
     else:
         made += [("n", rows(parts.counted)), ("hits", rows(parts.hits))]
-    if parts.against is not None:
-        made.append(("against", rows(parts.against)))
+    if parts.negative is not None:
+        made.append(("negative", rows(parts.negative)))
     made += [
         (name, rows(test))
-        for name in ("evidence", *kpi.leaves_out)
+        for name in ("required_rows", *kpi.excluded_counts)
         if (test := getattr(parts, name)) is not None
     ]
     made += [(f"note:{note.code}", rows(note.rows)) for note in parts.notes]
@@ -540,7 +542,7 @@ def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEl
 
 
 def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> Contribution:
-    """What rows contribute, each by the settings of its own day."""
+    """Build what rows contribute, each by the settings of its own day."""
     made: dict[Any, Contribution] = {}
 
     def given(settings: Settings) -> Contribution:
@@ -579,14 +581,16 @@ def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> C
 def recovery_window(
     question: MetricQuery, clock: sa.ColumnElement[datetime]
 ) -> sa.ColumnElement[float]:
-    """The seconds within which a caller missed at that moment has to be reached."""
+    """Return the seconds within which a caller missed at that moment has to be reached."""
     runs = changes_of(question.pieces, ("recovery_hours",))
     windows = [question.give(settings).recovery_seconds for _, settings in runs]
     return windows[0] if len(runs) == 1 else case_by_date(runs, windows, clock)
 
 
 def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHistory:
-    """The pieces where one of these settings changes; neighbours that agree are one."""
+    """Return the pieces where one of these settings changes; neighbours that agree are
+    one.
+    """
     runs: list[tuple[date | None, Settings]] = []
     for first_day, settings in pieces:
         if not runs or any(getattr(runs[-1][1], name) != getattr(settings, name) for name in names):

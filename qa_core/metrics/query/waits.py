@@ -1,4 +1,4 @@
-"""How long people wait, beyond averages: how many waited how many seconds, and what the
+"""Distribution of waits: how many waited how many seconds, and what the
 service level would be with another threshold.
 """
 
@@ -28,10 +28,10 @@ LONGEST_WAIT = 1800
 
 
 def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """How many contacts waited so long: `second` (rounded up, so that a wait of 20.0 s
-    stands with those within a threshold of 20; at most `LONGEST_WAIT`), `answered`,
-    `abandoned`, sorted; seconds that nobody waited are absent. Only single contacts
-    with a known wait.
+    """Count contacts by how long they waited: `second` (rounded up, so that a wait of
+    20.0 s counts with those within a threshold of 20; at most `LONGEST_WAIT`),
+    `answered`, `abandoned`, sorted; seconds that nobody waited are absent. Only single
+    contacts with a known wait.
 
     Raises AccessDenied for whoever may not see call statistics, for what the viewer may
     not filter by, and for those who see large cells alone.
@@ -57,8 +57,8 @@ def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
 def find_service_levels(
     viewer: Viewer, thresholds: Sequence[float], where: Filters = Filters()
 ) -> pd.DataFrame:
-    """The service level as it would be with each threshold in seconds, by the formula
-    in force: `threshold`, `value`, `low`, `high`, `n`.
+    """Find the service level as it would be with each threshold in seconds, by the
+    formula in force: `threshold`, `value`, `low`, `high`, `n`.
 
     Of single contacts alone: totals by interval know no threshold but their own. Raises
     AccessDenied as `find_waits` does.
@@ -75,19 +75,22 @@ def find_service_levels(
             for name, rows in (("n", parts.counted), ("hits", parts.hits))
         ]
         if not position:
-            columns.append(sa.func.count().filter(parts.evidence).label("evidence"))
+            columns.append(sa.func.count().filter(parts.required_rows).label("required_rows"))
     statement = Scoped(sa.select(*columns).where(*conditions), viewer)
     counted = engine.current().run(statement, **dimension_sql.months(where.period)).iloc[0]
     rows = []
     for position, threshold in enumerate(thresholds):
         n, hits = int(counted[f"n_{position}"]), int(counted[f"hits_{position}"])
-        low, high = (stats.wilson(hits, n) if n and counted["evidence"] else None) or (None, None)
+        low, high = (stats.wilson(hits, n) if n and counted["required_rows"] else None) or (
+            None,
+            None,
+        )
         rows.append((threshold, None if low is None else hits / n, low, high, n))
     return pd.DataFrame(rows, columns=["threshold", "value", "low", "high", "n"]).astype(float)
 
 
 def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """How many of the answered customers were unhappy (`unhappy_rate`) by how long they
+    """Count unhappy customers (`unhappy_rate`) among those answered, by how long they
     had waited: `from_seconds` (a start of `UNHAPPY_BANDS`), `n`, `hits`, sorted; bands
     that nobody rated are absent. Raises AccessDenied as `find_waits` does.
     """

@@ -280,7 +280,7 @@ def _find_moved(
         return [], 0, 0
     groups = (
         tuple(key for key in rates if get_kpi(key).subject == subject)
-        for subject in (FactTable.CONTACTS, FactTable.MISSES)
+        for subject in (FactTable.CONTACTS, FactTable.MISSED)
     )
     rows = [
         row
