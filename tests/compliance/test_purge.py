@@ -181,7 +181,7 @@ def fill(folder: Path) -> None:
             ]
             batch = ImportBatch(
                 id=name, kind="surveys", file_name="f.csv", digest=name, system="s", profile="p",
-                options={}, actor="adam", state="done", started_at=at,
+                options={}, actor="adam", state="done", started_at=at, finished_at=at,
             )  # fmt: skip
             session.add_all([round_, coaching, draw, batch])
             session.flush()
