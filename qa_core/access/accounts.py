@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import passwords
+from qa_core.access import passwords, second_factor
 from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
@@ -226,8 +226,8 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one and return it. Sessions end at once; the
-    person has to choose a new password.
+    """Replace the password by a random one and return it, and remove the second factor.
+    Sessions end at once; the person has to choose a new password.
     """
     return _perform(viewer, Act.RESET, username) or ""
 
@@ -550,6 +550,7 @@ def _apply(
         account.active = True
     elif act == Act.RESET:
         account.password_hash = password_hash
+        second_factor.drop(session, username)
     if act in (Act.ADD, Act.RESET):
         account.must_change_password = must_change
         account.one_time_since = now() if must_change else None

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import accounts, passwords
+from qa_core.access import accounts, passwords, second_factor
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
+from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
@@ -41,6 +41,10 @@ with before), of one address, and of one account from everywhere.
 FIRST_WAIT, MAX_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 FORGET_AFTER = timedelta(hours=1)
 """Age from which failures no longer count: no lock is permanent."""
+SECOND_STEP = timedelta(minutes=5)
+"""Time for the code after the password."""
+NEWS_FOR = timedelta(days=14)
+"""Time for which a new browser, or a change of the account, is news to the person."""
 KNOWN_FOR = timedelta(days=30)
 """Time for which a browser counts as one that the person signed in with before."""
 
@@ -68,6 +72,14 @@ class SignedIn:
     must_change_password: bool
 
 
+class SecondStep(Refusal):
+    """The password is right, and a code is missing: `ticket` goes to `finish_sign_in`."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__("second_factor", N_("Type the code of your app, or a recovery code."))
+        self.ticket = ticket
+
+
 @dataclass(frozen=True)
 class OwnSession:
     """One of a person's sessions, as they see it."""
@@ -77,6 +89,14 @@ class OwnSession:
     created_at: datetime
     last_seen_at: datetime
     is_this_one: bool
+
+
+@dataclass(frozen=True)
+class NewBrowser:
+    """Browser that a person signed in with for the first time."""
+
+    name: str
+    first_at: datetime
 
 
 def is_loopback(address: str | None) -> bool:
@@ -93,9 +113,9 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
 
     `one_time_days`: days for which a one-time password is valid.
 
-    Raises the same Refusal, after the same time, for an unknown name, a wrong password
-    and a closed account. Only the holder of an expired one-time password learns that it
-    has expired.
+    Raises SecondStep where a code has to follow. Raises the same Refusal, after the same
+    time, for an unknown name, a wrong password and a closed account. Only the holder of
+    an expired one-time password learns that it has expired.
     """
     username = accounts.normalise_username(username)
     if not browser.token:
@@ -113,7 +133,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         account = session.get(Account, username)
         kept = account.password_hash if account else None
     _refuse_early(wait)
-    good = passwords.matches(password, kept)
+    good, ticket = passwords.matches(password, kept), None
     with store.writing() as session:
         account = session.get(Account, username)
         reason = _find_failure(
@@ -130,20 +150,14 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
                 browser.address,
                 reason,
             )
+        elif second_factor.is_enrolled(session, username):
+            # The count of this browser stays: codes are guessed no faster than passwords.
+            _forget_try(session, username, browser, keeps_own=True)
+            ticket = _build_ticket(account, browser)
         else:
-            _forget_try(session, username, browser)
-            token = secrets.token_urlsafe(32)
-            session.add(
-                LoginSession(
-                    token_hash=_hash(token.encode()),
-                    username=account.username,
-                    token_version=account.token_version,
-                    browser_hash=_hash(browser.token),
-                    browser_name=browser.name[:200],
-                )
-            )
-            _delete_old(session)
-            audit_log.record(session, account.username, "sign_in", browser.address)
+            token = _open_session(session, account, browser)
+    if ticket:
+        raise SecondStep(ticket)
     if reason == EXPIRED:
         message = N_(
             "This one-time password is older than {days} days and opens nothing any more. Ask "
@@ -155,6 +169,33 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             "sign_in_failed", N_("The username or the password is wrong, or the account is closed.")
         )
     return token
+
+
+def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
+    """Check the code after the password, and open the session. Returns the random id.
+
+    Raises AccessDenied for a ticket that is old, or of another browser or password;
+    Refusal for a wrong code, throttled like passwords.
+    """
+    asked = signed_links.unseal("second step", ticket)
+    username = asked["username"]
+    with store.writing() as session:
+        wait = _count_try(session, username, browser)
+    _refuse_early(wait)
+    with store.writing() as session:
+        account = session.get(Account, username)
+        expected = account and _build_claims(account, browser)
+        if (
+            not expected
+            or not account.active
+            or asked | expected != asked
+            or asked["until"] < now().timestamp()
+        ):
+            raise AccessDenied()
+        if second_factor.use(session, username, code):
+            return _open_session(session, account, browser)
+        audit_log.record(session, username, "sign_in_failed", browser.address, "wrong code")
+    raise Refusal("wrong_code", second_factor.WRONG_CODE)
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
@@ -230,6 +271,46 @@ def end_session(signed_in: SignedIn, session_id: int) -> None:
         audit_log.record(session, signed_in.viewer.username, "session_ended", str(session_id))
 
 
+def end_others(signed_in: SignedIn) -> None:
+    """End all of one's own sessions but this one."""
+    username = signed_in.viewer.username
+    with store.writing() as session:
+        session.execute(
+            sa.update(LoginSession)
+            .where(
+                LoginSession.username == username,
+                LoginSession.id != signed_in.session_id,
+                LoginSession.revoked_at.is_(None),
+            )
+            .values(revoked_at=now())
+        )
+        audit_log.record(session, username, "session_ended", "all others")
+
+
+def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
+    """List the browsers other than this one that the person first signed in with in the
+    last `NEWS_FOR`, newest first; not the very first one.
+    """
+    first_at = sa.func.min(LoginSession.created_at).label("first_at")
+    statement = (
+        sa.select(
+            LoginSession.browser_hash,
+            sa.func.max(LoginSession.browser_name).label("name"),
+            first_at,
+        )
+        .where(LoginSession.username == username)
+        .group_by(LoginSession.browser_hash)
+        .order_by(first_at)
+    )
+    with store.reading() as session:
+        later = session.execute(statement).all()[1:]
+    return [
+        NewBrowser(row.name, row.first_at)
+        for row in reversed(later)
+        if row.first_at > now() - NEWS_FOR and row.browser_hash != _hash(browser.token)
+    ]
+
+
 def change_password(signed_in: SignedIn, browser: Browser, current: str, new: str) -> None:
     """Replace one's own password. All other sessions of the person end."""
     username = signed_in.viewer.username
@@ -265,6 +346,38 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         account.token_version += 1
         row.token_version = account.token_version
         audit_log.record(session, username, "password_changed", username)
+
+
+def _build_ticket(account: Account, browser: Browser) -> str:
+    until = (now() + SECOND_STEP).timestamp()
+    return signed_links.seal("second step", {**_build_claims(account, browser), "until": until})
+
+
+def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
+    return {
+        "username": account.username,
+        "account": _hash(
+            f"{account.token_version} {account.active} {account.password_hash}".encode()
+        ),
+        "browser": _hash(browser.token),
+    }
+
+
+def _open_session(session: Session, account: Account, browser: Browser) -> str:
+    _forget_try(session, account.username, browser)
+    token = secrets.token_urlsafe(32)
+    session.add(
+        LoginSession(
+            token_hash=_hash(token.encode()),
+            username=account.username,
+            token_version=account.token_version,
+            browser_hash=_hash(browser.token),
+            browser_name=browser.name[:200],
+        )
+    )
+    _delete_old(session)
+    audit_log.record(session, account.username, "sign_in", browser.address)
+    return token
 
 
 def _find_failure(
@@ -398,9 +511,10 @@ def _refuse_early(wait: timedelta) -> None:
         )
 
 
-def _forget_try(session: Session, username: str, browser: Browser) -> None:
+def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
     ((own, _), *shared), account = _throttles(session, username, browser)
-    session.delete(own)
+    if not keeps_own:
+        session.delete(own)
     # One good sign-in takes back its own count only: an address that guesses must not
     # wash itself clean.
     for row, limit in (*shared, (account, FAILURES_PER_ACCOUNT)):

@@ -37,6 +37,9 @@ SERVICE_LEVEL_FORMULAS = (
 )
 
 
+SECOND_FACTORS = ("nobody", "deciding", "everybody")
+
+
 @dataclass(frozen=True)
 class Setting:
     """Declaration of a setting: `kind` is `number`, `whole` or `choice`; numbers lie
@@ -205,6 +208,17 @@ ALL: tuple[Setting, ...] = (
         "whole",
         1,
         90,
+    ),
+    Setting(
+        "second_factor",
+        N_("Second factor"),
+        N_(
+            "Who needs an app's code beside the password: nobody (whoever wants may), deciding "
+            "roles (data protection officers, managers, administrators, executives), or everybody."
+        ),
+        "nobody",
+        "choice",
+        choices=SECOND_FACTORS,
     ),
     Setting(
         "listening_ceiling",

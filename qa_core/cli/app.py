@@ -16,6 +16,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
 from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.storage.system_errors import find_refusal
 
 
 def build_app() -> typer.Typer:
@@ -94,6 +95,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return REFUSED
     except Exception as error:
+        if refusal := find_refusal(error):
+            text = i18n.format_refusal(refusal)
+            return _refuse(refusal.code, text, (), as_json, REFUSED)
         # The detail goes to the log for whoever runs the machine; the person gets a
         # sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)

@@ -200,6 +200,15 @@ def _alerts() -> tuple[str, str]:
     return OK, str(count)
 
 
+def _hosts() -> tuple[str, str]:
+    from streamlit import get_option
+
+    return OK, _(
+        "{hosts}; to serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
+        hosts=", ".join(get_option("server.allowedHosts")) or "*",
+    )
+
+
 def _retention() -> tuple[str, str]:
     store.require_ready()
     found = purge.find_overdue(Viewer.SYSTEM)
@@ -262,6 +271,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("imports"), _imports),
     (N_("marks of evaluations"), _marks),
     (N_("alert rules"), _alerts),
+    (N_("host names"), _hosts),
     (N_("retention"), _retention),
     (N_("requests of persons"), _requests),
     (N_("temporary files"), _leftovers),

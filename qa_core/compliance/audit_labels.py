@@ -24,6 +24,8 @@ TITLES = {
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
     "purged": N_("Data deleted by age"),
+    "second_factor_added": N_("Second factor added"),
+    "second_factor_removed": N_("Second factor removed"),
     "subject_exported": N_("Personal data exported for a person"),
     "advisor_erased": N_("Advisor erased"),
     "objection_entered": N_("Objection entered"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,6 +85,18 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
             reason="ok" if found.ok else f"broken at {found.first_bad or 'the end'}",
         )
     return found
+
+
+def note_from_now_on() -> None:
+    """Have the end of the journal noted in the server's log, and in the file of QA_ANCHOR
+    where that is new; then say so.
+    """
+    audit_log.LOG.setLevel(logging.INFO)
+    audit_log.LOG.addHandler(logging.StreamHandler())
+    with store.writing() as session:
+        made = audit_log.anchor_once(session, "system")
+    if made is not None:
+        print(_("The end of the journal is noted in {file} from now on.", file=made))
 
 
 def describe(found: audit_log.Verification) -> str:

@@ -73,8 +73,16 @@ class Content:
         or unpack beyond the limits.
         """
         if self.packing is None:
-            return self.path.open("rb")
+            file = self.path.open("rb")
+            return io.BufferedReader(_UnixLines(file)) if self._ends_lines_by_returns else file
         return io.BufferedReader(_UnpackedFile(self), BLOCK_BYTES)
+
+    @cached_property
+    def _ends_lines_by_returns(self) -> bool:
+        """Whether lines end as on old Macs, by a carriage return alone."""
+        with self.path.open("rb") as file:
+            start = file.read(BLOCK_BYTES)
+        return b"\r" in start and b"\n" not in start and b"\x00" not in start
 
     def read_start(self, count: int) -> bytes:
         """The first bytes."""
@@ -212,6 +220,34 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     ):
         raise refuse_large_archive(path)
     return Content(path, "zip", files[0].filename, encoding)
+
+
+class _UnixLines(io.RawIOBase):
+    """A file whose carriage returns read as line feeds."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = self._file.read(len(buffer)).replace(b"\r", b"\n")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _UnpackedFile(io.RawIOBase):

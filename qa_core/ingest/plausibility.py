@@ -24,8 +24,9 @@ from qa_core.storage.records import store
 
 MIN_ROWS = 200
 MIN_RECEIVED = 500
+MIN_REJECTED = 2
 MAX_REJECTED = 0.05
-MAX_HANDLE_SECONDS = 7_200
+MIN_HANDLE_SECONDS, MAX_HANDLE_SECONDS = 15, 7_200
 MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
@@ -68,7 +69,7 @@ def require_few_rejected(staged: Staged) -> None:
     rejected, rows = staged.tally.rejected, staged.tally.read - staged.tally.skipped
     with store.reading_or_empty() as session:
         limit = settings.current(session).max_rejected_percent
-    if staged.kind == "recordings" or rejected * 100 <= limit * rows:
+    if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
         return
     reasons = staged.tally.reasons.most_common()
     raise Refusal(
@@ -149,6 +150,13 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
             "long_handle_time",
             N_("A contact takes {value} seconds on average: is the unit right?"),
             round(handle),
+            "talk_seconds",
+        )
+    if handle is not None and 0 < handle < MIN_HANDLE_SECONDS:
+        yield Oddity(
+            "short_handle_time",
+            N_("A contact takes {value} seconds on average: is the unit right?"),
+            round(handle, 1),
             "talk_seconds",
         )
     if advisors == 1 and named > MIN_ROWS:

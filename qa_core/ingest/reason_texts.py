@@ -50,6 +50,7 @@ SKIPPED = {
     "header": N_("header rows, second or repeated"),
     "login": N_("sign-ins of advisors"),
     "monitoring": N_("somebody listening in"),
+    "recording_leg": N_("legs to a recorder, which are no calls"),
     "not_given": N_("nothing given: not evaluated, or not answered"),
     "note": N_("notes in a single cell"),
     "still_waiting": N_("events of calls that had not ended"),

@@ -31,8 +31,10 @@ CHECK_SECONDS = 0.5
 """Seconds between two looks at whether the session of a connection is still live."""
 MOST_STRANGERS, MOST_OF_AN_ADDRESS = 500, 100
 STRANGER_IDLE_SECONDS = 600
-BURST, PER_SECOND = 200, 3
-"""Messages of the strangers of one address: so many at once, then so many a second."""
+BURST, PER_SECOND, LONGEST_WAIT = 200, 3, 10
+"""Messages of the strangers of one address: so many at once, then so many a second. Who
+would wait for more than so many seconds is disconnected.
+"""
 TRY_AGAIN_LATER, POLICY_VIOLATION = 1013, 1008
 
 
@@ -130,7 +132,11 @@ class Connections:
                 await _close(connection, send, TRY_AGAIN_LATER)
                 return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
             if message["type"] == "websocket.receive" and connection.token is None:
-                await asyncio.sleep(self._find_budget(connection.browser.address).take())
+                wait = self._find_budget(connection.browser.address).take()
+                if wait > LONGEST_WAIT:
+                    await _close(connection, send, TRY_AGAIN_LATER)
+                    return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
+                await asyncio.sleep(wait)
             return message
 
         return receive_slowly

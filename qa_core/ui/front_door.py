@@ -14,7 +14,8 @@ from qa_core.ui import gate, menu, sign_in, styles
 st.set_page_config(page_icon=str(styles.ICON), layout="wide")
 
 signed_in = gate.find_signed_in()
-opened = signed_in is not None and not signed_in.must_change_password
+lacks_factor = signed_in is not None and gate.lacks_second_factor(signed_in.viewer)
+opened = signed_in is not None and not signed_in.must_change_password and not lacks_factor
 page, entry = menu.choose_page(signed_in.viewer if opened else None)
 # Several tabs are told apart by it; a stranger is not told what an address leads to.
 st.set_page_config(
@@ -36,5 +37,7 @@ elif sign_in.keep_cookie():
         from qa_core.ui import frame
 
         frame.show(signed_in.viewer, page, entry)
-    else:
+    elif signed_in.must_change_password:
         sign_in.show_password_change()
+    else:
+        sign_in.show_enrolment()

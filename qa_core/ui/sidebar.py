@@ -4,19 +4,16 @@ signed in, and the way out.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import streamlit as st
 
-from qa_core.access import accounts
+from qa_core.access import accounts, sessions
 from qa_core.access.accounts import Act
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.storage.records.base import now
-from qa_core.ui import freshness, gate, menu, styles
+from qa_core.ui import browser, freshness, gate, menu, styles
 
 LOGO = styles.LOGO.read_text(encoding="utf-8")
-NEWS_DAYS = 14
 _NEWS = "account_news"
 INK = {False: "#1E2A32", True: "#E6EAEC"}
 """Colour of text by whether the theme is dark: a picture does not take it from the page."""
@@ -34,18 +31,18 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_account_news(viewer: Viewer) -> None:
-    """Link to the page of the own account while changes of it are news; looked up once per
-    session of the server.
+    """Link to the page of the own account while changes of it, or sign-ins with another
+    browser, are news; looked up once per session of the server.
     """
     if _NEWS not in st.session_state:
-        since = now() - timedelta(days=NEWS_DAYS)
+        since = now() - sessions.NEWS_FOR
         st.session_state[_NEWS] = any(
             change.done_at > since and (change.act, change.username) != (Act.ADD, viewer.username)
             for change in accounts.find_own_changes(viewer)
-        )
+        ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
     if st.session_state[_NEWS]:
         st.page_link(
             menu.find_page("my_account").path,
-            label=_("Your account was changed"),
+            label=_("News of your account"),
             icon=":material/manage_accounts:",
         )

@@ -166,7 +166,7 @@ def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(
     assert accounts.add(viewer_of("root"), "dora", "dpo")
 
 
-@pytest.mark.parametrize("role", set(Role) - {Role.DPO, Role.MANAGER, Role.ADMIN})
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.DPO, Role.MANAGER, Role.ADMIN}))
 def test_only_who_confirms_accounts_sees_and_decides_requests(role: Role, centre) -> None:
     viewer = Viewer("x", role)
     for attempt in (

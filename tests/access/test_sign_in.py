@@ -328,6 +328,32 @@ def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable
     assert sessions.resume(second, HERE) is None and sessions.resume(first, HERE)
 
 
+def test_a_person_ends_all_their_other_sessions_at_once(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    add_person("eve", "evaluator")
+    tokens = [sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7) for _ in range(3)]
+    of_eve = sessions.sign_in("eve", PASSWORD, HERE, one_time_days=7)
+
+    sessions.end_others(sessions.resume(tokens[1], HERE))
+
+    assert [sessions.resume(token, HERE) is not None for token in tokens] == [False, True, False]
+    assert sessions.resume(of_eve, HERE)
+
+
+def test_a_sign_in_with_a_new_browser_is_news_in_the_others(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    phone = Browser(b"another browser!", "Phone", "198.51.100.1")
+    assert code_of("tom", PASSWORD) == "in"
+    assert sessions.find_new_browsers("tom", HERE) == []
+
+    assert code_of("tom", PASSWORD, phone) == code_of("tom", PASSWORD, phone) == "in"
+
+    assert [new.name for new in sessions.find_new_browsers("tom", HERE)] == ["Phone"]
+    assert sessions.find_new_browsers("tom", phone) == []
+    turn_back(LoginSession, timedelta(days=15), "created_at")
+    assert sessions.find_new_browsers("tom", HERE) == []
+
+
 def test_a_one_time_password_opens_nothing_after_its_days(
     centre, monkeypatch: pytest.MonkeyPatch
 ) -> None:

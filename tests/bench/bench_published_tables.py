@@ -49,12 +49,13 @@ def count_shown(kpi: str, dimension: str | None, where: Filters) -> pd.Series:
     """Count the cells of one table by month: those large enough, and of them those shown."""
     cut = (dimension, "month") if dimension else ("month",)
     whole = query.measure(Viewer.SYSTEM, (kpi,), (*cut, "advisor"), where)
-    whole = whole[whole["n"] > 0]
-    cells = whole.groupby(list(cut), dropna=False).agg(n=("n", "sum"), who=("advisor", "nunique"))
+    whole = whole[whole["n"] > 0].fillna(dict.fromkeys(cut, "-"))
+    cells = whole.groupby(list(cut)).agg(n=("n", "sum"), who=("advisor", "nunique"))
     large = (cells["n"] >= MINIMUM_CONTACTS) & (
         (cells["who"] >= MINIMUM_ADVISORS) | (kpi in OF_NOBODY)
     )
-    seen = query.measure(EXECUTIVE, (kpi,), cut, where).set_index(list(cut))
+    seen = query.measure(EXECUTIVE, (kpi,), cut, where)
+    seen = seen.fillna(dict.fromkeys(cut, "-")).set_index(list(cut))
     is_shown = (seen["status"] != "suppressed").reindex(cells.index, fill_value=False)
     return pd.Series({"cells": len(cells), "large": large.sum(), "shown": (large & is_shown).sum()})
 

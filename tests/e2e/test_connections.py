@@ -5,6 +5,7 @@ strangers may have.
 from __future__ import annotations
 
 import contextlib
+import http.client
 from collections.abc import Iterator
 
 import pytest
@@ -98,3 +99,14 @@ def test_a_stranger_s_messages_wait_once_there_are_too_many() -> None:
 
     assert waits[: connections.BURST - 1] == [0.0] * (connections.BURST - 1)
     assert 0.5 < waits[-1] < 1.1
+
+
+def test_a_host_name_that_is_not_allowed_is_told_how_it_would_be(server: Server) -> None:
+    request = http.client.HTTPConnection(server.host)
+    request.request("GET", "/", headers={"Host": "centre.example"})
+    response = request.getresponse()
+
+    assert response.status == 403
+    assert "STREAMLIT_SERVER_ALLOWED_HOSTS" in response.read().decode()
+    log = (server.folder / "server.log").read_text(encoding="utf-8")
+    assert "Host names that are served: localhost" in log and "centre.example" in log

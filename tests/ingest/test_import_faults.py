@@ -103,12 +103,12 @@ def import_mutants(folder: Path, count: int, seed: int) -> Counter[str]:
 
 def test_two_hundred_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
     seen = import_mutants(centre, 200, seed=3)
-    assert seen["landed"] > 60 and sum(seen.values()) == 200
+    assert seen["landed"] > 40 and sum(seen.values()) == 200
 
 
 @pytest.mark.long
 def test_two_thousand_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
-    assert import_mutants(centre, 2_000, seed=5)["landed"] > 600
+    assert import_mutants(centre, 2_000, seed=5)["landed"] > 400
 
 
 @pytest.mark.long

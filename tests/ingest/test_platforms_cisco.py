@@ -29,11 +29,12 @@ def test_legs_of_a_call_are_one_contact_and_types_are_no_row(centre: Path) -> No
         + f'1,1,501,{T + 200},"0712345678",16,"0187654321","4001",0,0,{T + 225},0,"4000"\n'
         + f'1,1,502,{T + 300},"4001",17,"0712345678","0712345678",17,0,{T + 303},0,""\n'
         + f'1,1,503,{T + 400},"4001",0,"4002","4002",16,{T + 402},{T + 412},10,""\n'
-        + '1,1,504,0,"4001",0,"4002","4002",16,0,0,10,""\n',
+        + '1,1,504,0,"4001",0,"4002","4002",16,0,0,10,""\n'
+        + f'1,1,505,{T + 12},"b0012301",0,"9000","9000",16,{T + 12},{T + 72},60,""\n',
     )
     assert staged.profile == "cisco_cucm"
     assert (
-        staged.tally.skipped_kinds == {"types": 1}
+        staged.tally.skipped_kinds == {"types": 1, "recording_leg": 1}
         and staged.tally.folded_kinds == {"leg": 1}
         and staged.tally.reasons == {"missing_start": 1}
     )

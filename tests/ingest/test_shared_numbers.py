@@ -174,11 +174,12 @@ def test_rows_without_a_number_or_that_end_before_they_begin_are_rejected(
         tmp_path,
         "tracking",
         "tracking_number,campaign,from,to\n,A,2026-03-01,2026-03-02\n0170000001,B,2026-03-02,"
-        "2026-03-01\n0170000001,C,2026-03-02,2026-03-02\n",
+        "2026-03-01\n"
+        + "".join(f"0170000001,C,2026-03-{day:02d},2026-03-{day:02d}\n" for day in range(2, 12)),
     )
 
     assert report.tally.reasons == {"ends_before_start": 1, "missing_key": 1}
-    assert report.tally.new == 1
+    assert report.tally.new == 10
 
 
 def test_a_dry_run_of_assignments_writes_nothing(centre: Path, tmp_path: Path) -> None:

@@ -254,6 +254,15 @@ def test_neither_percentiles_nor_counts_of_what_waits_nor_other_settings_are_sho
     assert (explained.universe, explained.excluded, explained.variants) == (None, (), ())
 
 
+def test_the_share_with_a_known_source_is_published_by_source_alone(centre: Path) -> None:
+    # By queue it would be two cuts: by queue, and with or without a source.
+    land_all(of_campaign("Google", "spring", 8, 20), of_queue("b", 8, 20))
+    assert shown("attribution_rate") == {None: "ok"}
+    assert shown("attribution_rate", "source") == {"Google": "ok", None: "ok"}
+    assert set(shown("attribution_rate", "queue").values()) == {"suppressed"}
+    assert shown("received", "queue") == {"a": "ok", "b": "ok"}
+
+
 def test_of_two_dimensions_of_spend_not_even_what_was_spent_is_shown(centre: Path) -> None:
     land_all(of_campaign("Google", "spring", 8, 20), of_campaign("Bing", "winter", 1, 1))
     land_spend([("2026-05-04", "Google", "spring", 90.0, "EUR")])

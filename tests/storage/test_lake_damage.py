@@ -19,15 +19,15 @@ from qa_core.storage import lake
 
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
 MAY = Period(date(2026, 5, 1), date(2026, 5, 31))
-JUNE = Period(date(2026, 6, 1), date(2026, 6, 30))
+JULY = Period(date(2026, 7, 1), date(2026, 7, 31))
 
 
 @pytest.fixture
 def file(centre: Path) -> Path:
-    """The file of May; June has another."""
+    """The file of May; July has another."""
     land(
         [contact(f"2026-05-{day:02}", f"m{day}", team="Nord") for day in range(1, 29)]
-        + [contact("2026-06-02", "j1", team="Nord")]
+        + [contact("2026-07-02", "j1", team="Nord")]
     )
     [file] = lake.files("contacts", "2026-05", "2026-05")
     return Path(file)
@@ -74,7 +74,7 @@ def test_every_flipped_bit_is_found_by_the_deep_check(file: Path) -> None:
 def test_a_figure_of_a_damaged_month_names_the_file_and_other_months_are_counted(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (count(MAY), count(JUNE)) == (28, 1)
+    assert (count(MAY), count(JULY)) == (28, 1)
     file.unlink()
 
     with pytest.raises(Refusal) as refused:
@@ -82,7 +82,7 @@ def test_a_figure_of_a_damaged_month_names_the_file_and_other_months_are_counted
 
     assert refused.value.code == "lake_damaged"
     assert refused.value.params["month"] == "2026-05" and file.name in str(refused.value)
-    assert count(JUNE) == 1
+    assert count(JULY) == 1
     capsys.readouterr()
     assert run(["kpi", "received", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "lake_damaged"
@@ -96,7 +96,7 @@ def test_an_import_into_a_damaged_month_is_refused_and_changes_nothing(file: Pat
         land([contact("2026-05-30", "m30", team="Nord")], "second")
 
     assert refused.value.code == "lake_damaged" and lake.version("contacts") == before
-    assert count(JUNE) == 1
+    assert count(JULY) == 1
 
 
 def test_a_damaged_log_is_refused_in_a_sentence(file: Path) -> None:

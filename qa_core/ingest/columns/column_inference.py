@@ -254,6 +254,8 @@ class FileContext:
                 self.readings[name] = durations.decide_reading(
                     evidence, *said, self.options.decimal, self.decisions, column.field.of_many
                 )
+                if evidence.numbers.total and not any(said):
+                    self.guesses.add(name)
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
             elif isinstance(evidence, vocabulary.WordEvidence) and name in self.words:

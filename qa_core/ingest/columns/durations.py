@@ -233,6 +233,17 @@ def decide_reading(
         unit, reason = requested, N_("as asked for by --unit")
     elif hint:
         unit, reason = hint, N_("as the header {column} says")
+    elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
+        raise Refusal(
+            "ambiguous_unit",
+            N_(
+                "In the column {column} the numbers go up to {high}: parts of a minute, of an "
+                "hour, or of a day? Say the unit."
+            ),
+            options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
+            column=evidence.column,
+            high=f"{numbers.highest:g}",
+        )
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
         unit, reason = "day", N_("{column}: fractions of a day, from {low} to {high}")
     elif (

@@ -35,8 +35,8 @@ _TIME = (
 _DAY_NAME = r"(?:[A-Za-zÀ-ÿ]{2,9}\.?,? )?"
 _SHAPES = {
     "year_first": r"^(?P<y>\d{4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,2})" + _TIME,
-    "year_last": r"^(?P<a>\d{1,2})[-/. ](?P<b>\d{1,2})[-/. ](?P<y>\d{4})" + _TIME,
-    "short_year": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
+    "year_last": r"^" + _DAY_NAME + r"(?P<a>\d{1,2})[-/. ](?P<b>\d{1,2})[-/. ](?P<y>\d{4})" + _TIME,
+    "short_year": r"^" + _DAY_NAME + r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{2})" + _TIME,
     "named": r"^"
     + _DAY_NAME
     + r"(?P<d>\d{1,2})(?:st|nd|rd|th|er)?[ \-/](?P<mon>[A-Za-zÀ-ÿ]{3,9})\.?,?[ "

@@ -182,7 +182,8 @@ OUTCOMES = _index_words(
         "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
         Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang "
         "up|raccroche|dropped|lost|perdu|perdue|"
-        "abandoned in queue|caller hung up|abandon client|appel abandonne|call "
+        "abandoned in queue|short abandoned|short abandon|"
+        "caller hung up|abandon client|appel abandonne|call "
         "abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
         "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon "
         "court|abandon appelant|abandonne en file|raccroche client|"

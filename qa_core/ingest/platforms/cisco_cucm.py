@@ -4,6 +4,7 @@ legs under one global call id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,8 +48,15 @@ _NAMES = {
         "duration",
         "origCause_value",
         "destCause_value",
+        "joinOnBehalfOf",
+        "origCalledPartyRedirectOnBehalfOf",
+        "lastRedirectRedirectOnBehalfOf",
     )
 }
+_RECORDERS = ("27", "28")
+"""Recording and monitoring, as the columns `…OnBehalfOf` number them."""
+_BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
+"""The party that a telephone makes up for the leg to its recorder."""
 
 SCHEMA = pa.schema(
     [
@@ -87,6 +95,8 @@ def _name_cells(row: Mapping[str, str]) -> Cells:
 def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     if all(not cell or cell.upper().startswith(_TYPES) for cell in cells.values()):
         raise SkippedRecord("types")
+    if _is_recording(cells):
+        raise SkippedRecord("recording_leg")
     call = require(cells["globalCallID_callId"], "missing_key")
     started = require(from_epoch(cells["dateTimeOrigination"]), "missing_start")
     connected = from_epoch(cells["dateTimeConnect"])
@@ -125,6 +135,15 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
         },
         "advisor",
         "talk",
+    )
+
+
+def _is_recording(cells: Cells) -> bool:
+    """Whether a leg only carries a conversation to a recorder or a listener."""
+    behalf = (name for name in _NAMES.values() if name.endswith("OnBehalfOf"))
+    parties = (cells["callingPartyNumber"], cells["finalCalledPartyNumber"])
+    return any(cells[name] in _RECORDERS for name in behalf) or any(
+        _BUILT_IN_BRIDGE.match(party) for party in parties
     )
 
 

@@ -30,6 +30,7 @@ FIELDS = (
     Field(
         "started_at",
         ValueType.MOMENT,
+        "date started|start of call|"
         "start time|started at|start|call start|call start time|start date time|date and time "
         "of call|date time of call|"
         "start datetime|start timestamp|call timestamp|"
@@ -63,6 +64,7 @@ FIELDS = (
     Field(
         "answered_at",
         ValueType.MOMENT,
+        "date connected|answer start time|connected|connect date|"
         "time answered|answer time|answered at|answered time|heure reponse|heure de "
         "reponse|heure decroche|connect time|connected at|"
         "date reponse|heure prise en charge|heure de prise en charge|first response at|pickup "
@@ -73,6 +75,7 @@ FIELDS = (
     Field(
         "ended_at",
         ValueType.MOMENT,
+        "date ended|end of call|"
         "end time|ended at|end|call end|call end time|fin|heure fin|heure de fin|fin "
         "appel|date fin|date de fin|end date time|end "
         "datetime|end timestamp|disconnect time|disconnect timestamp|hangup time|call "
@@ -188,7 +191,8 @@ FIELDS = (
     Field(
         "outcome",
         ValueType.OUTCOME,
-        "statut|status|call outcome|resultat|resultat appel|call status|statut appel|statut de "
+        "action result|statut|status|call outcome|resultat|resultat appel|call status|"
+        "statut appel|statut de "
         "l appel|call result|result|disposition|"
         "etat|etat appel|issue appel|fin d appel|call disposition|outcome "
         "type|completion|termination|"
@@ -222,6 +226,7 @@ FIELDS = (
     Field(
         "wait_seconds",
         ValueType.DURATION,
+        "in queue|total queue|"
         "speed of answer|wait|wait time|waiting time|queue time|queue wait time|attente|temps "
         "attente|temps d attente|duree attente|duree d attente|delai de decroche|delai "
         "reponse|delai de reponse|time to answer|answer speed|speed to answer|q time|wait "
@@ -235,6 +240,7 @@ FIELDS = (
     Field(
         "talk_seconds",
         ValueType.DURATION,
+        "total talk|duration in call|in call duration|conversation duration|"
         "avg talk duration|service length|service duration|"
         "talk durations|talk duration|talk time|talk|talking|temps de "
         "communication|temps communication|duree "
@@ -249,6 +255,7 @@ FIELDS = (
     Field(
         "hold_seconds",
         ValueType.DURATION,
+        "total hold|"
         "hold time|hold|hold duration|mise en attente|duree mise en attente|temps de mise en "
         "attente|temps de garde|garde|customer "
         "hold duration|on hold|on hold time|"
@@ -257,6 +264,7 @@ FIELDS = (
     Field(
         "wrap_seconds",
         ValueType.DURATION,
+        "total acw|"
         "wrap time|wrap up time|wrap up|wrapup|after call work|acw|acw time|acw seconds|post "
         "appel|temps post appel|traitement post "
         "appel|after contact work duration|wrapup duration|wrap up duration|clerical "
@@ -268,13 +276,14 @@ FIELDS = (
         "duration",
         ValueType.DURATION,
         "duree|call duration|duree appel|duree de l appel|duree totale|total "
-        "duration|length|total time|call length|duration total|total talk|call "
+        "duration|length|total time|call length|duration total|call "
         "durations|duree d appel|call time duration|"
         "duree globale|temps total|duration",
     ),
     Field(
         "handle_seconds",
         ValueType.DURATION,
+        "total handle|"
         "handle time|aht|dmt|average handle time|avg handle time|handling time|total handle "
         "time|handle duration|duree traitement|duree de traitement|temps traitement|temps de "
         "traitement|duree moyenne de traitement",

@@ -45,6 +45,8 @@ from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
 from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
+MANY_CELLS, SHARED = 100, 0.2
+"""From so many cells on, a number on more than this share of them is nobody's."""
 DAY = 86_400
 _NO_ADVISOR = {
     "no server",
@@ -166,7 +168,10 @@ def refuse_totals(context: FileContext) -> None:
                 "Each row of this file holds totals ({columns}), not one contact. Import it as "
                 "totals: python -m qa_core import intervals FILE"
             ),
-            options=("import intervals FILE", *(f"--map ignore={text}" for text in totals)),
+            options=(
+                "import intervals FILE",
+                *(f"--map ignore={text}" for text in totals if len(totals) == 1),
+            ),
             columns=", ".join(totals),
         )
     if not any(context.has(name) for name in _CONTACT_FIELDS):
@@ -203,11 +208,31 @@ def _drop_destroyed(context: FileContext) -> None:
             )
 
 
+def _find_placeholders(context: FileContext) -> None:
+    """Find numbers that stand for many people: on more rows than one customer calls."""
+    for name in ("customer", "caller", "called"):
+        if not context.has(name):
+            continue
+        cells = context.sample_cells(context.columns[name].index)
+        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MANY_CELLS else []
+        shared = [item["values"] for item in counts if item["counts"] > SHARED * len(cells)]
+        if shared and name != "called":
+            context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
+            context.decide(
+                name,
+                N_("numbers on more than {share} % of the rows identify nobody"),
+                N_("{column}: {count} numbers"),
+                share=f"{100 * SHARED:g}",
+                count=len(shared),
+            )
+
+
 def decide_columns(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
     _require_only(context)
     refuse_totals(context)
     _drop_destroyed(context)
+    _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
         context.decide(
@@ -450,12 +475,22 @@ def _build_people(
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):
-        columns["customer_key"] = batch.read_customer("customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(
+            _read_party(context, batch, "customer")
+        )
     elif context.has("caller") or context.has("called"):
         customer, extension = _find_parties(context, batch, direction)
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
         if "advisor" not in columns:
             columns["advisor"] = extension
+
+
+def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
+    """The cells of a number, without those that stand for many people."""
+    cells, shared = batch.read_text(name), context.notes.get("placeholders", {}).get(name)
+    if shared is None:
+        return cells
+    return pc.if_else(pc.is_in(cells, value_set=shared), pa.scalar(None, pa.string()), cells)
 
 
 def _find_parties(
@@ -465,7 +500,7 @@ def _find_parties(
     advisor).
     """
     empty = [None] * len(batch)
-    callers = batch.read_text("caller").to_pylist() if context.has("caller") else empty
+    callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
     outside, desks = [], []
     for caller, other, way in zip(

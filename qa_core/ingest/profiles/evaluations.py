@@ -286,8 +286,37 @@ def _decide_long(context: FileContext) -> None:
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
+    if not context.has("possible"):
+        _require_common_maximum(context)
     context.notes["possible"] = (
         {"": _decide_possible(context, "points", None, None)} if not context.has("possible") else {}
+    )
+
+
+def _require_common_maximum(context: FileContext) -> None:
+    """Raise Refusal where nothing says out of how much points are, and the criteria do
+    not all reach the same greatest mark of a usual scale.
+    """
+    column, evidence = context.columns["points"], context.evidence["points"]
+    said = {"points", column.header.text} & set(context.options.scales)
+    if said or column.header.out_of or column.header.scale or evidence.denominators:
+        return
+    sample = context.take_sample()
+    points = sample.read_number("points")
+    criteria = sample.read_text("criterion").to_pylist()
+    greatest: dict[str | None, float] = {}
+    for criterion, mark in zip(criteria, points, strict=True):
+        greatest[criterion] = max(greatest.get(criterion, 0.0), np.nan_to_num(mark))
+    if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
+        return
+    raise Refusal(
+        "unclear_criteria",
+        N_(
+            "The numbers of {columns} may be marks, and nothing says out of how much. Say "
+            "the scale of each, or leave it aside."
+        ),
+        options=("--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"),
+        columns=column.header.text,
     )
 
 

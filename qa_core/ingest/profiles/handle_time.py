@@ -4,6 +4,7 @@ beside or in place of them: tried on the rows, not taken from the headers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -12,6 +13,7 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.outcomes import build_outcome
 from qa_core.storage.schema import Outcome
@@ -21,6 +23,11 @@ WITHIN_SECONDS = 1.01
 MOST_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
+_TALK = re.compile(
+    r"\b(talk\w*|spoken|conversation\w*|handl\w*|parole|communication|traitement|agent time|"
+    r"gesprach\w*|conversacion|conversa)\b"
+)
+_DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 
 
 @dataclass
@@ -48,6 +55,9 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     }
     if wait is not None:
         times["wait_seconds"] = wait
+    _require_units(context, times)
+    if "talk_seconds" not in times and "handle_seconds" not in times:
+        _require_read(context)
     for name in ("handle_seconds", "duration", "call_seconds"):
         if "talk_seconds" in times and name in times:
             _decide_beside_talk(context, plan, name, times)
@@ -67,6 +77,60 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
             N_("the time from the start to the end, less the wait"),
             N_("from {other}"),
             other=context.columns["ended_at"].header.text,
+        )
+
+
+def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
+    """Raise Refusal where plain numbers are seconds by default, and the moments of the
+    rows say minutes or milliseconds.
+    """
+    span = context.notes.get("sample_span")
+    if span is None:
+        return
+    for name in ("talk_seconds", "duration"):
+        if name not in times or name in context.options.units or name not in context.guesses:
+            continue
+        rows = (times[name] > 0) & (span > 0)
+        if rows.sum() < MIN_ROWS - 1:
+            continue
+        ratio = float(np.median(span[rows] / times[name][rows]))
+        unit = "min" if 45 < ratio < 120 else "ms" if ratio < 0.01 else None
+        if unit:
+            column = context.columns[name].header.text
+            raise Refusal(
+                "unit_and_moments",
+                N_(
+                    "The numbers of {column} would be seconds, and the moments of the rows are "
+                    "{ratio} times as far apart. Say the unit."
+                ),
+                options=(f"--unit {name}={unit}", f"--unit {name}=s"),
+                column=column,
+                ratio=f"{ratio:.3g}",
+            )
+
+
+def _require_read(context: FileContext) -> None:
+    """Raise Refusal where a column without a field may be the talk or handle time, which
+    would follow from other columns.
+    """
+    taken = {column.index for column in context.columns.values()} | context.ignored
+    found = [
+        text
+        for index, text in enumerate(context.headers)
+        if index not in taken
+        and _TALK.search(simplify(text))
+        and context.share_like(index, _DURATION) == 1
+    ]
+    if found:
+        raise Refusal(
+            "unread_time",
+            N_("{columns} may be the talk or handle time, and was not understood. Say what it is."),
+            options=tuple(
+                f"--map {name}={text}"
+                for text in found
+                for name in ("talk_seconds", "handle_seconds", "ignore")
+            ),
+            columns=", ".join(found),
         )
 
 
@@ -182,7 +246,7 @@ def _contains_wait(
     answered = known if outcome is None else known & (outcome == Outcome.ANSWERED)
     missed = known & (wait > WITHIN_SECONDS)
     if outcome is not None:
-        missed &= np.array([item is not None and item != Outcome.ANSWERED for item in outcome])
+        missed &= np.array([item in (Outcome.ABANDONED, Outcome.UNANSWERED) for item in outcome])
         if missed.sum() >= MIN_ROWS - 1:
             same = np.abs(duration[missed] - wait[missed]) <= WITHIN_SECONDS
             if same.mean() >= MOST_ROWS:

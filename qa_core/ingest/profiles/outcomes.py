@@ -37,7 +37,7 @@ MAX_UNKNOWN = 0.01
 """Share of unknown words from which on the file asks."""
 FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
 """So many rows may contradict each other without a question, or the first share of
-them; never more than the second.
+them; of more than one, never more than the second share.
 """
 EXAMPLES = 3
 
@@ -60,7 +60,7 @@ class Contradictions:
             self.examples.append(f"{batch.lines[row]}: {cells}")
 
     def is_more_than_few(self, rows: int) -> bool:
-        return self.rows > min(max(FEW_ROWS, FEW * rows), MANY * rows)
+        return self.rows > max(1, min(max(FEW_ROWS, FEW * rows), MANY * rows))
 
 
 @dataclass
@@ -114,6 +114,7 @@ def decide_outcome(context: FileContext) -> None:
     if plan.ranks and not says_both and only is None:
         _require_times(context, plan)
         plan.by_talk = True
+        context.guesses.add("outcome")
     if _is_weak(context, plan):
         context.guesses.add("outcome")
     plan.talk = context.has("talk_seconds") and not context.profile.signature
@@ -309,7 +310,9 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
     """
     asked, adopted = [], []
     for index, evidence in context.unread.items():
-        is_named = vocabulary.names_an_outcome(context.headers[index])
+        is_named = vocabulary.names_an_outcome(context.headers[index]) and not any(
+            word.isdigit() and word not in ("0", "1") for word in evidence.words
+        )
         is_flag = is_named and evidence.words <= set(vocabulary.YES_NO)
         if not evidence.seen or not (is_open or is_flag):
             continue

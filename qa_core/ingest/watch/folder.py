@@ -31,10 +31,11 @@ from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
 from qa_core.centre import settings
 from qa_core.files.options import KINDS, ImportOptions
-from qa_core.ingest import pipeline, purge, system_errors
+from qa_core.ingest import pipeline, purge
 from qa_core.ingest.kinds import find_kind
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
+from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import SavedMapping
 

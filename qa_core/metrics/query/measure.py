@@ -107,7 +107,7 @@ def _check(
             kpi.require_cut(dimension)
     if not viewer.needs_suppression:
         return where
-    publication.require_one_table([kpi.key for kpi in chosen], by, where, overrides)
+    publication.require_one_table(by, where, overrides)
     return publication.close_period(where)
 
 

@@ -96,7 +96,7 @@ def _profile(lake_url: str, version: int) -> LakeProfile:
         "Which durations a system never gives, and its scales of ratings, are the same for "
         "everybody: only systems, scales and counts are read, and kept for all viewers.",
     )
-    frame = current().run(query)
+    frame = current().run(query, leaves_out_damaged=True)
     totals = frame.groupby("source_system")[[*COMPONENTS, "answered"]].sum()
     absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
     sparse = {

@@ -71,6 +71,7 @@ PUBLISHED_BY = {
     for family in families
     if family.dimensions is not None
 }
+"""The dimensions of KPIs that are published by fewer than they can be cut by."""
 NOT_OF_CONTACTS = ("pending", "unknown_identity", "p50", "p90", "p95")
 """Not in the published tables: counts of what a KPI leaves out, and percentiles."""
 
@@ -117,7 +118,6 @@ def is_closed(period: Period) -> bool:
 
 
 def require_one_table(
-    kpis: Collection[str],
     by: Collection[str],
     where: Filters,
     overrides: Mapping[str, str] = {},
@@ -146,17 +146,6 @@ def require_one_table(
             tuple(f"--by {name}" for name in sorted({*cuts, *filters})),
             names=", ".join(sorted({*cuts, *filters})),
         )
-    for kpi in kpis:
-        known = PUBLISHED_BY.get(kpi)
-        for name in {*cuts, *filters}:
-            if known is not None and name not in known:
-                raise Refusal(
-                    "one_table",
-                    N_("You see {kpi} by {known} alone: by {dimension} it would be two cuts."),
-                    kpi=kpi,
-                    known=", ".join(known),
-                    dimension=name,
-                )
     several = [name for name, values in filters.items() if len(values) > 1 and name not in cuts]
     for name in several:
         raise Refusal(
@@ -219,7 +208,8 @@ def hide(question: MetricQuery, rows: Sequence[Row]) -> None:
         if row.kpi in ALWAYS_SHOWN:
             continue
         key = family_of(row.kpi)
-        if key not in KIND_OF:
+        is_published = not dimension or dimension in PUBLISHED_BY.get(row.kpi, (dimension,))
+        if key not in KIND_OF or not is_published:
             row.suppress()
             continue
         kind = KIND_OF[key]

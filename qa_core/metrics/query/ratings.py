@@ -35,7 +35,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     ):
         raise AccessDenied()
     if viewer.needs_suppression:
-        publication.require_one_table((kpi,), (), where)
+        publication.require_one_table((), where)
         where = publication.close_period(where)
     question = build_query(viewer, (), where)
     mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted

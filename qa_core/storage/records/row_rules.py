@@ -39,6 +39,7 @@ from qa_core.storage.records.people import (
     LoginSession,
     ManagedSite,
     Membership,
+    SecondFactor,
     SignInThrottle,
     TeamLead,
 )
@@ -73,6 +74,7 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     TeamLead,
     ManagedSite,
     LoginSession,
+    SecondFactor,
     SignInThrottle,
     AccountRequest,
     JournalRow,
