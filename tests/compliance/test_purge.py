@@ -96,6 +96,7 @@ STAY = {
     "monthly_figure": "sums of five advisors or more",
     "objection": "a pseudonym that is never to be recorded again",
     "subject_request": "proof that a request was answered",
+    "second_factor": "with the account",
 }
 """Tables that no keeper empties, and why."""
 
