@@ -17,7 +17,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import audit_report, retention
+from qa_core.compliance import audit_report, requests, retention
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake, permissions
 from qa_core.storage.records import store
@@ -223,6 +223,23 @@ def _retention() -> tuple[str, str]:
     return BAD if any(item.is_late for item in found) else WARN, detail
 
 
+def _requests() -> tuple[str, str]:
+    store.require_ready()
+    found = requests.find_all(Viewer.SYSTEM)
+    late = [item for item in found if item.is_late]
+    pressing = late or [item for item in found if item.is_pressing]
+    if not pressing:
+        return OK, str(sum(item.is_open for item in found))
+    detail = ngettext(
+        "{n} request of a person must be answered by {day}. See: python -m qa_core requests list",
+        "{n} requests of persons must be answered, the first by {day}. See: python -m qa_core "
+        "requests list",
+        len(pressing),
+        day=min(item.due_on for item in pressing).isoformat(),
+    )
+    return BAD if late else WARN, detail
+
+
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
     left = list(_files(folder)) if folder.exists() else []
@@ -258,5 +275,6 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("alert rules"), _alerts),
     (N_("host names"), _hosts),
     (N_("retention"), _retention),
+    (N_("requests of persons"), _requests),
     (N_("temporary files"), _leftovers),
 )
