@@ -300,7 +300,7 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
         return False
     ranks = plan.ranks["outcome"]
     seen = {ranks.get(word, NOT_SAID) for word in context.evidence["outcome"].words}
-    return WEAKLY_ANSWERED in seen and ANSWERED not in seen and UNANSWERED not in seen
+    return WEAKLY_ANSWERED in seen and max(seen) == WEAKLY_ANSWERED
 
 
 def _require_read(context: FileContext, is_open: bool) -> int | None:
