@@ -224,7 +224,6 @@ OWN_CONNECTIONS = {
 }
 DATABASE_ITSELF = {
     "qa_core/cli/doctor.py",  # which database it is
-    "qa_core/ingest/load/erasure.py",  # empties the log of SQLite
 }
 ASK_FOR_A_SCOPE = {
     # Whether a round or a draw lies in a scope as a whole: its rows outside are looked for.

@@ -4,18 +4,21 @@ of their own choosing, could try.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from builders.import_files import bring, find_contacts
 from streamlit.testing.v1 import AppTest
 
 from qa_core.cli import doctor
 from qa_core.compliance import audit_report
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.ui import server
 
 
 def act(*actions: str) -> None:
@@ -73,6 +76,71 @@ def test_the_end_that_is_noted_is_that_of_what_was_committed(centre: Path) -> No
     assert verified().ok and file.read_text().startswith("3 ")
 
 
+def test_a_journal_whose_note_is_removed_or_spoilt_is_bad_and_stays_so(centre: Path) -> None:
+    act("one", "two", "three")
+    for spoil in (Path.unlink, lambda file: file.write_text("no end")):
+        cut_after(1)
+        spoil(audit_log.end_file())
+        act("four")
+        assert verified() == audit_log.Verification(
+            2, False, None, missing_note=str(audit_log.end_file())
+        )
+        assert "journal.end is missing" in audit_report.describe(verified())
+        with store.writing() as session:
+            audit_log.anchor(session, "eve", "restored a backup")
+        assert verified().ok
+        act("five")
+        assert verified().ok
+
+
+def test_the_note_elsewhere_shows_what_a_note_rewritten_here_hides(
+    centre: Path, tmp_path_factory, monkeypatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "anchor"
+    monkeypatch.setenv("QA_ANCHOR", str(elsewhere))
+    act("one", "two", "three")
+    assert verified().ok and elsewhere.read_text() == audit_log.end_file().read_text()
+
+    with store.reading() as session:
+        second = session.get(JournalRow, 2)
+    cut_after(2)
+    audit_log.end_file().write_text(f"2 {second.mac}\n")
+
+    assert verified() == audit_log.Verification(2, False, 3, is_cut=True)
+    elsewhere.unlink()
+    act("four")
+    assert verified().missing_note == str(elsewhere)
+
+
+def test_a_new_place_for_the_note_is_made_once_and_recorded(
+    centre: Path, tmp_path_factory, monkeypatch
+) -> None:
+    act("one")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "anchor"
+    monkeypatch.setenv("QA_ANCHOR", str(elsewhere))
+    assert verified().missing_note == str(elsewhere)
+
+    made = []
+    for _ in range(2):
+        with store.writing() as session:
+            made.append(audit_log.anchor_once(session, "system"))
+    assert made == [elsewhere, None] and verified().ok
+
+    elsewhere.unlink()
+    with store.writing() as session:
+        assert audit_log.anchor_once(session, "system") is None
+    assert not verified().ok
+
+
+def test_the_end_is_in_the_log_of_the_server_too(centre: Path, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(audit_log, "_logged_at", None)
+    with caplog.at_level("INFO", logger="qa_core.journal"):
+        act("one", "two")
+    with store.reading() as session:
+        seal = session.get(JournalRow, 1).mac
+    assert caplog.messages == [f"end of the journal: row 1, seal {seal}"]
+
+
 def test_a_customer_s_number_in_a_comment_is_kept_nowhere(centre: Path, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("files")
     bring(
@@ -106,8 +174,8 @@ def test_the_records_are_their_owner_s_alone(centre: Path) -> None:
     assert {path.stat().st_mode & 0o077 for path in centre.glob("records.sqlite*")} == {0}
     assert [check.state for check in doctor.examine() if check.name == "records"] == ["ok"]
     (centre / "records.sqlite").chmod(0o640)
-    [check] = [check for check in doctor.examine() if check.name == "records"]
-    assert check.state == "warn" and "chmod 600" in check.detail
+    [check] = [check for check in doctor.examine() if "records.sqlite" in check.detail]
+    assert check.state == "bad" and "Other users" in check.detail
 
 
 def test_a_link_in_an_address_is_no_link_on_the_page(
@@ -123,3 +191,37 @@ def test_a_link_in_an_address_is_no_link_on_the_page(
     app.query_params["source"] = "[your session ended](https://elsewhere.example)"
     labels = [button.label for button in app.run().button if button.key == "remove_source"]
     assert labels == ["Source\\: \\[your session ended\\]\\(https\\:\u2060//elsewhere\\.example\\)"]
+
+
+def test_a_number_of_thirty_digits_in_an_address_is_nobody_s(
+    add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    add_person("mia", "manager")
+    for page, field in (("evaluation", "id"), ("coaching", "plan")):
+        app = open_app("mia", page, **{field: "9" * 30})
+        assert "You do not have access to this" in app.error[0].value
+
+
+def test_a_range_of_five_thousand_digits_asks_for_the_whole(centre: Path) -> None:
+    for header in ("bytes=0-" + "9" * 5000, "bytes=" + "9" * 5000 + "-", "bytes=-" + "9" * 5000):
+        assert server._find_span(header, 100) == (0, 100, False)
+
+
+def test_errors_of_the_system_are_said_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "records.sqlite"
+    first = sqlite3.connect(file, isolation_level=None)
+    first.execute("CREATE TABLE one (a)")
+    first.execute("BEGIN IMMEDIATE")
+    attempts = {
+        "store_busy": lambda: sqlite3.connect(file, timeout=0).execute(
+            "INSERT INTO one VALUES (1)"
+        ),
+        "store_read_only": lambda: sqlite3.connect(f"file:{file}?mode=ro", uri=True).execute(
+            "INSERT INTO one VALUES (1)"
+        ),
+    }
+    for code, attempt in attempts.items():
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            attempt()
+        assert system_errors.find_refusal(raised.value).code == code
+    assert system_errors.find_refusal(ValueError("x")) is None

@@ -6,7 +6,9 @@ from qa_core.access import accounts, sessions
 from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
-from qa_core.ui import gate, sign_in, user_agents
+from qa_core.ui import browser, gate, sign_in, user_agents
+from qa_core.ui.markdown import escape
+from qa_core.ui.views.admin import account_requests
 
 signed_in = gate.current_signed_in()
 viewer = signed_in.viewer
@@ -28,7 +30,19 @@ with left:
         st.rerun()
 
     st.subheader(_("Where I am signed in"), anchor=False)
-    for own in sessions.find_sessions(signed_in):
+    for new in sessions.find_new_browsers(viewer.username, browser.current()):
+        st.warning(
+            _(
+                "First sign-in with {browser} on {moment}. Was it not you? Change your password.",
+                browser=escape(user_agents.describe(new.name)),
+                moment=formatting.moment(environment.to_local(new.first_at)),
+            )
+        )
+    found = sessions.find_sessions(signed_in)
+    if len(found) > 1 and st.button(_("End all other sessions")):
+        sessions.end_others(signed_in)
+        st.rerun()
+    for own in found:
         with st.container(border=True):
             st.text(user_agents.describe(own.browser_name))
             st.caption(
@@ -44,7 +58,13 @@ with left:
                 sessions.end_session(signed_in, own.id)
                 st.rerun()
 
+    st.subheader(_("Changes of my account"), anchor=False)
+    account_requests.show_changes(accounts.find_own_changes(viewer), "own_changes")
+
 with right:
+    st.subheader(_("Second factor"), anchor=False)
+    sign_in.show_second_factor()
+
     st.subheader(_("Password"), anchor=False)
     if sign_in.show_password_form():
         st.success(_("Your password is changed. Your other sessions have ended."))

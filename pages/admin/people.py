@@ -1,6 +1,4 @@
-"""People: who has an account, in which role, bound to what; and what waits for a second
-administrator.
-"""
+"""People: accounts with their roles and bounds, and requests for a second person."""
 
 import streamlit as st
 
@@ -8,13 +6,8 @@ from qa_core.access.accounts import find_accounts
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import gate
-from qa_core.ui.views.admin.people import (
-    find_selected,
-    show_list,
-    show_new,
-    show_one,
-    show_requests,
-)
+from qa_core.ui.views.admin.account_requests import show_requests
+from qa_core.ui.views.admin.people import find_selected, show_list, show_new, show_one
 
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 

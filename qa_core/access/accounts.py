@@ -1,8 +1,8 @@
 """Accounts: role, and the teams, sites or advisor the role is bound to.
 
-No administrator changes their own account. Accounts of a data protection officer, an
-administrator or an executive take a second administrator as soon as there are two
-(docs/access.md, section 1).
+No administrator changes their own account. What opens personal data takes a second
+person, a data protection officer, a manager or another administrator, as soon as there
+is one (docs/access.md, section 1).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import passwords
-from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.access import passwords, second_factor
+from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import LANGUAGES, N_
@@ -35,7 +35,10 @@ from qa_core.storage.records.people import (
     TeamLead,
 )
 
-PRIVILEGED = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})
+DECIDING = frozenset({Role.DPO, Role.MANAGER, Role.ADMIN, Role.EXECUTIVE})
+"""Roles whose accounts are not even closed by one administrator alone."""
+TOLD_DAYS = 90
+"""Days for which a change of an account is shown."""
 USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 
 
@@ -69,7 +72,7 @@ class AccountTerms:
 
 @dataclass(frozen=True)
 class Request:
-    """Action that waits for a second administrator."""
+    """Action that waits for a second person."""
 
     id: int
     act: Act
@@ -78,6 +81,20 @@ class Request:
     asked_by: str
     asked_at: datetime
     terms: AccountTerms | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class AccountChange:
+    """Action that was done. `confirmed_by` is None where there was nobody to confirm it, or
+    for the command line.
+    """
+
+    act: Act
+    username: str
+    role: str | None
+    asked_by: str
+    done_at: datetime
+    confirmed_by: str | None
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
@@ -209,37 +226,27 @@ def enable(viewer: Viewer, username: str) -> None:
 
 
 def reset(viewer: Viewer, username: str) -> str:
-    """Replace the password by a random one and return it. Sessions end at once; the
-    person has to choose a new password.
+    """Replace the password by a random one and return it, and remove the second factor.
+    Sessions end at once; the person has to choose a new password.
     """
     return _perform(viewer, Act.RESET, username) or ""
 
 
-def needs_second(viewer: Viewer, username: str, role: Role | str | None = None) -> bool:
-    """Tell whether an action on that account, or giving it that role, waits for a
-    second administrator.
-    """
+def needs_second(viewer: Viewer, act: Act, username: str) -> bool:
+    """Tell whether that action waits for a second person."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return _needs_second(
-            session, viewer, session.get(Account, normalise_username(username)), role
-        )
+        account = session.get(Account, normalise_username(username))
+        return _needs_second(session, viewer, act, account)
 
 
 def propose(viewer: Viewer, act: Act, username: str, terms: AccountTerms | None = None) -> None:
-    """Request an action that a second administrator confirms."""
+    """Request an action that a second person confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     username = _checked_name(username) if act == Act.ADD else normalise_username(username)
     with store.writing() as session:
-        _check_possible(session, viewer, act, username)
-        content = (
-            {}
-            if terms is None
-            else {**asdict(terms), "since": terms.since.isoformat() if terms.since else None}
-        )
-        session.add(
-            AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
-        )
+        _check_possible(session, viewer, act, username, terms)
+        session.add(_build_row(viewer, act, username, terms))
         audit_log.record(
             session,
             viewer.username,
@@ -250,8 +257,8 @@ def propose(viewer: Viewer, act: Act, username: str, terms: AccountTerms | None 
 
 
 def find_requests(viewer: Viewer) -> list[Request]:
-    """List the actions that wait for a second administrator, oldest first."""
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+    """List the actions that wait for a second person, oldest first."""
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
     with store.reading() as session:
         rows = session.scalars(
             sa.select(AccountRequest)
@@ -266,28 +273,51 @@ def find_requests(viewer: Viewer) -> list[Request]:
                 row.content.get("role"),
                 row.asked_by,
                 row.asked_at,
-                _terms(row.content),
+                _read_terms(row.content),
             )
             for row in rows
         ]
 
 
+def find_changes(viewer: Viewer) -> list[AccountChange]:
+    """List the changes of all accounts in the last `TOLD_DAYS`, newest first."""
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
+    with store.reading() as session:
+        return [_build_change(row) for row in _find_done(session)]
+
+
+def find_own_changes(viewer: Viewer) -> list[AccountChange]:
+    """List the changes in the last `TOLD_DAYS` that concern a person, newest first: of
+    their account, and of accounts that were bound to the advisor they are.
+    """
+    with store.reading() as session:
+        return [
+            _build_change(row)
+            for row in _find_done(session)
+            if row.username == viewer.username
+            or (viewer.advisor_id and row.content.get("advisor_id") == viewer.advisor_id)
+        ]
+
+
 def confirm(viewer: Viewer, request_id: int) -> str | None:
-    """Do what another administrator requested. Returns the one-time password if one was made."""
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+    """Do what an administrator requested. Returns the one-time password if one was made.
+
+    Raises Refusal for one's own request, one's own account, or a decided request.
+    """
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
     one_time = passwords.make_one_time()
     hashed = passwords.hash_password(one_time)
     with store.writing() as session:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
             raise Refusal(
-                "second_administrator",
-                N_("You asked for this yourself; another administrator has to confirm it."),
+                "second_person",
+                N_("You asked for this yourself; another person has to confirm it."),
             )
-        act = Act(row.act)
-        _check_possible(session, viewer, act, row.username)
+        act, terms = Act(row.act), _read_terms(row.content)
+        _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
-        _apply(session, act, row.username, _terms(row.content), hashed, must_change=True)
+        _apply(session, act, row.username, terms, hashed, must_change=True)
         audit_log.record(
             session,
             viewer.username,
@@ -300,7 +330,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
 
 def decline(viewer: Viewer, request_id: int) -> None:
     """Decline a request, or withdraw one's own."""
-    viewer.require(Permission.MANAGE_ACCOUNTS)
+    viewer.require(Permission.CONFIRM_ACCOUNTS)
     with store.writing() as session:
         row = _open_request(session, request_id)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), False
@@ -388,17 +418,19 @@ def _perform(
     # for writing.
     hashed = passwords.hash_password(chosen) if chosen is not None else ""
     with store.writing() as session:
-        _check_possible(session, viewer, act, username)
-        if _needs_second(
-            session, viewer, session.get(Account, username), terms.role if terms else None
-        ):
+        _check_possible(session, viewer, act, username, terms)
+        if _needs_second(session, viewer, act, session.get(Account, username)):
             raise Refusal(
-                "second_administrator",
+                "second_person",
                 N_(
-                    "This account decides over others: a second administrator has to confirm "
-                    "it. Propose it instead."
+                    "This account opens personal data: a data protection officer, a manager or "
+                    "another administrator has to confirm it. Propose it instead."
                 ),
             )
+        if not demo:
+            row = _build_row(viewer, act, username, terms)
+            row.decided_at, row.confirmed = now(), True
+            session.add(row)
         _apply(session, act, username, terms, hashed, must_change=one_time is not None, demo=demo)
         audit_log.record(
             session,
@@ -410,15 +442,17 @@ def _perform(
     return one_time
 
 
-def _check_possible(session: Session, viewer: Viewer, act: Act, username: str) -> None:
-    exists = session.get(Account, username) is not None
-    if act == Act.ADD and exists:
+def _check_possible(
+    session: Session, viewer: Viewer, act: Act, username: str, terms: AccountTerms | None
+) -> None:
+    account = session.get(Account, username)
+    if act == Act.ADD and account is not None:
         raise Refusal(
             "username_taken",
             N_("There is already an account {name}; choose another name."),
             name=username,
         )
-    if act != Act.ADD and not exists:
+    if act != Act.ADD and account is None:
         raise Refusal(
             "unknown_account",
             N_("There is no account {name}; see: python -m qa_core people list"),
@@ -428,19 +462,69 @@ def _check_possible(session: Session, viewer: Viewer, act: Act, username: str) -
         raise Refusal(
             "own_account", N_("You cannot do this to your own account; ask another administrator.")
         )
+    is_lost = act == Act.DISABLE or (terms is not None and terms.role != Role.ADMIN)
+    if is_lost and _is_last_administrator(session, account):
+        raise Refusal(
+            "last_administrator",
+            N_("{name} is the only administrator; add another one first."),
+            name=username,
+        )
 
 
-def _needs_second(
-    session: Session, viewer: Viewer, account: Account | None, role: Role | str | None
-) -> bool:
-    if viewer.is_system or not ({role, account.role if account else None} & PRIVILEGED):
+def _is_last_administrator(session: Session, account: Account | None) -> bool:
+    if account is None or account.role != Role.ADMIN or not account.active:
         return False
-    administrators = (
-        sa.select(sa.func.count())
-        .select_from(Account)
-        .where(Account.role == Role.ADMIN, Account.active)
+    others = sa.select(Account.username).where(
+        Account.role == Role.ADMIN, Account.active, Account.username != account.username
     )
-    return session.scalar(administrators) >= 2
+    return session.scalar(others.limit(1)) is None
+
+
+def _needs_second(session: Session, viewer: Viewer, act: Act, account: Account | None) -> bool:
+    # Closing an account is urgent at times, and opens nothing; only of those who could
+    # confirm, one administrator must not get rid alone.
+    is_harmless = act == Act.DISABLE and account is not None and account.role not in DECIDING
+    if viewer.is_system or is_harmless:
+        return False
+    confirming = [role for role, held in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in held]
+    asking = session.get(Account, viewer.username)
+    others = sa.select(Account.username).where(
+        Account.role.in_(confirming),
+        Account.active,
+        Account.username != viewer.username,
+        # Anybody at this machine can sign in as the people of the demo centre.
+        Account.demo == (asking is not None and asking.demo),
+    )
+    return session.scalar(others.limit(1)) is not None
+
+
+def _build_row(
+    viewer: Viewer, act: Act, username: str, terms: AccountTerms | None
+) -> AccountRequest:
+    content = {}
+    if terms is not None:
+        content = {**asdict(terms), "since": terms.since.isoformat() if terms.since else None}
+    return AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
+
+
+def _find_done(session: Session) -> Iterable[AccountRequest]:
+    since = now() - timedelta(days=TOLD_DAYS)
+    return session.scalars(
+        sa.select(AccountRequest)
+        .where(AccountRequest.confirmed, AccountRequest.decided_at > since)
+        .order_by(AccountRequest.decided_at.desc(), AccountRequest.id.desc())
+    ).all()
+
+
+def _build_change(row: AccountRequest) -> AccountChange:
+    return AccountChange(
+        Act(row.act),
+        row.username,
+        row.content.get("role"),
+        row.asked_by,
+        row.decided_at,
+        row.decided_by,
+    )
 
 
 def _apply(
@@ -466,6 +550,7 @@ def _apply(
         account.active = True
     elif act == Act.RESET:
         account.password_hash = password_hash
+        second_factor.drop(session, username)
     if act in (Act.ADD, Act.RESET):
         account.must_change_password = must_change
         account.one_time_since = now() if must_change else None
@@ -569,7 +654,7 @@ def _open_request(session: Session, request_id: int) -> AccountRequest:
     return row
 
 
-def _terms(content: dict[str, Any]) -> AccountTerms | None:
+def _read_terms(content: dict[str, Any]) -> AccountTerms | None:
     if not content:
         return None
     since = date.fromisoformat(content["since"]) if content["since"] else None

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     MANAGE_ALERTS = "manage_alerts"
     MANAGE_IMPORTS = "manage_imports"
     MANAGE_ACCOUNTS = "manage_accounts"
+    CONFIRM_ACCOUNTS = "confirm_accounts"
     MANAGE_ADVISORS = "manage_advisors"
     MANAGE_SETTINGS = "manage_settings"
     LISTEN = "listen"
@@ -104,7 +105,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.SEE_CALIBRATIONS,
             P.MANAGE_CALIBRATIONS,
         }
-        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING}
+        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS}
     ),
     Role.TEAM_LEAD: frozenset(
         {
@@ -141,11 +142,20 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         }
         | {P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS, P.SEE_COACHING}
     ),
-    Role.DPO: frozenset({P.SEE_JOURNAL, P.SEE_HEALTH, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE}),
+    Role.DPO: frozenset(
+        {
+            P.SEE_JOURNAL,
+            P.SEE_HEALTH,
+            P.SEE_COMPLIANCE,
+            P.MANAGE_COMPLIANCE,
+            P.CONFIRM_ACCOUNTS,
+        }
+    ),
     Role.ADMIN: frozenset(
         {
             P.MANAGE_IMPORTS,
             P.MANAGE_ACCOUNTS,
+            P.CONFIRM_ACCOUNTS,
             P.MANAGE_ADVISORS,
             P.MANAGE_SETTINGS,
             P.EDIT_TARGETS,
@@ -167,14 +177,11 @@ the KPI.
 
 EXECUTIVE_DIMENSIONS = frozenset(
     {
-        "week",
         "month",
         "channel",
         "queue",
         "reason",
         "direction",
-        "declared",
-        "surveyed",
         "site",
         "source",
         "medium",

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import accounts, passwords
+from qa_core.access import accounts, passwords, second_factor
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
+from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
@@ -34,10 +34,19 @@ SEEN_EVERY = timedelta(minutes=1)
 EXPIRED = "expired one-time password"
 """Reason of a failed sign-in, in the audit log."""
 
-FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS = 5, 50
+FAILURES_PER_BROWSER, FAILURES_PER_ADDRESS, FAILURES_PER_ACCOUNT = 5, 50, 50
+"""Failures before a wait: of one account from one address (or from a browser it signed in
+with before), of one address, and of one account from everywhere.
+"""
 FIRST_WAIT, MAX_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 FORGET_AFTER = timedelta(hours=1)
 """Age from which failures no longer count: no lock is permanent."""
+SECOND_STEP = timedelta(minutes=5)
+"""Time for the code after the password."""
+NEWS_FOR = timedelta(days=14)
+"""Time for which a new browser, or a change of the account, is news to the person."""
+KNOWN_FOR = timedelta(days=30)
+"""Time for which a browser counts as one that the person signed in with before."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,14 @@ class SignedIn:
     must_change_password: bool
 
 
+class SecondStep(Refusal):
+    """The password is right, and a code is missing: `ticket` goes to `finish_sign_in`."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__("second_factor", N_("Type the code of your app, or a recovery code."))
+        self.ticket = ticket
+
+
 @dataclass(frozen=True)
 class OwnSession:
     """One of a person's sessions, as they see it."""
@@ -72,6 +89,14 @@ class OwnSession:
     created_at: datetime
     last_seen_at: datetime
     is_this_one: bool
+
+
+@dataclass(frozen=True)
+class NewBrowser:
+    """Browser that a person signed in with for the first time."""
+
+    name: str
+    first_at: datetime
 
 
 def is_loopback(address: str | None) -> bool:
@@ -88,9 +113,9 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
 
     `one_time_days`: days for which a one-time password is valid.
 
-    Raises the same Refusal, after the same time, for an unknown name, a wrong password
-    and a closed account. Only the holder of an expired one-time password learns that it
-    has expired.
+    Raises SecondStep where a code has to follow. Raises the same Refusal, after the same
+    time, for an unknown name, a wrong password and a closed account. Only the holder of
+    an expired one-time password learns that it has expired.
     """
     username = accounts.normalise_username(username)
     if not browser.token:
@@ -104,10 +129,11 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     with store.writing() as session:
         # Counted before the password is looked at, so that many tries at once are not
         # many tries for one.
-        _count_try(session, username, browser)
+        wait = _count_try(session, username, browser)
         account = session.get(Account, username)
         kept = account.password_hash if account else None
-    good = passwords.matches(password, kept)
+    _refuse_early(wait)
+    good, ticket = passwords.matches(password, kept), None
     with store.writing() as session:
         account = session.get(Account, username)
         reason = _find_failure(
@@ -124,20 +150,14 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
                 browser.address,
                 reason,
             )
+        elif second_factor.is_enrolled(session, username):
+            # The count of this browser stays: codes are guessed no faster than passwords.
+            _forget_try(session, username, browser, keeps_own=True)
+            ticket = _build_ticket(account, browser)
         else:
-            _forget_try(session, username, browser)
-            token = secrets.token_urlsafe(32)
-            session.add(
-                LoginSession(
-                    token_hash=_hash(token.encode()),
-                    username=account.username,
-                    token_version=account.token_version,
-                    browser_hash=_hash(browser.token),
-                    browser_name=browser.name[:200],
-                )
-            )
-            _delete_old(session)
-            audit_log.record(session, account.username, "sign_in", browser.address)
+            token = _open_session(session, account, browser)
+    if ticket:
+        raise SecondStep(ticket)
     if reason == EXPIRED:
         message = N_(
             "This one-time password is older than {days} days and opens nothing any more. Ask "
@@ -149,6 +169,33 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             "sign_in_failed", N_("The username or the password is wrong, or the account is closed.")
         )
     return token
+
+
+def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
+    """Check the code after the password, and open the session. Returns the random id.
+
+    Raises AccessDenied for a ticket that is old, or of another browser or password;
+    Refusal for a wrong code, throttled like passwords.
+    """
+    asked = signed_links.unseal("second step", ticket)
+    username = asked["username"]
+    with store.writing() as session:
+        wait = _count_try(session, username, browser)
+    _refuse_early(wait)
+    with store.writing() as session:
+        account = session.get(Account, username)
+        expected = account and _build_claims(account, browser)
+        if (
+            not expected
+            or not account.active
+            or asked | expected != asked
+            or asked["until"] < now().timestamp()
+        ):
+            raise AccessDenied()
+        if second_factor.use(session, username, code):
+            return _open_session(session, account, browser)
+        audit_log.record(session, username, "sign_in_failed", browser.address, "wrong code")
+    raise Refusal("wrong_code", second_factor.WRONG_CODE)
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
@@ -172,6 +219,14 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
                 .values(last_seen_at=moment)
             )
     return signed_in
+
+
+def is_live(token: str | None, browser: Browser) -> bool:
+    """Tell whether that id is of a live session on this browser; it does not count as use."""
+    if not token or not browser.token:
+        return False
+    with store.reading() as session:
+        return _find_live(session, token, browser, now()) is not None
 
 
 def sign_out(token: str | None, browser: Browser) -> None:
@@ -216,12 +271,53 @@ def end_session(signed_in: SignedIn, session_id: int) -> None:
         audit_log.record(session, signed_in.viewer.username, "session_ended", str(session_id))
 
 
+def end_others(signed_in: SignedIn) -> None:
+    """End all of one's own sessions but this one."""
+    username = signed_in.viewer.username
+    with store.writing() as session:
+        session.execute(
+            sa.update(LoginSession)
+            .where(
+                LoginSession.username == username,
+                LoginSession.id != signed_in.session_id,
+                LoginSession.revoked_at.is_(None),
+            )
+            .values(revoked_at=now())
+        )
+        audit_log.record(session, username, "session_ended", "all others")
+
+
+def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
+    """List the browsers other than this one that the person first signed in with in the
+    last `NEWS_FOR`, newest first; not the very first one.
+    """
+    first_at = sa.func.min(LoginSession.created_at).label("first_at")
+    statement = (
+        sa.select(
+            LoginSession.browser_hash,
+            sa.func.max(LoginSession.browser_name).label("name"),
+            first_at,
+        )
+        .where(LoginSession.username == username)
+        .group_by(LoginSession.browser_hash)
+        .order_by(first_at)
+    )
+    with store.reading() as session:
+        later = session.execute(statement).all()[1:]
+    return [
+        NewBrowser(row.name, row.first_at)
+        for row in reversed(later)
+        if row.first_at > now() - NEWS_FOR and row.browser_hash != _hash(browser.token)
+    ]
+
+
 def change_password(signed_in: SignedIn, browser: Browser, current: str, new: str) -> None:
     """Replace one's own password. All other sessions of the person end."""
     username = signed_in.viewer.username
     with store.writing() as session:
-        _count_try(session, username, browser)
+        wait = _count_try(session, username, browser)
         kept = session.get(Account, username).password_hash
+    _refuse_early(wait)
     if not passwords.matches(current, kept):
         raise Refusal("wrong_password", N_("The present password is wrong."))
     passwords.check_policy(new, username)
@@ -250,6 +346,38 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         account.token_version += 1
         row.token_version = account.token_version
         audit_log.record(session, username, "password_changed", username)
+
+
+def _build_ticket(account: Account, browser: Browser) -> str:
+    until = (now() + SECOND_STEP).timestamp()
+    return signed_links.seal("second step", {**_build_claims(account, browser), "until": until})
+
+
+def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
+    return {
+        "username": account.username,
+        "account": _hash(
+            f"{account.token_version} {account.active} {account.password_hash}".encode()
+        ),
+        "browser": _hash(browser.token),
+    }
+
+
+def _open_session(session: Session, account: Account, browser: Browser) -> str:
+    _forget_try(session, account.username, browser)
+    token = secrets.token_urlsafe(32)
+    session.add(
+        LoginSession(
+            token_hash=_hash(token.encode()),
+            username=account.username,
+            token_version=account.token_version,
+            browser_hash=_hash(browser.token),
+            browser_name=browser.name[:200],
+        )
+    )
+    _delete_old(session)
+    audit_log.record(session, account.username, "sign_in", browser.address)
+    return token
 
 
 def _find_failure(
@@ -301,33 +429,69 @@ def _hash(value: bytes) -> str:
     return hmac.new(environment.secret("cookie"), value, hashlib.sha256).hexdigest()
 
 
-def _throttles(username: str, browser: Browser) -> tuple[tuple[str, int], ...]:
+def _throttles(
+    session: Session, username: str, browser: Browser
+) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
+    """Find or make the counts that can make this try wait, each with its limit, and the
+    count of the account from everywhere.
+    """
     # Hashed: what strangers type into the name field may well be a password.
-    return (
-        (f"account:{_hash(b'name ' + username.encode())}", FAILURES_PER_ACCOUNT),
-        (f"address:{browser.address}", FAILURES_PER_ADDRESS),
+    name, network = _hash(b"name " + username.encode()), _find_network(browser.address)
+    account = _find_throttle(session, f"account:{name}")
+    if _is_known(session, username, browser):
+        # Nobody else can make it wait, whatever they try at other addresses or at its own.
+        key = _hash(b"browser " + username.encode() + b" " + browser.token)
+        return [(_find_throttle(session, f"browser:{key}"), FAILURES_PER_BROWSER)], account
+    return [
+        (_find_throttle(session, f"account:{name}:{network}"), FAILURES_PER_BROWSER),
+        (_find_throttle(session, f"address:{network}"), FAILURES_PER_ADDRESS),
+    ], account
+
+
+def _find_throttle(session: Session, key: str) -> SignInThrottle:
+    row = session.get(SignInThrottle, key)
+    if row is None:
+        row = SignInThrottle(key=key, failures=0, last_failure_at=now())
+        session.add(row)
+    return row
+
+
+def _find_network(address: str) -> str:
+    """Return the address; of IPv6 the /64 network, all of which one person may use."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+
+
+def _is_known(session: Session, username: str, browser: Browser) -> bool:
+    row = sa.select(LoginSession.id).where(
+        LoginSession.username == username, LoginSession.browser_hash == _hash(browser.token)
     )
+    return session.scalar(row.limit(1)) is not None
 
 
-def _count_try(session: Session, username: str, browser: Browser) -> None:
+def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
+    """Count a try as a failure, unless it comes too early. Returns how long it has to wait.
+
+    The count of an account from everywhere blocks nobody: who comes from a new address
+    then waits once, and gets in with the right password whatever others try meanwhile.
+    """
     moment = now()
     session.execute(
         sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
     )
-    rows = []
-    for key, limit in _throttles(username, browser):
-        row = session.get(SignInThrottle, key)
-        if row is None:
-            row = SignInThrottle(key=key, failures=0)
-            session.add(row)
+    rows, account = _throttles(session, username, browser)
+    own = rows[0][0]
+    is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
+    if is_attacked and not own.failures and own.blocked_until is None:
+        own.blocked_until = moment + FIRST_WAIT
+    for row, _limit in rows:
         if row.blocked_until is not None and row.blocked_until > moment:
-            wait = int((row.blocked_until - moment).total_seconds()) + 1
-            raise Refusal(
-                "too_many_tries",
-                N_("Too many tries. Wait {seconds} seconds and try again."),
-                seconds=wait,
-            )
-        rows.append((row, limit))
+            return row.blocked_until - moment
+    account.failures += 1
+    account.last_failure_at = moment
     for row, limit in rows:
         row.failures += 1
         row.last_failure_at = moment
@@ -335,19 +499,29 @@ def _count_try(session: Session, username: str, browser: Browser) -> None:
             row.blocked_until = moment + min(
                 FIRST_WAIT * 2 ** min(row.failures - limit, 10), MAX_WAIT
             )
+    return timedelta(0)
 
 
-def _forget_try(session: Session, username: str, browser: Browser) -> None:
-    (account_key, _limit), (address_key, _) = _throttles(username, browser)
-    session.execute(sa.delete(SignInThrottle).where(SignInThrottle.key == account_key))
-    row = session.get(SignInThrottle, address_key)
-    if row is not None:
-        # One good sign-in takes back its own count only: an address that guesses must
-        # not wash itself clean.
-        row.failures -= 1
-        if row.failures < FAILURES_PER_ADDRESS:
+def _refuse_early(wait: timedelta) -> None:
+    if wait:
+        raise Refusal(
+            "too_many_tries",
+            N_("Too many tries. Wait {seconds} seconds and try again."),
+            seconds=int(wait.total_seconds()) + 1,
+        )
+
+
+def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
+    ((own, _), *shared), account = _throttles(session, username, browser)
+    if not keeps_own:
+        session.delete(own)
+    # One good sign-in takes back its own count only: an address that guesses must not
+    # wash itself clean.
+    for row, limit in (*shared, (account, FAILURES_PER_ACCOUNT)):
+        row.failures = max(row.failures - 1, 0)
+        if row.failures < limit:
             row.blocked_until = None
 
 
 def _delete_old(session: Session) -> None:
-    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - MAX_AGE))
+    session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - KNOWN_FOR))

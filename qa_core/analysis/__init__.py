@@ -1,3 +1,1 @@
-"""Interpretation of figures: trends, comparisons, targets, alerts, irritants; charts
-and files.
-"""
+"""Interpretation of figures: trends, comparisons, targets, alerts, charts, files."""

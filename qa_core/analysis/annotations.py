@@ -31,9 +31,7 @@ FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permissi
 
 @dataclass(frozen=True)
 class DayNote:
-    """Note on a range of days (inclusive). `dimension` and `name` None: the whole
-    centre.
-    """
+    """Note on days (inclusive); `dimension` and `name` None: the whole centre."""
 
     id: int
     title: str
@@ -130,9 +128,7 @@ def add(
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Remove a note. Raise AccessDenied for an unknown one or one outside the viewer's
-    scopes.
-    """
+    """Remove a note. Raise AccessDenied for one outside the viewer's scopes."""
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
         row = session.get(steering.Annotation, number)
@@ -144,9 +140,7 @@ def remove(viewer: Viewer, number: int) -> None:
 
 @dataclass(frozen=True)
 class _NoteScopes:
-    """Scopes that a viewer may see and write notes on. An administrator sees no
-    figures, but writes on everything.
-    """
+    """Scopes a viewer may see and write notes on; administrators only write."""
 
     viewer: Viewer
     site_of: Mapping[str, str | None]

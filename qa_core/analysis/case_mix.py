@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -31,15 +32,7 @@ def compare_criteria(
     frames of `measure` cut by `criterion`.
     """
     mine, theirs = (
-        {
-            row.criterion: CellSums(
-                row.n,
-                row.numerator,
-                None if formatting.is_missing(row.deviation) else row.deviation,
-            )
-            for row in frame.itertuples()
-            if row.n
-        }
+        {row.criterion: _build_sums(row) for row in frame.itertuples() if row.n}
         for frame in (own, others)
     )
     return {
@@ -51,9 +44,7 @@ def compare_criteria(
 
 
 def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, int]:
-    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI, corrected for
-    all tests.
-    """
+    """Return 1 (above), −1 (below) or 0 (not significant) for each KPI."""
     known = {key: standard for key, standard in standards.items() if standard is not None}
     significant = stats.holm([standard.p_value for standard in known.values()])
     return {
@@ -63,16 +54,17 @@ def find_sides(standards: Mapping[str, StandardisedValue | None]) -> dict[str, i
 
 
 def _sum_by_kind(kpi: Kpi, frame: pd.DataFrame) -> dict[tuple[object, ...], CellSums]:
-    made = {}
+    sums = {}
     for row in frame[frame["kpi"] == kpi.key].itertuples():
         if not formatting.is_missing(row.value) and row.n:
             kind = tuple(
                 None if formatting.is_missing(getattr(row, name)) else getattr(row, name)
                 for name in KIND
             )
-            made[kind] = CellSums(
-                row.n,
-                row.numerator,
-                None if formatting.is_missing(row.deviation) else row.deviation,
-            )
-    return made
+            sums[kind] = _build_sums(row)
+    return sums
+
+
+def _build_sums(row: Any) -> CellSums:
+    deviation = None if formatting.is_missing(row.deviation) else row.deviation
+    return CellSums(row.n, row.numerator, deviation)

@@ -21,9 +21,7 @@ class ChartTitle:
 
 
 def severity_of(sign: float, better: str) -> str:
-    """Return the severity of a movement up (1) or down (−1); empty where neither is
-    better.
-    """
+    """Return the severity of a move up (1) or down (−1); may be empty."""
     if better == "neither" or not sign:
         return ""
     return "better" if (sign > 0) == (better == "up") else "attention"
@@ -118,9 +116,7 @@ def describe_change(
 
 
 def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> ChartTitle:
-    """Describe how many members differ significantly. `names`: key → name of all
-    compared.
-    """
+    """Describe how many of `names` (key → name) differ significantly."""
     everybody = len(names)
     significant = [*comparison.below, *comparison.above]
     alike = everybody - len(significant)
@@ -150,9 +146,7 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
 
 
 def describe_outliers(comparison: Comparison, names: dict[str, str], better: str) -> str:
-    """Name the members that differ significantly; without any, give the group's p-value
-    in words.
-    """
+    """Name the members that differ significantly; else give the p-value."""
     if comparison.p_value is None:
         return ""
     if not comparison.above and not comparison.below and comparison.p_value < SIGNIFICANCE_LEVEL:

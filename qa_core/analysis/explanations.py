@@ -33,14 +33,14 @@ COUNTED = {
 }
 
 
-def universe_title(kpi: Kpi) -> str:
+def name_universe(kpi: Kpi) -> str:
     """Return the title of all rows the KPI looks at."""
     if kpi.key == "spend":
         return _("All entries of spend")
     return _(UNIVERSES.get(kpi.key) or UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
 
 
-def counted_title(kpi: Kpi) -> str:
+def name_counted(kpi: Kpi) -> str:
     """Return the title of the rows counted."""
     if kpi.kind == KpiKind.DISTINCT:
         return _("Counted customers, each once")
@@ -50,17 +50,15 @@ def counted_title(kpi: Kpi) -> str:
 
 
 def build_rows(explanation: Explanation) -> list[tuple[str, int]]:
-    """Return titles and counts from all rows to those counted, without exclusions of
-    zero. Empty where hidden.
-    """
+    """Return titles and counts from all rows to those counted; empty if hidden."""
     if explanation.universe is None or explanation.counted is None:
         return []
     kpi, totals = explanation.kpi, explanation.from_totals
-    rows = [(universe_title(kpi), explanation.universe)]
+    rows = [(name_universe(kpi), explanation.universe)]
     rows += [
         (f"{formatting.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n
     ]
-    rows.append((f"= {counted_title(kpi)}", explanation.counted + totals))
+    rows.append((f"= {name_counted(kpi)}", explanation.counted + totals))
     return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
 
 
@@ -112,13 +110,15 @@ def build_file(
     )
     name = "-".join(["ecoute", explanation.kpi.key, first_day, last_day]).strip("-")
     about = exports.describe_file(viewer, explanation.where, (explanation.kpi,))
-    return make_file(Sheet(name, exports.figure_titles(), _rows(viewer, explanation), about), form)
+    return make_file(
+        Sheet(name, exports.build_figure_titles(), _rows(viewer, explanation), about), form
+    )
 
 
 def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     only = exports.find_currency(viewer)
     for row in explanation.rows:
-        yield exports.figure_cells(row, row.by.get("currency") or only)
+        yield exports.build_figure_cells(row, row.by.get("currency") or only)
     yield []
     yield from ([title, n] for title, n in build_rows(explanation))
     yield []

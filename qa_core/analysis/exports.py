@@ -43,15 +43,13 @@ CONTACT_COLUMNS = {
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
     "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
-"""Columns of a list of contacts, on the page and in its file, as far as the viewer may
-see them.
-"""
+"""Columns of a list of contacts, of which the viewer sees the allowed ones."""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
 MOST_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
 
 
-def figure_parameters(
+def build_figure_parameters(
     kpis: Sequence[str],
     by: Sequence[str],
     where: Filters,
@@ -66,7 +64,7 @@ def figure_parameters(
     }
 
 
-def contact_parameters(
+def build_contact_parameters(
     where: Filters,
     behind: str | None,
     order: str,
@@ -82,8 +80,8 @@ def contact_parameters(
     return {"behind": behind or "", "order": order, **_filters(where), **wait_note}
 
 
-def number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """Return a history of tracking numbers as plain values, for its link; `unassigned`:
+def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
+    """Return a history of tracking numbers as plain values, for its link; `loose`:
     the contacts without a campaign instead.
     """
     return {
@@ -120,14 +118,14 @@ def build_file(
     header = [
         *(_(get_dimension(key).title) if key in BY_KEY else _("Currency") for key in dimensions),
         _("KPI"),
-        *figure_titles(),
+        *build_figure_titles(),
     ]
     only = find_currency(viewer)
     rows = [
         [
             *(_group_cell(key, getattr(row, key)) for key in dimensions),
             _(get_kpi(row.kpi).title),
-            *figure_cells(row, getattr(row, "currency", None) or only),
+            *build_figure_cells(row, getattr(row, "currency", None) or only),
         ]
         for row in frame.itertuples(index=False)
     ]
@@ -304,23 +302,19 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
 
 
 def find_currency(viewer: Viewer) -> str | None:
-    """Return the currency of all spend; None for several or none, or where hidden from
-    the viewer.
-    """
+    """Return the currency of all spend; None for several, none or hidden."""
     found = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
     return found[0] if len(found) == 1 else None
 
 
-def figure_titles() -> list[str]:
-    """Return the column titles of `figure_cells`."""
+def build_figure_titles() -> list[str]:
+    """Return the column titles of `build_figure_cells`."""
     first, *others = COLUMNS.values()
     return [_(first), _("As shown"), *(_(title) for title in others)]
 
 
-def figure_cells(row: Any, currency: str | None) -> list[Any]:
-    """Return the cells of a row of `measure`: value unrounded and as shown, parts,
-    interval, status.
-    """
+def build_figure_cells(row: Any, currency: str | None) -> list[Any]:
+    """Return the cells of a row of `measure`, value unrounded and as shown."""
     unit = get_kpi(row.kpi).unit
     value, low, high = (
         None if formatting.is_missing(number) else Cell(number, unit_format(unit, currency))

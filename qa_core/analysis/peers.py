@@ -1,6 +1,4 @@
-"""Members of a group compared on one KPI: significant differences, shrunken estimates,
-and the data still needed.
-"""
+"""Members of a group compared on one KPI, and the data still needed."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ from qa_core.metrics.kpis import Kpi, Unit
 from qa_core.stats import Comparison, Funnel
 
 MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
-"""Minimum values of a member: a rate needs five, a mean two for a standard deviation.
-"""
+"""Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
     "alike": N_("cannot be told apart"),
@@ -79,13 +76,11 @@ class Group:
         return stats.extra_values_needed(self.deviation, peer.n, difference)
 
     def detectable_difference(self, peer: Peer) -> float:
-        """Return the smallest difference from the group that the member's values
-        detect.
-        """
+        """Return the smallest difference the member's values detect."""
         return stats.detectable_difference(self.deviation, peer.n)
 
 
-def minimum_values(kpi: Kpi) -> int:
+def find_minimum(kpi: Kpi) -> int:
     """Return the minimum values of a member for that KPI."""
     return MIN_RATE_VALUES if kpi.unit == Unit.RATE else MIN_MEAN_VALUES
 
@@ -101,14 +96,14 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         and not formatting.is_missing(getattr(row, dimension))
         and not formatting.is_missing(row.value)
     ]
-    rows = [row for row in known if row.n >= minimum_values(kpi)]
+    rows = [row for row in known if row.n >= find_minimum(kpi)]
     if len(rows) < 2:
         return None
     names, sizes = tuple(getattr(row, dimension) for row in rows), tuple(int(row.n) for row in rows)
     values = tuple(float(row.value) for row in rows)
     excluded = tuple(
         sorted(
-            (getattr(row, dimension) for row in known if row.n < minimum_values(kpi)),
+            (getattr(row, dimension) for row in known if row.n < find_minimum(kpi)),
             key=normalise_name,
         )
     )
@@ -180,17 +175,14 @@ def _to_float(value: Any) -> float | None:
     return None if formatting.is_missing(value) else float(value)
 
 
-# Thousands of permutations for the same figures on every run of a page would be most of
-# its time.
+# Cached: thousands of permutations would dominate each run of a page.
 compare_rates = functools.lru_cache(maxsize=64)(stats.compare_rates)
 compare_means = functools.lru_cache(maxsize=64)(stats.compare_means)
 
 
 @dataclass(frozen=True)
 class EvaluationSpread:
-    """Distribution of a team's evaluations over its advisors: total, advisors, largest
-    number.
-    """
+    """Evaluations of a team, its advisors, and the most of one advisor."""
 
     evaluations: int
     advisors: int

@@ -1,6 +1,4 @@
-"""Time series of a KPI: every day, week or month, provisional values, control limits,
-signals.
-"""
+"""Time series of a KPI with provisional values, control limits and signals."""
 
 from __future__ import annotations
 
@@ -65,8 +63,8 @@ class Series:
         for span in self.spans:
             for position in range(span.first, span.end) if span.control else ():
                 centre[position] = span.control.centre
-                # Without the provisional points: their few contacts would tear the
-                # limits apart.
+                # Skip provisional points: their few contacts would
+                # widen the limits.
                 if not self.points["provisional"].iat[position]:
                     low[position], high[position] = (
                         span.control.low[position],
@@ -92,8 +90,8 @@ class Series:
     @property
     def finding(self) -> ChartTitle:
         has_value = self.points["value"].notna()
-        # Where all values are provisional there are some, if too few to say what is
-        # usual.
+        # If all values are provisional, count them: there is data, but too
+        # little.
         known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
         return chart_titles.describe_trend(
             self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted
@@ -167,8 +165,7 @@ def _build_spans(
         for day in restarts
     }
     edges = sorted({0, len(at)} | firsts)
-    # What lies across a change was judged by two rules, and says of neither what is
-    # usual.
+    # A point across a change mixes two sets of rules and belongs to no baseline.
     mixed = {
         position
         for position, start in enumerate(at)

@@ -278,9 +278,7 @@ def remove(viewer: Viewer, number: int) -> None:
 
 
 def parse_value(kpi: Kpi, text: str) -> float:
-    """Parse a target as typed: a rate as 0.85 or 85 %, a time in seconds. Raise Misuse
-    naming what is accepted.
-    """
+    """Parse a target: a rate as 0.85 or 85 %, a time in seconds. Raise Misuse."""
     written = (
         str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
     )
@@ -325,9 +323,7 @@ def require_place(session: Session, dimension: str | None, name: str | None) -> 
 
 @dataclass(frozen=True)
 class ManagedSites:
-    """Sites of a manager's teams. `is_whole`: they are the whole centre, contacts
-    without a team included.
-    """
+    """Sites of a manager's teams. `is_whole`: they are the whole centre."""
 
     sites: frozenset[str]
     is_whole: bool
@@ -421,9 +417,7 @@ def _build_target(row: steering.Target) -> TargetValue:
 def _find_applicable_scopes(
     kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]
 ) -> tuple[Scope, ...]:
-    """Return the scopes whose targets apply to a slice, most specific first; for an
-    amount only the exact slice.
-    """
+    """Return the scopes whose targets apply, most specific first."""
     single = {
         dimension: values[0]
         for dimension, values in chosen.items()
@@ -468,9 +462,7 @@ def _build_steps(
 def _find_applicable(
     kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period
 ) -> list[TargetValue]:
-    """Return the targets that may apply to a slice; those of amounts only for exactly
-    their days.
-    """
+    """Return the applicable targets; of amounts, for exactly their days."""
     near = [target for target in targets if target.kpi == kpi.key and target.scope in scopes]
     return [
         target
@@ -503,9 +495,7 @@ def _compute_gap(
     site_of: Mapping[str, str],
 ) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
-    if isinstance(
-        record.get("currency"), str
-    ):  # spend is in several currencies, and a target says none
+    if isinstance(record.get("currency"), str):  # a target has no currency
         return None
     for dimension in by:
         if dimension in ("day", "week", "month"):

@@ -1,6 +1,4 @@
-"""Tracking numbers over time: the campaign each carried and when, and contacts without
-a campaign.
-"""
+"""Campaigns of tracking numbers over time, and contacts without a campaign."""
 
 from __future__ import annotations
 
@@ -69,9 +67,7 @@ class UnassignedContacts:
 
 @dataclass(frozen=True)
 class NumberHistory:
-    """Campaign spans by number and first day, and contacts without a campaign, most
-    first.
-    """
+    """Campaign spans by number and day; contacts without one, most first."""
 
     spans: tuple[CampaignSpan, ...] = ()
     unassigned: tuple[UnassignedContacts, ...] = ()
@@ -147,9 +143,7 @@ def _count_assigned(
 
 
 def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterator[CampaignSpan]:
-    """Yield the campaigns carried by contacts but not assigned; consecutive months of
-    the same campaign are one span.
-    """
+    """Yield unassigned campaigns of contacts; consecutive months are one span."""
     seen: dict[tuple[Any, ...], dict[str, CampaignSpan]] = {}
     for row in uses:
         campaign_key, place = _read_campaign(row), _read_place(row)

@@ -18,9 +18,7 @@ MIN_MONTHS = 2 * MONTHS_PER_YEAR
 
 
 def find_year_before(grain: str, period: Period) -> Period:
-    """Return the period a year before that of a trend: 52 weeks, or the same calendar
-    months.
-    """
+    """Return the period a year before: 52 weeks, or calendar months."""
     if grain == "week":
         return Period(period.first_day - timedelta(weeks=52), period.last_day - timedelta(weeks=52))
     end = periods.end_of("month", add_months(period.last_day.replace(day=1), -MONTHS_PER_YEAR))

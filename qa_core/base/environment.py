@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import os
 import secrets
 import stat
@@ -9,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +21,7 @@ from qa_core.base.i18n import N_
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
 SECRET_BYTES = 32
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,72 @@ def current() -> Environment:
     )
 
 
+def now() -> datetime:
+    """Return the present moment in UTC, moved where a drill sets `QA_CLOCK`. Raises
+    Refusal for a store that was not made with it.
+    """
+    asked = os.environ.get("QA_CLOCK")
+    if not asked:
+        return datetime.now(UTC)
+    here = current()
+    if not _drill_file(here).exists():
+        raise Refusal(
+            "clock_refused",
+            N_(
+                "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
+                "would delete real data: unset it, or make new stores with init."
+            ),
+            folder=str(here.folder),
+        )
+    return datetime.now(UTC) + _read_shift(asked, here.timezone)
+
+
+def mark_drill() -> None:
+    """Note that the stores about to be made may be used with a moved clock, where
+    `QA_CLOCK` is set.
+    """
+    if os.environ.get("QA_CLOCK"):
+        write_private(_drill_file(current()), b"")
+
+
+def _drill_file(here: Environment) -> Path:
+    return here.folder / "drill_clock"
+
+
+@functools.cache
+def _read_shift(text: str, timezone: str) -> timedelta:
+    # Kept, so that the clock goes on from the moment named.
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refusal(
+            "bad_clock",
+            N_("QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00."),
+            value=text,
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    return moment - datetime.now(UTC)
+
+
+def find_proxies() -> tuple[Network, ...]:
+    """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
+    Raises Refusal for what is neither.
+    """
+    names = [name.strip() for name in os.environ.get("QA_PROXIES", "").split(",")]
+    try:
+        return tuple(ipaddress.ip_network(name, strict=False) for name in names if name)
+    except ValueError as error:
+        raise Refusal(
+            "bad_proxies",
+            N_("QA_PROXIES is {value}; it takes IP addresses or networks, separated by commas."),
+            value=os.environ["QA_PROXIES"],
+        ) from error
+
+
 def today() -> date:
-    """Return today's date on the centre's wall clock."""
-    return datetime.now(current().zone).date()
+    """Return the present day on the centre's wall clock."""
+    return now().astimezone(current().zone).date()
 
 
 def to_local(moment: datetime) -> datetime:

@@ -23,32 +23,32 @@ from qa_core.base.errors import AccessDenied
 NONCE_BYTES = 12
 
 
-def seal(use: str, content: dict[str, Any]) -> str:
-    """Seal content into a ticket for that use, safe in an address."""
+def seal(use: str, content: dict[str, Any], key: str = "cookie") -> str:
+    """Seal content into a ticket for that use, safe in an address, with that secret."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     body = json.dumps(content, separators=(",", ":")).encode()
     return (
-        base64.urlsafe_b64encode(nonce + _cipher(use).encrypt(nonce, body, None))
+        base64.urlsafe_b64encode(nonce + _cipher(use, key).encrypt(nonce, body, None))
         .decode()
         .rstrip("=")
     )
 
 
-def unseal(use: str, ticket: str) -> dict[str, Any]:
+def unseal(use: str, ticket: str, key: str = "cookie") -> dict[str, Any]:
     """Open a ticket. Raises AccessDenied unless it was sealed here for that use."""
     try:
         sealed = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
-        body = _cipher(use).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+        body = _cipher(use, key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
     except (ValueError, InvalidTag) as error:
         raise AccessDenied() from error
     return json.loads(body)
 
 
-def _cipher(use: str) -> AESGCM:
+def _cipher(use: str, key: str) -> AESGCM:
     # One key per use, so that a ticket for a download can never stand for one for a
     # recording.
     return AESGCM(
         HKDF(SHA256(), length=32, salt=None, info=f"ticket: {use}".encode()).derive(
-            environment.secret("cookie")
+            environment.secret(key)
         )
     )

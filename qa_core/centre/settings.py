@@ -37,6 +37,9 @@ SERVICE_LEVEL_FORMULAS = (
 )
 
 
+SECOND_FACTORS = ("nobody", "deciding", "everybody")
+
+
 @dataclass(frozen=True)
 class Setting:
     """Declaration of a setting: `kind` is `number`, `whole` or `choice`; numbers lie
@@ -53,6 +56,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     is_optional: bool = False
     """Whether it may have no value: None, written as nothing."""
+    needs: Permission = Permission.MANAGE_SETTINGS
     offered: tuple[float | int | str, ...] = ()
     """Values that pages set side by side: the only ones open to viewers of large groups alone."""
 
@@ -205,6 +209,86 @@ ALL: tuple[Setting, ...] = (
         1,
         90,
     ),
+    Setting(
+        "second_factor",
+        N_("Second factor"),
+        N_(
+            "Who needs an app's code beside the password: nobody (whoever wants may), deciding "
+            "roles (data protection officers, managers, administrators, executives), or everybody."
+        ),
+        "nobody",
+        "choice",
+        choices=SECOND_FACTORS,
+    ),
+    Setting(
+        "listening_ceiling",
+        N_("Listened to per advisor and month"),
+        N_(
+            "How many contacts of one advisor may be listened to in a month: draws, picks, "
+            "playbacks, calibrations and imported evaluations together."
+        ),
+        10,
+        "whole",
+        1,
+        40,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "accreditation_months",
+        N_("Longest accreditation (months)"),
+        N_("How long an accreditation to listen may last; then it is given anew."),
+        12,
+        "whole",
+        1,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "contact_retention_months",
+        N_("Contacts identified for (months)"),
+        N_(
+            "How long a contact names its customer and its advisor. The contact itself, its team "
+            "and its figures stay."
+        ),
+        13,
+        "whole",
+        1,
+        13,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "survey_comment_retention_months",
+        N_("Survey comments kept for (months)"),
+        N_("How long what customers wrote in a survey is kept. Their ratings stay."),
+        12,
+        "whole",
+        1,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "journal_retention_months",
+        N_("Journal kept for (months)"),
+        N_("How long the journal is kept: six to twelve months (CNIL, délibération 2021-122)."),
+        12,
+        "whole",
+        6,
+        12,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    Setting(
+        "working_file_retention_days",
+        N_("Working files kept for (days)"),
+        N_(
+            "How long rejected rows, rows that wait for their contact, delivered files and "
+            "temporary files are kept."
+        ),
+        30,
+        "whole",
+        1,
+        30,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 
@@ -300,8 +384,9 @@ def set_value(
     """Set a value from that day on (None: for all time), and record it in the audit
     log. Raises Misuse for a bad value.
     """
-    viewer.require(Permission.MANAGE_SETTINGS)
-    value = get_setting(name).parse(text)
+    setting = get_setting(name)
+    viewer.require(setting.needs)
+    value = setting.parse(text)
     session.add(
         SettingValue(
             name=name,

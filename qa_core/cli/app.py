@@ -5,6 +5,7 @@ an exit code.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
 from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.storage.system_errors import find_refusal
 
 
 def build_app() -> typer.Typer:
@@ -33,6 +35,7 @@ def build_app() -> typer.Typer:
         scorecards,
         settings,
         stores,
+        subjects,
     )
 
     app = typer.Typer(
@@ -54,6 +57,7 @@ def build_app() -> typer.Typer:
         compliance,
         scorecards,
         sampling,
+        subjects,
     ):
         family.register(app)
     return app
@@ -63,8 +67,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     as_json = "--json" in arguments
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    os.umask(0o077)  # the stores are their owner's alone
     try:
         i18n.use(environment.current().language)
+        if "init" not in arguments:
+            environment.now()  # a moved clock is refused before anything is touched
         return (
             build_app()(list(arguments), prog_name="python -m qa_core", standalone_mode=False)
             or DONE
@@ -88,6 +95,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return REFUSED
     except Exception as error:
+        if refusal := find_refusal(error):
+            text = i18n.format_refusal(refusal)
+            return _refuse(refusal.code, text, (), as_json, REFUSED)
         # The detail goes to the log for whoever runs the machine; the person gets a
         # sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)

@@ -1,4 +1,4 @@
-"""`gate`, `accredit` and `inform`: the legal conditions of listening."""
+"""`gate`, `accredit`, `inform` and `purge`: what the law asks for."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(gate, name="gate")
     app.command("accredit")(accredit)
     app.command("inform")(inform)
+    app.command("purge")(purge)
 
 
 def list_gates(as_json: Json = False) -> None:
@@ -48,11 +49,14 @@ def list_gates(as_json: Json = False) -> None:
 def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
     """Set one gate or several, all or none of them."""
     from qa_core.compliance import gates
+    from qa_core.ingest import purge as of_stores
     from qa_core.storage.records import store
 
     store.require_ready()
     entered = parse_pairs(pairs)
     gates.set_gates(Viewer.SYSTEM, entered)
+    if any(name.endswith("_retention_months") for name, _value in entered):
+        of_stores.purge(Viewer.SYSTEM)
     standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
         print(f"{name} = {standing[name].value}")
@@ -139,6 +143,40 @@ def inform(
         )
     )
     _describe_next()
+
+
+def purge(
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE",
+            help="Delete what must be gone once that day begins; default: today.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be deleted, and delete nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete everything that was kept for its time, in every store, and certify it."""
+    from qa_core.compliance import retention
+    from qa_core.ingest import purge as of_stores
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    result = of_stores.purge(Viewer.SYSTEM, parse_day(as_of), dry_run)
+    if as_json:
+        print_json(result.as_json())
+        return
+    for kind, count in result.deleted.items():
+        print(f"{_(retention.BY_KIND[kind].title)}: {count}")
+    if not result.deleted:
+        print(_("Nothing has to be deleted."))
+    elif dry_run:
+        print(_("Nothing was deleted: this was a dry run."))
+    else:
+        print(_("Deleted. Certificate no. {number}.", number=result.certificate.number))
 
 
 def _find_rows() -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -14,9 +14,10 @@ from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
-from qa_core.compliance import audit_report, overdue
-from qa_core.storage import audit_log, lake
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.compliance import audit_report, retention
+from qa_core.ingest import purge
+from qa_core.storage import audit_log, lake, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
@@ -26,6 +27,7 @@ OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
 SHOWN = 6
+LISTED_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Check:
     detail: str
 
 
-def examine() -> list[Check]:
-    """Run every check; one that fails itself is bad, never an exception."""
-    return [_guarded(name, check) for name, check in _CHECKS]
+def examine(deep: bool = False) -> list[Check]:
+    """Run every check; one that fails itself is bad, never an exception.
+
+    `deep`: read every file of the lake.
+    """
+    checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
+    return [_guarded(name, check) for name, check in checks]
 
 
 def is_well(checks: list[Check]) -> bool:
@@ -75,18 +81,10 @@ def _folder() -> tuple[str, str]:
 
 
 def _secrets() -> tuple[str, str]:
-    here = environment.current()
     missing = [name for name in environment.SECRETS if not environment.has_secret(name)]
     present = [name for name in environment.SECRETS if name not in missing]
     for name in present:
         environment.secret(name)
-    if here.secrets_folder.exists() and here.secrets_folder.stat().st_mode & (
-        stat.S_IRWXG | stat.S_IRWXO
-    ):
-        return WARN, _(
-            "{folder} can be entered by other users of this machine; run: chmod 700 {folder}",
-            folder=here.secrets_folder,
-        )
     if "pseudonyms" in missing and lake.version("contacts") >= 0:
         return BAD, _(
             "The key of the pseudonyms is missing: callers in new files can no longer be "
@@ -104,12 +102,17 @@ def _records() -> tuple[str, str]:
                 return BAD, _(
                     "The database is damaged ({found}); restore it from a backup.", found=found
                 )
-    file = store.file_of(environment.current().database_url)
-    if file is not None and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return WARN, _(
-            "{file} can be read by other users of this machine; run: chmod 600 {file}*", file=file
-        )
     return OK, store.engine_for(environment.current().database_url).dialect.name
+
+
+def _privacy() -> tuple[str, str]:
+    found = permissions.find_open()
+    if not found:
+        return OK, _("readable by their owner alone")
+    return BAD, _(
+        "Other users of this machine can read {paths}. Run: python -m qa_core init",
+        paths=", ".join(map(str, found)),
+    )
 
 
 def _administrator() -> tuple[str, str]:
@@ -133,7 +136,17 @@ def _journal() -> tuple[str, str]:
     return OK if found.ok else BAD, audit_report.describe(found)
 
 
-def _lake() -> tuple[str, str]:
+def _lake(deep: bool = False) -> tuple[str, str]:
+    if damaged := lake.find_damage(deep):
+        listed = ", ".join(
+            f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES]
+        )
+        return BAD, ngettext(
+            "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
+            "{n} files are missing or damaged, among them {files}. Restore the lake from a backup.",
+            len(damaged),
+            files=listed,
+        )
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
     return OK, " · ".join(
@@ -187,16 +200,25 @@ def _alerts() -> tuple[str, str]:
     return OK, str(count)
 
 
-def _retention() -> tuple[str, str]:
-    # Not bad: the stores work, and until deletion is built no command would make it
-    # well again.
-    store.require_ready()
-    found = overdue.find(Viewer.SYSTEM)
-    return (
-        (WARN, _("Kept longer than allowed") + ". " + " · ".join(map(overdue.describe, found)))
-        if found
-        else (OK, _("nothing is overdue"))
+def _hosts() -> tuple[str, str]:
+    from streamlit import get_option
+
+    return OK, _(
+        "{hosts}; to serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
+        hosts=", ".join(get_option("server.allowedHosts")) or "*",
     )
+
+
+def _retention() -> tuple[str, str]:
+    store.require_ready()
+    found = purge.find_overdue(Viewer.SYSTEM)
+    if not found:
+        return OK, _("nothing is overdue")
+    detail = _(
+        "Kept longer than allowed. {items}. Run: python -m qa_core purge",
+        items=" · ".join(map(retention.describe, found)),
+    )
+    return BAD if any(item.is_late for item in found) else WARN, detail
 
 
 def _leftovers() -> tuple[str, str]:
@@ -225,12 +247,14 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("folder"), _folder),
     (N_("secrets"), _secrets),
     (N_("records"), _records),
+    (N_("stores closed to others"), _privacy),
     (N_("administrator"), _administrator),
     (N_("journal"), _journal),
     (N_("lake"), _lake),
     (N_("imports"), _imports),
     (N_("marks of evaluations"), _marks),
     (N_("alert rules"), _alerts),
+    (N_("host names"), _hosts),
     (N_("retention"), _retention),
     (N_("temporary files"), _leftovers),
 )

@@ -233,7 +233,7 @@ def watch_folder(
         typer.Option(
             min=0,
             metavar="DAYS",
-            help="Delete files in DIR/.taken, with their clear numbers, after so long.",
+            help="Delete delivered files, with their clear numbers, after so long; at most 30.",
         ),
     ] = None,
     system: Annotated[

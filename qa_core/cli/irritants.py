@@ -37,7 +37,7 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
             [
                 {
                     "id": entry.id,
-                    "title": texts.title(entry.subject),
+                    "title": texts.describe_subject(entry.subject),
                     "kind": entry.subject.kind,
                     "dimension": entry.subject.dimension,
                     "value": entry.subject.value,
@@ -63,4 +63,6 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
             entry.owner_name,
             entry.due_on and entry.due_on.isoformat(),
         ]
-        print(f"{entry.id}  {texts.title(entry.subject)}: " + ", ".join(filter(None, said)))
+        print(
+            f"{entry.id}  {texts.describe_subject(entry.subject)}: " + ", ".join(filter(None, said))
+        )

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
 
     journal = typer.Typer(no_args_is_help=True, help="Who did what.")
     journal.command("verify")(verify_journal)
+    journal.command("anchor")(anchor_journal)
     app.add_typer(journal, name="journal")
 
 
@@ -145,6 +146,19 @@ def list_accounts(as_json: Json = False) -> None:
         )
         state = _("active") if row["active"] else _("disabled")
         print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
+
+
+def anchor_journal(
+    reason: Annotated[str, typer.Option("--reason", help="Why: a restored backup, a new file.")],
+) -> None:
+    """Note the present end of the journal as the right one, after it was checked."""
+    from qa_core.storage import audit_log
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    with store.writing() as session:
+        audit_log.anchor(session, "system", reason)
+    print(_("The end of the journal is noted."))
 
 
 def verify_journal(as_json: Json = False) -> int:

@@ -28,6 +28,7 @@ def init(
 ) -> None:
     """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
+    from qa_core.storage import permissions
     from qa_core.storage.records import store
 
     here, is_new = environment.current(), not store.has_tables()
@@ -35,6 +36,7 @@ def init(
     for name in environment.SECRETS:
         environment.secret(name)
     store.migrate()
+    permissions.protect()
     if is_new:
         from qa_core.analysis import alerts
 
@@ -99,11 +101,14 @@ def _is_empty() -> bool:
         return not batches and not people.find_people(session)
 
 
-def doctor(as_json: Json = False) -> int:
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file of the lake, too.")] = False,
+    as_json: Json = False,
+) -> int:
     """Check the health of the stores, and say what to do."""
     from qa_core.cli import doctor as checks
 
-    found = checks.examine()
+    found = checks.examine(deep)
     if as_json:
         print_json(
             {

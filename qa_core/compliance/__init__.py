@@ -1,3 +1,3 @@
-"""What the law asks for before anybody listens (docs/compliance.md, R1–R4, R7): the
-gates, who is accredited, which advisors were informed.
+"""The law on recording and listening (docs/compliance.md): gates, accreditations,
+notices, recordings, retention.
 """

@@ -1,6 +1,4 @@
-"""Who may listen, for what, and until when (docs/compliance.md, R7): asked again on
-every call, so that an accreditation that ends today listens no more tomorrow.
-"""
+"""Accreditations: who may listen, for what, and until when (docs/compliance.md, R7)."""
 
 from __future__ import annotations
 
@@ -16,7 +14,9 @@ from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.centre import settings
 from qa_core.compliance import gates
+from qa_core.metrics.dimensions import add_months
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -25,7 +25,7 @@ from qa_core.storage.records.listening import Accreditation
 
 @dataclass(frozen=True)
 class Accredited:
-    """One accreditation as it stands; `holds` on the present day."""
+    """An accreditation; `holds` today."""
 
     id: int
     username: str
@@ -40,8 +40,8 @@ class Accredited:
 
 
 def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
-    """Let that person listen from today through that day, for these purposes (none
-    named: all that the centre entered, or all there are).
+    """Let a person listen from today through that day, for these purposes (default:
+    those of the centre).
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     today = environment.today()
@@ -60,6 +60,14 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         )
     username = accounts.normalise_username(username)
     with store.writing() as session:
+        last_day = find_last_day(session)
+        if until > last_day:
+            raise Misuse(
+                "bad_date",
+                N_("{day} is too far: an accreditation ends on {last} at the latest."),
+                day=until.isoformat(),
+                last=last_day.isoformat(),
+            )
         account = people.find_people(session).get(username)
         if account is None:
             raise AccessDenied(N_("There is no account {name}."), name=username)
@@ -97,6 +105,11 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         return made.id
 
 
+def find_last_day(session: Session) -> date:
+    """Return the last day that an accreditation given today may have."""
+    return add_months(environment.today(), settings.current(session).accreditation_months)
+
+
 def end(viewer: Viewer, accreditation_id: int) -> None:
     """End an accreditation at once."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
@@ -110,7 +123,7 @@ def end(viewer: Viewer, accreditation_id: int) -> None:
 
 
 def find_all(viewer: Viewer) -> list[Accredited]:
-    """Every accreditation ever given, those that hold first."""
+    """List every accreditation ever given, those that hold first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     today = environment.today()
     with store.reading() as session:
@@ -135,7 +148,7 @@ def find_all(viewer: Viewer) -> list[Accredited]:
 
 
 def find_eligible(viewer: Viewer) -> dict[str, str]:
-    """Whoever may be accredited: username → how they are shown, by name."""
+    """List who may be accredited: username → shown name, by name."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         known = people.find_people(session).values()
@@ -152,9 +165,7 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
 
 
 def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
-    """Whether that person may listen today (for that purpose; `targeted` and
-    `calibration` count as quality of service).
-    """
+    """Tell whether a person may listen today, for that purpose if one is named."""
     wanted = gates.COUNTS_AS.get(purpose, purpose)
     rows = session.scalars(
         sa.select(Accreditation).where(
@@ -168,13 +179,13 @@ def is_accredited(session: Session, username: str, purpose: str | None = None) -
 
 
 def is_listener(viewer: Viewer) -> bool:
-    """Whether the viewer may listen today, for whatever purpose."""
+    """Tell whether the viewer may listen today, for any purpose."""
     with store.reading() as session:
         return is_accredited(session, viewer.username)
 
 
 def require(session: Session, viewer: Viewer, purpose: str | None = None) -> None:
-    """Refuse whoever is not accredited today, unless it is the system."""
+    """Refuse a person who is not accredited today; the system always is."""
     if not viewer.is_system and not is_accredited(session, viewer.username, purpose):
         message = N_(
             "You are not accredited to listen for this purpose today. Your data protection "

@@ -1,6 +1,4 @@
-"""What each act in the journal is called. The journal itself holds codes, which scripts
-and anchors compare, in no language.
-"""
+"""Titles of the acts in the audit log, which itself holds language-free codes."""
 
 from __future__ import annotations
 
@@ -25,7 +23,14 @@ TITLES = {
     "import_failed": N_("Import failed"),
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
+    "purged": N_("Data deleted by age"),
+    "second_factor_added": N_("Second factor added"),
+    "second_factor_removed": N_("Second factor removed"),
+    "subject_exported": N_("Personal data exported for a person"),
+    "advisor_erased": N_("Advisor erased"),
+    "objection_entered": N_("Objection entered"),
     "journal_verified": N_("Seals verified"),
+    "journal_anchored": N_("End of the journal noted"),
     "names_merged": N_("Names counted as one"),
     "names_kept_apart": N_("Names kept apart"),
     "names_undone": N_("Decision on names undone"),
@@ -89,9 +94,7 @@ STAGES = {"_asked": N_("{act}: asked for"), "_declined": N_("{act}: turned down"
 
 
 def title(action: str) -> str:
-    """The name of an act in the language spoken; one that is not known here keeps its
-    code.
-    """
+    """Translate the code of an act; an unknown one is returned as it is."""
     for ending, said in STAGES.items():
         act = action.removesuffix(ending)
         if act != action and act in TITLES:

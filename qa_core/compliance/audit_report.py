@@ -1,9 +1,8 @@
-"""What the data protection officer reads of the journal: its rows, and whether its
-seals are unbroken.
-"""
+"""The audit log as the data protection officer reads it, and the check of its seals."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +20,7 @@ from qa_core.storage.records.audit_log import JournalRow
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One act of the journal."""
+    """One act of the audit log."""
 
     seq: int
     at: datetime
@@ -35,7 +34,7 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """The acts of that actor and kind (empty: of all), newest first."""
+    """List the acts of that actor and kind (empty: of all), newest first."""
     viewer.require(Permission.SEE_JOURNAL)
     chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
     if actor:
@@ -58,7 +57,7 @@ def find_entries(
 
 
 def find_values(viewer: Viewer, column: str) -> list[str]:
-    """What stands in the column `actor` or `action`, to filter by."""
+    """List the values of the column `actor` or `action`, to filter by."""
     viewer.require(Permission.SEE_JOURNAL)
     chosen = {"actor": JournalRow.actor, "action": JournalRow.action}[column]
     with store.reading() as session:
@@ -73,7 +72,7 @@ def _whole(statement: sa.Select) -> Unscoped:
 
 
 def verify_journal(viewer: Viewer) -> audit_log.Verification:
-    """Recompute every seal of the journal, and say in the journal that it was done."""
+    """Recompute every seal of the audit log, and log that it was done."""
     viewer.require(Permission.SEE_JOURNAL)
     with store.reading() as session:
         found = audit_log.verify(session)
@@ -83,15 +82,33 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
             viewer.username,
             "journal_verified",
             f"{found.rows} rows",
-            reason="ok" if found.ok else f"broken at {found.first_bad}",
+            reason="ok" if found.ok else f"broken at {found.first_bad or 'the end'}",
         )
     return found
 
 
+def note_from_now_on() -> None:
+    """Have the end of the journal noted in the server's log, and in the file of QA_ANCHOR
+    where that is new; then say so.
+    """
+    audit_log.LOG.setLevel(logging.INFO)
+    audit_log.LOG.addHandler(logging.StreamHandler())
+    with store.writing() as session:
+        made = audit_log.anchor_once(session, "system")
+    if made is not None:
+        print(_("The end of the journal is noted in {file} from now on.", file=made))
+
+
 def describe(found: audit_log.Verification) -> str:
-    """What a walk over the journal found, in a sentence."""
+    """Describe the result of a verification in a sentence."""
     if found.ok:
         return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
+    if found.first_bad is None:
+        return _(
+            "The end is noted nowhere: {file} is missing, so rows may have been cut off. Compare "
+            "with the server's log and a backup, then run: python -m qa_core journal anchor",
+            file=found.missing_note,
+        )
     if found.is_cut:
         return _(
             "The end is cut off: row {seq} was written and is not there any more. Compare with "
@@ -108,9 +125,7 @@ def describe(found: audit_log.Verification) -> str:
 def build_file(
     viewer: Viewer, actor: str = "", action: str = "", form: str = "csv"
 ) -> downloads.Download:
-    """The journal as a file, seals included, oldest first; the names of its columns are
-    those of the store, for a program that checks the seals.
-    """
+    """Export the audit log with its seals, oldest first, columns named as in the store."""
     entries = reversed(find_entries(viewer, actor, action, limit=None))
     rows = (
         (

@@ -1,5 +1,5 @@
-"""The legal gates: until each has its value, nobody draws, listens or evaluates, and is
-told what is missing.
+"""Legal gates: values without which nobody draws, listens or evaluates
+(docs/compliance.md, section 2).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
-"""All that a call may be listened to for; proof of a contract is kept apart and never
+"""Purposes of listening; proof of a contract is kept apart and never
 listened to (docs/compliance.md, R1).
 """
 
@@ -37,8 +37,8 @@ PURPOSE_TITLES = {
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: `kind` is `day`, `purposes` or `months` (from 1 to `highest`); `rule`
-    is its number in the product's list of rules.
+    """A gate; `kind`: `day`, `purposes` or `months` (1 to `highest`); `rule`: its
+    number in docs/compliance.md.
     """
 
     name: str
@@ -52,9 +52,7 @@ class Gate:
 
     @property
     def expects(self) -> str:
-        """What is to be entered, as a message for the catalogues whose places
-        `expects_params` fills.
-        """
+        """The expected value as a gettext message, with places for `expects_params`."""
         match self.kind:
             case "day":
                 return N_("a day, such as {example}")
@@ -68,7 +66,9 @@ class Gate:
         return {"example": self.example, "choices": ", ".join(PURPOSES), "highest": self.highest}
 
     def parse(self, text: str) -> str:
-        """The value as it is kept. Raises Misuse, saying what is accepted."""
+        """Parse a value into its stored form. Raises Misuse, naming the accepted
+        values.
+        """
         text = text.strip()
         match self.kind:
             case "day":
@@ -148,10 +148,7 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "recording_retention_months",
         N_("Recordings kept for (months)"),
-        N_(
-            "Six months at most. An older recording cannot be played. It is deleted when "
-            "Écoute starts, and at the first visit of each day."
-        ),
+        N_("Six months at most. An older recording cannot be played, and is deleted within a day."),
         "R5",
         "NS-57, délibération 2014-474",
         "months",
@@ -162,8 +159,8 @@ ALL: tuple[Gate, ...] = (
         "analysis_retention_months",
         N_("Evaluations kept for (months)"),
         N_(
-            "Twelve months at most, for evaluations, comments, calibrations and coaching. "
-            "Écoute does not delete them; this page counts those that are older."
+            "Twelve months at most, for evaluations, comments, calibrations and coaching. Older "
+            "ones are deleted within a day."
         ),
         "R6",
         "NS-57, délibération 2014-474",
@@ -198,7 +195,7 @@ LISTENERS_SOURCE = "NS-57, délibération 2014-474"
 
 @dataclass(frozen=True)
 class GateState:
-    """A gate as it stands: `value` None while it is closed."""
+    """A gate and its value; None while it is closed."""
 
     gate: Gate
     value: str | None
@@ -207,7 +204,7 @@ class GateState:
 
 
 def find_all(viewer: Viewer) -> list[GateState]:
-    """Every gate with its value."""
+    """List every gate with its value."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         newest = _newest(session)
@@ -220,8 +217,8 @@ def find_all(viewer: Viewer) -> list[GateState]:
 
 
 def set_gate(viewer: Viewer, name: str, text: str) -> None:
-    """Enter what a gate asks for, and say so in the journal. Raises Misuse for an
-    unknown gate or a bad value.
+    """Enter the value of a gate, and log it. Raises Misuse for an unknown gate or a bad
+    value.
     """
     set_gates(viewer, [(name, text)])
 
@@ -256,7 +253,7 @@ def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
 
 
 def value_of(session: Session, name: str) -> str | None:
-    """What was entered last for that gate; None: nothing."""
+    """Return the newest value of a gate; None where there is none."""
     return session.scalar(
         sa.select(GateValue.value)
         .where(GateValue.name == name)
@@ -266,15 +263,15 @@ def value_of(session: Session, name: str) -> str | None:
 
 
 def retention_months(session: Session, name: str) -> int:
-    """How long `recording` or `analysis` documents live: what was entered, else the
-    longest that is allowed.
+    """Return the retention in months of `recording` or `analysis`: the value entered,
+    else the legal maximum.
     """
     gate = BY_NAME[f"{name}_retention_months"]
     return int(value_of(session, gate.name) or gate.highest)
 
 
 def find_missing(session: Session) -> tuple[str, ...]:
-    """The names of the gates that are still closed."""
+    """List the names of the closed gates."""
     newest = _newest(session)
     today = environment.today()
     stands = sa.select(Accreditation.id).where(
@@ -287,8 +284,8 @@ def find_missing(session: Session) -> tuple[str, ...]:
 
 
 def require_open(session: Session, purpose: str | None = None) -> None:
-    """Refuse, naming what is missing, while a gate is closed; refuse a purpose that was
-    not entered (some count as another: COUNTS_AS).
+    """Refuse while a gate is closed, naming it, and for a purpose the centre has not
+    entered.
     """
     if missing := find_missing(session):
         titles = ", ".join(
@@ -300,7 +297,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
             "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core "
             "accredit NAME --until DATE)"
         )
-        raise Refusal("gates_closed", message, titles=titles, missing=",".join(missing))
+        raise Refusal("gate_closed", message, titles=titles, missing=",".join(missing))
     wanted = COUNTS_AS.get(purpose, purpose)
     if wanted is not None and wanted not in (value_of(session, "purposes") or "").split(","):
         raise Refusal(

@@ -1,5 +1,5 @@
-"""Which advisors were informed that calls are recorded and listened to, and when
-(docs/compliance.md, R4): before that day none of their contacts is drawn.
+"""Notices to advisors: when each was informed of recording and listening
+(docs/compliance.md, R4).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from qa_core.storage.records.store import Session
 
 @dataclass(frozen=True)
 class Notice:
-    """An advisor and the day on which they were first informed (None: not yet)."""
+    """An advisor and the day they were first informed; None: not yet."""
 
     advisor_id: str
     name: str
@@ -31,8 +31,8 @@ class Notice:
 
 
 def inform(viewer: Viewer, given: list[str], on: date) -> int:
-    """Enter that these advisors (by id, name or alias) were informed on that day.
-    Returns how many. All or none.
+    """Enter that these advisors (by id, name or alias) were informed on that day, all
+    or none. Returns how many.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > environment.today():
@@ -56,8 +56,8 @@ def inform(viewer: Viewer, given: list[str], on: date) -> int:
 
 
 def find_all(viewer: Viewer) -> list[Notice]:
-    """Every advisor with the day they were informed; those who were not first. Who was
-    merged into another one is that one.
+    """List every advisor with the day they were informed, those not informed first;
+    merged advisors once.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
@@ -72,8 +72,8 @@ def find_all(viewer: Viewer) -> list[Notice]:
 
 
 def informed(session: Session) -> dict[str, date]:
-    """advisor id → the day they were first informed, by whichever of the ids that are
-    one person now.
+    """Map each advisor id to the day they were first informed, under any of their
+    merged ids.
     """
     kept = name_merges.find_kept(session)["advisor"]
     first: dict[str, date] = {}

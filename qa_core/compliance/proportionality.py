@@ -1,5 +1,5 @@
-"""Whether listening stays within measure (docs/compliance.md, R2): how many contacts of
-each advisor were heard lately, and who is heard far more than the rest.
+"""Proportionality of recording and listening over the last days (docs/compliance.md,
+R2).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ allowed. Of fewer answered contacts nothing is said.
 
 @dataclass(frozen=True)
 class AdvisorPlaybacks:
-    """An advisor, how many of their contacts others listened to, and whether that is
-    far more than of the rest.
+    """An advisor and how many of their contacts others played; `is_much`: far more than
+    the rest.
     """
 
     advisor_id: str
@@ -42,7 +42,9 @@ class AdvisorPlaybacks:
 
 @dataclass(frozen=True)
 class Proportions:
-    """The last `DAYS` days, today included."""
+    """Recording by team and playbacks by advisor over the last `DAYS` days, today
+    included.
+    """
 
     first_day: date
     last_day: date
@@ -51,20 +53,20 @@ class Proportions:
 
 
 def is_permanent(share: RecordedShare) -> bool:
-    """Whether so much of that team is recorded that it is permanent recording."""
+    """Tell whether nearly everything of a team is recorded."""
     return share.rate >= PERMANENT_FROM and share.answered >= ENOUGH_ANSWERED
 
 
 def is_exceeded(found: Proportions) -> bool:
-    """Whether a team is recorded throughout, or an advisor heard far more than the
-    rest.
+    """Tell whether a team is permanently recorded, or an advisor played far more than
+    the rest.
     """
     return any(map(is_permanent, found.recorded)) or any(one.is_much for one in found.heard)
 
 
 def find(viewer: Viewer) -> Proportions:
-    """What is listened to by advisor, most first, and recorded by team. Advisors who
-    hear their own calls are not counted.
+    """Count playbacks by advisor, most first, and recordings by team. Advisors' own
+    playbacks do not count.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     last_day = environment.today()

@@ -22,13 +22,14 @@ from qa_core.compliance import recordings
 from qa_core.files import uploads
 from qa_core.files.decision import Decision
 from qa_core.files.options import ALL_KINDS, ImportOptions
-from qa_core.ingest import file_names, plausibility, system_errors
+from qa_core.ingest import file_names, plausibility
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
 from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
 from qa_core.quality import daily
+from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.steering import AlertRule

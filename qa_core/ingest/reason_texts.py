@@ -5,6 +5,7 @@ quarantines and batches, said in one place.
 from __future__ import annotations
 
 from qa_core.base.i18n import N_, _
+from qa_core.metrics.query import legal_obstacles
 
 REJECTED = {
     "ambiguous_contact": N_("several contacts could be meant; a contact's id would tell"),
@@ -12,7 +13,8 @@ REJECTED = {
     "bad_number": N_("a number that cannot be read"),
     "cut_row": N_("the last row is cut: the export ended in the middle of it"),
     "damaged_audio": N_("audio that is empty, damaged or ends before its time"),
-    "expired": N_("older than recordings may be kept"),
+    **legal_obstacles.TITLES,
+    "no_evaluator": N_("nothing says who evaluated it"),
     "image_attached": N_("a picture is attached to the audio"),
     "impossible_date": N_("a date that does not exist or cannot be read"),
     "missing_amount": N_("no amount"),
@@ -24,17 +26,13 @@ REJECTED = {
     "no_contact": N_("nothing says which contact is meant"),
     "no_date": N_("no date, and no contact that would give one"),
     "no_file": N_("the audio file is not there"),
-    "no_notice": N_("nothing says that the caller was told of the recording"),
     "no_purpose": N_("nothing says what the recording is kept for"),
     "not_a_record": N_("a line that is no record of a call"),
     "not_an_event": N_("a line that is no event of the log"),
     "not_audio": N_("no audio: only sound is kept"),
-    "objected": N_("the customer objected to the recording"),
     "off_scale": N_("a value off its scale"),
     "outside_folder": N_("the audio file lies outside the folder of the manifest"),
-    "private_line": N_("a private line, or one of staff representatives"),
     "purpose_not_entered": N_("a purpose that this centre has not entered"),
-    "stopped_by_advisor": N_("the advisor stopped the recording"),
     "stored_otherwise": N_(
         "another recording of the contact is stored, or this one for another purpose; undo "
         "that import first"

@@ -90,13 +90,12 @@ def build_period(
 
 
 def build_span(viewer: Viewer, first_day: date, last_day: date) -> Period | None:
-    """All that this viewer may look at in data of these days: whole months only, for
-    some; None where there is none.
+    """Build the period of all that this viewer may look at, from `query.data_span`;
+    None where no month is over for who sees whole months.
     """
     if not viewer.needs_suppression:
         return Period(first_day, last_day)
-    first, end = first_day.replace(day=1), last_whole_month_end(last_day)
-    return Period(first, end) if first <= end else None
+    return Period(first_day.replace(day=1), last_day) if first_day <= last_day else None
 
 
 def build_comparison(choice: str, period: Period) -> Period | None:
@@ -179,3 +178,11 @@ def last_whole_month_end(last_day: date) -> date:
     """The end of the last month that is whole in data that goes to `last_day`."""
     following = last_day + timedelta(days=1)
     return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
+
+
+def last_closed_day(last_day: date, today: date) -> date:
+    """The end of the last month that is whole in data that goes to `last_day`, and that
+    today is not in.
+    """
+    end = last_whole_month_end(last_day)
+    return end.replace(day=1) - timedelta(days=1) if f"{today:%Y-%m}" == f"{end:%Y-%m}" else end

@@ -17,6 +17,12 @@ FORMULAS = {
     "short_abandons_credited": N_("Short abandons count as met"),
 }
 
+SECOND_FACTORS = {
+    "nobody": N_("nobody has to"),
+    "deciding": N_("roles that decide over others"),
+    "everybody": N_("everybody"),
+}
+
 
 def setting_value(name: str, value: Any) -> str:
     """The value of a setting with its unit."""
@@ -24,6 +30,8 @@ def setting_value(name: str, value: Any) -> str:
         return "–"
     if name == "service_level_formula":
         return _(FORMULAS[value])
+    if name == "second_factor":
+        return _(SECOND_FACTORS[value])
     if name.endswith("_seconds"):
         return formatting.duration(value)
     if name.endswith("_days"):

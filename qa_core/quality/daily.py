@@ -1,22 +1,18 @@
-"""Daily jobs: publish postponed evaluations, delete expired recordings."""
+"""Daily jobs: publish postponed evaluations."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.compliance import recordings
 from qa_core.quality.evaluations import publication
 
 _done_through: dict[str, date] = {}
 
 
 def do_what_is_due() -> None:
-    """Publish and delete everything due by now."""
+    """Publish everything due by now."""
     publication.publish_due()
-    if recordings.find_expired(Viewer.SYSTEM):
-        recordings.delete_expired(Viewer.SYSTEM)
 
 
 def do_daily() -> None:

@@ -1,6 +1,4 @@
-"""Scorecard and answers → points, in exact fractions. Rules: docs/contract.md, section
-6.
-"""
+"""Scorecard and answers → points, in exact fractions (docs/contract.md, section 6)."""
 
 from qa_core.scoring.arithmetic import (
     NOT_APPLICABLE,

@@ -26,9 +26,7 @@ HUNDRED = Fraction(100)
 
 @dataclass(frozen=True)
 class Answer:
-    """Score of one criterion: `earned` of `possible` points (0 for a bonus), and its
-    share of the whole.
-    """
+    """Score of a criterion: `earned` of `possible` points (bonus: of 0), and its share."""
 
     key: str
     section: str
@@ -149,9 +147,7 @@ def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
 
 @dataclass(frozen=True)
 class _Tally:
-    """Sums of one section (a bonus adds to earned only), and its share of the whole: 0
-    when it does not apply.
-    """
+    """Sums of a section (bonus in earned only), and its share; 0: not applicable."""
 
     section: Section
     earned: Fraction
@@ -179,7 +175,7 @@ def _tally(scorecard: Scorecard, points: Mapping[str, Fraction | None]) -> list[
         possible = sum(
             (criterion.points for criterion in applicable if not criterion.bonus), Fraction(0)
         )
-        # Both methods are one mean of section ratios: points_times_weight weighs a
+        # Both methods average section ratios; points_times_weight weighs a
         # section by weight × possible.
         counts_as = Fraction(possible > 0) if scorecard.method == Method.SECTION_RATIO else possible
         sums.append((section, earned, possible, section.weight * counts_as))
@@ -240,9 +236,7 @@ def _read_answer(criterion: Criterion, answers: Mapping[str, Any]) -> Fraction |
 
 
 def check_answers(scorecard: Scorecard, answers: Mapping[str, Any]) -> None:
-    """Raise Refusal (`bad_answer`) for an answer that the scorecard does not allow;
-    missing answers are accepted.
-    """
+    """Raise Refusal (`bad_answer`) for a wrong answer; missing ones are accepted."""
     criteria = {criterion.key: criterion for criterion in scorecard.criteria}
     for key in answers:
         if key not in criteria:

@@ -212,7 +212,7 @@ def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
     if not isinstance(content, Mapping):
         raise _bad_grid(place, N_("In the grid, {place} must be a table."))
     for field in content:
-        # A misspelt "critical" would silently change what an evaluation is worth.
+        # A misspelt "critical" would silently change the score.
         if field not in fields:
             raise _bad_grid(
                 f"{place}.{field}",
@@ -289,7 +289,7 @@ def read_number(value: Any) -> Fraction | None:
         exact = Fraction(float.__repr__(value)) if isinstance(value, float) else Fraction(value)
     except (ValueError, OverflowError):  # not a number, infinity
         return None
-    # Ratios of numbers beyond these could no longer be printed as decimals.
+    # Ratios of numbers beyond these could not be printed as decimals.
     return exact if exact == 0 or SMALLEST_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
 
 

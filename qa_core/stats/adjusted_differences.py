@@ -89,8 +89,8 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         if largest < 1e-7:
             return Fit(beta, covariance)
         step *= min(1.0, 2.0 / largest)
-        # The penalty bends the likelihood more than the step knows: with many small
-        # levels whole steps would go to and fro for ever.
+        # Halve the step while it lowers the penalised likelihood: with many
+        # small levels whole steps would oscillate.
         while (
             reached := _penalised_likelihood(design, n, hits, beta + step)
         ) < best - 1e-12 and np.abs(step).max() > 1e-9:
@@ -114,12 +114,10 @@ def _penalised_likelihood(
 
 
 def find_drivers(
-    cells: pd.DataFrame,
-    reported_levels: Mapping[str, Collection[Hashable] | None],
-    adjusts: bool = True,
+    cells: pd.DataFrame, reported_levels: Mapping[str, Collection[Hashable] | None]
 ) -> tuple[Driver, ...]:
-    """Compare every level with the rest of its factor, plain and (with `adjusts`)
-    adjusted.
+    """Compare every level with the rest of its factor, by itself and with the other
+    factors held alike.
 
     `cells`: one column per factor of `reported_levels`, then `n` and `hits`; missing
     levels are counted but not reported. `reported_levels`: the levels to report of each
@@ -131,9 +129,7 @@ def find_drivers(
     cells = pool_small_levels(cells, list(reported_levels))
     n, hits = cells["n"].to_numpy(float), cells["hits"].to_numpy(float)
     adjusted = (
-        _standardise(cells, list(reported_levels), n, hits)
-        if adjusts and len(reported_levels) > 1
-        else {}
+        _standardise(cells, list(reported_levels), n, hits) if len(reported_levels) > 1 else {}
     )
     total, wins, tested, changes = int(n.sum()), int(hits.sum()), [], []
     for factor, levels in reported_levels.items():
@@ -179,9 +175,7 @@ def compare_with_rest(
 
 
 def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
-    """Mark the significant differences, corrected for all tests (Holm 1979). Sort by
-    size, the largest first.
-    """
+    """Mark the significant differences (Holm 1979). Sort by size, largest first."""
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
     marked = [
         replace(driver, is_significant=significant)
@@ -192,25 +186,14 @@ def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
     )
 
 
-def pool_small_levels(
-    cells: pd.DataFrame, factors: Sequence[str], kept: Mapping[str, Collection[Hashable]] = {}
-) -> pd.DataFrame:
-    """Pool the levels of each factor that are small or not among `kept`, and add up
-    equal cells.
-    """
+def pool_small_levels(cells: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Pool the small levels of each factor; add up equal cells."""
     cells = cells.copy()
     for factor in factors:
         sizes = cells.groupby(factor, dropna=False)["n"].sum()
-        small = [
-            level
-            for level, n in sizes.items()
-            if not pd.isna(level)
-            and (n < MIN_ROWS or (factor in kept and level not in kept[factor]))
-        ]
+        small = [level for level, n in sizes.items() if not pd.isna(level) and n < MIN_ROWS]
         if small:
             cells[factor] = cells[factor].where(~cells[factor].isin(small), POOLED)
-        if factor in kept and None not in kept[factor]:
-            cells[factor] = cells[factor].fillna(POOLED)
     return cells.groupby(list(factors), dropna=False, as_index=False)[["n", "hits"]].sum()
 
 
@@ -251,8 +234,7 @@ def _standardise(
                 places[factor][name] = len(columns)
                 columns.append((codes == code).astype(float))
     design = np.column_stack(columns)
-    # A level that earlier factors determine (nobody waits for an e-mail) has no effect
-    # of its own.
+    # Drop levels determined by earlier factors (nobody waits for an e-mail).
     kept = _independent(design, n)
     fit = fit_logistic(design[:, kept], n, hits)
     if fit is None:

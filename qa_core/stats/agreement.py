@@ -56,9 +56,7 @@ def sum_alignments(parts: Iterable[Alignment]) -> Alignment:
 
 
 def find_pairs(present: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
-    """Pair the evaluators of one contact: each with the reference if present, else all
-    pairs.
-    """
+    """Pair the evaluators of a contact: each with the reference, else all pairs."""
     if reference in present:
         return [(username, reference) for username in present if username != reference]
     return list(combinations(present, 2))
@@ -136,8 +134,8 @@ def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> 
     of_contact, totals = counts.sum(axis=1), weights @ counts
     n = totals.sum(axis=1)
     if level == "ordinal":
-        # Two values are as far apart as there are marks between them, half of their own
-        # included.
+        # Ordinal distance of two values: the marks between them, plus half of
+        # their own.
         places = np.cumsum(totals, axis=1) - totals / 2
         within = of_contact * (places**2 @ counts.T) - (places @ counts.T) ** 2
         overall = n * np.sum(totals * places**2, axis=1) - np.sum(totals * places, axis=1) ** 2

@@ -1,6 +1,4 @@
-"""Comparison of members of a group: a test of the group first, of single members only
-if it is significant.
-"""
+"""Comparison of members: of the group first, of single ones only if it is significant."""
 
 from __future__ import annotations
 
@@ -97,9 +95,7 @@ def groups_p_value(
 
 
 def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool, ...]:
-    """Flag the significant tests with a family-wise error of at most `level` (Holm
-    1979).
-    """
+    """Flag significant tests, family-wise error at most `level` (Holm 1979)."""
     sure = [False] * len(p_values)
     for position, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         if p_values[index] * (len(p_values) - position) >= level:
@@ -110,9 +106,7 @@ def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool
 
 @dataclass(frozen=True)
 class Member:
-    """Difference of one member from the rest, and its standard error (None: fewer than
-    two values).
-    """
+    """Difference of a member from the rest; `error` None: fewer than two values."""
 
     key: str
     value: float
@@ -138,7 +132,7 @@ def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) ->
     members, total, wins = [], sum(n), sum(hits)
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
-        # Under "no different from the rest", so that 0 of 3 has an error too.
+        # Standard error under the null hypothesis, so that 0 of 3 has one too.
         pooled = wins / total if total else 0.0
         error = (
             math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None

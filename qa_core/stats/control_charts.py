@@ -13,9 +13,7 @@ from qa_core.stats import intervals
 BASELINE_POINTS = 8
 """Minimum points of a baseline."""
 RUN = 8
-"""Points in a row on one side of the centre that are a signal (Western Electric, rule
-4).
-"""
+"""Points in a row on one side that are a signal (Western Electric, rule 4)."""
 _RANGE_TO_SIGMA = (
     1.128  # d2 of two neighbours: the mean moving range of a normal series, in standard deviations
 )
@@ -39,9 +37,7 @@ class ControlLimits:
 
 @dataclass(frozen=True)
 class SteppedLimits:
-    """Centre and control limits point by point, computed anew at the positions of
-    `breaks`.
-    """
+    """Centre and limits point by point, computed anew at each of `breaks`."""
 
     centre: tuple[float | None, ...]
     low: tuple[float | None, ...]
@@ -72,8 +68,8 @@ def rate_limits(
     if chance <= 0:
         return None
     scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
-    # Laney lets the factor fall below 1; then the limits would promise more than the
-    # counts can.
+    # Laney allows a factor below 1, which would make the limits narrower than
+    # chance.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
     sigma = tuple(spread * math.sqrt(chance / size) if size else None for size in n)
     control = _build_limits(centre, sigma, spread, 0.0, 1.0)
@@ -114,9 +110,7 @@ def _build_limits(
 def _drop_outliers(
     values: Sequence[float | None], baseline: Sequence[bool], control: ControlLimits
 ) -> tuple[bool, ...]:
-    """Drop the baseline points beyond their own limits: a special cause does not show
-    the usual.
-    """
+    """Drop the baseline points beyond their own limits."""
     return tuple(
         keep and not (_is_known(value) and low is not None and not low <= value <= high)
         for keep, value, low, high in zip(baseline, values, control.low, control.high, strict=True)
@@ -151,7 +145,7 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
         (value - control.centre) / sigma if _is_known(value) and sigma else None
         for value, sigma in zip(values, control.sigma, strict=True)
     ]
-    # A share's limit cannot pass 0 or 1; a point on such a limit is not beyond it.
+    # A rate's limits stop at 0 and 1; a point on such a limit is not beyond it.
     beyond = [
         _is_known(value) and low is not None and (value < low or value > high)
         for value, low, high in zip(values, control.low, control.high, strict=True)
@@ -177,7 +171,7 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
     below = _count_last(known, lambda position: beyond[position] and distances[position] < 0)
     above = _count_last(known, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
-        # Earlier runs have passed; marking them all would bury what needs a look now.
+        # Mark the last run only: earlier ones are over.
         found |= set(known[-length:])
     return Signals(
         tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)),
@@ -199,9 +193,7 @@ def _count_last(known: Sequence[int], holds: Callable[[int], bool]) -> int:
 def change_interval(
     now: Sequence[float], before: Sequence[float], spread: float = 1.0
 ) -> tuple[float, float] | None:
-    """Return `intervals.change_interval` of two (value, low, high); None when a part is
-    missing.
-    """
+    """Return `intervals.change_interval`; None when a part is missing."""
     return (
         intervals.change_interval(now, before, spread)
         if all(_is_known(part) for part in (*now, *before))
@@ -210,9 +202,7 @@ def change_interval(
 
 
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """Return `change_interval` of a row of `query.measure`; None for one without a
-    comparison.
-    """
+    """Return `change_interval` of a row of `query.measure`, or None."""
     now, before = (
         [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
         for suffix in ("", "_before")
@@ -222,9 +212,7 @@ def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | N
 
 @dataclass(frozen=True)
 class SegmentEffect:
-    """Contribution of one segment to the change of a ratio: by its rate and by its
-    share.
-    """
+    """Contribution of a segment to a change: by its rate and by its share."""
 
     segment: Hashable
     rate: float

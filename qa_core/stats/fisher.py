@@ -30,14 +30,12 @@ def fisher_exact(hits: int, n: int, other_hits: int, other_n: int) -> float:
 
 
 def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
-    """Adjust p-values to control the false discovery rate (Benjamini and Hochberg
-    1995).
-    """
+    """Adjust p-values by false discovery rate (Benjamini and Hochberg 1995)."""
     import numpy as np
 
-    given = np.asarray(chances, dtype=float)
-    order = np.argsort(given)[::-1]
-    ranks = np.arange(len(given), 0, -1)
-    corrected = np.empty_like(given)
-    corrected[order] = np.minimum(1.0, np.minimum.accumulate(given[order] * len(given) / ranks))
+    array = np.asarray(chances, dtype=float)
+    order = np.argsort(array)[::-1]
+    ranks = np.arange(len(array), 0, -1)
+    corrected = np.empty_like(array)
+    corrected[order] = np.minimum(1.0, np.minimum.accumulate(array[order] * len(array) / ranks))
     return corrected.tolist()

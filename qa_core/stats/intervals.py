@@ -104,9 +104,7 @@ def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float,
 
 @functools.lru_cache(maxsize=4096)
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
-    """Return the two-sided quantile of Student's t: the 97.5 % point for a confidence
-    of 95 %.
-    """
+    """Return the two-sided quantile of Student's t: 97.5 % point for 95 %."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))

@@ -8,9 +8,7 @@ from statistics import NormalDist
 from qa_core.stats.intervals import Z95
 
 POWER = 0.8
-"""Probability of detecting a true difference. At 0.5 the half-width of the 95 %
-interval equals the difference.
-"""
+"""Probability of detecting a difference; 0.5: as large as the interval's half-width."""
 
 
 def extra_values_needed(deviation: float, n: int, difference: float, power: float = POWER) -> int:

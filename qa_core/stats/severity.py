@@ -82,8 +82,8 @@ def fit_severity(
     for (_names, codes), start in zip(factors, starts, strict=False):
         np.add.at(encounters, (advisor, start + codes), 1.0)
     n_advisor, sums = np.bincount(advisor).astype(float), np.bincount(advisor, y)
-    # Advisors are eliminated first: what is left is as wide as there are evaluators and
-    # grids.
+    # Eliminate the advisors first: what remains is as wide as there are evaluators
+    # and scorecards.
     inner = np.zeros((width, width))
     both = np.zeros(sizes)
     np.add.at(both, (factors[0][1], factors[1][1]), 1.0)
@@ -121,7 +121,7 @@ def fit_severity(
     )
     freedom = len(y) - len(advisor_names) - int(determined.sum())
     variance = float(np.sum((y - fitted) ** 2)) / freedom if freedom > 0 else math.nan
-    # Each evaluator against the mean of all: that contrast is what can be estimated.
+    # Only contrasts can be estimated: each evaluator against the mean of all.
     contrasts = np.eye(sizes[0], width) - np.concatenate([weights[: sizes[0]], np.zeros(sizes[1])])
     of_evaluators = variance * np.einsum("ij,jk,ik->i", contrasts, inverse, contrasts)
     centred = shares - weights

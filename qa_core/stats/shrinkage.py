@@ -41,9 +41,7 @@ def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> ShrunkEstimates:
 def shrink_means(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
 ) -> ShrunkEstimates:
-    """Shrink means by empirical Bayes (DerSimonian and Laird 1986, pooled variance
-    within members); None where n = 0.
-    """
+    """Shrink means (DerSimonian and Laird 1986); None where n = 0."""
     used = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
     if not used:
         return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))

@@ -1,6 +1,4 @@
-"""Indirect standardisation: the value that others would have had with a member's
-contacts.
-"""
+"""Indirect standardisation: the value of others with a member's contacts."""
 
 from __future__ import annotations
 
@@ -100,7 +98,7 @@ def standardise(
     for kind, share in shares.items():
         other = around[kind]
         expected += share * other.total / other.n
-        # Two values are added so that ten successes of ten still leave doubt.
+        # Add one success and one failure, so that ten of ten keep a variance.
         rate = (other.total + 1) / (other.n + 2)
         own_part, other_part = (
             (rate * (1 - rate),) * 2 if is_rate else (max(within, own_variance), within)

@@ -2,8 +2,8 @@
 the act.
 
 It holds no content, customer name or score. After each commit the number and seal of
-the last row are noted beside the secrets: only that note shows that rows were cut off
-the end.
+the last row are noted beside the secrets, in the file that QA_ANCHOR names, and now and
+then in the server's log: only such a note shows that rows were cut off the end.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import fcntl
 import hashlib
 import hmac
 import json
+import logging
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,31 +25,40 @@ from sqlalchemy.orm import Session
 from qa_core.base import environment
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
+from qa_core.storage.records.retention import JournalCut
 
+LOG = logging.getLogger("qa_core.journal")
+LOG_SECONDS = 600
+"""Seconds between two notes in the server's log."""
 FIRST_MAC = "0" * 64
 PENDING_END = "journal_end"
-"""Key in a session's `info`: the end to note once its transaction is committed."""
+"""Key in a session's `info`: the end to note once its transaction is committed, by file."""
 
 
 @dataclass(frozen=True)
 class Verification:
     """Result of a check of the whole journal. `first_bad`: the first row that was
     edited, moved, follows a gap, or is missing at the end. `is_cut`: the only fault is
-    a missing end, or an end other than the one noted.
+    a missing end, or an end other than the one noted. `missing_note`: the file in which
+    no end is noted though there are rows.
     """
 
     rows: int
     ok: bool
     first_bad: int | None
     is_cut: bool = False
+    missing_note: str | None = None
 
 
 @dataclass(frozen=True)
 class End:
-    """Noted last row of the journal: its number and its seal."""
+    """Noted last row of the journal: its number and its seal. `is_accepted`: it takes the
+    place of whatever was noted.
+    """
 
     seq: int
     mac: str
+    is_accepted: bool = False
 
 
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
@@ -55,25 +67,65 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         session.execute(sa.text("LOCK TABLE journal IN EXCLUSIVE MODE"))
     last = session.execute(
         sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
-    ).first()
+    ).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
-    at = now().isoformat(timespec="microseconds")
+    at = _format_moment(now())
     mac = _mac(environment.secret("journal"), previous, seq, at, actor, action, object, reason)
     session.execute(
         sa.insert(JournalRow).values(
             seq=seq, at=at, actor=actor, action=action, object=object, reason=reason, mac=mac
         )
     )
-    path = end_file()
-    if PENDING_END in session.info or _is_current(session, _read_end(path)):
-        session.info[PENDING_END] = (path, End(seq, mac))
+    pending = session.info.setdefault(PENDING_END, {})
+    for path in _end_files():
+        # A note that is missing, or not of this journal, stays so: new rows must not make
+        # good what was cut. Only the very first row makes one.
+        if path in pending or _is_current(session, _read_end(path), is_first=seq == 1):
+            pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
+
+
+def anchor(session: Session, actor: str, reason: str = "") -> None:
+    """Note the present end in all files, whatever they say, and record that it was done."""
+    record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
+    end = find_end(session)
+    for path in _end_files():
+        session.info[PENDING_END][path] = End(end.seq, end.mac, is_accepted=True)
+
+
+def anchor_once(session: Session, actor: str) -> Path | None:
+    """Make the file of QA_ANCHOR when it is configured for the first time. Returns it.
+
+    A file that was made before and is missing stays missing: verification says so.
+    """
+    first, *others = _end_files()
+    whole = verify(session)
+    if not others or others[0].exists() or not whole.rows or whole.first_bad is not None:
+        return None
+    known = sa.select(JournalRow.seq).where(
+        JournalRow.action == "journal_anchored", JournalRow.object.contains(str(others[0]))
+    )
+    if not first.exists() or session.scalar(known.limit(1)) is not None:
+        return None
+    anchor(session, actor, "first use of QA_ANCHOR")
+    return others[0]
 
 
 @sa.event.listens_for(Session, "after_commit")
 def _note_end(session: Session) -> None:
-    noted = session.info.pop(PENDING_END, None)
-    if noted is not None:
-        _write_end(*noted)
+    global _logged_at
+    pending = session.info.pop(PENDING_END, {})
+    for path, end in pending.items():
+        try:
+            _write_end(path, end)
+        except OSError:
+            LOG.exception("the end of the journal cannot be noted in %s", path)
+    if pending and (_logged_at is None or time.monotonic() - _logged_at > LOG_SECONDS):
+        _logged_at = time.monotonic()
+        end = max(pending.values(), key=lambda end: end.seq)
+        LOG.info("end of the journal: row %d, seal %s", end.seq, end.mac)
+
+
+_logged_at: float | None = None
 
 
 @sa.event.listens_for(Session, "after_rollback")
@@ -92,20 +144,22 @@ def end_file() -> Path:
     )
 
 
+def _end_files() -> list[Path]:
+    elsewhere = os.environ.get("QA_ANCHOR")
+    return [end_file(), *([Path(elsewhere).expanduser().resolve()] if elsewhere else [])]
+
+
 def verify(session: Session) -> Verification:
     """Recompute every seal. Edits, deletions and swaps show at their row; a cut end
-    shows against the noted one.
+    shows against the noted ones, of which none may be missing.
     """
     # Read first: a row that comes in between must not look like one that is missing.
-    end = _read_end(end_file())
-    key, previous, expected, rows, first_bad, is_cut = (
-        environment.secret("journal"),
-        FIRST_MAC,
-        1,
-        0,
-        None,
-        False,
-    )
+    ends = {path: _read_end(path) for path in _end_files()}
+    noted = [end for end in ends.values() if end is not None]
+    latest = max((end.seq for end in noted), default=0)
+    key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
+    cut = _find_cut(session)
+    previous, expected = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -116,23 +170,77 @@ def verify(session: Session) -> Verification:
             )
             if row.seq != expected or not hmac.compare_digest(mac, row.mac):
                 first_bad = row.seq
-            elif (
-                end is not None and row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
+            elif any(
+                row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac) for end in noted
             ):
                 first_bad, is_cut = row.seq, True
         previous, expected = row.mac, row.seq + 1
-    if first_bad is None and end is not None and end.seq >= expected:
+    if first_bad is None and latest >= expected:
         first_bad, is_cut = expected, True
-    return Verification(rows, first_bad is None, first_bad, is_cut)
+    missing = [str(path) for path, end in ends.items() if end is None] if rows else []
+    is_ok = first_bad is None and not missing
+    return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None)
 
 
-def _is_current(session: Session, end: End | None) -> bool:
-    # Once rows are gone the note stays as it is: new rows must not make good what was
-    # cut.
-    return (
-        end is None
-        or session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq)) == end.mac
-    )
+def purge(session: Session, before: datetime) -> None:
+    """Delete the rows from before that moment, in the caller's transaction. The seal of
+    the last one is kept, signed, as the beginning of what verification walks.
+    """
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac)
+        .where(JournalRow.at < _format_moment(before))
+        .order_by(JournalRow.seq.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return
+    session.execute(sa.delete(JournalRow).where(JournalRow.seq <= last.seq))
+    session.execute(sa.delete(JournalCut))
+    session.add(JournalCut(seq=last.seq, mac=last.mac, signature=sign("cut", last.seq, last.mac)))
+
+
+def count_before(
+    session: Session, before: datetime
+) -> tuple[int, datetime | None, datetime | None]:
+    """Count the rows from before that moment, with the moments of the first and the last."""
+    moments = sa.func.min(JournalRow.at), sa.func.max(JournalRow.at)
+    old = JournalRow.at < _format_moment(before)
+    count, *ends = session.execute(sa.select(sa.func.count(), *moments).where(old)).one()
+    return count, *(datetime.fromisoformat(end) if end else None for end in ends)
+
+
+def sign(*fields: int | str) -> str:
+    """Sign these fields with the secret of the audit log."""
+    return _mac(environment.secret("journal"), "signature", *fields)
+
+
+def find_end(session: Session) -> End:
+    """Return the last row, in the transaction that wrote it."""
+    last = session.execute(
+        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
+    ).one()
+    return End(last.seq, last.mac)
+
+
+def _find_cut(session: Session) -> JournalCut | None:
+    """Find the end of the purged rows; one with a false signature does not count."""
+    cut = session.scalar(sa.select(JournalCut))
+    if cut is None or not hmac.compare_digest(cut.signature, sign("cut", cut.seq, cut.mac)):
+        return None
+    return cut
+
+
+def _format_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _is_current(session: Session, end: End | None, is_first: bool) -> bool:
+    if end is None:
+        return is_first
+    mac = session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq))
+    if mac is None and (cut := _find_cut(session)) is not None:  # its row was purged
+        return cut.seq > end.seq or (cut.seq == end.seq and cut.mac == end.mac)
+    return mac == end.mac
 
 
 def _read_end(path: Path) -> End | None:
@@ -151,7 +259,7 @@ def _write_end(path: Path, end: End) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         seq = file.read().split(b" ")[0]
         if (
-            not seq.isdigit() or int(seq) < end.seq
+            end.is_accepted or not seq.isdigit() or int(seq) < end.seq
         ):  # another process may have committed, and noted, a later row
             file.seek(0)
             file.write(f"{end.seq} {end.mac}\n".encode())

@@ -21,6 +21,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import duckdb_connection, lake, name_merges
 from qa_core.storage.guard import Scoped, Unscoped, has_scope
 from qa_core.storage.lake import tables
+from qa_core.storage.lake.damage import explaining_damage
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 
@@ -44,9 +45,11 @@ class Engine(Protocol):
         arrow: Mapping[str, pa.Table] = {},
         first_month: str | None = None,
         last_month: str | None = None,
+        leaves_out_damaged: bool = False,
     ) -> pd.DataFrame:
         """Run one statement. `arrow`: tables of this statement alone, by name; the
-        months (`YYYY-MM`, inclusive) bound what is read.
+        months (`YYYY-MM`, inclusive) bound what is read. `leaves_out_damaged`: files
+        that are missing or cut are passed over, for what is not a figure.
 
         A `Scoped` one finds only the viewer's rows in every table that has a scope
         (`guard.has_scope`). Raises TypeError for a statement that is neither scoped nor
@@ -73,6 +76,7 @@ class DuckDbEngine:
         arrow: Mapping[str, pa.Table] = {},
         first_month: str | None = None,
         last_month: str | None = None,
+        leaves_out_damaged: bool = False,
     ) -> pd.DataFrame:
         """Run one statement on the current version of the lake. Thread-safe: each has
         its own cursor, and views of what it may see.
@@ -89,10 +93,13 @@ class DuckDbEngine:
         views = dict(tables.TABLES)
         if isinstance(query, Scoped) and query.beyond:
             views[EVERY_CONTACT.name] = CONTACTS
-        with self.connection.cursor() as cursor:
+        with explaining_damage(), tables.reading(), self.connection.cursor() as cursor:
             for view, table in views.items():
                 if view in text and view not in arrow:
                     files = lake.files(table.name, first_month, last_month)
+                    if leaves_out_damaged:
+                        damaged = {file.path for file in lake.find_damage(names=[table.name])}
+                        files = [file for file in files if not file.endswith(tuple(damaged))]
                     rows = _spelled(table.name, tables.select_from_files(table.name, files))
                     cursor.execute(_create_view(query, view, table, rows))
             for view, rows in arrow.items():

@@ -101,6 +101,8 @@ CONTACTS = sa.Table(
     sa.Column("given_team", sa.Text),  # empty: the source gave none
     sa.Column("given_outcome", sa.Text),
     sa.Column("given_customer_key", sa.Text),
+    sa.Column("had_customer", sa.Boolean),  # its customer key was deleted by age; else null
+    sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
     sa.Column("batch_id", sa.Text, nullable=False),
 )
 
@@ -161,6 +163,12 @@ AS_GIVEN = {
 
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
 """Columns of a contact that may forbid keeping its audio."""
+
+IDENTITY = ("customer_key", "given_customer_key", "advisor_id", "given_advisor_id")
+"""The columns that name people; a shared number leaves its key in `given_customer_key`."""
+
+AFTER_DELETION = ("had_customer", "seen_before")
+"""The columns that say what deleted keys would have."""
 
 NEIGHBOURS = ("seconds_to_next", "seconds_since_previous", "seconds_to_reached")
 CONTACT_KEY = ("source_system", "contact_id")

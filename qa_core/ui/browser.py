@@ -13,6 +13,7 @@ from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_N
 
 from qa_core.access.sessions import Browser, is_loopback
 from qa_core.base.i18n import LANGUAGES
+from qa_core.ui.proxies import parse_address
 
 COOKIE = "ecoute_session"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -47,7 +48,8 @@ def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) 
         and all(_host(name) in LOCAL_NAMES for name in names)
         and not any(name in headers for name in PROXY_HEADERS)
     )
-    return Browser(token or b"", headers.get("user-agent", ""), address, is_local)
+    known = parse_address(address)
+    return Browser(token or b"", headers.get("user-agent", ""), str(known or ""), is_local)
 
 
 def _host(url: str) -> str:

@@ -160,6 +160,14 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
     card(finding, caption, is_stretched=True)
 
 
+def show_one_cut(title: str) -> None:
+    """Show why a cut is missing for who sees one cut or one filter at a time."""
+    show_message(
+        _("{title}: not under a filter", title=title),
+        _("You see one cut or one filter at a time: take the filter away to see this."),
+    )
+
+
 def show_chart(
     figure: Any,
     finding: ChartTitle | str,
@@ -324,6 +332,17 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
                     int(detail),
                     count=formatting.number(int(detail)),
                 )
+            )
+        elif code == "from_closed_months":
+            said.append(
+                _(
+                    "Months whose evaluations or customers were deleted by age count with totals "
+                    "of five advisors or more, made before."
+                )
+            )
+        elif code == "closed_months_left_out":
+            said.append(
+                _("Some months are left out: what this figure needs of them was deleted by age.")
             )
         elif code == "from_totals":
             said.append(

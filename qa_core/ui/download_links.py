@@ -55,5 +55,5 @@ def show_figures(
     overrides: Mapping[str, str] | None = None,
 ) -> None:
     """Show the button that exports these KPIs, cut by these dimensions."""
-    parameters = exports.figure_parameters(tuple(kpis), tuple(dimensions), where, overrides)
+    parameters = exports.build_figure_parameters(tuple(kpis), tuple(dimensions), where, overrides)
     show_download("figures", key=key, **parameters)

@@ -21,16 +21,16 @@ def is_shown(viewer: Viewer, state: FilterState, count: float | None = None) -> 
     if not state.has_data:
         _show_no_data(viewer)
         return True
+    if periods.build_span(viewer, state.first_day, state.last_day) is None:
+        _show_no_whole_month(state)
+        return True
     if count is None:
         received = cached.headline(viewer, ("received",), state.where)["received"]
         is_hidden = received.status == "suppressed"
         count = 1 if is_hidden else 0 if formatting.is_missing(received.value) else received.value
     if count:
         return False
-    if periods.build_span(viewer, state.first_day, state.last_day) is None:
-        _show_no_whole_month(state)
-    else:
-        _show_empty_period(viewer, state)
+    _show_empty_period(viewer, state)
     return True
 
 
@@ -73,7 +73,7 @@ def _show_no_whole_month(state: FilterState) -> None:
         "You see whole months. The data begins on {first}; {month} can be shown once there is "
         "data of all of it.",
         first=formatting.day(state.first_day, year=True),
-        month=formatting.month(f"{state.last_day:%Y-%m}"),
+        month=formatting.month(f"{state.first_day:%Y-%m}"),
     )
     card(":material/event_busy:", _("No whole month yet"), text)
 

@@ -71,6 +71,10 @@ class FilterState:
             and self.where.period.last_day > self.whole_until
         )
 
+    def may_cut(self, viewer: Viewer, dimension: str) -> bool:
+        """Return whether the viewer sees figures under these filters by that dimension."""
+        return viewer.can_cut_by(dimension) and query.may_cut(viewer, self.where, dimension)
+
     @property
     def has_data(self) -> bool:
         """Whether the lake holds anything at all."""
@@ -91,6 +95,9 @@ def show(viewer: Viewer, page_key: str) -> None:
         url_state.write(page_key, {})
         return
     first_day, last_day = span
+    if last_day < first_day:
+        st.session_state[_STATE] = FilterState(first_day=first_day, last_day=last_day)
+        return
     dimensions = [
         dimension
         for dimension in page.filters
@@ -340,6 +347,9 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
         key for key in st.session_state.get(dimension) or [] if key in titles
     ]
     title = _(dimensions.get_dimension(dimension).title)
+    widget: dict[str, Any] = {"key": dimension}
+    if viewer.needs_suppression:
+        widget |= {"on_change": _keep_one, "args": (dimension, tuple(held))}
     with (
         st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles),
         st.container(width=320),
@@ -349,18 +359,26 @@ def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
                 title,
                 list(titles),
                 format_func=lambda key: escape(titles.get(key, key)),
-                key=dimension,
                 selection_mode="multi",
+                **widget,
             )
         else:
             st.multiselect(
                 title,
                 list(titles),
                 format_func=lambda key: titles.get(key, key),
-                key=dimension,
                 placeholder=_("All"),
+                **widget,
             )
     return tuple(None if key == _MISSING else key for key in held)
+
+
+def _keep_one(dimension: str, before: tuple[str, ...]) -> None:
+    """Callback: keep the value just chosen, of all filters, for who has one at a time."""
+    chosen = [key for key in st.session_state[dimension] if key not in before]
+    if chosen:
+        clear()
+        st.session_state[dimension] = chosen
 
 
 def _name_chosen(title: str, chosen: Sequence[str]) -> str:

@@ -3,6 +3,7 @@ Runs first, on every run.
 """
 
 import importlib
+import sys
 import threading
 
 import streamlit as st
@@ -13,7 +14,8 @@ from qa_core.ui import gate, menu, sign_in, styles
 st.set_page_config(page_icon=str(styles.ICON), layout="wide")
 
 signed_in = gate.find_signed_in()
-opened = signed_in is not None and not signed_in.must_change_password
+lacks_factor = signed_in is not None and gate.lacks_second_factor(signed_in.viewer)
+opened = signed_in is not None and not signed_in.must_change_password and not lacks_factor
 page, entry = menu.choose_page(signed_in.viewer if opened else None)
 # Several tabs are told apart by it; a stranger is not told what an address leads to.
 st.set_page_config(
@@ -23,15 +25,19 @@ styles.apply()
 
 if signed_in is None:
     sign_in.show_sign_in()
-    # What only pages need is loaded beside the form, not before it: it is there when
-    # the password is typed.
-    threading.Thread(
-        target=importlib.import_module, args=("qa_core.ui.frame",), name="load pages", daemon=True
-    ).start()
+    if "qa_core.ui.frame" not in sys.modules:
+        # What only pages need is loaded beside the form, not before it: it is there when
+        # the password is typed.
+        load = threading.Thread(
+            target=importlib.import_module, args=("qa_core.ui.frame",), daemon=True
+        )
+        load.start()
 elif sign_in.keep_cookie():
     if opened:
         from qa_core.ui import frame
 
         frame.show(signed_in.viewer, page, entry)
-    else:
+    elif signed_in.must_change_password:
         sign_in.show_password_change()
+    else:
+        sign_in.show_enrolment()

@@ -16,13 +16,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core.access import sessions
+from qa_core.access import accounts, second_factor, sessions
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
+from qa_core.centre import settings
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.storage.system_errors import find_refusal
+from qa_core.ui import browser, connections
 from qa_core.ui.markdown import escape
 
 LOG = logging.getLogger("qa_core")
@@ -49,6 +51,10 @@ class SignInState:
     """Taken while a password is checked."""
     is_kept: bool = False
     """Whether the browser said that it has the cookie."""
+    second_step: str | None = None
+    """Ticket of a sign-in that waits for the code of an app."""
+    is_enrolled: bool = False
+    """Whether the second factor that the role needs was found, or none is needed."""
     waits_since: float = 0.0
     is_late: bool = False
     """Whether it has not said so for longer than pages wait."""
@@ -76,19 +82,31 @@ def find_signed_in() -> sessions.SignedIn | None:
         signed_in = sessions.resume(browser.cookie(), here)
         if signed_in is not None:
             sign_in_state().token = browser.cookie()
+    connections.note_session(sign_in_state().token if signed_in is not None else None)
     if signed_in is not None and signed_in.viewer.language:
         i18n.use(signed_in.viewer.language)
     return signed_in
 
 
 def current_signed_in() -> sessions.SignedIn:
-    """The live session of this browser; stops the run for a stranger and for who has to
-    choose a password first.
+    """Return the live session of this browser; stop the run for a stranger and for who has to
+    choose a password or set up a second factor first.
     """
     signed_in = find_signed_in()
-    if signed_in is None or signed_in.must_change_password:
+    if signed_in is None or signed_in.must_change_password or lacks_second_factor(signed_in.viewer):
         st.stop()
     return signed_in
+
+
+def lacks_second_factor(viewer: Viewer) -> bool:
+    """Tell whether the centre asks for a second factor that this person has not set up."""
+    held = sign_in_state()
+    if not held.is_enrolled:
+        with store.reading() as session:
+            asked = settings.current(session).second_factor
+        needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
+        held.is_enrolled = not needs or second_factor.has_factor(viewer.username)
+    return not held.is_enrolled
 
 
 def current_viewer(*permissions: Permission) -> Viewer:
@@ -107,6 +125,7 @@ def current_viewer(*permissions: Permission) -> Viewer:
 def show_sign_out() -> None:
     """The sign-out button: ends the session for everybody who holds its cookie."""
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
+        connections.note_session(None)
         sessions.sign_out(sign_in_state().token, browser.current())
         st.session_state.clear()
         st.rerun()
@@ -123,8 +142,8 @@ def report_error(error: Exception) -> bool:
     """What a person sees of an error: what to do, where we know it; else a number under
     which the log has the rest.
     """
-    if isinstance(error, Refusal):
-        show_refusal(error)
+    if refusal := error if isinstance(error, Refusal) else find_refusal(error):
+        show_refusal(refusal)
         return True
     number = secrets.token_hex(4)
     LOG.error("error %s", number, exc_info=error)

@@ -201,6 +201,12 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             first_for=(R.DPO,),
         ),
         MenuPage("compliance/journal.py", N_("Journal"), "history_edu", P.SEE_JOURNAL),
+        MenuPage(
+            "compliance/account_changes.py",
+            N_("Account changes"),
+            "person_check",
+            P.CONFIRM_ACCOUNTS,
+        ),
     ),
     N_("Administration"): (
         MenuPage(

@@ -42,7 +42,7 @@ def show_nobody(key: str) -> None:
         _("{title}: nobody to compare with", title=cards.title_of(kpi)),
         _(
             "It takes two advisors with at least {n} values each in this period.",
-            n=peers.minimum_values(kpi),
+            n=peers.find_minimum(kpi),
         ),
     )
 

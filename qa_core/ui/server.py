@@ -15,21 +15,23 @@ from pathlib import Path
 
 import streamlit
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from qa_core.access import sessions
 from qa_core.access.roles import Permission
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.compliance import recordings
+from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
+from qa_core.storage import permissions
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui import browser, connections, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -37,6 +39,9 @@ CACHEABLE = ("/static/", "/component/")
 """Addresses of files that are the same for everybody. Nothing else may be kept by a
 browser or a proxy.
 """
+
+UPKEEP_SECONDS = 600
+"""How often the server looks for what is due."""
 
 LOG = logging.getLogger("qa_core")
 
@@ -121,7 +126,12 @@ class Wall:
                     del headers["server"]
             await send(message)
 
-        if CLOSED.fullmatch(path):
+        host = Headers(scope=scope).get("host")
+        if not is_host_allowed(host):
+            said = f"This host name is not allowed: {host}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            LOG.warning(said)
+            await PlainTextResponse(said, 403)(scope, receive, send_with_headers)
+        elif CLOSED.fullmatch(path):
             await PlainTextResponse("Not Found", 404)(scope, receive, send_with_headers)
         elif (
             path.startswith(UPLOADS)
@@ -148,25 +158,50 @@ def check_start() -> None:
     why and exit.
     """
     try:
+        if store.has_tables():
+            environment.now()  # a moved clock is refused before anything is touched
         for name in environment.SECRETS:
             environment.secret(name)
+        environment.find_proxies()
         store.migrate()
+        permissions.protect()
+        audit_report.note_from_now_on()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
         raise SystemExit(1) from refusal
+    proxies.install()
+    hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
+    print(
+        i18n._(
+            "Host names that are served: {hosts}. To serve others, set "
+            "STREAMLIT_SERVER_ALLOWED_HOSTS.",
+            hosts=hosts,
+        )
+    )
     # Beside the serving: it waits for an import that another process has under way.
-    threading.Thread(target=_catch_up, name="resume imports", daemon=True).start()
+    threading.Thread(target=_work_unattended, name="upkeep", daemon=True).start()
 
 
-def _catch_up() -> None:
+def _work_unattended() -> None:
+    """Finish interrupted imports; then, as long as the server runs, do what each day asks
+    for, whether anybody is signed in or not.
+    """
     from qa_core import ingest
+    from qa_core.ingest import purge
     from qa_core.quality import daily
 
     try:
         ingest.resume()
-        daily.do_what_is_due()
     except Refusal as refusal:
         LOG.warning(i18n.format_refusal(refusal))
+    while True:
+        try:
+            daily.do_daily()
+        except Exception:
+            LOG.exception("what the day asks for failed")
+        if purge.purge_daily():
+            streamlit.cache_data.clear()
+        purge.wait_for_request(UPKEEP_SECONDS)
 
 
 def _may_upload(scope: Scope) -> bool:
@@ -184,7 +219,6 @@ def _may_upload(scope: Scope) -> bool:
 def _download(request: Request) -> Response:
     # Loaded here, so that every kind of file is known even to a server that has not yet
     # shown the page of the link.
-    from qa_core.compliance import audit_report  # noqa: F401
     from qa_core.quality.scorecards import files  # noqa: F401
 
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
@@ -250,7 +284,7 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
     that is a part: all of them where it asks for none, or for several spans. None: beyond
     the end.
     """
-    asked = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
+    asked = re.fullmatch(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", header or "")
     if asked is None or asked.groups() == ("", ""):
         return 0, size, False
     first, last = asked.groups()
@@ -264,4 +298,4 @@ ROUTES = (
     Route("/download/{ticket}", _download, methods=["GET"]),
     Route("/audio/{ticket}", _audio, methods=["GET"]),
 )
-MIDDLEWARE = (Middleware(Wall),)
+MIDDLEWARE = (Middleware(Wall), Middleware(connections.Connections))

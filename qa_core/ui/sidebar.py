@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import streamlit as st
 
+from qa_core.access import accounts, sessions
+from qa_core.access.accounts import Act
 from qa_core.access.roles import Viewer
-from qa_core.ui import freshness, gate, menu, styles
+from qa_core.base.i18n import _
+from qa_core.storage.records.base import now
+from qa_core.ui import browser, freshness, gate, menu, styles
 
 LOGO = styles.LOGO.read_text(encoding="utf-8")
+_NEWS = "account_news"
 INK = {False: "#1E2A32", True: "#E6EAEC"}
 """Colour of text by whether the theme is dark: a picture does not take it from the page."""
 
@@ -21,4 +26,23 @@ def show(viewer: Viewer) -> None:
         freshness.show(viewer)
         st.text(viewer.display_name)
         st.caption(menu.name_role(viewer.role))
+        _show_account_news(viewer)
         gate.show_sign_out()
+
+
+def _show_account_news(viewer: Viewer) -> None:
+    """Link to the page of the own account while changes of it, or sign-ins with another
+    browser, are news; looked up once per session of the server.
+    """
+    if _NEWS not in st.session_state:
+        since = now() - sessions.NEWS_FOR
+        st.session_state[_NEWS] = any(
+            change.done_at > since and (change.act, change.username) != (Act.ADD, viewer.username)
+            for change in accounts.find_own_changes(viewer)
+        ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
+    if st.session_state[_NEWS]:
+        st.page_link(
+            menu.find_page("my_account").path,
+            label=_("News of your account"),
+            icon=":material/manage_accounts:",
+        )

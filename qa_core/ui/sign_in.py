@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qsl, urlsplit
 
+import segno
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from qa_core.access import accounts, sessions
-from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _
+from qa_core.access import accounts, second_factor, sessions
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.storage.records import store
 from qa_core.ui import browser, gate
+
+_ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
 
 
 def show_sign_in() -> None:
@@ -28,8 +33,108 @@ def show_sign_in() -> None:
                     "that runs this centre; the command prints a one-time password:"
                 )
             )
+        elif gate.sign_in_state().second_step:
+            _show_code_form()
         else:
             _show_form()
+
+
+def _show_code_form() -> None:
+    """Ask for the code of the app after the password."""
+    held, here = gate.sign_in_state(), browser.current()
+    with st.form("second_step", border=True):
+        code = _ask_code(_("Code of your app, or a recovery code"))
+        is_sent = st.form_submit_button(_("Sign in"), type="primary")
+    if st.button(_("Start again"), type="tertiary"):
+        held.second_step = None
+        st.rerun()
+    if not is_sent:
+        return
+    try:
+        with held.under_way:
+            held.token = sessions.finish_sign_in(held.second_step, code, here)
+            held.second_step, held.waits_since = None, time.monotonic()
+    except AccessDenied:
+        held.second_step = None
+        held.refusal = Refusal("second_step_over", N_("This took too long. Sign in again."))
+    except Refusal as refusal:
+        gate.show_refusal(refusal)
+        return
+    st.rerun()
+
+
+def show_enrolment() -> None:
+    """Show the only page of a person whose role needs a second factor and has none."""
+    _left, middle, _right = st.columns([1, 2, 1])
+    with middle:
+        st.header(_("Second factor"), anchor=False)
+        st.caption(_("Your role needs a code from an app on your phone, beside the password."))
+        show_second_factor()
+        gate.show_sign_out()
+
+
+def show_second_factor() -> None:
+    """Show the second factor of the person: set up, confirmed, or removed."""
+    signed_in = gate.find_signed_in()
+    if signed_in is None:
+        st.stop()
+    viewer = signed_in.viewer
+    if codes := st.session_state.get(_RECOVERY):
+        st.success(_("Your second factor is in use from the next sign-in on."))
+        st.write(
+            _("Recovery codes, each good once, shown only now. Print them or write them down.")
+        )
+        st.code("\n".join(codes), language=None)
+        if st.button(_("I have kept them"), type="primary"):
+            del st.session_state[_RECOVERY]
+            gate.sign_in_state().is_enrolled = False  # looked up again
+            st.rerun()
+    elif second_factor.has_factor(viewer.username):
+        st.text(_("In use: a code of your app is asked for at each sign-in."))
+        _show_removal(viewer)
+    else:
+        _show_setup(viewer)
+
+
+def _show_setup(viewer: Viewer) -> None:
+    if _ADDRESS not in st.session_state:
+        st.caption(_("A code from an app on your phone, asked for beside the password."))
+        if not st.button(_("Set up"), key="second_factor_start"):
+            return
+        st.session_state[_ADDRESS] = second_factor.start(viewer)
+        st.rerun()
+    address = st.session_state[_ADDRESS]
+    st.caption(_("1. Scan this picture with an authenticator app, or type the secret into it."))
+    st.image(segno.make(address).svg_inline(scale=4, light="white"))
+    st.code(dict(parse_qsl(urlsplit(address).query))["secret"], language=None)
+    with st.form("second_factor", clear_on_submit=True, border=True):
+        code = _ask_code(_("2. Code that the app shows"))
+        is_sent = st.form_submit_button(_("Confirm"), type="primary")
+    if is_sent:
+        try:
+            st.session_state[_RECOVERY] = second_factor.confirm(viewer, code)
+        except Refusal as refusal:
+            gate.show_refusal(refusal)
+            return
+        del st.session_state[_ADDRESS]
+        st.rerun()
+
+
+def _show_removal(viewer: Viewer) -> None:
+    with st.form("remove_second_factor", clear_on_submit=True, border=True):
+        code = _ask_code(_("Code of your app, or a recovery code"))
+        is_sent = st.form_submit_button(_("Remove"))
+    if is_sent:
+        try:
+            second_factor.remove(viewer, code)
+        except Refusal as refusal:
+            gate.show_refusal(refusal)
+            return
+        st.rerun()
+
+
+def _ask_code(label: str) -> str:
+    return st.text_input(label, max_chars=20, autocomplete="one-time-code")
 
 
 def _middle() -> DeltaGenerator:
@@ -130,6 +235,8 @@ def _show_form() -> None:
             try:
                 held.token = sessions.sign_in(username, password, here, _one_time_days())
                 held.waits_since = time.monotonic()
+            except sessions.SecondStep as step:
+                held.second_step = step.ticket
             except Refusal as refusal:
                 held.refusal = refusal
 
@@ -142,7 +249,7 @@ def _show_form() -> None:
         },
         key="sign_in_form",
     )
-    if held.token:
+    if held.token or held.second_step:
         st.rerun()
     if held.refusal:
         gate.show_refusal(held.refusal)

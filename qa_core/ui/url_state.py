@@ -4,11 +4,13 @@ the same in every language (Streamlit's own binding writes titles).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
 
+from qa_core.base.errors import AccessDenied
 from qa_core.ui.markdown import escape
 
 _WRITTEN = "address_written"
@@ -61,6 +63,13 @@ def bound(name: str, known: Collection[str], usual: str, key: str = "") -> Itera
     take(name, known, usual, key)
     yield
     give(name, st.session_state[key] or usual, usual, key)
+
+
+def read_number(text: str) -> int:
+    """Read the number of a row in the address. Raises AccessDenied for what cannot be one."""
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise AccessDenied()
+    return int(text)
 
 
 def is_news(name: str, key: str = "") -> bool:

@@ -133,9 +133,6 @@ def test_only_an_administrator_manages_accounts(role: Role, centre) -> None:
         lambda: accounts.enable(viewer, "tom"),
         lambda: accounts.reset(viewer, "tom"),
         lambda: accounts.propose(viewer, Act.ADD, "tom", AccountTerms(Role.ADMIN)),
-        lambda: accounts.find_requests(viewer),
-        lambda: accounts.confirm(viewer, 1),
-        lambda: accounts.decline(viewer, 1),
         lambda: accounts.find_teams(viewer),
         lambda: accounts.find_sites(viewer),
         lambda: accounts.find_advisors(viewer),
@@ -169,45 +166,142 @@ def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(
     assert accounts.add(viewer_of("root"), "dora", "dpo")
 
 
-@pytest.mark.parametrize("role", [Role.DPO, Role.ADMIN, Role.EXECUTIVE])
-def test_who_decides_over_others_takes_a_second_administrator_once_there_are_two(
-    role: Role, add_person: Callable[..., str]
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.DPO, Role.MANAGER, Role.ADMIN}))
+def test_only_who_confirms_accounts_sees_and_decides_requests(role: Role, centre) -> None:
+    viewer = Viewer("x", role)
+    for attempt in (
+        lambda: accounts.find_requests(viewer),
+        lambda: accounts.find_changes(viewer),
+        lambda: accounts.confirm(viewer, 1),
+        lambda: accounts.decline(viewer, 1),
+    ):
+        with pytest.raises(AccessDenied):
+            attempt()
+
+
+@pytest.mark.parametrize("second", [Role.DPO, Role.MANAGER, Role.ADMIN])
+@pytest.mark.parametrize("role", list(Role))
+def test_an_administrator_opens_personal_data_to_nobody_once_a_second_person_is_there(
+    role: Role, second: Role, add_person: Callable[..., str]
 ) -> None:
     add_person("root", "admin")
-    add_person("bea", "admin")
+    add_person("second", second)
     add_person("old", role)
-    add_person("tom", "team_lead")
-    root, bea = viewer_of("root"), viewer_of("bea")
+    root = viewer_of("root")
 
     for attempt in (
-        lambda: accounts.add(root, "new", role),
-        lambda: accounts.change(root, "tom", AccountTerms(role)),
-        lambda: accounts.change(root, "old", AccountTerms(Role.EVALUATOR)),
-        lambda: accounts.disable(root, "old"),
+        lambda: accounts.add(root, "puppet", role, sites=("Lyon",), advisor_id="a1"),
+        lambda: accounts.change(root, "old", AccountTerms(Role.MANAGER, sites=("Lyon",))),
+        lambda: accounts.change(root, "old", AccountTerms(Role.ADVISOR, advisor_id="a1")),
         lambda: accounts.reset(root, "old"),
+        lambda: accounts.enable(root, "old"),
+        lambda: accounts.reset(root, "second"),
+        lambda: accounts.disable(root, "second"),
     ):
         with pytest.raises(Refusal) as refused:
             attempt()
-        assert refused.value.code == "second_administrator"
+        assert refused.value.code == "second_person"
 
-    accounts.propose(root, Act.ADD, "new", AccountTerms(role, display_name="New"))
-    [request] = accounts.find_requests(bea)
-    assert (request.username, request.role, request.asked_by) == ("new", role, "root")
+
+def test_a_request_is_done_when_a_second_person_confirms_it(add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    add_person("dora", "dpo")
+    root, dora = viewer_of("root"), viewer_of("dora")
+
+    accounts.propose(root, Act.ADD, "new", AccountTerms(Role.TEAM_LEAD, display_name="New"))
+    [request] = accounts.find_requests(dora)
+    assert (request.username, request.role, request.asked_by) == ("new", "team_lead", "root")
     with pytest.raises(Refusal):
         accounts.confirm(root, request.id)
     with pytest.raises(AccessDenied):
         viewer_of("new")
 
-    one_time = accounts.confirm(bea, request.id)
+    one_time = accounts.confirm(dora, request.id)
 
-    assert viewer_of("new").role == role
+    assert viewer_of("new").role == Role.TEAM_LEAD
     assert (
         passwords.matches(one_time, account_of("new").password_hash)
         and account_of("new").must_change_password
     )
     assert journal_of("new") == ["account_add_asked", "account_add"]
     with pytest.raises(Refusal):
-        accounts.confirm(bea, request.id)
+        accounts.confirm(dora, request.id)
+
+
+def test_nobody_confirms_what_concerns_their_own_account(add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    add_person("lea", "manager", sites=("Lyon",))
+    accounts.propose(viewer_of("root"), Act.CHANGE, "lea", AccountTerms(Role.DPO))
+    [request] = accounts.find_requests(viewer_of("lea"))
+
+    with pytest.raises(Refusal) as refused:
+        accounts.confirm(viewer_of("lea"), request.id)
+
+    assert refused.value.code == "own_account" and viewer_of("lea").role == Role.MANAGER
+
+
+def test_who_could_not_confirm_is_closed_by_one_administrator_at_once(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("root", "admin")
+    add_person("dora", "dpo")
+    add_person("eve", "evaluator")
+
+    accounts.disable(viewer_of("root"), "eve")
+
+    with pytest.raises(AccessDenied):
+        viewer_of("eve")
+
+
+def test_people_of_the_demo_centre_confirm_nothing_for_others(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("root", "admin")
+    add_person("demo-dpo", "dpo", demo=True)
+
+    assert not accounts.needs_second(viewer_of("root"), Act.ADD, "new")
+
+
+def test_the_last_administrator_is_closed_and_changed_by_nobody(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("root", "admin")
+
+    for attempt in (
+        lambda: accounts.disable(Viewer.SYSTEM, "root"),
+        lambda: accounts.change(Viewer.SYSTEM, "root", AccountTerms(Role.DPO)),
+    ):
+        with pytest.raises(Refusal) as refused:
+            attempt()
+        assert refused.value.code == "last_administrator"
+
+    add_person("bea", "admin")
+    accounts.disable(Viewer.SYSTEM, "root")
+
+
+def test_those_concerned_find_what_was_changed_by_whom(add_person: Callable[..., str]) -> None:
+    add_person("root", "admin")
+    add_person("dora", "dpo")
+    add_person("adam", "advisor", advisor_id="a1")
+    root, dora = viewer_of("root"), viewer_of("dora")
+    accounts.propose(root, Act.ADD, "puppet", AccountTerms(Role.ADVISOR, advisor_id="a1"))
+    accounts.propose(root, Act.RESET, "adam")
+    for request in accounts.find_requests(dora):
+        accounts.confirm(dora, request.id)
+
+    def told(viewer: Viewer) -> list[tuple[str, ...]]:
+        return [
+            (change.act, change.username, change.asked_by, change.confirmed_by)
+            for change in accounts.find_own_changes(viewer)
+        ]
+
+    assert told(viewer_of("adam")) == [
+        ("reset", "adam", "root", "dora"),
+        ("add", "puppet", "root", "dora"),
+        ("add", "adam", "system", None),
+    ]
+    assert told(dora) == [("add", "dora", "system", None)]
+    assert len(accounts.find_changes(dora)) == 5
 
 
 def test_a_request_that_is_turned_down_changes_nothing(add_person: Callable[..., str]) -> None:

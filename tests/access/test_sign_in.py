@@ -104,20 +104,71 @@ def test_an_unknown_name_costs_the_same_hashing_as_a_wrong_password(
     assert 0.5 < spent["tom"] / spent["nobody"] < 2
 
 
-def test_five_failures_block_an_account_from_everywhere_and_the_wait_doubles(
+def test_five_failures_block_an_account_at_their_address_and_the_wait_doubles(
     add_person: Callable[..., str],
 ) -> None:
     add_person("tom", "team_lead")
-    for n in range(5):
-        assert code_of("tom", "wrong", replace(HERE, address=f"192.0.2.{n}")) == "sign_in_failed"
+    for _ in range(5):
+        assert code_of("tom", "wrong") == "sign_in_failed"
 
-    assert code_of("tom", PASSWORD, replace(HERE, address="198.51.100.1")) == "too_many_tries"
     for seconds in (30, 60, 120, 240, 480, 900, 900):
         with pytest.raises(Refusal) as refused:
             sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
         assert seconds - 5 <= refused.value.params["seconds"] <= seconds + 1
         turn_back(SignInThrottle, timedelta(seconds=seconds + 2), "blocked_until")
         assert code_of("tom", "wrong") == "sign_in_failed"
+
+
+def test_wrong_tries_elsewhere_keep_nobody_out(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    attacker, at_home = replace(HERE, address="198.51.100.1"), replace(HERE, address="192.0.2.8")
+
+    for _ in range(49):  # one try every half minute
+        code_of("tom", "wrong", attacker)
+        turn_back(SignInThrottle, timedelta(seconds=31), "blocked_until", "last_failure_at")
+        assert code_of("tom", PASSWORD, at_home) == "in"
+
+
+def test_a_browser_that_signed_in_before_gets_in_whatever_others_try_at_its_address(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("tom", "team_lead")
+    assert code_of("tom", PASSWORD) == "in"
+    neighbour = replace(HERE, token=b"another browser!")
+
+    for n in range(60):
+        code_of("tom" if n < 10 else f"guess{n}", "wrong", neighbour)
+
+    assert code_of("tom", PASSWORD, neighbour) == "too_many_tries"
+    assert code_of("tom", PASSWORD) == "in"
+    assert [code_of("tom", "wrong") for _ in range(6)] == ["sign_in_failed"] * 5 + [
+        "too_many_tries"
+    ]
+
+
+def test_guesses_from_many_addresses_make_each_new_one_wait_once(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("tom", "team_lead")
+    for n in range(50):
+        code_of("tom", "wrong", replace(HERE, address=f"198.51.100.{n}"))
+    on_the_road = replace(HERE, address="192.0.2.8")
+
+    assert code_of("tom", PASSWORD, on_the_road) == "too_many_tries"
+    turn_back(SignInThrottle, timedelta(seconds=31), "blocked_until")
+    assert code_of("tom", "wrong", replace(HERE, address="198.51.100.99")) == "too_many_tries"
+    assert code_of("tom", PASSWORD, on_the_road) == "in"
+
+
+def test_all_addresses_of_one_network_of_ipv6_are_one(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    for n in range(5):
+        code_of("tom", "wrong", replace(HERE, address=f"2001:db8:1:2::{n:x}"))
+
+    assert code_of("tom", PASSWORD, replace(HERE, address="2001:db8:1:2:ffff::9")) == (
+        "too_many_tries"
+    )
+    assert code_of("tom", PASSWORD, replace(HERE, address="2001:db8:1:3::9")) == "in"
 
 
 def test_nobody_is_locked_out_for_good(add_person: Callable[..., str]) -> None:
@@ -275,6 +326,32 @@ def test_a_person_ends_their_own_sessions_and_nobody_else_s(add_person: Callable
     sessions.end_session(tom, sessions.find_sessions(tom)[0].id)
 
     assert sessions.resume(second, HERE) is None and sessions.resume(first, HERE)
+
+
+def test_a_person_ends_all_their_other_sessions_at_once(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    add_person("eve", "evaluator")
+    tokens = [sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7) for _ in range(3)]
+    of_eve = sessions.sign_in("eve", PASSWORD, HERE, one_time_days=7)
+
+    sessions.end_others(sessions.resume(tokens[1], HERE))
+
+    assert [sessions.resume(token, HERE) is not None for token in tokens] == [False, True, False]
+    assert sessions.resume(of_eve, HERE)
+
+
+def test_a_sign_in_with_a_new_browser_is_news_in_the_others(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    phone = Browser(b"another browser!", "Phone", "198.51.100.1")
+    assert code_of("tom", PASSWORD) == "in"
+    assert sessions.find_new_browsers("tom", HERE) == []
+
+    assert code_of("tom", PASSWORD, phone) == code_of("tom", PASSWORD, phone) == "in"
+
+    assert [new.name for new in sessions.find_new_browsers("tom", HERE)] == ["Phone"]
+    assert sessions.find_new_browsers("tom", phone) == []
+    turn_back(LoginSession, timedelta(days=15), "created_at")
+    assert sessions.find_new_browsers("tom", HERE) == []
 
 
 def test_a_one_time_password_opens_nothing_after_its_days(

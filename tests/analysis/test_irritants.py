@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, evaluation, land
+from builders.centres import add_people, close_month, contact, evaluation, land
 from builders.erasure import CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts
+from builders.listening_centre import allow_evaluations
 from streamlit.testing.v1 import AppTest
 
 from qa_core import ingest
@@ -82,6 +83,7 @@ def bills(centre: Path) -> Path:
         rated(27, 5, "Parfait.", reason="invoice"),
     ]
     land([*unhappy, *happy])
+    close_month("2026-03")
     add_people(teams={"Nord": "Lille", "Sud": "Nice"})
     return centre
 
@@ -160,7 +162,7 @@ def test_the_words_of_the_unhappy_are_counted_against_those_of_the_others(bills:
     # 7 unhappy customers wrote something, 19 of the others did.
     assert bill.share == TermShare(6, 7, 1, 19)
     assert (bill.now.hits, bill.now.n) == (6, 26)
-    assert texts.title(bill.subject) == "“facture” in unhappy comments"
+    assert texts.describe_subject(bill.subject) == "“facture” in unhappy comments"
     assert [(place.value, place.contacts) for place in bill.places] == [("invoice", 6)]
 
 
@@ -222,7 +224,7 @@ def test_a_long_wait_is_counted_against_the_other_waits(centre: Path) -> None:
     )
     wait = found()[IrritantSubject(IrritantKind.LOW_RATINGS, "wait", "180")]
     assert wait.share == TermShare(8, 8, 0, 22)
-    assert texts.title(
+    assert texts.describe_subject(
         wait.subject
     ) == "Low ratings after a wait of 3 min 00 s to 5 min 00 s".replace(
         " min", "\u00a0min"
@@ -325,13 +327,14 @@ def test_an_executive_meets_no_words_and_no_reason_that_is_hidden(bills: Path) -
 def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses(
     centre: Path,
 ) -> None:
-    header = "contact_id,advisor,evaluated_at,score,comment,tags\n"
+    allow_evaluations("Ann")
+    header = "contact_id,advisor,evaluator,evaluated_at,score,comment,tags\n"
+    row = 'C1,Ann,Eve,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record,tone"\n'
     bring(centre, "contacts", CALLS)
     bring(
         centre,
         "evaluations",
-        header
-        + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
+        header + row,
     )
     with store.reading() as session:
         kept = session.scalars(sa.select(Evaluation)).one()
@@ -339,8 +342,7 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
     report = bring(
         centre,
         "evaluations",
-        header
-        + 'C1,Ann,2026-03-03,80,"Ring 06 12 34 56 78 or a.b@example.com","tone, record , tone"\n',
+        header + row,
         "again.csv",
     )
     assert report.tally.new == 0
@@ -349,19 +351,24 @@ def test_an_evaluation_brings_its_comment_and_tags_without_numbers_and_addresses
 def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_contacts(
     centre: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    header = "evaluation_id,contact_id,advisor,evaluated_at,score,comment,tags\n"
+    allow_evaluations("Ann")
+    header = "evaluation_id,contact_id,advisor,evaluator,evaluated_at,score,comment,tags\n"
     bring(
-        centre, "evaluations", header + "E1,C3,Ann,2026-03-06,70,unmistakable wait,unmistakable\n"
+        centre,
+        "evaluations",
+        header + "E1,C3,Ann,Eve,2026-03-06,70,unmistakable wait,unmistakable\n",
     )
     bring(centre, "contacts", CALLS)
     bring(
         centre,
         "evaluations",
-        header + "E2,C1,Ann,2026-03-03,80,unmistakable "
-        "story,unmistakable\nE3,C2,Ann,2026-03-03,80,fine,\n",
+        header + "E2,C1,Ann,Eve,2026-03-03,80,unmistakable "
+        "story,unmistakable\nE3,C2,Ann,Eve,2026-03-03,80,fine,\n",
     )
     bring(
-        centre, "evaluations", header + "E2,C1,Ann,2026-03-03,85,unmistakable still,unmistakable\n"
+        centre,
+        "evaluations",
+        header + "E2,C1,Ann,Eve,2026-03-03,85,unmistakable still,unmistakable\n",
     )
     for path in centre.glob("*.csv"):
         path.unlink()

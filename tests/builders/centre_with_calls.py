@@ -50,6 +50,7 @@ def build(add_person: Callable[..., str]) -> None:
     add_person("eve", "evaluator")
     listening_centre.open_gates()
     listening_centre.accredit("lea", "eve")
+    listening_centre.inform("A1", "A2")
     content = tomllib.loads(
         (environment.PROJECT / "data/scorecards/customer_service.toml").read_text(encoding="utf-8")
     )

@@ -5,7 +5,7 @@ evaluations, spend and people in real records.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,10 @@ ENVIRONMENT = (
     "QA_ENGINE_URL",
     "QA_TIMEZONE",
     "QA_COUNTRY",
+    "QA_PROXIES",
+    "QA_ANCHOR",
     "QA_LANGUAGE",
+    "QA_CLOCK",
 )
 """What a test must not take over from whoever runs it."""
 
@@ -69,6 +72,14 @@ def land(contacts: Iterable[Mapping[str, Any]], batch_id: str = "first") -> None
     lake.merge_contacts(
         table, [name for name in GIVEN if name not in (*CONTACT_KEY, "month")], batch_id
     )
+
+
+def close_month(month: str) -> None:
+    """Land one contact of the day after the month (`YYYY-MM`): in the data it is over, and
+    executives see it.
+    """
+    following = (date.fromisoformat(f"{month}-01") + timedelta(days=32)).replace(day=1)
+    land([contact(f"{following} 10:00", "after", advisor_id="a0")], "after")
 
 
 def land_spend(

@@ -119,6 +119,7 @@ def room(centre: Path, add_person) -> None:
         add_person(username, "evaluator")
     listening_centre.open_gates()
     listening_centre.accredit("eve", "max")
+    listening_centre.inform("A1")
     with store.writing() as session:
         content = tomllib.loads(SERVICE.read_text(encoding="utf-8"))
         session.add(

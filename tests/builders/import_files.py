@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from builders.listening_centre import allow_evaluations
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
@@ -46,7 +47,11 @@ def write(folder: Path, name: str, text: str) -> Path:
 def bring(
     folder: Path, kind: str, text: str, name: str | None = None, **options: Any
 ) -> FileReport:
-    """Import a text as a file of that kind; fails when the file is refused."""
+    """Import a text as a file of that kind; fails when the file is refused. The centre may
+    listen to the advisors that it knows before it evaluates them.
+    """
+    if kind == "evaluations":
+        allow_evaluations()
     path = write(
         folder, name or f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.csv", text
     )

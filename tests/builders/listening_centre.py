@@ -9,12 +9,16 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
+from qa_core.centre import members
 from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics import query
+from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.people import Advisor
 
 ENTERED = {
     "works_council_consulted_on": "2026-01-05",
@@ -40,6 +44,29 @@ def accredit(*usernames: str, days: int = 30) -> None:
 def inform(*advisors: str, on: str = "2026-01-06") -> None:
     """Enter that these advisors were informed on that day."""
     notices.inform(Viewer.SYSTEM, list(advisors), date.fromisoformat(on))
+
+
+def allow_evaluations(*advisors: str) -> None:
+    """Let a centre import evaluations: enter the gates, accredit an evaluator, add the
+    advisors named, and inform everybody, unless that is done already.
+    """
+    with store.reading() as session:
+        missing = gates.find_missing(session)
+        known = set(members.find_names(session))
+    if "accredited_listeners" in missing:
+        accounts.add(Viewer.SYSTEM, "listener", "evaluator", password="Violet-Harbour-27-lamps")
+        accredit("listener")
+    for name in set(missing) & set(ENTERED):
+        gates.set_gate(Viewer.SYSTEM, name, ENTERED[name])
+    with store.writing() as session:
+        session.add_all(Advisor(advisor_id=name, name=name) for name in set(advisors) - known)
+    waiting = [
+        notice.advisor_id
+        for notice in notices.find_all(Viewer.SYSTEM)
+        if notice.informed_on is None
+    ]
+    if waiting:
+        inform(*waiting)
 
 
 def keep_audio(session: Session, contact_id: str, path: Path) -> Recording:

@@ -18,10 +18,10 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.cli import doctor
-from qa_core.compliance import gates, overdue
-from qa_core.compliance.overdue import Overdue
+from qa_core.compliance import gates
 from qa_core.compliance.recordings import deletion
-from qa_core.quality import daily
+from qa_core.compliance.retention import Overdue
+from qa_core.ingest import purge
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
@@ -49,7 +49,7 @@ def say_state(name: str) -> tuple[str, str]:
 
 
 def test_a_new_centre_has_nothing_overdue(centre: Path) -> None:
-    assert overdue.find(SYSTEM) == []
+    assert purge.find_overdue(SYSTEM) == []
     assert say_state("retention") == ("ok", "nothing is overdue")
 
 
@@ -67,7 +67,7 @@ def test_contacts_name_their_customer_and_advisor_for_thirteen_months(centre: Pa
     )
 
     # Thirteen months after 15 January 2020 are over with 15 February 2021.
-    assert overdue.find(SYSTEM) == [Overdue("contacts", 4, date(2021, 2, 16))]
+    assert purge.find_overdue(SYSTEM) == [Overdue("contacts", 4, date(2021, 2, 16))]
 
 
 def test_evaluations_are_kept_for_a_year_or_for_less_where_less_was_entered(centre: Path) -> None:
@@ -82,9 +82,9 @@ def test_evaluations_are_kept_for_a_year_or_for_less_where_less_was_entered(cent
 
     # The last but one was made at 23:59 in Paris on 31 January, the last one a minute
     # later, on 1 February.
-    assert overdue.find(SYSTEM) == [Overdue("evaluations", 3, date(2021, 2, 1))]
+    assert purge.find_overdue(SYSTEM) == [Overdue("evaluations", 3, date(2021, 2, 1))]
     gates.set_gate(SYSTEM, "analysis_retention_months", "1")
-    assert overdue.find(SYSTEM) == [Overdue("evaluations", 4, date(2020, 3, 1))]
+    assert purge.find_overdue(SYSTEM) == [Overdue("evaluations", 4, date(2020, 3, 1))]
 
 
 def test_calibrations_and_coaching_are_analyses_too(centre: Path) -> None:
@@ -103,7 +103,7 @@ def test_calibrations_and_coaching_are_analyses_too(centre: Path) -> None:
                 )
             )
 
-    assert overdue.find(SYSTEM) == [
+    assert purge.find_overdue(SYSTEM) == [
         Overdue("calibrations", 1, date(2021, 1, 16)),
         Overdue("coaching", 1, date(2021, 1, 16)),
     ]
@@ -123,10 +123,10 @@ def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(
     with store.writing() as session:
         for place in range(2):
             keep_audio(session, f"n{place}", make(tmp_path / "sent" / f"n{place}.wav"))
-    assert overdue.find(SYSTEM) == []
+    assert purge.find_overdue(SYSTEM) == []
 
     gates.set_gate(SYSTEM, "recording_retention_months", "1")
-    [found] = overdue.find(SYSTEM)
+    [found] = purge.find_overdue(SYSTEM)
     assert (found.kind, found.count) == ("recordings", 1)
     assert found.since == environment.to_local(deletion.find_end(days[0], 1)).date() + timedelta(
         days=1
@@ -140,14 +140,15 @@ def test_a_recording_past_its_day_is_overdue_until_it_is_deleted(
             .where(Recording.contact_id == "n1")
             .values(delete_after=datetime(2020, 7, 31, 21, 59, 59, tzinfo=UTC))
         )
-    assert overdue.find(SYSTEM) == [Overdue("recordings", 2, date(2020, 8, 1))]
+    assert purge.find_overdue(SYSTEM) == [Overdue("recordings", 2, date(2020, 8, 1))]
     assert say_state("retention") == (
-        "warn",
-        "Kept longer than allowed. Recordings: 2, overdue since 1 Aug 2020",
+        "bad",
+        "Kept longer than allowed. Recordings: 2, overdue since 1 Aug 2020. Run: python -m "
+        "qa_core purge",
     )
 
-    daily.do_what_is_due()
-    assert overdue.find(SYSTEM) == []
+    purge.purge(SYSTEM)
+    assert purge.find_overdue(SYSTEM) == []
 
 
 @pytest.fixture
@@ -170,25 +171,38 @@ def test_the_page_says_in_red_what_is_overdue_and_who_acts(
 ) -> None:
     app = open_app("dora", "listening_rules")
 
-    assert [element.value for element in app.error] == [
+    assert [element.value.replace("\\", "") for element in app.error] == [
         "**Kept longer than allowed**\n\n"
         "- Evaluations with their answers, comments and disputes: 1, overdue since 16 Jan 2021\n"
         "- Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021\n\n"
-        "Who acts: the data protection officer, with whoever runs Écoute."
+        "Who acts: the data protection officer deletes it now, and asks whoever runs Écoute "
+        "why the daily deletion did not run."
     ]
     assert [element.value for element in app.info] == [
         "Every gate is open, and every advisor is informed."
     ]
     assert not app.success and not app.exception
-    assert any("Écoute does not delete them" in element.value for element in app.caption)
+
+    next(button for button in app.button if button.label == "Delete it now").click().run()
+
+    assert not app.error and not app.exception
+    assert [element.value.replace("\\", "") for element in app.success] == [
+        "Deleted: 3.",
+        "Every gate is open, and every advisor is informed.",
+    ]
 
 
-def test_the_doctor_warns_of_what_is_overdue_and_calls_the_stores_well(late: None) -> None:
+def test_the_doctor_calls_the_stores_bad_while_anything_is_overdue_by_a_day(late: None) -> None:
     state, detail = say_state("retention")
 
-    assert (
-        state == "warn"
-        and "Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021" in detail
-    )
-    environment.secret("pseudonyms")  # as an import makes it
-    assert doctor.is_well(doctor.examine())
+    assert state == "bad"
+    assert "Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021" in detail
+    purge.purge(SYSTEM)
+    assert say_state("retention") == ("ok", "nothing is overdue")
+
+
+def test_what_is_due_today_is_left_to_the_purge_of_today(centre: Path) -> None:
+    add_people({"a1": "Ann"})
+    evaluate(start_of(deletion.find_oldest_day(environment.today(), 12)) - timedelta(seconds=1))
+
+    assert say_state("retention")[0] == "warn"

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.centres import add_people, contact, evaluation, land
-from builders.listening_centre import accredit, keep_audio, open_gates
+from builders.listening_centre import accredit, inform, keep_audio, open_gates
 from builders.visitors import PASSWORD
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
@@ -27,7 +27,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.compliance import accreditations, gates, recordings
 from qa_core.compliance.recordings import deletion, playback, vault
-from qa_core.quality import daily
+from qa_core.ingest import purge
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -72,6 +72,7 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
     add_person("adam", "admin")
     open_gates()
     accredit("max", "sud", "lea", "eve", "marc")
+    inform("a1", "a2")
     with store.writing() as session:
         terms = {
             "purpose": "evaluation",
@@ -241,12 +242,12 @@ def test_what_is_over_is_neither_played_nor_found_and_is_deleted_when_asked(hear
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
 
 
-def test_what_is_over_is_deleted_by_itself_once_a_day(heard: int) -> None:
-    daily.do_daily()
+def test_what_is_over_is_deleted_by_the_purge(heard: int) -> None:
+    purge.purge(Viewer.SYSTEM)
     assert [path for path in vault.folder().rglob("*") if path.is_file()] != []
     with store.writing() as session:
-        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(seconds=1)))
-    daily.do_what_is_due()
+        session.execute(sa.update(Recording).values(delete_after=now() - timedelta(days=1)))
+    purge.purge(Viewer.SYSTEM)
 
     assert [path for path in vault.folder().rglob("*") if path.is_file()] == []
     with store.reading() as session:
@@ -459,7 +460,7 @@ def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int
         accreditations.end(Viewer.SYSTEM, item.id)
     with pytest.raises(Refusal) as refused:
         eve.ticket(heard)
-    assert refused.value.code == "gates_closed"
+    assert refused.value.code == "gate_closed"
     with pytest.raises(Refusal):
         Wire("ann").ticket(heard, "own")
 

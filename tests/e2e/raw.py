@@ -80,11 +80,15 @@ class Visitor:
 
 @contextmanager
 def visitor(
-    host: str, cookies: Mapping[str, str] | None = None, session_id: str = ""
+    host: str,
+    cookies: Mapping[str, str] | None = None,
+    session_id: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Iterator[Visitor]:
     """Connect, with those cookies, to the session of that id."""
     cookies = {"_streamlit_xsrf": generate_xsrf_token_string(), **(cookies or {})}
-    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    line = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    headers = {**(headers or {}), "Cookie": line}
     protocols = ["streamlit", cookies["_streamlit_xsrf"], *([session_id] if session_id else [])]
     with connect(
         f"ws://{host}/_stcore/stream",

@@ -292,7 +292,7 @@ def test_nothing_is_imported_before_the_gates_are_open(centre: Path) -> None:
 
     (report,) = ingest.run(Viewer.SYSTEM, "recordings", [write(centre, "a.wav,c1,,,quality")])
 
-    assert report.refusal.code == "gates_closed"
+    assert report.refusal.code == "gate_closed"
     assert (stored(), files()) == ([], [])
 
 

@@ -137,7 +137,7 @@ def test_while_a_gate_is_closed_no_round_is_opened(centre: Path, add_person) -> 
 
     with pytest.raises(Refusal) as refused:
         calibration.open_session(viewer_of("mona"), "March", 1, ["eve", "max"], KEYS)
-    assert refused.value.code == "gates_closed"
+    assert refused.value.code == "gate_closed"
 
 
 def test_until_it_is_closed_nobody_meets_the_marks_of_another(opened: int) -> None:

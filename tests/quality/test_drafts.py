@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders import centres, listening_centre
-from builders.drafts import BEST, draw, evaluation_of, viewer_of
+from builders.drafts import BEST, draw, evaluation_of, room, viewer_of
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
@@ -34,6 +34,8 @@ from qa_core.storage.records.listening import (
     EvaluationRevision,
 )
 from qa_core.storage.records.people import Account
+
+__all__ = ["room"]
 
 
 def acts() -> list[str]:

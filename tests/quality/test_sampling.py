@@ -23,10 +23,11 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import app
+from qa_core.compliance.listened import whole_months
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import sampling_frame as frames
 from qa_core.quality import sampling
-from qa_core.quality.sampling import allocation, frame_inputs
+from qa_core.quality.sampling import allocation
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -291,7 +292,7 @@ def test_nothing_is_drawn_before_the_gates_are_open_and_somebody_is_accredited(
     with pytest.raises(Refusal) as nobody:
         sampling.draw(SYSTEM, "november", 5)
 
-    assert (closed.value.code, nobody.value.code) == ("gates_closed", "no_evaluator")
+    assert (closed.value.code, nobody.value.code) == ("gate_closed", "no_evaluator")
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count(Draw.id))) == 0
 
@@ -458,10 +459,10 @@ def test_two_plans_of_half_a_month_limit_each_other(listened: Any) -> None:
 
 
 def test_a_maximum_is_counted_over_whole_months() -> None:
-    assert frame_inputs.whole_months(Period(date(2026, 11, 30), date(2026, 12, 6))) == Period(
+    assert whole_months(Period(date(2026, 11, 30), date(2026, 12, 6))) == Period(
         date(2026, 11, 1), date(2026, 12, 31)
     )
-    assert frame_inputs.whole_months(Period(date(2026, 11, 1), date(2026, 11, 30))) == Period(
+    assert whole_months(Period(date(2026, 11, 1), date(2026, 11, 30))) == Period(
         date(2026, 11, 1), date(2026, 11, 30)
     )
 
@@ -565,7 +566,7 @@ def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_dra
     zoes = [one.contact_id for one in drawn.drawn if one.advisor_id == "zoe"]
     order = sorted(
         (f"zoe{number}" for number in range(6)),
-        key=lambda key: allocation.ticket(5, "november", "generic", key),
+        key=lambda key: allocation.compute_ticket(5, "november", "generic", key),
     )
 
     assert zoes == order[:4]

@@ -14,7 +14,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from qa_core.quality.calibration.results import measurement_level
+from qa_core.quality.calibration.results import choose_level
 from qa_core.scoring import Criterion, Text
 from qa_core.stats.agreement import (
     Agreement,
@@ -108,7 +108,7 @@ def test_of_two_answers_nominal_and_ordinal_alpha_are_the_same() -> None:
         astuple(measure_agreement(marks, "ordinal"))
     )
     assert [
-        measurement_level(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
+        choose_level(Criterion("k", Text("", ""), Fraction(2), tuple(map(Fraction, levels))))
         for levels in ((0, 2), (0, 1, 2), ())
     ] == [
         "nominal",

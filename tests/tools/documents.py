@@ -264,6 +264,24 @@ def list_gates() -> str:
     return build_table(("gate", "rule", "meaning", "expects", "source"), [*rows, listeners])
 
 
+def list_periods() -> str:
+    """List the kinds of personal data with their periods."""
+    from qa_core.compliance import retention
+
+    rows = (
+        (
+            entry.title,
+            entry.describe_period(entry.period),
+            code(entry.setting) if entry.setting else "",
+            entry.end,
+            entry.rule,
+            entry.source,
+        )
+        for entry in retention.CLASSES
+    )
+    return build_table(("data", "kept", "shortened by", "at the end", "rule", "source"), rows)
+
+
 def list_fields() -> str:
     """List the fields of each kind of file, and which of them a file must have."""
     from qa_core.files.options import ALL_KINDS
@@ -367,6 +385,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("access.md", "beyond"): list_beyond,
     ("access.md", "system"): list_system,
     ("compliance.md", "gates"): list_gates,
+    ("compliance.md", "retention"): list_periods,
     ("import.md", "fields"): list_fields,
     ("import.md", "profiles"): list_profiles,
     ("import.md", "platforms"): list_platforms,

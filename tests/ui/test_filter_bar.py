@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
-from builders.centres import PARIS, add_people, contact, land
+from builders.centres import PARIS, add_people, close_month, contact, land
+from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
@@ -133,9 +134,10 @@ def test_executives_get_whole_months_whatever_the_address_says() -> None:
     assert periods.is_known("2026-09", EXECUTIVE, last_day)
     assert not periods.is_known("2026-10", EXECUTIVE, last_day)
     assert not periods.is_known("28d", EXECUTIVE, last_day)
-    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), last_day) == Period(
+    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), date(2026, 9, 30)) == Period(
         date(2026, 8, 1), date(2026, 9, 30)
     )
+    assert periods.build_span(EXECUTIVE, date(2026, 8, 20), date(2026, 7, 31)) is None
 
 
 def test_earlier_periods_begin_on_the_same_weekday_and_months_compare_with_months() -> None:
@@ -192,3 +194,41 @@ def test_a_week_or_month_that_was_clicked_on_is_its_days() -> None:
     assert periods.period_of("day", "2026-10-07") == Period(date(2026, 10, 7), date(2026, 10, 7))
     assert periods.period_of("week", "tomorrow") is None
     assert periods.period_of("hour", "9") is None
+
+
+@pytest.mark.parametrize(
+    "page", ["overview", "traffic", "first_contact", "satisfaction", "irritants", "sources"]
+)
+def test_under_a_filter_an_executive_reads_why_other_cuts_are_missing(
+    page: str,
+    open_app: Callable[..., AppTest],
+    add_person: Callable[..., str],
+) -> None:
+    add_people({f"a{number}": f"Ann {number}" for number in range(8)}, {"Nord": "Lille"})
+    land(
+        [
+            contact(
+                f"2026-10-{5 + number % 20:02d} 09:00",
+                f"c{number}",
+                team="Nord",
+                advisor_id=f"a{number // 4 % 8}",
+                queue=("care", "sales")[number % 2],
+                reason=("invoice", "delivery")[number // 2 % 2],
+                campaign=("spring", "summer")[number % 2],
+                source="Google",
+                wait_seconds=10.0,
+                csat=1.0 + number % 5,
+                csat_scale="1-5",
+            )
+            for number in range(320)
+        ]
+    )
+    close_month("2026-10")
+    add_person("rex", "executive")
+    chosen = {"campaign": "spring"} if page == "sources" else {"reason": "invoice"}
+
+    app = open_app("rex", page, period="1m", **chosen)
+
+    assert not app.exception and not app.error
+    if page in ("overview", "first_contact"):
+        assert "one cut or one filter at a time: take the filter away" in text_of(app)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, land
+from builders.centres import add_people, close_month, contact, land
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
@@ -183,7 +183,9 @@ def test_the_list_behind_repeats_has_exactly_those_by_the_window_asked_for(
 def test_a_file_with_another_window_says_so_and_has_its_values(five_customers: Path) -> None:
     made = exports.build_file(
         SYSTEM,
-        **exports.figure_parameters((REPEATS,), ("queue",), JUNE, {"first_contact_days": "10"}),
+        **exports.build_figure_parameters(
+            (REPEATS,), ("queue",), JUNE, {"first_contact_days": "10"}
+        ),
     )
 
     lines = list(csv.reader(io.StringIO(made.content.decode("utf-8-sig"))))
@@ -341,16 +343,15 @@ def test_a_window_that_is_not_offered_is_passed_over(
     assert app.select_slider(key="window").value == "7"
 
 
-def test_executives_choose_among_the_windows_that_stand_side_by_side_and_see_no_chains(
+def test_executives_read_the_window_in_force_and_see_no_other_and_no_chains(
     five_customers: Path, open_page: Callable[..., AppTest]
 ) -> None:
+    close_month("2026-06")
     app = open_page("executive", {}, period="2026-06", window="13", chains="yes")
 
-    assert app.select_slider(key="window").options == [
-        "1 day",
-        *(f"{days} days" for days in (3, 5, 7, 10, 14, 21, 30)),
-    ]
-    assert app.select_slider(key="window").value == "7"
+    assert not app.select_slider
+    assert "a further contact of the same customer within 7 days" in text_of(app)
+    assert "within 13 days" not in text_of(app)
     assert "came again and again" not in text_of(app)
     assert not [table for table in app.dataframe if "Customer" in table.value.columns]
 
@@ -396,7 +397,7 @@ def test_the_contact_page_shows_the_other_contacts_of_its_customer(
 
 @pytest.mark.parametrize(
     ("role", "bounds"),
-    [("team_lead", {"teams": ("Nord",)}), ("advisor", {"advisor_id": "a1"}), ("executive", {})],
+    [("team_lead", {"teams": ("Nord",)}), ("advisor", {"advisor_id": "a1"})],
 )
 def test_a_week_of_data_leaves_everything_pending_and_says_so(
     role: str, bounds: dict[str, Any], centre: Path, open_page: Callable[..., AppTest]

@@ -192,7 +192,7 @@ def test_how_many_is_counted_from_the_scores_of_the_centre_itself(
     # √(40 × 10² / 39)
     assert (round(spread.deviation, 2), spread.evaluations, spread.is_own) == (10.13, 40, True)
     # (1.95996 + 0.84162)² × 2 × 10.13² / 5² = 64.4
-    assert power.evaluations_needed(spread.deviation, 5) == 65
+    assert power.count_needed(spread.deviation, 5) == 65
     # 2.80158 × 10.13 × √2 / √4
     assert round(power.find_detectable(spread.deviation, 4)[0].points, 1) == 20.1
     assert [entry.evaluations for entry in power.find_detectable(spread.deviation, 4)] == [

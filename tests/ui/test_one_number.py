@@ -82,7 +82,7 @@ def test_every_kpi_reads_the_same_on_its_tile_in_both_files_and_on_the_command_l
     measured = [None if formatting.is_missing(row.value) else row.value for row in rows]
     assert sum(value is not None for value in measured) > len(KEYS) / 2
 
-    asked = exports.figure_parameters(KEYS, (), WHERE)
+    asked = exports.build_figure_parameters(KEYS, (), WHERE)
     lines = list(
         csv.reader(io.StringIO(exports.build_file(SYSTEM, **asked).content.decode("utf-8-sig")))
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from qa_core.base import environment
+from qa_core.ui import connections
 
 CONFIG = tomllib.loads(
     (environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
@@ -30,6 +31,7 @@ CONFIG = tomllib.loads(
         ("server", "enableStaticServing", False),
         ("server", "enableAgentApi", False),
         ("server", "disconnectedSessionTTL", 30),
+        ("server", "trustedUserHeaders", {connections.BROWSER_HEADER: "browser"}),
         ("server", "headless", True),
         ("client", "showErrorDetails", "none"),
         ("client", "toolbarMode", "minimal"),

@@ -419,11 +419,11 @@ def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> 
 
 
 def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:
-    text = exports.build_numbers(SYSTEM, **exports.number_parameters(MARCH)).content.decode(
+    text = exports.build_numbers(SYSTEM, **exports.build_number_parameters(MARCH)).content.decode(
         "utf-8-sig"
     )
     loose = exports.build_numbers(
-        SYSTEM, **exports.number_parameters(MARCH, loose=True)
+        SYSTEM, **exports.build_number_parameters(MARCH, loose=True)
     ).content.decode("utf-8-sig")
 
     assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2,2" in text.splitlines()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from builders.centres import PARIS, add_people, contact, interval, land, land_intervals
+from builders.centres import PARIS, add_people, close_month, contact, interval, land, land_intervals
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
@@ -486,6 +486,7 @@ def test_a_team_lead_whose_missed_contacts_belong_to_no_team_reads_no_rates_of_t
 
 def test_executives_read_why_they_see_no_half_hours(open_traffic: Callable[..., AppTest]) -> None:
     busy_centre()
+    close_month("2026-10")
 
     said = text_of(open_traffic("executive", {}, period="1m"))
 

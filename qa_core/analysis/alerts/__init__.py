@@ -1,6 +1,4 @@
-"""Alerts: rules on KPIs evaluated after each import, with one alert per continuing
-event.
-"""
+"""Alerts: rules on KPIs evaluated after each import, one alert per event."""
 
 from qa_core.analysis.alerts.alerts import (
     STATES,

@@ -1,6 +1,4 @@
-"""Evaluation of the alert rules: one query per dimension and grain, and one transaction
-for the changes.
-"""
+"""Evaluation of the alert rules: one query per dimension and grain."""
 
 from __future__ import annotations
 
@@ -100,7 +98,7 @@ def _group(active: Sequence[Rule]) -> list[list[Rule]]:
 
 def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator[_RuleResult]:
     dimension, grain = group[0].dimension, group[0].grain
-    # Today is not over: whatever came of it until now, more may come.
+    # Leave out today: it is not complete.
     yesterday = environment.today() - timedelta(days=1)
     period, last_day = _look_back(grain, last_day), min(last_day, yesterday)
     where, by = Filters(period), (*([dimension] if dimension else []), grain)
@@ -199,7 +197,7 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
                 _update(event, one, held[-1])
             else:
                 followed.discard((one.rule.id, one.name))
-        # What was clear for long enough, and what nothing is known of any more.
+        # Close alerts that were clear for long enough, or without data.
         for event in (event for key, event in unclosed.items() if key not in followed):
             event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
             closed += 1

@@ -28,9 +28,7 @@ class Firing:
 
 
 def find_usable(series: Series) -> list[int]:
-    """Return the positions of complete periods with enough contacts and no open
-    windows.
-    """
+    """Return the positions of complete periods with enough contacts."""
     points = series.points
     enough = series.kpi.is_amount | (points["n"] >= SMALL_SAMPLE)
     return [

@@ -107,9 +107,7 @@ SUGGESTED = (
 
 
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
-    """Return the active rules that the viewer may change, or whose KPI and slice they
-    may see; oldest first.
-    """
+    """Return the active rules that the viewer may change or see, oldest first."""
     with store.reading() as session:
         found, reach = read_rules(session), targets.find_managed_sites(session, viewer)
     own = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in found]

@@ -81,8 +81,7 @@ def build_waterfall(
         ],
         hoverinfo="text",
     )
-    # Shapes and notes are set at once: added one by one, Plotly checks all of them each
-    # time.
+    # Set shapes and notes at once: Plotly validates all of them on each addition.
     edge_at = [edges[min(row, len(edges) - 1)] for row in rows]
     joints = [
         {
@@ -97,8 +96,8 @@ def build_waterfall(
     ]
     notes = []
     for row, (base, length, label) in enumerate(zip(bases, lengths, text, strict=True)):
-        # A fall is labelled on its left, anything else on its right; labels stay
-        # outside the bars.
+        # Label falls on their left, the others on their right, outside the
+        # bars.
         side = (
             {"x": base + length, "xanchor": "right", "xshift": -4}
             if length < 0
@@ -137,9 +136,7 @@ def build_waterfall(
 def build_durations(
     parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
 ) -> go.Figure:
-    """Draw times in sequence on a single bar: (label, seconds), written on their part
-    or shown on hover.
-    """
+    """Draw times (label, seconds) in sequence on a single bar."""
     tint, figure = colours(dark), go.Figure()
     total = sum(seconds for _label, seconds in parts) or 1
     paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])

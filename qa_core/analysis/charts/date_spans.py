@@ -35,9 +35,7 @@ def build_spans(
     dark: bool = False,
     row_height: int = 26,
 ) -> go.Figure:
-    """Draw the spans between two days; overlapping ones share the height of their row,
-    unsure ones are pale.
-    """
+    """Draw the spans between two days; overlapping ones share their row."""
     tint, figure = colours(dark), go.Figure()
     labels = list(dict.fromkeys(span.label for span in spans))
     titles = list(dict.fromkeys(span.title for span in spans))
@@ -60,7 +58,7 @@ def build_spans(
                     )
                 )
     for span, _start, days, _at, _height in bars:
-        # A title that is wider than its bar would lie over its neighbours.
+        # A title wider than its bar would cover its neighbours.
         texts.append(plain(span.title) if days / whole > 0.011 * len(span.title) else "")
     figure.add_bar(
         x=[days * 86_400_000 for _span, _start, days, _at, _height in bars],

@@ -94,9 +94,7 @@ def build_dots(
 def build_heat(
     frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250
 ) -> go.Figure:
-    """Draw weekday (1–7) by hour (0–23), `value` as depth of colour, deeper where
-    worse.
-    """
+    """Draw weekday (1–7) by hour (0–23), `value` deeper where worse."""
     tint, figure = colours(dark), go.Figure()
     table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()
     hours = range(int(table.columns.min()), int(table.columns.max()) + 1)

@@ -73,8 +73,7 @@ def build_funnel_plot(
     )
     note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
-    # Away from the centre and the nearer edge, every other one a line farther: those
-    # who stand out often lie close together.
+    # Place names away from the centre, at two heights: outliers are often close.
     for place, row in enumerate(named):
         shift = 12 + place % 2 * 13
         side = {
@@ -134,7 +133,7 @@ def build_criteria(
         hoverinfo="skip",
     )
     enough = frame["enough"].tolist()
-    # Heat maps report no clicks; these points do, and lie on all of its cells.
+    # Heat maps report no clicks; these points, one on each cell, do.
     figure.add_scatter(
         x=[columns[key] for key in frame["criterion"]],
         y=[rows[name] for name in frame["advisor"]],

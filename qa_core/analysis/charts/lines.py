@@ -123,7 +123,7 @@ def build_trend(
     figure.add_scatter(
         x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip"
     )
-    # The dotted end starts at the last firm point, so that the line does not break.
+    # The dotted end starts at the last firm point, so that the line is continuous.
     reach = provisional | provisional.shift(-1, fill_value=False)
     if provisional.any():
         figure.add_scatter(
@@ -190,8 +190,7 @@ def build_trend(
             _describe_target(drawn[-1], unit, currency),
             tint,
         )
-    # What lies before the first known value is left out, so that a centre's first weeks
-    # fill the picture.
+    # Start at the first known value, so that the first weeks fill the chart.
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
     _draw_marks(figure, marks, at, high, tint)
@@ -255,7 +254,7 @@ def _label_target(
     `beside` leave free; without one the caption has to do. `size`: height of the label
     in the unit of the values.
     """
-    # What lies before the first known value is not in the picture.
+    # The chart starts at the first known value.
     first_known = next(
         (position for position, value in enumerate(beside[0]) if not formatting.is_missing(value)),
         0,
@@ -319,8 +318,8 @@ def _draw_marks(
     for mark in marks:
         if not at or mark.last_day < at[0]:
             continue
-        # The last point stands on the first day of its week or month: what came later
-        # in it is marked there too.
+        # The last point is the first day of its week or month: mark later
+        # events there.
         first, last = (min(max(day, at[0]), at[-1]) for day in (mark.first_day, mark.last_day))
         signs.setdefault(first, []).append(mark)
         if last > first:
@@ -420,8 +419,8 @@ def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
             for month in months[::step]
             if month.start_time.date() >= at[0] - timedelta(days=6)
         ]
-        # The year stands below the first month and each January after, so that labels
-        # need not lean.
+        # Write the year below the first month and each January, to keep labels
+        # upright.
         turns = [tick.year != before.year for before, tick in itertools.pairwise(ticks)]
         starts = [any(turns), *turns]
         text = [

@@ -58,9 +58,7 @@ def colours(dark: bool) -> Colours:
 
 
 def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
-    """Apply the common layout: no frame, font, quiet grid, upright labels, hover
-    colours.
-    """
+    """Apply the common layout: no frame, font, quiet grid, upright labels."""
     figure.update_xaxes(
         showline=False,
         zeroline=False,

@@ -75,8 +75,8 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
     }
     notes = []
     for row in rows:
-        # Beside its track in two lines; a number alone stands where the track would
-        # begin.
+        # Texts are beside the track in two lines; a number alone replaces the
+        # track.
         place, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
         notes.append(
             {**beside, "x": place, "y": row, "text": between.join(map(plain, bars[row].text))}

@@ -21,9 +21,7 @@ def build_history(
     dark: bool = False,
     height: int = 96,
 ) -> go.Figure:
-    """Draw one mark per contact, oldest first: disc if answered, else cross; the one at
-    `here` is large and dark.
-    """
+    """Draw a disc per answered contact, else a cross; `here` is large."""
     tint, figure = colours(dark), go.Figure()
     figure.add_scatter(
         x=[at[0], at[-1]],
@@ -55,7 +53,7 @@ def build_history(
     days = sorted({moment.date() for moment in at})
     span, kept = at[-1] - at[0], []
     for day in days:
-        # Neighbouring days would write over each other.
+        # Labels of neighbouring days would overlap.
         if not kept or span / 8 <= datetime.combine(day, datetime.min.time()) - datetime.combine(
             kept[-1], datetime.min.time()
         ):

@@ -69,7 +69,7 @@ def build_when(
         "diamond" if (weekday, at) in marked else "square" if enough else "circle-open"
         for weekday, at, enough in cells
     ]
-    # Heat maps report no clicks; these points do, and lie on all of its cells.
+    # Heat maps report no clicks; these points, one on each cell, do.
     figure.add_scatter(
         x=[times.index(at) for at in frame[grain]],
         y=[weekdays.index(weekday) for weekday in frame["weekday"]],
@@ -145,8 +145,7 @@ def build_lines(
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
-            # A gap in the middle would be filled; bands stand where both ends are
-            # known, in one piece.
+            # The band is drawn in one piece, over gaps.
             known = frame[["low", "high"]].notna().all(axis=1)
             x = [place for place, is_known in zip(places, known, strict=True) if is_known]
             draw_band(

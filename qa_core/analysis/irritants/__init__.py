@@ -1,3 +1,1 @@
-"""Irritants: recurring causes of repeats, low ratings and complaints, and the action
-list on them.
-"""
+"""Irritants: recurring causes of dissatisfaction, and the action list."""

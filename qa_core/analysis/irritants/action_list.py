@@ -48,9 +48,7 @@ class ActionStep:
 
 @dataclass(frozen=True)
 class ActionEntry:
-    """Entry of the action list as the viewer may see it. `filters`: those of the page,
-    without its period.
-    """
+    """Entry as the viewer may see it. `filters`: of the page, without period."""
 
     id: int
     subject: IrritantSubject
@@ -67,9 +65,7 @@ class ActionEntry:
 
     @property
     def in_hand_on(self) -> date | None:
-        """Return the local day on which it was last taken in hand; None where it never
-        was.
-        """
+        """Return the local day it was last taken in hand, if any."""
         taken = [step.at for step in self.steps if step.state == ActionState.IN_HAND]
         return environment.to_local(taken[-1]).date() if taken else None
 
@@ -207,9 +203,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
 
 
 def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
-    """Return username → name of possible owners: managers and team leads of its teams,
-    and the current owner.
-    """
+    """Return username → name of those in charge of its teams, and its owner."""
     viewer.require(Permission.MANAGE_IRRITANTS)
     with store.reading() as session:
         row = session.get(steering.Irritant, entry.id)

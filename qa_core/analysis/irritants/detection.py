@@ -1,6 +1,4 @@
-"""Detection of irritants in figures and texts: repeats, low ratings, words of customers
-and evaluators.
-"""
+"""Detection of irritants in figures, and in words of customers and evaluators."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATIN
 DIMENSIONS = ("reason", "queue")
 MOST_EXAMPLES, MOST_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
-"""Days measured before and after an irritant is taken in hand: eight weeks, so that
-weekdays count alike.
-"""
+"""Days measured before and after the start: weekdays count alike."""
 _ORIGINS = {
     IrritantKind.CUSTOMER_WORDS: "customer",
     IrritantKind.EVALUATOR_WORDS: "evaluator",
@@ -79,6 +75,7 @@ def find_candidates(
     found = [
         candidate
         for dimension in DIMENSIONS
+        if query.may_cut(viewer, where, dimension)
         for candidate in _find_in_figures(viewer, dimension, where, compare)
     ]
     if query.may_read_remarks(viewer):
@@ -89,9 +86,7 @@ def find_candidates(
 
 
 def count_contacts(viewer: Viewer, subject: IrritantSubject, where: Filters) -> Count | None:
-    """Count the contacts of a period that show an irritant; None where hidden from the
-    viewer.
-    """
+    """Count the contacts that show an irritant; None where hidden."""
     viewer.require(Permission.SEE_IRRITANTS)
     if subject.kind in TEXT_KINDS:
         remarks = _read(viewer, subject.kind, where)
@@ -258,9 +253,7 @@ def _read(viewer: Viewer, kind: IrritantKind, where: Filters) -> list[_Remark]:
 
 
 def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
-    """Return the remarks of one kind with their terms; a tag is a term of its own and
-    forms no pairs.
-    """
+    """Return the remarks of one kind with their terms; tags form no pairs."""
     selected = []
     for row in frame[frame["origin"] == _ORIGINS[kind]].itertuples():
         if kind == IrritantKind.TAGS:

@@ -20,9 +20,7 @@ class IrritantKind(StrEnum):
 
 
 WAIT = "wait"
-"""Pseudo-dimension beside `reason` and `queue`: a band of waits, named by its first
-second.
-"""
+"""Pseudo-dimension: a band of waits, named by its first second."""
 TEXT_KINDS = frozenset(
     {IrritantKind.CUSTOMER_WORDS, IrritantKind.EVALUATOR_WORDS, IrritantKind.TAGS}
 )
@@ -57,9 +55,7 @@ class Count:
         return self.hits / self.n if self.n else None
 
     def change_from(self, before: Count) -> tuple[float, float] | None:
-        """Return the 95 % interval of the change of the share; None where one is
-        missing.
-        """
+        """Return the 95 % interval of the change of the share, or None."""
         return stats.difference_interval(self.hits, self.n, before.hits, before.n)
 
 

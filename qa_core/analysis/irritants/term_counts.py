@@ -26,9 +26,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class TermShare:
-    """Hits among `n` compared with the others; `gap`: 95 % interval of the difference
-    (MOVER).
-    """
+    """Hits among `n` against the others; `gap`: interval of the difference."""
 
     hits: int
     n: int
@@ -75,7 +73,7 @@ class TermUse:
 
 
 def find_significant(shares: Mapping[Key, TermShare]) -> dict[Key, TermShare]:
-    """Return the shares significantly above the others', with `FEWEST` hits or more:
+    """Return the shares significantly above the others', with `MIN_CONTACTS` hits or more:
     one-sided Fisher's exact test with a false discovery rate of `FALSE_DISCOVERY_RATE`.
     """
     tried = {
@@ -130,9 +128,7 @@ def find_frequent_terms(documents: Sequence[Document]) -> list[TermUse]:
 
 
 def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | None:
-    """Return the mentions of all these terms in the first sentence that has them; None
-    without one.
-    """
+    """Return the mentions in the first sentence with all terms, or None."""
     by_sentence: dict[int, dict[str, Mention]] = {}
     for mention in mentions:
         if mention.term in terms:

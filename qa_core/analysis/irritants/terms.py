@@ -1,6 +1,4 @@
-"""Terms of a remark in French or English: stems, with negated words as terms of their
-own.
-"""
+"""Terms of a remark in French or English: stems, negated ones apart."""
 
 from __future__ import annotations
 
@@ -48,9 +46,7 @@ _SENTENCE = re.compile(r"[^.!?…;\n]+[.!?…;]*")
 
 @dataclass(frozen=True)
 class Mention:
-    """Term at a place of a text: `term` is language and stem (`fr:factur`, negated
-    `fr:-factur`).
-    """
+    """Place of a term: language and stem (`fr:factur`, negated `fr:-factur`)."""
 
     term: str
     sentence: int
@@ -69,9 +65,7 @@ def find_language(text: str) -> str:
 
 
 def find_mentions(text: str) -> tuple[Mention, ...]:
-    """Return every term of a remark in order; a negated word is another term than the
-    word itself.
-    """
+    """Return every term of a remark in order; negated ones are other terms."""
     language = find_language(text)
     found: list[Mention] = []
     for number, (start, end) in enumerate(split_sentences(text)):
@@ -85,9 +79,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 
 def extract(text: str, mentions: Sequence[Mention]) -> str:
-    """Return the text of these terms: the whole passage if short, else each with dots
-    between.
-    """
+    """Return the text of these terms: the passage if short, else with dots."""
     ordered = sorted(mentions, key=lambda mention: mention.start)
     first, last = ordered[0], ordered[-1]
     whole = text[first.start : max(last.end, first.end)]
@@ -144,9 +136,7 @@ def _find_negated(
 
 
 def _split(text: str) -> list[tuple[str, int, int]]:
-    """Return the words in lower case with their places, without elided articles (l',
-    n'), with "n't" kept.
-    """
+    """Return the words in lower case with places, without elided articles."""
     words = []
     for match in _WORD.finditer(text.lower().replace("’", "'")):
         word, start = match.group(), match.start()

@@ -69,7 +69,7 @@ _SHARES = {
 }
 
 
-def title(subject: IrritantSubject) -> str:
+def describe_subject(subject: IrritantSubject) -> str:
     """Return the title of an irritant."""
     return _(_TITLES[subject.kind, subject.dimension], name=_name(subject))
 
@@ -129,9 +129,7 @@ def _format_interval(interval: tuple[float, float]) -> str:
 
 
 def is_better(now: Count | None, before: Count | None) -> bool | None:
-    """Return whether the share fell significantly; None for no significant change or no
-    comparison.
-    """
+    """Return whether the share fell significantly; None: no significant change."""
     interval = now.change_from(before) if now and before else None
     return None if interval is None or interval[0] <= 0 <= interval[1] else interval[1] < 0
 
@@ -174,7 +172,7 @@ def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
             else (None, None)
         )
         yield [
-            title(entry.subject),
+            describe_subject(entry.subject),
             _(KINDS[entry.subject.kind]),
             _(STATES[entry.state]),
             *([entry.owner_name or ""] if sees_names else []),

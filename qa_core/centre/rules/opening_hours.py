@@ -142,7 +142,7 @@ def parse_calendar(text: str) -> tuple[str, str | None] | None:
     if text.strip().lower().replace("_", "-") == "alsace-moselle":
         return ALSACE_MOSELLE
     country, _dash, region = text.strip().upper().partition("-")
-    _find_holidays(country, region or None, [date.today().year])
+    _find_holidays(country, region or None, [environment.today().year])
     return country, region or None
 
 
@@ -172,7 +172,7 @@ def load_hours(session: Session) -> tuple[SiteHours, ...]:
     closed: dict[str, set[date]] = {}
     for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day)):
         closed.setdefault(site, set()).add(day)
-    years = range(FIRST_YEAR, date.today().year + YEARS_AHEAD + 1)
+    years = range(FIRST_YEAR, environment.today().year + YEARS_AHEAD + 1)
     for calendar in session.scalars(
         sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))
     ):

@@ -35,6 +35,7 @@ from qa_core.cli.demo import (
     targets,
 )
 from qa_core.cli.demo.plan import DemoPlan
+from qa_core.compliance import gates
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
@@ -150,11 +151,16 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     accounts.open_all(viewer, invited, people_of_centre)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
+    listening.open_for_listening(viewer, plan, people_of_centre, invited)
+    with store.reading() as session:
+        is_open = not gates.find_missing(session)
     tell(N_("Living through the contacts"), 0.1)
     for number, staged in enumerate(load.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
+        if staged.kind == "evaluations" and not is_open:
+            staged.discard()  # a centre of one's own listens to nobody before it may
+            continue
         load.load_staged(viewer, staged)
-    listening.open_for_listening(viewer, plan, people_of_centre, invited)
     recordings.record_calls(viewer, plan, people_of_centre)
     draws.draw(viewer, plan, people_of_centre, invited)
     answers.answer(invited, people_of_centre)

@@ -134,7 +134,7 @@ def _dispute(
     level more; None where nothing was lost.
     """
     plan = evaluation_view.find_scorecard(session, evaluation)
-    answers = finalise.answers_of(evaluation)
+    answers = finalise.read_answers(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
     if not raised:
         return None
@@ -192,7 +192,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
         purpose=evaluation.purpose,
         answered_evaluation_id=evaluation.id,
     )
-    answers = finalise.answers_of(evaluation)
+    answers = finalise.read_answers(evaluation)
     finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"

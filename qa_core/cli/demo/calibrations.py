@@ -18,6 +18,7 @@ from qa_core.base import environment
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import EVALUATORS
+from qa_core.compliance import law, retention
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -116,15 +117,15 @@ def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable
     with store.reading() as session:
         statement = statement.where(Evaluation.contact_id.is_not(None))
         rows = session.execute(Scoped(statement, Viewer.SYSTEM)).all()
+        legal = law.load(session, retention.start_of(last + timedelta(days=1)))
     by_advisor = {row.advisor_id: (row.source_system, row.contact_id) for row in reversed(rows)}
     keys = [
         key
         for row in rows
         if (key := (row.source_system, row.contact_id)) == by_advisor[row.advisor_id]
     ]
-    return listening_rights.find_listenable(Viewer.SYSTEM, keys, f"{first:%Y-%m}", f"{last:%Y-%m}")[
-        :most
-    ]
+    months = f"{first:%Y-%m}", f"{last:%Y-%m}"
+    return listening_rights.find_listenable(Viewer.SYSTEM, keys, legal, *months)[:most]
 
 
 def _open(

@@ -5,6 +5,7 @@ strict, one is lenient.
 from __future__ import annotations
 
 import tomllib
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -45,9 +46,11 @@ def read_grid() -> scoring.Scorecard:
     return scoring.parse_scorecard(tomllib.loads(GRID_FILE.read_text(encoding="utf-8")))
 
 
-def evaluate(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
-    """Evaluate two to four recorded calls per advisor and month, one row per criterion:
-    points of possible, null where not applicable.
+def evaluate(
+    plan: DemoPlan, calendar: Calendar, extracts: Extracts, first_day: date = date.min
+) -> pa.Table:
+    """Evaluate two to four recorded calls per advisor and month from that day on, one row
+    per criterion: points of possible, null where not applicable.
     """
     chance = plan.chance("evaluations")
     rows = _draw(calendar, extracts, chance)
@@ -57,6 +60,8 @@ def evaluate(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table
         "timedelta64[s]"
     )
     in_time = calendar.position(evaluated_at) < calendar.size
+    if first_day > date.min:
+        in_time &= extracts.wave.at[rows] >= np.datetime64(first_day + timedelta(days=1))
     rows, evaluator, evaluated_at = rows[in_time], evaluator[in_time], evaluated_at[in_time]
     advisor = extracts.wave.advisor[rows]
     level = (

@@ -19,6 +19,8 @@ from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import Staff
+from qa_core.compliance import gates
+from qa_core.compliance.recordings import deletion
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import load, load_job, recovery
@@ -47,6 +49,8 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
     """Stage every other file, in the order in which they can be joined; each is made on
     demand.
     """
+    with store.reading() as session:
+        months = gates.retention_months(session, "analysis")
     extracts = Extracts(plan, staff, contacts.Simulation(plan, calendar, staff).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
     exports = extracts.tables(tracking.called_numbers())
@@ -67,7 +71,10 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
         "evaluations",
         "ecoutes",
         "evaluations.csv",
-        evaluations.evaluate(plan, calendar, extracts),
+        # Older ones may not be kept, and an import of them is refused.
+        evaluations.evaluate(
+            plan, calendar, extracts, deletion.find_oldest_day(environment.today(), months)
+        ),
     )
 
 

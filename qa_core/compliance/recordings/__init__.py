@@ -1,6 +1,4 @@
-"""The audio of contacts: encrypted, kept for a purpose and a time, heard only by who
-may, and every listening entered.
-"""
+"""Recordings: encrypted audio, its retention, and journalled playback."""
 
 from qa_core.compliance.recordings.deletion import (
     PURPOSES,
@@ -8,6 +6,7 @@ from qa_core.compliance.recordings.deletion import (
     delete_expired,
     delete_forbidden,
     delete_of,
+    drop,
     find_expired,
     has_audio,
     sweep,
@@ -35,6 +34,7 @@ __all__ = [
     "delete_expired",
     "delete_forbidden",
     "delete_of",
+    "drop",
     "find_expired",
     "find_playable",
     "has_audio",

@@ -1,5 +1,5 @@
-"""Why there is nothing to hear: in one sentence, which tells nobody more than they may
-know.
+"""Reasons why a contact has no recording to play, as one sentence that reveals nothing
+more.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from qa_core.storage.records.store import Session
 
 
 def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
-    """What to tell who finds no recording of a contact that they may listen to
-    (`find_playable` said None).
-    """
+    """Explain why `find_playable` returned None, as far as the viewer may know."""
     viewer.require(Permission.LISTEN)
     with store.reading() as session:
         try:
@@ -52,8 +50,8 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
 def _find_deletion(
     session: Session, viewer: Viewer, source_system: str, contact_id: str
 ) -> datetime | None:
-    """When the recording of that contact was deleted; told to those whose teams it is of,
-    and to the evaluator that the contact was drawn for.
+    """Find when the recording was deleted, for those whose teams it is of and the
+    evaluator it was drawn for.
     """
     deletion = (
         sa.select(Recording.deleted_at)

@@ -1,6 +1,4 @@
-"""Reading audio files: which they are, by content alone, how long, how loud along the
-way, and in a form that every browser plays.
-"""
+"""Audio files: recognised by content, measured, and read in a form that browsers play."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ READ_BYTES = 64 * 1024
 
 
 class Unfit(Exception):
-    """The file cannot be kept: `reason` is not_audio, damaged_audio, image_attached or
+    """A file that cannot be kept; `reason`: not_audio, damaged_audio, image_attached or
     too_long.
     """
 
@@ -45,12 +43,12 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Audio:
-    """An audio file understood. `peaks`: the loudest sample of each of at most `PEAKS`
+    """A recognised audio file. `peaks`: the loudest sample of each of at most `PEAKS`
     slices, 0–100.
 
-    `frames` is None for what is kept as it is, without its tags: `head`, and the bytes
-    of the file from `start` up to, not including, `end`. Anything else is written as
-    plain WAV of so many frames.
+    `frames` is None for MP3 and OGG, whose sound is kept as it is: `head`, and what
+    sounds in the file from `start` on. Anything else is written as plain WAV of so many
+    frames.
     """
 
     path: Path
@@ -62,11 +60,10 @@ class Audio:
     frames: int | None = None
     head: bytes = b""
     start: int = 0
-    end: int = 0
 
 
 def is_audio(path: Path) -> bool:
-    """Whether that file begins as audio does."""
+    """Tell whether a file begins as audio does."""
     with path.open("rb") as file:
         head = file.read(READ_BYTES)
     try:
@@ -88,29 +85,29 @@ def examine(path: Path) -> Audio:
         rate, channels, promised = sound.samplerate, sound.channels, sound.frames
     if not frames or (kind == "flac" and frames < promised):
         raise Unfit("damaged_audio")
-    if kind in ("wav", "gsm"):
+    if kind in ("wav", "gsm", "flac"):
         if frames * channels * 2 > MOST_WAV_BYTES:
             raise Unfit("too_long")
         return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
-    media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac"}[kind]
-    head, start, end = _leave_tags(path, kind, skip)
+    media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}[kind]
+    head, start = _leave_tags(path, kind, skip)
     return Audio(
-        path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start, end
+        path, media_type, frames / rate, _slices(loudest), rate, channels, None, head, start
     )
 
 
 def read(audio: Audio) -> Iterator[bytes]:
-    """The audio as it is kept, block by block: MP3, OGG and FLAC without their tags,
-    all else as WAV with 16 bits, nothing but the sound in it.
+    """Read the audio as it is kept, block by block: the frames of MP3 and the pages of OGG
+    with nothing between or behind them, all else as 16-bit WAV.
     """
     if audio.frames is None:
         yield audio.head
+        is_mpeg = audio.media_type == "audio/mpeg"
+        find = tags.find_mpeg_frames if is_mpeg else tags.find_ogg_pages
         with audio.path.open("rb") as file:
-            file.seek(audio.start)
-            left = audio.end - audio.start
-            while left > 0 and (block := file.read(min(left, READ_BYTES))):
-                left -= len(block)
-                yield block
+            for first, end in find(audio.path, audio.start):
+                file.seek(first)
+                yield file.read(end - first)
         return
     size = audio.frames * audio.channels * 2
     frame_bytes = audio.channels * 2
@@ -140,8 +137,8 @@ def read(audio: Audio) -> Iterator[bytes]:
 
 
 def _recognise(path: Path, head: bytes) -> tuple[str, int]:
-    """wav, flac, ogg, mp3 or gsm, and how many bytes stand before the audio. A name or
-    an extension says nothing.
+    """Recognise wav, flac, ogg, mp3 or gsm by content; return the kind and the bytes
+    before the audio.
     """
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav", 0
@@ -169,23 +166,20 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
     raise Unfit("not_audio" if head else "damaged_audio")
 
 
-def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int, int]:
-    """What is kept of a file whose form stays: a head made anew, and the bytes from
-    where to where.
-    """
+def _leave_tags(path: Path, kind: str, skip: int) -> tuple[bytes, int]:
+    """Return the head to write anew, and where the sound to keep begins."""
+    if kind == "mp3":
+        return b"", skip
     try:
-        if kind == "mp3":
-            return b"", skip, tags.find_mpeg_sound(path, skip)
-        head, start = tags.read_flac_head(path) if kind == "flac" else tags.read_ogg_head(path)
+        head, start = tags.read_ogg_head(path)
+        list(tags.find_ogg_pages(path, start))
     except tags.Misshapen as error:
         raise Unfit("damaged_audio") from error
-    return head, start, path.stat().st_size
+    return head, start
 
 
 def _tag_bytes(head: bytes) -> int:
-    """The length of the ID3 tag at the beginning, which may name people and hold
-    pictures.
-    """
+    """Return the length of a leading ID3 tag, which may name people and hold pictures."""
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0
     size = 0
@@ -195,7 +189,7 @@ def _tag_bytes(head: bytes) -> int:
 
 
 def _is_mpeg_frame(head: bytes) -> bool:
-    """Whether these bytes begin a frame of MPEG audio, layer III."""
+    """Tell whether these bytes begin a frame of MPEG audio, layer III."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer, bit_rate, sample_rate = (
@@ -234,7 +228,7 @@ def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
 
 
 def _is_cut(log: str) -> bool:
-    """Whether the head of a WAV promises more samples than the file has."""
+    """Tell whether the head of a WAV promises more samples than the file has."""
     return any(
         int(there) < int(promised) < UNKNOWN_LENGTH
         for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log)
@@ -242,8 +236,8 @@ def _is_cut(log: str) -> bool:
 
 
 def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
-    """The frames that can really be read, and the loudest sample of each two-hundredth
-    of a second.
+    """Count the readable frames, and find the loudest sample of each two-hundredth of a
+    second.
     """
     import numpy
 

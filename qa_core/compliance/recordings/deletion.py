@@ -1,5 +1,5 @@
-"""Keeping recordings no longer than allowed: a row and its file come and go together,
-and the row stays as proof of the deletion.
+"""Storage and deletion of recordings: row and file together; the row stays as proof of
+deletion.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Stored:
-    """Audio that is encrypted on disk and waits for its row."""
+    """Encrypted audio on disk that has no row yet."""
 
     file_name: str
     digest: str
@@ -52,8 +52,8 @@ class Stored:
 
 
 def store_audio(path: Path, understood: audio.Audio | None = None) -> Stored:
-    """Read an audio file through and encrypt it. Raises audio.Unfit, OSError; then
-    nothing of it is left.
+    """Read an audio file through and encrypt it. Raises audio.Unfit, OSError, leaving
+    nothing behind.
     """
     understood = understood or audio.examine(path)
     name = vault.write(audio.read(understood))
@@ -75,11 +75,13 @@ def add(
     recorded_at: datetime | None = None,
     batch_id: str | None = None,
 ) -> Recording:
-    """Enter stored audio as the recording of that contact. `recorded_at` (with its
-    zone) defaults to the start of the contact.
+    """Add stored audio as the recording of a contact; `recorded_at` (with zone)
+    defaults to its start.
     """
     recorded_at = recorded_at or contact.local_start.replace(tzinfo=environment.current().zone)
-    day = min(contact.local_start.date(), environment.to_local(recorded_at).date())
+    day = min(
+        contact.local_start.date(), environment.to_local(recorded_at).date(), environment.today()
+    )
     made = Recording(
         source_system=contact.source_system,
         contact_id=contact.contact_id,
@@ -102,7 +104,7 @@ def add(
 
 
 def known_advisor(session: Session, contact: RecordedContact) -> str | None:
-    """The advisor of a contact as rows of the records may name them."""
+    """Return the advisor of a contact if the records know them."""
     return (
         contact.advisor_id
         if contact.advisor_id and members.is_known(session, contact.advisor_id)
@@ -111,8 +113,8 @@ def known_advisor(session: Session, contact: RecordedContact) -> str | None:
 
 
 def find_end(day: date, months: int) -> datetime:
-    """The last second, in UTC, of the day so many months later on the centre's clock;
-    of the month's last day where it has no such day.
+    """Return the last second (UTC) of the same day so many months later, in the
+    centre's time; a month's end without that day means its last day.
     """
     return datetime.combine(
         add_months(day, months), time(23, 59, 59), environment.current().zone
@@ -120,9 +122,7 @@ def find_end(day: date, months: int) -> datetime:
 
 
 def find_oldest_day(as_of: date, months: int) -> date:
-    """The oldest day whose documents may still be there on that day: they go at the end
-    of the same day so many months later.
-    """
+    """Return the oldest day whose documents may still be kept on `as_of`."""
     day = add_months(as_of, -months)
     while add_months(day, months) < as_of:
         day += timedelta(days=1)
@@ -132,20 +132,20 @@ def find_oldest_day(as_of: date, months: int) -> date:
 
 
 def find_last_moment(recording: Recording, months: int) -> datetime:
-    """The end of a recording: the date entered at its import, or that of the retention
-    as it is now, whichever is the earlier.
+    """Return when a recording ends: by its own date or the current retention, whichever
+    is earlier.
     """
     return min(recording.delete_after, find_end(recording.local_day, months))
 
 
 def is_over(recording: Recording, months: int, moment: datetime) -> bool:
-    """Whether a recording has to be gone."""
+    """Tell whether a recording has to be gone."""
     return moment > find_last_moment(recording, months)
 
 
 def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[bool]:
-    """A predicate on recordings: there is a file, and it has to be gone once that day
-    begins (default: by now).
+    """Build the predicate of recordings with a file that have to be gone once that day
+    begins (default: now).
     """
     moment = now() if as_of is None else datetime.combine(as_of, time(), environment.current().zone)
     oldest = find_oldest_day(
@@ -158,9 +158,7 @@ def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[
 
 
 def has_audio(session: Session, keys: Iterable[Key]) -> set[Key]:
-    """Those of the contacts whose audio could be listened to, by somebody, at this
-    moment.
-    """
+    """Return those of the contacts with audio that somebody could play now."""
     wanted, months, moment = set(keys), gates.retention_months(session, "recording"), now()
     return {
         key
@@ -172,8 +170,8 @@ def has_audio(session: Session, keys: Iterable[Key]) -> set[Key]:
 
 
 def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> list[Recording]:
-    """The recordings that have a file, in the order of their import; of these contacts
-    alone, where any are named.
+    """List the recordings with a file, by import order; of these contacts only, where
+    any are named.
     """
     live = sa.select(Recording).where(Recording.file_name.is_not(None)).order_by(Recording.id)
     if contact_ids is None:
@@ -188,8 +186,8 @@ def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> lis
 
 
 def delete(session: Session, recording: Recording, because: str, actor: str) -> None:
-    """Delete the audio of a recording, its waveform too, in the caller's transaction;
-    the row says when and why.
+    """Delete the audio and waveform of a recording in the caller's transaction, and log
+    it; the row says why.
     """
     drop(session, recording, because)
     audit_log.record(
@@ -202,7 +200,7 @@ def delete(session: Session, recording: Recording, because: str, actor: str) -> 
 
 
 def drop(session: Session, recording: Recording, because: str) -> None:
-    """The same for whoever journals the whole."""
+    """Delete likewise, without logging."""
     if recording.file_name is not None:
         session.info.setdefault(GOING, []).append(recording.file_name)
         recording.file_name = recording.peaks = None
@@ -210,7 +208,7 @@ def drop(session: Session, recording: Recording, because: str) -> None:
 
 
 def take_back(session: Session, batch_id: str) -> None:
-    """Delete what an import had brought."""
+    """Delete what an import brought."""
     brought = sa.select(Recording).where(
         Recording.batch_id == batch_id, Recording.file_name.is_not(None)
     )
@@ -219,8 +217,8 @@ def take_back(session: Session, batch_id: str) -> None:
 
 
 def delete_forbidden(actor: str) -> int:
-    """Delete the audio of contacts that have come to speak against it: an objection, no
-    notice, stopped, a private line. Returns how many.
+    """Delete the audio of contacts with an objection, no notice, a stop or a private
+    line. Returns how many.
     """
     with store.reading() as session:
         kept = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
@@ -259,8 +257,8 @@ def delete_of(session: Session, contacts: Iterable[Key], because: str, actor: st
 
 
 def find_expired(viewer: Viewer, as_of: date | None = None) -> list[int]:
-    """The ids of the recordings that have to be gone once that day begins (default: by
-    now). Needs MANAGE_COMPLIANCE.
+    """List the ids of the recordings that have to be gone once that day begins
+    (default: now).
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.reading() as session:
@@ -269,7 +267,7 @@ def find_expired(viewer: Viewer, as_of: date | None = None) -> list[int]:
 
 
 def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
-    """Delete them. Returns how many. Needs MANAGE_COMPLIANCE."""
+    """Delete expired recordings. Returns how many. Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
         expired = sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)

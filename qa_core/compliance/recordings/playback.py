@@ -1,9 +1,10 @@
-"""Listening to a recording: who may, for what, by a link of one session that starts
-within a minute, and every listening is a row.
+"""Playback: who may listen, by a link of one session that starts within a minute; each
+one is a row.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
-from qa_core.base import signed_links
+from qa_core.base import masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import accreditations, gates
@@ -49,12 +50,17 @@ and for going back.
 """
 
 LONGEST_REASON = 200
+_TITLED_NAME = re.compile(
+    r"\b(?:M|MM|Mr|Mrs|Ms|Mme|Mmes|Mlle|Monsieur|Madame|Dr|Me)\.?\s+[A-ZÀ-Ý][\w’'-]*"
+    r"(?:\s+[A-ZÀ-Ý][\w’'-]*)*"
+)
+"""Titles with the name behind them, in French and English."""
 
 
 @dataclass(frozen=True)
 class Playable:
-    """A recording that the viewer may listen to now. `peaks`: the waveform, 0–100 per
-    slice; `purposes`: what this viewer may listen to it for.
+    """A recording the viewer may play now. `peaks`: waveform, 0–100 per slice;
+    `purposes`: those of this viewer.
     """
 
     recording_id: int
@@ -67,9 +73,7 @@ class Playable:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a link leads to: the encrypted file, its media type, and its length in clear
-    bytes.
-    """
+    """The target of a link: encrypted file, media type, length in clear bytes."""
 
     file_name: str
     media_type: str
@@ -78,8 +82,8 @@ class Sound:
 
 @dataclass
 class _Started:
-    """The listenings under way in this process, by the id of their ticket, with the
-    time at which they end; `lock` lets them start one after the other.
+    """Playbacks under way in this process: ticket id → end time; `lock` starts one at a
+    time.
     """
 
     ends: dict[str, float]
@@ -92,8 +96,8 @@ _STARTED = _Started({}, threading.Lock())
 def find_playable(
     viewer: Viewer, source_system: str, contact_id: str, purpose: str | None = None
 ) -> Playable | None:
-    """The recording of that contact, where there is one that this viewer may listen to
-    (for that purpose); else None, whatever the reason.
+    """Find the recording of a contact that this viewer may play (for that purpose);
+    None whatever the reason.
     """
     with store.reading() as session:
         of_contact = sa.select(Recording.id).where(
@@ -129,7 +133,7 @@ def find_playable(
 def require_playable(
     session: Session, viewer: Viewer, recording_id: int, purpose: str
 ) -> Recording:
-    """The recording, if that viewer may listen to it for that purpose at this moment.
+    """Return the recording if that viewer may play it now for that purpose.
 
     Raises Refusal while the centre may not listen at all or the viewer is not
     accredited, AccessDenied for everything that has to do with the recording itself:
@@ -139,10 +143,10 @@ def require_playable(
 
 
 def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: str) -> str:
-    """The address at which that session may start to listen within a minute. Raises
+    """Make the address at which that session may start playing within a minute. Raises
     Refusal without a reason, and as `require_playable`.
     """
-    reason = " ".join(reason.split())[:LONGEST_REASON]
+    reason = _mask(" ".join(reason.split())[:LONGEST_REASON])
     if not reason:
         raise Refusal(
             "no_reason",
@@ -164,9 +168,18 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     )
 
 
+def _mask(reason: str) -> str:
+    """Mask what looks like personal data, names after a title too: the log keeps what it
+    is given.
+    """
+    for found in reversed(masking.find_personal_data(reason)):
+        reason = reason[: found.start] + masking.MASK + reason[found.end :]
+    return _TITLED_NAME.sub(masking.MASK, reason)
+
+
 def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
-    """What that link leads to, if the viewer may still listen. Its first use is a
-    listening, entered and journalled; those that follow belong to it.
+    """Open a link. Its first use is a playback, entered and logged; later ones belong
+    to it.
 
     Raises AccessDenied for a link that is forged or another session's, Refusal for one
     that is too old, and as `require_playable`.
@@ -204,8 +217,8 @@ def _start(viewer: Viewer, asked: dict[str, Any]) -> Sound:
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Those bytes of the clear audio, piece by piece. Raises vault.Damaged, also where
-    the file is shorter or longer than what was kept.
+    """Read a span of the clear audio, piece by piece. Raises vault.Damaged, also for a
+    wrong length.
     """
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
         raise vault.Damaged(sound.file_name)
@@ -215,9 +228,9 @@ def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
 def _require(
     session: Session, viewer: Viewer, recording_id: int, purpose: str
 ) -> tuple[Recording, RecordedContact]:
-    from qa_core.metrics import (
-        query,
-    )  # only here: an import that deletes recordings does without the libraries of the pages
+    # Only here: an import that deletes recordings does without the libraries of the pages.
+    from qa_core.compliance import law, listened
+    from qa_core.metrics.query.legal_obstacles import Act
 
     viewer.require(Permission.LISTEN)
     if viewer.is_system or (purpose == OWN) != (viewer.role == Role.ADVISOR):
@@ -243,12 +256,15 @@ def _require(
     scope = viewer if is_of_their_teams else Viewer.SYSTEM
     found = [
         item
-        for item in query.find_recorded(scope, [recording.contact_id], recording.local_day)
+        for item in law.judge(session, scope, Act.PLAY, [recording.contact_id], recording.local_day)
         if (item.source_system, item.contact_id) == key
     ]
     if not found or found[0].against:
         raise AccessDenied()
-    return recording, found[0]
+    [contact] = found
+    if purpose != OWN:
+        listened.require_room(session, key, contact.advisor_id, contact.local_start.date())
+    return recording, contact
 
 
 def _to_be_judged(statement: sa.Select) -> Unscoped:
@@ -260,8 +276,8 @@ def _to_be_judged(statement: sa.Select) -> Unscoped:
 
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
-    """Whether an evaluator is to listen to that contact, or an advisor was evaluated on
-    it.
+    """Tell whether an evaluator has to listen to that contact, or an advisor was
+    evaluated on it.
     """
     from qa_core.metrics.query.calibration_metrics import find_rounds  # as in _require
 

@@ -1,6 +1,4 @@
-"""Who listened to an advisor's calls, when, what for and why: for the advisor themself
-(docs/compliance.md, R8).
-"""
+"""Playbacks of an advisor's contacts, for the advisor (docs/compliance.md, R8)."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ from qa_core.storage.records.listening import Playback, Recording
 
 @dataclass(frozen=True)
 class Listening:
-    """One listening to a call of that `local_day`, by a person under their name;
-    `purpose` and `reason` as they were entered.
+    """One playback of a contact of that `local_day`, by a person under their shown
+    name.
     """
 
     source_system: str
@@ -33,7 +31,7 @@ class Listening:
 
 
 def find_own(viewer: Viewer, limit: int = 200) -> list[Listening]:
-    """The listenings of others to the viewer's calls, newest first."""
+    """List others' playbacks of the viewer's contacts, newest first."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     if not viewer.advisor_id:
         raise AccessDenied()

@@ -1,73 +1,86 @@
-"""What stands in an audio file beside the sound: tags, which may name people, hold
-their numbers or a picture, and are not kept.
-"""
+"""Tags in audio files, which may name people or hold pictures, and are not kept."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 MOST_COMMENTS = 64 * 1024
 """Bytes of the comments of an OGG file; what is larger holds a picture."""
 BLANK = 0x20
-STREAM, SEEK_TABLE = 0, 3
-"""The blocks of a FLAC file that tell a player about the sound."""
+BIT_RATES = (
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
+)
+"""Kilobits a second of layer III, for MPEG 2 and 2.5, and for MPEG 1."""
+SAMPLE_RATES = (44_100, 48_000, 32_000)
 
 
 class Misshapen(Exception):
-    """The file is not built as its kind is."""
+    """A file that is not built as its kind is."""
 
 
-def find_mpeg_sound(path: Path, start: int) -> int:
-    """Where the sound of an MP3 file ends that begins there: before an ID3v1 and an APE
-    tag.
+def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
+    """Find the frames of an MP3 file from there on, each as its first byte and the one
+    behind it. What lies between or behind them, such as tags and pictures, is no sound.
     """
-    end = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(end - 128, start))
-        if file.read(3) == b"TAG":
-            end -= 128
-        file.seek(max(end - 32, start))
-        foot = file.read(32)
-    if foot.startswith(b"APETAGEX") and len(foot) == 32:
-        length, _items, flags = struct.unpack("<III", foot[12:24])
-        end -= length + (32 if flags >> 31 else 0)
-    return max(end, start)
-
-
-def read_flac_head(path: Path) -> tuple[bytes, int]:
-    """The head of a FLAC file with nothing but what tells of the sound, and where the
-    sound begins.
-    """
-    with path.open("rb") as file:
-        file.seek(4)
-        kept, is_last = [], False
-        while not is_last:
-            head = file.read(4)
-            if len(head) < 4:
-                raise Misshapen
-            is_last, kind, length = (
-                bool(head[0] & 0x80),
-                head[0] & 0x7F,
-                int.from_bytes(head[1:], "big"),
-            )
-            if kind in (STREAM, SEEK_TABLE):
-                kept.append((kind, head[1:] + file.read(length)))
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        kind = data[start + 1] & 0x1E, data[start + 2] & 0x0C
+        position, is_lost = start, False
+        while 0 <= position < len(data) - 3:
+            end = _find_frame_end(data, position, kind)
+            # Found again behind something else, a frame is one when another follows.
+            if end and end <= len(data) and not (is_lost and not _starts(data, end, kind)):
+                yield position, end
+                position, is_lost = end, False
             else:
-                file.seek(length, 1)
-        start = file.tell()
-    if not kept or start > path.stat().st_size:
-        raise Misshapen
-    blocks = (
-        bytes([kind | (0x80 if number == len(kept) else 0)]) + block
-        for number, (kind, block) in enumerate(kept, start=1)
-    )
-    return b"fLaC" + b"".join(blocks), start
+                position, is_lost = data.find(b"\xff", position + 1), True
+
+
+def _starts(data: mmap, position: int, kind: tuple[int, int]) -> bool:
+    return position == len(data) or _find_frame_end(data, position, kind) is not None
+
+
+def _find_frame_end(data: mmap, position: int, kind: tuple[int, int]) -> int | None:
+    """Find the end of the frame that begins there; None where none of that version and
+    rate does.
+    """
+    head = data[position : position + 4]
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    if (head[1] & 0x1E, head[2] & 0x0C) != kind:
+        return None
+    version, rate = head[1] >> 3 & 3, head[2] >> 2 & 3
+    bit_rate = BIT_RATES[version == 3][head[2] >> 4]
+    if not bit_rate or version == 1 or rate == 3:
+        return None
+    samples = 144 if version == 3 else 72
+    hertz = SAMPLE_RATES[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    return position + samples * bit_rate * 1000 // hertz + (head[2] >> 1 & 1)
+
+
+def find_ogg_pages(path: Path, start: int) -> Iterator[tuple[int, int]]:
+    """Find the pages of the first stream of an OGG file from there to its last one, each
+    as its first byte and the one behind it. Other streams, and what follows, are left out.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        serial, position, is_last = data[14:18], start, False
+        while not is_last and data[position : position + 4] == b"OggS":
+            table = data[position + 27 : position + 27 + data[position + 26]]
+            end = position + 27 + len(table) + sum(table)
+            if end > len(data):
+                raise Misshapen
+            if data[position + 14 : position + 18] == serial:
+                yield position, end
+                is_last = bool(data[position + 5] & 4)
+            position = end
 
 
 def read_ogg_head(path: Path) -> tuple[bytes, int]:
-    """The first pages of an OGG file (Vorbis, Opus, FLAC) with every comment blanked,
-    and where what follows them begins.
+    """Read the first pages of an OGG file (Vorbis, Opus, FLAC) with comments blanked;
+    return them and where they end.
     """
     head, pages, places = bytearray(), [], []
     with path.open("rb") as file:
@@ -99,8 +112,8 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
 
 
 def _find_comments(packet: bytes) -> list[int]:
-    """The places of all that comments say, without their names, so that a player reads
-    as many as before.
+    """Find the places of all comment values, so that a player still reads as many
+    comments.
     """
     position = 8 if packet.startswith(b"OpusTags") else 7 if packet.startswith(b"\x03vorbis") else 4
     found: list[int] = []
@@ -133,7 +146,7 @@ _TABLE = _make_table()
 
 
 def _checksum(page: bytes | bytearray) -> int:
-    """Of a page of OGG (RFC 3533), its own field being zero."""
+    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero."""
     value = 0
     for byte in page:
         value = value << 8 & 0xFFFFFFFF ^ _TABLE[value >> 24 ^ byte]

@@ -1,5 +1,5 @@
-"""Audio at rest: every recording encrypted, in chunks, in a file of its own, so that
-any part can be read and any change is noticed.
+"""Audio at rest: one file per recording, encrypted in chunks, so that any part can be
+read and any change shows.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ CHUNK = 64 * 1024
 
 
 class Damaged(Exception):
-    """The file is not what was written: cut, changed, mixed with another, under another
-    key, or deleted while it was read.
+    """A file that was cut, changed, exchanged, keyed otherwise, or deleted while it was
+    read.
     """
 
 
 def folder() -> Path:
-    """Where the files of recordings stand."""
+    """Return the folder of recordings."""
     return environment.current().folder / "recordings"
 
 
 def write(blocks: Iterable[bytes]) -> str:
-    """Encrypt clear audio into a file of its own, whole on disk when this returns.
-    Returns its name, under `folder()`.
+    """Encrypt clear audio into a new file, synced to disk. Returns its name under
+    `folder()`.
 
     Until a row of the records names it the file is an orphan, which `sweep` removes.
     """
@@ -82,13 +82,13 @@ def write(blocks: Iterable[bytes]) -> str:
 
 
 def clear_bytes(name: str) -> int:
-    """How many bytes of clear audio that file holds, by its size."""
+    """Compute the length of the clear audio from the size of its file."""
     return _clear_bytes((folder() / name).stat().st_size)
 
 
 def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The clear audio from byte `start` up to, not including, `end` (None: to the end),
-    chunk by chunk. Raises Damaged.
+    """Decrypt from byte `start` to `end` (exclusive; None: the end), chunk by chunk.
+    Raises Damaged.
 
     Deleted in between, by an objection that has just come, it gives no further chunk.
     """
@@ -119,13 +119,13 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
 
 
 def remove(name: str) -> None:
-    """Delete that file; one that is gone already is no error."""
+    """Delete a file; one already gone is no error."""
     (folder() / name).unlink(missing_ok=True)
 
 
 def sweep(known: Set[str]) -> int:
-    """Delete the files that no row of the records names: of imports that were killed,
-    or not removed before the machine stopped. Returns how many.
+    """Delete files that no row names, left by killed imports or a stopped machine.
+    Returns how many.
 
     The caller holds the lock of imports, so that none is writing.
     """
@@ -138,8 +138,8 @@ def sweep(known: Set[str]) -> int:
 
 
 def find_digest(path: Path) -> str:
-    """HMAC of a file as it was delivered: the same file again is known by it, and
-    nobody without the key can tell which call it is.
+    """Compute the HMAC of a delivered file, so that it is recognised without being
+    identifiable.
     """
     mac = hmac.new(_key("digest"), digestmod=hashlib.sha256)
     with path.open("rb") as file:

@@ -5,7 +5,6 @@ customer's key can be.
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +53,8 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
 
     - - `contacts` of the lake, as `customer_key` and, of a number that is shared, as
       `given_customer_key`, and the before-images by which
-      imports are undone: `lake.erase`. Files of earlier versions go ten minutes
-      later, with `lake.vacuum`.
+      imports are undone: `lake.erase`. Files of earlier versions go as soon as
+      nobody reads them, with `lake.vacuum`.
     - - rows that wait for their contact, or had waited: removed, with what the customer
       wrote; surveys and tracking rows also where they name
       an erased contact or its ticket without a key. Evaluations that wait hold no key
@@ -85,10 +84,6 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
         recovery.finish_interrupted()
         contacts, tickets = _find_references(customer_key)
         with store.writing() as session:
-            if session.get_bind().dialect.name == "sqlite":
-                session.connection().exec_driver_sql(
-                    "PRAGMA secure_delete = ON"
-                )  # else what is deleted stays in the file, unseen
             waiting = _erase_pending(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
             recordings.delete_of(
@@ -102,21 +97,11 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
         # call what waits for them.
         removed = lake.erase(customer_key)
         events = queue_log.erase_customer(customer_key)
-    _checkpoint_log()
+    store.empty_log()
     uploads.remove_leftovers()
     recovery.remove_dead_folders(environment.current().temporary_folder)
-    lake.vacuum()
+    lake.vacuum(at_once=True)
     return ErasureCounts(removed, waiting, events)
-
-
-def _checkpoint_log() -> None:
-    """Let SQLite write its log into the database, whose pages hold nothing of what was
-    deleted.
-    """
-    engine = store.engine_for(environment.current().database_url)
-    if engine.dialect.name == "sqlite":
-        with closing(engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _find_references(customer_key: str) -> tuple[References, References]:

@@ -15,8 +15,9 @@ from qa_core.base.i18n import N_
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
+from qa_core.compliance import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, recordings, reused_ids
+from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
 from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
 from qa_core.ingest.load.load_job import LoadJob
 from qa_core.ingest.load.quarantine import RejectedRow
@@ -99,6 +100,7 @@ def load_contacts(job: LoadJob) -> None:
         )
     job.finish(result)
     apply.apply_if_due()
+    objections.apply_objections(job.viewer.username)
     if set(prepared.carried) & set(RESTRAINTS):
         delete_forbidden(job.viewer.username)
 
@@ -287,7 +289,12 @@ def load_advisors(job: LoadJob) -> None:
 
 
 def load_evaluations(job: LoadJob) -> None:
+    """Load evaluations: they count as listenings, so the law is asked as for one made
+    here. Raises Refusal while a legal gate is closed.
+    """
     staged, tally = job.staged, job.tally
+    with store.reading_or_empty() as session:
+        gates.require_open(session, "evaluation")
     with open_session(staged) as connection:
         gathered = evaluation_rows.group_rows(connection, staged, job.system)
         tally.duplicates = gathered.duplicates
@@ -296,6 +303,7 @@ def load_evaluations(job: LoadJob) -> None:
                 session, {(draft.first.get("advisor"), None) for draft in gathered.drafts}
             )
             spans = advisors.group_spans(advisors.find_memberships(session))
+            evaluation_rows.reject_unlawful(session, gathered.drafts, naming.ids)
         _describe_created(job, naming)
         for draft in gathered.drafts:
             tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)

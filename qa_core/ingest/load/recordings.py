@@ -153,12 +153,16 @@ def load(job: LoadJob) -> None:
 
 
 def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
-    from qa_core.metrics import (
-        query,
-    )  # only here: files of rows do without the libraries of the pages
+    # Only here: files of rows do without the libraries of the pages.
+    from qa_core.compliance import law
+    from qa_core.metrics.query.legal_obstacles import Act
 
     found: dict[str, list[RecordedContact]] = {}
-    for contact in query.find_recorded(Viewer.SYSTEM, {item.row["contact_id"] for item in rows}):
+    with store.reading_or_empty() as session:
+        contacts = law.judge(
+            session, Viewer.SYSTEM, Act.STORE, {item.row["contact_id"] for item in rows}
+        )
+    for contact in contacts:
         found.setdefault(contact.contact_id, []).append(contact)
     for item in rows:
         named = item.row.get("source_system") or system
@@ -186,7 +190,7 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
         return "purpose_not_entered"
     if item.result:
         return item.result
-    if item.contact.against:
+    if item.contact.against and (item.contact.against, item.purpose) != ("proof", "proof"):
         return item.contact.against
     notice = item.row.get("notice_played")
     if notice is False or not (notice or item.contact.has_notice):

@@ -4,13 +4,17 @@ records, or the undo is refused.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors
 from qa_core.compliance import recordings
+from qa_core.compliance.retention import UNDO_DAYS
 from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.own_rows import of_files
@@ -31,6 +35,13 @@ def require_last(session: Session, batch: ImportBatch) -> None:
     """Refuse when a later import changed or used in the records what this one brought;
     of the lake, the lake says so itself.
     """
+    last_day = environment.to_local(batch.started_at).date() + timedelta(days=UNDO_DAYS)
+    if last_day < environment.today():
+        message = N_(
+            "What stood before the import {batch} is no longer kept, so that it cannot be "
+            "taken back."
+        )
+        raise Refusal("too_old_to_undo", message, batch=batch.id)
     later = evaluations.find_later_batch(session, batch.id) or _find_later_users(session, batch)
     if batch.kind == "advisors":
         later = later or advisors.find_later_batch(session, batch.id)

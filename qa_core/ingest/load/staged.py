@@ -78,7 +78,8 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         **{
             name: kind
             for name, kind in _CONTACT.items()
-            if name not in (*schema.NEIGHBOURS, "month", "advisor_id", "batch_id", "tracking_match")
+            if name not in (*schema.NEIGHBOURS, *schema.AFTER_DELETION)
+            and name not in ("month", "advisor_id", "batch_id", "tracking_match")
         },
         "advisor": pa.string(),
         "advisor_name": pa.string(),

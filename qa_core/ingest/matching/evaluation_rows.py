@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,18 +19,26 @@ import sqlalchemy as sa
 from qa_core.centre import advisors
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
+from qa_core.compliance import law
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
 from qa_core.ingest.own_rows import of_files
+from qa_core.metrics.query import legal_obstacles
+from qa_core.metrics.query.legal_obstacles import Act
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
+from qa_core.storage.schema import RESTRAINTS
 
 NO_DATE = "no_date"
+FOUND = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
+LEGAL = (*RESTRAINTS, "recording_purpose")
+JUDGED = ("advisor_id", "local_start", *LEGAL)
+"""What an evaluation needs of its contact, and what the law asks of it."""
 GREATEST_MARK = 1_000
 """No criterion is out of more points than this."""
 
@@ -104,6 +112,38 @@ def group_rows(
         ):
             draft.reason = NO_DATE
     return gathered
+
+
+def reject_unlawful(
+    session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
+) -> None:
+    """Set the reason of evaluations without an evaluator, and of those whose contact
+    nobody may listen to. One that waits for its contact is judged when that comes.
+    """
+    judged = [draft for draft in drafts if draft.reason is None]
+    for draft in judged:
+        if not draft.first.get("evaluator"):
+            draft.reason = "no_evaluator"
+    judged = [draft for draft in judged if draft.reason is None and not draft.is_pending]
+    rows = [
+        {
+            **(draft.contact or draft.first),
+            "advisor_id": (draft.contact or {}).get("advisor_id")
+            or ids.get((draft.first.get("advisor"), None)),
+        }
+        for draft in judged
+    ]
+    obstacles = _find_obstacles(session, rows)
+    for draft, obstacle in zip(judged, obstacles, strict=True):
+        draft.reason = obstacle
+
+
+def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
+    return legal_obstacles.judge_rows(
+        Act.IMPORT,
+        law.load(session),
+        ({name: row.get(name) for name in JUDGED} for row in contacts),
+    )
 
 
 def build(
@@ -188,7 +228,7 @@ def join_arrived(
     joined: list[int] = []
     importers: dict[str, evaluations.EvaluationImporter] = {}
     for row, draft in zip(waiting, drafts, strict=True):
-        if draft.contact is None:
+        if draft.contact is None or _find_obstacles(session, [draft.contact]) != [None]:
             continue
         if row.batch_id not in importers:
             session.flush()
@@ -316,14 +356,15 @@ def _find_contacts(
     contact_match.match(connection, 0, system)
     found = connection.execute(
         "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
-        f"{source_value('advisor_id')}, {source_value('team')} "
+        f"{source_value('advisor_id')}, {source_value('team')}, "
+        f"{', '.join(f'c.{name}' for name in LEGAL)} "
         "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id "
         "= m.contact_id"
     ).fetchall()
     for number, *contact in found:
         drafts[number].contact = dict(
             zip(
-                ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team"),
+                (*FOUND, *LEGAL),
                 contact,
                 strict=True,
             )

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
+from qa_core.centre import settings
 from qa_core.files.options import KINDS, ImportOptions
-from qa_core.ingest import pipeline, system_errors
+from qa_core.ingest import pipeline, purge
 from qa_core.ingest.kinds import find_kind
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
+from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import SavedMapping
 
@@ -136,21 +139,22 @@ class Watch:
         while not stop.is_set():
             self.check(stop)
             if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
-                self._evaluate_alerts()
+                self._work_unattended()
             stop.wait(every)
-        self._evaluate_alerts()
+        self._work_unattended()
 
     def run_once(self, stop: Stop) -> None:
         """Take what is there and at rest, read the logs to their end, and return."""
         self.check(stop)
         stop.wait(self.stable_seconds + 0.01)
         self.check(stop)
-        self._evaluate_alerts()
+        self._work_unattended()
 
-    def _evaluate_alerts(self) -> None:
-        """Evaluate the alert rules on what came since the last time."""
+    def _work_unattended(self) -> None:
+        """Evaluate the alert rules on what came since the last time, and purge once a day."""
         if self._has_news:
             pipeline.evaluate_alerts()
+        purge.purge_daily()
         self._has_news, self._alerts_at = False, time.monotonic()
 
     def check(self, stop: Stop | None = None) -> None:
@@ -334,13 +338,15 @@ class Watch:
                 del self._taken[target]
 
     def _clear_old(self) -> None:
-        """Files taken hold what their tool exported, clear numbers too; they go when
-        they are as old as was asked for.
+        """Delete files taken or refused: they hold what their tool exported, clear numbers
+        too. They go after the days asked for, at most those of other working files.
         """
-        if self.keep_days is None:
-            return
-        before = time.time() - self.keep_days * 86400
-        for root, _folders, names in os.walk(self.folder / TAKEN):
+        with store.reading() as session:
+            days = settings.current(session).working_file_retention_days
+        days = min(days, days if self.keep_days is None else self.keep_days)
+        before = environment.now().timestamp() - days * 86400
+        folders = (self.folder / TAKEN, self.folder / REFUSED)
+        for root, _folders, names in chain.from_iterable(map(os.walk, folders)):
             for name in names:
                 with suppress(OSError):
                     if (Path(root) / name).stat().st_ctime < before:

@@ -302,7 +302,7 @@ class Follower:
         beginning = log.content.read_start(min(START_BYTES, offset + len(data)))
         lines = (self.position.lines if offset and self.position else 0) + data.count(b"\n")
         landed_at = (
-            datetime.now(UTC).timestamp()
+            environment.now().timestamp()
             if landed or self.position is None
             else self.position.landed_at
         )
@@ -447,7 +447,7 @@ def _open_connection(events: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    return environment.now().replace(tzinfo=None)
 
 
 def _compute_digest(data: bytes) -> str:

@@ -11,6 +11,7 @@ from qa_core.metrics.kpis.rows import (
     ATTRIBUTED,
     CALLERS,
     COUNTED_DIRECTION,
+    KNOWN_CUSTOMER,
     MISSES,
     RECEIVED,
     word,
@@ -34,7 +35,7 @@ ANSWERED_ONES = exclude("answered", N_("Answered"), ANSWERED)
 NOT_ANSWERED = exclude("not_answered", N_("Not answered"), _c.outcome != word(Outcome.ANSWERED))
 NO_SOURCE = exclude("no_source", N_("No source known"), sa.not_(ATTRIBUTED))
 UNKNOWN_CALLER = exclude(
-    "unknown_identity", N_("Caller unknown: number withheld or shared"), _c.customer_key.is_(None)
+    "unknown_identity", N_("Caller unknown: number withheld or shared"), sa.not_(KNOWN_CUSTOMER)
 )
 UNKNOWN_MISSED_CALLER = exclude(
     "unknown_identity", UNKNOWN_CALLER.title, MISSES.c.customer_key.is_(None)

@@ -19,7 +19,7 @@ from qa_core.metrics.kpis.declaration import (
     Unit,
 )
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
-from qa_core.metrics.kpis.rows import ANSWERED, ratio
+from qa_core.metrics.kpis.rows import ANSWERED, KNOWN_CUSTOMER, ratio
 from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
 from qa_core.storage.schema import CONTACTS
 
@@ -39,7 +39,7 @@ def _is_complete(given: KpiInputs) -> Predicate:
 def _by_repeat(given: KpiInputs) -> Contribution:
     first = sa.and_(
         ANSWERED,
-        _c.customer_key.is_not(None),
+        KNOWN_CUSTOMER,
         sa.or_(
             _c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds
         ),
@@ -52,7 +52,7 @@ def _by_repeat(given: KpiInputs) -> Contribution:
             counted, sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > given.window_seconds)
         ),
         pending=sa.and_(first, sa.not_(complete)),
-        unknown_identity=sa.and_(ANSWERED, _c.customer_key.is_(None)),
+        unknown_identity=sa.and_(ANSWERED, sa.not_(KNOWN_CUSTOMER)),
     )
 
 

@@ -24,7 +24,7 @@ from qa_core.metrics.kpis.declaration import (
     Unit,
 )
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER
-from qa_core.metrics.kpis.rows import number
+from qa_core.metrics.kpis.rows import KNOWN_CUSTOMER, number
 from qa_core.storage.schema import CONTACTS
 
 _c = CONTACTS.c
@@ -35,11 +35,11 @@ _SECONDS_OF_AN_HOUR = number("3600.0")
 def _is_repeat(given: KpiInputs) -> Predicate:
     # The mirror of "came back": a contact is the next one of an answered contact
     # exactly where that one is its previous.
-    return sa.and_(_c.customer_key.is_not(None), _c.seconds_since_previous <= given.window_seconds)
+    return sa.and_(KNOWN_CUSTOMER, _c.seconds_since_previous <= given.window_seconds)
 
 
 def _repeats(given: KpiInputs) -> Contribution:
-    known = _c.customer_key.is_not(None)
+    known = KNOWN_CUSTOMER
     return Contribution(
         counted=_is_repeat(given), hits=_is_repeat(given), evidence=known, behind=known
     )

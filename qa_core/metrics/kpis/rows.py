@@ -118,6 +118,12 @@ COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == word(Directio
 every statement on contacts says so once.
 """
 
+KNOWN_CUSTOMER = sa.or_(
+    _c.customer_key.is_not(None),
+    sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean)),
+)
+"""Contacts whose customer is known, or was until the key was deleted by age."""
+
 OUTGOING = _c.direction == word(Direction.OUTBOUND)
 RECEIVED = _c.outcome.is_distinct_from(word(Outcome.CLOSED))
 ANSWERED = _c.outcome == word(Outcome.ANSWERED)

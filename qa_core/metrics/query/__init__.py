@@ -16,8 +16,6 @@ from qa_core.metrics.query.contacts import (
     Waited,
     contact_columns,
     count_contacts,
-    data_span,
-    data_through,
     find_contacts,
     find_values,
     get_contact,
@@ -25,11 +23,13 @@ from qa_core.metrics.query.contacts import (
     read_contacts,
 )
 from qa_core.metrics.query.currencies import find_currencies
+from qa_core.metrics.query.data_span import data_span, data_through
 from qa_core.metrics.query.dialled_numbers import find_number_uses
 from qa_core.metrics.query.explain import Explanation, explain, find_settings
 from qa_core.metrics.query.freshness import Freshness, find_freshness
 from qa_core.metrics.query.measure import measure
 from qa_core.metrics.query.my_evaluations import find_given_evaluations
+from qa_core.metrics.query.publication import is_closed, may_cut
 from qa_core.metrics.query.ratings import find_ratings
 from qa_core.metrics.query.recording_flags import RecordedContact, find_recorded
 from qa_core.metrics.query.repeat_chains import (
@@ -93,6 +93,8 @@ __all__ = [
     "find_waits",
     "get_advisor",
     "get_contact",
+    "is_closed",
+    "may_cut",
     "may_read_remarks",
     "measure",
     "read_advisor",

@@ -5,14 +5,12 @@ role may not see is not in the answer at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.metrics import dimensions
@@ -23,11 +21,11 @@ from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
 from qa_core.metrics.query.statements import parts_of
-from qa_core.storage import audit_log, engine, lake
+from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.schema import AS_GIVEN, CONTACTS, NEIGHBOURS
+from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
     "tracking_number",
@@ -56,7 +54,15 @@ Waited = tuple[float, float | None]
 """Longer than so many seconds (from 0: no wait at all too) and at most as long as so
 many, without an end where there is None; as bars of waits are cut.
 """
-NEVER_LISTED = (*NEIGHBOURS, *AS_GIVEN.values(), "month", "batch_id", "customer_key", "advisor_id")
+NEVER_LISTED = (
+    *NEIGHBOURS,
+    *AS_GIVEN.values(),
+    "month",
+    "batch_id",
+    "customer_key",
+    "advisor_id",
+    *AFTER_DELETION,
+)
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
 """Those who take part in the contact's follow-up; nobody else reads what a customer
 wrote.
@@ -240,37 +246,21 @@ def find_values(
     declaration = dimensions.get_dimension(dimension)
     if not viewer.can_cut_by(dimension):
         raise AccessDenied()
-    if declaration.family == "quality":
-        rows = measure(viewer, ("evaluations",), (dimension,), where)
-    elif viewer.needs_suppression:
-        rows = measure(viewer, ("received",), (dimension,), where)
+    kpi = "evaluations" if declaration.family == "quality" else "received"
+    if viewer.needs_suppression:
+        # A value that is hidden in one month of many is still offered.
+        by = (dimension, "month")
+    elif declaration.family == "quality":
+        by = (dimension,)
     else:
         viewer.require(Permission.SEE_CALL_STATISTICS)
         return _count_values(viewer, dimension, where)
-    shown = rows[(rows["status"] != "suppressed") & rows["n"].notna()]
-    return sorted(
-        (
-            (_missing_is_none(value), int(n))
-            for value, n in zip(shown[dimension], shown["n"], strict=True)
-        ),
-        key=_most_frequent,
-    )
-
-
-def data_through(viewer: Viewer) -> datetime | None:
-    """When the last contact or interval of the whole lake started, by the centre's
-    clock (with its zone); None while the lake is empty.
-    """
-    span = _whole_span(viewer)
-    return _by_the_clock(span[1]) if span else None
-
-
-def data_span(viewer: Viewer) -> tuple[date, date] | None:
-    """The first and the last day of the whole lake, by the centre's clock; None while
-    it is empty.
-    """
-    span = _whole_span(viewer)
-    return (_by_the_clock(span[0]).date(), _by_the_clock(span[1]).date()) if span else None
+    counts: dict[Any, int] = {}
+    for row in measure(viewer, (kpi,), by, where).to_dict("records"):
+        if row["n"] == row["n"]:
+            value = _missing_is_none(row[dimension])
+            counts[value] = counts.get(value, 0) + int(row["n"])
+    return sorted(counts.items(), key=_most_frequent)
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
@@ -280,17 +270,6 @@ def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
     if customer_key is None:
         return None
     return customer_key if viewer.is_system else f"•• {customer_key[-2:]}"
-
-
-def _whole_span(viewer: Viewer) -> tuple[datetime, datetime] | None:
-    if not viewer.is_system and viewer.role not in set(Role):
-        raise AccessDenied()
-    spans = [span for name in ("contacts", "intervals") if (span := lake.span(name))]
-    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
-
-
-def _by_the_clock(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC).astimezone(environment.current().zone)
 
 
 def _column(name: str) -> sa.ColumnElement[Any]:

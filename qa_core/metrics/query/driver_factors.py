@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import KpiInputs
-from qa_core.metrics.kpis.rows import number, word
+from qa_core.metrics.kpis.rows import KNOWN_CUSTOMER, number, word
 from qa_core.storage.schema import CONTACTS
 
 _c = CONTACTS.c
@@ -59,7 +59,7 @@ def _came_back(given: KpiInputs) -> sa.ColumnElement[Any]:
     is_over = _c.started_at + sa.literal(given.window) <= sa.literal(given.span[1], sa.DateTime)
     came = sa.and_(_c.seconds_to_next.is_not(None), _c.seconds_to_next <= given.window_seconds)
     return sa.case(
-        (_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)),
+        (sa.not_(KNOWN_CUSTOMER), sa.cast(sa.null(), sa.Text)),
         (came, word("yes")),
         (is_over, word("no")),
     )
@@ -70,7 +70,7 @@ def _had_been_in_touch(given: KpiInputs) -> sa.ColumnElement[Any]:
         _c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= given.window_seconds
     )
     return sa.case(
-        (_c.customer_key.is_(None), sa.cast(sa.null(), sa.Text)),
+        (sa.not_(KNOWN_CUSTOMER), sa.cast(sa.null(), sa.Text)),
         (before, word("yes")),
         else_=word("no"),
     )

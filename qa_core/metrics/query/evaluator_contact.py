@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics.query.recording_flags import AGAINST
+from qa_core.metrics.query.legal_obstacles import Act, LegalFacts, find_obstacle
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -39,7 +39,7 @@ class AssignedContact:
 
 
 def find_assigned(
-    viewer: Viewer, source_system: str, contact_id: str, local_day: date
+    viewer: Viewer, source_system: str, contact_id: str, local_day: date, legal: LegalFacts
 ) -> AssignedContact | None:
     """The contact of that day, drawn for the viewer or being evaluated by them; None
     where the lake has it no more. Raises AccessDenied for any other.
@@ -51,15 +51,14 @@ def find_assigned(
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     month = f"{local_day:%Y-%m}"
     shown = Unscoped(
-        sa.select(*(CONTACTS.c[name] for name in SHOWN), AGAINST.label("against")).where(*key),
+        sa.select(
+            *(CONTACTS.c[name] for name in SHOWN),
+            find_obstacle(Act.EVALUATE, legal).label("against"),
+        ).where(*key),
         "An evaluator has no contacts in scope: this one was drawn for them or is being evaluated "
         "by them, which is checked just before; neither customer nor advisor is read.",
     )
-    frame = engine.current().run(
-        shown,
-        first_month=month,
-        last_month=month,
-    )
+    frame = engine.current().run(shown, legal.tables, first_month=month, last_month=month)
     if frame.empty:
         return None
     row: dict[str, Any] = {
@@ -78,7 +77,9 @@ def find_assigned(
     )
 
 
-def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[tuple[str, str]]:
+def find_withdrawn(
+    viewer: Viewer, days: Mapping[tuple[str, str], date], legal: LegalFacts
+) -> set[tuple[str, str]]:
     """Which of these contacts (system and id → their day) nobody may listen to any
     more, so that they are not even listed.
     """
@@ -89,13 +90,14 @@ def find_withdrawn(viewer: Viewer, days: Mapping[tuple[str, str], date]) -> set[
     named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
     withdrawn = Unscoped(
         sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
-            named, AGAINST.is_not(None)
+            named, find_obstacle(Act.EVALUATE, legal).is_not(None)
         ),
         "An evaluator has no contacts in scope: of those listed for them, only which may no longer "
         "be listened to is read.",
     )
     frame = engine.current().run(
         withdrawn,
+        legal.tables,
         first_month=min(months),
         last_month=max(months),
     )

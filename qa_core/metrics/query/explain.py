@@ -5,7 +5,7 @@ other formulas in use. Nothing that `measure` would hide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import N_
 from qa_core.centre import settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
@@ -28,12 +27,11 @@ from qa_core.metrics.kpis import (
     Kpi,
     KpiInputs,
 )
-from qa_core.metrics.query import calibration_metrics, dimension_sql, statements, suppression
+from qa_core.metrics.query import calibration_metrics, dimension_sql, publication, statements
 from qa_core.metrics.query.freshness import find_freshness
 from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
-from qa_core.metrics.query.suppression import ALL, Cell, Weight
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -56,9 +54,6 @@ KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_CALIBRATIONS: (),
 }
 """What the KPIs that take a permission are made from."""
-
-OTHER = "other"
-_FOLDED = N_("For other reasons")
 
 
 @dataclass(frozen=True)
@@ -113,8 +108,8 @@ class Explanation:
 
     `rows`: as `measure` gives them, one but where several currencies occur. `excluded`,
     `counted` and `from_totals` (contacts that only totals by interval know) add up to
-    `universe`; the last two to n. Where a reason could tell of few people, all are
-    hidden (`is_hidden`) and the numbers None.
+    `universe`; the last two to n. Executives are not given reasons and variants, which
+    no published table holds (`is_hidden`): the numbers are None.
     """
 
     key: str
@@ -189,7 +184,10 @@ def explain(
     it. Raises what `measure` raises.
     """
     asked = declared.get_kpi(kpi)
-    varied, values = VARIANTS.get(asked.key, (None, ()))
+    is_hidden = viewer.needs_suppression
+    if is_hidden:
+        where = publication.close_period(where)
+    varied, values = (None, ()) if is_hidden else VARIANTS.get(asked.key, (None, ()))
     in_force = find_settings(asked, where.period, overrides or {})
     now = [entry.value for entry in in_force if entry.name == varied]
     values = tuple(sorted({*values, *now})) if varied and isinstance(values[0], int) else values
@@ -207,19 +205,10 @@ def explain(
         for value, variant in zip(values, variants, strict=True)
     ]
     question = build_query(viewer, (), where, overrides)
-    counts, systems = _count(question, asked)
-    folded, tables = (
-        _fold(_weigh(question, asked)) if viewer.needs_suppression else (frozenset(), [])
-    )
-    is_hidden = viewer.needs_suppression and not _may_tell(question, asked, rows[0], tables)
-    lines = () if is_hidden else _lines(asked, counts, rows[0], folded)
+    counts, systems = ({}, {}) if is_hidden else _count(question, asked)
+    lines = () if is_hidden else _lines(asked, counts, rows[0])
     of_rows = None if is_hidden else _counted(asked, rows, counts)
     totals = int(rows[0].n or 0) - of_rows if of_rows is not None and asked.sums else 0
-    if viewer.needs_suppression and of_rows is not None:
-        of_rows, totals = (
-            of_rows + totals,
-            0,
-        )  # nobody is known to stand behind totals: alone they are not told
     return Explanation(
         asked.key,
         where,
@@ -230,7 +219,7 @@ def explain(
         lines,
         is_hidden,
         in_force,
-        _find_sources(viewer, asked, where.period, systems, is_hidden),
+        _find_sources(viewer, asked, where.period, None if is_hidden else systems),
         varied,
         tuple(made),
     )
@@ -266,21 +255,13 @@ def _counts_once(kpi: Kpi) -> bool:
     )
 
 
-def _lines(
-    kpi: Kpi, counts: Mapping[int, int], row: Row, folded: frozenset[int]
-) -> tuple[CountLine, ...]:
+def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ...]:
     found = dict(counts)
     if _counts_once(kpi):
         found[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
-    lines = [
+    return tuple(
         CountLine(exclusion.code, exclusion.title, found.get(place, 0))
         for place, exclusion in enumerate(kpi.exclusions)
-        if place not in folded
-    ]
-    return (
-        (*lines, CountLine(OTHER, _FOLDED, sum(found.get(place, 0) for place in folded)))
-        if folded
-        else tuple(lines)
     )
 
 
@@ -391,85 +372,6 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 
 
-def _may_tell(
-    question: MetricQuery, kpi: Kpi, row: Row, tables: Sequence[Mapping[Cell, Weight]]
-) -> bool:
-    """Whether whoever sees large groups alone may be told each reason: all of them, or
-    none. Of all but one, the one would follow.
-    """
-    if row.status == "suppressed" or any(getattr(row, name) is None for name in kpi.leaves_out):
-        return False
-    if kpi.key == "spend":
-        return True
-    if kpi.subject == FactTable.ADVISORS or _counts_once(kpi):
-        # how many advisors or customers there are beside the counted has no table to be
-        # held back in
-        return False
-    return all(suppression.publishes(question, weights) for weights in tables)
-
-
-def _weigh(question: MetricQuery, kpi: Kpi) -> dict[int, dict[Cell, Weight]]:
-    """Over the whole lake, the cells of each exclusion: its rows, and all the advisors
-    that have any in the cell, counted or not.
-    """
-    if kpi.key == "spend" or not kpi.exclusions:
-        return {}
-    dimension = next(iter(dimension_sql.dimensions_of((), question.where) - {"month"}), None)
-    by = (dimension, "month") if dimension else ("month",)
-    whole = replace(question, by=by, where=Filters(), by_advisor=True)
-    source, columns, finish = _universe(whole, kpi)
-    place = _place(whole, kpi, columns).label("place")
-    statement = finish(
-        statements.grouped(
-            [*whole.groups(columns), place], [sa.func.count().label("n")]
-        ).select_from(source)
-    )
-    cells: dict[int, dict[Cell, int]] = {}
-    advisors: dict[Cell, int] = {}
-    bits: dict[str, int] = {}
-    for record in _run(whole, kpi, statement):
-        value = (
-            dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
-            if dimension
-            else ALL
-        )
-        cell, advisor = (
-            (value, str(dimension_sql.plain("month", record["by_month"], question.names))),
-            record["behind_advisor"],
-        )
-        if advisor is not None and advisor == advisor:
-            advisors[cell] = advisors.get(cell, 0) | 1 << bits.setdefault(advisor, len(bits))
-        of_place = cells.setdefault(int(record["place"]), {})
-        of_place[cell] = of_place.get(cell, 0) + int(record["n"])
-    cells.pop(len(kpi.exclusions), None)
-    return {
-        place: {cell: Weight(n, advisors.get(cell, 0)) for cell, n in of_place.items()}
-        for place, of_place in cells.items()
-    }
-
-
-def _fold(
-    cells: Mapping[int, Mapping[Cell, Weight]],
-) -> tuple[frozenset[int], list[Mapping[Cell, Weight]]]:
-    """The exclusions that are too rare in the whole lake to be told apart, taken
-    together, and the cells of those and of each other one.
-    """
-    ordered = sorted(cells, key=lambda place: sum(weight.n for weight in cells[place].values()))
-    folded: list[int] = []
-    together: dict[Cell, Weight] = {}
-    while ordered and (not folded or not sum(together.values(), Weight()).is_safe):
-        if not folded and sum(cells[ordered[0]].values(), Weight()).is_safe:
-            break
-        place = ordered.pop(0)
-        folded.append(place)
-        for cell, weight in cells[place].items():
-            together[cell] = together.get(cell, Weight()) + weight
-    return frozenset(folded), [
-        *([together] if folded else []),
-        *(cells[place] for place in ordered),
-    ]
-
-
 def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
     """The values of the settings that change a KPI, as they follow each other within
     the period.
@@ -487,10 +389,10 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
 
 
 def _find_sources(
-    viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int], is_hidden: bool
+    viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int] | None
 ) -> tuple[DataSource, ...]:
     """Where the rows come from; of contacts, only the systems that have some among
-    them.
+    them, where it is known how many each has.
     """
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]
     overlap = (
@@ -515,13 +417,13 @@ def _find_sources(
         }
     found = []
     for source in find_freshness(viewer):
-        if source.kind not in kinds or (source.kind == "contacts" and source.system not in systems):
+        if source.kind not in kinds:
             continue
-        rows = (
-            systems[source.system]
-            if source.kind == "contacts" and not viewer.needs_suppression
-            else None
-        )
+        rows = None
+        if source.kind == "contacts" and systems is not None:
+            if source.system not in systems:
+                continue
+            rows = systems[source.system]
         found.append(
             DataSource(
                 source.system,

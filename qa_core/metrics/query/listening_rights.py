@@ -12,13 +12,11 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.metrics.kpis import ANSWERED
-from qa_core.metrics.query.recording_flags import AGAINST, text_or_none
+from qa_core.metrics.query.legal_obstacles import Act, LegalFacts, find_obstacle
+from qa_core.metrics.query.recording_flags import text_or_none
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
-
-PROOF = "proof"
-"""A recording kept to prove a contract is for nothing else (docs/compliance.md, R1)."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class Listenable:
 def find_listenable(
     viewer: Viewer,
     keys: Sequence[tuple[str, str]],
+    legal: LegalFacts,
     first_month: str | None = None,
     last_month: str | None = None,
 ) -> list[Listenable]:
@@ -49,20 +48,21 @@ def find_listenable(
     found = {
         contact.key: contact
         for contact in _read(
-            viewer, [contact_id for _system, contact_id in asked], first_month, last_month
+            viewer, [contact_id for _system, contact_id in asked], legal, first_month, last_month
         )
     }
     return [found[key] for key in asked if key in found]
 
 
-def find_by_number(viewer: Viewer, numbers: Sequence[str]) -> list[Listenable]:
+def find_by_number(viewer: Viewer, numbers: Sequence[str], legal: LegalFacts) -> list[Listenable]:
     """The contacts with these ids, in any system, that may be listened to."""
-    return _read(viewer, list(dict.fromkeys(numbers)))
+    return _read(viewer, list(dict.fromkeys(numbers)), legal)
 
 
 def _read(
     viewer: Viewer,
     numbers: list[str],
+    legal: LegalFacts,
     first_month: str | None = None,
     last_month: str | None = None,
 ) -> list[Listenable]:
@@ -72,15 +72,15 @@ def _read(
         CONTACTS.c[name]
         for name in ("source_system", "contact_id", "local_start", "advisor_id", "team")
     ]
-    allowed = (AGAINST.is_(None), CONTACTS.c.recording_purpose.is_distinct_from(PROOF))
+    obstacle = find_obstacle(Act.CALIBRATE, legal)
     statement = sa.select(*columns).where(
         CONTACTS.c.contact_id.in_(numbers),
         ANSWERED,
         CONTACTS.c.advisor_id.is_not(None),
-        *allowed,
+        obstacle.is_(None),
     )
     frame = engine.current().run(
-        Scoped(statement, viewer), first_month=first_month, last_month=last_month
+        Scoped(statement, viewer), legal.tables, first_month=first_month, last_month=last_month
     )
     rows = frame.itertuples(index=False)
     return [

@@ -4,42 +4,37 @@ per subject, and says how sure each value is.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import sqlalchemy as sa
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
-from qa_core.centre import settings as declared_settings
-from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import COMPONENTS, OPTIONAL_COMPONENTS, FactTable, Kpi, KpiInputs
+from qa_core.metrics.kpis import FactTable, Kpi
 from qa_core.metrics.query import (
     calibration_metrics,
+    closed_months,
     dimension_sql,
     evaluation_table,
     interval_totals,
     listened_contacts,
+    publication,
     statements,
-    suppression,
 )
-from qa_core.metrics.query.dimension_sql import Names
+from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.result_rows import BEFORE, Row, finish_row, read_row, to_frame
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import lake
 from qa_core.storage.engine import current
-from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.schema import CONTACTS
 
 
 def measure(
@@ -67,7 +62,9 @@ def measure(
     """
     chosen = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
     by = tuple(dimensions.get_dimension(key).key for key in dict.fromkeys(by))
-    _check(viewer, chosen, by, where, compare, overrides or {})
+    where = _check(viewer, chosen, by, where, overrides or {})
+    if compare is not None and viewer.needs_suppression:
+        compare = publication.close_period(where.with_period(compare)).period
     frame = to_frame(_measure(viewer, chosen, by, where, overrides or {}), by, chosen)
     if compare is None:
         return frame
@@ -86,7 +83,7 @@ def find_rows(
     """The rows of `measure` without a cut, for declarations at hand; with the same
     errors.
     """
-    _check(viewer, tuple(chosen), (), where, None, overrides or {})
+    where = _check(viewer, tuple(chosen), (), where, overrides or {})
     return _measure(viewer, tuple(chosen), (), where, overrides or {})
 
 
@@ -95,9 +92,9 @@ def _check(
     chosen: tuple[Kpi, ...],
     by: tuple[str, ...],
     where: Filters,
-    compare: Period | None,
     overrides: Mapping[str, str],
-) -> None:
+) -> Filters:
+    """The filters to measure under. Raises what `measure` raises."""
     for kpi in chosen:
         viewer.require(kpi.needs)
     touched = (*by, *(dimension for dimension, _ in where.values))
@@ -108,11 +105,10 @@ def _check(
     for kpi in chosen:
         for dimension in touched:
             kpi.require_cut(dimension)
-    if viewer.needs_suppression:
-        for period in (where.period, *([compare] if compare else [])):
-            suppression.require_whole_months(period)
-        suppression.require_few(by)
-        suppression.require_offered(overrides)
+    if not viewer.needs_suppression:
+        return where
+    publication.require_one_table(by, where, overrides)
+    return publication.close_period(where)
 
 
 def _measure(
@@ -123,90 +119,55 @@ def _measure(
     overrides: Mapping[str, str],
 ) -> list[Row]:
     question = build_query(viewer, by, where, overrides)
+    if viewer.needs_suppression:
+        chosen = tuple(replace(kpi, has_percentiles=False) for kpi in chosen)
     rows: list[Row] = []
     for subject in FactTable:
         asked = [kpi for kpi in chosen if kpi.subject == subject]
         if asked and subject == FactTable.CALIBRATED:
             rows += calibration_metrics.measure_rounds(question, asked)
         elif asked:
-            rows += (
-                _costs(question, asked)
-                if subject == FactTable.SPEND
-                else _counts(question, subject, asked)
-            )
+            if subject == FactTable.SPEND:
+                rows += _costs(question, asked)
+                continue
+            by_group: dict[str | None, list[Kpi]] = {}
+            for kpi in asked:
+                by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
+            for some in by_group.values():
+                rows += _counts(question, subject, some)
+    if viewer.needs_suppression:
+        publication.hide(question, rows)
     return _complete(rows, chosen) if by else rows
 
 
-def build_query(
-    viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None
-) -> MetricQuery:
-    """Everything a statement needs besides the KPIs: names from the records, and the
-    settings of each day of the period.
-    """
-    changed = {
-        name: declared_settings.get_setting(name).parse(text)
-        for name, text in (overrides or {}).items()
-    }
-    with store.reading() as session:
-        pieces = declared_settings.find_settings_history(session)
-        names = Names.load(session, dimension_sql.dimensions_of(by, where))
-    pieces = statements.pieces_within(
-        tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces),
-        where.period,
-    )
-    return MetricQuery(viewer, by, where, names, pieces, _giver())
-
-
-def _giver() -> Callable[[Settings], KpiInputs]:
-    """Makes what KPIs are given, once per set of settings, so that equal settings are
-    equal parameters.
-    """
-    lake_url, span = environment.current().lake_url, lake.span()
-    profile, silent = (
-        _profile(lake_url, lake.version("contacts")),
-        interval_totals.find_silent(lake_url, lake.version("intervals")),
-    )
-    return functools.cache(
-        lambda settings: KpiInputs(
-            settings,
-            span,
-            profile.absent_components,
-            silent,
-            profile.sparse_components,
-            profile.scales,
-        )
-    )
-
-
 def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list[Row]:
-    beside = beside_the_lake(subject)
-
-    def find_records(part: MetricQuery) -> list[dict[str, Any]]:
-        frame = current().run(
-            statements.BUILDERS[subject](part, asked), beside, **statements.months_of(part, subject)
+    """Measure KPIs of one fact table and one group of closed months."""
+    closed = closed_months.split(question, closed_months.group_of(asked[0]), asked)
+    records: list[dict[str, Any]] = []
+    if not closed.is_empty:
+        records = (
+            current()
+            .run(
+                statements.BUILDERS[subject](closed.since, asked),
+                beside_the_lake(subject),
+                **statements.months_of(closed.since, subject),
+            )
+            .to_dict("records")
         )
-        records = frame.to_dict("records")
-        return (
-            interval_totals.add_totals(part, asked, records)
-            if subject == FactTable.CONTACTS
-            else records
-        )
-
-    if question.by and question.viewer.needs_suppression and suppression.crosses(question):
-        return suppression.hide_combinations(
-            question, asked, lambda part: (_group(part, record) for record in find_records(part))
-        )
+        if subject == FactTable.CONTACTS:
+            records = interval_totals.add_totals(closed.since, asked, records)
+    if closed.records:
+        records = closed_months.merge(records, closed.records, asked)
     rows = []
-    for record in find_records(question):
+    for record in records:
         made = [read_row(kpi, record) for kpi in asked]
         if question.by and not record["present"] and not any(row.n for row in made):
             continue
         group = _group(question, record)
-        rows += [replace(row, by=group) for row in made]
+        made = [replace(row, by=group, notes=(*row.notes, *closed.notes)) for row in made]
+        rows += made
     if not question.by and not rows:
-        rows = [read_row(kpi, {}) for kpi in asked]
-    if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, subject, asked, rows, beside)
+        rows = [replace(read_row(kpi, {}), notes=closed.notes) for kpi in asked]
     return rows
 
 
@@ -220,8 +181,6 @@ def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
             "records"
         )
     }
-    if question.viewer.needs_suppression and suppression.crosses(question):
-        contacts = {}  # which combinations have contacts is not told; what was spent is
     currencies = {record["currency"] for record in money}
     is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
     cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
@@ -241,8 +200,6 @@ def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
             if len(currencies) > 1:
                 group["currency"] = amount["currency"] if amount else None
             rows += [_cost(question, kpi, amount, counted, group) for kpi in asked]
-    if question.viewer.needs_suppression:
-        suppression.hide_small_cells(question, FactTable.SPEND, asked, rows, {})
     return rows
 
 
@@ -366,53 +323,6 @@ def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
-
-
-@dataclass(frozen=True)
-class LakeProfile:
-    """What KPIs must know of the lake as a whole, whoever looks: the components of the
-    handling time that a source system never gives for an answered contact, those that
-    it gives for fewer than half of them (a blank is then a hold or an after-work that
-    did not happen), and the ends of each scale of ratings.
-    """
-
-    absent_components: Mapping[str, tuple[str, ...]]
-    sparse_components: Mapping[str, tuple[str, ...]]
-    scales: Mapping[str, tuple[float, float]]
-
-
-@functools.lru_cache(maxsize=4)
-def _profile(lake_url: str, version: int) -> LakeProfile:
-    counts = [
-        sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component)
-        for component in COMPONENTS
-    ]
-    counts.append(sa.func.count().filter(declared.ANSWERED).label("answered"))
-    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
-        CONTACTS.c.source_system, CONTACTS.c.csat_scale
-    )
-    query = Unscoped(
-        grouped,
-        "Which durations a system never gives, and its scales of ratings, are the same for "
-        "everybody: only systems, scales and counts are read, and kept for all viewers.",
-    )
-    frame = current().run(query)
-    totals = frame.groupby("source_system")[[*COMPONENTS, "answered"]].sum()
-    absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
-    sparse = {
-        component: tuple(
-            totals.index[(totals[component] > 0) & (totals[component] < totals["answered"] / 2)]
-        )
-        for component in OPTIONAL_COMPONENTS
-    }
-    return LakeProfile(
-        absent, sparse, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()}
-    )
-
-
-def _ends(scale: str) -> tuple[float, float]:
-    low, _, high = scale.rpartition("-")
-    return float(low), float(high)
 
 
 def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:

@@ -10,8 +10,8 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
-from qa_core.metrics.query import dimension_sql, factor_suppression, suppression
-from qa_core.metrics.query.measure import build_query, measure
+from qa_core.metrics.query import dimension_sql, publication
+from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
@@ -19,26 +19,24 @@ from qa_core.storage.schema import CONTACTS
 
 MARKS = {"csat": ("1", "2", "3", "4", "5"), "nps": ("detractor", "passive", "promoter")}
 """The answers told apart, the least pleased first."""
-COARSE = ("1-2", "3", "4", "5")
-"""The ratings that those who see large cells alone are told apart: few customers give a
-1.
-"""
 
 
 def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.DataFrame:
     """Count the answers to `csat` (each brought to 1–5 and rounded) or `nps` by month:
     `month` (YYYY-MM), `mark`, `n`; sorted, no empty cells.
 
-    Who sees large cells alone sees the two lowest ratings as one (`COARSE`), a month
-    only where all its marks are large enough, and nothing under filters. Raises
+    An executive sees the months whose cell of that KPI is published. Raises
     AccessDenied for whoever may not see satisfaction, and for a filter that the viewer
-    may not use.
+    may not use; Refusal for what is not published.
     """
     viewer.require(Permission.SEE_SATISFACTION)
     if not all(
         viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
     ):
         raise AccessDenied()
+    if viewer.needs_suppression:
+        publication.require_one_table((), where)
+        where = publication.close_period(where)
     question = build_query(viewer, (), where)
     mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted
     groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
@@ -54,22 +52,18 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
         .group_by(*groups)
         .order_by(*groups)
     )
-    if viewer.needs_suppression:
-        suppression.require_whole_months(where.period)
     frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
     if not viewer.needs_suppression:
         return frame
-    return frame[frame["month"].isin(_find_shown(question, kpi, mark))].reset_index(drop=True)
-
-
-def _find_shown(question: MetricQuery, kpi: str, mark: sa.ColumnElement[str]) -> set[str]:
-    if question.where.values:
-        return set()
-    cells = factor_suppression.weigh(question, get_kpi(kpi), mark)
-    small = {month for (_mark, month), weight in cells.items() if not weight.is_safe}
-    frame = measure(question.viewer, (kpi,), ("month",), question.where)
-    published = set(frame["month"][frame["status"] != "suppressed"])
-    return published - small
+    dimension, value = next(
+        ((name, values[0]) for name, values in where.values if name != "month"), (None, None)
+    )
+    shown = [
+        month
+        for month in frame["month"].unique()
+        if publication.shows(viewer, kpi, [month], dimension, value)
+    ]
+    return frame[frame["month"].isin(shown)].reset_index(drop=True)
 
 
 def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
@@ -81,9 +75,4 @@ def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
             else_=word("passive"),
         )
     scaled = parts_of(question, get_kpi("csat_mean"), CONTACTS.c).amount
-    rounded = sa.cast(sa.cast(sa.func.floor(scaled + number("0.5")), sa.Integer), sa.Text)
-    return (
-        sa.case((rounded.in_([word("1"), word("2")]), word(COARSE[0])), else_=rounded)
-        if question.viewer.needs_suppression
-        else rounded
-    )
+    return sa.cast(sa.cast(sa.func.floor(scaled + number("0.5")), sa.Integer), sa.Text)

@@ -4,7 +4,7 @@ were, and what speaks against keeping it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -49,7 +49,11 @@ class RecordedContact:
 
 
 def find_recorded(
-    viewer: Viewer, contact_ids: Iterable[str], around: date | None = None
+    viewer: Viewer,
+    contact_ids: Iterable[str],
+    around: date | None = None,
+    against: sa.ColumnElement[str] = AGAINST,
+    tables: Mapping[str, pa.Table] = {},
 ) -> list[RecordedContact]:
     """The contacts in the viewer's scope with one of these ids, in whichever system;
     `around` their day, where it is known, reads fewer files.
@@ -59,7 +63,7 @@ def find_recorded(
             CONTACTS.c[name]
             for name in ("source_system", "contact_id", "advisor_id", "team", "local_start")
         ),
-        AGAINST.label("against"),
+        against.label("against"),
     )
     statement = sa.select(
         *columns, sa.func.coalesce(CONTACTS.c.notice_played, sa.false()).label("has_notice")
@@ -71,7 +75,7 @@ def find_recorded(
             "last_month": f"{around + timedelta(days=31):%Y-%m}",
         }
     wanted = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
-    found = engine.current().run(Scoped(statement, viewer), {"wanted": wanted}, **months)
+    found = engine.current().run(Scoped(statement, viewer), {"wanted": wanted, **tables}, **months)
     return [
         RecordedContact(
             row.source_system,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query import dimension_sql
+from qa_core.metrics.query import dimension_sql, legal_obstacles
+from qa_core.metrics.query.legal_obstacles import Act, LegalFacts
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS, Direction, Outcome
@@ -23,15 +24,23 @@ from qa_core.storage.schema import CONTACTS, Direction, Outcome
 REASONS = {
     "not_answered": N_("not answered"),
     "no_advisor": N_("no advisor known"),
-    "advisor_not_informed": N_("advisor not informed by that day"),
-    "objected": N_("the customer objected"),
-    "no_notice": N_("no notice was played"),
-    "stopped_by_advisor": N_("stopped by the advisor"),
-    "private_line": N_("private or representatives' line"),
-    "proof": N_("kept as proof of a contract"),
+    **{
+        code: legal_obstacles.TITLES[code]
+        for code in (
+            "in_the_future",
+            "before_consultation",
+            "before_callers_informed",
+            "advisor_not_informed",
+            "objected",
+            "no_notice",
+            "stopped_by_advisor",
+            "private_line",
+            "proof",
+        )
+    },
     "not_recorded": N_("not recorded"),
     "no_audio": N_("no recording here"),
-    "expired": N_("older than recordings may be kept"),
+    "expired": legal_obstacles.TITLES["expired"],
     "too_short": N_("shorter than the plan asks"),
     "too_long": N_("longer than the plan asks"),
     "already_evaluated": N_("already evaluated"),
@@ -56,9 +65,6 @@ SEPARATOR = "\x1f"
 _c = CONTACTS.c
 _KEY = (_c.source_system, _c.contact_id)
 _SECONDS = _c.talk_seconds + sa.func.coalesce(_c.hold_seconds, sa.literal_column("0"))
-_INFORMED = sa.table(
-    "informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date)
-)
 _HEARD = sa.table("heard", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text))
 _TOUCHED = sa.table(
     "touched",
@@ -66,7 +72,7 @@ _TOUCHED = sa.table(
     sa.column("contact_id", sa.Text),
     sa.column("why", sa.Text),
 )
-_FILLED = sa.table("filled", sa.column("advisor_id", sa.Text))
+_FILLED = sa.table("filled", sa.column("advisor_id", sa.Text), sa.column("month", sa.Text))
 _WANTED = sa.table(
     "wanted",
     sa.column("advisor_id", sa.Text),
@@ -80,21 +86,20 @@ Key = tuple[str, str]
 class FrameQuery:
     """All that decides about the frame besides the contacts themselves.
 
-    `oldest_day`: contacts before it are expired. `audio`: contacts with a recording
+    `legal`: what the law says on that day. `audio`: contacts with a recording
     that can be played; `keeps_audio`: whether the centre keeps recordings at all, so
     that those without one are out. `touched`: contacts that an evaluation or a draw
-    took, and which. `filled`: advisors at their maximum.
+    took, and which. `filled`: advisors and months at the maximum.
     """
 
     period: Period
     filters: Mapping[str, Any] = field(default_factory=dict)
     strata: tuple[str, ...] = ()
-    oldest_day: date = date.min
-    informed: Mapping[str, date] = field(default_factory=dict)
+    legal: LegalFacts = field(default_factory=LegalFacts)
     audio: frozenset[Key] = frozenset()
     keeps_audio: bool = False
     touched: Mapping[Key, str] = field(default_factory=dict)
-    filled: frozenset[str] = frozenset()
+    filled: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -290,8 +295,9 @@ def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) 
     """Every contact of the period, filters and scope, with `outside` (a reason, null in
     the frame), `cell` and one `by_…` per dimension.
     """
-    joined = CONTACTS.outerjoin(_INFORMED, _INFORMED.c.advisor_id == _c.advisor_id).outerjoin(
-        _FILLED, _FILLED.c.advisor_id == _c.advisor_id
+    joined = CONTACTS.outerjoin(
+        _FILLED,
+        sa.and_(_FILLED.c.advisor_id == _c.advisor_id, _FILLED.c.month == _c.month),
     )
     for table in (_HEARD, _TOUCHED):
         joined = joined.outerjoin(
@@ -300,23 +306,11 @@ def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) 
         )
     is_heard = _HEARD.c.contact_id.is_not(None)
     shortest, longest = asked.filters.get("minimum_seconds"), asked.filters.get("maximum_seconds")
-    tests = {
+    tests = legal_obstacles.find_tests(Act.DRAW, asked.legal) | {
         "not_answered": _c.outcome.is_distinct_from(sa.literal(str(Outcome.ANSWERED))),
         "no_advisor": _c.advisor_id.is_(None),
-        "advisor_not_informed": sa.or_(
-            _INFORMED.c.informed_on.is_(None),
-            _INFORMED.c.informed_on > sa.cast(_c.local_start, sa.Date),
-        ),
-        "objected": _is(_c.customer_objected),
-        "no_notice": sa.not_(_is(_c.notice_played)),
-        "stopped_by_advisor": _is(_c.stopped_by_advisor),
-        "private_line": _is(_c.private_line),
-        "proof": sa.func.coalesce(_c.recording_purpose, sa.literal_column("''"))
-        == sa.literal_column("'proof'"),
         "not_recorded": sa.not_(sa.or_(_is(_c.recorded), is_heard)),
         "no_audio": sa.not_(is_heard) if asked.keeps_audio else sa.false(),
-        "expired": _c.local_start
-        < sa.literal(datetime.combine(asked.oldest_day, datetime.min.time())),
         "too_short": sa.false()
         if shortest is None
         else sa.func.coalesce(_SECONDS, sa.literal_column("0")) < sa.literal(float(shortest)),
@@ -418,15 +412,13 @@ def _run(
     viewer: Viewer, asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}
 ) -> list[dict[str, Any]]:
     tables = {
-        "informed": _table(
-            {"advisor_id": pa.string(), "informed_on": pa.date32()}, asked.informed.items()
-        ),
+        **asked.legal.tables,
         "heard": _table({"source_system": pa.string(), "contact_id": pa.string()}, asked.audio),
         "touched": _table(
             {"source_system": pa.string(), "contact_id": pa.string(), "why": pa.string()},
             ((*key, why) for key, why in asked.touched.items()),
         ),
-        "filled": _table({"advisor_id": pa.string()}, ((advisor,) for advisor in asked.filled)),
+        "filled": _table({"advisor_id": pa.string(), "month": pa.string()}, asked.filled),
     }
     frame = engine.current().run(
         Scoped(statement, viewer), tables | dict(besides), **dimension_sql.months(asked.period)

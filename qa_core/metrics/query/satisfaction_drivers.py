@@ -4,8 +4,7 @@ levels of each factor against the rest. Association, never cause.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, Kpi, get_kpi
-from qa_core.metrics.query import dimension_sql, evaluation_table, factor_suppression, suppression
+from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.driver_factors import CRITERION, FACTORS, Factor
 from qa_core.metrics.query.measure import build_query, measure
 from qa_core.metrics.query.statements import MetricQuery, parts_of
@@ -24,12 +23,6 @@ from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import ANSWERS, CONTACTS
-
-CELLS_PER_FIGURE = 2
-"""For those who see large cells alone: so many cells must stand behind each adjusted
-figure and interval, else these could be solved for the cells.
-"""
-DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -50,10 +43,9 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     wait, talk, transfers, resolution and evaluation criteria.
 
     Every level of at least 30 ratings against all others, with the other factors held
-    alike (`drivers.find_drivers`). Who sees large cells alone sees the levels whose own
-    cell is large enough, over whole months and without filters, rounded to a
-    thousandth; smaller levels enter as one. Raises AccessDenied for whoever may not see
-    satisfaction, and for a filter that the viewer may not use.
+    alike. An executive sees the published values of the dimensions against the rest of
+    the published total, each by itself, and none under a filter. Raises AccessDenied
+    for whoever may not see satisfaction, and for a filter that the viewer may not use.
     """
     viewer.require(Permission.SEE_SATISFACTION)
     if not all(
@@ -63,17 +55,12 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     factors = [
         factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)
     ]
+    if viewer.needs_suppression:
+        return _find_in_tables(viewer, where, factors)
     question, kpi = (
         build_query(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where),
         get_kpi("csat"),
     )
-    if viewer.needs_suppression:
-        suppression.require_whole_months(where.period)
-        return (
-            Drivers(is_narrowed=True)
-            if where.values
-            else _find_in_large_cells(question, kpi, factors)
-        )
     cells = _count(question, kpi, factors)
     told = {factor.key: factor.told for factor in factors}
     found = adjusted_differences.find_drivers(cells, told)
@@ -91,38 +78,23 @@ def _are_adjusted(found: tuple[Driver, ...]) -> bool:
     return any(driver.adjusted is not None for driver in found)
 
 
-def _find_in_large_cells(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> Drivers:
-    kept: dict[str, frozenset[Hashable]] = {
-        factor.key: _find_shown(question, factor) for factor in factors if factor.is_dimension
-    }
-    kept |= factor_suppression.find_shown(
-        question, kpi, [factor for factor in factors if not factor.is_dimension]
-    )
-    kept = {key: shown for key, shown in kept.items() if shown}
-    total = measure(question.viewer, ("csat",), (), question.where).iloc[0]
-    if not kept or total["status"] == "suppressed":
+def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Drivers:
+    if where.values:
+        return Drivers(is_narrowed=True)
+    total = measure(viewer, ("csat",), (), where).iloc[0]
+    if total["status"] in ("suppressed", "no_data"):
         return Drivers()
-    # Not even inside the sums does a small level stand alone.
-    cells = adjusted_differences.pool_small_levels(_count(question, kpi, factors), list(kept), kept)
-    told = {
-        factor.key: [
-            level for level in kept[factor.key] if factor.told is None or level in factor.told
-        ]
-        for factor in factors
-        if factor.key in kept
-    }
-    figures = 2 * sum(map(len, told.values()))
-    found = adjusted_differences.find_drivers(
-        cells, told, adjusts=len(cells) >= CELLS_PER_FIGURE * figures
-    )
-    return Drivers(tuple(_round(driver) for driver in found), _are_adjusted(found))
-
-
-def _find_shown(question: MetricQuery, factor: Factor) -> frozenset[Hashable]:
-    """The values of a dimension that this viewer sees the satisfaction of."""
-    frame = measure(question.viewer, ("csat",), (factor.key,), question.where)
-    shown = frame[factor.key][frame["status"].isin(("ok", "small_sample"))]
-    return frozenset(None if pd.isna(value) else value for value in shown)
+    found = []
+    for factor in factors:
+        if not factor.is_dimension:
+            continue
+        frame = measure(viewer, ("csat",), (factor.key,), where)
+        for level, hits, n in zip(frame[factor.key], frame["numerator"], frame["n"], strict=True):
+            if hits == hits and not pd.isna(level):
+                counts = (int(hits), int(n), int(total["numerator"]), int(total["n"]))
+                driver = adjusted_differences.compare_with_rest(factor.key, level, *counts)
+                found += [driver] if driver else []
+    return Drivers(adjusted_differences.mark_significant(found))
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
@@ -206,13 +178,3 @@ def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
-
-
-def _round(driver: Driver) -> Driver:
-    if driver.adjusted is None:
-        return driver
-    adjusted = {
-        name: round(getattr(driver, name), DIGITS)
-        for name in ("adjusted", "adjusted_low", "adjusted_high")
-    }
-    return replace(driver, **adjusted, p_value=round(driver.p_value, DIGITS))

@@ -80,18 +80,13 @@ class MetricQuery:
     names: Names
     pieces: SettingsHistory
     give: Callable[[Settings], KpiInputs]
-    by_advisor: bool = False
-    """Also one row per advisor: what the suppression of small cells needs to know who
-    stands behind a value.
-    """
 
     def groups(self, columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
         """The expressions to group by, labelled `by_<dimension>`."""
-        made = [
+        return [
             dimension_sql.expression(dimension, columns, self.names).label(f"by_{dimension}")
             for dimension in self.by
         ]
-        return [*made, columns.advisor_id.label("behind_advisor")] if self.by_advisor else made
 
     def filters(
         self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
@@ -216,9 +211,16 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
         .group_by(every.customer_key)
         .cte("firsts")
     )
-    is_first = (CONTACTS.c.started_at == firsts.c.first_start).label("is_first_time")
+    # Those before the last closed month are gone; who had any is marked on the next.
+    is_new = sa.func.coalesce(CONTACTS.c.seen_before, sa.literal_column("false", sa.Boolean))
+    is_first = sa.and_(CONTACTS.c.started_at == firsts.c.first_start, sa.not_(is_new))
     joined = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
-    return sa.select(*CONTACTS.c, is_first).select_from(joined).where(*conditions).cte("callers")
+    return (
+        sa.select(*CONTACTS.c, is_first.label("is_first_time"))
+        .select_from(joined)
+        .where(*conditions)
+        .cte("callers")
+    )
 
 
 def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
@@ -260,18 +262,11 @@ def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """The evaluations, averaged advisor by advisor, and then the advisors."""
     means = advisor_means_of(question)
-    evaluations = sa.func.sum(ADVISOR_MEANS.c.evaluations)
-    # A small cell is one of few evaluations, not of few advisors alone.
-    weights = [
-        evaluations.label(f"{kpi.key}__{suffix}") for kpi in kpis for suffix in ("n", "behind")
-    ]
     made = [
-        evaluations.label("present"),
-        *(weights if question.by_advisor else _aggregates(question, kpis, ADVISOR_MEANS.c)),
+        sa.func.sum(ADVISOR_MEANS.c.evaluations).label("present"),
+        *_aggregates(question, kpis, ADVISOR_MEANS.c),
     ]
-    groups = [sa.column(f"by_{dimension}") for dimension in question.by] + (
-        [sa.column("behind_advisor")] if question.by_advisor else []
-    )
+    groups = [sa.column(f"by_{dimension}") for dimension in question.by]
     return with_means(grouped(groups, made).select_from(ADVISOR_MEANS), means)
 
 
@@ -414,8 +409,6 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     for kpi in kpis:
         parts = parts_of(question, kpi, CONTACTS.c)
         columns.append(rows(sa.and_(mine, parts.counted)).label(f"{kpi.key}__n"))
-        if question.by_advisor:
-            columns.append(rows(sa.and_(mine, parts.behind)).label(f"{kpi.key}__behind"))
     conditions = [
         COUNTED_DIRECTION,
         ATTRIBUTED,
@@ -502,24 +495,13 @@ def _aggregates(
 ) -> list[sa.ColumnElement[Any]]:
     made: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
-        for suffix, aggregate in _aggregates_of(
-            kpi, parts_of(question, kpi, columns), question.by_advisor
-        ):
+        for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns)):
             made.append(aggregate.label(f"{kpi.key}__{suffix}"))
     return made
 
 
-def _aggregates_of(
-    kpi: Kpi, parts: Contribution, by_advisor: bool
-) -> list[tuple[str, sa.ColumnElement[Any]]]:
+def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
     rows = sa.func.count().filter
-    if by_advisor:
-        left_out = sa.or_(sa.false(), *(getattr(parts, name) for name in kpi.leaves_out))
-        return [
-            ("n", rows(parts.counted)),
-            ("behind", rows(parts.counted if parts.behind is None else parts.behind)),
-            ("left_out", rows(left_out)),
-        ]
     made: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == KpiKind.MEAN:
         made += [

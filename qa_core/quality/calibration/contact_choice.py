@@ -13,16 +13,14 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, law
 from qa_core.metrics.query import listening_rights
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
 PURPOSE = "quality"
-"""Purpose of listening for a calibration: it serves the scorecard, not a judgement on
-an advisor.
-"""
+"""Purpose of listening: calibration judges the scorecard, not an advisor."""
 MOST_CANDIDATES = 500
 
 
@@ -90,9 +88,7 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
 def draw_candidates(
     viewer: Viewer, n: int, seed: int, plan_id: int | None = None
 ) -> list[ContactChoice]:
-    """Draw `n` candidates at random, of one plan if named; deterministic for a seed and
-    the same contacts.
-    """
+    """Draw `n` candidates at random, of one plan if named."""
     found = [
         candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)
     ]
@@ -107,7 +103,9 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
-    for contact in listening_rights.find_by_number(viewer, numbers):
+    with store.reading() as session:
+        legal = law.load(session)
+    for contact in listening_rights.find_by_number(viewer, numbers, legal):
         found[contact.contact_id].append(contact.key)
     if missing := [number for number in numbers if len(found[number]) != 1]:
         message = N_(
@@ -118,6 +116,6 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     return [found[number][0] for number in numbers]
 
 
-def contact_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
+def list_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
     """Return the keys of contacts, as `open_session` takes them."""
     return [candidate.key for candidate in candidates]

@@ -1,6 +1,4 @@
-"""Results of a closed calibration session: marks side by side, agreement of evaluators,
-unclear criteria.
-"""
+"""Results of a closed session: marks, agreement of evaluators, unclear criteria."""
 
 from __future__ import annotations
 
@@ -49,7 +47,7 @@ class CriterionResult:
     @property
     def level(self) -> str:
         """Return the measurement level of α for this criterion."""
-        return measurement_level(self.criterion)
+        return choose_level(self.criterion)
 
     @property
     def has_enough(self) -> bool:
@@ -57,9 +55,7 @@ class CriterionResult:
 
     @property
     def is_unclear(self) -> bool:
-        """Return whether the criterion needs rewording: too few points alike, or
-        agreement significantly low.
-        """
+        """Return whether alignment is low, or agreement significantly so."""
         if not self.has_enough:
             return False
         high = self.agreement.high
@@ -82,9 +78,7 @@ class EvaluatorResult:
 
 @dataclass(frozen=True)
 class Results:
-    """Closed session. `marks`: those submitted in time; `scores`: (contact, evaluator)
-    → 0–100.
-    """
+    """Closed session: marks submitted in time, (contact, evaluator) → score 0–100."""
 
     round: CalibrationSession
     marks: Marks
@@ -113,7 +107,7 @@ def get_results(viewer: Viewer, number: int) -> Results:
     with store.reading() as session:
         row = sessions.get_row(session, viewer, number)
         if row.closed_at is None:
-            raise sessions.session_open_refusal()
+            raise sessions.build_open_refusal()
         found = sessions.build(session, viewer, row)
         submitted = sa.select(Evaluation).where(
             Evaluation.calibration_id == number,
@@ -166,8 +160,8 @@ def compute_results(
                 ]
                 compared = compare_points(*points, float(criterion.points))
                 by_criterion[criterion.key].append(compared)
-                # Against a reference the difference is the other's alone; without one
-                # it is of both.
+                # With a reference the difference is the other's alone,
+                # without one it is of both.
                 for username, sign in ((one, 1), (other, -1)):
                     if username != contact.reference_evaluator:
                         by_evaluator[username].append(compared)
@@ -207,21 +201,17 @@ def _measure_agreement(
     found: CalibrationSession, marks: Marks, criterion: scoring.Criterion
 ) -> Agreement:
     return measure_agreement(
-        build_marks_table(found, marks, criterion.key), measurement_level(criterion)
+        build_marks_table(found, marks, criterion.key), choose_level(criterion)
     )
 
 
-def measurement_level(criterion: scoring.Criterion) -> str:
-    """Return the level of α: `nominal` for criteria with two levels, `ordinal` for the
-    others.
-    """
+def choose_level(criterion: scoring.Criterion) -> str:
+    """Return the level of α: `nominal` for two levels, else `ordinal`."""
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
 def build_marks_table(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
-    """Return the marks of one criterion: contacts × evaluators, NaN where unmarked or
-    not applicable.
-    """
+    """Return contacts × evaluators of one criterion; NaN: no points."""
     table = np.full((len(found.contacts), len(found.evaluators)), np.nan)
     for line, contact in enumerate(found.contacts):
         for column, username in enumerate(found.evaluators):

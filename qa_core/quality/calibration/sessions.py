@@ -17,7 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates, notices
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.calibration_metrics import KIND, find_rounds, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -38,9 +38,7 @@ FORBIDDEN = N_(
 
 @dataclass(frozen=True)
 class SessionContact:
-    """Contact of a session, called by its `position`: evaluators do not see whose it
-    was.
-    """
+    """Contact of a session; evaluators know its `position`, not its advisor."""
 
     id: int
     position: int
@@ -109,7 +107,10 @@ def open_session(
         list(dict.fromkeys(contacts)),
     )
     _check_input(title, evaluators, keys, due_on, reference_evaluator)
-    found = {contact.key: contact for contact in listening_rights.find_listenable(viewer, keys)}
+    with store.reading() as session:
+        legal = law.load(session)
+    allowed = listening_rights.find_listenable(viewer, keys, legal)
+    found = {contact.key: contact for contact in allowed}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
         scorecard_row = session.get(ScorecardVersion, grid_id)
@@ -131,23 +132,22 @@ def open_session(
                     "service; your data protection officer gives accreditations."
                 )
                 raise Refusal("not_accredited", message, name=username)
-        informed = notices.informed(session)
         for key in keys:
             contact = found.get(key)
-            if contact is None or not _was_informed(informed, contact):
+            if contact is None:
                 message = N_(
                     "Nobody may listen to contact {number}: it is gone, objected to, stopped "
                     "or private, or its advisor was not informed. Leave it out."
                 )
                 raise Refusal("not_listenable", message, number=key[1])
-        made = Calibration(
+        calibration = Calibration(
             title=title,
             grid_id=scorecard_row.id,
             evaluators=evaluators,
             due_on=due_on,
             opened_by=viewer.username,
         )
-        made.contacts = [
+        calibration.contacts = [
             CalibrationContact(
                 source_system=contact.source_system,
                 contact_id=contact.contact_id,
@@ -158,22 +158,20 @@ def open_session(
             )
             for contact in (found[key] for key in keys)
         ]
-        session.add(made)
+        session.add(calibration)
         session.flush()
         audit_log.record(
             session,
             viewer.username,
             "calibration_opened",
-            f"calibration {made.id}",
+            f"calibration {calibration.id}",
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
-        return made.id
+        return calibration.id
 
 
 def close_session(viewer: Viewer, number: int) -> None:
-    """Close a session: submitted evaluations count, drafts are deleted. Closing twice
-    changes nothing.
-    """
+    """Close a session and delete its drafts. Closing twice changes nothing."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -204,9 +202,7 @@ def close_session(viewer: Viewer, number: int) -> None:
 def set_reference(
     viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
 ) -> None:
-    """Set the reference evaluator (None: compare all with each other) on these of its
-    contacts, or on all.
-    """
+    """Set the reference evaluator (None: no reference) on these contacts, or all."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
@@ -245,7 +241,7 @@ def record_consensus(
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
-            raise session_open_refusal()
+            raise build_open_refusal()
         scoring.score(
             scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
             answers,
@@ -267,9 +263,7 @@ def record_consensus(
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
-    """Return the sessions that the viewer manages or takes part in, open ones first,
-    newest first.
-    """
+    """Return the viewer's sessions, open ones first, newest first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = reversed(find_rounds(session, viewer))
@@ -278,9 +272,7 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
-    """Return the row of one session, contacts loaded. Raise AccessDenied for missing
-    and forbidden alike.
-    """
+    """Return the row of a session, contacts loaded. Raise AccessDenied."""
     for row in find_rounds(session, viewer, Calibration.id == number):
         return row
     raise AccessDenied()
@@ -338,7 +330,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     )
 
 
-def session_open_refusal() -> Refusal:
+def build_open_refusal() -> Refusal:
     """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
@@ -347,11 +339,6 @@ def session_open_refusal() -> Refusal:
             "leans on another's."
         ),
     )
-
-
-def _was_informed(informed: Mapping[str, date], contact: listening_rights.Listenable) -> bool:
-    since = informed.get(contact.advisor_id)
-    return since is not None and since <= contact.local_start.date()
 
 
 def _check_input(

@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.contact_choice import PURPOSE
@@ -23,9 +23,7 @@ from qa_core.storage.records.evaluations import Evaluation
 
 @dataclass(frozen=True)
 class Task:
-    """Contact of an open session. `state`: waiting · started · done; `position`: its
-    number in the session.
-    """
+    """Contact of an open session. `state`: waiting · started · done."""
 
     contact_number: int
     calibration_id: int
@@ -57,13 +55,13 @@ def find_worklist(viewer: Viewer) -> list[Task]:
         Evaluation.state,
     ).where(Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username)
     with store.reading() as session:
-        begun = {
+        existing = {
             tuple(row[:3]): (row.id, row.state) for row in session.execute(Scoped(own, viewer))
         }
     tasks = []
     for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
-            evaluation_id, state = begun.get(
+            evaluation_id, state = existing.get(
                 (item.id, contact.source_system, contact.contact_id), (None, None)
             )
             state = "waiting" if state is None else "started" if state == "draft" else "done"
@@ -106,8 +104,9 @@ def start(viewer: Viewer, contact_number: int) -> int:
         if viewer.username not in row.evaluators:
             raise AccessDenied()
         key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
-    # As the system: the lake knows nothing of who takes part in a round.
-    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], month, month)
+        legal = law.load(session)
+    # As the system: the lake does not know the participants of a session.
+    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], legal, month, month)
     with store.writing() as session:
         row, contact = sessions.get_contact(session, viewer, contact_number)
         gates.require_open(session, PURPOSE)
@@ -125,7 +124,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
                     "opened the round."
                 ),
             )
-        made = drafts.open_draft(
+        draft = drafts.open_draft(
             session,
             viewer,
             kind=sessions.KIND,
@@ -139,4 +138,4 @@ def start(viewer: Viewer, contact_number: int) -> int:
             team=contact.team,
             calibration_id=row.id,
         )
-        return made.id
+        return draft.id

@@ -1,3 +1,1 @@
-"""Coaching: needs, plans agreed between advisor and lead, effects. Written through
-`plans` only.
-"""
+"""Coaching: needs, plans agreed between advisor and lead, effects."""

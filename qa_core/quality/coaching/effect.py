@@ -38,9 +38,7 @@ DETECTABLE_CHANGE = 10.0
 
 @dataclass(frozen=True)
 class PeriodScores:
-    """Evaluations of one person on one side of the start: count, mean (0–100) and
-    standard deviation.
-    """
+    """Evaluations on one side of the start: count, mean (0–100), deviation."""
 
     n: int
     mean: float | None = None
@@ -115,8 +113,8 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
     sides = [_read_scores(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
-        # Whoever was coached on the same is no comparison, whether or not the viewer
-        # may see that plan; nothing of it goes any further.
+        # Advisors coached on the same criteria are excluded even if the viewer
+        # may not see their plans; nothing of these plans is shown.
         every_plan = Unscoped(
             sa.select(CoachingPlan),
             "Colleagues who were coached on the same are no comparison, whoever coached them: "
@@ -138,9 +136,7 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
 
 
 def find_periods(plan: CoachingPlanView) -> tuple[Period, Period]:
-    """Return the days before a plan, and those from its start until today or
-    `AFTER_DAYS` after its end.
-    """
+    """Return the days before a plan, and from its start to `AFTER_DAYS` past its end."""
     today = environment.today()
     last = (
         today if plan.ended_on is None else min(today, plan.ended_on + timedelta(days=AFTER_DAYS))

@@ -1,6 +1,4 @@
-"""Scores significantly below the rest of the team, whole or by criterion, corrected for
-all comparisons.
-"""
+"""Scores significantly below the rest of the team, corrected for all comparisons."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from qa_core import stats
 MIN_EVALUATIONS = 5
 """Minimum evaluations for a comparison."""
 FAMILY_ERROR_RATE = (1 - stats.CONFIDENCE) / 2
-"""Error rate of each of two families of comparisons: whole scores, and all criteria
-together.
-"""
+"""Error rate within whole scores, and within all criteria."""
 
 Criterion = str | None
 """Key of a criterion; None: the whole score."""

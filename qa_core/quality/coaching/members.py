@@ -13,9 +13,7 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.dimension_sql import Names
 
 RECENT_DAYS = 28
-"""Days before the newest data in which contacts place an advisor without any
-membership.
-"""
+"""Days before the newest data whose contacts place an advisor."""
 
 
 def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:

@@ -21,7 +21,7 @@ from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.quality.coaching.gaps import AdvisorMean, Criterion, CriterionGap, find_gaps
 from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.coaching.plans import CoachingState
+from qa_core.quality.coaching.plans import PUBLISHED, CoachingState
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -32,12 +32,9 @@ from qa_core.storage.records.store import Session
 COMPARED_DAYS = 91
 """Days of compared scores: thirteen weeks."""
 UNEVALUATED_WEEKS, UNREAD_DAYS, TURNED_DOWN_DAYS = 4, 7, 28
-"""Weeks without an evaluation; days a published evaluation stays unread; days since a
-dispute was turned down.
-"""
+"""Weeks without an evaluation; days unread; days since a lost dispute."""
 MOST_NAMED = 2
 """Criteria named where only the whole score is significantly low."""
-PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
 
 
 class NeedKind(StrEnum):
@@ -85,9 +82,7 @@ class Need:
 
 @dataclass(frozen=True)
 class CoachingWeek:
-    """List of needs and its basis: `advisors` checked, `compared` by score, in
-    `comparisons` over the `period`.
-    """
+    """List of needs; `advisors` checked, `compared` by score in `comparisons`."""
 
     needs: tuple[Need, ...]
     advisors: int
@@ -97,9 +92,7 @@ class CoachingWeek:
 
 
 def find_needs(viewer: Viewer) -> CoachingWeek:
-    """Return the needs in the viewer's teams of today: overdue first, then by size of
-    the difference, then by name.
-    """
+    """Return the needs in the viewer's teams: overdue first, then by size, by name."""
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
     period = Period(today - timedelta(days=COMPARED_DAYS), today)
@@ -201,9 +194,7 @@ def _find_unevaluated(
 
 
 def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
-    """Count the evaluations published here and not acknowledged, of advisors with an
-    active account.
-    """
+    """Count the unread evaluations of advisors with an active account."""
     old = now() - timedelta(days=UNREAD_DAYS)
     statement = (
         sa.select(Evaluation.advisor_id, sa.func.count())
@@ -286,7 +277,7 @@ def _build_score_reasons(
             if parts
             else tuple(other.criterion for other in lowest if other.criterion)
         )
-        # A plan on any criterion that is clear is a plan for the whole score, too.
+        # A plan on any significant criterion also covers the whole score.
         concerned = set(criteria) or {part.criterion for part in parts}
         about = next(
             (plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None

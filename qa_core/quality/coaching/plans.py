@@ -25,6 +25,7 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.quality.coaching.members import find_members, find_names
+from qa_core.quality.evaluations.evaluation_view import READ_KINDS
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
@@ -35,6 +36,7 @@ from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
 
 
 class CoachingState(StrEnum):
@@ -64,9 +66,7 @@ class EvaluationReference:
 
 @dataclass(frozen=True)
 class CoachingPlanView:
-    """Plan as the viewer may see it, people by name. `evaluations`: ids of those it
-    refers to.
-    """
+    """Plan as the viewer may see it, people by name."""
 
     id: int
     advisor_id: str
@@ -195,9 +195,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
 
 
 def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
-    """End a plan as `reached` or `stopped`. Raise Refusal where somebody changed it
-    since `version`.
-    """
+    """End a plan as `reached` or `stopped`. Raise Refusal unless at `version`."""
     viewer.require(Permission.MANAGE_COACHING)
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
         raise Misuse("bad_state", N_("A plan ends as reached or stopped."))
@@ -292,9 +290,7 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
 
 
 def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
-    """Return `get_plan`, and record a reading about its advisor unless the reader is
-    the advisor.
-    """
+    """Return `get_plan`; audit the reading unless by the advisor."""
     plan = get_plan(viewer, plan_id)
     if viewer.role != Role.ADVISOR:
         with store.writing() as session:
@@ -303,9 +299,7 @@ def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
 
 
 def find_trainees(viewer: Viewer) -> dict[str, str]:
-    """Return advisor → name of those for whom the viewer may open a plan today, by
-    name.
-    """
+    """Return advisor → name of those the viewer may open a plan for, by name."""
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
         names = find_names(session)
@@ -370,8 +364,7 @@ def _require_open(plan: CoachingPlan) -> None:
 
 
 def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    published = (Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted")))
-    return (Evaluation.advisor_id == advisor_id, *published)
+    return (Evaluation.advisor_id == advisor_id, *PUBLISHED)
 
 
 def _check_evaluations(

@@ -55,7 +55,7 @@ def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
 def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
     gap = reason.gap
     points, part = formatting.number(-gap.shrunk_difference), gap.criterion
-    said = (
+    sentence = (
         _("Score: about {points} points below the rest of the team", points=points)
         if part is None
         else _(
@@ -73,17 +73,21 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
         least=formatting.number(-gap.high),
         most=formatting.number(-gap.low),
     )
-    said = _("{said} ({numbers})", said=said, numbers=numbers)
+    sentence = _("{said} ({numbers})", said=sentence, numbers=numbers)
     if part is None and reason.criteria:
         named = formatting.listing(
             _("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria
         )
-        said = _(
+        sentence = _(
             "{said}. No criterion alone is sure; furthest behind: {criteria}",
-            said=said,
+            said=sentence,
             criteria=named,
         )
-    return said if reason.plan_id is None else _("{said}. Coaching on it is under way", said=said)
+    return (
+        sentence
+        if reason.plan_id is None
+        else _("{said}. Coaching on it is under way", said=sentence)
+    )
 
 
 def describe_week(week: CoachingWeek) -> str:
@@ -192,10 +196,10 @@ def describe_result(effect: CoachingEffect) -> str:
             else _("Too few before")
         )
     shown = effect.effect or effect.change
-    said = _(
+    text = _(
         "{points} ({low} to {high})", points=describe_points(shown.value), **_format_limits(shown)
     )
-    return said if shown.is_significant else _("{said}, could be chance", said=said)
+    return text if shown.is_significant else _("{said}, could be chance", said=text)
 
 
 def describe_effect(effect: CoachingEffect) -> list[str]:
@@ -203,7 +207,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
     if effect.missing_before or effect.missing_after:
         return _describe_missing(effect)
     own = effect.own
-    said = [
+    sentences = [
         _(
             "Before: {before} ({n_before} evaluations, {period_before}). Since: {after} "
             "({n_after} evaluations, {period_after}).",
@@ -221,7 +225,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
         ),
     ]
     if effect.effect is not None:
-        said += [
+        sentences += [
             ngettext(
                 "{n} colleague of the team, not coached on this and nearest before, went from "
                 "{before} to {after} in the same time.",
@@ -239,7 +243,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
             ),
         ]
     elif effect.sees_colleagues:
-        said.append(
+        sentences.append(
             _(
                 "Nobody of the team can be compared with: what changed for everybody is in "
                 "this number, too."
@@ -252,20 +256,20 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
             effect.missing_for_power,
             points=formatting.number(DETECTABLE_CHANGE),
         )
-        said.append(more)
-    return [*said, describe_regression(effect)]
+        sentences.append(more)
+    return [*sentences, describe_regression(effect)]
 
 
 def describe_regression(effect: CoachingEffect) -> str:
     """Warn of regression to the mean; shown with every effect."""
-    said = _(
+    warning = _(
         "Beware of regression to the mean: coaching mostly starts after a low spell, and part "
         "of a rise would have come without it."
     )
     return (
-        said + " " + _("Colleagues who were as low take some of that out, not all.")
+        warning + " " + _("Colleagues who were as low take some of that out, not all.")
         if effect.effect is not None
-        else said
+        else warning
     )
 
 
@@ -284,14 +288,14 @@ def _format_limits(estimate: Estimate) -> dict[str, str]:
 
 
 def _describe_missing(effect: CoachingEffect) -> list[str]:
-    said = [
+    sentences = [
         _(
             "Nothing can be said yet: it takes {n} evaluations before the start and as many after.",
             n=MIN_EVALUATIONS,
         )
     ]
     if effect.missing_before:
-        said.append(
+        sentences.append(
             ngettext(
                 "There is {n} evaluation in the ninety days before; that will not change.",
                 "There are {n} evaluations in the ninety days before; that will not change.",
@@ -299,11 +303,11 @@ def _describe_missing(effect: CoachingEffect) -> list[str]:
             )
         )
     if effect.missing_after:
-        said.append(
+        sentences.append(
             ngettext(
                 "{n} more evaluation is missing since the start.",
                 "{n} more evaluations are missing since the start.",
                 effect.missing_after,
             )
         )
-    return said
+    return sentences

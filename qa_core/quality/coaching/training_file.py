@@ -132,9 +132,7 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
 def _build_evaluation_rows(
     viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts
 ) -> Iterator[list[Any]]:
-    """Yield one row per evaluation and one per criterion; evaluators' names only for
-    those who may see them.
-    """
+    """Yield a row per evaluation and per criterion."""
     titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())
     accounts = people.find_names(session)
     knows = viewer.can(Permission.SEE_EVALUATORS) or viewer.role == Role.ADVISOR

@@ -21,9 +21,7 @@ from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
 NEWS_DAYS = 30
-"""Days for which an unread evaluation, a decided dispute and a correction count as
-news.
-"""
+"""Days for which an unread evaluation, a decision and a correction are news."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,10 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
     viewer.require(Permission.FILL_GRIDS)
     with store.writing() as session:
         evaluation = disputes.get_own(session, viewer, evaluation_id)
-        made = sa.select(Evaluation.id).where(
+        self_evaluations = sa.select(Evaluation.id).where(
             Evaluation.answered_evaluation_id == evaluation.id, Evaluation.kind == "self"
         )
-        existing = session.scalar(Scoped(made.limit(1), viewer))
+        existing = session.scalar(Scoped(self_evaluations.limit(1), viewer))
         if existing is not None:
             return existing
         if (
@@ -143,8 +141,7 @@ def find_news(viewer: Viewer) -> News:
 
 
 def _update(session: Session, evaluation: Evaluation, **values: object) -> None:
-    # Nothing that numbers are made of changes, so the evaluation does not say that it
-    # did.
+    # No figure changes, so keep `changed_at`: the evaluation table is not rebuilt.
     session.execute(
         sa.update(Evaluation)
         .where(Evaluation.id == evaluation.id)

@@ -1,6 +1,4 @@
-"""Corrections of a published evaluation by its evaluator, with a reason; the former
-answers are kept.
-"""
+"""Corrections of a published evaluation by its evaluator; former answers are kept."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class CorrectionBase:
-    """Submitted evaluation to correct. `disputed`: criteria that only a decision on the
-    dispute can change.
-    """
+    """Evaluation to correct; only a decision changes `disputed` criteria."""
 
     evaluation: Draft
     disputed: frozenset[str]
@@ -83,8 +79,8 @@ def amend(
         disputed = _find_disputed(session, viewer, evaluation)
         _require_undisputed(scorecard, evaluation, answers, kept, disputed)
         if (answers, kept, words) == (
-            finalise.answers_of(evaluation),
-            finalise.comments_of(evaluation),
+            finalise.read_answers(evaluation),
+            finalise.read_comments(evaluation),
             evaluation.comment,
         ):
             raise Refusal(
@@ -130,7 +126,10 @@ def _require_undisputed(
     """Refuse a change of a disputed criterion: before the decision it is not the
     evaluator's to make, and afterwards the decision applies.
     """
-    current_answers, reason_text = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
+    current_answers, reason_text = (
+        finalise.read_answers(evaluation),
+        finalise.read_comments(evaluation),
+    )
     touched = [
         criterion.text.in_language(i18n.language())
         for criterion in scorecard.criteria

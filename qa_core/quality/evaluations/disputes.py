@@ -90,9 +90,7 @@ class DisputeOutcome:
 
 @dataclass(frozen=True)
 class DisputeOutcomes:
-    """Dispute outcomes, the most disputed first. `by_evaluator` None: not shown to this
-    viewer.
-    """
+    """Outcomes, most disputed first. `by_evaluator` None: hidden."""
 
     by_evaluator: tuple[DisputeOutcome, ...] | None
     by_criterion: tuple[DisputeOutcome, ...]
@@ -119,7 +117,7 @@ def raise_dispute(
                 N_("It could be disputed until {day}; speak to your team lead about it."),
                 day=formatting.day(last_day, year=True),
             )
-        answers = finalise.answers_of(evaluation)
+        answers = finalise.read_answers(evaluation)
         if criterion not in answers:
             raise AccessDenied()
         before = sa.select(Dispute.id).where(
@@ -188,17 +186,17 @@ def decide(
                 "already_decided",
                 N_("Somebody has decided on this meanwhile; open the page again to see what."),
             )
-        answers = finalise.answers_of(evaluation)
+        answers = finalise.read_answers(evaluation)
         wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
         if _points(wanted) != _points(answers[dispute.criterion]):
             scorecard = _require_scorecard(session, evaluation)
-            comments = finalise.comments_of(evaluation)
+            comments = finalise.read_comments(evaluation)
             finalise.keep_revision(session, evaluation, f"disputed: {reason}", viewer.username)
             finalise.apply_scores(
                 evaluation, scorecard, answers | {dispute.criterion: wanted}, comments
             )
-            # What numbers are made of is read again only when an evaluation says that
-            # it changed.
+            # The evaluation table is rebuilt only for a changed
+            # `changed_at`.
             evaluation.changed_at = now()
         dispute.decision, dispute.decided, dispute.decision_reason = (
             decision,
@@ -210,9 +208,7 @@ def decide(
 
 
 def find_disputes(viewer: Viewer) -> list[DisputeLine]:
-    """Return the disputes in scope: open ones, oldest first; then decided ones, newest
-    first.
-    """
+    """Return the disputes in scope: open ones, oldest first; then newest decided."""
     viewer.require(Permission.DECIDE_DISPUTES)
     statement = (
         sa.select(
@@ -297,9 +293,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """Return the published evaluation of the viewer's own contact. Raise AccessDenied
-    for any other.
-    """
+    """Return the published evaluation of the viewer's contact. Raise AccessDenied."""
     evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
     if (
         not viewer.advisor_id

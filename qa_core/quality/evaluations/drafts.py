@@ -1,6 +1,4 @@
-"""Evaluations in progress: opened, saved and submitted by one person, within the rules
-of listening.
-"""
+"""Evaluations in progress: opened, saved and submitted by one person."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise, publication
@@ -111,7 +109,7 @@ def open_draft(
             "grid_not_published",
             N_("The grid is not published; publish it first, then evaluate with it."),
         )
-    made = Evaluation(
+    evaluation = Evaluation(
         **same,
         grid_id=scorecard_row.id,
         grid_name=scorecard_row.title,
@@ -124,10 +122,10 @@ def open_draft(
         evaluated_at=now(),
         started_at=now(),
     )
-    session.add(made)
+    session.add(evaluation)
     session.flush()
-    audit_log.record(session, evaluator, "evaluation_started", str(made.id))
-    return made
+    audit_log.record(session, evaluator, "evaluation_started", str(evaluation.id))
+    return evaluation
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
@@ -139,7 +137,8 @@ def start(viewer: Viewer, drawn_id: int) -> int:
         drawn = _get_drawn(session, viewer, drawn_id)
         key, day = (drawn.source_system, drawn.contact_id), drawn.local_start.date()
         _require_may_listen(session, viewer, drawn.draw.plan.purpose, drawn.advisor_id, drawn)
-    contact = evaluator_contact.find_assigned(viewer, *key, day)
+        legal = law.load(session)
+    contact = evaluator_contact.find_assigned(viewer, *key, day, legal)
     with store.writing() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
         plan = drawn.draw.plan
@@ -151,7 +150,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                     "grid_not_published",
                     N_("The grid is not published; publish it first, then evaluate with it."),
                 )
-            made = open_draft(
+            evaluation = open_draft(
                 session,
                 viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
@@ -167,7 +166,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             )
             if drawn.state == "waiting":
                 drawn.state = "started"
-            return made.id
+            return evaluation.id
         _mark_replaced(session, viewer, drawn)
     raise _build_withdrawn()
 
@@ -188,7 +187,10 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
                 None,
             )
         else:
-            answers, comments = finalise.answers_of(evaluation), finalise.comments_of(evaluation)
+            answers, comments = (
+                finalise.read_answers(evaluation),
+                finalise.read_comments(evaluation),
+            )
             result = scoring.score(get_scorecard(session, evaluation), answers)
         return Draft(
             id=evaluation.id,
@@ -280,9 +282,7 @@ def submit(
         drawn = _find_drawn(session, evaluation)
         if drawn is not None:
             drawn.state = "done"
-        if (
-            evaluation.kind != CALIBRATION
-        ):  # a round is read together once it is closed, and never published
+        if evaluation.kind != CALIBRATION:  # calibrations are never published
             publication.publish_or_wait(
                 session,
                 evaluation,
@@ -293,9 +293,7 @@ def submit(
 
 @dataclass(frozen=True)
 class SubmittedEvaluation:
-    """Evaluation submitted by the viewer. `published_at` None: it waits for
-    `publish_on`, or is of a calibration.
-    """
+    """Submitted evaluation; `published_at` None: not published (yet)."""
 
     id: int
     kind: str
@@ -335,9 +333,7 @@ def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard
     """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
     one imported without a scorecard.
     """
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
+    scorecard_row = scorecards.find_version(session, evaluation.grid_id)
     if scorecard_row is None:
         raise AccessDenied()
     return scoring.parse_scorecard(scorecard_row.content)
@@ -410,9 +406,10 @@ def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Assig
             evaluation.state == "draft",
             evaluation.kind,
         )
+        legal = law.load(session)
     if key[0] is None or key[1] is None:
         return None
-    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day)
+    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day, legal)
     if not (contact and contact.is_withdrawn and is_open and kind != SELF):
         return contact
     with store.writing() as session:
@@ -468,9 +465,7 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """Return the drawn contact of an evaluation, even if it is assigned to somebody
-    else by now.
-    """
+    """Return the drawn contact of an evaluation, whoever it is assigned to."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(

@@ -17,6 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import members
+from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
@@ -31,7 +32,7 @@ from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import (
     Dispute,
     Draw,
@@ -43,9 +44,7 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
-"""Days after publication in which an advisor may dispute, unless the listening plan
-sets them.
-"""
+"""Days after publication for a dispute, unless the plan sets them."""
 READ_KINDS = ("scored", "targeted")
 """Kinds that advisors and their leads read. Calibrations are for their evaluators; a
 self-evaluation is shown with the evaluation it answers.
@@ -53,9 +52,7 @@ self-evaluation is shown with the evaluation it answers.
 
 
 def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
-    """Return one evaluation as far as the viewer may see it. Raise AccessDenied for
-    missing and forbidden alike.
-    """
+    """Return an evaluation as the viewer may see it. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = find_readable(session, viewer, evaluation_id)
@@ -71,9 +68,7 @@ def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 
 
 def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """Return the row of one readable evaluation, answers loaded. Raise AccessDenied for
-    missing and forbidden alike.
-    """
+    """Return the row of a readable evaluation. Raise AccessDenied for any other."""
     statement = (
         sa.select(Evaluation)
         .where(Evaluation.id == evaluation_id, is_readable(viewer))
@@ -104,10 +99,7 @@ def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecar
     """Return the scorecard version of an evaluation; None where its answers are not
     those of the scorecard, so that it cannot be scored again.
     """
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
-    scorecard = _parse(scorecard_row) if scorecard_row else None
+    scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     return (
         scorecard
         if scorecard
@@ -118,9 +110,7 @@ def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecar
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
-    """Return the last day for disputes, by the listening plan that the contact was
-    drawn for.
-    """
+    """Return the last day for disputes, by the listening plan."""
     days = None
     if evaluation.drawn_id is not None:
         drawn = (
@@ -140,20 +130,20 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
 
 
 def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
-    """Return whether the viewer made the evaluation or is its advisor, and so may not
-    decide on its disputes.
-    """
-    made = evaluation.evaluator is not None and evaluation.evaluator in (
+    """Return whether the viewer is its evaluator or its advisor."""
+    is_evaluator = evaluation.evaluator is not None and evaluation.evaluator in (
         viewer.username,
         viewer.display_name,
     )
-    return made or (viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id)
+    return is_evaluator or (
+        viewer.advisor_id is not None and viewer.advisor_id == evaluation.advisor_id
+    )
 
 
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:
     names = people.find_names(session)
     is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
-    # To read it at all, an evaluator has to be the one who made it.
+    # Evaluators can read only what they made.
     is_readers_work = (
         viewer.role == Role.EVALUATOR
         and evaluation.kind in READ_KINDS
@@ -172,10 +162,8 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
             return names.get(username, username)
         return None
 
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
-    parsed = _parse(scorecard_row) if scorecard_row else None
+    scorecard_row = scorecards.find_version(session, evaluation.grid_id)
+    parsed = scorecards.find_parsed(scorecard_row)
     scorecard = find_scorecard(session, evaluation)
     disputes = _read_disputes(session, viewer, evaluation, names)
     own = None
@@ -228,13 +216,6 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         is_readers_work=is_readers_work,
         may_correct=is_readers_work and scorecard is not None,
     )
-
-
-def _parse(scorecard_row: ScorecardVersion) -> scoring.Scorecard | None:
-    try:
-        return scoring.parse_scorecard(scorecard_row.content)
-    except Refusal:
-        return None
 
 
 def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
@@ -290,7 +271,7 @@ def _score_sections(
     scorecard: scoring.Scorecard, evaluation: Evaluation
 ) -> dict[str, float | None]:
     try:
-        result = scoring.score(scorecard, finalise.answers_of(evaluation))
+        result = scoring.score(scorecard, finalise.read_answers(evaluation))
     except Refusal:  # a draft with answers still missing
         return {}
     return {
@@ -302,9 +283,7 @@ def _score_sections(
 def _read_without_scorecard(
     evaluation: Evaluation, disputes: Mapping[str, DisputeView]
 ) -> tuple[SectionView, ...]:
-    """Return the answers without a scorecard, by section and criterion name, with the
-    source's points.
-    """
+    """Return the source's answers, by section and criterion name."""
     by_section: dict[str, list[AnswerView]] = {}
     for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion):
         shown = AnswerView(

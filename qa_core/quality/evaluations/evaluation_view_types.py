@@ -56,9 +56,7 @@ class AnswerView:
 
 @dataclass(frozen=True)
 class SectionView:
-    """Section with its score 0–100 (None: nothing applies) and its share of the whole,
-    0–1.
-    """
+    """Section; `score` 0–100 (None: nothing applies), `share` of the whole 0–1."""
 
     name: str
     text: Text
@@ -150,9 +148,7 @@ class EvaluationView:
     is_readers_work: bool
     """Whether the reader made it, here or in the tool it was imported from."""
     may_correct: bool
-    """Whether the reader can correct it here. `corrections` checks the rest:
-    accreditation, open gates.
-    """
+    """Whether the reader made it on its scorecard."""
 
     @property
     def answers(self) -> tuple[AnswerView, ...]:

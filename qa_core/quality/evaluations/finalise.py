@@ -103,7 +103,7 @@ def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: 
     evaluation.version += 1
 
 
-def answers_of(evaluation: Evaluation) -> dict[str, Any]:
+def read_answers(evaluation: Evaluation) -> dict[str, Any]:
     """Return the answers of a complete evaluation: criterion → points or "na"."""
     return {
         answer.criterion: answer.earned if answer.applicable else scoring.NOT_APPLICABLE
@@ -111,7 +111,7 @@ def answers_of(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def comments_of(evaluation: Evaluation) -> dict[str, str]:
+def read_comments(evaluation: Evaluation) -> dict[str, str]:
     """Return the comments of a complete evaluation by criterion."""
     return {answer.criterion: answer.comment for answer in evaluation.answers if answer.comment}
 

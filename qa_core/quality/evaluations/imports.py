@@ -1,6 +1,4 @@
-"""Evaluations imported from files: scorecard found or created, score computed or taken
-over, exact undo.
-"""
+"""Evaluations imported from files, with scorecards created where needed, and undo."""
 
 from __future__ import annotations
 
@@ -15,8 +13,8 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
-from qa_core.base.errors import Refusal
 from qa_core.centre.advisors import normalise_name
+from qa_core.quality import scorecards
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
@@ -57,9 +55,7 @@ class ImportedAnswer:
 
 @dataclass(frozen=True)
 class ImportedEvaluation:
-    """Evaluation of a file, its contact matched or None. Either `marks`, or a `score`
-    0–100.
-    """
+    """Evaluation of a file. Either `marks`, or a `score` 0–100."""
 
     external_key: str
     local_day: date
@@ -77,9 +73,7 @@ class ImportedEvaluation:
 
 
 class EvaluationImporter:
-    """Writer of the evaluations of one batch, in the caller's transaction. What is
-    shared by all rows is read once.
-    """
+    """Writer of one batch's evaluations, in the caller's transaction."""
 
     def __init__(self, session: Session, batch_id: str, external_keys: Sequence[str]) -> None:
         self._session, self._batch_id = session, batch_id
@@ -135,7 +129,7 @@ class EvaluationImporter:
             "tags": list(item.tags) or None,
         }
         found = self._known.get(item.external_key)
-        # What was decided on it here outranks what its source still says.
+        # Corrections and decisions made here take precedence over the source.
         if found is not None and (
             found.id in self._amended or _read_source_values(found) == (values, answers)
         ):
@@ -157,7 +151,7 @@ class EvaluationImporter:
             )
             self._session.add(found)
         else:
-            # Removed before the new ones are added: a criterion that stays has the same
+            # Flush the removal first: a criterion that stays has the same
             # key.
             found.answers.clear()
             self._session.flush()
@@ -172,7 +166,7 @@ class EvaluationImporter:
         if scorecard_row is None:
             return None
         if scorecard_row.id not in self._parsed:
-            self._parsed[scorecard_row.id] = _parse(scorecard_row)
+            self._parsed[scorecard_row.id] = scorecards.find_parsed(scorecard_row)
         return self._parsed[scorecard_row.id]
 
     def _find_evaluator(self, name: str | None) -> str | None:
@@ -244,9 +238,7 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """Return a batch that changed one of this batch's evaluations later: undoing this
-    one would lose that change.
-    """
+    """Return a later batch that changed one of this batch's evaluations."""
     mine = (
         sa.select(BeforeImage.key, BeforeImage.id)
         .filter_by(batch_id=batch_id, object="evaluation")
@@ -295,8 +287,7 @@ def _compute_score(
         return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(
             rows, key=lambda answer: answer["criterion"]
         )
-    # The file's criteria are not those of the grid that we know: every point counts the
-    # same.
+    # The file's criteria are not those of the scorecard: weigh all points equally.
     total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
     rows = [
         {
@@ -338,15 +329,6 @@ def _match_answers(
         for mark in marks
     }
     return answers if None not in answers and len(answers) == len(scorecard.criteria) else None
-
-
-def _parse(scorecard_row: ScorecardVersion) -> scoring.Scorecard | None:
-    if not scorecard_row.content.get("section"):
-        return None
-    try:
-        return scoring.parse_scorecard(scorecard_row.content)
-    except Refusal:
-        return None
 
 
 def _build_content(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any]:
@@ -393,7 +375,7 @@ def _build_before_image(found: Evaluation | None) -> dict[str, Any] | None:
 
 def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
     for name in (*FIELDS, "batch_id", "state"):
-        setattr(found, name, content.get(name))  # older images know no comment
+        setattr(found, name, content.get(name))  # older images have no comment
     found.given_advisor_id = found.given_team = None
     found.local_day, found.evaluated_at = (
         date.fromisoformat(content["local_day"]),

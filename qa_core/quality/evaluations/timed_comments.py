@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
@@ -51,9 +51,7 @@ class Remarks:
 
 
 def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
-    """Return the remarks on an evaluation that the viewer may read. Raise AccessDenied
-    for missing and forbidden alike.
-    """
+    """Return the remarks on a readable evaluation. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
@@ -97,17 +95,17 @@ def add_remark(
             raise Refusal(
                 "unknown_criterion", N_("The grid has no criterion {name}."), name=criterion
             )
-        made = TimedComment(
+        remark = TimedComment(
             evaluation_id=evaluation_id,
             seconds=seconds,
             text=text,
             criterion=criterion,
             author=viewer.username,
         )
-        session.add(made)
+        session.add(remark)
         session.flush()
         audit_log.record(session, viewer.username, "remark_added", str(evaluation_id))
-        return made.id
+        return remark.id
 
 
 def remove_remark(viewer: Viewer, remark_id: int) -> None:
@@ -145,15 +143,5 @@ def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 
 def _find_criteria(session: Session, evaluation: Evaluation) -> dict[str, Text]:
-    scorecard_row = (
-        session.get(ScorecardVersion, evaluation.grid_id) if evaluation.grid_id else None
-    )
-    if scorecard_row is None:
-        return {}
-    try:
-        return {
-            criterion.key: criterion.text
-            for criterion in scoring.parse_scorecard(scorecard_row.content).criteria
-        }
-    except Refusal:  # a file's own grid, of which only the name is known
-        return {}
+    scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
+    return {criterion.key: criterion.text for criterion in scorecard.criteria} if scorecard else {}

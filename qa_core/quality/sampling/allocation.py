@@ -20,17 +20,15 @@ SEPARATOR = "\x1f"
 _STARTS = 1 << 64
 
 
-def prefix_of(seed: int, plan: str) -> str:
+def build_prefix(seed: int, plan: str) -> str:
     """Return the prefix of the tickets of a draw, before hashing."""
     return f"{seed}{SEPARATOR}{plan}{SEPARATOR}"
 
 
-def ticket(seed: int, plan: str, source_system: str, contact_id: str) -> str:
-    """Return the sort key of a contact in that draw: 64 hexadecimal digits, smallest
-    first.
-    """
+def compute_ticket(seed: int, plan: str, source_system: str, contact_id: str) -> str:
+    """Return the sort key of a contact in that draw: 64 hexadecimal digits."""
     return hashlib.sha256(
-        f"{prefix_of(seed, plan)}{source_system}{SEPARATOR}{contact_id}".encode()
+        f"{build_prefix(seed, plan)}{source_system}{SEPARATOR}{contact_id}".encode()
     ).hexdigest()
 
 
@@ -47,13 +45,13 @@ def allocate(
     if wanted >= total:
         return dict(strata)
     start = int.from_bytes(
-        hashlib.sha256(f"{prefix_of(seed, plan)}start{SEPARATOR}{advisor_id}".encode()).digest()[
+        hashlib.sha256(f"{build_prefix(seed, plan)}start{SEPARATOR}{advisor_id}".encode()).digest()[
             :8
         ],
         "big",
     )
-    # The k-th is taken at (start + k) × total / wanted along the row; compared as
-    # products, without a fraction.
+    # The k-th contact is at (start + k) × total / wanted, in units of 1 / _STARTS;
+    # compare products, to avoid fractions.
     points = [(start + number * _STARTS) * total for number in range(wanted)]
     allocated, end, place = {}, 0, 0
     for name in sorted(strata):
@@ -84,6 +82,10 @@ def draw(
             advisor_id,
         )
         for name, count in allocated.items():
-            order = sorted(strata[name], key=lambda key: ticket(seed, plan, *key)) if count else []
+            order = (
+                sorted(strata[name], key=lambda key: compute_ticket(seed, plan, *key))
+                if count
+                else []
+            )
             drawn += [(advisor_id, key) for key in order[:count]]
-    return sorted(drawn, key=lambda entry: (ticket(seed, plan, *entry[1]), entry[1]))
+    return sorted(drawn, key=lambda entry: (compute_ticket(seed, plan, *entry[1]), entry[1]))

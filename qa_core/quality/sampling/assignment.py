@@ -1,6 +1,4 @@
-"""Assignment of drawn contacts to evaluators: evenly, never their own contacts, within
-the plan's limit.
-"""
+"""Assignment of drawn contacts: evenly, never one's own, within the plan's limit."""
 
 from __future__ import annotations
 

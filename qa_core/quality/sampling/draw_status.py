@@ -64,9 +64,7 @@ class DrawnAssignment:
 
 @dataclass(frozen=True)
 class Load:
-    """Work of one evaluator over all plans. `may_listen`: accredited today for every
-    purpose that waits.
-    """
+    """Work of an evaluator. `may_listen`: accredited for all that waits."""
 
     evaluator: str
     waiting: int
@@ -87,9 +85,7 @@ def find_obstacle(viewer: Viewer) -> Refusal | None:
 
 
 def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
-    """Return the draws of a plan that the viewer made or has entirely in scope, newest
-    first.
-    """
+    """Return the draws of a plan made by the viewer or in scope, newest first."""
     viewer.require(Permission.MANAGE_LISTENING)
     found = []
     with store.reading() as session:
@@ -207,5 +203,5 @@ def find_load(viewer: Viewer) -> list[Load]:
                 before[2] + int(done),
                 may,
             )
-    made = [Load(names.get(name, name), *values) for name, values in sums.items()]
-    return sorted(made, key=lambda load: (-load.waiting, load.evaluator))
+    loads = [Load(names.get(name, name), *values) for name, values in sums.items()]
+    return sorted(loads, key=lambda load: (-load.waiting, load.evaluator))

@@ -1,6 +1,4 @@
-"""Seeded draws: computed from plan, seed and lake alone, stored with their inputs, and
-verified by computing them again.
-"""
+"""Seeded draws from plan, seed and lake, stored with their inputs, and verified."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance import gates
+from qa_core.compliance.listened import DrawCutoff
 from qa_core.metrics.query import sampling_frame
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.sampling_frame import DIMENSIONS
 from qa_core.quality.sampling import allocation, assignment, fairness, frame_inputs, plans
-from qa_core.quality.sampling.frame_inputs import DrawCutoff
 from qa_core.storage import audit_log, lake
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -102,7 +100,7 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
     """Draw what the plan lacks of each advisor, and assign it to evaluators.
 
     Deterministic for plan, seed and lake: with nothing more to draw, the earlier draw
-    is returned. Raise Refusal: `gates_closed`, `purpose_not_entered`, `no_evaluator`,
+    is returned. Raise Refusal: `gate_closed`, `purpose_not_entered`, `no_evaluator`,
     `evaluators_full`, `plan_closed`; Misuse `bad_seed`.
     """
     viewer.require(Permission.MANAGE_LISTENING)
@@ -110,8 +108,8 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
         raise Misuse(
             "bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED
         )
-    # Worked out before the records are locked: over millions of contacts it takes
-    # seconds, in which evaluators save their drafts.
+    # Computed before the records are locked: it takes seconds over millions of
+    # contacts, and evaluators save drafts meanwhile.
     with store.reading() as session:
         plan = _get_drawable(session, name)
         basis, result = _find_basis(session, plan), compute(session, viewer, plan, seed)
@@ -121,11 +119,12 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
             )
     with store.writing() as session:
         plan = _get_drawable(session, name)
-        # Whatever came meanwhile counts; from here on nobody else draws or evaluates.
+        # Compute again if the inputs changed; now nobody else can draw or
+        # evaluate.
         if _find_basis(session, plan) != basis:
             result = compute(session, viewer, plan, seed)
-        if made := _find_earlier_draw(session, viewer, plan, seed, result):
-            return made
+        if earlier := _find_earlier_draw(session, viewer, plan, seed, result):
+            return earlier
         result = _assign_evaluators(session, plan, result)
         if plan.draws and not result.drawn:
             return result
@@ -202,9 +201,7 @@ def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
 
 
 def find_drawer(session: Session, username: str) -> Viewer:
-    """Return the viewer in whose scope a draw was made; the system where the account is
-    gone or has another role.
-    """
+    """Return the viewer who made a draw; the system where they no longer may."""
     try:
         found = (
             Viewer.SYSTEM
@@ -216,9 +213,17 @@ def find_drawer(session: Session, username: str) -> Viewer:
     return found if found.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
 
 
-def read_stratum(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the value of every dimension of a frame row."""
-    return {name: row[f"by_{name}"] for name in DIMENSIONS}
+def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEntry:
+    """Build the entry of a frame row."""
+    return DrawEntry(
+        row["source_system"],
+        row["contact_id"],
+        row["advisor_id"],
+        row["team"],
+        row["local_start"],
+        {name: row[f"by_{name}"] for name in DIMENSIONS},
+        evaluator,
+    )
 
 
 def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
@@ -263,19 +268,9 @@ def compute(
             for name, count in allocation.allocate(sizes, wanted, seed, plan.name, advisor).items()
         }
     rows = sampling_frame.find_first(
-        viewer, frame_query, take, allocation.prefix_of(seed, plan.name)
+        viewer, frame_query, take, allocation.build_prefix(seed, plan.name)
     )
-    drawn = tuple(
-        DrawEntry(
-            row["source_system"],
-            row["contact_id"],
-            row["advisor_id"],
-            row["team"],
-            row["local_start"],
-            read_stratum(row),
-        )
-        for row in rows
-    )
+    drawn = tuple(map(build_entry, rows))
     got = Counter(one.advisor_id for one in drawn)
     short = {
         advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]
@@ -301,13 +296,13 @@ def _assess_fairness(
 ) -> tuple[fairness.Fairness, ...]:
     if not drawn:
         return ()
-    made = []
+    results = []
     for dimension in DIMENSIONS:
         counts: dict[str, Counter[str | None]] = {}
         for one in drawn:
             counts.setdefault(one.advisor_id, Counter())[one.stratum[dimension]] += 1
-        made.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
-    return tuple(made)
+        results.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
+    return tuple(results)
 
 
 def _digest(found: sampling_frame.Frame) -> str:
@@ -321,9 +316,7 @@ def _digest(found: sampling_frame.Frame) -> str:
 def _find_earlier_draw(
     session: Session, viewer: Viewer, plan: ListeningPlan, seed: int, result: DrawResult
 ) -> DrawResult | None:
-    """Return the newest visible draw of that plan, seed and lake version, if nothing
-    more is to be drawn.
-    """
+    """Return the newest visible draw, if nothing more is to be drawn."""
     if result.drawn:
         return None
     statement = sa.select(Draw).where(
@@ -401,7 +394,7 @@ def find_originals(stored: Draw) -> list[DrawnContact]:
 
 
 def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawResult) -> int:
-    made = Draw(
+    draw_row = Draw(
         plan_id=plan.id,
         seed=result.seed,
         lake_version=_lake_version(),
@@ -422,21 +415,21 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         },
         drawn_by=viewer.username,
     )
-    session.add(made)
+    session.add(draw_row)
     session.flush()
     session.add_all(
-        build_drawn_row(made.id, position, one, plan.due_on)
+        build_drawn_row(draw_row.id, position, one, plan.due_on)
         for position, one in enumerate(result.drawn, 1)
     )
     audit_log.record(
         session,
         viewer.username,
         "draw_made",
-        f"{plan.name}/{made.id}",
+        f"{plan.name}/{draw_row.id}",
         reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}",
     )
     session.flush()
-    return made.id
+    return draw_row.id
 
 
 def build_drawn_row(

@@ -15,16 +15,12 @@ from scipy import special
 
 SIMULATIONS = 2000
 MIN_EXPECTED = 5.0
-"""Minimum expected number per value for the chi-square approximation; below it the draw
-is simulated.
-"""
+"""Minimum expected per value for chi-square; below it, simulation."""
 
 
 @dataclass(frozen=True)
 class AdvisorShare:
-    """Value of a dimension: contacts in the frame, expected in the sample, drawn, and
-    the standard deviation by chance.
-    """
+    """Value of a dimension: in the frame, expected, drawn, deviation by chance."""
 
     value: str | None
     frame: int
@@ -73,7 +69,7 @@ def assess_fairness(
     drawn_totals, total = counts.sum(axis=1), sizes.sum(axis=1)
     share = sizes / np.maximum(total, 1)[:, None]
     expected, observed = drawn_totals @ share, counts.sum(axis=0)
-    # Of whom all are drawn, nothing is left to chance.
+    # Advisors whose contacts are all drawn have no variance.
     spread = drawn_totals * (total - drawn_totals) / np.maximum(total - 1, 1)
     covariance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
     deviations = np.sqrt(np.maximum(np.diag(covariance), 0))

@@ -42,12 +42,12 @@ CAUSE_TITLES = {
 }
 
 
-def dimension_title(dimension: str) -> str:
+def name_dimension(dimension: str) -> str:
     """Return the title of a dimension of strata."""
     return _(DIMENSION_TITLES[dimension])
 
 
-def value_title(dimension: str, value: str | None) -> str:
+def name_value(dimension: str, value: str | None) -> str:
     """Return the title of one value of a dimension."""
     if value is None:
         return _("unknown")
@@ -57,17 +57,17 @@ def value_title(dimension: str, value: str | None) -> str:
     return formatting.name(dimension, int(value) if dimension == "weekday" else value)
 
 
-def purpose_title(purpose: str) -> str:
+def name_purpose(purpose: str) -> str:
     """Return the title of a purpose."""
     return _("picked by hand") if purpose == "targeted" else _(gates.PURPOSE_TITLES[purpose])
 
 
-def cause_title(cause: str) -> str:
+def name_cause(cause: str) -> str:
     """Return the title of a change since a draw."""
     return _(CAUSE_TITLES.get(cause) or REASONS[cause])
 
 
-def reason_title(code: str | None) -> str:
+def name_reason(code: str | None) -> str:
     """Return the title of the reason for a replacement or a pick."""
     return (
         ""

@@ -1,9 +1,8 @@
-"""Contacts picked by hand because of an event: under the same exclusions, never part of
-a score.
-"""
+"""Contacts picked by hand: under the same exclusions, never part of a score."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import sqlalchemy as sa
@@ -96,22 +95,14 @@ def pick(
             raise Refusal(
                 "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
             )
-        stratum = {**draws.read_stratum(row), "because": reason}
-        one = draws.DrawEntry(
-            row["source_system"],
-            row["contact_id"],
-            row["advisor_id"],
-            row["team"],
-            row["local_start"],
-            stratum,
-            evaluator,
-        )
+        entry = draws.build_entry(row, evaluator)
+        entry = replace(entry, stratum={**entry.stratum, "because": reason})
         stored = session.scalars(sa.select(Draw).where(Draw.plan_id == plan.id).limit(1)).one()
         position = 1 + max((contact.position for contact in stored.contacts), default=0)
-        made = draws.build_drawn_row(
-            stored.id, position, one, environment.today() + timedelta(days=7)
+        drawn_row = draws.build_drawn_row(
+            stored.id, position, entry, environment.today() + timedelta(days=7)
         )
-        session.add(made)
+        session.add(drawn_row)
         audit_log.record(
             session,
             viewer.username,
@@ -120,7 +111,7 @@ def pick(
             reason=reason,
         )
         session.flush()
-        return made.id
+        return drawn_row.id
 
 
 def _deny() -> tuple[str | None, dict]:
@@ -145,7 +136,7 @@ def _get_or_create_plan(
     if found is not None:
         return found
     overlaps = sa.and_(ListeningPlan.starts_on <= last, ListeningPlan.ends_on >= month)
-    made = ListeningPlan(
+    plan = ListeningPlan(
         name=name,
         purpose=plans.TARGETED,
         starts_on=month,
@@ -158,7 +149,7 @@ def _get_or_create_plan(
         or USUAL_MAXIMUM,
         created_by=viewer.username,
     )
-    session.add(made)
+    session.add(plan)
     session.flush()
     empty = {
         "lake_version": "",
@@ -168,6 +159,6 @@ def _get_or_create_plan(
         "short": {},
         "frame_shares": {},
     }
-    session.add(Draw(plan_id=made.id, seed=0, drawn_by=viewer.username, **empty))
+    session.add(Draw(plan_id=plan.id, seed=0, drawn_by=viewer.username, **empty))
     session.flush()
-    return made
+    return plan

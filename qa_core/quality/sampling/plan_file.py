@@ -1,6 +1,4 @@
-"""Parser of listening plans (docs/contract.md, section 7); faults name their field and
-what it expects.
-"""
+"""Parser of listening plans (docs/contract.md, section 7)."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ LIMITS = ("minimum_seconds", "maximum_seconds")
 
 @dataclass(frozen=True)
 class PlanContent:
-    """Plan as declared. `filters`: team, queue, channel, reason → values;
-    minimum_seconds, maximum_seconds.
-    """
+    """Plan as declared. `filters`: dimension → values, and limits in seconds."""
 
     name: str
     purpose: str
@@ -51,9 +47,7 @@ def refuse(name: str, expected: str) -> Refusal:
 
 
 def parse_plan(content: Mapping[str, Any]) -> PlanContent:
-    """Parse a plan field by field. Raise Refusal `bad_plan`, naming the field and what
-    it expects.
-    """
+    """Parse a plan. Raise Refusal `bad_plan`, naming field and expectation."""
     known = (*NEEDED, *READERS)
     if unknown := [name for name in content if name not in known]:
         raise refuse(
@@ -108,7 +102,7 @@ def _purpose(name: str, value: Any) -> str:
 
 
 def _day(name: str, value: Any) -> date:
-    # TOML and forms give days; scripts may write them as text.
+    # TOML and forms give dates; scripts may write them as text.
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value)

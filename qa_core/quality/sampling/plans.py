@@ -31,9 +31,7 @@ TARGETED = "targeted"
 
 @dataclass(frozen=True)
 class PlanState:
-    """Plan with its progress in the viewer's scope. `short`: missing in the newest
-    draw; `draws`: how many were made.
-    """
+    """Plan and its progress in scope. `short`: missing in the newest draw."""
 
     id: int
     name: str
@@ -102,7 +100,7 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
                 "from the one there is: a draw adds what is missing."
             )
             raise Refusal("plan_exists", message, name=plan.name)
-        made = ListeningPlan(
+        plan_row = ListeningPlan(
             name=plan.name,
             purpose=plan.purpose,
             starts_on=plan.starts_on,
@@ -119,10 +117,10 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
             dispute_days=plan.dispute_days,
             created_by=viewer.username,
         )
-        session.add(made)
+        session.add(plan_row)
         session.flush()
         audit_log.record(session, viewer.username, "plan_added", plan.name, reason=plan.purpose)
-        return made.id
+        return plan_row.id
 
 
 def close(viewer: Viewer, name: str) -> None:
@@ -160,11 +158,11 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
         for draw in session.scalars(sa.select(Draw).order_by(Draw.id)):
             draws.setdefault(draw.plan_id, []).append(draw)
         plans = list(session.scalars(sa.select(ListeningPlan)))
-    made = [
+    states = [
         _build_state(plan, draws.get(plan.id, []), progress.get(plan.id, (0, 0, 0)))
         for plan in plans
     ]
-    return sorted(made, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
+    return sorted(states, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
@@ -272,9 +270,7 @@ def _can_evaluate(role: str) -> bool:
 
 
 def _publish_scorecard(viewer: Viewer, key: str) -> str:
-    """Return the key of the published scorecard; publish a starter first where needed.
-    Refuse one without criteria.
-    """
+    """Return the key of the published scorecard; publish a starter first."""
     with store.reading() as session:
         found = scorecards.find_newest_published(session, key)
         known = set(

@@ -33,9 +33,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Detectable:
-    """Smallest difference of two means of `evaluations` each that is detected four
-    times in five.
-    """
+    """Smallest difference of two means detected four times in five."""
 
     months: int
     evaluations: int
@@ -43,9 +41,7 @@ class Detectable:
 
 
 def find_spread(viewer: Viewer) -> Spread:
-    """Return the standard deviation within advisors in scope, over the last twelve
-    months.
-    """
+    """Return the deviation within advisors in scope, over twelve months."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     where = Filters(Period(add_months(today.replace(day=1), -12), today))
@@ -57,19 +53,14 @@ def find_spread(viewer: Viewer) -> Spread:
     return Spread(math.sqrt(variance), sum(n), True)
 
 
-def evaluations_needed(deviation: float, points: float) -> int:
-    """Return the evaluations needed on each of two sides to detect a difference of
-    `points` four times in five.
-    """
-    # The difference of two means of n values has the deviation of one mean of n values,
-    # times √2.
+def count_needed(deviation: float, points: float) -> int:
+    """Return the evaluations per side that detect a difference of `points`."""
+    # The standard error of a difference of two means is √2 times that of one.
     return stats.extra_values_needed(deviation * math.sqrt(2), 0, points)
 
 
 def find_detectable(deviation: float, a_month: int) -> tuple[Detectable, ...]:
-    """Return what `a_month` evaluations detect after one month, a quarter and a year,
-    against as many others.
-    """
+    """Return what `a_month` evaluations detect after each of `SPAN_MONTHS`."""
     return tuple(
         Detectable(
             months,

@@ -1,6 +1,4 @@
-"""Replacement of a drawn contact by the next of the same random order: whoever replaces
-has no choice.
-"""
+"""Replacement of a drawn contact by the next of the same random order."""
 
 from __future__ import annotations
 
@@ -69,23 +67,15 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
             )
             advisor = name_merges.find_kept(session)["advisor"].get(old.advisor_id, old.advisor_id)
             row = sampling_frame.find_next(
-                drawer, frame_query, advisor, cell, allocation.prefix_of(stored.seed, plan.name)
+                drawer, frame_query, advisor, cell, allocation.build_prefix(stored.seed, plan.name)
             )
             if row is not None:
                 evaluator = old.evaluator
                 if evaluator not in assignment.find_listeners(session, plan):
                     [evaluator] = assignment.assign(session, plan, [row["advisor_id"]])
-                one = draws.DrawEntry(
-                    row["source_system"],
-                    row["contact_id"],
-                    row["advisor_id"],
-                    row["team"],
-                    row["local_start"],
-                    draws.read_stratum(row),
-                    evaluator,
-                )
+                entry = draws.build_entry(row, evaluator)
                 position = 1 + max(contact.position for contact in stored.contacts)
-                new = draws.build_drawn_row(stored.id, position, one, old.due_on)
+                new = draws.build_drawn_row(stored.id, position, entry, old.due_on)
                 session.add(new)
                 session.flush()
                 old.replaced_by = new.id

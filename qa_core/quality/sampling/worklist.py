@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, law
+from qa_core.compliance.listened import LISTENED
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -21,9 +22,7 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """Contact waiting for its evaluator. `state`: waiting or started; `evaluation_id`:
-    of the draft, if any.
-    """
+    """Contact waiting for its evaluator; `state`: waiting or started."""
 
     drawn_id: int
     source_system: str
@@ -52,7 +51,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")
     ).where(
         Evaluation.evaluator == viewer.username,
-        Evaluation.kind.in_(("scored", "targeted")),
+        Evaluation.kind.in_(LISTENED),
         Evaluation.drawn_id.is_not(None),
     )
     drafts = drafts.group_by(Evaluation.drawn_id).subquery()
@@ -71,14 +70,16 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
             for purpose in purposes
             if accreditations.is_accredited(session, viewer.username, purpose)
         }
+        legal = law.load(session)
     withdrawn = find_withdrawn(
         viewer,
         {
             (drawn.source_system, drawn.contact_id): drawn.local_start.date()
             for drawn, _plan, _evaluation in rows
         },
+        legal,
     )
-    made = [
+    assignments = [
         Assignment(
             drawn.id,
             drawn.source_system,
@@ -98,5 +99,5 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
     ]
     return sorted(
-        made, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
+        assignments, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
     )

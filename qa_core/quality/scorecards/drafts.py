@@ -67,17 +67,17 @@ def create(
         sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
     )
     kept = _normalise(content or {})
-    made = ScorecardVersion(
+    draft = ScorecardVersion(
         key=key,
         version=min(lowest or 0, FIRST_NUMBER + 1) - 1,
         title=_title_of(kept, key),
         content=kept,
         created_by=viewer.username,
     )
-    session.add(made)
+    session.add(draft)
     session.flush()
     audit_log.record(session, viewer.username, "grid_draft_saved", key)
-    return made.id
+    return draft.id
 
 
 def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:

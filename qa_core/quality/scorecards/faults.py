@@ -30,9 +30,7 @@ class Fault:
 
 
 def find_faults(content: Mapping[str, Any]) -> list[Fault]:
-    """Return every fault of a scorecard, in the words of `scoring.parse_scorecard`;
-    none: it may be published.
-    """
+    """Return every fault of a scorecard; without any it may be published."""
     if not isinstance(content, Mapping):
         return _parse(content)
     found = _parse({**content, "section": [_placeholder_section(0)]})
@@ -40,8 +38,7 @@ def find_faults(content: Mapping[str, Any]) -> list[Fault]:
     if isinstance(sections, list):
         for number, section in enumerate(sections, start=1):
             found += _check_section(section, number)
-    # What lies between the parts, such as a key that is used twice, shows only in the
-    # whole, and only once the parts are sound.
+    # Faults between parts, such as a duplicate key, show only in the whole.
     return found or _parse(content)
 
 

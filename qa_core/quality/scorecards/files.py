@@ -1,6 +1,4 @@
-"""Scorecards as files: TOML, the form of the starters, and spreadsheets, the form in
-which most centres have theirs.
-"""
+"""Scorecards as files: TOML, as the starters, and spreadsheets."""
 
 from __future__ import annotations
 
@@ -98,9 +96,7 @@ def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Do
 
 
 def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Download:
-    """Build a file of that format; spreadsheets have titles and words in the reader's
-    language.
-    """
+    """Build a file of that format, spreadsheets in the reader's language."""
     if form == "toml":
         return downloads.Download(
             f"{name}.toml", "application/toml", tomli_w.dumps(_order_fields(content)).encode()
@@ -178,9 +174,7 @@ class _Cells:
     first_row: int = 1
 
     def find_header(self) -> int | None:
-        """Return the position of the header row: the one with most known columns, a
-        criterion's text among them.
-        """
+        """Return the row with most known titles, a criterion's among them."""
         known = [
             {table.find_name(cell) for cell in row} & {*table.COLUMNS, "text", "help"}
             for row in self.rows[:HEADER_SEARCH_ROWS]

@@ -69,16 +69,16 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
         if found is not None and has_criteria(found):
             return found.id
         version = found.version + 1 if found else 1
-        made = ScorecardVersion(
+        row = ScorecardVersion(
             key=key,
             version=version,
             title=content["title"],
             content=content,
             created_by=viewer.username,
         )
-        session.add(made)
-        _publish_row(session, viewer, made, scoring.parse_scorecard(content), version)
-        return made.id
+        session.add(row)
+        _publish_row(session, viewer, row, scoring.parse_scorecard(content), version)
+        return row.id
 
 
 def find_starters() -> list[str]:
@@ -94,9 +94,7 @@ def read_starter(key: str) -> dict[str, Any] | None:
 
 
 def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
-    """Describe what changes from `old` to `new`, in the reader's language and the order
-    of the scorecard.
-    """
+    """Describe what changes from `old` to `new`, in the reader's language."""
     speak = language()
     sentences = _describe_differences(
         old,

@@ -1,6 +1,4 @@
-"""Scorecards as tables, one criterion per row, for spreadsheets and the editor; read
-leniently in French and English.
-"""
+"""Scorecards as tables, one criterion per row; read leniently in both languages."""
 
 from __future__ import annotations
 
@@ -201,26 +199,26 @@ def to_content(
     _set(content, "bonus_cap", to_number(header.get("bonus_cap")))
     content["section"] = []
     for row, criteria in sections:
-        made: dict[str, Any] = {
+        table: dict[str, Any] = {
             "name": _read_text(row.get("section"))
             or _read_text(row.get("section_en"))
             or _read_text(row.get("section_fr"))
         }
-        _set_text(made, "text", row.get("section_fr"), row.get("section_en"), None)
-        _set(made, "weight", to_number(row.get("weight")))
-        made["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
-        content["section"].append(made)
+        _set_text(table, "text", row.get("section_fr"), row.get("section_en"), None)
+        _set(table, "weight", to_number(row.get("weight")))
+        table["criterion"] = [_to_criterion(criterion, taken) for criterion in criteria]
+        content["section"].append(table)
     return content
 
 
 def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    _set_text(made, "text", row.get("fr"), row.get("en"), row.get("text"))
+    texts: dict[str, Any] = {}
+    _set_text(texts, "text", row.get("fr"), row.get("en"), row.get("text"))
     key = _read_text(row.get("key")) or make_key(
         _read_text(row.get("en")) or _read_text(row.get("text")) or _read_text(row.get("fr")), taken
     )
     taken.add(key)
-    criterion: dict[str, Any] = {"key": key, **made}
+    criterion: dict[str, Any] = {"key": key, **texts}
     _set_text(criterion, "help", row.get("help_fr"), row.get("help_en"), row.get("help"))
     _set(criterion, "points", to_number(row.get("points")))
     _set(criterion, "levels", _to_levels(row.get("levels")))
@@ -235,9 +233,7 @@ def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
 
 
 def make_key(text: str, taken: Iterable[str] = ()) -> str:
-    """Make a key from the first words of a text, unlike those taken: `says_goodbye`,
-    `says_goodbye_2`.
-    """
+    """Make a key from the first words of a text, unlike those taken."""
     words = [word for word in re.split(r"[^a-z0-9]+", normalise_name(text)) if word][:WORDS_OF_KEY]
     base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
     if not base:
@@ -349,9 +345,7 @@ def _set(table: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _set_text(table: dict[str, Any], name: str, french: Any, english: Any, either: Any) -> None:
-    """Set a text in one language or both; `either` is a text in no particular language,
-    used only when both are missing.
-    """
+    """Set a text by language; `either` is used when both are missing."""
     both = {
         language: text
         for language, cell in (("fr", french), ("en", english))

@@ -37,9 +37,7 @@ class PublishedScorecard:
 
 @dataclass(frozen=True)
 class StoredScorecard:
-    """Draft (`version` None) or published version as stored. `evaluations`: how many
-    were made on it.
-    """
+    """Draft (`version` None) or published version as stored."""
 
     id: int
     key: str
@@ -70,24 +68,35 @@ def find_published(viewer: Viewer) -> list[PublishedScorecard]:
     newest = {row.key: row for row in rows}
     return sorted(
         (_build_published(row) for row in newest.values() if has_criteria(row)),
-        key=lambda grid: (grid.title, grid.key),
+        key=lambda scorecard: (scorecard.title, scorecard.key),
     )
 
 
 def get_scorecard(session: Session, grid_id: int) -> scoring.Scorecard:
-    """Return the parsed scorecard of a published version. Raise AccessDenied for any
-    other id.
-    """
+    """Return the scorecard of a published version. Raise AccessDenied."""
     row = session.get(ScorecardVersion, grid_id)
     if row is None or row.published_at is None:
         raise AccessDenied()
     return scoring.parse_scorecard(row.content)
 
 
-def find_newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
-    """Return the newest published version with criteria, by key, else by title (case,
-    accents and dashes ignored).
+def find_version(session: Session, scorecard_id: int | None) -> ScorecardVersion | None:
+    """Return the row of that id, such as an evaluation names; None without one."""
+    return None if scorecard_id is None else session.get(ScorecardVersion, scorecard_id)
+
+
+def find_parsed(row: ScorecardVersion | None) -> scoring.Scorecard | None:
+    """Return the parsed scorecard; None without a row, and for one created for imported
+    scores, of which only the name is known.
     """
+    try:
+        return None if row is None else scoring.parse_scorecard(row.content)
+    except Refusal:
+        return None
+
+
+def find_newest_published(session: Session, key_or_file_title: str) -> ScorecardVersion | None:
+    """Return the newest version with criteria, by key, else by title."""
     wanted = normalise_name(key_or_file_title)
     published = session.scalars(
         sa.select(ScorecardVersion)
@@ -132,9 +141,7 @@ def require_published(session: Session, key: str) -> ScorecardVersion:
 
 
 def find_all(viewer: Viewer) -> list[StoredScorecard]:
-    """Return drafts, newest first, then published versions by title, newest version
-    first.
-    """
+    """Return drafts, newest first, then versions by title, newest first."""
     viewer.require(Permission.SEE_GRIDS)
     with store.reading() as session:
         found = [_build_stored(row, count) for row, count in session.execute(_select_with_counts())]
@@ -157,21 +164,19 @@ def get(viewer: Viewer, grid_id: int) -> StoredScorecard:
 
 
 def has_criteria(row: ScorecardVersion) -> bool:
-    """Return whether a version has criteria. One created for imported scores has none,
-    and nothing is evaluated on it.
-    """
+    """Return whether a version has criteria; one of imported scores has none."""
     return bool(row.content.get("section"))
 
 
 def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
     """Select versions, each with its number of evaluations."""
-    made = (
+    evaluation_count = (
         sa.select(sa.func.count(Evaluation.id))
         .where(Evaluation.grid_id == ScorecardVersion.id)
         .scalar_subquery()
     )
     return Unscoped(
-        sa.select(ScorecardVersion, made).where(*conditions),
+        sa.select(ScorecardVersion, evaluation_count).where(*conditions),
         "How much a version of a grid was used is counted in the whole centre: a number is read.",
     )
 

@@ -12,9 +12,7 @@ from qa_core.metrics import formatting
 
 @dataclass(frozen=True)
 class SectionSum:
-    """Points of a section, its weight, and its share of the whole (0–1; 0: not
-    applicable).
-    """
+    """Points of a section, its weight, and its share (0: not applicable)."""
 
     name: str
     title: str
@@ -59,9 +57,7 @@ def find_sums(scorecard: scoring.Scorecard, result: scoring.Result) -> list[Sect
 
 
 def write_formula(scorecard: scoring.Scorecard, result: scoring.Result) -> str:
-    """Write the calculated score, `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty when
-    nothing applies.
-    """
+    """Write `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty without a score."""
     return _write_calculation(
         scorecard,
         [(one, one.earned) for one in find_sums(scorecard, result) if one.share],
@@ -70,9 +66,7 @@ def write_formula(scorecard: scoring.Scorecard, result: scoring.Result) -> str:
 
 
 def describe_steps(scorecard: scoring.Scorecard, result: scoring.Result) -> list[str]:
-    """Describe the steps from the calculated score to the outcome: cap, critical
-    errors, pass mark.
-    """
+    """Describe the steps to the outcome: cap, critical errors, pass mark."""
     sentences = []
     uncapped = _compute_uncapped(scorecard, result)
     if result.calculated_score is None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from qa_core.storage.lake import tables
+from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
+from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.merge import (
     MergeResult,
     commit_result,
@@ -22,18 +23,40 @@ from qa_core.storage.lake.merge import (
     merge_spend,
 )
 from qa_core.storage.lake.tables import scratch_folder, version
-from qa_core.storage.lake.upkeep import compact, erase, vacuum
+from qa_core.storage.lake.upkeep import (
+    COMMENTED,
+    IDENTIFIED,
+    compact,
+    erase,
+    find_due_contacts,
+    mark_known_customers,
+    mark_objected,
+    remove_advisor,
+    remove_comments,
+    remove_identities,
+    vacuum,
+)
 
 __all__ = [
+    "COMMENTED",
+    "IDENTIFIED",
+    "Damage",
     "MergeResult",
     "commit_result",
     "compact",
     "erase",
     "files",
+    "find_damage",
+    "find_due_contacts",
     "has_commit",
+    "mark_known_customers",
+    "mark_objected",
     "merge_contacts",
     "merge_intervals",
     "merge_spend",
+    "remove_advisor",
+    "remove_comments",
+    "remove_identities",
     "scratch_folder",
     "span",
     "undo",
@@ -67,7 +90,7 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
     default a folder of its own.
     """
     rows += tables.snapshot("contacts").rows
-    with tables.scratch(rows, spill_folder) as connection:
+    with damage.explaining_damage(), tables.scratch(rows, spill_folder) as connection:
         for name in tables.TABLES:
             connection.execute(
                 f"CREATE TEMP VIEW {name} AS {tables.select_from_files(name, files(name))}"

@@ -25,7 +25,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import schema
-from qa_core.storage.lake import neighbours, tables
+from qa_core.storage.lake import damage, neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5
@@ -178,7 +178,7 @@ class Rewrite:
             return rows
         current = ", ".join(
             f"CASE WHEN n.month IS NOT NULL THEN n.{column} WHEN r.customer_key IS NOT NULL "
-            f"THEN r.{column} END AS {column}"
+            f"OR r.had_customer THEN r.{column} END AS {column}"
             for column in schema.NEIGHBOURS
         )
         return (
@@ -290,6 +290,7 @@ def commit_with_retries(
             base = tables.snapshot(name)
             with (
                 contextlib.suppress(CommitFailedError),
+                damage.explaining_damage(name),
                 tables.scratch(base.rows + coming) as connection,
             ):
                 return attempt(connection, base)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from qa_core.base import environment
@@ -38,6 +39,9 @@ CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "interval
 
 WAIT_SECONDS = 30 * 60
 """Seconds that a writer waits for another one: longer than the longest import."""
+
+VERSIONS_READ = 1000
+"""How many versions back somebody may still be reading."""
 
 ROWS_PER_GROUP = 50_000
 MEGABYTES = 400
@@ -186,7 +190,18 @@ def _identity(log: Path, number: int) -> tuple[int, int] | None:
 
 
 def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
-    actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    try:
+        actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+    except (DeltaError, OSError) as error:
+        raise Refusal(
+            "lake_damaged",
+            N_(
+                "The log of {table} in the lake cannot be read ({folder}). Restore the lake from a "
+                "backup."
+            ),
+            table=name,
+            folder=str(folder),
+        ) from error
     if not actions.num_rows:
         return Snapshot(name, folder, number)
     first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
@@ -231,6 +246,40 @@ def writing(name: str) -> Iterator[None]:
                     ) from None
                 time.sleep(0.05)
         yield
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say that the contacts are being read as they stand, so that `wait_for_readers`
+    leaves the files of this version alone. It locks the version's log entry, and writes
+    nothing.
+    """
+    while (number := version("contacts")) >= 0:
+        with _log_entry(number).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            if number == version("contacts"):
+                yield
+                return
+    yield
+
+
+def wait_for_readers(seconds: float) -> None:
+    """Wait until nobody reads an earlier version of the contacts, so long at most."""
+    deadline, newest = time.monotonic() + seconds, version("contacts")
+    for number in range(max(newest - VERSIONS_READ, 0), newest):
+        with suppress(FileNotFoundError), _log_entry(number).open("rb") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(0.05)
+
+
+def _log_entry(number: int) -> Path:
+    return _table_folder("contacts") / "_delta_log" / f"{number:020d}.json"
 
 
 @contextmanager
@@ -323,11 +372,11 @@ def write_part(
     connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
 ) -> AddAction | None:
     """Write the rows of one month as a new file, not yet part of the table; None when
-    there are none.
+    there are none. The name of the file ends with its SHA-256.
     """
     listed = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
-    path = f"month={month}/part-{uuid.uuid4().hex}.parquet"
-    file = target.folder / path
+    name = f"part-{uuid.uuid4().hex}"
+    file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
@@ -338,6 +387,9 @@ def write_part(
     if not rows:
         file.unlink(missing_ok=True)
         return None
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    file = file.rename(file.with_name(f"{name}-{digest}.parquet"))
     status = file.stat()
     bounds = statistics[4][f'"{clock}"']
     least, greatest = bounds["min"].replace(" ", "T"), bounds["max"].replace(" ", "T")
@@ -348,7 +400,7 @@ def write_part(
         "nullCount": {clock: 0},
     }
     return AddAction(
-        path,
+        str(file.relative_to(target.folder)),
         status.st_size,
         {"month": month},
         int(status.st_mtime * 1000),

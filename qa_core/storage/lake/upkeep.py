@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 from deltalake import DeltaTable, WriterProperties
@@ -14,6 +18,9 @@ from qa_core.storage import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
+
+ContactKey = tuple[str | None, str]
+"""A contact: its system, where known, and its id."""
 
 READER_SECONDS = 600
 """Seconds that a replaced version stays on disk: longer than any statement takes."""
@@ -32,8 +39,8 @@ def erase(customer_key: str) -> int:
     number, which identify nobody and so stay, and both from the before-images. Returns
     the number of contacts removed.
 
-    Files of earlier versions still hold them until `vacuum` deletes those, ten minutes
-    later. `ingest.erase_customer` erases in the other stores.
+    Files of earlier versions still hold them until `vacuum` clears those away. Of the
+    other stores, `ingest.erase_customer` takes care.
     """
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
@@ -89,35 +96,205 @@ def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
             f"SELECT 1 FROM {source} i WHERE {touched} LIMIT 1"
         ).fetchone():
             continue
-        draft = image.with_suffix(".draft")
-        rewrite.connection.execute(
-            f"COPY (SELECT {kept} FROM {source} i WHERE ({condition}) IS NOT TRUE) TO "
-            f"{tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+        kept_rows = f"SELECT {kept} FROM {source} i WHERE ({condition}) IS NOT TRUE"
+        _replace_image(rewrite.connection, image, kept_rows)
+
+
+@dataclass(frozen=True)
+class DueContacts:
+    """Contacts with content that must go: how many, and the days of the first and last."""
+
+    count: int
+    oldest: date
+    newest: date
+
+
+IDENTIFIED = " OR ".join(f"{column} IS NOT NULL" for column in schema.IDENTITY)
+COMMENTED = "survey_comment IS NOT NULL"
+
+
+def find_due_contacts(condition: str, before: date) -> DueContacts | None:
+    """Count the contacts from before that day with `IDENTIFIED` or `COMMENTED` content."""
+    files = tables.snapshot("contacts").files(last_month=_last_month(before))
+    if not files:
+        return None
+    with tables.scratch(0) as connection:
+        count, oldest, newest = connection.execute(
+            "SELECT count(*), min(local_start), max(local_start) FROM "
+            f"({tables.select_from_files('contacts', files)}) WHERE local_start < "
+            f"DATE '{before}' AND ({condition})"
+        ).fetchone()
+    return DueContacts(count, oldest.date(), newest.date()) if count else None
+
+
+def remove_identities(before: date) -> None:
+    """Delete the keys of customers and advisors from contacts from before that day, and
+    from the before-images.
+
+    What the KPIs need of them stays: that there was a customer, and how many whole days
+    (to the call-back: hours) lie between their contacts, too coarse to follow anybody.
+    """
+    days = (f"ceil({name} / 86400.0) * 86400" for name in schema.NEIGHBOURS[:2])
+    hours = f"ceil({schema.NEIGHBOURS[2]} / 3600.0) * 3600"
+    coarse = zip(schema.NEIGHBOURS, (*days, hours), strict=True)
+    cleared = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
+    known = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
+    values = cleared | dict(coarse) | {"had_customer": known}
+    _change(f"local_start < DATE '{before}' AND ({IDENTIFIED})", values, _last_month(before))
+
+
+def remove_comments(before: date) -> None:
+    """Delete what customers wrote from contacts from before that day, and from the
+    before-images.
+    """
+    cleared = {"survey_comment": "CAST(NULL AS VARCHAR)"}
+    _change(f"local_start < DATE '{before}' AND ({COMMENTED})", cleared, _last_month(before))
+
+
+def remove_advisor(advisor_id: str) -> None:
+    """Delete an advisor from all contacts and the before-images; the contacts stay."""
+    columns = ("advisor_id", "given_advisor_id")
+    who = tables.quoted(advisor_id)
+    values = {name: f"nullif({name}, {who})" for name in columns}
+    _change(" OR ".join(f"{name} = {who}" for name in columns), values)
+
+
+def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKey]) -> None:
+    """Enter an objection on every contact of these customers, and on these contacts (a
+    system of None: of any system).
+    """
+    tests = [f"customer_key = {tables.quoted(key)}" for key in customer_keys]
+    for system, contact_id in contacts:
+        test = f"contact_id = {tables.quoted(contact_id)}"
+        tests.append(f"({test} AND source_system = {tables.quoted(system)})" if system else test)
+    if tests:
+        condition = f"customer_objected IS NOT TRUE AND ({' OR '.join(tests)})"
+        _change(condition, {"customer_objected": "true"})
+
+
+def mark_known_customers(day: date) -> None:
+    """Mark the first inbound contact from that day on of each customer who had one before,
+    so that nobody counts as new when the earlier ones name nobody any more.
+    """
+
+    def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+        inbound = (
+            f"({tables.select_from_files('contacts', base.files())}) WHERE customer_key IS NOT "
+            "NULL AND coalesce(direction, 'inbound') = 'inbound'"
         )
-        os.replace(draft, image)
+        connection.execute(f"""
+            CREATE TEMP TABLE known AS
+            SELECT source_system, contact_id, seen_before FROM {inbound}
+                AND local_start >= DATE '{day}' AND customer_key IN (
+                    SELECT customer_key FROM {inbound} AND local_start < DATE '{day}')
+            QUALIFY row_number() OVER (PARTITION BY customer_key ORDER BY started_at,
+                source_system, contact_id) = 1
+        """)
+        connection.execute("DELETE FROM known WHERE seen_before")
+        is_known = "(source_system, contact_id) IN (SELECT (source_system, contact_id) FROM known)"
+        _rewrite_months(connection, base, None, is_known, {"seen_before": "true"})
+
+    commit_with_retries("contacts", attempt)
 
 
-def vacuum() -> int:
-    """Delete the files that no version of the last ten minutes holds, and leftovers of
-    killed writers. Returns the number of files.
+def _change(condition: str, values: Mapping[str, str], last_month: str | None = None) -> None:
+    """Set columns of the contacts that fulfil the condition, and of the before-images."""
+
+    def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+        _change_images(connection, condition, values)
+        _rewrite_months(connection, base, last_month, condition, values)
+
+    commit_with_retries("contacts", attempt)
+
+
+def _rewrite_months(
+    connection: duckdb.DuckDBPyConnection,
+    base: tables.Snapshot,
+    last_month: str | None,
+    condition: str,
+    values: Mapping[str, str],
+) -> None:
+    """Set columns of the rows that fulfil the condition, in one commit; neighbours stay."""
+    replaced = ", ".join(
+        f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
+        for name, value in values.items()
+    )
+    adds, months = [], set()
+    for month in sorted(base.months):
+        rows = tables.select_from_files("contacts", base.files(months=[month]))
+        if (last_month and month > last_month) or not _has_rows(connection, rows, condition):
+            continue
+        months.add(month)
+        changed = f"SELECT * REPLACE ({replaced}) FROM ({rows})"
+        add = tables.write_part(connection, base, month, changed)
+        adds += [add] if add else []
+    if months:
+        tables.commit(base, tables.Commit(adds, months))
+
+
+def _change_images(
+    connection: duckdb.DuckDBPyConnection, is_due: str, values: Mapping[str, str]
+) -> None:
+    for image in sorted(image_folder().glob("contacts-*.parquet")):
+        if status_of(image.name) == "new":
+            continue
+        # An image of an earlier version may lack a column.
+        rows = (
+            f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
+            f"{read_image(image.name)})"
+        )
+        if _has_rows(connection, rows, is_due):
+            columns = ", ".join(
+                f"CASE WHEN {is_due} THEN {value} ELSE {name} END AS {name}"
+                for name, value in values.items()
+            )
+            _replace_image(connection, image, f"SELECT * REPLACE ({columns}) FROM {rows}")
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) -> bool:
+    found = connection.execute(f"SELECT 1 FROM ({rows}) WHERE {condition} LIMIT 1").fetchone()
+    return found is not None
+
+
+def _replace_image(connection: duckdb.DuckDBPyConnection, image: Path, select: str) -> None:
+    draft = image.with_suffix(".draft")
+    connection.execute(
+        f"COPY ({select}) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    os.replace(draft, image)
+
+
+def _last_month(before: date) -> str:
+    return f"{before - timedelta(days=1):%Y-%m}"
+
+
+def vacuum(at_once: bool = False) -> int:
+    """Delete the files that no version of the last ten minutes holds, and what killed
+    writers left behind. Returns the number of files.
+
+    `at_once`: those of every earlier version, as soon as nobody reads it any more, ten
+    minutes from now at most.
     """
     removed = 0
+    if at_once:
+        tables.wait_for_readers(READER_SECONDS)
     for name in tables.TABLES:
         with tables.writing(name):
-            removed += _vacuum_table(tables.snapshot(name)) + _vacuum_images(tables.snapshot(name))
+            base = tables.snapshot(name)
+            removed += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(base)
     _remove_dead_scratch()
     return removed
 
 
-def _vacuum_table(base: tables.Snapshot) -> int:
+def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
     if base.version < 0:
         return 0
     table = DeltaTable(base.folder)
-    horizon = (time.time() - READER_SECONDS) * 1000
+    horizon = (time.time() - seconds) * 1000
     superseded_at = float("inf")
     kept = []
     for entry in table.history():
-        if superseded_at < horizon:
+        if kept and superseded_at <= horizon:
             break
         kept.append(entry["version"])
         superseded_at = entry["timestamp"]

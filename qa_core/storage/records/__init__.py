@@ -10,6 +10,7 @@ from qa_core.storage.records import (
     imports,
     listening,
     people,
+    retention,
     steering,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "imports",
     "listening",
     "people",
+    "retention",
     "steering",
 ]

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
 
+from qa_core.base import environment
+
 
 class UtcDateTime(sa.types.TypeDecorator):
     """Moment: aware UTC in Python, on every database."""
@@ -32,7 +34,7 @@ class UtcDateTime(sa.types.TypeDecorator):
 
 def now() -> datetime:
     """Return the present moment, in UTC."""
-    return datetime.now(UTC)
+    return environment.now()
 
 
 class Base(DeclarativeBase):

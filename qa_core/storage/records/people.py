@@ -166,9 +166,25 @@ class LoginSession(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class SecondFactor(Base):
+    """Second factor of an account, in use once confirmed. `secret` is sealed; of recovery
+    codes only hashes are kept. `last_step`: the last code used, so that none is used twice.
+    """
+
+    __tablename__ = "second_factor"
+
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
+    )
+    secret: Mapped[str]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    recovery: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+
+
 class SignInThrottle(Base):
-    """Failures per account (`account:…`) and per address (`address:…`), and until when
-    the next try must wait.
+    """Failures of an account (`account:…`), of it from one address (`account:…:…`) or from a
+    known browser (`browser:…`), of an address (`address:…`), and the end of the wait.
     """
 
     __tablename__ = "sign_in_throttle"

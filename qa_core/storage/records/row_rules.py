@@ -39,9 +39,11 @@ from qa_core.storage.records.people import (
     LoginSession,
     ManagedSite,
     Membership,
+    SecondFactor,
     SignInThrottle,
     TeamLead,
 )
+from qa_core.storage.records.retention import MonthlyFigure
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation,
@@ -50,6 +52,7 @@ BY_SCOPE: tuple[type[Base], ...] = (
     Recording,
     Playback,
     CoachingPlan,
+    MonthlyFigure,
 )
 """Tables scoped by their own columns."""
 
@@ -71,6 +74,7 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     TeamLead,
     ManagedSite,
     LoginSession,
+    SecondFactor,
     SignInThrottle,
     AccountRequest,
     JournalRow,

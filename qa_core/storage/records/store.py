@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import functools
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,8 @@ def engine_for(url: str) -> sa.Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
+        # What is deleted is overwritten, not only left out of sight.
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
@@ -135,6 +137,16 @@ def writing() -> Iterator[Session]:
         yield session
 
 
+def empty_log() -> None:
+    """Let SQLite write its log into the database, whose pages hold nothing of what was
+    deleted.
+    """
+    engine = engine_for(environment.current().database_url)
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def migrate() -> None:
     """Create the records, or migrate them to the newest revision; safe at every start
     and from several processes.
@@ -144,6 +156,8 @@ def migrate() -> None:
     """
     from alembic import command
 
+    if not has_tables():
+        environment.mark_drill()
     file = file_of(environment.current().database_url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)

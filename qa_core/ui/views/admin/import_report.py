@@ -137,7 +137,7 @@ def _describe_state(report: FileReport) -> str:
 
 def _count_column(name: str) -> TableColumn:
     return tables.count_column(
-        _(COUNTS[name]), lambda report: None if report.is_refused else getattr(report, name)
+        _(COUNTS[name]), lambda report: None if report.is_refused else getattr(report.tally, name)
     )
 
 

@@ -133,7 +133,7 @@ def _show_holidays(calendar: str) -> None:
     parsed = opening_hours.parse_calendar(calendar)
     if parsed is None:
         return
-    year = date.today().year
+    year = environment.today().year
     with st.expander(_("Public holidays of {year}", year=year)):
         days = opening_hours.find_holidays(*parsed, year)
         st.dataframe(

@@ -1,6 +1,4 @@
-"""The People page: accounts, a new one, one in full, and what waits for a second
-administrator.
-"""
+"""People page: accounts, a new one, and one in full."""
 
 from __future__ import annotations
 
@@ -12,40 +10,16 @@ import streamlit as st
 from qa_core.access import accounts
 from qa_core.access.accounts import AccountTerms, Act
 from qa_core.access.roles import Role, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
 from qa_core.ui import actions, menu
 from qa_core.ui.markdown import escape
+from qa_core.ui.views.admin.account_requests import ACTS, show_done
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
-ACTS = {
-    Act.ADD: N_("New account"),
-    Act.CHANGE: N_("Other role or bounds"),
-    Act.DISABLE: N_("Close the account"),
-    Act.ENABLE: N_("Open the account"),
-    Act.RESET: N_("New one-time password"),
-}
-
-
-def show_requests(viewer: Viewer) -> None:
-    """Show what one administrator asked: another one confirms it, either declines it."""
-    for request in accounts.find_requests(viewer):
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            role = menu.name_role(request.role) if request.role else ""
-            st.text(" · ".join(filter(None, (_(ACTS[request.act]), request.username, role))))
-            moment = formatting.moment(environment.to_local(request.asked_at))
-            st.caption(_("asked by {name}, {moment}", name=escape(request.asked_by), moment=moment))
-            if request.asked_by == viewer.username:
-                st.caption(_("Another administrator has to confirm it."))
-            elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
-                with actions.show_refusals():
-                    one_time = accounts.confirm(viewer, request.id)
-                    _show_done(request.username, one_time)
-            if st.button(_("Decline"), key=f"decline_{request.id}"):
-                with actions.show_refusals():
-                    accounts.decline(viewer, request.id)
-                    _show_done(request.username)
+SECOND = N_(
+    "A second person has to confirm this: a data protection officer, a manager or another "
+    "administrator."
+)
 
 
 def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -85,7 +59,9 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
 def show_new(viewer: Viewer) -> None:
     """Show the form of a new account."""
     st.subheader(_("New account"), anchor=False)
-    role = _choose_role(viewer, "new", Role.TEAM_LEAD)
+    role = _choose_role("new", Role.TEAM_LEAD)
+    if accounts.needs_second(viewer, Act.ADD, ""):
+        st.caption(_(SECOND))
     # Another key once an account was added: the form is empty; after a refusal it is not.
     added = st.session_state.get(NEW, 0)
     with st.form(f"new_account_{added}", border=True):
@@ -93,11 +69,11 @@ def show_new(viewer: Viewer) -> None:
         terms = _ask_bounds(viewer, role, f"new_{added}", {})
         sent = st.form_submit_button(_("Add the account"), type="primary")
     if outcome := st.session_state.pop(OUTCOME, None):
-        _show_done(*outcome)
+        show_done(*outcome)
     if sent:
         with actions.show_refusals():
             one_time = None
-            is_proposed = accounts.needs_second(viewer, username, role)
+            is_proposed = accounts.needs_second(viewer, Act.ADD, username)
             if is_proposed:
                 accounts.propose(viewer, Act.ADD, username, terms)
             else:
@@ -121,7 +97,9 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
         )
         return
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
-    role = _choose_role(viewer, username, present)
+    role = _choose_role(username, present)
+    if accounts.needs_second(viewer, Act.CHANGE, username):
+        st.caption(_(SECOND))
     with st.form(f"change_{username}", border=True):
         terms = _ask_bounds(viewer, role, username, account)
         sent = st.form_submit_button(_("Save"), type="primary")
@@ -140,13 +118,11 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
                 _do(viewer, act, username, lambda perform=perform: perform(viewer, username))
 
 
-def _choose_role(viewer: Viewer, key: str, present: Role) -> Role:
+def _choose_role(key: str, present: Role) -> Role:
     roles = list(Role)
     chosen = st.selectbox(
         _("Role"), roles, index=roles.index(present), format_func=menu.name_role, key=f"role_{key}"
     )
-    if accounts.needs_second(viewer, key, chosen):
-        st.caption(_("This role decides over others: a second administrator has to confirm."))
     return Role(chosen)
 
 
@@ -205,28 +181,11 @@ def _do(
 ) -> None:
     """Perform an act, or propose it where a second administrator has to confirm."""
     with actions.show_refusals():
-        if accounts.needs_second(viewer, username, terms.role if terms else None):
+        if accounts.needs_second(viewer, act, username):
             accounts.propose(viewer, act, username, terms)
-            _show_done(username, is_proposed=True)
+            show_done(username, is_proposed=True)
         else:
-            _show_done(username, perform())
-
-
-def _show_done(username: str, one_time: str | None = None, is_proposed: bool = False) -> None:
-    """Show what came of an act; a one-time password is shown in this run only."""
-    if is_proposed:
-        st.info(_("Noted. Another administrator has to confirm it on this page."))
-    elif one_time:
-        st.success(
-            _(
-                "One-time password of {name}, shown only now. Hand it over in person; it has "
-                "to be changed at the first sign-in.",
-                name=escape(username),
-            )
-        )
-        st.code(one_time, language=None)
-    else:
-        st.success(_("Done: {name}.", name=escape(username)))
+            show_done(username, perform())
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:

@@ -127,6 +127,8 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
     if span is None or kpi.is_amount or not target.holds_on(environment.today()):
         return ""
     first_day, last_day = span
+    if last_day < first_day:  # no month is over, for who sees whole ones
+        return ""
     where = Filters.of(
         periods.build_period(periods.default(viewer), last_day, first_day),
         {target.dimension: [target.name]} if target.dimension else {},

@@ -15,6 +15,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.accreditations import Accredited
 from qa_core.metrics import formatting
+from qa_core.storage.records import store
 from qa_core.ui import actions, gate, menu, tables
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 
@@ -111,6 +112,8 @@ def _ask_accreditation(viewer: Viewer) -> None:
     entered = next(
         (found.value for found in gates.find_all(viewer) if found.gate.name == "purposes"), None
     )
+    with store.reading() as session:
+        last_day = accreditations.find_last_day(session)
     with st.form("accredit", border=True):
         username = st.selectbox(
             _("Accredit"),
@@ -122,8 +125,9 @@ def _ask_accreditation(viewer: Viewer) -> None:
         )
         until = st.date_input(
             _("Until"),
-            environment.today() + timedelta(days=USUAL_DAYS),
+            min(environment.today() + timedelta(days=USUAL_DAYS), last_day),
             min_value=environment.today(),
+            max_value=last_day,
             format="DD/MM/YYYY",
             key="accredit_until",
         )

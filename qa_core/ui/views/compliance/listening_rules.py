@@ -12,21 +12,28 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import accreditations, gates, notices, overdue, proportionality
+from qa_core.compliance import accreditations, gates, notices, proportionality, retention
 from qa_core.compliance.gates import Gate, GateState
+from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.ui import actions, cards, gate, tables
 from qa_core.ui.markdown import escape
+from qa_core.ui.views.compliance import deletion
 
 
 def show_state(viewer: Viewer) -> None:
     """Show what is kept too long, whether the gates are open, and what is missing."""
-    late = overdue.find(viewer)
+    due = purge.find_overdue(viewer)
+    late = [item for item in due if item.is_late]
     if late:
         title = _("Kept longer than allowed")
-        who = _("Who acts: the data protection officer, with whoever runs Écoute.")
-        items = "\n".join(f"- {escape(overdue.describe(item))}" for item in late)
+        who = _(
+            "Who acts: the data protection officer deletes it now, and asks whoever runs Écoute "
+            "why the daily deletion did not run."
+        )
+        items = "\n".join(f"- {escape(retention.describe(item))}" for item in late)
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
+        deletion.offer_purge(viewer)
     missing = [_(found.gate.title) for found in gates.find_all(viewer) if found.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_TITLE))
@@ -204,6 +211,8 @@ def _ask_value(found: GateState, place: Any) -> None:
         if st.form_submit_button(_("Save"), type="primary"):
             with actions.show_refusals():
                 gates.set_gate(gate.current_viewer(Permission.MANAGE_COMPLIANCE), entry.name, value)
+                if entry.kind == "months":
+                    purge.request()
                 actions.finish(_("{title} is entered.", title=_(entry.title)))
 
 

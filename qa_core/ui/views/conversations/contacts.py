@@ -192,7 +192,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         most = formatting.number(exports.MOST_CONTACTS)
         said.caption(_("The file has the first {most} in this order.", most=most))
     with export:
-        parameters = exports.contact_parameters(
+        parameters = exports.build_contact_parameters(
             asked.where, asked.behind, order, asked.overrides, asked.waited
         )
         download_links.show_download("contacts", **parameters)

@@ -33,7 +33,7 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
             st.info(_("It takes an evaluator accredited today and a published grid."))
             return
         reason = st.selectbox(
-            _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.reason_title
+            _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
         )
         evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
         scorecard = st.selectbox(_("Grid"), list(published), format_func=published.get)

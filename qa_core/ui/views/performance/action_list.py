@@ -64,7 +64,7 @@ def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     has_counts = any(entry.in_hand_on for entry in entries) and not viewer.needs_suppression
     counts = {entry.id: _find_counts(viewer, entry) for entry in entries if has_counts}
     columns: list[tables.TableColumn | None] = [
-        tables.text_column(_("Irritant"), lambda entry: texts.title(entry.subject), 208),
+        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 208),
         tables.text_column(_("State"), lambda entry: _(texts.STATES[entry.state]), 96),
         None
         if viewer.needs_suppression
@@ -101,7 +101,9 @@ def _find_counts(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Coun
 
 def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
     scope = (texts.describe_filters(entry), ", ".join(entry.teams))
-    with cards.card(texts.title(entry.subject), " · ".join(filter(None, scope)), gap="xsmall"):
+    with cards.card(
+        texts.describe_subject(entry.subject), " · ".join(filter(None, scope)), gap="xsmall"
+    ):
         left, right = st.columns(2, gap="medium")
         with left:
             if entry.may_change:

@@ -89,7 +89,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
         with layout.row():
             _show_contacts_button(viewer, explanation, extra)
             download_links.show_download(
-                "explanation", **exports.figure_parameters((kpi.key,), (), explanation.where)
+                "explanation", **exports.build_figure_parameters((kpi.key,), (), explanation.where)
             )
 
 

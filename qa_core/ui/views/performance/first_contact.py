@@ -47,7 +47,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     )
     series = trend_cards.read_series(viewer, state, THREE, window.overrides)
     _show_tiles(state, rows, series, window)
-    left, right = st.columns([3, 2], gap="small")
+    # Other windows, and what is left out, are in no published table.
+    sees_tables = viewer.needs_suppression
+    left, right = (st.container(), None) if sees_tables else st.columns([3, 2], gap="small")
     with left:
         trend_cards.show_trend(
             viewer,
@@ -56,14 +58,16 @@ def show(viewer: Viewer, state: FilterState) -> None:
             window=window.tried,
             why_empty=_describe_pending(rows[REPEAT], window),
         )
-    with right:
-        _show_window(viewer, state, window)
+    if right:
+        with right:
+            _show_window(viewer, state, window)
     rate_mix_waterfall.show(viewer, state, REPEAT, series[REPEAT].spread, window)
-    left, right = st.columns([2, 1], gap="small")
-    with left:
-        resolution_agreement.show(viewer, state, window)
-    with right:
-        resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
+    if not sees_tables:
+        left, right = st.columns([2, 1], gap="small")
+        with left:
+            resolution_agreement.show(viewer, state, window)
+        with right:
+            resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
     for column, dimension in zip(st.columns(2, gap="small"), ("reason", "queue"), strict=True):
         with column:
             repeat_reasons.show(viewer, state, dimension, window)

@@ -78,7 +78,7 @@ def _show_table(
     tables.show(
         found,
         (
-            tables.text_column(_("Irritant"), lambda one: texts.title(one.subject), 262),
+            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 262),
             tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
             tables.percent_column(_("Share"), lambda one: one.share.value, 54),
             tables.percent_column(_("Others"), lambda one: one.share.other, 58),
@@ -109,7 +109,7 @@ def _show_one(
 ) -> None:
     """Show one candidate in full. `entry`: where it is on the action list already."""
     subject = candidate.subject
-    cards.show_heading(texts.title(subject))
+    cards.show_heading(texts.describe_subject(subject))
     st.text(texts.describe_share(candidate))
     if change := texts.describe_change(candidate.now, candidate.before):
         is_better = texts.is_better(candidate.now, candidate.before)

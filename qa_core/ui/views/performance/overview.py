@@ -179,6 +179,7 @@ def _compare_rates(
     return [
         _compare(row, dimension, CAUTION * series[row.kpi].spread)
         for dimension in ("queue", "reason", "channel")
+        if state.may_cut(viewer, dimension)
         for row in cached.measure(
             viewer, keys, (dimension,), state.where, state.compare
         ).itertuples()
@@ -210,6 +211,9 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:
     """Show these KPIs by queue; a click on a line opens its contacts."""
+    if not state.may_cut(viewer, "queue"):
+        cards.show_one_cut(_("Queues"))
+        return
     by = tables.wide(cached.measure(viewer, keys, ("queue",), state.where), "queue")
     queues = tables.largest_first(by, "received")
     if not queues:

@@ -65,14 +65,17 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
             _("Choose a comparison above, or a period whose earlier one has data."),
         )
         return
+    titles = {
+        name: _(dimensions.get_dimension(name).title)
+        for name in MIX_NAMES
+        if state.may_cut(viewer, name)
+    }
+    if not titles:
+        cards.show_one_cut(cards.title_of(kpi))
+        return
     with cards.card():
         heading, buttons = st.columns(2, vertical_alignment="top")
         with buttons:
-            titles = {
-                name: _(dimensions.get_dimension(name).title)
-                for name in MIX_NAMES
-                if viewer.can_cut_by(name)
-            }
             dimension = segmented_choice.ask("segment", _("Segment"), titles)
         sides = [
             read_segments(

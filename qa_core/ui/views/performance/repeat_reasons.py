@@ -37,6 +37,9 @@ TITLES = {
 
 def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> None:
     """Show the repeats by one dimension; a click opens the repeat contacts themselves."""
+    if not state.may_cut(viewer, dimension):
+        cards.show_one_cut(_(TITLES[dimension][0]))
+        return
     frame = cached.measure(
         viewer,
         (RATE, COUNT, TIME, COST),

@@ -87,8 +87,6 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
         caption += " " + _("Click a line to see its contacts.")
     with cards.card(describe(counts, window), caption, is_stretched=True):
         if not counts:
-            if viewer.needs_suppression:
-                st.caption(_("Hidden, or no data."))
             return
         tables.show(
             counts,

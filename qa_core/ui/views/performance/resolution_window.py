@@ -35,14 +35,14 @@ class Window:
 def ask(viewer: Viewer, state: FilterState) -> Window:
     """Show the slider and what the window means.
 
-    A viewer who sees large groups alone is offered only the windows of the settings.
+    Executives, who see figures by the settings in force, have no slider.
     """
     in_force = float(cached.current_settings().first_contact_days)
-    offered = (
-        SETTING.offered
-        if viewer.needs_suppression
-        else range(int(SETTING.low), int(SETTING.high) + 1)
-    )
+    if viewer.needs_suppression:
+        window = Window(in_force, in_force, None)
+        st.caption(_explain(viewer, state, window))
+        return window
+    offered = range(int(SETTING.low), int(SETTING.high) + 1)
     usual = f"{in_force:g}"
     options = [f"{days:g}" for days in sorted({*map(float, offered), in_force})]
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):

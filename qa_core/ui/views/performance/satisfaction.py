@@ -83,9 +83,13 @@ def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date
 
 def show_cuts(viewer: Viewer, state: FilterState) -> None:
     """Show where satisfaction is better or worse."""
+    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
+    if not cuts:
+        cards.show_one_cut(_("Satisfaction"))
+        return
     with st.container(key=styles.NOT_PRINTED):
-        tabs = st.tabs([_(dimensions.get_dimension(cut).title) for cut in CUTS])
-        for tab, dimension in zip(tabs, CUTS, strict=True):
+        tabs = st.tabs([_(dimensions.get_dimension(cut).title) for cut in cuts])
+        for tab, dimension in zip(tabs, cuts, strict=True):
             with tab:
                 _show_table(viewer, state, dimension)
 

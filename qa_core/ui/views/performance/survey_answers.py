@@ -9,7 +9,7 @@ from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.ratings import COARSE, MARKS
+from qa_core.metrics.query.ratings import MARKS
 from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
@@ -30,11 +30,11 @@ def show(viewer: Viewer, state: FilterState, kpi: str) -> None:
     title = _("How customers rated") if is_rating else _("Who would recommend the centre")
     if frame.empty:
         cards.show_message(
-            _("{title}: nothing to show", title=title), _describe_why_empty(viewer, state)
+            _("{title}: nothing to show", title=title),
+            _("No value is known, or all are pending or hidden."),
         )
         return
-    marks = COARSE if is_rating and viewer.needs_suppression else MARKS[kpi]
-    names = {mark: _(NAMES[mark]) if mark in NAMES else mark.replace("-", "–") for mark in marks}
+    names = {mark: _(NAMES[mark]) if mark in NAMES else mark for mark in MARKS[kpi]}
     caption = (
         _("Share of ratings by month, each brought to 1–5")
         if is_rating
@@ -69,7 +69,7 @@ def _describe_last(frame: pd.DataFrame, kpi: str) -> str:
     return _(
         "{best} gave a 5, {worst} a 1 or 2 in {month}",
         best=share("5"),
-        worst=share("1", "2", COARSE[0]),
+        worst=share("1", "2"),
         month=month,
     )
 
@@ -77,9 +77,3 @@ def _describe_last(frame: pd.DataFrame, kpi: str) -> str:
 def _count_months(state: FilterState) -> int:
     first, last = state.trend.period.first_day, state.trend.period.last_day
     return (last.year - first.year) * 12 + last.month - first.month + 1
-
-
-def _describe_why_empty(viewer: Viewer, state: FilterState) -> str:
-    if viewer.needs_suppression and state.where.values:
-        return _("You see what follows from one cut at a time: take the filters away.")
-    return _("No value is known, or all are pending or hidden.")

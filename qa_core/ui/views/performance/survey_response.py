@@ -36,7 +36,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
     differs: dict[str, bool | None] = {}
-    for dimension in CUTS:
+    for dimension in (cut for cut in CUTS if state.may_cut(viewer, cut)):
         frame = cached.measure(
             viewer, ("csat", "response_rate", "answered"), (dimension,), state.where
         )

@@ -243,6 +243,10 @@ def _describe_hours(level: pd.DataFrame) -> ChartTitle:
 def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show all figures by half-hour, weekday or channel; a click opens the contacts."""
     cuts = [clock.grain, "weekday", "channel"] if clock.grain else ["channel"]
+    cuts = [cut for cut in cuts if state.may_cut(viewer, cut)]
+    if not cuts:
+        cards.show_one_cut(_("Side by side"))
+        return
     titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
     keys, can_click = clock.keep(IN_TABLE), drill.is_open_to(viewer)
     hint = _("Click a line to see its contacts.") if can_click else ""

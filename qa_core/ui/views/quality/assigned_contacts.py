@@ -61,12 +61,12 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
 
 def _show_one(row: DrawnAssignment) -> None:
     contact = f"{row.advisor or '–'} · {formatting.moment(row.local_start)}"
-    about = (row.plan, labels.purpose_title(row.purpose), row.evaluator)
+    about = (row.plan, labels.name_purpose(row.purpose), row.evaluator)
     with cards.card(gap="xsmall"):
         st.markdown(f"**{escape(contact)}**")
         st.caption(escape(" · ".join(filter(None, about))))
         if row.state == "replaced":
-            reason = labels.reason_title(row.replaced_because)
+            reason = labels.name_reason(row.replaced_because)
             st.caption(_("Replaced: {reason}.", reason=reason))
             return
         if row.state == "done" or row.purpose == "targeted":
@@ -77,7 +77,7 @@ def _show_one(row: DrawnAssignment) -> None:
         reason = st.selectbox(
             _("Why replace it?"),
             list(replacement.REPLACEMENT_REASONS),
-            format_func=labels.reason_title,
+            format_func=labels.name_reason,
             key=f"because_{row.drawn_id}",
         )
         st.caption(

@@ -14,7 +14,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import find_grid_texts
 from qa_core.quality import calibration, scorecards
-from qa_core.quality.calibration.contact_choice import contact_keys
+from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
 from qa_core.quality.scorecards.versions import PublishedScorecard
 from qa_core.ui import actions, cards, gate, tables
@@ -148,4 +148,4 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         "calibration_drawn",
         height=240,
     )
-    return contact_keys(drawn)
+    return list_keys(drawn)

@@ -25,7 +25,7 @@ from qa_core.quality.coaching.texts import (
     describe_week,
     suggest_goal,
 )
-from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables
+from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import coaching_form, coaching_plan
 
@@ -187,5 +187,5 @@ def _find_chosen(viewer: Viewer, found: Sequence[CoachingPlanView]) -> CoachingP
     """Return the plan of the address, or the only one there is."""
     asked = st.query_params.get(coaching_plan.PLAN)
     if asked is not None:
-        return plans.get_plan(viewer, int(asked) if asked.isdecimal() else 0)
+        return plans.get_plan(viewer, url_state.read_number(asked))
     return found[0] if len(found) == 1 else None

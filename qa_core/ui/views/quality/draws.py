@@ -164,7 +164,7 @@ def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
 
 def _verify(stored: StoredDraw) -> None:
     found = sampling.verify(gate.current_viewer(Permission.MANAGE_LISTENING), stored.id)
-    causes = formatting.listing(labels.cause_title(cause) for cause in found.causes)
+    causes = formatting.listing(labels.name_cause(cause) for cause in found.causes)
     if not found.is_same:
         said = _(
             "Another list comes out today: {causes}. The frame was {then}, now {now}.",
@@ -189,7 +189,7 @@ def _show_fairness(stored: StoredDraw) -> None:
     chosen = st.segmented_control(
         _("By"),
         list(tests),
-        format_func=labels.dimension_title,
+        format_func=labels.name_dimension,
         default=next(
             (name for name, entry in tests.items() if entry.p_value is not None), DIMENSIONS[0]
         ),
@@ -208,7 +208,7 @@ def _show_fairness(stored: StoredDraw) -> None:
         rows.append(
             {
                 "key": share.value,
-                "label": labels.value_title(chosen, share.value),
+                "label": labels.name_value(chosen, share.value),
                 "value": share.drawn / drawn,
                 "low": None,
                 "high": None,

@@ -12,7 +12,6 @@ import streamlit as st
 from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import accreditations, recordings
 from qa_core.compliance.gates import PURPOSE_TITLES
@@ -33,6 +32,7 @@ from qa_core.ui import (
     player,
     scorecard_form,
     styles,
+    url_state,
 )
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
@@ -74,9 +74,7 @@ SIGNED = {
 
 def read(viewer: Viewer, number: str) -> Draft:
     """Return the evaluation that the address names."""
-    if not number.isdecimal():
-        raise AccessDenied()
-    return drafts.get_draft(viewer, int(number))
+    return drafts.get_draft(viewer, url_state.read_number(number))
 
 
 def show_worklist(viewer: Viewer) -> None:

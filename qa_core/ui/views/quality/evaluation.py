@@ -6,13 +6,12 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates, recordings
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations.evaluation_view import get_evaluation, read_evaluation
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
-from qa_core.ui import cards, drill, layout, player, readings
+from qa_core.ui import cards, drill, layout, player, readings, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
 from qa_core.ui.views.quality.answer_texts import describe
@@ -28,13 +27,12 @@ READ = "evaluation_read"
 
 def read(viewer: Viewer, given: str) -> EvaluationView:
     """Return the evaluation of that number in the address."""
-    if not given.isascii() or not given.isdigit() or len(given) > 15:
-        raise AccessDenied()
+    number = url_state.read_number(given)
     return readings.read(
         READ,
         given,
-        lambda: read_evaluation(viewer, int(given)),
-        lambda: get_evaluation(viewer, int(given)),
+        lambda: read_evaluation(viewer, number),
+        lambda: get_evaluation(viewer, number),
     )
 
 

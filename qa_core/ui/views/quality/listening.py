@@ -40,7 +40,7 @@ def show_obstacle(viewer: Viewer) -> None:
     refusal = sampling.find_obstacle(viewer)
     if refusal is None:
         return
-    if refusal.code != "gates_closed":
+    if refusal.code != "gate_closed":
         gate.show_refusal(refusal)
         return
     # Without the commands of the refusal: whoever draws here enters no gate.
@@ -95,7 +95,7 @@ def _show_rules(plan: PlanState, scorecard: str, evaluators: Sequence[str]) -> N
     closed = " · " + _("closed") if plan.is_closed else ""
     period = formatting.period(Period(plan.starts_on, plan.ends_on))
     st.markdown(f"**{escape(plan.name)}**{closed}")
-    st.caption(escape(f"{labels.purpose_title(plan.purpose)} · {period} · {scorecard}"))
+    st.caption(escape(f"{labels.name_purpose(plan.purpose)} · {period} · {scorecard}"))
     st.caption(escape(" · ".join(_describe_rules(plan, evaluators))))
 
 
@@ -148,7 +148,7 @@ def _show_buttons(plan: PlanState) -> None:
 
 def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
     shortest, longest = (plan.filters.get(name) for name in LIMITS)
-    strata = (labels.dimension_title(name).lower() for name in plan.strata)
+    strata = (labels.name_dimension(name).lower() for name in plan.strata)
     parts = [
         None
         if plan.purpose == "targeted"

@@ -88,7 +88,7 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
     one, two, three = st.columns(3)
     content = {
         "name": one.text_input(_("Name"), max_chars=80, placeholder=f"{first:%Y-%m}"),
-        "purpose": two.selectbox(_("Purpose"), gates.PURPOSES, format_func=labels.purpose_title),
+        "purpose": two.selectbox(_("Purpose"), gates.PURPOSES, format_func=labels.name_purpose),
         "grid": three.selectbox(_("Grid"), list(scorecards), format_func=scorecards.get),
     }
     one, two, three = st.columns(3)
@@ -146,7 +146,7 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
         _("Spread over"),
         DIMENSIONS,
         ["channel", "weekday"],
-        format_func=labels.dimension_title,
+        format_func=labels.name_dimension,
         help=_("In each advisor's own proportions."),
     )
     days = two.number_input(_("Advisors see results after so many days"), 0, 365, 0)

@@ -103,7 +103,7 @@ def _describe_points(detectable: power.Detectable) -> str:
 def _show_needed(spread: power.Spread) -> None:
     st.markdown("**" + _("What would it take?") + "**")
     points = int(st.number_input(_("To see a difference of so many points"), 1, 100, 5, key=POINTS))
-    count = power.evaluations_needed(spread.deviation, points)
+    count = power.count_needed(spread.deviation, points)
     st.markdown(
         ngettext(
             "**{count} evaluation** of each of the two, whether advisors, teams, or one before "
@@ -120,7 +120,7 @@ def _show_needed(spread: power.Spread) -> None:
             tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
             tables.count_column(
                 _("Evaluations of each"),
-                lambda size: power.evaluations_needed(spread.deviation, size),
+                lambda size: power.count_needed(spread.deviation, size),
                 150,
             ),
         ),

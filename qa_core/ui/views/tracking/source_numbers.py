@@ -110,7 +110,7 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             height=330,
         )
         download_links.show_download(
-            "numbers", key="stretches", **exports.number_parameters(state.where.period)
+            "numbers", key="stretches", **exports.build_number_parameters(state.where.period)
         )
 
 
@@ -233,7 +233,9 @@ def _show_unassigned(
             )
         )
         download_links.show_download(
-            "numbers", key="loose", **exports.number_parameters(state.where.period, loose=True)
+            "numbers",
+            key="loose",
+            **exports.build_number_parameters(state.where.period, loose=True),
         )
 
 

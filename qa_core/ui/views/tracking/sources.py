@@ -54,7 +54,7 @@ def ask(viewer: Viewer, state: FilterState) -> SourceCut:
     titles = {
         key: _(dimensions.get_dimension(key).title)
         for key in source_steps.DIMENSIONS
-        if viewer.can_cut_by(key)
+        if state.may_cut(viewer, key)
     }
     with layout.row():
         with st.container(width="content"):

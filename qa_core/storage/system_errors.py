@@ -1,5 +1,5 @@
-"""Obstacles: what stops an import although the file is right, such as a full disk or a
-busy store. Said in words; the same file will land later.
+"""Errors of the system that stop work although nothing is wrong with it: a full disk, a busy
+or read-only store.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
@@ -28,12 +29,15 @@ _BUSY = (
     "could not obtain lock",
     "lock timeout",
 )
+_READ_ONLY = (
+    "readonly database",
+    "read-only file system",
+    "unable to open database file",
+)
 
 
 def find_refusal(error: BaseException) -> Refusal | None:
-    """What to tell a person about that error, when it is an obstacle; None when it is a
-    defect.
-    """
+    """Find what to tell a person about an error of the system; None for a defect."""
     for cause in _causes(error):
         text = str(cause).casefold()
         if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
@@ -42,16 +46,24 @@ def find_refusal(error: BaseException) -> Refusal | None:
             return Refusal(
                 "disk_full",
                 N_(
-                    "There is no space left where the stores are, or the disk fails. Free "
-                    "some, then import the file again: nothing will be counted twice."
+                    "There is no space left where the stores are, or the disk fails. Free some, "
+                    "then try again: nothing is half-done or counted twice."
                 ),
             )
         if any(sign in text for sign in _BUSY):
             return Refusal(
                 "store_busy",
                 N_(
-                    "Another program holds the records. Import the file again when it is done: "
-                    "nothing will be counted twice."
+                    "Another program holds the records. Try again when it is done: nothing is "
+                    "half-done or counted twice."
+                ),
+            )
+        if _is_denied(cause) or any(sign in text for sign in _READ_ONLY):
+            return Refusal(
+                "store_read_only",
+                N_(
+                    "The stores cannot be written: their folder, or a file in it, is read-only for "
+                    "the user who runs Écoute. Change its owner or mode, then try again."
                 ),
             )
     return None
@@ -66,3 +78,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = getattr(error, "orig", None) or error.__cause__ or error.__context__
+
+
+def _is_denied(cause: BaseException) -> bool:
+    """Tell whether the system refuses a write below the folder of the stores."""
+    if not isinstance(cause, OSError) or cause.errno not in (
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    ):
+        return False
+    folder = str(environment.current().folder)
+    return str(cause.filename or "").startswith(folder)

@@ -1,0 +1,121 @@
+"""Second factor of local accounts: one-time codes of an app (TOTP, RFC 6238), and recovery
+codes for a lost phone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+
+import pyotp
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import Viewer
+from qa_core.base import signed_links
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.people import SecondFactor
+
+ISSUER = "Écoute"
+STEP_SECONDS = 30
+DRIFT_STEPS = 1
+"""Steps by which the clock of a phone may be wrong."""
+RECOVERY_CODES = 10
+WRONG_CODE = N_("The code is wrong, or was used before. Wait for the next one and type that.")
+
+
+def is_enrolled(session: Session, username: str) -> bool:
+    """Tell whether that account needs a code to sign in."""
+    row = session.get(SecondFactor, username)
+    return row is not None and row.confirmed_at is not None
+
+
+def has_factor(username: str) -> bool:
+    """Tell whether that account needs a code to sign in, in a session of its own."""
+    with store.reading() as session:
+        return is_enrolled(session, username)
+
+
+def start(viewer: Viewer) -> str:
+    """Make a secret for an app. Returns its address (`otpauth://…`), to be shown as a picture.
+
+    It counts once `confirm` got a code made with it. Raises Refusal where a factor is in use.
+    """
+    username = viewer.username
+    secret = pyotp.random_base32()
+    with store.writing() as session:
+        if is_enrolled(session, username):
+            raise Refusal("second_factor_exists", N_("You have a second factor already."))
+        session.merge(SecondFactor(username=username, secret=_seal(username, secret)))
+    return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
+
+
+def confirm(viewer: Viewer, code: str) -> list[str]:
+    """Put the new factor in use. Returns the recovery codes, which are shown only now.
+
+    Raises Refusal for a wrong code, AccessDenied where none was started.
+    """
+    username = viewer.username
+    codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
+    with store.writing() as session:
+        row = session.get(SecondFactor, username)
+        if row is None or row.confirmed_at is not None:
+            raise AccessDenied()
+        if not _use_code(row, code):
+            raise Refusal("wrong_code", WRONG_CODE)
+        row.confirmed_at = now()
+        row.recovery = [_hash(username, one) for one in codes]
+        audit_log.record(session, username, "second_factor_added", username)
+    return codes
+
+
+def remove(viewer: Viewer, code: str) -> None:
+    """Remove one's own factor. Raises Refusal for a wrong code."""
+    username = viewer.username
+    with store.writing() as session:
+        if not use(session, username, code):
+            raise Refusal("wrong_code", WRONG_CODE)
+        drop(session, username)
+        audit_log.record(session, username, "second_factor_removed", username)
+
+
+def drop(session: Session, username: str) -> None:
+    """Remove the factor of that account, in the caller's transaction."""
+    session.execute(sa.delete(SecondFactor).where(SecondFactor.username == username))
+
+
+def use(session: Session, username: str, code: str) -> bool:
+    """Use a code of the app or a recovery code of that account; each is good once."""
+    row = session.get(SecondFactor, username)
+    if row is None or row.confirmed_at is None:
+        return False
+    recovery = _hash(username, code.strip().lower())
+    if any(hmac.compare_digest(recovery, one) for one in row.recovery):
+        row.recovery = [one for one in row.recovery if one != recovery]
+        return True
+    return _use_code(row, code)
+
+
+def _use_code(row: SecondFactor, code: str) -> bool:
+    totp = pyotp.TOTP(signed_links.unseal("second factor", row.secret, "journal")["secret"])
+    code, present = "".join(code.split()), int(time.time()) // STEP_SECONDS
+    for step in range(present - DRIFT_STEPS, present + DRIFT_STEPS + 1):
+        if step > row.last_step and hmac.compare_digest(totp.generate_otp(step), code):
+            row.last_step = step
+            return True
+    return False
+
+
+def _seal(username: str, secret: str) -> str:
+    # Not with the key of cookies: a new one signs everybody out, and must not lock them out.
+    return signed_links.seal("second factor", {"username": username, "secret": secret}, "journal")
+
+
+def _hash(username: str, code: str) -> str:
+    return hashlib.sha256(f"{username} {code}".encode()).hexdigest()

@@ -1,0 +1,101 @@
+"""`subject` and `objections`: the rights of persons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _
+from qa_core.cli.output import print_json
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Customer = Annotated[
+    str | None, typer.Option("--customer", metavar="X", help="A number, or the pseudonym.")
+]
+AdvisorName = Annotated[
+    str | None, typer.Option("--advisor", metavar="X", help="An id, a name or an alias.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    subject = typer.Typer(no_args_is_help=True, help="What the stores hold of a person.")
+    subject.command("export")(export)
+    subject.command("erase")(erase)
+    app.add_typer(subject, name="subject")
+    objections = typer.Typer(no_args_is_help=True, help="Objections of customers.")
+    objections.command("add")(add_objection)
+    app.add_typer(objections, name="objections")
+
+
+def export(
+    customer: Customer = None,
+    advisor: AdvisorName = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the zip is written.")
+    ] = Path("subject.zip"),
+) -> None:
+    """Write all that is stored of a person into a zip that its owner alone can read."""
+    from qa_core.base.environment import write_private
+    from qa_core.ingest import subjects
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
+    if not write_private(out, content):
+        raise Misuse("file_exists", N_("{file} exists already; give another name."), file=str(out))
+    print(_("Written to {file}. Hand it to that person alone.", file=out))
+
+
+def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json = False) -> None:
+    """Erase a person from every store, at once and for good."""
+    from qa_core.ingest import subjects
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
+    if as_json:
+        print_json({"erased": dict(counts)})
+        return
+    shown = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
+    print(_("Erased ({counts}).", counts=shown))
+
+
+def add_objection(
+    number: Annotated[
+        list[str] | None, typer.Option("--number", metavar="N", help="A customer's number.")
+    ] = None,
+    customer: Annotated[
+        list[str] | None, typer.Option("--customer", metavar="X", help="A pseudonym.")
+    ] = None,
+    contact: Annotated[
+        list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Enter objections: on what is stored at once, and on what is imported later."""
+    from qa_core.ingest import subjects
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
+    contacts = subjects.read_contacts(contact or ())
+    if not keys and not contacts:
+        raise Misuse("no_objection", N_("Give --number, --customer or --contact."))
+    deleted = subjects.object_to(Viewer.SYSTEM, keys, contacts)
+    if as_json:
+        print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
+        return
+    print(_("Entered. Recordings deleted: {count}.", count=deleted))
+
+
+def _find(customer: str | None, advisor: str | None) -> dict[str, str | None]:
+    from qa_core.ingest import subjects
+
+    return {
+        "customer": subjects.find_customer(customer) if customer else None,
+        "advisor": subjects.find_advisor(advisor) if advisor else None,
+    }

@@ -1,0 +1,58 @@
+"""What the law says today: the facts that decide about contacts, and the one question
+whether an act on them is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.compliance import gates, notices
+from qa_core.compliance.recordings import deletion
+from qa_core.metrics.query import legal_obstacles, recording_flags
+from qa_core.metrics.query.legal_obstacles import Act, LegalFacts
+from qa_core.metrics.query.recording_flags import RecordedContact
+from qa_core.storage.records.base import now
+from qa_core.storage.records.store import Session
+
+
+def load(
+    session: Session, moment: datetime | None = None, informed: Mapping[str, date] | None = None
+) -> LegalFacts:
+    """Read the facts as of a moment (default: now); `informed` where the caller knows who
+    was informed then.
+    """
+    local = environment.to_local(moment or now())
+    days = {
+        name: date.fromisoformat(text) if (text := gates.value_of(session, name)) else None
+        for name in ("works_council_consulted_on", "callers_informed_since")
+    }
+    oldest = {
+        kind: deletion.find_oldest_day(local.date(), gates.retention_months(session, kind))
+        for kind in ("recording", "analysis")
+    }
+    return LegalFacts(
+        local.replace(tzinfo=None),
+        days["works_council_consulted_on"],
+        days["callers_informed_since"],
+        oldest["recording"],
+        oldest["analysis"],
+        notices.informed(session) if informed is None else informed,
+    )
+
+
+def judge(
+    session: Session,
+    viewer: Viewer,
+    act: Act,
+    contact_ids: Iterable[str],
+    around: date | None = None,
+) -> list[RecordedContact]:
+    """Read the contacts in the viewer's scope with one of these ids; `against` is the
+    first rule against the act.
+    """
+    facts = load(session)
+    obstacle = legal_obstacles.find_obstacle(act, facts)
+    return recording_flags.find_recorded(viewer, contact_ids, around, obstacle, facts.tables)

@@ -1,0 +1,297 @@
+"""Retention: how long each kind of personal data is kept (docs/compliance.md, section 3),
+and what of the records must be gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.centre import settings
+from qa_core.compliance import gates
+from qa_core.compliance.recordings import deletion
+from qa_core.metrics import formatting
+from qa_core.metrics.dimensions import add_months
+from qa_core.storage import audit_log
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.lake.upkeep import IMAGE_DAYS
+from qa_core.storage.records import store
+from qa_core.storage.records.base import Base
+from qa_core.storage.records.listening import Playback, Recording
+from qa_core.storage.records.people import AccountRequest, SignInThrottle
+from qa_core.storage.records.store import Session
+from qa_core.storage.retention import DueData
+
+UNDO_DAYS = IMAGE_DAYS
+"""How long an import can be undone."""
+
+
+@dataclass(frozen=True)
+class RetentionClass:
+    """One kind of personal data. `period` is the longest that is allowed, in `unit`
+    (`months` or `days`); `setting` names the gate or the setting that shortens it.
+    """
+
+    kind: str
+    title: str
+    period: int
+    unit: str
+    setting: str | None
+    rule: str
+    source: str
+    end: str
+
+    def describe_period(self, period: int) -> str:
+        """Format a period of this class in the reader's language."""
+        if self.unit == "days":
+            return ngettext("{n} day", "{n} days", period)
+        return ngettext("{n} month", "{n} months", period)
+
+
+_NS57 = "NS-57, délibération 2014-474"
+_ANALYSIS = (12, "months", "analysis_retention_months", "R6", _NS57)
+_IDENTITY = (13, "months", "contact_retention_months", "R5b", N_("GDPR art. 5(1)(e)"))
+_WORKING = (30, "days", "working_file_retention_days", "R5b", N_("GDPR art. 5(1)(e)"))
+_DELETED = N_("deleted")
+
+CLASSES: tuple[RetentionClass, ...] = (
+    RetentionClass(
+        "recordings",
+        N_("Recordings"),
+        6,
+        "months",
+        "recording_retention_months",
+        "R5",
+        _NS57,
+        N_("file and waveform deleted; the row stays as proof for another year"),
+    ),
+    RetentionClass(
+        "evaluations",
+        N_("Evaluations with their answers, comments and disputes"),
+        *_ANALYSIS,
+        N_("deleted; monthly totals of five advisors or more stay"),
+    ),
+    RetentionClass("calibrations", N_("Calibration sessions"), *_ANALYSIS, _DELETED),
+    RetentionClass("coaching", N_("Coaching plans with their notes"), *_ANALYSIS, _DELETED),
+    RetentionClass("draws", N_("Draws and contacts drawn"), *_ANALYSIS, _DELETED),
+    RetentionClass("playbacks", N_("Playbacks"), *_ANALYSIS, _DELETED),
+    RetentionClass("deleted_recordings", N_("Proofs of deleted recordings"), *_ANALYSIS, _DELETED),
+    RetentionClass(
+        "contacts",
+        N_("Contacts with a customer key or an advisor"),
+        *_IDENTITY,
+        N_("keys deleted; the contact, its team and its figures stay"),
+    ),
+    RetentionClass(
+        "survey_comments",
+        N_("Survey comments"),
+        12,
+        "months",
+        "survey_comment_retention_months",
+        "R6",
+        N_("GDPR art. 5(1)(e)"),
+        N_("text deleted; ratings stay"),
+    ),
+    RetentionClass(
+        "journal",
+        N_("Journal"),
+        12,
+        "months",
+        "journal_retention_months",
+        "R14",
+        "CNIL, délibération 2021-122",
+        N_("deleted up to a signed cut, so that the rest can still be verified"),
+    ),
+    RetentionClass(
+        "account_requests",
+        N_("Requests about accounts"),
+        12,
+        "months",
+        "journal_retention_months",
+        "R14",
+        "CNIL, délibération 2021-122",
+        _DELETED,
+    ),
+    RetentionClass("sign_in_failures", N_("Failed sign-ins"), *_WORKING, _DELETED),
+    RetentionClass("waiting_rows", N_("Rows waiting for their contact"), *_WORKING, _DELETED),
+    RetentionClass("quarantine", N_("Rejected rows"), *_WORKING, _DELETED),
+    RetentionClass("temporary_files", N_("Temporary files"), *_WORKING, _DELETED),
+    RetentionClass(
+        "before_images",
+        N_("What stood before an import"),
+        UNDO_DAYS,
+        "days",
+        None,
+        "R5b",
+        N_("GDPR art. 5(1)(e)"),
+        N_("deleted; older imports cannot be undone"),
+    ),
+)
+BY_KIND = {entry.kind: entry for entry in CLASSES}
+
+
+def find_period(session: Session, kind: str) -> int:
+    """Return the period of a kind in its unit: the shortest of the legal maximum and what
+    was entered.
+    """
+    entry = BY_KIND[kind]
+    if entry.setting is None:
+        return entry.period
+    if entry.setting in gates.BY_NAME:
+        entered = gates.value_of(session, entry.setting)
+    else:
+        entered = getattr(settings.current(session), entry.setting)
+    return min(entry.period, int(entered or entry.period))
+
+
+def find_oldest_day(session: Session, kind: str, as_of: date) -> date:
+    """Return the oldest day whose data may still be kept on that day."""
+    period = find_period(session, kind)
+    if BY_KIND[kind].unit == "days":
+        return as_of - timedelta(days=period)
+    return deletion.find_oldest_day(as_of, period)
+
+
+def make_due(
+    session: Session, kind: str, count: int, oldest: date | None, newest: date | None
+) -> DueData | None:
+    """Describe due data by the days of its oldest and newest; None where there is none."""
+    if not count:
+        return None
+    period = find_period(session, kind)
+    last_day = (
+        oldest + timedelta(days=period)
+        if BY_KIND[kind].unit == "days"
+        else add_months(oldest, period)
+    )
+    return DueData(kind, count, oldest, newest, last_day + timedelta(days=1))
+
+
+def start_of(day: date) -> datetime:
+    """Return the first moment of a day in the centre's time, in UTC."""
+    return datetime.combine(day, time(), environment.current().zone).astimezone(UTC)
+
+
+def read_whole(session: Session, statement: Any) -> sa.Result:
+    """Read across all scopes what must be gone: numbers, keys and days."""
+    return session.execute(
+        Unscoped(
+            statement,
+            "What is kept too long is found in the whole centre: numbers, keys and days are read.",
+        )
+    )
+
+
+@dataclass(frozen=True)
+class RowKeeper:
+    """Rows of the records that go by the day of one moment of theirs."""
+
+    kind: str
+    moment: InstrumentedAttribute[Any]
+    besides: sa.ColumnElement[bool] | None = None
+
+    def is_due(self, session: Session, as_of: date) -> sa.ColumnElement[bool]:
+        """Build the predicate of the rows that must be gone once that day begins."""
+        before = start_of(find_oldest_day(session, self.kind, as_of))
+        return sa.and_(self.moment < before, sa.true() if self.besides is None else self.besides)
+
+    def find_due(self, as_of: date) -> DueData | None:
+        with store.reading() as session:
+            moments = sa.func.min(self.moment), sa.func.max(self.moment)
+            count, oldest, newest = read_whole(
+                session, sa.select(sa.func.count(), *moments).where(self.is_due(session, as_of))
+            ).one()
+            return make_due(session, self.kind, count, to_day(oldest), to_day(newest))
+
+    def delete_due(self, as_of: date) -> None:
+        with store.writing() as session:
+            table: type[Base] = self.moment.class_
+            session.execute(sa.delete(table).where(self.is_due(session, as_of)))
+
+
+def to_day(moment: datetime | None) -> date | None:
+    """Return the day of a moment in the centre's time."""
+    return environment.to_local(moment).date() if moment else None
+
+
+@dataclass(frozen=True)
+class RecordingKeeper:
+    """The audio of contacts, file and waveform."""
+
+    kind: str = "recordings"
+
+    def find_due(self, as_of: date) -> DueData | None:
+        with store.reading() as session:
+            days = sa.func.min(Recording.local_day), sa.func.max(Recording.local_day)
+            count, oldest, newest, end = read_whole(
+                session,
+                sa.select(sa.func.count(), *days, sa.func.min(Recording.delete_after)).where(
+                    deletion.is_expired(session, as_of)
+                ),
+            ).one()
+            due = make_due(session, self.kind, count, oldest, newest)
+        # The date entered at the import may be earlier than what holds today.
+        return due and replace(due, since=min(due.since, to_day(end) + timedelta(days=1)))
+
+    def delete_due(self, as_of: date) -> None:
+        deletion.delete_expired(Viewer.SYSTEM, as_of)
+
+
+@dataclass(frozen=True)
+class JournalKeeper:
+    """The rows of the audit log."""
+
+    kind: str = "journal"
+
+    def find_due(self, as_of: date) -> DueData | None:
+        with store.reading() as session:
+            before = start_of(find_oldest_day(session, self.kind, as_of))
+            count, oldest, newest = audit_log.count_before(session, before)
+            return make_due(session, self.kind, count, to_day(oldest), to_day(newest))
+
+    def delete_due(self, as_of: date) -> None:
+        with store.writing() as session:
+            audit_log.purge(session, start_of(find_oldest_day(session, self.kind, as_of)))
+
+
+KEEPERS = (
+    RecordingKeeper(),
+    RowKeeper("playbacks", Playback.played_at),
+    RowKeeper("deleted_recordings", Recording.deleted_at),
+    JournalKeeper(),
+    RowKeeper("account_requests", AccountRequest.asked_at, AccountRequest.decided_at.is_not(None)),
+    RowKeeper("sign_in_failures", SignInThrottle.last_failure_at),
+)
+"""What this room deletes."""
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """Data of one kind that should be gone; `since`: the first day of that."""
+
+    kind: str
+    count: int
+    since: date
+
+    @property
+    def is_late(self) -> bool:
+        """Whether a purge had a whole day for it."""
+        return self.since < environment.today()
+
+
+def describe(item: Overdue) -> str:
+    """Say what is overdue, how much, and since when, in the reader's language."""
+    count, day = formatting.number(item.count), formatting.day(item.since, year=True)
+    return _(
+        "{what}: {count}, overdue since {day}",
+        what=_(BY_KIND[item.kind].title),
+        count=count,
+        day=day,
+    )

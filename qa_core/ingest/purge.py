@@ -1,0 +1,284 @@
+"""The purge: delete all that must be gone, in every store, and certify it
+(docs/compliance.md, section 3).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
+from qa_core.compliance import recordings, retention
+from qa_core.compliance.retention import Overdue
+from qa_core.files import uploads
+from qa_core.ingest import retention as of_imports
+from qa_core.ingest.load import recovery
+from qa_core.metrics.query import closed_months, month_closing
+from qa_core.quality import retention as of_quality
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.retention import Purge
+from qa_core.storage.retention import DueData, Keeper
+
+KEEPERS: tuple[Keeper, ...] = (*of_quality.KEEPERS, *of_imports.KEEPERS, *retention.KEEPERS)
+"""Every kind of personal data that goes by age, whichever room keeps it."""
+
+
+CLOSES = {
+    "evaluations": closed_months.ANALYSES,
+    "playbacks": closed_months.ANALYSES,
+    "contacts": closed_months.IDENTITIES,
+}
+"""Kinds of which monthly totals are made before they go, and the group that these close."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a purge deleted: kind → number and days of the oldest and newest, the place in
+    the audit log, and a signature over all of it. No content.
+    """
+
+    number: int
+    as_of: date
+    finished_at: datetime
+    actor: str
+    kinds: Mapping[str, DueData]
+    seq: int
+    mac: str
+    signature: str
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether the signature fits what the certificate says."""
+        return self.signature == _sign(self)
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the certificate as docs/contract.md, section 3 prints it."""
+        return {
+            "number": self.number,
+            "as_of": self.as_of.isoformat(),
+            "finished_at": self.finished_at.isoformat(),
+            "actor": self.actor,
+            "kinds": {kind: _note(due) for kind, due in self.kinds.items()},
+            "journal": {"seq": self.seq, "seal": self.mac},
+            "signature": self.signature,
+        }
+
+
+@dataclass(frozen=True)
+class PurgeResult:
+    """What a purge deleted, or would delete, by kind; `certificate` None where nothing
+    was.
+    """
+
+    as_of: date
+    is_dry_run: bool
+    deleted: Mapping[str, int]
+    certificate: Certificate | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the document of `purge --json` (docs/contract.md, section 3)."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "dry_run": self.is_dry_run,
+            "deleted": dict(self.deleted),
+            "certificate": self.certificate.as_json() if self.certificate else None,
+        }
+
+
+def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> PurgeResult:
+    """Delete what must be gone once that day begins (default: today). One at a time; an
+    interrupted one is finished first. Needs MANAGE_COMPLIANCE.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    as_of = as_of or environment.today()
+    if dry_run:
+        found = (keeper.find_due(as_of) for keeper in KEEPERS)
+        return PurgeResult(as_of, True, {due.kind: due.count for due in found if due})
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        for number in _find_unfinished():
+            _finish(number)
+        if not any(keeper.find_due(as_of) for keeper in KEEPERS):
+            _clear_leftovers()
+            return PurgeResult(as_of, False, {})
+        with store.writing() as session:
+            started = Purge(as_of=as_of, actor=viewer.username)
+            session.add(started)
+            session.flush()
+            number = started.id
+        made = _finish(number)
+    return PurgeResult(as_of, False, {kind: due.count for kind, due in made.kinds.items()}, made)
+
+
+def find_overdue(viewer: Viewer) -> list[Overdue]:
+    """Count what should be gone today in the whole centre, kind by kind."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    today, order = environment.today(), list(retention.BY_KIND)
+    found = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
+    return [
+        Overdue(due.kind, due.count, due.since)
+        for due in sorted(found, key=lambda due: order.index(due.kind))
+    ]
+
+
+def find_certificates(viewer: Viewer, limit: int = 50) -> list[Certificate]:
+    """List the certificates of finished purges, newest first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    finished = sa.select(Purge).where(Purge.finished_at.is_not(None)).order_by(Purge.id.desc())
+    with store.reading() as session:
+        return [_certify(row) for row in session.scalars(finished.limit(limit))]
+
+
+_purged_through: dict[str, date] = {}
+_is_wanted = threading.Event()
+
+
+def request() -> None:
+    """Let the server purge now: a period was shortened."""
+    _purged_through.clear()
+    _is_wanted.set()
+
+
+def wait_for_request(seconds: float) -> None:
+    """Wait until a purge is requested in this process, so long at most."""
+    _is_wanted.wait(seconds)
+    _is_wanted.clear()
+
+
+def purge_daily() -> bool:
+    """Purge, once a day in this process; tell whether anything was deleted. Never fails:
+    what could not be deleted stays overdue, and is tried again.
+    """
+    here, today = environment.current().database_url, environment.today()
+    if _purged_through.get(here) == today or not store.is_ready():
+        return False
+    try:
+        result = purge(Viewer.SYSTEM)
+    except Refusal as refusal:
+        logging.getLogger("qa_core").warning(i18n.format_refusal(refusal))
+    except Exception:
+        logging.getLogger("qa_core").exception("the purge failed")
+    else:
+        _purged_through[here] = today
+        return bool(result.deleted)
+    return False
+
+
+def _find_unfinished() -> list[int]:
+    with store.reading() as session:
+        open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
+        return list(session.scalars(open_ones))
+
+
+def _finish(number: int) -> Certificate:
+    """Delete kind by kind. What is due is noted before it goes, so that a purge that was
+    killed still certifies all of it.
+    """
+    for keeper in KEEPERS:
+        with store.reading() as session:
+            row = session.get_one(Purge, number)
+            as_of, note = row.as_of, row.kinds.get(keeper.kind)
+        if note and note["done"]:
+            continue
+        due = keeper.find_due(as_of)
+        if note is None and due:
+            _save(number, keeper.kind, {**_note(due), "done": False})
+        if due:
+            if keeper.kind in CLOSES:
+                _close_months(keeper.kind, as_of)
+            keeper.delete_due(as_of)
+        if note or due:
+            _save(number, keeper.kind, {"done": True})
+    _clear_leftovers()
+    lake.vacuum(at_once=True)
+    certificate = _close(number)
+    store.empty_log()
+    return certificate
+
+
+def _close_months(kind: str, as_of: date) -> None:
+    with store.reading() as session:
+        last_due_day = retention.find_oldest_day(session, kind, as_of) - timedelta(days=1)
+    month_closing.close(CLOSES[kind], last_due_day)
+
+
+def _clear_leftovers() -> None:
+    """Remove what killed processes left behind. The caller holds the lock of imports."""
+    recordings.sweep()
+    uploads.remove_leftovers()
+    recovery.remove_dead_folders(environment.current().temporary_folder)
+
+
+def _close(number: int) -> Certificate:
+    with store.writing() as session:
+        row = session.get_one(Purge, number)
+        audit_log.record(
+            session,
+            row.actor,
+            "purged",
+            str(number),
+            reason=", ".join(f"{kind}: {note['count']}" for kind, note in row.kinds.items()),
+        )
+        end = audit_log.find_end(session)
+        row.seq, row.mac, row.finished_at = end.seq, end.mac, now()
+        row.signature = ""
+        row.signature = _sign(_certify(row))
+        return _certify(row)
+
+
+def _save(number: int, kind: str, note: Mapping[str, Any]) -> None:
+    with store.writing() as session:
+        row = session.get_one(Purge, number)
+        row.kinds = {**row.kinds, kind: {**row.kinds.get(kind, {}), **note}}
+
+
+def _note(due: DueData) -> dict[str, Any]:
+    return {
+        "count": due.count,
+        "oldest": due.oldest.isoformat(),
+        "newest": due.newest.isoformat(),
+        "since": due.since.isoformat(),
+    }
+
+
+def _certify(row: Purge) -> Certificate:
+    kinds = {
+        kind: DueData(
+            kind,
+            note["count"],
+            date.fromisoformat(note["oldest"]),
+            date.fromisoformat(note["newest"]),
+            date.fromisoformat(note["since"]),
+        )
+        for kind, note in row.kinds.items()
+    }
+    return Certificate(
+        row.id, row.as_of, row.finished_at, row.actor, kinds, row.seq, row.mac, row.signature
+    )
+
+
+def _sign(certificate: Certificate) -> str:
+    kinds = (
+        f"{kind} {due.count} {due.oldest} {due.newest} {due.since}"
+        for kind, due in sorted(certificate.kinds.items())
+    )
+    return audit_log.sign(
+        "purge",
+        certificate.number,
+        certificate.as_of.isoformat(),
+        certificate.finished_at.isoformat(timespec="seconds"),
+        certificate.actor,
+        certificate.seq,
+        certificate.mac,
+        *kinds,
+    )

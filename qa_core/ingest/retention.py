@@ -1,0 +1,112 @@
+"""Deletion by age of what imports keep: people in contacts, survey comments, rows that
+wait, rejected rows, before-images and temporary files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from qa_core.base import environment
+from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.retention import DueData
+
+
+@dataclass(frozen=True)
+class ContactKeeper:
+    """Content of contacts that goes while the contact stays."""
+
+    kind: str
+    condition: str
+    remove: Callable[[date], None]
+
+    def find_due(self, as_of: date) -> DueData | None:
+        due = lake.find_due_contacts(self.condition, self._find_oldest_day(as_of))
+        with store.reading() as session:
+            return due and make_due(session, self.kind, due.count, due.oldest, due.newest)
+
+    def delete_due(self, as_of: date) -> None:
+        self.remove(self._find_oldest_day(as_of))
+
+    def _find_oldest_day(self, as_of: date) -> date:
+        with store.reading() as session:
+            return find_oldest_day(session, self.kind, as_of)
+
+
+@dataclass(frozen=True)
+class BatchRowKeeper:
+    """Rows that an import left in the records; they go by the day of the import."""
+
+    kind: str
+    table: type[WaitingRow] | type[BeforeImage]
+
+    def find_due(self, as_of: date) -> DueData | None:
+        with store.reading() as session:
+            moment = ImportBatch.started_at
+            due = (
+                sa.select(sa.func.count(), sa.func.min(moment), sa.func.max(moment))
+                .join_from(self.table, ImportBatch, ImportBatch.id == self.table.batch_id)
+                .where(moment < start_of(find_oldest_day(session, self.kind, as_of)))
+            )
+            count, oldest, newest = read_whole(session, due).one()
+            return make_due(session, self.kind, count, to_day(oldest), to_day(newest))
+
+    def delete_due(self, as_of: date) -> None:
+        with store.writing() as session:
+            before = start_of(find_oldest_day(session, self.kind, as_of))
+            old = sa.select(ImportBatch.id).where(ImportBatch.started_at < before)
+            session.execute(sa.delete(self.table).where(self.table.batch_id.in_(old)))
+
+
+@dataclass(frozen=True)
+class FileKeeper:
+    """Files in a folder of the centre; they go by the day they were last written."""
+
+    kind: str
+    folder: str
+
+    def find_due(self, as_of: date) -> DueData | None:
+        days = sorted(_find_day(path) for path in self._find_paths(as_of))
+        with store.reading() as session:
+            return make_due(session, self.kind, len(days), days[0], days[-1]) if days else None
+
+    def delete_due(self, as_of: date) -> None:
+        paths = self._find_paths(as_of)
+        if self.kind == "quarantine":
+            with store.writing() as session:
+                gone = ImportBatch.id.in_([path.stem for path in paths])
+                session.execute(sa.update(ImportBatch).where(gone).values(quarantine=None))
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+    def _find_paths(self, as_of: date) -> list[Path]:
+        with store.reading() as session:
+            oldest_day = find_oldest_day(session, self.kind, as_of)
+        folder = environment.current().folder / self.folder
+        return [
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and _find_day(path) < oldest_day
+        ]
+
+
+def _find_day(path: Path) -> date:
+    return to_day(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
+KEEPERS = (
+    ContactKeeper("contacts", lake.IDENTIFIED, lake.remove_identities),
+    ContactKeeper("survey_comments", lake.COMMENTED, lake.remove_comments),
+    BatchRowKeeper("waiting_rows", WaitingRow),
+    BatchRowKeeper("before_images", BeforeImage),
+    FileKeeper("quarantine", "quarantine"),
+    FileKeeper("temporary_files", "tmp"),
+)
+"""What this room deletes."""

@@ -1,0 +1,316 @@
+"""Rights of persons (docs/compliance.md, section 6): what the stores hold of a customer or
+an advisor, its erasure, and objections, which hold for what comes later too.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_, _
+from qa_core.centre import advisors
+from qa_core.compliance import recordings
+from qa_core.files import uploads
+from qa_core.ingest.load import erasure, objections, recovery
+from qa_core.ingest.pseudonyms import KEY_LENGTH, Pseudonyms
+from qa_core.storage import audit_log, lake
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.records.base import Base
+from qa_core.storage.records.centre_rules import NameDecision
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.listening import (
+    CoachingNote,
+    CoachingPlan,
+    Dispute,
+    Draw,
+    Playback,
+    Recording,
+    TimedComment,
+)
+from qa_core.storage.records.people import Account, Advisor
+from qa_core.storage.records.retention import Objection
+from qa_core.storage.records.store import Session
+
+Rows = list[dict[str, Any]]
+INTERNAL = ("batch_id", "digest", "peaks", "file_name", "draft", "external_key", "password_hash")
+"""Columns that say nothing of the person."""
+PARTS = (
+    (EvaluationAnswer, EvaluationAnswer.evaluation_id, Evaluation),
+    (TimedComment, TimedComment.evaluation_id, Evaluation),
+    (Dispute, Dispute.evaluation_id, Evaluation),
+    (CoachingNote, CoachingNote.plan_id, CoachingPlan),
+)
+"""Tables whose rows belong to a row that names the advisor."""
+
+
+def find_customer(text: str) -> str:
+    """Return the pseudonym of a customer, given by number or as the pseudonym itself.
+    Raises Misuse for what is neither.
+    """
+    if re.fullmatch(rf"[0-9a-f]{{{KEY_LENGTH}}}", text):
+        return text
+    key = Pseudonyms.current().find_key(text)
+    if key is None:
+        raise Misuse("no_customer", N_("{text} is no number of a customer."), text=text)
+    return key
+
+
+def find_advisor(text: str) -> str:
+    """Return the id of an advisor, given by id, name or alias. Raises AccessDenied for one
+    that nobody knows, Refusal for a name that several share.
+    """
+    with store.reading() as session:
+        directory = advisors.Directory.load(session)
+    found = directory.find(text)
+    if found is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
+        raise Refusal("several_advisors", N_("Several advisors are called {name}."), name=text)
+    if found is None:
+        raise AccessDenied(N_("There is no advisor {name}."), name=text)
+    return found
+
+
+def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
+    """Build the zip that a person is entitled to: JSON, CSV and a page to read. It is sealed
+    for that person and shown to nobody here; audio is not in it. Needs MANAGE_COMPLIANCE.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if (customer is None) == (advisor is None):
+        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+    tables = _find_of_customer(customer) if customer else _find_of_advisor(advisor)
+    with store.writing() as session:
+        kind = "customer" if customer else "advisor"
+        audit_log.record(session, viewer.username, "subject_exported", kind)
+    return _zip(tables)
+
+
+def erase(
+    viewer: Viewer, customer: str | None = None, advisor: str | None = None
+) -> Mapping[str, int]:
+    """Erase a customer or an advisor from every store at once. Returns how much of what.
+    Needs MANAGE_COMPLIANCE. May be run again after an interruption.
+
+    Of an advisor stay: figures without a name, the certificates of deletion, and the
+    acts in the audit log until they are purged.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if (customer is None) == (advisor is None):
+        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+    if customer:
+        counts = erasure.erase_customer(Viewer.SYSTEM, customer)
+        return {"contacts": counts.contacts, "rows": counts.waiting, "events": counts.events}
+    return _erase_advisor(viewer, advisor)
+
+
+def object_to(
+    viewer: Viewer,
+    customers: Sequence[str] = (),
+    contacts: Sequence[tuple[str | None, str]] = (),
+) -> int:
+    """Enter objections of customers (pseudonyms) and to contacts (system or None, id): at
+    once on what is there, its audio included, and on whatever is imported later.
+    Returns how many recordings were deleted.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        with store.writing() as session:
+            session.add_all(
+                Objection(customer_key=key, entered_by=viewer.username) for key in customers
+            )
+            session.add_all(
+                Objection(source_system=system, contact_id=number, entered_by=viewer.username)
+                for system, number in contacts
+            )
+            for _entry in (*customers, *contacts):
+                audit_log.record(session, viewer.username, "objection_entered")
+        return objections.apply_objections(viewer.username)
+
+
+def _find_of_customer(key: str) -> dict[str, Rows]:
+    contacts = _read_contacts("customer_key = ? OR given_customer_key = ?", [key, key])
+    keys = {(row["source_system"], row["contact_id"]) for row in contacts}
+    for row in contacts:
+        for name in ("advisor_id", "given_advisor_id"):
+            row.pop(name)  # another person's
+    with store.reading() as session:
+        kept = [
+            row
+            for row in _read_rows(session, Recording)
+            if (row["source_system"], row["contact_id"]) in keys
+        ]
+        waiting = [
+            row["content"]
+            for row in _read_rows(session, WaitingRow)
+            if key in json.dumps(row["content"])
+        ]
+    for row in kept:
+        row.pop("advisor_id")
+    return {"contacts": contacts, "recordings": kept, "waiting": waiting}
+
+
+def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
+    contacts = _read_contacts("advisor_id = ? OR given_advisor_id = ?", [advisor_id] * 2)
+    for row in contacts:
+        for name in ("customer_key", "given_customer_key", "survey_comment"):
+            row.pop(name)  # another person's
+    found: dict[str, Rows] = {"contacts": contacts}
+    with store.reading() as session:
+        for table in _tables_of_advisors():
+            rows = _read_rows(session, table, table.advisor_id == advisor_id)
+            if rows:
+                found[table.__tablename__] = rows
+        for part, column, whole in PARTS:
+            theirs = sa.select(whole.id).where(whole.advisor_id == advisor_id)
+            if rows := _read_rows(session, part, column.in_(theirs)):
+                found[part.__tablename__] = rows
+    return found
+
+
+def _tables_of_advisors() -> Iterator[type[Any]]:
+    for mapper in Base.registry.mappers:
+        if "advisor_id" in mapper.columns:
+            yield mapper.class_
+
+
+def _read_contacts(condition: str, parameters: list[str]) -> Rows:
+    with lake.working() as connection:
+        found = connection.execute(
+            f"SELECT * EXCLUDE (batch_id) FROM contacts WHERE {condition} ORDER BY started_at",
+            parameters,
+        )
+        columns = [column[0] for column in found.description]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:
+    columns = [column for column in table.__table__.columns if column.name not in INTERNAL]
+    asked = Unscoped(
+        sa.select(*columns).where(*conditions),
+        "A person's own data are read for them, from every table; they are put into a file, and "
+        "shown to nobody.",
+    )
+    return [dict(row) for row in session.execute(asked).mappings()]
+
+
+def _zip(tables: Mapping[str, Rows]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        plain = {name: [_plain(row) for row in rows] for name, rows in tables.items()}
+        archive.writestr("data.json", json.dumps(plain, ensure_ascii=False, indent=1))
+        for name, rows in plain.items():
+            archive.writestr(f"{name}.csv", _write_csv(rows))
+        archive.writestr("index.html", _write_page(plain))
+    return content.getvalue()
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, date | datetime) else value
+        for name, value in row.items()
+        if value is not None
+    }
+
+
+def _columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _write_csv(rows: Rows) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _columns(rows) or ["nothing"])
+    writer.writeheader()
+    writer.writerows({name: _escape(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _escape(value: Any) -> Any:
+    starts_formula = isinstance(value, str) and value.startswith(tuple("=+-@\t\r\n"))
+    return f"'{value}" if starts_formula else value
+
+
+def _write_page(tables: Mapping[str, Rows]) -> str:
+    title = html.escape(_("Personal data"))
+    parts = [f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"]
+    for name, rows in tables.items():
+        columns = _columns(rows)
+        head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+        body = "".join(
+            "<tr>" + "".join(_cell(row.get(column)) for column in columns) + "</tr>" for row in rows
+        )
+        parts.append(f"<h2>{html.escape(name)} ({len(rows)})</h2>")
+        parts.append(f"<table border='1'><tr>{head}</tr>{body}</table>")
+    return "".join(parts)
+
+
+def _cell(value: Any) -> str:
+    return f"<td>{'' if value is None else html.escape(str(value))}</td>"
+
+
+def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        counts: dict[str, int] = {}
+        with store.writing() as session:
+            theirs = Unscoped(
+                sa.select(Recording).where(
+                    Recording.advisor_id == advisor_id, Recording.file_name.is_not(None)
+                ),
+                "An advisor who is erased takes along the audio of their calls.",
+            )
+            for recording in session.scalars(theirs).all():
+                recordings.drop(session, recording, "erased")
+            _forget_in_json(session, advisor_id)
+            for table in (Evaluation, CoachingPlan, Playback):
+                deleted = session.execute(sa.delete(table).where(table.advisor_id == advisor_id))
+                counts[table.__tablename__] = deleted.rowcount
+            session.execute(sa.delete(Account).where(Account.advisor_id == advisor_id))
+            # Memberships, aliases and notices go with it; draws keep a contact without it.
+            session.execute(sa.delete(Advisor).where(Advisor.advisor_id == advisor_id))
+            audit_log.record(session, viewer.username, "advisor_erased")
+        lake.remove_advisor(advisor_id)
+        recordings.sweep()
+    store.empty_log()
+    uploads.remove_leftovers()
+    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.vacuum(at_once=True)
+    return counts
+
+
+def _forget_in_json(session: Session, advisor_id: str) -> None:
+    """Delete what imports, draws and merged names keep of an advisor beside their rows."""
+    for table in (BeforeImage, WaitingRow):
+        rows = session.scalars(_unscoped(sa.select(table))).all()
+        for row in rows:
+            named = (getattr(row, "key", None), (row.content or {}).get("advisor_id"))
+            if advisor_id in named or advisor_id in json.dumps(row.content):
+                session.delete(row)
+    for draw in session.scalars(sa.select(Draw)):
+        if advisor_id in draw.short:
+            draw.short = {who: n for who, n in draw.short.items() if who != advisor_id}
+    mentions = sa.or_(NameDecision.spelling == advisor_id, NameDecision.kept == advisor_id)
+    session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))
+
+
+def _unscoped(statement: Any) -> Unscoped:
+    return Unscoped(
+        statement, "A person who is erased is looked for in whatever imports keep, by id alone."
+    )
+
+
+def read_contacts(texts: Iterable[str]) -> list[tuple[str | None, str]]:
+    """Parse contacts written `ID` or `SYSTEM/ID`."""
+    return [tuple(text.split("/", 1)) if "/" in text else (None, text) for text in texts]

@@ -1,0 +1,230 @@
+"""The law on one contact and one act: rules as data, each an expression over the contact
+(docs/compliance.md, section 1). Whoever stores, draws, plays or evaluates asks here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from qa_core.base.i18n import N_
+from qa_core.storage import engine
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.schema import CONTACTS, arrow_schema
+
+
+class Act(StrEnum):
+    """What somebody is about to do with a contact."""
+
+    STORE = "store"
+    DRAW = "draw"
+    PICK = "pick"
+    PLAY = "play"
+    EVALUATE = "evaluate"
+    CALIBRATE = "calibrate"
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True)
+class LegalFacts:
+    """What the rules must know besides the contact, as of one moment of the centre's clock.
+
+    `informed`: advisor id → the day they were informed; `oldest_recording` and
+    `oldest_analysis`: contacts before these days are over.
+    """
+
+    moment: datetime = datetime.max
+    consulted_on: date | None = None
+    callers_informed_since: date | None = None
+    oldest_recording: date = date.min
+    oldest_analysis: date = date.min
+    informed: Mapping[str, date] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """Build the tables that a statement with `find_obstacle` reads besides the lake."""
+        ids, days = list(self.informed), list(self.informed.values())
+        columns = [pa.array(ids, pa.string()), pa.array(days, pa.date32())]
+        return {"informed": pa.table(columns, names=["advisor_id", "informed_on"])}
+
+
+_c = CONTACTS.c
+_INFORMED = sa.table(
+    "informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date)
+)
+Test = Callable[[LegalFacts], sa.ColumnElement[bool]]
+
+
+def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(column, sa.literal_column("false", sa.Boolean))
+
+
+def _is_before(day: date | None) -> sa.ColumnElement[bool]:
+    if day is None or day == date.min:
+        return sa.false()
+    return _c.local_start < sa.literal(datetime.combine(day, time()), sa.DateTime)
+
+
+def _is_uninformed(_facts: LegalFacts) -> sa.ColumnElement[bool]:
+    known = sa.exists().where(
+        _INFORMED.c.advisor_id == _c.advisor_id,
+        _INFORMED.c.informed_on <= sa.cast(_c.local_start, sa.Date),
+    )
+    return sa.and_(_c.advisor_id.is_not(None), sa.not_(known))
+
+
+@dataclass(frozen=True)
+class LegalRule:
+    """One rule: `code` names it to scripts, `rule` is its number, and `is_broken` tells
+    for which contacts it forbids its acts.
+    """
+
+    code: str
+    title: str
+    rule: str
+    acts: frozenset[Act]
+    is_broken: Test
+
+
+_EVERY = frozenset(Act)
+_CHOOSE = frozenset({Act.DRAW, Act.PICK})
+_JUDGE = frozenset({Act.EVALUATE, Act.CALIBRATE, Act.IMPORT})
+"""Acts that need no recording: a chat is judged by its words."""
+
+RULES: tuple[LegalRule, ...] = (
+    LegalRule(
+        "in_the_future",
+        N_("dated in the future"),
+        "R5",
+        _EVERY,
+        lambda facts: _c.local_start > sa.literal(facts.moment, sa.DateTime),
+    ),
+    LegalRule(
+        "before_consultation",
+        N_("before the works council was consulted"),
+        "R4",
+        _EVERY,
+        lambda facts: _is_before(facts.consulted_on),
+    ),
+    LegalRule(
+        "before_callers_informed",
+        N_("before callers were informed"),
+        "R3",
+        _EVERY,
+        lambda facts: _is_before(facts.callers_informed_since),
+    ),
+    LegalRule(
+        "advisor_not_informed",
+        N_("advisor not informed by that day"),
+        "R4",
+        _EVERY,
+        _is_uninformed,
+    ),
+    LegalRule(
+        "objected",
+        N_("the customer objected"),
+        "R3",
+        _EVERY,
+        lambda facts: _is(_c.customer_objected),
+    ),
+    LegalRule(
+        "no_notice",
+        N_("no notice was played"),
+        "R3",
+        _EVERY - _CHOOSE,
+        lambda facts: _is(sa.not_(_c.notice_played)),
+    ),
+    LegalRule(
+        "no_notice",
+        N_("no notice was played"),
+        "R3",
+        _CHOOSE,
+        lambda facts: sa.not_(_is(_c.notice_played)),
+    ),
+    LegalRule(
+        "stopped_by_advisor",
+        N_("stopped by the advisor"),
+        "R9",
+        _EVERY,
+        lambda facts: _is(_c.stopped_by_advisor),
+    ),
+    LegalRule(
+        "private_line",
+        N_("private or representatives' line"),
+        "R9",
+        _EVERY,
+        lambda facts: _is(_c.private_line),
+    ),
+    LegalRule(
+        "expired",
+        N_("older than recordings may be kept"),
+        "R5",
+        _EVERY - _JUDGE,
+        lambda facts: _is_before(facts.oldest_recording),
+    ),
+    LegalRule(
+        "too_old",
+        N_("older than evaluations may be kept"),
+        "R6",
+        _JUDGE,
+        lambda facts: _is_before(facts.oldest_analysis),
+    ),
+    LegalRule(
+        "proof",
+        N_("kept as proof of a contract"),
+        "R1",
+        _EVERY,
+        lambda facts: _is(_c.recording_purpose == sa.literal_column("'proof'", sa.Text)),
+    ),
+)
+"""Every rule that a contact itself can break; the first that applies is named. Proof comes
+last: audio that is kept as proof may break this one.
+"""
+TITLES: Mapping[str, str] = {rule.code: rule.title for rule in RULES}
+
+
+def find_tests(act: Act, facts: LegalFacts) -> dict[str, sa.ColumnElement[bool]]:
+    """Build the test of each rule for that act, by code, in the order of the rules."""
+    return {rule.code: rule.is_broken(facts) for rule in RULES if act in rule.acts}
+
+
+def find_obstacle(act: Act, facts: LegalFacts) -> sa.ColumnElement[str]:
+    """Build the expression that names the first rule against that act; null: none.
+
+    The statement needs `facts.tables`.
+    """
+    tests = find_tests(act, facts)
+    return sa.case(
+        *((test, sa.literal_column(f"'{code}'", sa.Text)) for code, test in tests.items()),
+        else_=sa.cast(sa.null(), sa.Text),
+    )
+
+
+def judge_rows(act: Act, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]) -> list[str | None]:
+    """Judge rows that look like contacts, wherever they come from; the first rule against
+    each, in their order. Columns that a row lacks are missing.
+    """
+    schema = arrow_schema(CONTACTS)
+    made = [
+        {**dict.fromkeys(schema.names), **row, "contact_id": f"{place:09}"}
+        for place, row in enumerate(rows)
+    ]
+    if not made:
+        return []
+    nullable = pa.schema([item.with_nullable(True) for item in schema])
+    asked = Unscoped(
+        sa.select(_c.contact_id, find_obstacle(act, facts).label("obstacle")).order_by(
+            _c.contact_id
+        ),
+        "What the law says of a contact is the same for everybody; the rows are given.",
+    )
+    tables = {**facts.tables, "contacts": pa.Table.from_pylist(made, schema=nullable)}
+    found = engine.current().run(asked, tables)["obstacle"]
+    return [value if isinstance(value, str) else None for value in found]

@@ -1,0 +1,115 @@
+"""What a question needs besides its KPIs: names from the records, the settings of each
+day, and what is known of the lake as a whole.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.centre import settings as declared_settings
+from qa_core.centre.settings import Settings
+from qa_core.metrics import kpis as declared
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis import COMPONENTS, OPTIONAL_COMPONENTS, KpiInputs
+from qa_core.metrics.query import dimension_sql, interval_totals, statements
+from qa_core.metrics.query.dimension_sql import Names
+from qa_core.metrics.query.statements import MetricQuery
+from qa_core.storage import lake
+from qa_core.storage.engine import current
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.schema import CONTACTS
+
+
+def build_query(
+    viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None
+) -> MetricQuery:
+    """Everything a statement needs besides the KPIs: names from the records, and the
+    settings of each day of the period.
+    """
+    changed = {
+        name: declared_settings.get_setting(name).parse(text)
+        for name, text in (overrides or {}).items()
+    }
+    with store.reading() as session:
+        pieces = declared_settings.find_settings_history(session)
+        names = Names.load(session, dimension_sql.dimensions_of(by, where))
+    pieces = statements.pieces_within(
+        tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces),
+        where.period,
+    )
+    return MetricQuery(viewer, by, where, names, pieces, _giver())
+
+
+def _giver() -> Callable[[Settings], KpiInputs]:
+    """Makes what KPIs are given, once per set of settings, so that equal settings are
+    equal parameters.
+    """
+    lake_url, span = environment.current().lake_url, lake.span()
+    profile, silent = (
+        _profile(lake_url, lake.version("contacts")),
+        interval_totals.find_silent(lake_url, lake.version("intervals")),
+    )
+    return functools.cache(
+        lambda settings: KpiInputs(
+            settings,
+            span,
+            profile.absent_components,
+            silent,
+            profile.sparse_components,
+            profile.scales,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class LakeProfile:
+    """What KPIs must know of the lake as a whole, whoever looks: the components of the
+    handling time that a source system never gives for an answered contact, those that
+    it gives for fewer than half of them (a blank is then a hold or an after-work that
+    did not happen), and the ends of each scale of ratings.
+    """
+
+    absent_components: Mapping[str, tuple[str, ...]]
+    sparse_components: Mapping[str, tuple[str, ...]]
+    scales: Mapping[str, tuple[float, float]]
+
+
+@functools.lru_cache(maxsize=4)
+def _profile(lake_url: str, version: int) -> LakeProfile:
+    counts = [
+        sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component)
+        for component in COMPONENTS
+    ]
+    counts.append(sa.func.count().filter(declared.ANSWERED).label("answered"))
+    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
+        CONTACTS.c.source_system, CONTACTS.c.csat_scale
+    )
+    query = Unscoped(
+        grouped,
+        "Which durations a system never gives, and its scales of ratings, are the same for "
+        "everybody: only systems, scales and counts are read, and kept for all viewers.",
+    )
+    frame = current().run(query, leaves_out_damaged=True)
+    totals = frame.groupby("source_system")[[*COMPONENTS, "answered"]].sum()
+    absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
+    sparse = {
+        component: tuple(
+            totals.index[(totals[component] > 0) & (totals[component] < totals["answered"] / 2)]
+        )
+        for component in OPTIONAL_COMPONENTS
+    }
+    return LakeProfile(
+        absent, sparse, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()}
+    )
+
+
+def _ends(scale: str) -> tuple[float, float]:
+    low, _, high = scale.rpartition("-")
+    return float(low), float(high)

@@ -1,0 +1,68 @@
+"""Deletion by age of evaluations, calibration sessions, coaching plans and draws
+(docs/compliance.md, R6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from qa_core.compliance.retention import RowKeeper, find_oldest_day
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.imports import BeforeImage
+from qa_core.storage.records.listening import Calibration, CoachingPlan, Draw, ListeningPlan
+
+
+@dataclass(frozen=True)
+class EvaluationKeeper(RowKeeper):
+    """Evaluations, drafts included, with all that belongs to them."""
+
+    def delete_due(self, as_of: date) -> None:
+        with store.writing() as session:
+            is_due = self.is_due(session, as_of)
+            # What an import would put back says the same as the evaluation itself.
+            keys = sa.select(Evaluation.external_key).where(
+                is_due, Evaluation.external_key.is_not(None)
+            )
+            session.execute(
+                sa.delete(BeforeImage).where(
+                    BeforeImage.object == "evaluation", BeforeImage.key.in_(keys)
+                )
+            )
+            session.execute(sa.delete(Evaluation).where(is_due))
+
+
+@dataclass(frozen=True)
+class CalibrationKeeper(RowKeeper):
+    """Calibration sessions, with the evaluations made in them."""
+
+    def delete_due(self, as_of: date) -> None:
+        with store.writing() as session:
+            is_due = self.is_due(session, as_of)
+            made = Evaluation.calibration_id.in_(sa.select(Calibration.id).where(is_due))
+            session.execute(sa.delete(Evaluation).where(made))
+            session.execute(sa.delete(Calibration).where(is_due))
+
+
+@dataclass(frozen=True)
+class DrawKeeper(RowKeeper):
+    """Draws with their contacts; a plan goes with the last of its draws once it is over."""
+
+    def delete_due(self, as_of: date) -> None:
+        with store.writing() as session:
+            session.execute(sa.delete(Draw).where(self.is_due(session, as_of)))
+            is_empty = ListeningPlan.id.not_in(sa.select(Draw.plan_id))
+            is_over = ListeningPlan.ends_on < find_oldest_day(session, self.kind, as_of)
+            session.execute(sa.delete(ListeningPlan).where(is_empty, is_over))
+
+
+KEEPERS = (
+    CalibrationKeeper("calibrations", Calibration.opened_at),
+    EvaluationKeeper("evaluations", Evaluation.evaluated_at),
+    RowKeeper("coaching", CoachingPlan.opened_at),
+    DrawKeeper("draws", Draw.drawn_at),
+)
+"""What this room deletes."""

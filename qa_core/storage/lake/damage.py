@@ -1,0 +1,85 @@
+"""Damage of the lake: files of the current version that are missing or changed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage.lake import tables
+from qa_core.storage.lake.tables import Part, Snapshot
+
+_DIGEST = re.compile(r"-([0-9a-f]{64})\.parquet$")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """File of the lake that is not what was written. `month`: YYYY-MM."""
+
+    table: str
+    month: str
+    path: str
+
+
+def find_damage(deep: bool = False, names: Sequence[str] = tuple(tables.TABLES)) -> list[Damage]:
+    """Find the damaged files of the current versions: those missing or of another size.
+
+    With `deep` each file is read: its digest has to be the one in its name. Files that
+    another writer named have none; they have to be readable to the end.
+    """
+    return [
+        Damage(name, part.month, part.path)
+        for name in names
+        for snapshot in [tables.snapshot(name)]
+        for part in snapshot.parts
+        if _is_damaged(snapshot, part, deep)
+    ]
+
+
+@contextmanager
+def explaining_damage(*names: str) -> Iterator[None]:
+    """Turn an error of the block into a Refusal that names the damaged file, if there is one
+    in these tables (none named: in any).
+    """
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        damaged = find_damage(deep=True, names=names or tuple(tables.TABLES))
+        if not damaged:
+            raise
+        raise Refusal(
+            "lake_damaged",
+            N_(
+                "A file of {month} in the lake is missing or damaged: {table}/{path}. Other months "
+                "can be used. Restore the lake from a backup; `doctor --deep` lists all damage."
+            ),
+            month=damaged[0].month,
+            table=damaged[0].table,
+            path=damaged[0].path,
+        ) from error
+
+
+def _is_damaged(snapshot: Snapshot, part: Part, deep: bool) -> bool:
+    file = snapshot.folder / part.path
+    try:
+        if file.stat().st_size != part.size:
+            return True
+        if not deep:
+            return False
+        if written := _DIGEST.search(part.path):
+            with file.open("rb") as content:
+                return hashlib.file_digest(content, "sha256").hexdigest() != written[1]
+        with pq.ParquetFile(file) as content:
+            for group in range(content.num_row_groups):
+                content.read_row_group(group)
+        return False
+    except (OSError, pa.ArrowException):
+        return True

@@ -1,0 +1,39 @@
+"""Who on this machine may read the stores: their owner alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from qa_core.base import environment
+from qa_core.storage.records import store
+
+FOLDERS = ("recordings", "secrets", "quarantine", "tmp", "watching")
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def protect() -> None:
+    """Close the stores to others: what is there, and what this process makes from now on."""
+    os.umask(0o077)
+    for path in find_open():
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
+
+
+def find_open() -> list[Path]:
+    """List the folders and files of stores that others may enter or read. What lies in a
+    folder that nobody else can enter is closed with it.
+    """
+    return [path for path in _find_paths() if path.stat().st_mode & OTHERS]
+
+
+def _find_paths() -> Iterator[Path]:
+    here = environment.current()
+    lake = here.lake_url.removeprefix("file://")
+    folders = [here.folder / name for name in FOLDERS]
+    folders += [Path(lake)] if "://" not in lake else []
+    yield from (path for path in folders if path.is_dir())
+    file = store.file_of(here.database_url)
+    if file is not None:
+        yield from (path for path in file.parent.glob(f"{file.name}*") if path.is_file())

@@ -1,0 +1,13 @@
+"""Second factors of accounts."""
+
+from alembic import op
+
+from qa_core.storage.records.base import Base
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Make the new table."""
+    Base.metadata.tables["second_factor"].create(op.get_bind(), checkfirst=True)

@@ -1,0 +1,118 @@
+"""Tables of deletion by age: purges with their certificates, and cuts of the audit log."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base, now
+
+
+class Purge(Base):
+    """A purge; unfinished, it is resumed by the next one. Finished, it is the certificate
+    of what it deleted: kinds, numbers and days, no content.
+    """
+
+    __tablename__ = "purge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    as_of: Mapped[date]
+    actor: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+    kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """kind → {count, oldest, newest, done}; noted before anything of it is deleted."""
+    seq: Mapped[int | None]
+    """The row of the audit log that names this purge, and its seal."""
+    mac: Mapped[str | None]
+    signature: Mapped[str | None]
+
+
+class JournalCut(Base):
+    """The end of the rows purged from the audit log, signed: where verification begins."""
+
+    __tablename__ = "journal_cut"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    mac: Mapped[str]
+    signature: Mapped[str] = mapped_column(sa.Text())
+
+
+class ClosedMonth(Base):
+    """A month whose people were deleted, or are about to be: its figures of that group
+    (`analyses` or `identities`) come from `MonthlyFigure` from then on.
+    """
+
+    __tablename__ = "monthly_closing"
+
+    group: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(primary_key=True)
+    published: Mapped[dict[str, Any]]
+    """KPI → [[dimension, value, shown]]: what was published of that month when it was
+    closed (docs/access.md, section 6).
+    """
+    closed_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MonthlyFigure(Base):
+    """The sums of a KPI over one closed month, of at least five advisors: of the whole
+    centre or one of its teams, and of one value of one dimension or all.
+    """
+
+    __tablename__ = "monthly_figure"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group: Mapped[str]
+    kpi: Mapped[str] = mapped_column(index=True)
+    local_day: Mapped[date]
+    """The first day of the month; with `team`, what the scope of a reader is decided by."""
+    is_whole: Mapped[bool]
+    team: Mapped[str | None]
+    """Of figures that are not of the whole centre."""
+    dimension: Mapped[str | None]
+    value: Mapped[str | None]
+    sums: Mapped[dict[str, Any]]
+    """As the statement of the KPI gives them: n, hits, sum, …"""
+
+
+class Objection(Base):
+    """A customer's objection to being recorded and listened to: of all their contacts, by
+    pseudonym, or of one contact. It holds for what comes later too.
+    """
+
+    __tablename__ = "objection"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_key: Mapped[str | None] = mapped_column(index=True)
+    contact_id: Mapped[str | None] = mapped_column(index=True)
+    source_system: Mapped[str | None]
+    """Of the contact; null: of whichever system has it."""
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SubjectRequest(Base):
+    """A request of a person under the GDPR, with its clock of one month. `subject` is a
+    pseudonym or the id of an advisor, never a number or a name.
+    """
+
+    __tablename__ = "subject_request"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """access · rectification · objection · erasure · restriction · portability"""
+    subject_kind: Mapped[str]
+    """customer · advisor"""
+    subject: Mapped[str]
+    received_on: Mapped[date]
+    due_on: Mapped[date]
+    identity_checked_by: Mapped[str | None]
+    answered_on: Mapped[date | None]
+    answered_by: Mapped[str | None]
+    answer: Mapped[str | None]
+    """granted · partly · refused, and why"""
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(default=now)

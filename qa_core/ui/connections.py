@@ -1,0 +1,185 @@
+"""WebSocket connections: bound to their browser, few and slow for strangers, and closed once
+their session is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qa_core.access import sessions
+from qa_core.access.sessions import Browser
+from qa_core.base.errors import Refusal
+from qa_core.ui import browser
+
+BROWSER_HEADER = "x-ecoute-browser"
+"""Names the browser to Streamlit, which resumes a session for the same one only
+(`server.trustedUserHeaders`): a session's id alone gets no frame.
+"""
+CONNECTION_HEADER = "x-ecoute-connection"
+CHECK_SECONDS = 0.5
+"""Seconds between two looks at whether the session of a connection is still live."""
+MOST_STRANGERS, MOST_OF_AN_ADDRESS = 500, 100
+STRANGER_IDLE_SECONDS = 600
+BURST, PER_SECOND, LONGEST_WAIT = 200, 3, 10
+"""Messages of the strangers of one address: so many at once, then so many a second. Who
+would wait for more than so many seconds is disconnected.
+"""
+TRY_AGAIN_LATER, POLICY_VIOLATION = 1013, 1008
+
+
+@dataclass
+class Connection:
+    """One WebSocket. `token`: of the session it shows; None for a stranger."""
+
+    browser: Browser
+    token: str | None = None
+    checked_at: float = 0.0
+    is_closed: bool = False
+
+
+@dataclass
+class _Budget:
+    """Messages that the strangers of an address may still send."""
+
+    left: float = BURST
+    at: float = field(default_factory=time.monotonic)
+
+    def take(self) -> float:
+        """Take one message. Returns the seconds to wait before it is read."""
+        moment = time.monotonic()
+        self.left = min(BURST, self.left + (moment - self.at) * PER_SECOND) - 1
+        self.at = moment
+        return max(0.0, -self.left / PER_SECOND)
+
+
+_connections: dict[str, Connection] = {}
+
+
+def note_session(token: str | None) -> None:
+    """Note which session the connection of this run shows; None after a sign-out."""
+    connection = _connections.get(st.context.headers.get(CONNECTION_HEADER) or "")
+    if connection is not None:
+        connection.token, connection.checked_at = token, time.monotonic()
+
+
+class Connections:
+    """ASGI middleware around Streamlit's WebSocket."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.strangers: Counter[str] = Counter()
+        self.budgets: dict[str, _Budget] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        request = HTTPConnection(scope)
+        connection = Connection(
+            browser.build(
+                request.cookies,
+                dict(request.headers),
+                request.client.host if request.client else "",
+            )
+        )
+        cookie = request.cookies.get(browser.COOKIE)
+        if await run_in_threadpool(_is_live, cookie, connection.browser):
+            connection.token = cookie
+        address = connection.browser.address
+        is_stranger = connection.token is None
+        if is_stranger and self._is_full(address):
+            await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
+            return
+        number = secrets.token_hex(16)
+        _connections[number] = connection
+        self.strangers[address] += is_stranger
+        try:
+            await self.app(
+                _mark(scope, connection.browser, number),
+                self._slow_down(connection, receive, send),
+                _stop_when_over(connection, send),
+            )
+        finally:
+            del _connections[number]
+            self.strangers[address] -= is_stranger
+            if not self.strangers[address]:
+                del self.strangers[address]
+
+    def _is_full(self, address: str) -> bool:
+        return (
+            self.strangers[address] >= MOST_OF_AN_ADDRESS
+            or self.strangers.total() >= MOST_STRANGERS
+        )
+
+    def _slow_down(self, connection: Connection, receive: Receive, send: Send) -> Receive:
+        async def receive_slowly() -> Message:
+            if connection.token is not None:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), STRANGER_IDLE_SECONDS)
+            except TimeoutError:
+                await _close(connection, send, TRY_AGAIN_LATER)
+                return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
+            if message["type"] == "websocket.receive" and connection.token is None:
+                wait = self._find_budget(connection.browser.address).take()
+                if wait > LONGEST_WAIT:
+                    await _close(connection, send, TRY_AGAIN_LATER)
+                    return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
+                await asyncio.sleep(wait)
+            return message
+
+        return receive_slowly
+
+    def _find_budget(self, address: str) -> _Budget:
+        if len(self.budgets) > MOST_STRANGERS:
+            self.budgets.clear()
+        return self.budgets.setdefault(address, _Budget())
+
+
+def _stop_when_over(connection: Connection, send: Send) -> Send:
+    async def send_while_live(message: Message) -> None:
+        if message["type"] == "websocket.send" and connection.token is not None:
+            moment = time.monotonic()
+            if moment - connection.checked_at > CHECK_SECONDS:
+                connection.checked_at = moment
+                token = connection.token
+                is_over = not await run_in_threadpool(_is_live, token, connection.browser)
+                # Signed out in this tab meanwhile, it goes on as a stranger's.
+                if is_over and connection.token == token:
+                    await _close(connection, send, POLICY_VIOLATION)
+        if not connection.is_closed:
+            await send(message)
+
+    return send_while_live
+
+
+async def _close(connection: Connection, send: Send, code: int) -> None:
+    connection.is_closed = True
+    with contextlib.suppress(Exception):  # the other end may be gone already
+        await send({"type": "websocket.close", "code": code})
+
+
+def _mark(scope: Scope, here: Browser, number: str) -> Scope:
+    """Add the headers by which Streamlit and a run know the browser and the connection."""
+    own = {BROWSER_HEADER: hashlib.sha256(here.token).hexdigest(), CONNECTION_HEADER: number}
+    headers = [(name, value) for name, value in scope["headers"] if name.decode() not in own]
+    headers += [(name.encode(), value.encode()) for name, value in own.items()]
+    return {**scope, "headers": headers}
+
+
+def _is_live(token: str | None, here: Browser) -> bool:
+    try:
+        return sessions.is_live(token, here)
+    except Refusal:  # no records yet
+        return False

@@ -1,0 +1,75 @@
+"""Reverse proxies: the address and the scheme of a visitor, as trusted proxies state them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+import uvicorn.config
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from qa_core.base import environment
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class TrustedProxies:
+    """ASGI middleware that reads X-Forwarded-For and -Proto from trusted proxies alone.
+
+    It takes the place of uvicorn's, which trusts everybody on this machine and takes any
+    text for an address.
+    """
+
+    def __init__(self, app: ASGIApp, trusted_hosts: object = None) -> None:
+        self.app = app
+        self.trusted = environment.find_proxies()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = parse_address((scope.get("client") or ("",))[0])
+        if peer is not None and self._trusts(peer):
+            headers = [
+                (name, value.decode("latin1"))
+                for name, value in scope["headers"]
+                if name in (b"x-forwarded-for", b"x-forwarded-proto")
+            ]
+            forwarded = [value for name, value in headers if name == b"x-forwarded-for"]
+            visitor = self._find_visitor(",".join(forwarded).split(","), peer)
+            scope["client"] = (str(visitor), 0)
+            scheme = next((value for name, value in headers if name == b"x-forwarded-proto"), "")
+            if scheme in ("http", "https"):
+                secure = scheme.removeprefix("http")
+                scope["scheme"] = ("ws" if scope["type"] == "websocket" else "http") + secure
+        await self.app(scope, receive, send)
+
+    def _find_visitor(self, hops: Iterable[str], peer: Address) -> Address:
+        """Return the last hop that is no proxy of ours: what stands before it is hearsay."""
+        for hop in reversed(list(hops)):
+            address = parse_address(hop)
+            if address is None:
+                return peer
+            peer = address
+            if not self._trusts(address):
+                break
+        return peer
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self.trusted)
+
+
+def parse_address(text: str) -> Address | None:
+    """Parse an IP address, with or without a port; None for anything else."""
+    text = text.strip().split("%")[0]
+    if text.startswith("["):
+        text = text[1:].split("]")[0]
+    elif text.count(":") == 1:
+        text = text.split(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def install() -> None:
+    """Have uvicorn use `TrustedProxies`; it loads the app before it wraps it."""
+    uvicorn.config.ProxyHeadersMiddleware = TrustedProxies

@@ -1,0 +1,90 @@
+"""Changes of accounts: those that wait for a second person, and those that were done."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access import accounts
+from qa_core.access.accounts import AccountChange, Act
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import N_, _
+from qa_core.metrics import formatting
+from qa_core.ui import actions, menu, tables
+from qa_core.ui.markdown import escape
+
+ACTS = {
+    Act.ADD: N_("New account"),
+    Act.CHANGE: N_("Other role or bounds"),
+    Act.DISABLE: N_("Close the account"),
+    Act.ENABLE: N_("Open the account"),
+    Act.RESET: N_("New one-time password"),
+}
+
+
+def show_requests(viewer: Viewer) -> None:
+    """Show the requests: a second person confirms them, anybody here declines them."""
+    for request in accounts.find_requests(viewer):
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            role = menu.name_role(request.role) if request.role else ""
+            bounds = request.terms and (
+                *request.terms.teams,
+                *request.terms.sites,
+                request.terms.advisor_id,
+            )
+            about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
+            st.text(" · ".join(filter(None, about)))
+            moment = formatting.moment(environment.to_local(request.asked_at))
+            st.caption(_("asked by {name}, {moment}", name=escape(request.asked_by), moment=moment))
+            if viewer.username in (request.asked_by, request.username):
+                st.caption(_("Another person has to confirm it."))
+            elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
+                with actions.show_refusals():
+                    one_time = accounts.confirm(viewer, request.id)
+                    show_done(request.username, one_time)
+            if st.button(_("Decline"), key=f"decline_{request.id}"):
+                with actions.show_refusals():
+                    accounts.decline(viewer, request.id)
+                    show_done(request.username)
+
+
+def show_done(username: str, one_time: str | None = None, is_proposed: bool = False) -> None:
+    """Show the outcome of an action; a one-time password is shown in this run only."""
+    if is_proposed:
+        st.info(_("Noted. It waits for a second person, who finds it under Account changes."))
+    elif one_time:
+        st.success(
+            _(
+                "One-time password of {name}, shown only now. Hand it over in person; it has "
+                "to be changed at the first sign-in.",
+                name=escape(username),
+            )
+        )
+        st.code(one_time, language=None)
+    else:
+        st.success(_("Done: {name}.", name=escape(username)))
+
+
+def show_changes(changes: list[AccountChange], key: str) -> None:
+    """Show the changes that were done, with who asked and who confirmed."""
+    if not changes:
+        st.info(_("No account was changed in the last {days} days.", days=accounts.TOLD_DAYS))
+        return
+    tables.show(
+        changes,
+        (
+            tables.text_column(
+                _("When"), lambda change: formatting.moment(environment.to_local(change.done_at))
+            ),
+            tables.text_column(_("Account"), lambda change: change.username),
+            tables.text_column(_("Change"), lambda change: _(ACTS[change.act])),
+            tables.text_column(
+                _("Role"), lambda change: menu.name_role(change.role) if change.role else ""
+            ),
+            tables.text_column(_("Asked by"), lambda change: change.asked_by),
+            tables.text_column(
+                _("Confirmed by"), lambda change: change.confirmed_by or _("nobody, done alone")
+            ),
+        ),
+        key,
+    )

@@ -1,0 +1,112 @@
+"""How long each kind of data is kept, and the certificates of what was deleted."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import _
+from qa_core.compliance import retention
+from qa_core.compliance.retention import RetentionClass
+from qa_core.ingest import purge
+from qa_core.metrics import formatting
+from qa_core.storage.records import store
+from qa_core.ui import actions, gate, tables
+
+
+def offer_purge(viewer: Viewer) -> None:
+    """Offer to delete now what is overdue."""
+    if not viewer.can(Permission.MANAGE_COMPLIANCE):
+        return
+    if st.button(_("Delete it now"), icon=":material/delete:", type="primary"):
+        with actions.show_refusals():
+            result = purge.purge(gate.current_viewer(Permission.MANAGE_COMPLIANCE))
+            count = sum(result.deleted.values())
+            actions.finish(_("Deleted: {count}.", count=formatting.number(count)))
+
+
+def show_periods(viewer: Viewer) -> None:
+    """Show each kind of data with its period, its end, and what is due."""
+    st.subheader(_("How long data is kept"), anchor=False)
+    st.caption(
+        _(
+            "What is over is deleted every day, without anybody signed in. Of several periods the "
+            "shortest holds."
+        )
+    )
+    due = {item.kind: item for item in purge.find_overdue(viewer)}
+    with store.reading() as session:
+        periods = {
+            entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
+        }
+
+    def name_state(entry: RetentionClass) -> str:
+        if entry.kind not in due:
+            return _("in order")
+        item = due[entry.kind]
+        return _(
+            "{count} since {day}",
+            count=formatting.number(item.count),
+            day=formatting.day(item.since, year=True),
+        )
+
+    tables.show(
+        retention.CLASSES,
+        (
+            tables.name_column(_("Data"), lambda entry: _(entry.title)),
+            tables.text_column(
+                _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 110
+            ),
+            tables.text_column(_("At the end"), lambda entry: _(entry.end), 320),
+            tables.text_column(_("Overdue"), name_state, 150),
+            tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}", 220),
+        ),
+        "retention",
+        height=420,
+    )
+
+
+def show_certificates(viewer: Viewer) -> None:
+    """Show what was deleted, newest first."""
+    st.subheader(_("Certificates of deletion"), anchor=False)
+    found = purge.find_certificates(viewer)
+    if not found:
+        st.caption(_("Nothing had to be deleted yet."))
+        return
+    tables.show(
+        found,
+        (
+            tables.count_column(_("No."), lambda item: item.number, width=70),
+            tables.text_column(
+                _("When"), lambda item: formatting.moment(environment.to_local(item.finished_at))
+            ),
+            tables.text_column(
+                _("Deleted"),
+                lambda item: " · ".join(
+                    f"{_(retention.BY_KIND[kind].title)}: {formatting.number(due.count)}"
+                    for kind, due in item.kinds.items()
+                ),
+                420,
+            ),
+            tables.text_column(
+                _("From"),
+                lambda item: formatting.day(
+                    min(due.oldest for due in item.kinds.values()), year=True
+                ),
+            ),
+            tables.text_column(
+                _("To"),
+                lambda item: formatting.day(
+                    max(due.newest for due in item.kinds.values()), year=True
+                ),
+            ),
+            tables.count_column(_("Journal row"), lambda item: item.seq, width=110),
+            tables.text_column(
+                _("Signature"),
+                lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not fit"),
+            ),
+        ),
+        "certificates",
+        height=300,
+    )

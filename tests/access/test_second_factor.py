@@ -1,0 +1,154 @@
+"""The second factor: set up, asked for after the password, good once, and removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pyotp
+import pytest
+from builders.visitors import PASSWORD
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access import accounts, second_factor, sessions
+from qa_core.access.roles import Role, Viewer
+from qa_core.access.sessions import Browser
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre import settings
+from qa_core.storage.records import store
+from qa_core.storage.records.people import SecondFactor
+
+HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
+TOM = Viewer("tom", Role.TEAM_LEAD)
+
+
+@pytest.fixture
+def app_of_tom(add_person: Callable[..., str]) -> pyotp.TOTP:
+    """An app that has the secret of Tom's factor, which is in use."""
+    add_person("tom", "team_lead")
+    app = pyotp.parse_uri(second_factor.start(TOM))
+    second_factor.confirm(TOM, app.at(time.time() - 30))
+    return app
+
+
+def ask(browser: Browser = HERE) -> str:
+    """Give the right password; return the ticket for the code."""
+    with pytest.raises(sessions.SecondStep) as step:
+        sessions.sign_in("tom", PASSWORD, browser, one_time_days=7)
+    return step.value.ticket
+
+
+def code_of(ticket: str, code: str, browser: Browser = HERE) -> str:
+    try:
+        sessions.finish_sign_in(ticket, code, browser)
+    except Refusal as refusal:
+        return refusal.code
+    return "in"
+
+
+def test_the_password_alone_opens_nothing_and_a_code_is_good_once(app_of_tom: pyotp.TOTP) -> None:
+    code = app_of_tom.now()
+
+    token = sessions.finish_sign_in(ask(), code, HERE)
+
+    assert sessions.resume(token, HERE).viewer.username == "tom"
+    assert code_of(ask(), code) == "wrong_code"
+
+
+def test_a_ticket_is_of_its_browser_its_password_and_five_minutes(
+    app_of_tom: pyotp.TOTP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, code = ask(), app_of_tom.now()
+
+    assert code_of(ticket, code, replace(HERE, token=b"another browser!")) == "access_denied"
+    assert code_of(ticket[:-2] + "AA", code) == "access_denied"
+    late = sessions.now() + timedelta(minutes=6)
+    with monkeypatch.context() as later:
+        later.setattr(sessions, "now", lambda: late)
+        assert code_of(ticket, code) == "access_denied"
+    accounts.disable(Viewer.SYSTEM, "tom")
+    assert code_of(ticket, code) == "access_denied"
+
+
+def test_codes_are_guessed_no_faster_than_passwords(app_of_tom: pyotp.TOTP) -> None:
+    ticket = ask()
+
+    codes = [code_of(ticket, "000000") for _ in range(6)]
+
+    assert codes == ["wrong_code"] * 4 + ["too_many_tries"] * 2
+
+
+def test_a_recovery_code_is_good_once(add_person: Callable[..., str]) -> None:
+    add_person("tom", "team_lead")
+    app = pyotp.parse_uri(second_factor.start(TOM))
+    codes = second_factor.confirm(TOM, app.now())
+
+    assert len(set(codes)) == 10
+    assert code_of(ask(), f" {codes[0].upper()} ") == "in"
+    assert code_of(ask(), codes[0]) == "wrong_code"
+    with store.reading() as session:
+        row = session.get(SecondFactor, "tom")
+        assert app.secret not in row.secret and not set(codes) & set(row.recovery)
+
+
+def test_a_factor_counts_once_it_is_confirmed_and_until_it_is_removed(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("tom", "team_lead")
+    with pytest.raises(AccessDenied):
+        second_factor.confirm(TOM, "000000")
+    app = pyotp.parse_uri(second_factor.start(TOM))
+    with pytest.raises(Refusal):
+        second_factor.confirm(TOM, "000000")
+    assert sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
+
+    codes = second_factor.confirm(TOM, app.now())
+    with pytest.raises(Refusal):
+        second_factor.start(TOM)
+    with pytest.raises(Refusal):
+        second_factor.remove(TOM, "000000")
+    second_factor.remove(TOM, codes[0])
+
+    assert sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
+
+
+def test_a_reset_removes_the_factor_of_a_lost_phone(app_of_tom: pyotp.TOTP) -> None:
+    one_time = accounts.reset(Viewer.SYSTEM, "tom")
+
+    assert sessions.sign_in("tom", one_time, HERE, one_time_days=7)
+
+
+@pytest.mark.parametrize(
+    ("asked", "role", "is_needed"),
+    [
+        ("nobody", "dpo", False),
+        ("deciding", "dpo", True),
+        ("deciding", "evaluator", False),
+        ("everybody", "evaluator", True),
+    ],
+)
+def test_a_role_that_needs_a_factor_sees_nothing_before_it_is_set_up(
+    asked: str,
+    role: str,
+    is_needed: bool,
+    add_person: Callable[..., str],
+    open_app: Callable[..., AppTest],
+) -> None:
+    add_person("ann", role)
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, "second_factor", asked)
+
+    app = open_app("ann", "my_account")
+
+    assert ("Second factor" in [header.value for header in app.header]) is is_needed
+    assert ("My account" in [title.value for title in app.title]) is not is_needed
+    if is_needed:
+        app.button(key="second_factor_start").click().run()
+        [secret] = [code.value for code in app.code]
+        app.text_input[0].set_value(pyotp.TOTP(secret).now())
+        next(button for button in app.button if button.label == "Confirm").click().run()
+        assert len(app.code[0].value.splitlines()) == 10
+        next(button for button in app.button if button.label == "I have kept them").click().run()
+        assert "My account" in [title.value for title in app.title]

@@ -1,0 +1,443 @@
+"""An attacker who asks everything that an executive may ask, and combines the answers
+linearly: over the combinations of values that occur, with every identity between KPIs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from builders.centres import add_people, contact, evaluation, land, land_spend
+from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period, add_months
+from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
+from qa_core.metrics.query.data_span import find_last_closed_day
+from qa_core.metrics.query.publication import PUBLISHED_BY
+from qa_core.storage.records import store
+
+EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
+OF_CONTACTS = ("site", "channel", "queue", "reason", "direction", "source", "medium", "campaign")
+OF_SPEND = ("source", "medium", "campaign")
+OF_NOBODY = frozenset({"missed", "average_time_to_abandon", "recovered_rate", "call_back_rate"})
+"""Of contacts that no advisor took: who works there stands behind them."""
+CUSTOMERS = ("repeat_caller_rate", "first_time_callers", "returning_callers")
+"""Count customers, who are no sum over combinations."""
+KPIS = [
+    kpi.key
+    for kpi in ALL
+    if kpi.subject not in (FactTable.ADVISORS, FactTable.CALIBRATED)
+    and kpi.key not in (*CUSTOMERS, "spend")
+]
+
+Sums = Mapping[str, float]
+"""Quantities and how often each is in a number."""
+N: Mapping[str, Sums] = {
+    "received": {"received": 1},
+    "answer_rate": {"received": 1},
+    "answered": {"answered": 1},
+    "missed": {"received": 1, "answered": -1},
+    "service_level": {"average_speed_of_answer": 1, "abandon_rate:hits": 1},
+    "talk_time": {"average_talk_time": 1},
+    "csat_mean": {"csat": 1},
+    "csat_if_silent_unhappy": {"csat": 1, "silent": 1},
+    "csat_if_silent_happy": {"csat": 1, "silent": 1},
+    "ces_agree": {"ces": 1},
+    "call_back_rate": {"recovered_rate": 1},
+    "cost_per_contact": {"attribution_rate": 1},
+    "cost_per_answered": {"answered": 1},
+    "cost_per_resolved": {"first_contact_resolution_declared:hits": 1},
+}
+"""What `n` of a KPI adds up, where that is no quantity of its own. Costs add it up for
+contacts with a source.
+"""
+NUMERATORS: Mapping[str, Sums] = {
+    "received": {"received": 1},
+    "answered": {"answered": 1},
+    "answer_rate": {"answered": 1},
+    "missed": {"received": 1, "answered": -1},
+    "talk_time": {"average_talk_time:hits": 1},
+    "csat_if_silent_unhappy": {"csat:hits": 1},
+    "csat_if_silent_happy": {"csat:hits": 1, "silent": 1},
+    "attribution_rate": {"attribution_rate": 1},
+}
+COUNTED_APART = frozenset(
+    {
+        "answer_rate",
+        "csat_if_silent_unhappy",
+        "csat_if_silent_happy",
+        "first_contact_resolution_declared",
+    }
+)
+"""Rates whose numerator another KPI counts, in a table of its own: known there, it
+gives no rate away where the denominator is hidden.
+"""
+WITH_SOURCE = {
+    ("cost_per_contact", "n"),
+    ("cost_per_answered", "n"),
+    ("cost_per_resolved", "n"),
+    ("attribution_rate", "numerator"),
+}
+
+
+def add_centre(seed: int) -> list[dict[str, Any]]:
+    """Land a random centre: 10–26 advisors, 150–700 contacts, 2–6 months; queues inside
+    sites and campaigns inside sources, more or less; surveys, evaluations and spend.
+    Returns its contacts.
+    """
+    draw = random.Random(seed)
+    advisors, months = draw.randint(10, 26), draw.randint(2, 6)
+    teams = {f"team {number}": draw.choice(["Lille", "Lyon", None]) for number in range(5)}
+    team_of = {f"a{number}": draw.choice(sorted(teams)) for number in range(advisors)}
+    queues = draw.sample(["billing", "sales", "support", "claims", "vip"], draw.randint(2, 4))
+    queue_of = {advisor: draw.sample(queues, min(2, len(queues))) for advisor in team_of}
+    reasons = draw.sample(["invoice", "delivery", "refund", "other"], draw.randint(2, 4))
+    campaigns = {
+        "spring": ("Google", "cpc"),
+        "summer": ("Google", "cpc"),
+        "loyal": ("Letter", "mail"),
+        "news": ("Letter", "mail"),
+        "radio": ("Radio", "offline"),
+    }
+    customers = [f"k{number}" for number in range(draw.randint(100, 600))]
+    fills = {
+        name: draw.choice((0.3, 0.8, 1.0)) for name in ("talk", "wait", "declared", "recorded")
+    }
+    asks = draw.choice((0.3, 0.9))
+    rows = []
+    for _number in range(draw.randint(150, 700)):
+        start = add_months(date(2026, 3, 1), draw.randrange(months))
+        clock = datetime.combine(start, datetime.min.time()) + timedelta(
+            days=draw.randrange(28), minutes=draw.randrange(8 * 60, 19 * 60)
+        )
+        advisor = draw.choice(sorted(team_of))
+        answered = draw.random() < 0.85
+        campaign = draw.choice(sorted(campaigns)) if draw.random() < 0.5 else None
+        source, medium = campaigns.get(campaign, (None, None))
+        surveyed = answered and draw.random() < asks
+        rated = surveyed and draw.random() < 0.6
+        rows.append(
+            contact(
+                clock,
+                advisor_id=advisor if answered else None,
+                team=team_of[advisor] if answered else None,
+                outcome="answered" if answered else draw.choice(["abandoned", "voicemail"]),
+                queue=draw.choice(queue_of[advisor] if draw.random() < 0.9 else queues),
+                reason=draw.choice([*reasons, None]),
+                channel=draw.choice(["phone"] * 8 + ["chat"] * 3 + ["email"]),
+                direction=draw.choice(["inbound"] * 9 + [None]),
+                source=source,
+                medium=medium if draw.random() < 0.95 else None,
+                campaign=campaign if draw.random() < 0.95 else None,
+                customer_key=draw.choice(customers) if draw.random() < 0.9 else None,
+                wait_seconds=float(draw.randrange(90)) if draw.random() < fills["wait"] else None,
+                transfers=draw.randrange(3) if answered else None,
+                survey_sent=surveyed or None,
+                csat=float(draw.randint(1, 5)) if rated else None,
+                csat_scale="1-5" if rated else None,
+                nps=float(draw.randint(0, 10)) if surveyed and draw.random() < 0.5 else None,
+                ces=float(draw.randint(1, 7)) if surveyed and draw.random() < 0.4 else None,
+                recorded=draw.random() < 0.4 if draw.random() < fills["recorded"] else None,
+                declared_resolved=draw.random() < 0.8
+                if answered and draw.random() < fills["declared"]
+                else None,
+                **dict.fromkeys(
+                    ("talk_seconds", "hold_seconds", "wrap_seconds"),
+                    float(draw.randrange(20, 600))
+                    if answered and draw.random() < fills["talk"]
+                    else None,
+                ),
+            )
+            | {"contact_id": f"c{_number}"}
+        )
+    land(rows)
+    # The month after the last makes it one that is over in the data.
+    land([contact(datetime(2026, 3 + months, 1, 10), "end", advisor_id="a0")], "end")
+    land_spend(
+        [
+            (f"2026-{3 + month:02d}-05", source, campaign, 100.0, "EUR")
+            for month in range(months)
+            for campaign, (source, _medium) in campaigns.items()
+        ]
+    )
+    add_people({advisor: f"Name {advisor}" for advisor in team_of}, teams)
+    with store.writing() as session:
+        session.add_all(
+            evaluation(
+                row, float(draw.randint(40, 100)), grid_name=draw.choice(["Service", "Sales"])
+            )
+            for row in rows
+            if row["advisor_id"] and draw.random() < 0.5
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class Line:
+    """A cell of a table that was asked for: hidden, shown, or of no contacts."""
+
+    month: str
+    kpi: str
+    dimension: str | None
+    value: Any
+    status: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the executive was given, month by month, and the truth: `n` and numerator
+    (`…:hits`) of each KPI for every combination of values (`atoms`, by month), and
+    which cells have few contacts or advisors (`small`).
+    """
+
+    dimensions: tuple[str, ...]
+    lines: list[Line]
+    atoms: Mapping[str, Mapping[tuple[Any, ...], Mapping[str, float]]]
+    small: frozenset[tuple[str, str, str | None, Any]]
+
+    @property
+    def small_shown(self) -> list[Line]:
+        """Cells of few contacts or advisors that are shown; `missed` is what `received`
+        and `answered` leave, and no cell of its own.
+        """
+        return [
+            line
+            for line in self.lines
+            if line.status != "suppressed"
+            and line.kpi != "missed"
+            and (line.month, line.kpi, line.dimension, line.value) in self.small
+        ]
+
+
+def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
+    """Ask for every table of these KPIs, month by month, and for the truth."""
+    where = Filters(Period(date(2026, 1, 1), find_last_closed_day()))
+    lines = []
+    for name in (None, *dimensions):
+        open_to = [key for key in kpis if name is None or name in _dimensions_of(key)]
+        frame = query.measure(EXECUTIVE, open_to, (name, "month") if name else ("month",), where)
+        values = _plain(frame[name]) if name else [None] * len(frame)
+        lines += map(
+            Line, frame["month"], frame["kpi"], [name] * len(frame), values, frame["status"]
+        )
+    told = [key for key in kpis if not key.startswith("cost_per")]
+    frame = query.measure(Viewer.SYSTEM, told, (*dimensions, "month", "advisor"), where)
+    atoms: dict[str, dict[tuple[Any, ...], dict[str, float]]] = {}
+    cells: dict[tuple[str, str, str | None, Any], tuple[float, set[str]]] = {}
+    for month, key, n, numerator, advisor, *combination in zip(
+        frame["month"],
+        frame["kpi"],
+        frame["n"],
+        frame["numerator"],
+        _plain(frame["advisor"]),
+        *(_plain(frame[name]) for name in dimensions),
+        strict=True,
+    ):
+        if not n:
+            continue
+        counts = atoms.setdefault(month, {}).setdefault(tuple(combination), {})
+        counts[key] = counts.get(key, 0) + n
+        hits = 0 if numerator != numerator else numerator
+        counts[f"{key}:hits"] = counts.get(f"{key}:hits", 0) + hits
+        for name, value in zip((None, *dimensions), (None, *combination), strict=True):
+            before, advisors = cells.get((month, key, name, value), (0, set()))
+            cells[month, key, name, value] = before + n, advisors | {advisor} - {None}
+    small = frozenset(
+        cell
+        for cell, (n, advisors) in cells.items()
+        if n < MINIMUM_CONTACTS or (len(advisors) < MINIMUM_ADVISORS and cell[1] not in OF_NOBODY)
+    )
+    return Answers(dimensions, lines, atoms, small)
+
+
+def _dimensions_of(key: str) -> tuple[str, ...]:
+    return PUBLISHED_BY.get(key, BY_KEY[key].dimensions)
+
+
+def _plain(values: pd.Series) -> list[Any]:
+    return [None if value is None or value != value else value for value in values.tolist()]
+
+
+def find_leaks_of_customers(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The hidden cells of which the number of customers follows from what was shown:
+    over the customers, each with all the cells that they were in contact in.
+    """
+    where = Filters(Period(date(2026, 1, 1), find_last_closed_day()))
+    frames = {
+        name: query.measure(
+            EXECUTIVE, ("repeat_caller_rate",), (name, "month") if name else ("month",), where
+        )
+        for name in (None, *OF_CONTACTS)
+        if name != "site"
+    }
+    counted = [row for row in rows if row["customer_key"] is not None]
+    for month in sorted({row["month"] for row in rows}):
+        shown, hidden = [], []
+        for name, frame in frames.items():
+            of_month = frame[frame["month"] == month]
+            values = _plain(of_month[name]) if name else [None] * len(of_month)
+            for value, status in zip(values, of_month["status"], strict=True):
+                customers = {
+                    row["customer_key"]
+                    for row in counted
+                    if row["month"] == month and (name is None or row[name] == value)
+                }
+                vector = {("customers", customer): 1.0 for customer in customers}
+                if vector:
+                    label = f"{month} customers of {name}={value}"
+                    (hidden if status == "suppressed" else shown).append((label, vector))
+        yield from _solve(shown, hidden)
+
+
+def find_leaks(answers: Answers, is_strong: bool = False) -> Iterator[str]:
+    """The hidden cells of which a count or a numerator follows from what was shown.
+
+    `is_strong`: the attacker also takes quantities for equal that are so everywhere,
+    such as the answered contacts and those with a talk time, and looks for small cells.
+    """
+    for month, atoms in answers.atoms.items():
+        yield from _find_leaks_of_month(answers, month, atoms, is_strong)
+
+
+def _find_leaks_of_month(
+    answers: Answers,
+    month: str,
+    atoms: Mapping[tuple[Any, ...], Mapping[str, float]],
+    is_strong: bool,
+) -> Iterator[str]:
+    keys = {key for counts in atoms.values() for key in counts}
+    quantities = _find_quantities(
+        {key: np.array([counts.get(key, 0) for counts in atoms.values()]) for key in keys}
+    )
+    if is_strong:
+        _merge_equal(quantities)
+    columns = dict(zip(answers.dimensions, zip(*atoms, strict=True), strict=True))
+    has_source = np.array([value is not None for value in columns["source"]])
+    shown, hidden = [], []
+    for line in answers.lines:
+        if line.month != month:
+            continue
+        inside = np.array(
+            [line.dimension is None or value == line.value for value in columns[line.dimension]]
+            if line.dimension
+            else [True] * len(atoms)
+        )
+        for part, sums in (("n", N), ("numerator", NUMERATORS)):
+            if part == "numerator" and (
+                line.kpi.startswith("cost_per")  # money, which is no secret
+                or (line.kpi in COUNTED_APART and line.status == "suppressed")
+            ):
+                continue
+            own = line.kpi if part == "n" else f"{line.kpi}:hits"
+            among = inside & has_source if (line.kpi, part) in WITH_SOURCE else inside
+            vector, amount = _build(sums.get(line.kpi, {own: 1}), among, quantities)
+            if not vector:
+                continue
+            label = f"{month} {line.kpi} {part} of {line.dimension}={line.value}"
+            if line.status != "suppressed":
+                shown.append((label, vector))
+            elif amount and (
+                not is_strong or (month, line.kpi, line.dimension, line.value) in answers.small
+            ):
+                hidden.append((label, vector))
+    yield from _solve(shown, hidden)
+
+
+@dataclass
+class Quantity:
+    """One thing that is counted or summed: by what name it is solved for, in which
+    combinations it may occur, and its true amounts.
+    """
+
+    name: str
+    occurs: np.ndarray
+    amounts: np.ndarray
+
+
+def _find_quantities(counts: Mapping[str, np.ndarray]) -> dict[str, Quantity]:
+    """Every quantity; a numerator may be anywhere that its denominator is."""
+    found = {
+        key: Quantity(key, counts[key.removesuffix(":hits")] > 0, amounts)
+        for key, amounts in counts.items()
+    }
+    if "csat_if_silent_unhappy" in counts:
+        asked = counts["csat_if_silent_unhappy"]
+        found["silent"] = Quantity("silent", asked > 0, asked - counts.get("csat", 0))
+    return found
+
+
+def _merge_equal(quantities: dict[str, Quantity]) -> None:
+    names: dict[bytes, str] = {}
+    for key, quantity in quantities.items():
+        if not key.endswith(":hits") and key != "silent":
+            quantity.name = names.setdefault(quantity.amounts.tobytes(), quantity.name)
+
+
+def _build(
+    sums: Sums, inside: np.ndarray, quantities: Mapping[str, Quantity]
+) -> tuple[dict[tuple[str, Any], float], float]:
+    """The number as a sum over quantities and combinations, and what it comes to."""
+    vector: dict[tuple[str, Any], float] = {}
+    amount = 0.0
+    for key, times in sums.items():
+        if key in quantities:
+            quantity = quantities[key]
+            amount += times * float(quantity.amounts[inside].sum())
+            for place in np.flatnonzero(inside & quantity.occurs):
+                unknown = quantity.name, int(place)
+                vector[unknown] = vector.get(unknown, 0) + times
+    return {unknown: times for unknown, times in vector.items() if times}, amount
+
+
+Labelled = list[tuple[str, dict[tuple[str, Any], float]]]
+
+
+def _solve(shown: Labelled, hidden: Labelled) -> Iterator[str]:
+    """The hidden numbers that are combinations of the shown ones."""
+    group_of: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while group_of.setdefault(name, name) != name:
+            name = group_of[name]
+        return name
+
+    for _label, vector in [*shown, *hidden]:
+        names = sorted({name for name, _place in vector})
+        for name in names:
+            group_of[find(name)] = find(names[0])
+    groups: dict[str, tuple[Labelled, Labelled]] = {}
+    for side, numbers in enumerate((shown, hidden)):
+        for label, vector in numbers:
+            groups.setdefault(find(next(iter(vector))[0]), ([], []))[side].append((label, vector))
+    for known, wanted in groups.values():
+        if not known or not wanted:
+            continue
+        unknowns = {
+            unknown: place
+            for place, unknown in enumerate(
+                sorted({unknown for _label, vector in [*known, *wanted] for unknown in vector})
+            )
+        }
+
+        def matrix(numbers: Labelled, unknowns: Mapping[Any, int] = unknowns) -> np.ndarray:
+            made = np.zeros((len(numbers), len(unknowns)))
+            for row, (_label, vector) in enumerate(numbers):
+                for unknown, times in vector.items():
+                    made[row, unknowns[unknown]] = times
+            return made
+
+        _left, sizes, directions = np.linalg.svd(
+            np.unique(matrix(known), axis=0), full_matrices=False
+        )
+        basis = directions[sizes > 1e-9 * sizes[0]]
+        targets = matrix(wanted)
+        rest = targets - targets @ basis.T @ basis
+        for (label, _vector), size in zip(wanted, np.abs(rest).max(axis=1), strict=True):
+            if size < 1e-7:
+                yield label

@@ -1,0 +1,267 @@
+"""Every rule at every door: for each rule, a contact that breaks it alone, brought to each
+door that the rule guards; and a contact that breaks none, which passes all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import sounds
+from builders.centres import add_people, contact, land
+from builders.import_files import find_contacts
+from builders.listening_centre import accredit, inform, keep_audio, open_gates
+
+from qa_core import ingest
+from qa_core.access import accounts
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre import settings
+from qa_core.compliance import accreditations, gates, law, listened, recordings
+from qa_core.compliance.recordings import playback
+from qa_core.files.options import ImportOptions
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.query import evaluator_contact, listening_rights, sampling_frame
+from qa_core.metrics.query.legal_obstacles import RULES, Act, LegalFacts, judge_rows
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Playback, Recording
+
+SYSTEM = Viewer.SYSTEM
+NOW = datetime(2026, 11, 20, 12)
+FACTS = LegalFacts(
+    NOW,
+    date(2026, 1, 5),
+    date(2026, 2, 1),
+    date(2026, 5, 20),
+    date(2025, 11, 20),
+    {"told": date(2026, 3, 1), "late": date(2026, 11, 10)},
+)
+GOOD = {"advisor_id": "told", "local_start": datetime(2026, 11, 1, 9), "notice_played": True}
+BREAKS: dict[str, dict[str, Any]] = {
+    "in_the_future": {"local_start": datetime(2026, 11, 20, 13)},
+    "before_consultation": {"local_start": datetime(2026, 1, 4, 23), "advisor_id": None},
+    "before_callers_informed": {"local_start": datetime(2026, 1, 31, 23), "advisor_id": None},
+    "advisor_not_informed": {"advisor_id": "late"},
+    "objected": {"customer_objected": True},
+    "no_notice": {"notice_played": False},
+    "stopped_by_advisor": {"stopped_by_advisor": True},
+    "private_line": {"private_line": True},
+    "expired": {"local_start": datetime(2026, 5, 19, 9)},
+    "too_old": {"local_start": datetime(2025, 11, 19, 9)},
+    "proof": {"recording_purpose": "proof"},
+}
+"""What makes a good contact break that rule."""
+
+
+def guards(code: str, act: Act) -> bool:
+    return any(rule.code == code and act in rule.acts for rule in RULES)
+
+
+CELLS = [(rule, act) for rule in BREAKS for act in Act]
+
+
+def test_every_rule_has_a_contact_that_breaks_it() -> None:
+    assert {rule.code for rule in RULES} == set(BREAKS)
+
+
+@pytest.mark.parametrize(("code", "act"), CELLS)
+def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
+    centre: Path, code: str, act: Act
+) -> None:
+    """11 rules × 8 acts."""
+    facts = FACTS
+    if code == "too_old":  # else the gates and the notice would be broken too
+        facts = LegalFacts(NOW, None, None, date.min, FACTS.oldest_analysis, {"told": date.min})
+    if code == "expired":
+        facts = LegalFacts(NOW, None, None, FACTS.oldest_recording, date.min, FACTS.informed)
+    found = judge_rows(act, facts, [GOOD, GOOD | BREAKS[code]])
+
+    assert found == [None, code if guards(code, act) else None]
+
+
+def test_a_missing_notice_keeps_a_contact_from_being_chosen_alone(centre: Path) -> None:
+    unsaid = GOOD | {"notice_played": None}
+    found = {act: judge_rows(act, FACTS, [unsaid])[0] for act in Act}
+
+    assert {act for act, code in found.items() if code == "no_notice"} == {Act.DRAW, Act.PICK}
+    assert set(found.values()) == {None, "no_notice"}
+
+
+# The doors themselves: a centre with one contact, brought to each of them.
+
+RECENT = datetime.combine(environment.today() - timedelta(days=3), datetime.min.time())
+AT_DOOR: dict[str, dict[str, Any]] = {
+    "in_the_future": {"local_start": RECENT + timedelta(days=40)},
+    "advisor_not_informed": {"advisor_id": "A2"},
+    "objected": {"customer_objected": True},
+    "no_notice": {"notice_played": False},
+    "stopped_by_advisor": {"stopped_by_advisor": True},
+    "private_line": {"private_line": True},
+    "proof": {"recording_purpose": "proof"},
+    "before_consultation": {},
+    "before_callers_informed": {},
+}
+
+
+@pytest.fixture
+def door(
+    centre: Path, add_person: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str | None], dict[str, Callable[[], str | None]]]:
+    """Make the centre with a contact `c` that breaks a rule (None: none), and its doors:
+    each tells why it stays shut, None where it opens.
+    """
+    folder = tmp_path_factory.mktemp("delivered")
+    sounds.make(folder / "c.wav")
+
+    def make(code: str | None) -> dict[str, Callable[[], str | None]]:
+        add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
+        add_person("lea", "team_lead", teams=("Nord",))
+        add_person("eve", "evaluator")
+        add_person("zoe", "evaluator")
+        open_gates()
+        accredit("lea", "eve", "zoe")
+        inform("A1")
+        broken = AT_DOOR.get(code or "", {})
+        row = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
+        start = broken.get("local_start", RECENT + timedelta(hours=9))
+        rest = {name: value for name, value in broken.items() if name != "local_start"}
+        land([contact(start, "c", recorded=True, **row | rest)])
+        if code in ("before_consultation", "before_callers_informed"):
+            name = {"before_consultation": "works_council_consulted_on"}.get(
+                code, "callers_informed_since"
+            )
+            gates.set_gate(SYSTEM, name, environment.today().isoformat())
+        manifest = "file,contact_id,purpose,notice_played\nc.wav,c,quality,yes\n"
+        scores = "contact_id,evaluator,evaluated_at,grid,score\n"
+        scores += f"c,eve,{start:%Y-%m-%d} 18:00,Service,80\n"
+        return {
+            "store": lambda: bring(folder, "recordings", manifest),
+            "import": lambda: bring(folder, "evaluations", scores),
+            "play": lambda: play(folder),
+            "calibrate": lambda: find_obstacle_of(Act.CALIBRATE),
+            "evaluate": lambda: find_obstacle_of(Act.EVALUATE),
+            "draw": lambda: find_obstacle_of(Act.DRAW),
+        }
+
+    return make
+
+
+def bring(folder: Path, kind: str, text: str) -> str | None:
+    path = folder / f"{kind}.csv"
+    path.write_text(text, encoding="utf-8")
+    [report] = ingest.run(SYSTEM, kind, [path], ImportOptions())
+    if report.is_refused:
+        return ",".join(report.tally.reasons) or report.refusal.code
+    return next(iter(report.tally.reasons), None)
+
+
+def play(folder: Path) -> str | None:
+    """Whether the team lead may play audio that came in before the rule was broken."""
+    with store.one_import_at_a_time(), store.writing() as session:
+        kept = keep_audio(session, "c", folder / "c.wav")
+    with store.reading() as session:
+        lead = accounts.get_viewer(session, "lea")
+        try:
+            recordings.require_playable(session, lead, kept.id, "quality")
+        except AccessDenied:
+            return "denied"
+    return None
+
+
+def find_obstacle_of(act: Act) -> str | None:
+    """What the room that does the act finds of the contact."""
+    with store.reading() as session:
+        legal = law.load(session)
+    if act == Act.CALIBRATE:
+        found = listening_rights.find_listenable(SYSTEM, [("generic", "c")], legal)
+        return None if found else "not_listenable"
+    if act == Act.EVALUATE:
+        [(_id, start)] = find_contacts("local_start")
+        assigned = evaluator_contact.find_assigned(SYSTEM, "generic", "c", start.date(), legal)
+        return "withdrawn" if assigned and assigned.is_withdrawn else None
+    first = environment.today() - timedelta(days=60)
+    asked = sampling_frame.FrameQuery(
+        Period(first, environment.today() + timedelta(days=60)), legal=legal
+    )
+    excluded = sampling_frame.find_frame(SYSTEM, asked).excluded
+    return next((code for code, count in excluded.items() if count), None)
+
+
+@pytest.mark.parametrize("code", [None, *AT_DOOR])
+def test_every_door_is_shut_to_a_contact_that_breaks_a_rule(
+    door: Callable[..., Any], code: str | None
+) -> None:
+    """10 contacts × 6 doors, each door a call of the room that does the act."""
+    said = {name: enter() for name, enter in door(code).items()}
+
+    if code is None:
+        assert set(said.values()) == {None}
+    else:
+        assert None not in said.values(), said
+        assert (said["store"], said["draw"]) == (code, code)
+
+
+def test_an_accreditation_lasts_a_year_at_most(
+    centre: Path, add_person: Callable[..., str]
+) -> None:
+    add_person("eve", "evaluator")
+    with pytest.raises(Misuse):
+        accreditations.accredit(SYSTEM, "eve", environment.today() + timedelta(days=367))
+    assert accreditations.accredit(SYSTEM, "eve", environment.today() + timedelta(days=364))
+
+
+def test_the_ceiling_counts_whatever_was_listened_to_and_stops_the_next_contact(
+    centre: Path,
+) -> None:
+    add_people({"A1": "Ann"})
+    today = environment.today()
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "listening_ceiling", "3")
+        for number in range(3):
+            kept = Recording(
+                source_system="s", contact_id=f"c{number}", advisor_id="A1", local_day=today,
+                purpose="quality", digest="", media_type="", clear_bytes=0, seconds=1.0,
+                recorded_at=listened_at(), delete_after=listened_at(),
+            )  # fmt: skip
+            session.add(kept)
+            session.flush()
+            session.add(
+                Playback(
+                    recording_id=kept.id, source_system="s", contact_id=f"c{number}",
+                    advisor_id="A1", username="eve", purpose="quality", reason="r",
+                )
+            )  # fmt: skip
+
+    with store.reading() as session:
+        listened.require_room(session, ("s", "c1"), "A1", today)  # heard already: no more
+        with pytest.raises(Refusal) as refused:
+            listened.require_room(session, ("s", "new"), "A1", today)
+        listened.require_room(session, ("s", "new"), "A1", today - timedelta(days=45))
+    assert refused.value.code == "advisor_at_maximum"
+
+
+def listened_at() -> datetime:
+    return environment.now()
+
+
+def test_a_reason_is_masked_before_it_is_kept(centre: Path) -> None:
+    masked = playback._mask("training: Mme Dupont 06 11 22 33 44, a cancer")
+
+    assert "Dupont" not in masked and "06 11" not in masked and "cancer" not in masked
+    assert masked.startswith("training: ")
+
+
+def test_an_evaluation_without_evaluator_and_one_behind_a_closed_gate_are_refused(
+    door: Callable[..., Any], centre: Path
+) -> None:
+    text = "contact_id,evaluated_at,grid,score\nc,2026-11-01,Service,80\n"
+    assert bring(centre, "evaluations", text) == "gate_closed"
+
+    doors = door(None)
+
+    assert bring(centre, "evaluations", text) == "no_evaluator"
+    assert doors["import"]() is None

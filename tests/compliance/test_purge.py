@@ -1,0 +1,507 @@
+"""The purge: all that was kept for its time is gone from every store and from every byte,
+nothing else is, and a signed certificate says how much.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time as clock
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from builders.centres import add_people, contact, evaluation, land
+from builders.erasure import find_traces
+from builders.import_files import find_contacts
+from builders.listening_centre import keep_audio
+from builders.sounds import make
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.centre import settings
+from qa_core.cli.app import run
+from qa_core.compliance import recordings, retention
+from qa_core.compliance.recordings import vault
+from qa_core.ingest import purge
+from qa_core.storage import audit_log
+from qa_core.storage.lake import tables
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import Base
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.listening import (
+    Calibration,
+    CoachingNote,
+    CoachingPlan,
+    Dispute,
+    Draw,
+    DrawnContact,
+    ListeningPlan,
+    Playback,
+    Recording,
+)
+from qa_core.storage.records.people import AccountRequest, SignInThrottle
+from qa_core.storage.records.retention import Purge
+from qa_core.storage.records.row_rules import PERSONAL
+
+SYSTEM = Viewer.SYSTEM
+OLD = datetime(2024, 1, 15, 9, tzinfo=UTC)
+KINDS = {
+    "recordings": 1,
+    "evaluations": 1,
+    "calibrations": 1,
+    "coaching": 1,
+    "draws": 1,
+    "playbacks": 1,
+    "contacts": 2,
+    "survey_comments": 1,
+    "account_requests": 1,
+    "sign_in_failures": 1,
+    "waiting_rows": 1,
+    "before_images": 1,
+    "quarantine": 1,
+    "temporary_files": 1,
+}
+"""What `fill` leaves to be deleted, kind by kind; the journal only holds what is new."""
+
+STAY = {
+    "grid": "scorecards name nobody",
+    "gate_value": "proof of what was entered",
+    "accreditation": "who may listen today, and who could when",
+    "advisor_notice": "proof that advisors were informed",
+    "site": "no person",
+    "team": "no person",
+    "advisor": "the directory of staff, kept while they are employed",
+    "advisor_alias": "with the advisor",
+    "membership": "with the advisor",
+    "account": "while the person works here; removed by an administrator",
+    "team_lead": "with the account",
+    "managed_site": "with the account",
+    "login_session": "eight hours at most, cleared at each sign-in",
+    "listening_plan": "goes with its last draw",
+    "import_batch": "register of imports: files and numbers",
+    "saved_mapping": "columns of files",
+    "due_work": "no person",
+    "purge": "certificates",
+    "journal_cut": "a number and a seal",
+    "monthly_figure": "sums of five advisors or more",
+    "objection": "a pseudonym that is never to be recorded again",
+    "subject_request": "proof that a request was answered",
+}
+"""Tables that no keeper empties, and why."""
+
+
+def fill(folder: Path) -> None:
+    """One of each kind that is too old, and beside it one that is not."""
+    add_people({"ann-secret": "Ann"})
+    today, long_ago = datetime.now(UTC), {"old": OLD, "new": datetime.now(UTC)}
+    start = {name: moment.replace(tzinfo=None) for name, moment in long_ago.items()}
+    keys = {"advisor_id": "ann-secret", "notice_played": True}
+    land(
+        [
+            contact(
+                start[name] + timedelta(hours=hour),
+                f"{name}{hour}",
+                customer_key=f"{name}-customer",
+                survey_comment=f"{name}-words" if not hour else None,
+                csat=5.0,
+                **keys,
+            )
+            for name in start
+            for hour in range(2)
+        ]
+    )
+    terms = {"purpose": "evaluation", "grid_key": "g", "per_advisor": 1, "maximum_per_advisor": 2}
+    with store.one_import_at_a_time(), store.writing() as session:
+        session.add(ScorecardVersion(key="g", title="G", content={}))
+        session.flush()
+        for name, at in long_ago.items():
+            kept = keep_audio(session, f"{name}0", make(folder / "sent" / f"{name}.wav"))
+            session.add(
+                Playback(
+                    recording_id=kept.id,
+                    source_system="generic",
+                    contact_id=f"{name}0",
+                    advisor_id="ann-secret",
+                    username="eve",
+                    purpose="quality",
+                    reason=f"{name}-reason",
+                    played_at=at,
+                )
+            )
+            made = evaluation(
+                contact(start[name], f"{name}0", **keys),
+                80.0,
+                {("s", "c"): (1.0, 1.0)},
+                evaluated_at=at,
+                comment=f"{name}-comment",
+                external_key=name,
+            )
+            session.add(made)
+            session.flush()
+            session.add(
+                Dispute(
+                    evaluation_id=made.id, criterion="c", reason=f"{name}-dispute", raised_by="ann"
+                )
+            )
+            round_ = Calibration(title=name, grid_id=1, evaluators=[], opened_by="mo", opened_at=at)
+            coaching = CoachingPlan(
+                advisor_id="ann-secret",
+                local_day=at.date(),
+                starts_on=at.date(),
+                opened_at=at,
+                goal=f"{name}-goal",
+                opened_by="lea",
+            )
+            coaching.notes = [CoachingNote(text=f"{name}-note", author="lea")]
+            plan = ListeningPlan(
+                name=name, starts_on=at.date(), ends_on=at.date(), created_by="mo", **terms
+            )
+            draw = Draw(
+                seed=1, lake_version="", frame=1, frame_digest="", excluded={}, short={},
+                frame_shares={}, drawn_by="mo", plan=plan, drawn_at=at,
+            )  # fmt: skip
+            draw.contacts = [
+                DrawnContact(
+                    position=1,
+                    source_system="generic",
+                    contact_id=f"{name}0",
+                    advisor_id="ann-secret",
+                    local_start=start[name],
+                )
+            ]
+            batch = ImportBatch(
+                id=name, kind="surveys", file_name="f.csv", digest=name, system="s", profile="p",
+                options={}, actor="adam", state="done", started_at=at,
+            )  # fmt: skip
+            session.add_all([round_, coaching, draw, batch])
+            session.flush()
+            session.add_all(
+                [
+                    WaitingRow(
+                        batch_id=name, kind="surveys", row_key=name, content={"w": f"{name}-row"}
+                    ),
+                    BeforeImage(batch_id=name, object="advisor", key=name, content={"n": name}),
+                    AccountRequest(
+                        act="account_add", username="x", content={}, asked_by="adam", asked_at=at,
+                        decided_at=at,
+                    ),
+                    SignInThrottle(key=f"account:{name}-person", last_failure_at=at),
+                ]
+            )  # fmt: skip
+    for place in ("quarantine", "tmp/upload-x"):
+        for name, at in long_ago.items():
+            path = environment.current().folder / place / f"{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{name}-cells")
+            os.utime(path, (at.timestamp(), at.timestamp()))
+    assert today > OLD
+
+
+def count_rows() -> dict[str, int]:
+    """The rows of every table that `fill` fills."""
+    tables_filled = (Evaluation, EvaluationAnswer, Dispute, Calibration, CoachingPlan)
+    tables_filled += (CoachingNote, Draw, DrawnContact, ListeningPlan, Playback, WaitingRow)
+    tables_filled += (BeforeImage, AccountRequest, SignInThrottle)
+    with store.reading() as session:
+        return {
+            table.__tablename__: session.scalar(
+                retention.Unscoped(sa.select(sa.func.count()).select_from(table), "a test")
+            )
+            for table in tables_filled
+        }
+
+
+def find_open_purges() -> int:
+    with store.reading() as session:
+        return session.scalar(sa.select(sa.func.count(Purge.id)).where(Purge.finished_at.is_(None)))
+
+
+@pytest.fixture
+def filled(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    fill(tmp_path_factory.mktemp("delivered"))
+    return centre
+
+
+def purge_elsewhere(centre: Path, *place: str) -> subprocess.Popen[bytes]:
+    """Purge in another process, killed at that place if one is named."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.builders.killed_purge", *(place or ("-",))],
+        cwd=environment.PROJECT,
+        env={**os.environ, "QA_HOME": str(centre)},
+    )
+
+
+def test_every_kind_of_data_has_a_period_and_somebody_who_deletes_it() -> None:
+    assert {keeper.kind for keeper in purge.KEEPERS} == set(retention.BY_KIND)
+    assert set(KINDS) | {"journal", "deleted_recordings"} == set(retention.BY_KIND)
+
+
+def test_every_personal_table_is_emptied_or_says_why_it_stays(filled: Path) -> None:
+    emptied = {name for name, count in count_rows().items() if count}
+    emptied |= {"recording", "journal", "calibration_contact", "timed_comment"}
+    emptied |= {"evaluation_revision"}  # the last three go with what they belong to
+    assert set(PERSONAL) - emptied - set(STAY) == set()
+    kept = set(Base.metadata.tables) - emptied - set(STAY)
+    assert {name for name in kept if not name.startswith(NAMELESS)} == set()
+
+
+NAMELESS = (
+    "setting_value",
+    "target",
+    "annotation",
+    "alert",
+    "irritant",
+    "name_",
+    "opening",
+    "closed_day",
+    "site_",
+    "tracking_",
+    "monthly_",
+)
+"""Tables of how the centre counts: they name who decided, and nobody who is watched."""
+
+
+def test_a_purge_deletes_what_is_too_old_and_nothing_else(filled: Path) -> None:
+    before = count_rows()
+    assert set(before.values()) == {2}
+
+    result = purge.purge(SYSTEM)
+
+    assert result.deleted == KINDS
+    assert set(count_rows().values()) == {1}
+    assert purge.find_overdue(SYSTEM) == []
+    assert find_contacts(
+        "customer_key", "advisor_id", "survey_comment", "csat", "had_customer"
+    ) == [
+        ("new0", "new-customer", "ann-secret", "new-words", 5.0, None),
+        ("new1", "new-customer", "ann-secret", None, 5.0, None),
+        ("old0", None, None, None, 5.0, True),
+        ("old1", None, None, None, 5.0, True),
+    ]
+    assert len(list(vault.folder().rglob("*.bin"))) == 1
+    assert [path.name for path in sorted((filled / "quarantine").iterdir())] == ["new.csv"]
+
+
+def test_no_byte_of_the_stores_holds_what_was_deleted(filled: Path) -> None:
+    words = ("old-customer", "old-words", "old-comment", "old-dispute", "old-goal", "old-note")
+    words += ("old-row", "old-reason", "old-cells", "old-person")
+    assert all(find_traces(filled, word) for word in words)
+
+    purge.purge(SYSTEM)
+
+    assert [word for word in words if find_traces(filled, word)] == []
+    assert find_traces(filled, "new-customer") and find_traces(filled, "new-comment")
+
+
+def test_a_dry_run_counts_and_deletes_nothing(filled: Path) -> None:
+    before = count_rows(), tables.version("contacts")
+    result = purge.purge(SYSTEM, dry_run=True)
+
+    assert (result.deleted, result.certificate) == (KINDS, None)
+    assert (count_rows(), tables.version("contacts")) == before
+    assert purge.find_certificates(SYSTEM) == []
+
+
+def test_the_command_prints_what_the_contract_says(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*arguments: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert run(["purge", "--json", *arguments]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    today = environment.today().isoformat()
+    tried = ask("--dry-run", "--as-of", "2024-08-01")
+    assert tried["dry_run"] and tried["as_of"] == "2024-08-01" and tried["certificate"] is None
+    assert tried["deleted"]["recordings"] == 1 and "evaluations" not in tried["deleted"]
+
+    done = ask()
+    assert (done["as_of"], done["dry_run"], done["deleted"]) == (today, False, KINDS)
+    certificate = done["certificate"]
+    assert certificate["kinds"]["evaluations"]["oldest"] == "2024-01-15"
+    assert {kind: note["count"] for kind, note in certificate["kinds"].items()} == KINDS
+    assert ask() == {"as_of": today, "dry_run": False, "deleted": {}, "certificate": None}
+
+
+@pytest.mark.parametrize(
+    ("day", "kinds"),
+    [
+        ("2024-07-15", set()),
+        ("2024-07-16", {"recordings"}),  # six months after the 15th, the day itself included
+        ("2025-01-15", {"recordings"}),
+        ("2025-01-16", {"recordings", "evaluations", "survey_comments"}),
+        ("2025-02-15", {"recordings", "evaluations", "survey_comments"}),
+        ("2025-02-16", {"recordings", "evaluations", "survey_comments", "contacts"}),
+    ],
+)
+def test_each_kind_is_due_on_the_day_after_its_period(
+    filled: Path, day: str, kinds: set[str]
+) -> None:
+    found = set(purge.purge(SYSTEM, datetime.fromisoformat(day).date(), dry_run=True).deleted)
+
+    assert found & {"recordings", "evaluations", "survey_comments", "contacts"} == kinds
+
+
+def test_a_shorter_period_holds_for_what_is_there(filled: Path) -> None:
+    purge.purge(SYSTEM)
+    with store.writing() as session:
+        dora = Viewer("dora", Role.DPO)
+        settings.set_value(session, dora, "contact_retention_months", "1")
+    with store.writing() as session, pytest.raises(AccessDenied):
+        settings.set_value(session, Viewer("adam", Role.ADMIN), "contact_retention_months", "2")
+
+    later = environment.today() + timedelta(days=35)
+    assert purge.purge(SYSTEM, later, dry_run=True).deleted["contacts"] == 2
+
+
+def test_a_certificate_is_signed_and_shows_when_it_was_changed(filled: Path) -> None:
+    made = purge.purge(SYSTEM).certificate
+    [kept] = purge.find_certificates(SYSTEM)
+    assert kept == made and kept.is_genuine
+    with store.reading() as session:
+        row = session.get_one(JournalRow, kept.seq)
+        assert (row.action, row.object, row.mac) == ("purged", str(kept.number), kept.mac)
+
+    with store.writing() as session:
+        row = session.get_one(Purge, kept.number)
+        row.kinds = {**row.kinds, "evaluations": {**row.kinds["evaluations"], "count": 7}}
+
+    assert not purge.find_certificates(SYSTEM)[0].is_genuine
+
+
+def test_the_journal_goes_by_age_and_the_rest_is_still_verified(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for moment in (OLD, OLD + timedelta(days=1), datetime.now(UTC)):
+        with monkeypatch.context() as patch, store.writing() as session:
+            patch.setattr(audit_log, "now", lambda moment=moment: moment)
+            audit_log.record(session, "eve", "sign_in", f"{moment:%Y}-visit")
+
+    assert purge.purge(SYSTEM).deleted == {"journal": 2}
+    with store.reading() as session:
+        rows = session.scalars(retention.Unscoped(sa.select(JournalRow.seq), "a test"))
+        assert set(rows) == {3, 4}
+        assert audit_log.verify(session).ok
+    assert find_traces(centre, "2024-visit") == []
+
+    with store.writing() as session:  # taking off one more row leaves a gap
+        session.execute(sa.delete(JournalRow).where(JournalRow.seq == 3))
+        session.execute(sa.text("UPDATE journal_cut SET seq = 3"))
+    with store.reading() as session:
+        assert not audit_log.verify(session).ok
+
+
+PLACES = [
+    *(("qa_core.ingest.purge._save", when, str(n)) for n in (1, 2, 5, 9) for when in ("before",)),
+    ("qa_core.quality.retention.EvaluationKeeper.delete_due", "before", "1"),
+    ("qa_core.quality.retention.EvaluationKeeper.delete_due", "after", "1"),
+    ("qa_core.quality.retention.CalibrationKeeper.delete_due", "after", "1"),
+    ("qa_core.storage.lake.tables.commit", "before", "1"),
+    ("qa_core.storage.lake.tables.commit", "after", "1"),
+    ("qa_core.storage.lake.tables.commit", "before", "2"),
+    ("qa_core.compliance.recordings.vault.remove", "before", "1"),
+    ("qa_core.compliance.recordings.vault.remove", "after", "1"),
+    ("qa_core.storage.lake.vacuum", "before", "1"),
+    ("qa_core.storage.lake.upkeep._vacuum_table", "after", "1"),
+    ("qa_core.ingest.purge._close", "before", "1"),
+    ("qa_core.ingest.purge._close", "after", "1"),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=" ".join)
+def test_a_purge_that_was_killed_is_finished_by_the_next_and_certifies_all_of_it(
+    filled: Path, place: tuple[str, str, str]
+) -> None:
+    store.engine_for(environment.current().database_url).dispose()
+    assert purge_elsewhere(filled, *place).wait() == -9
+
+    purge.purge(SYSTEM)
+
+    certified: dict[str, int] = {}
+    for certificate in purge.find_certificates(SYSTEM):
+        for kind, due in certificate.kinds.items():
+            certified[kind] = certified.get(kind, 0) + due.count
+    assert certified == KINDS
+    assert find_open_purges() == 0 and purge.find_overdue(SYSTEM) == []
+    assert set(count_rows().values()) == {1}
+    for word in ("old-customer", "old-words", "old-comment", "old-reason", "old-cells"):
+        assert find_traces(filled, word) == []
+
+
+def test_two_purges_at_once_delete_and_certify_once(filled: Path) -> None:
+    store.engine_for(environment.current().database_url).dispose()
+    both = [purge_elsewhere(filled), purge_elsewhere(filled)]
+
+    assert [process.wait() for process in both] == [0, 0]
+    [certificate] = purge.find_certificates(SYSTEM)
+    assert {kind: due.count for kind, due in certificate.kinds.items()} == KINDS
+
+
+def test_the_server_purges_without_anybody_signed_in(filled: Path) -> None:
+    program = "import time; from qa_core.ui import server; server.check_start(); time.sleep(60)"
+    store.engine_for(environment.current().database_url).dispose()
+    serving = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=environment.PROJECT,
+        env={**os.environ, "QA_HOME": str(filled)},
+    )
+    try:
+        while not purge.find_certificates(SYSTEM):
+            assert serving.poll() is None
+            clock.sleep(0.2)
+    finally:
+        serving.kill()
+        serving.wait()
+    assert purge.find_overdue(SYSTEM) == []
+
+
+def test_a_watch_purges_too(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    inbox = tmp_path_factory.mktemp("inbox")
+
+    assert run(["watch", str(inbox), "--once", "--settle", "0"]) == 0
+    assert purge.find_overdue(SYSTEM) == []
+
+
+def test_only_the_data_protection_officer_purges(filled: Path) -> None:
+    for role in set(Role) - {Role.DPO}:
+        with pytest.raises(AccessDenied):
+            purge.purge(Viewer("somebody", role))
+    assert purge.purge(Viewer("dora", Role.DPO)).deleted == KINDS
+
+
+def test_a_file_that_no_row_names_goes_too(filled: Path) -> None:
+    orphan = vault.folder() / "ab" / "orphan.bin"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"sound")
+
+    purge.purge(SYSTEM)
+
+    assert not orphan.exists()
+    with store.reading() as session:
+        [kept] = session.scalars(
+            retention.Unscoped(sa.select(Recording).where(Recording.file_name.is_not(None)), "")
+        )
+    assert (vault.folder() / kept.file_name).exists()
+    assert recordings.find_expired(SYSTEM) == []
+
+
+def test_the_page_lists_periods_and_certificates(
+    filled: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("dora", "dpo")
+    purge.purge(SYSTEM)
+    app = open_app("dora", "listening_rules")
+
+    assert not app.exception and not app.error
+    titles = [element.value for element in app.subheader]
+    assert "How long data is kept" in titles and "Certificates of deletion" in titles

@@ -1,0 +1,172 @@
+"""Rights of persons: what is exported is what the stores hold, who is erased is found in no
+byte, and an objection holds at once and for what comes later.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.erasure import find_traces
+from builders.import_files import bring, find_contacts
+from builders.listening_centre import allow_evaluations, keep_audio
+from builders.sounds import make
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.cli.app import run
+from qa_core.ingest import subjects
+from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import CoachingNote, CoachingPlan, Recording
+
+SYSTEM = Viewer.SYSTEM
+ANN, BOB = "0612345601", "0612345602"
+CALLS = f"""contact_id,started_at,advisor,team,customer,outcome,queue
+C1,2026-11-02 09:00:00,Zelda,North,{ANN},answered,Sales
+C2,2026-11-02 09:05:00,Yann,North,{BOB},answered,Sales
+C3,2026-11-05 09:10:00,Zelda,North,{ANN},abandoned,Sales
+"""
+SURVEYS = "contact_id,answered_at,csat,comment\nC1,2026-11-02 12:00:00,2,unmistakable words\n"
+SCORES = (
+    "contact_id,advisor,evaluator,evaluated_at,grid,score,comment\n"
+    "C1,Zelda,eve,2026-11-03,Service,80,unmistakable praise\nC2,Yann,eve,2026-11-03,Service,70,\n"
+)
+
+
+@pytest.fixture
+def centre_of_two(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ann called twice and Bob once; Zelda and Yann answered and were evaluated."""
+    delivered = tmp_path_factory.mktemp("delivered")
+    for kind, text in (("contacts", CALLS), ("surveys", SURVEYS), ("evaluations", SCORES)):
+        if kind == "evaluations":
+            allow_evaluations()
+        bring(delivered, kind, text)
+    with store.one_import_at_a_time(), store.writing() as session:
+        for name in ("C1", "C2"):
+            keep_audio(session, name, make(delivered / f"{name}.wav"))
+        plan = CoachingPlan(
+            advisor_id="Zelda", local_day=now().date(), starts_on=now().date(), goal="a goal",
+            opened_by="lea",
+        )  # fmt: skip
+        plan.notes = [CoachingNote(text="unmistakable note", author="lea")]
+        session.add(plan)
+    return centre
+
+
+def read(content: bytes) -> dict[str, list[dict[str, object]]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None and "index.html" in archive.namelist()
+        return json.loads(archive.read("data.json"))
+
+
+def live_audio() -> list[str]:
+    statement = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
+    with store.reading() as session:
+        return list(session.scalars(Unscoped(statement, "a test")))
+
+
+def test_a_customer_gets_what_the_stores_hold_of_them_and_nothing_of_others(
+    centre_of_two: Path,
+) -> None:
+    found = read(subjects.export(SYSTEM, customer=subjects.find_customer(ANN)))
+
+    assert [row["contact_id"] for row in found["contacts"]] == ["C1", "C3"]
+    assert found["contacts"][0]["survey_comment"] == "unmistakable words"
+    assert [row["contact_id"] for row in found["recordings"]] == ["C1"]
+    assert "Zelda" not in json.dumps(found) and "Yann" not in json.dumps(found)
+
+
+def test_an_advisor_gets_what_was_found_and_said_of_them(centre_of_two: Path) -> None:
+    found = read(subjects.export(SYSTEM, advisor=subjects.find_advisor("zelda")))
+
+    assert [row["contact_id"] for row in found["contacts"]] == ["C1", "C3"]
+    assert [(row["score"], row["comment"]) for row in found["evaluation"]] == [
+        (80.0, "unmistakable praise")
+    ]
+    assert [row["text"] for row in found["coaching_note"]] == ["unmistakable note"]
+    text = json.dumps(found)
+    assert "Yann" not in text and Pseudonyms.current().find_key(ANN) not in text
+
+
+def test_the_command_writes_a_file_for_its_owner_alone(
+    centre_of_two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ann.zip"
+    assert run(["subject", "export", "--customer", ANN, "--out", str(out)]) == 0
+
+    assert stat.S_IMODE(os.stat(out).st_mode) == 0o600
+    assert len(read(out.read_bytes())["contacts"]) == 2
+    assert run(["subject", "export", "--customer", ANN, "--out", str(out)]) == 2
+    assert run(["subject", "export", "--advisor", "Nobody"]) == 1
+    assert run(["subject", "erase"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_no_byte_holds_a_customer_who_was_erased(centre_of_two: Path) -> None:
+    key = subjects.find_customer(ANN)
+    assert find_traces(centre_of_two, key) and find_traces(centre_of_two, "unmistakable words")
+
+    assert run(["subject", "erase", "--customer", ANN]) == 0
+
+    assert find_traces(centre_of_two, key) == []
+    assert find_traces(centre_of_two, "unmistakable words") == []
+    assert [contact_id for (contact_id,) in find_contacts()] == ["C2"]
+    assert live_audio() == ["C2"]
+
+
+def test_an_advisor_who_was_erased_leaves_contacts_without_a_name(centre_of_two: Path) -> None:
+    subjects.erase(SYSTEM, advisor="Zelda")
+
+    assert find_contacts("advisor_id", "team") == [
+        ("C1", None, "North"),
+        ("C2", "Yann", "North"),
+        ("C3", None, "North"),
+    ]
+    for word in ("unmistakable praise", "unmistakable note"):
+        assert find_traces(centre_of_two, word) == []
+    with store.reading() as session:
+        left = session.scalars(Unscoped(sa.select(Evaluation.advisor_id), "a test")).all()
+    assert left == ["Yann"] and live_audio() == ["C2"]
+    # What was done by whom is in the audit log until that is purged.
+    assert [place for place in find_traces(centre_of_two, "Zelda") if "sqlite" not in place] == []
+
+
+def test_an_objection_deletes_the_audio_and_holds_for_what_comes_later(
+    centre_of_two: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert run(["objections", "add", "--number", ANN]) == 0
+
+    assert live_audio() == ["C2"]
+    later = CALLS.splitlines()[0] + f"\nC9,2026-11-09 09:00:00,Yann,North,{ANN},answered,Sales\n"
+    bring(tmp_path_factory.mktemp("later"), "contacts", later)
+    assert find_contacts("customer_objected") == [
+        ("C1", True),
+        ("C2", None),
+        ("C3", True),
+        ("C9", True),
+    ]
+
+
+def test_an_objection_to_one_contact_leaves_the_others(centre_of_two: Path) -> None:
+    assert subjects.object_to(SYSTEM, contacts=[(None, "C1")]) == 1
+    assert find_contacts("customer_objected") == [("C1", True), ("C2", None), ("C3", None)]
+
+
+def test_only_the_data_protection_officer_exports_erases_and_objects(centre_of_two: Path) -> None:
+    for role in set(Role) - {Role.DPO}:
+        viewer = Viewer("somebody", role)
+        for act in (subjects.export, subjects.erase):
+            with pytest.raises(AccessDenied):
+                act(viewer, advisor="Zelda")
+        with pytest.raises(AccessDenied):
+            subjects.object_to(viewer, ["k"])

@@ -1,0 +1,112 @@
+"""WebSocket connections, spoken to without a browser: whose frames they get, and how many
+strangers may have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+from collections.abc import Iterator
+
+import pytest
+import raw
+from builders.servers import Server, living_in, serve
+from builders.visitors import PASSWORD
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from qa_core.access import accounts, sessions
+from qa_core.access.roles import Viewer
+from qa_core.storage.records import store
+from qa_core.ui import browser, connections
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("centre")
+    with living_in(folder):
+        store.migrate()
+        accounts.add(Viewer.SYSTEM, "dora", "dpo", password=PASSWORD)
+        with serve(folder) as running:
+            yield running
+
+
+def sign_in() -> dict[str, str]:
+    cookies = {"_streamlit_xsrf": raw.generate_xsrf_token_string()}
+    here = browser.build(cookies, {"host": "localhost"}, "127.0.0.1")
+    return {**cookies, browser.COOKIE: sessions.sign_in("dora", PASSWORD, here, one_time_days=7)}
+
+
+def test_the_id_of_a_session_gets_no_frame_in_another_browser(server: Server) -> None:
+    cookies = sign_in()
+    with raw.visitor(server.host, cookies) as owner:
+        owner.send("journal")
+        session_id = owner.read().session_id
+        with raw.visitor(server.host, session_id=session_id) as thief:
+            owner.send("journal")
+            with pytest.raises(TimeoutError):
+                thief.socket.recv(timeout=2)
+            assert owner.read().titles == ["Journal"]
+            thief.send("journal")
+            assert thief.read().met_the_sign_in
+    again = raw.visit(server.host, "journal", cookies=cookies, session_id=session_id)
+    assert again.session_id == session_id and again.titles == ["Journal"]
+
+
+def test_a_header_of_the_visitor_s_own_names_no_browser(server: Server) -> None:
+    cookies = sign_in()
+    with raw.visitor(server.host, cookies) as owner:
+        owner.send("journal")
+        session_id = owner.read().session_id
+        forged = {connections.BROWSER_HEADER: "x", connections.CONNECTION_HEADER: "x"}
+        with raw.visitor(server.host, session_id=session_id, headers=forged) as thief:
+            thief.send("journal")
+            assert thief.read().met_the_sign_in
+
+
+def test_a_page_under_way_stops_when_its_session_is_over(server: Server) -> None:
+    accounts.add(Viewer.SYSTEM, "tim", "dpo", password=PASSWORD)
+    cookies = {"_streamlit_xsrf": raw.generate_xsrf_token_string()}
+    here = browser.build(cookies, {"host": "localhost"}, "127.0.0.1")
+    cookies[browser.COOKIE] = sessions.sign_in("tim", PASSWORD, here, one_time_days=7)
+    with raw.visitor(server.host, cookies) as visitor:
+        visitor.send("journal")
+        assert visitor.read().titles == ["Journal"]
+        accounts.disable(Viewer.SYSTEM, "tim")
+        visitor.send("journal")
+        with contextlib.suppress(ConnectionClosed):
+            assert visitor.read().titles == []
+
+
+def test_strangers_of_one_address_have_so_many_connections_and_others_get_in(
+    server: Server,
+) -> None:
+    cookies = sign_in()
+    refused = 0
+    with contextlib.ExitStack() as opened:
+        for _ in range(connections.MOST_OF_AN_ADDRESS + 5):
+            try:
+                opened.enter_context(raw.visitor(server.host))
+            except InvalidStatus:
+                refused += 1
+        assert refused == 5
+        assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host).met_the_sign_in
+
+
+def test_a_stranger_s_messages_wait_once_there_are_too_many() -> None:
+    budget = connections._Budget()
+    waits = [budget.take() for _ in range(connections.BURST + 3)]
+
+    assert waits[: connections.BURST - 1] == [0.0] * (connections.BURST - 1)
+    assert 0.5 < waits[-1] < 1.1
+
+
+def test_a_host_name_that_is_not_allowed_is_told_how_it_would_be(server: Server) -> None:
+    request = http.client.HTTPConnection(server.host)
+    request.request("GET", "/", headers={"Host": "centre.example"})
+    response = request.getresponse()
+
+    assert response.status == 403
+    assert "STREAMLIT_SERVER_ALLOWED_HOSTS" in response.read().decode()
+    log = (server.folder / "server.log").read_text(encoding="utf-8")
+    assert "Host names that are served: localhost" in log and "centre.example" in log
