@@ -49,7 +49,9 @@ class Contradictions:
     rows: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, context: FileContext, batch: RowBatch, odd: np.ndarray, names: Iterable[str]):
+    def add(
+        self, context: FileContext, batch: RowBatch, odd: np.ndarray, names: Iterable[str]
+    ) -> None:
         """Count the rows of a mask, and keep the cells of the first ones."""
         self.rows += int(odd.sum())
         for row in np.flatnonzero(odd)[: EXAMPLES - len(self.examples)]:
