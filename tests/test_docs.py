@@ -147,7 +147,7 @@ def test_a_refusal_says_a_message():
 
 
 def test_every_act_of_the_journal_has_a_name():
-    recorded = {f"account_{act}" for act in accounts.Act}
+    recorded = {f"account_{act}" for act in accounts.AccountAction}
     for path in SOURCES:
         recorded |= {
             call.args[2].value

@@ -7,7 +7,12 @@ import streamlit as st
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import actions, gate
-from qa_core.ui.views.compliance import accredited_people, deletion, listening_rules
+from qa_core.ui.views.compliance import (
+    accredited_people,
+    deletion,
+    listening_rules,
+    person_requests,
+)
 
 viewer = gate.current_viewer(Permission.SEE_COMPLIANCE)
 
@@ -19,6 +24,7 @@ listening_rules.show_state(viewer)
 listening_rules.show_gates(viewer)
 deletion.show_periods(viewer)
 deletion.show_certificates(viewer)
+person_requests.show(viewer)
 accredited_people.show_accreditations(viewer)
 accredited_people.show_notices(viewer)
 listening_rules.show_proportions(viewer)

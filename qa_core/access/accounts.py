@@ -42,7 +42,7 @@ TOLD_DAYS = 90
 USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 
 
-class Act(StrEnum):
+class AccountAction(StrEnum):
     """Action on an account; with the prefix `account_`, its word in the audit log."""
 
     ADD = "add"
@@ -75,7 +75,7 @@ class Request:
     """Action that waits for a second person."""
 
     id: int
-    act: Act
+    act: AccountAction
     username: str
     role: str | None
     asked_by: str
@@ -89,7 +89,7 @@ class AccountChange:
     for the command line.
     """
 
-    act: Act
+    act: AccountAction
     username: str
     role: str | None
     asked_by: str
@@ -207,32 +207,40 @@ def add(
         language,
         sees_unassigned,
     )
-    return _perform(viewer, Act.ADD, username, terms, password, demo)
+    return _perform(viewer, AccountAction.ADD, username, terms, password, demo)
+
+
+def add_external(username: str, terms: AccountTerms) -> None:
+    """Add the account of a person for whom an identity provider answers: no password opens it.
+
+    Raises Refusal for a name that is taken.
+    """
+    _perform(Viewer.SYSTEM, AccountAction.ADD, username, terms, is_external=True)
 
 
 def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
     """Replace the role and bounds of an account. Its sessions end at once."""
-    _perform(viewer, Act.CHANGE, username, terms)
+    _perform(viewer, AccountAction.CHANGE, username, terms)
 
 
 def disable(viewer: Viewer, username: str) -> None:
     """Close an account. Its sessions end at once."""
-    _perform(viewer, Act.DISABLE, username)
+    _perform(viewer, AccountAction.DISABLE, username)
 
 
 def enable(viewer: Viewer, username: str) -> None:
     """Open a closed account again."""
-    _perform(viewer, Act.ENABLE, username)
+    _perform(viewer, AccountAction.ENABLE, username)
 
 
 def reset(viewer: Viewer, username: str) -> str:
     """Replace the password by a random one and return it, and remove the second factor.
     Sessions end at once; the person has to choose a new password.
     """
-    return _perform(viewer, Act.RESET, username) or ""
+    return _perform(viewer, AccountAction.RESET, username) or ""
 
 
-def needs_second(viewer: Viewer, act: Act, username: str) -> bool:
+def needs_second(viewer: Viewer, act: AccountAction, username: str) -> bool:
     """Tell whether that action waits for a second person."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
@@ -240,10 +248,12 @@ def needs_second(viewer: Viewer, act: Act, username: str) -> bool:
         return _needs_second(session, viewer, act, account)
 
 
-def propose(viewer: Viewer, act: Act, username: str, terms: AccountTerms | None = None) -> None:
+def propose(
+    viewer: Viewer, act: AccountAction, username: str, terms: AccountTerms | None = None
+) -> None:
     """Request an action that a second person confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
+    username = _checked_name(username) if act == AccountAction.ADD else normalise_username(username)
     with store.writing() as session:
         _check_possible(session, viewer, act, username, terms)
         session.add(_build_row(viewer, act, username, terms))
@@ -268,7 +278,7 @@ def find_requests(viewer: Viewer) -> list[Request]:
         return [
             Request(
                 row.id,
-                Act(row.act),
+                AccountAction(row.act),
                 row.username,
                 row.content.get("role"),
                 row.asked_by,
@@ -314,7 +324,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
                 "second_person",
                 N_("You asked for this yourself; another person has to confirm it."),
             )
-        act, terms = Act(row.act), _read_terms(row.content)
+        act, terms = AccountAction(row.act), _read_terms(row.content)
         _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
         _apply(session, act, row.username, terms, hashed, must_change=True)
@@ -325,7 +335,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
             row.username,
             reason=f"asked by {row.asked_by}",
         )
-    return one_time if act in (Act.ADD, Act.RESET) else None
+    return one_time if act in (AccountAction.ADD, AccountAction.RESET) else None
 
 
 def decline(viewer: Viewer, request_id: int) -> None:
@@ -400,18 +410,19 @@ def normalise_username(username: str) -> str:
 
 def _perform(
     viewer: Viewer,
-    act: Act,
+    act: AccountAction,
     username: str,
     terms: AccountTerms | None = None,
     password: str | None = None,
     demo: bool = False,
+    is_external: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == Act.ADD else normalise_username(username)
+    username = _checked_name(username) if act == AccountAction.ADD else normalise_username(username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
-    elif act in (Act.ADD, Act.RESET):
+    elif act in (AccountAction.ADD, AccountAction.RESET) and not is_external:
         one_time = passwords.make_one_time()
     chosen = password if password is not None else one_time
     # Hashing takes a quarter of a second on purpose: done before the records are locked
@@ -443,16 +454,16 @@ def _perform(
 
 
 def _check_possible(
-    session: Session, viewer: Viewer, act: Act, username: str, terms: AccountTerms | None
+    session: Session, viewer: Viewer, act: AccountAction, username: str, terms: AccountTerms | None
 ) -> None:
     account = session.get(Account, username)
-    if act == Act.ADD and account is not None:
+    if act == AccountAction.ADD and account is not None:
         raise Refusal(
             "username_taken",
             N_("There is already an account {name}; choose another name."),
             name=username,
         )
-    if act != Act.ADD and account is None:
+    if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",
             N_("There is no account {name}; see: python -m qa_core people list"),
@@ -462,7 +473,7 @@ def _check_possible(
         raise Refusal(
             "own_account", N_("You cannot do this to your own account; ask another administrator.")
         )
-    is_lost = act == Act.DISABLE or (terms is not None and terms.role != Role.ADMIN)
+    is_lost = act == AccountAction.DISABLE or (terms is not None and terms.role != Role.ADMIN)
     if is_lost and _is_last_administrator(session, account):
         raise Refusal(
             "last_administrator",
@@ -480,10 +491,14 @@ def _is_last_administrator(session: Session, account: Account | None) -> bool:
     return session.scalar(others.limit(1)) is None
 
 
-def _needs_second(session: Session, viewer: Viewer, act: Act, account: Account | None) -> bool:
+def _needs_second(
+    session: Session, viewer: Viewer, act: AccountAction, account: Account | None
+) -> bool:
     # Closing an account is urgent at times, and opens nothing; only of those who could
     # confirm, one administrator must not get rid alone.
-    is_harmless = act == Act.DISABLE and account is not None and account.role not in DECIDING
+    is_harmless = (
+        act == AccountAction.DISABLE and account is not None and account.role not in DECIDING
+    )
     if viewer.is_system or is_harmless:
         return False
     confirming = [role for role, held in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in held]
@@ -499,7 +514,7 @@ def _needs_second(session: Session, viewer: Viewer, act: Act, account: Account |
 
 
 def _build_row(
-    viewer: Viewer, act: Act, username: str, terms: AccountTerms | None
+    viewer: Viewer, act: AccountAction, username: str, terms: AccountTerms | None
 ) -> AccountRequest:
     content = {}
     if terms is not None:
@@ -518,7 +533,7 @@ def _find_done(session: Session) -> Iterable[AccountRequest]:
 
 def _build_change(row: AccountRequest) -> AccountChange:
     return AccountChange(
-        Act(row.act),
+        AccountAction(row.act),
         row.username,
         row.content.get("role"),
         row.asked_by,
@@ -529,14 +544,14 @@ def _build_change(row: AccountRequest) -> AccountChange:
 
 def _apply(
     session: Session,
-    act: Act,
+    act: AccountAction,
     username: str,
     terms: AccountTerms | None,
     password_hash: str,
     must_change: bool,
     demo: bool = False,
 ) -> None:
-    if act == Act.ADD:
+    if act == AccountAction.ADD:
         account = Account(
             username=username, display_name="", role="", password_hash=password_hash, demo=demo
         )
@@ -544,14 +559,14 @@ def _apply(
     else:
         account = session.get(Account, username)
         account.token_version += 1
-    if act == Act.DISABLE:
+    if act == AccountAction.DISABLE:
         account.active = False
-    elif act == Act.ENABLE:
+    elif act == AccountAction.ENABLE:
         account.active = True
-    elif act == Act.RESET:
+    elif act == AccountAction.RESET:
         account.password_hash = password_hash
         second_factor.drop(session, username)
-    if act in (Act.ADD, Act.RESET):
+    if act in (AccountAction.ADD, AccountAction.RESET):
         account.must_change_password = must_change
         account.one_time_since = now() if must_change else None
     if terms is not None:

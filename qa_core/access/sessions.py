@@ -198,6 +198,15 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     raise Refusal("wrong_code", second_factor.WRONG_CODE)
 
 
+def open_external(username: str, browser: Browser, provider: str) -> str:
+    """Open the session of a person for whom an identity provider answered. Returns the id."""
+    with store.writing() as session:
+        account = session.get(Account, username)
+        if account is None or not account.active or not browser.token:
+            raise AccessDenied()
+        return _open_session(session, account, browser, provider)
+
+
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
     """Find the live session of that id on this browser; None if there is none."""
     if not token or not browser.token:
@@ -363,7 +372,7 @@ def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
     }
 
 
-def _open_session(session: Session, account: Account, browser: Browser) -> str:
+def _open_session(session: Session, account: Account, browser: Browser, provider: str = "") -> str:
     _forget_try(session, account.username, browser)
     token = secrets.token_urlsafe(32)
     session.add(
@@ -376,7 +385,7 @@ def _open_session(session: Session, account: Account, browser: Browser) -> str:
         )
     )
     _delete_old(session)
-    audit_log.record(session, account.username, "sign_in", browser.address)
+    audit_log.record(session, account.username, "sign_in", browser.address, provider)
     return token
 
 
@@ -513,6 +522,7 @@ def _refuse_early(wait: timedelta) -> None:
 
 def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
     ((own, _), *shared), account = _throttles(session, username, browser)
+    session.flush()
     if not keeps_own:
         session.delete(own)
     # One good sign-in takes back its own count only: an address that guesses must not

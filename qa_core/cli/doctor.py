@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +17,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import audit_report, retention
+from qa_core.compliance import audit_report, requests, retention
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake, permissions
 from qa_core.storage.records import store
@@ -201,11 +203,11 @@ def _alerts() -> tuple[str, str]:
 
 
 def _hosts() -> tuple[str, str]:
-    from streamlit import get_option
-
+    config = (environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    shipped = ", ".join(tomllib.loads(config)["server"]["allowedHosts"])
     return OK, _(
         "{hosts}; to serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
-        hosts=", ".join(get_option("server.allowedHosts")) or "*",
+        hosts=os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS") or shipped,
     )
 
 
@@ -219,6 +221,23 @@ def _retention() -> tuple[str, str]:
         items=" · ".join(map(retention.describe, found)),
     )
     return BAD if any(item.is_late for item in found) else WARN, detail
+
+
+def _requests() -> tuple[str, str]:
+    store.require_ready()
+    found = requests.find_all(Viewer.SYSTEM)
+    late = [item for item in found if item.is_late]
+    pressing = late or [item for item in found if item.is_pressing]
+    if not pressing:
+        return OK, str(sum(item.is_open for item in found))
+    detail = ngettext(
+        "{n} request of a person must be answered by {day}. See: python -m qa_core requests list",
+        "{n} requests of persons must be answered, the first by {day}. See: python -m qa_core "
+        "requests list",
+        len(pressing),
+        day=min(item.due_on for item in pressing).isoformat(),
+    )
+    return BAD if late else WARN, detail
 
 
 def _leftovers() -> tuple[str, str]:
@@ -256,5 +275,6 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("alert rules"), _alerts),
     (N_("host names"), _hosts),
     (N_("retention"), _retention),
+    (N_("requests of persons"), _requests),
     (N_("temporary files"), _leftovers),
 )

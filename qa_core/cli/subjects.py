@@ -10,6 +10,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
+from qa_core.cli.options import parse_day
 from qa_core.cli.output import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -29,6 +30,11 @@ def register(app: typer.Typer) -> None:
     objections = typer.Typer(no_args_is_help=True, help="Objections of customers.")
     objections.command("add")(add_objection)
     app.add_typer(objections, name="objections")
+    requests = typer.Typer(no_args_is_help=True, help="Requests of persons, with their clock.")
+    requests.command("list")(list_requests)
+    requests.command("add")(add_request)
+    requests.command("answer")(answer_request)
+    app.add_typer(requests, name="requests")
 
 
 def export(
@@ -90,6 +96,77 @@ def add_objection(
         print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
         return
     print(_("Entered. Recordings deleted: {count}.", count=deleted))
+
+
+def list_requests(as_json: Json = False) -> None:
+    """Every request with the day by which it must be answered, open ones first."""
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    _show_requests(as_json)
+
+
+def add_request(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="access, rectification, objection, erasure, restriction or portability.",
+        ),
+    ],
+    customer: Customer = None,
+    advisor: AdvisorName = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="The day it came; default: today."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Enter a request of a person; its answer is due a month later."""
+    from qa_core.base import environment
+    from qa_core.compliance import requests
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    found = {name: value for name, value in _find(customer, advisor).items() if value}
+    if len(found) != 1:
+        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+    [(subject_kind, subject)] = found.items()
+    day = parse_day(on) or environment.today()
+    requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)
+    _show_requests(as_json)
+
+
+def answer_request(
+    number: Annotated[int, typer.Argument(metavar="NUMBER")],
+    text: Annotated[str, typer.Option("--answer", metavar="TEXT", help="What was answered.")],
+    identity_checked: Annotated[
+        bool, typer.Option("--identity-checked", help="It was checked who asks.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Record the answer to a request."""
+    from qa_core.compliance import requests
+    from qa_core.storage.records import store
+
+    store.require_ready()
+    requests.answer(Viewer.SYSTEM, number, text, identity_checked)
+    _show_requests(as_json)
+
+
+def _show_requests(as_json: bool) -> None:
+    from qa_core.compliance import requests
+
+    found = requests.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        state = item.answer or _("due on {day}", day=item.due_on.isoformat())
+        kind = _(requests.KINDS[item.kind])
+        print(f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}")
+    if not found:
+        print(_("There are no requests."))
 
 
 def _find(customer: str | None, advisor: str | None) -> dict[str, str | None]:

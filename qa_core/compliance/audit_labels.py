@@ -29,6 +29,8 @@ TITLES = {
     "subject_exported": N_("Personal data exported for a person"),
     "advisor_erased": N_("Advisor erased"),
     "objection_entered": N_("Objection entered"),
+    "request_entered": N_("Request of a person entered"),
+    "request_answered": N_("Request of a person answered"),
     "journal_verified": N_("Seals verified"),
     "journal_anchored": N_("End of the journal noted"),
     "names_merged": N_("Names counted as one"),

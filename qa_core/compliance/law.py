@@ -12,7 +12,7 @@ from qa_core.base import environment
 from qa_core.compliance import gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.query import legal_obstacles, recording_flags
-from qa_core.metrics.query.legal_obstacles import Act, LegalFacts
+from qa_core.metrics.query.legal_obstacles import LegalAct, LegalFacts
 from qa_core.metrics.query.recording_flags import RecordedContact
 from qa_core.storage.records.base import now
 from qa_core.storage.records.store import Session
@@ -46,7 +46,7 @@ def load(
 def judge(
     session: Session,
     viewer: Viewer,
-    act: Act,
+    act: LegalAct,
     contact_ids: Iterable[str],
     around: date | None = None,
 ) -> list[RecordedContact]:

@@ -1,10 +1,10 @@
 """What a profile and a platform are: declarations that the registry finds and the
 readers work from.
 
-Functions of a declaration take what their reader gives them: a profile's `settle` and
-`finish` a `Context`, its `build` a `Context` and a `Chunk`
-(`columns.column_inference`); a platform's `read` and `finish` a `Work`, its `fold` a
-`Bench` (`platforms.reader`).
+Functions of a declaration take what their reader gives them: a profile's
+`decide_columns` and `finish` a `FileContext`, its `build` a `FileContext` and a
+`RowBatch` (`columns.column_inference`); a platform's `read` and `finish` an
+`ExportReader`, its `fold` a `FoldSession` (`platforms.reader`).
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class Profile:
     """One form that files take.
 
     `needs`: groups of fields of which each file has at least one. `claim` may take
-    columns that no field names. `settle` is called once, when the whole file has been
-    seen: it decides what the columns are used for. `build` turns one chunk of rows into
-    the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
+    columns that no field names. `decide_columns` is called once, when the whole file
+    has been seen: it decides what the columns are used for. `build` turns one batch of
+    rows into the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
     `required`: fields whose bad values reject their row; in all others a bad value is
     missing, and counted. None: all fields are required.
     `signature`: headers (simplified) which together belong to one product only, so that
@@ -116,7 +116,8 @@ class Profile:
 class LegChain:
     """How the legs of a platform name each other.
 
-    `own`: the column with the id of a leg; `named`: those with the ids of others.
+    `id_column`: the column with the id of a leg; `reference_columns`: those with the
+    ids of others.
     `from_contact`: column → SQL over `contacts`, for platforms whose first leg does not
     say that others follow: it is put together again from the contact that it became.
     """
@@ -132,19 +133,19 @@ class Platform:
 
     `recognise` looks at the beginning of a file and must be sure: a plain table belongs
     to the generic profile. `read` streams the export as tables of `schema`: one record
-    per leg or event, `line` first, identities already pseudonyms (`Work.tables` does
-    it); what it does not yield it counts with `Work.skip` or `Work.reject`. `fold` is
-    asked for the SELECT over the view `records` that gives one row per contact: `line`,
-    `started_at` in UTC, and the columns of `staged.SCHEMAS`. Records beyond the rows it
-    gives count as folded (`leg`), unless it says otherwise with `Work.fold`. `group`:
-    the column that all records of one contact share. Large files are then folded part
-    by part; None where the records of a contact are found only by following them.
-    `chain`: how its legs name each other, where they may come in different files;
-    `fold` then leaves the table `roots`. `is_local`: the export writes the wall clock
-    of its server; `Work.tables` turns its moments into UTC. `finish` says what can be
-    said only when everything is folded. `mapping`: field → what of the export it comes
-    from, for the report. `shown`: what a rejected record
-    shows of itself, `masked` among it.
+    per leg or event, `line` first, identities already pseudonyms
+    (`ExportReader.tables` does it). `ExportReader.build` counts what raises
+    `SkippedRecord` or `RejectedRecord` in place of a record. `fold` is asked for the
+    SELECT over the view `records` that gives one row per contact: `line`, `started_at`
+    in UTC, and the columns of `staged.SCHEMAS`. Records beyond the rows it gives count
+    as folded (`leg`), unless it says otherwise with `tally.fold`. `group`: the column
+    that all records of one contact share. Large files are then folded part by part;
+    None where the records of a contact are found only by following them. `chain`: how
+    its legs name each other, where they may come in different files; `fold` then leaves
+    the table `roots`. `is_local`: the export writes the wall clock of its server;
+    `ExportReader.tables` turns its moments into UTC. `finish` says what can be said
+    only when everything is folded. `mapping`: field → what of the export it comes from,
+    for the report. `shown`: what a rejected record shows of itself, `masked` among it.
     """
 
     name: str

@@ -199,10 +199,9 @@ def _finish(number: int) -> Certificate:
             keeper.delete_due(as_of)
         if note or due:
             _save(number, keeper.kind, {"done": True})
-    _clear_leftovers()
     lake.vacuum(at_once=True)
     certificate = _close(number)
-    store.empty_log()
+    _clear_leftovers()
     return certificate
 
 
@@ -217,6 +216,7 @@ def _clear_leftovers() -> None:
     recordings.sweep()
     uploads.remove_leftovers()
     recovery.remove_dead_folders(environment.current().temporary_folder)
+    store.empty_log()
 
 
 def _close(number: int) -> Certificate:

@@ -275,8 +275,10 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
                 recordings.drop(session, recording, "erased")
             _forget_in_json(session, advisor_id)
             for table in (Evaluation, CoachingPlan, Playback):
-                deleted = session.execute(sa.delete(table).where(table.advisor_id == advisor_id))
-                counts[table.__tablename__] = deleted.rowcount
+                is_theirs = table.advisor_id == advisor_id
+                counted = sa.select(sa.func.count()).select_from(table).where(is_theirs)
+                counts[table.__tablename__] = session.scalar(_unscoped(counted))
+                session.execute(sa.delete(table).where(is_theirs))
             session.execute(sa.delete(Account).where(Account.advisor_id == advisor_id))
             # Memberships, aliases and notices go with it; draws keep a contact without it.
             session.execute(sa.delete(Advisor).where(Advisor.advisor_id == advisor_id))

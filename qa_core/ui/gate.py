@@ -16,7 +16,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core.access import accounts, second_factor, sessions
+from qa_core.access import accounts, identity, second_factor, sessions
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
@@ -105,7 +105,11 @@ def lacks_second_factor(viewer: Viewer) -> bool:
         with store.reading() as session:
             asked = settings.current(session).second_factor
         needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
-        held.is_enrolled = not needs or second_factor.has_factor(viewer.username)
+        held.is_enrolled = (
+            not needs
+            or second_factor.has_factor(viewer.username)
+            or identity.is_external(viewer.username)
+        )
     return not held.is_enrolled
 
 

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from qa_core.access import sessions
+from qa_core.access import identity, sessions
 from qa_core.access.roles import Permission
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
@@ -31,7 +31,7 @@ from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import permissions
 from qa_core.storage.records import store
-from qa_core.ui import browser, connections, proxies
+from qa_core.ui import browser, connections, identity_routes, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -163,6 +163,7 @@ def check_start() -> None:
         for name in environment.SECRETS:
             environment.secret(name)
         environment.find_proxies()
+        identity.find_providers()
         store.migrate()
         permissions.protect()
         audit_report.note_from_now_on()
@@ -295,6 +296,7 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
 
 
 ROUTES = (
+    *identity_routes.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),
     Route("/audio/{ticket}", _audio, methods=["GET"]),
 )

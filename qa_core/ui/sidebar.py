@@ -7,7 +7,7 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access import accounts, sessions
-from qa_core.access.accounts import Act
+from qa_core.access.accounts import AccountAction
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.storage.records.base import now
@@ -37,7 +37,8 @@ def _show_account_news(viewer: Viewer) -> None:
     if _NEWS not in st.session_state:
         since = now() - sessions.NEWS_FOR
         st.session_state[_NEWS] = any(
-            change.done_at > since and (change.act, change.username) != (Act.ADD, viewer.username)
+            change.done_at > since
+            and (change.act, change.username) != (AccountAction.ADD, viewer.username)
             for change in accounts.find_own_changes(viewer)
         ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
     if st.session_state[_NEWS]:

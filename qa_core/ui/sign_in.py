@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import segno
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from qa_core.access import accounts, second_factor, sessions
+from qa_core.access import accounts, identity, second_factor, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.storage.records import store
 from qa_core.ui import browser, gate
+from qa_core.ui.markdown import escape
 
 _ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
 
@@ -255,6 +256,17 @@ def _show_form() -> None:
         gate.show_refusal(held.refusal)
     if browser.cookie():
         authenticator.delete_cookie()
+    _show_providers()
+
+
+def _show_providers() -> None:
+    """Show a link to each identity provider."""
+    for provider in identity.find_providers().values():
+        st.link_button(
+            _("Sign in with {provider}", provider=escape(provider.title)),
+            f"/sign-in/{quote(provider.name, safe='')}",
+            icon=":material/key:",
+        )
 
 
 def _one_time_days() -> int:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from qa_core.access import accounts, passwords
-from qa_core.access.accounts import AccountTerms, Act
+from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
@@ -132,7 +132,7 @@ def test_only_an_administrator_manages_accounts(role: Role, centre) -> None:
         lambda: accounts.disable(viewer, "tom"),
         lambda: accounts.enable(viewer, "tom"),
         lambda: accounts.reset(viewer, "tom"),
-        lambda: accounts.propose(viewer, Act.ADD, "tom", AccountTerms(Role.ADMIN)),
+        lambda: accounts.propose(viewer, AccountAction.ADD, "tom", AccountTerms(Role.ADMIN)),
         lambda: accounts.find_teams(viewer),
         lambda: accounts.find_sites(viewer),
         lambda: accounts.find_advisors(viewer),
@@ -208,7 +208,9 @@ def test_a_request_is_done_when_a_second_person_confirms_it(add_person: Callable
     add_person("dora", "dpo")
     root, dora = viewer_of("root"), viewer_of("dora")
 
-    accounts.propose(root, Act.ADD, "new", AccountTerms(Role.TEAM_LEAD, display_name="New"))
+    accounts.propose(
+        root, AccountAction.ADD, "new", AccountTerms(Role.TEAM_LEAD, display_name="New")
+    )
     [request] = accounts.find_requests(dora)
     assert (request.username, request.role, request.asked_by) == ("new", "team_lead", "root")
     with pytest.raises(Refusal):
@@ -231,7 +233,7 @@ def test_a_request_is_done_when_a_second_person_confirms_it(add_person: Callable
 def test_nobody_confirms_what_concerns_their_own_account(add_person: Callable[..., str]) -> None:
     add_person("root", "admin")
     add_person("lea", "manager", sites=("Lyon",))
-    accounts.propose(viewer_of("root"), Act.CHANGE, "lea", AccountTerms(Role.DPO))
+    accounts.propose(viewer_of("root"), AccountAction.CHANGE, "lea", AccountTerms(Role.DPO))
     [request] = accounts.find_requests(viewer_of("lea"))
 
     with pytest.raises(Refusal) as refused:
@@ -259,7 +261,7 @@ def test_people_of_the_demo_centre_confirm_nothing_for_others(
     add_person("root", "admin")
     add_person("demo-dpo", "dpo", demo=True)
 
-    assert not accounts.needs_second(viewer_of("root"), Act.ADD, "new")
+    assert not accounts.needs_second(viewer_of("root"), AccountAction.ADD, "new")
 
 
 def test_the_last_administrator_is_closed_and_changed_by_nobody(
@@ -284,8 +286,8 @@ def test_those_concerned_find_what_was_changed_by_whom(add_person: Callable[...,
     add_person("dora", "dpo")
     add_person("adam", "advisor", advisor_id="a1")
     root, dora = viewer_of("root"), viewer_of("dora")
-    accounts.propose(root, Act.ADD, "puppet", AccountTerms(Role.ADVISOR, advisor_id="a1"))
-    accounts.propose(root, Act.RESET, "adam")
+    accounts.propose(root, AccountAction.ADD, "puppet", AccountTerms(Role.ADVISOR, advisor_id="a1"))
+    accounts.propose(root, AccountAction.RESET, "adam")
     for request in accounts.find_requests(dora):
         accounts.confirm(dora, request.id)
 
@@ -307,7 +309,7 @@ def test_those_concerned_find_what_was_changed_by_whom(add_person: Callable[...,
 def test_a_request_that_is_turned_down_changes_nothing(add_person: Callable[..., str]) -> None:
     add_person("root", "admin")
     add_person("bea", "admin")
-    accounts.propose(viewer_of("root"), Act.DISABLE, "bea")
+    accounts.propose(viewer_of("root"), AccountAction.DISABLE, "bea")
     [request] = accounts.find_requests(viewer_of("bea"))
 
     accounts.decline(viewer_of("bea"), request.id)

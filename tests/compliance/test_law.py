@@ -26,7 +26,7 @@ from qa_core.compliance.recordings import playback
 from qa_core.files.options import ImportOptions
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import evaluator_contact, listening_rights, sampling_frame
-from qa_core.metrics.query.legal_obstacles import RULES, Act, LegalFacts, judge_rows
+from qa_core.metrics.query.legal_obstacles import RULES, LegalAct, LegalFacts, judge_rows
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
 
@@ -57,11 +57,11 @@ BREAKS: dict[str, dict[str, Any]] = {
 """What makes a good contact break that rule."""
 
 
-def guards(code: str, act: Act) -> bool:
+def guards(code: str, act: LegalAct) -> bool:
     return any(rule.code == code and act in rule.acts for rule in RULES)
 
 
-CELLS = [(rule, act) for rule in BREAKS for act in Act]
+CELLS = [(rule, act) for rule in BREAKS for act in LegalAct]
 
 
 def test_every_rule_has_a_contact_that_breaks_it() -> None:
@@ -70,7 +70,7 @@ def test_every_rule_has_a_contact_that_breaks_it() -> None:
 
 @pytest.mark.parametrize(("code", "act"), CELLS)
 def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
-    centre: Path, code: str, act: Act
+    centre: Path, code: str, act: LegalAct
 ) -> None:
     """11 rules × 8 acts."""
     facts = FACTS
@@ -85,9 +85,12 @@ def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
 
 def test_a_missing_notice_keeps_a_contact_from_being_chosen_alone(centre: Path) -> None:
     unsaid = GOOD | {"notice_played": None}
-    found = {act: judge_rows(act, FACTS, [unsaid])[0] for act in Act}
+    found = {act: judge_rows(act, FACTS, [unsaid])[0] for act in LegalAct}
 
-    assert {act for act, code in found.items() if code == "no_notice"} == {Act.DRAW, Act.PICK}
+    assert {act for act, code in found.items() if code == "no_notice"} == {
+        LegalAct.DRAW,
+        LegalAct.PICK,
+    }
     assert set(found.values()) == {None, "no_notice"}
 
 
@@ -142,9 +145,9 @@ def door(
             "store": lambda: bring(folder, "recordings", manifest),
             "import": lambda: bring(folder, "evaluations", scores),
             "play": lambda: play(folder),
-            "calibrate": lambda: find_obstacle_of(Act.CALIBRATE),
-            "evaluate": lambda: find_obstacle_of(Act.EVALUATE),
-            "draw": lambda: find_obstacle_of(Act.DRAW),
+            "calibrate": lambda: find_obstacle_of(LegalAct.CALIBRATE),
+            "evaluate": lambda: find_obstacle_of(LegalAct.EVALUATE),
+            "draw": lambda: find_obstacle_of(LegalAct.DRAW),
         }
 
     return make
@@ -172,14 +175,14 @@ def play(folder: Path) -> str | None:
     return None
 
 
-def find_obstacle_of(act: Act) -> str | None:
+def find_obstacle_of(act: LegalAct) -> str | None:
     """What the room that does the act finds of the contact."""
     with store.reading() as session:
         legal = law.load(session)
-    if act == Act.CALIBRATE:
+    if act == LegalAct.CALIBRATE:
         found = listening_rights.find_listenable(SYSTEM, [("generic", "c")], legal)
         return None if found else "not_listenable"
-    if act == Act.EVALUATE:
+    if act == LegalAct.EVALUATE:
         [(_id, start)] = find_contacts("local_start")
         assigned = evaluator_contact.find_assigned(SYSTEM, "generic", "c", start.date(), legal)
         return "withdrawn" if assigned and assigned.is_withdrawn else None

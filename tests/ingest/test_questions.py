@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders.import_files import bring, find_contacts, write
+from builders.listening_centre import allow_evaluations
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
@@ -174,6 +175,7 @@ def test_an_only_that_there_is_not_is_a_misuse(centre: Path) -> None:
 
 
 def test_doctor_finds_phone_numbers_that_were_stored_as_marks(centre: Path) -> None:
+    allow_evaluations("Ann")
     bring(
         centre,
         "evaluations",

@@ -15,11 +15,13 @@ import pytest
 from builders import attacker
 from builders.centres import add_people, close_month, contact, evaluation, land, land_spend
 
-from qa_core.access.roles import Role, Viewer
+from qa_core.access.roles import GRANTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import ALL
 from qa_core.metrics.query import publication
+from qa_core.metrics.query.published_families import KIND_OF, family_of
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
@@ -227,6 +229,15 @@ def test_what_was_missed_is_shown_where_enough_advisors_work(centre: Path) -> No
     land_all([{**row, "wait_seconds": 12.0} for row in of_queue("a", 8, 10)], lost)
     assert shown("missed") == {None: "ok"}
     assert shown("average_time_to_abandon") == {None: "ok"}
+
+
+def test_every_kpi_that_executives_may_see_is_published_with_three_exceptions() -> None:
+    # Single advisors' means and what was listened to are not theirs to see; spend is
+    # nobody's, and always shown.
+    granted = {kpi.key for kpi in ALL if kpi.needs in GRANTS[Role.EXECUTIVE]}
+    unpublished = {key for key in granted if family_of(key) not in KIND_OF}
+
+    assert unpublished == {"advisor_mean_score", "listened_rate", "spend"}
 
 
 def test_filters_offer_an_executive_no_value_that_is_hidden(centre: Path) -> None:

@@ -39,8 +39,8 @@ PLAIN_TEXTS = {
     "scorecard_answers": ["label"],
     "scorecard_form": ["label"],
     "segmented_choice": ["label"],
-    "server": ["i18n.format_refusal(refusal)"],
-    "sign_in": ["message"],
+    "server": ["i18n.format_refusal(refusal)", "said"],
+    "sign_in": ["label", "message"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [
         "_('Identities are masked. The whole list",
@@ -59,11 +59,11 @@ PLAIN_TEXTS = {
         "f'{day[0].upper()}{day[1:]}, {start:%H:%",
         "formatting.name('outcome', contact['outc",
     ],
-    "views/performance/action_list": ["entry.subject", "name"],
+    "views/performance/action_list": ["name"],
     "views/performance/explain": ["setting_texts.since(entry.since)", "text"],
-    "views/performance/irritants": ["change", "one.subject", "subject"],
+    "views/performance/irritants": ["change"],
     "views/performance/overview": [
-        "cards.ICONS[item.tone] + item.text",
+        "cards.ICONS[item.severity] + item.text",
         "f':orange[:material/error:] **{cards.tit",
     ],
     "views/performance/resolution_agreement": [
@@ -85,7 +85,7 @@ PLAIN_TEXTS = {
     "views/quality/my_quality": ["label"],
     "views/quality/teams": ["peers.describe_test(group)"],
     "views/tracking/source_comparison": [
-        "cards.ICONS[item.tone] + item.text",
+        "cards.ICONS[item.severity] + item.text",
         "source_tables.describe_attribution(viewe",
     ],
     "views/tracking/source_steps": ["line"],

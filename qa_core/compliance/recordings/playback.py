@@ -230,7 +230,7 @@ def _require(
 ) -> tuple[Recording, RecordedContact]:
     # Only here: an import that deletes recordings does without the libraries of the pages.
     from qa_core.compliance import law, listened
-    from qa_core.metrics.query.legal_obstacles import Act
+    from qa_core.metrics.query.legal_obstacles import LegalAct
 
     viewer.require(Permission.LISTEN)
     if viewer.is_system or (purpose == OWN) != (viewer.role == Role.ADVISOR):
@@ -256,7 +256,9 @@ def _require(
     scope = viewer if is_of_their_teams else Viewer.SYSTEM
     found = [
         item
-        for item in law.judge(session, scope, Act.PLAY, [recording.contact_id], recording.local_day)
+        for item in law.judge(
+            session, scope, LegalAct.PLAY, [recording.contact_id], recording.local_day
+        )
         if (item.source_system, item.contact_id) == key
     ]
     if not found or found[0].against:

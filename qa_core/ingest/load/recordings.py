@@ -155,12 +155,12 @@ def load(job: LoadJob) -> None:
 def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
     # Only here: files of rows do without the libraries of the pages.
     from qa_core.compliance import law
-    from qa_core.metrics.query.legal_obstacles import Act
+    from qa_core.metrics.query.legal_obstacles import LegalAct
 
     found: dict[str, list[RecordedContact]] = {}
     with store.reading_or_empty() as session:
         contacts = law.judge(
-            session, Viewer.SYSTEM, Act.STORE, {item.row["contact_id"] for item in rows}
+            session, Viewer.SYSTEM, LegalAct.STORE, {item.row["contact_id"] for item in rows}
         )
     for contact in contacts:
         found.setdefault(contact.contact_id, []).append(contact)

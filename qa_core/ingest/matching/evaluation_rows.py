@@ -25,9 +25,10 @@ from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
 from qa_core.ingest.own_rows import of_files
 from qa_core.metrics.query import legal_obstacles
-from qa_core.metrics.query.legal_obstacles import Act
+from qa_core.metrics.query.legal_obstacles import LegalAct
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
+from qa_core.storage import name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
@@ -139,11 +140,12 @@ def reject_unlawful(
 
 
 def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    return legal_obstacles.judge_rows(
-        Act.IMPORT,
-        law.load(session),
-        ({name: row.get(name) for name in JUDGED} for row in contacts),
-    )
+    # Notices are kept under the one advisor that merged ones count as.
+    kept = name_merges.find_kept(session)["advisor"]
+    rows = [{name: row.get(name) for name in JUDGED} for row in contacts]
+    for row in rows:
+        row["advisor_id"] = kept.get(row["advisor_id"], row["advisor_id"])
+    return legal_obstacles.judge_rows(LegalAct.IMPORT, law.load(session), rows)
 
 
 def build(

@@ -49,7 +49,9 @@ class Contradictions:
     rows: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, context: FileContext, batch: RowBatch, odd: np.ndarray, names: Iterable[str]):
+    def add(
+        self, context: FileContext, batch: RowBatch, odd: np.ndarray, names: Iterable[str]
+    ) -> None:
         """Count the rows of a mask, and keep the cells of the first ones."""
         self.rows += int(odd.sum())
         for row in np.flatnonzero(odd)[: EXAMPLES - len(self.examples)]:
@@ -300,7 +302,7 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
         return False
     ranks = plan.ranks["outcome"]
     seen = {ranks.get(word, NOT_SAID) for word in context.evidence["outcome"].words}
-    return WEAKLY_ANSWERED in seen and ANSWERED not in seen and UNANSWERED not in seen
+    return WEAKLY_ANSWERED in seen and max(seen) == WEAKLY_ANSWERED
 
 
 def _require_read(context: FileContext, is_open: bool) -> int | None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics.query.legal_obstacles import Act, LegalFacts, find_obstacle
+from qa_core.metrics.query.legal_obstacles import LegalAct, LegalFacts, find_obstacle
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -53,7 +53,7 @@ def find_assigned(
     shown = Unscoped(
         sa.select(
             *(CONTACTS.c[name] for name in SHOWN),
-            find_obstacle(Act.EVALUATE, legal).label("against"),
+            find_obstacle(LegalAct.EVALUATE, legal).label("against"),
         ).where(*key),
         "An evaluator has no contacts in scope: this one was drawn for them or is being evaluated "
         "by them, which is checked just before; neither customer nor advisor is read.",
@@ -90,7 +90,7 @@ def find_withdrawn(
     named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
     withdrawn = Unscoped(
         sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
-            named, find_obstacle(Act.EVALUATE, legal).is_not(None)
+            named, find_obstacle(LegalAct.EVALUATE, legal).is_not(None)
         ),
         "An evaluator has no contacts in scope: of those listed for them, only which may no longer "
         "be listened to is read.",

@@ -19,7 +19,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.schema import CONTACTS, arrow_schema
 
 
-class Act(StrEnum):
+class LegalAct(StrEnum):
     """What somebody is about to do with a contact."""
 
     STORE = "store"
@@ -89,13 +89,13 @@ class LegalRule:
     code: str
     title: str
     rule: str
-    acts: frozenset[Act]
+    acts: frozenset[LegalAct]
     is_broken: Test
 
 
-_EVERY = frozenset(Act)
-_CHOOSE = frozenset({Act.DRAW, Act.PICK})
-_JUDGE = frozenset({Act.EVALUATE, Act.CALIBRATE, Act.IMPORT})
+_EVERY = frozenset(LegalAct)
+_CHOOSE = frozenset({LegalAct.DRAW, LegalAct.PICK})
+_JUDGE = frozenset({LegalAct.EVALUATE, LegalAct.CALIBRATE, LegalAct.IMPORT})
 """Acts that need no recording: a chat is judged by its words."""
 
 RULES: tuple[LegalRule, ...] = (
@@ -190,12 +190,12 @@ last: audio that is kept as proof may break this one.
 TITLES: Mapping[str, str] = {rule.code: rule.title for rule in RULES}
 
 
-def find_tests(act: Act, facts: LegalFacts) -> dict[str, sa.ColumnElement[bool]]:
+def find_tests(act: LegalAct, facts: LegalFacts) -> dict[str, sa.ColumnElement[bool]]:
     """Build the test of each rule for that act, by code, in the order of the rules."""
     return {rule.code: rule.is_broken(facts) for rule in RULES if act in rule.acts}
 
 
-def find_obstacle(act: Act, facts: LegalFacts) -> sa.ColumnElement[str]:
+def find_obstacle(act: LegalAct, facts: LegalFacts) -> sa.ColumnElement[str]:
     """Build the expression that names the first rule against that act; null: none.
 
     The statement needs `facts.tables`.
@@ -207,7 +207,9 @@ def find_obstacle(act: Act, facts: LegalFacts) -> sa.ColumnElement[str]:
     )
 
 
-def judge_rows(act: Act, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]) -> list[str | None]:
+def judge_rows(
+    act: LegalAct, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]
+) -> list[str | None]:
     """Judge rows that look like contacts, wherever they come from; the first rule against
     each, in their order. Columns that a row lacks are missing.
     """

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.metrics.kpis import ANSWERED
-from qa_core.metrics.query.legal_obstacles import Act, LegalFacts, find_obstacle
+from qa_core.metrics.query.legal_obstacles import LegalAct, LegalFacts, find_obstacle
 from qa_core.metrics.query.recording_flags import text_or_none
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
@@ -72,7 +72,7 @@ def _read(
         CONTACTS.c[name]
         for name in ("source_system", "contact_id", "local_start", "advisor_id", "team")
     ]
-    obstacle = find_obstacle(Act.CALIBRATE, legal)
+    obstacle = find_obstacle(LegalAct.CALIBRATE, legal)
     statement = sa.select(*columns).where(
         CONTACTS.c.contact_id.in_(numbers),
         ANSWERED,

@@ -321,6 +321,7 @@ def _find_keys(
         inputs = [question.give(settings) for _day, settings in pieces]
         depends_on = (
             POLICY,
+            FAMILIES[kind],
             (MINIMUM_ADVISORS, MINIMUM_CONTACTS, sorted(EXECUTIVE_DIMENSIONS)),
             lake.files("contacts", f"{first:%Y-%m}", month),  # the first miss of a caller
             lake.files("intervals", month, month),

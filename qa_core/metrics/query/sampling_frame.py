@@ -16,7 +16,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import dimension_sql, legal_obstacles
-from qa_core.metrics.query.legal_obstacles import Act, LegalFacts
+from qa_core.metrics.query.legal_obstacles import LegalAct, LegalFacts
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS, Direction, Outcome
@@ -306,7 +306,7 @@ def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) 
         )
     is_heard = _HEARD.c.contact_id.is_not(None)
     shortest, longest = asked.filters.get("minimum_seconds"), asked.filters.get("maximum_seconds")
-    tests = legal_obstacles.find_tests(Act.DRAW, asked.legal) | {
+    tests = legal_obstacles.find_tests(LegalAct.DRAW, asked.legal) | {
         "not_answered": _c.outcome.is_distinct_from(sa.literal(str(Outcome.ANSWERED))),
         "no_advisor": _c.advisor_id.is_(None),
         "not_recorded": sa.not_(sa.or_(_is(_c.recorded), is_heard)),

@@ -182,6 +182,18 @@ class SecondFactor(Base):
     recovery: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
 
 
+class ExternalIdentity(Base):
+    """Person of an identity provider, by its own name for them, and their account."""
+
+    __tablename__ = "external_identity"
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), unique=True
+    )
+
+
 class SignInThrottle(Base):
     """Failures of an account (`account:…`), of it from one address (`account:…:…`) or from a
     known browser (`browser:…`), of an address (`address:…`), and the end of the wait.

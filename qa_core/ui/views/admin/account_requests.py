@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access import accounts
-from qa_core.access.accounts import AccountChange, Act
+from qa_core.access.accounts import AccountAction, AccountChange
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
@@ -14,11 +14,11 @@ from qa_core.ui import actions, menu, tables
 from qa_core.ui.markdown import escape
 
 ACTS = {
-    Act.ADD: N_("New account"),
-    Act.CHANGE: N_("Other role or bounds"),
-    Act.DISABLE: N_("Close the account"),
-    Act.ENABLE: N_("Open the account"),
-    Act.RESET: N_("New one-time password"),
+    AccountAction.ADD: N_("New account"),
+    AccountAction.CHANGE: N_("Other role or bounds"),
+    AccountAction.DISABLE: N_("Close the account"),
+    AccountAction.ENABLE: N_("Open the account"),
+    AccountAction.RESET: N_("New one-time password"),
 }
 
 

@@ -19,6 +19,8 @@ from qa_core.metrics import formatting
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_fields
 
+OFFERED_MEANINGS = [word for word in MEANINGS if word not in ("true", "false")]
+
 
 def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
     """Return the options of one file: those of all files, and what was said of its columns."""
@@ -48,7 +50,7 @@ def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
         chosen = {
             word: st.selectbox(
                 escape(word),
-                list(MEANINGS),
+                OFFERED_MEANINGS,
                 index=None,
                 format_func=import_fields.title_of_meaning,
                 key=f"{_key(kind, file_id)}_word_{word}",

@@ -59,6 +59,8 @@ def show(report: FileReport) -> None:
     elif report.dry_run:
         st.info(_("Nothing is written yet. This is what the import would do:"))
     show_counts(report.tally.as_counts())
+    for oddity in report.plausibility:
+        st.warning(escape(oddity.format()), icon=":material/help:")
     if report.examination is not None:
         _show_effects(report.examination)
         _show_remarks(report, report.examination)
@@ -86,6 +88,16 @@ def show_counts(counts: Mapping[str, Any]) -> None:
                     _(
                         "{title}: {count} × {reason}",
                         title=_(COUNTS[total]),
+                        count=formatting.number(count),
+                        reason=reason_texts.describe(code),
+                    )
+                )
+        for column, reasons in (counts.get("blanked") or {}).items():
+            for code, count in reasons.items():
+                st.text(
+                    _(
+                        "Read as missing in {column}: {count} × {reason}",
+                        column=column,
                         count=formatting.number(count),
                         reason=reason_texts.describe(code),
                     )

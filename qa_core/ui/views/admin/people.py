@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access import accounts
-from qa_core.access.accounts import AccountTerms, Act
+from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.i18n import N_, _
 from qa_core.ui import actions, menu
@@ -60,7 +60,7 @@ def show_new(viewer: Viewer) -> None:
     """Show the form of a new account."""
     st.subheader(_("New account"), anchor=False)
     role = _choose_role("new", Role.TEAM_LEAD)
-    if accounts.needs_second(viewer, Act.ADD, ""):
+    if accounts.needs_second(viewer, AccountAction.ADD, ""):
         st.caption(_(SECOND))
     # Another key once an account was added: the form is empty; after a refusal it is not.
     added = st.session_state.get(NEW, 0)
@@ -73,9 +73,9 @@ def show_new(viewer: Viewer) -> None:
     if sent:
         with actions.show_refusals():
             one_time = None
-            is_proposed = accounts.needs_second(viewer, Act.ADD, username)
+            is_proposed = accounts.needs_second(viewer, AccountAction.ADD, username)
             if is_proposed:
-                accounts.propose(viewer, Act.ADD, username, terms)
+                accounts.propose(viewer, AccountAction.ADD, username, terms)
             else:
                 bounds = (terms.teams, terms.sites, terms.advisor_id, terms.since)
                 one_time = accounts.add(viewer, username, role, *bounds, None, terms.display_name)
@@ -98,19 +98,25 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
         return
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
     role = _choose_role(username, present)
-    if accounts.needs_second(viewer, Act.CHANGE, username):
+    if accounts.needs_second(viewer, AccountAction.CHANGE, username):
         st.caption(_(SECOND))
     with st.form(f"change_{username}", border=True):
         terms = _ask_bounds(viewer, role, username, account)
         sent = st.form_submit_button(_("Save"), type="primary")
     if sent:
-        _do(viewer, Act.CHANGE, username, lambda: accounts.change(viewer, username, terms), terms)
-    acts: dict[Act, tuple[str, Callable[[Viewer, str], str | None]]] = {
-        Act.DISABLE: ("block", accounts.disable),
-        Act.ENABLE: ("lock_open", accounts.enable),
-        Act.RESET: ("key", accounts.reset),
+        _do(
+            viewer,
+            AccountAction.CHANGE,
+            username,
+            lambda: accounts.change(viewer, username, terms),
+            terms,
+        )
+    acts: dict[AccountAction, tuple[str, Callable[[Viewer, str], str | None]]] = {
+        AccountAction.DISABLE: ("block", accounts.disable),
+        AccountAction.ENABLE: ("lock_open", accounts.enable),
+        AccountAction.RESET: ("key", accounts.reset),
     }
-    del acts[Act.ENABLE if account["active"] else Act.DISABLE]
+    del acts[AccountAction.ENABLE if account["active"] else AccountAction.DISABLE]
     with st.container(horizontal=True):
         for act, (symbol, perform) in acts.items():
             key = f"{act}_{username}"
@@ -174,7 +180,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
 
 def _do(
     viewer: Viewer,
-    act: Act,
+    act: AccountAction,
     username: str,
     perform: Callable[[], str | None],
     terms: AccountTerms | None = None,

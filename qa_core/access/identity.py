@@ -1,0 +1,313 @@
+"""Sign-in by identity providers (OpenID Connect, authorisation code with PKCE): who somebody
+is, and which account their groups give them.
+
+`QA_HOME/identity.toml` names the providers and what each group gives (docs/access.md,
+section 3). The provider decides: its groups change and close accounts at each sign-in.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+import stat
+import time
+import tomllib
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+import requests
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access import accounts, sessions
+from qa_core.access.accounts import AccountTerms
+from qa_core.access.roles import Role, Viewer
+from qa_core.access.sessions import Browser
+from qa_core.base import environment, signed_links
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage.records import store
+from qa_core.storage.records.people import Account, ExternalIdentity
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384")
+"""Signatures by a key that the provider alone holds; never `none`, never a shared secret."""
+SECONDS = 600
+"""Time for a sign-in at the provider."""
+TIMEOUT, CACHE_SECONDS, LEEWAY_SECONDS = 5, 3600, 30
+USE = "identity provider"
+REFUSED = N_("The identity provider did not say who you are. Sign in again.")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Role and bounds that a group gives."""
+
+    group: str
+    role: Role
+    teams: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Identity provider: its address, what it knows us by, and what its groups give.
+
+    The first grant that fits decides the role; all of that role add up.
+    """
+
+    name: str
+    title: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    grants: tuple[Grant, ...]
+    username_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    advisor_claim: str = ""
+    scope: str = "openid profile email"
+
+
+def config_file() -> Path:
+    """Locate the file that names the providers."""
+    return environment.current().folder / "identity.toml"
+
+
+def find_providers() -> dict[str, Provider]:
+    """Read the providers, by name; none without the file. Raises Refusal for a bad file."""
+    file = config_file()
+    if not file.exists():
+        return {}
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Refusal(
+            "open_secret",
+            N_("{path} can be read by other users of this machine; run: chmod 600 {path}"),
+            path=str(file),
+        )
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        providers = [_build_provider(**entry) for entry in content.get("provider", [])]
+    except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
+        raise Refusal(
+            "bad_identity_file",
+            N_("{path} cannot be read: {detail}. See docs/access.md, section 3."),
+            path=str(file),
+            detail=str(error),
+        ) from error
+    return {provider.name: provider for provider in providers}
+
+
+def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str, str]:
+    """Start a sign-in. Returns the address at the provider, and what the browser keeps
+    meanwhile, sealed.
+    """
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    kept = {
+        "provider": provider.name,
+        "state": state,
+        "nonce": nonce,
+        "verifier": verifier,
+        "browser": hashlib.sha256(browser.token).hexdigest(),
+        "redirect_uri": redirect_uri,
+        "until": time.time() + SECONDS,
+    }
+    asked = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": provider.scope,
+        "state": state,
+        "nonce": nonce,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    address = _discover(provider.issuer)["authorization_endpoint"]
+    return f"{address}?{urlencode(asked)}", signed_links.seal(USE, kept)
+
+
+def finish(provider: Provider, kept: str, state: str, code: str, browser: Browser) -> str:
+    """End a sign-in with the code that the provider gave. Returns the id of the session.
+
+    Raises AccessDenied for an answer to another browser, another sign-in or too late;
+    Refusal where the provider's word is not good, or its groups give nothing here.
+    """
+    asked = signed_links.unseal(USE, kept)
+    if (
+        asked["provider"] != provider.name
+        or not secrets.compare_digest(asked["state"], state)
+        or asked["browser"] != hashlib.sha256(browser.token).hexdigest()
+        or asked["until"] < time.time()
+        or not browser.token
+    ):
+        raise AccessDenied()
+    try:
+        claims = _fetch_claims(provider, asked, code)
+    except (requests.RequestException, jwt.PyJWTError, KeyError, ValueError) as error:
+        raise Refusal("identity_refused", REFUSED) from error
+    username = _apply(provider, claims)
+    return sessions.open_external(username, browser, provider.name)
+
+
+def is_external(username: str) -> bool:
+    """Tell whether an identity provider answers for that account."""
+    with store.reading() as session:
+        return _find_identity(session, username) is not None
+
+
+def _fetch_claims(provider: Provider, asked: dict[str, Any], code: str) -> dict[str, Any]:
+    found = _discover(provider.issuer)
+    answer = requests.post(
+        found["token_endpoint"],
+        data={
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": asked["redirect_uri"],
+            "code_verifier": asked["verifier"],
+        },
+        auth=(provider.client_id, provider.client_secret),
+        timeout=TIMEOUT,
+    )
+    answer.raise_for_status()
+    tokens = answer.json()
+    claims = _check_token(provider, tokens["id_token"], asked["nonce"])
+    if provider.groups_claim not in claims and "userinfo_endpoint" in found:
+        more = requests.get(
+            found["userinfo_endpoint"],
+            headers={"Authorization": f"Bearer {tokens['access_token']}"},
+            timeout=TIMEOUT,
+        )
+        more.raise_for_status()
+        if more.json()["sub"] != claims["sub"]:
+            raise ValueError("the provider speaks of another person")
+        claims = {**more.json(), **claims}
+    return claims
+
+
+def _check_token(provider: Provider, token: str, nonce: str) -> dict[str, Any]:
+    keys = _key_client(_discover(provider.issuer)["jwks_uri"])
+    if "kid" in jwt.get_unverified_header(token):
+        key = keys.get_signing_key_from_jwt(token)
+    else:
+        [key] = keys.get_signing_keys()  # a provider with one key need not name it
+    claims = jwt.decode(
+        token,
+        key.key,
+        algorithms=list(ALGORITHMS),
+        audience=provider.client_id,
+        issuer=provider.issuer,
+        leeway=LEEWAY_SECONDS,
+        options={"require": ["iss", "sub", "aud", "exp", "iat", "nonce"]},
+    )
+    if not secrets.compare_digest(claims["nonce"], nonce):
+        raise ValueError("the token answers another sign-in")
+    if claims.get("azp", provider.client_id) != provider.client_id:
+        raise ValueError("the token is for another client")
+    return claims
+
+
+def _apply(provider: Provider, claims: dict[str, Any]) -> str:
+    """Make, change or close the account of that person. Returns its name."""
+    terms = _find_terms(provider, claims)
+    subject = str(claims["sub"])
+    with store.reading() as session:
+        known = session.get(ExternalIdentity, (provider.issuer, subject))
+        username = known.username if known else None
+        account = session.get(Account, username) if username else None
+        present = account and (account.role, _bounds_of(account))
+        is_active = account is not None and account.active
+    if terms is None:
+        if is_active:
+            accounts.disable(Viewer.SYSTEM, username)
+        raise Refusal(
+            "no_group",
+            N_("None of your groups opens anything here. Ask an administrator."),
+        )
+    if username is None:
+        username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))
+        accounts.add_external(username, terms)
+        with store.writing() as session:
+            identity = ExternalIdentity(issuer=provider.issuer, subject=subject, username=username)
+            session.add(identity)
+    elif not is_active:
+        raise Refusal("closed_account", N_("Your account here is closed. Ask an administrator."))
+    elif present != (terms.role, _bounds_of_terms(terms)):
+        accounts.change(Viewer.SYSTEM, username, terms)
+    return username
+
+
+def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | None:
+    groups = claims.get(provider.groups_claim) or ()
+    groups = {groups} if isinstance(groups, str) else set(map(str, groups))
+    fitting = [grant for grant in provider.grants if grant.group in groups]
+    if not fitting:
+        return None
+    role = fitting[0].role
+    fitting = [grant for grant in fitting if grant.role == role]
+    advisor = claims.get(provider.advisor_claim) if provider.advisor_claim else None
+    return AccountTerms(
+        role,
+        str(claims.get("name") or ""),
+        tuple(dict.fromkeys(team for grant in fitting for team in grant.teams)),
+        tuple(dict.fromkeys(site for grant in fitting for site in grant.sites)),
+        str(advisor) if advisor and role == Role.ADVISOR else None,
+    )
+
+
+def _bounds_of(account: Account) -> tuple[Any, ...]:
+    led = {span.team_name for span in account.led_teams if span.ends_on is None}
+    return led, {site.site_name for site in account.sites}, account.advisor_id
+
+
+def _bounds_of_terms(terms: AccountTerms) -> tuple[Any, ...]:
+    return set(terms.teams), set(terms.sites), terms.advisor_id
+
+
+def _find_identity(session: Session, username: str) -> ExternalIdentity | None:
+    return session.scalars(
+        sa.select(ExternalIdentity).where(ExternalIdentity.username == username).limit(1)
+    ).first()
+
+
+def _build_provider(*, grant: list[dict[str, Any]], **fields: Any) -> Provider:
+    grants = tuple(
+        Grant(
+            one["group"],
+            Role(one["role"]),
+            tuple(one.get("teams", ())),
+            tuple(one.get("sites", ())),
+        )
+        for one in grant
+    )
+    return Provider(grants=grants, **fields)
+
+
+def _discover(issuer: str) -> dict[str, Any]:
+    return _read_discovery(issuer, int(time.monotonic() // CACHE_SECONDS))
+
+
+@functools.lru_cache(maxsize=8)
+def _read_discovery(issuer: str, _hour: int) -> dict[str, Any]:
+    try:
+        answer = requests.get(
+            f"{issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TIMEOUT
+        )
+        answer.raise_for_status()
+        found = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise Refusal(
+            "identity_unreachable",
+            N_("The identity provider does not answer. Try again in a minute."),
+        ) from error
+    if found.get("issuer") != issuer:
+        raise Refusal("identity_refused", REFUSED)
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _key_client(address: str) -> jwt.PyJWKClient:
+    return jwt.PyJWKClient(address, timeout=TIMEOUT)

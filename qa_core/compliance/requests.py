@@ -1,0 +1,132 @@
+"""Requests of persons under the GDPR (art. 12, 15–21): entered, checked, answered within a
+month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.metrics.dimensions import add_months
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.retention import SubjectRequest
+
+KINDS = {
+    "access": N_("access"),
+    "rectification": N_("rectification"),
+    "objection": N_("objection"),
+    "erasure": N_("erasure"),
+    "restriction": N_("restriction"),
+    "portability": N_("portability"),
+}
+LONGEST_ANSWER = 500
+REMIND_DAYS = 7
+"""Days before the due day from which a request is pressing."""
+
+
+@dataclass(frozen=True)
+class PersonRequest:
+    """A request; `subject` is a pseudonym or the id of an advisor."""
+
+    id: int
+    kind: str
+    subject_kind: str
+    subject: str
+    received_on: date
+    due_on: date
+    identity_checked_by: str | None
+    answered_on: date | None
+    answered_by: str | None
+    answer: str | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.answered_on is None
+
+    @property
+    def is_late(self) -> bool:
+        return self.is_open and self.due_on < environment.today()
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether the answer is due within a week."""
+        return self.is_open and (self.due_on - environment.today()).days <= REMIND_DAYS
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
+    """Enter a request; its answer is due a month after it came. Returns its number."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if kind not in KINDS:
+        raise Misuse(
+            "unknown_request",
+            N_("{kind} is no request. Known: {known}."),
+            kind=kind,
+            known=", ".join(KINDS),
+        )
+    if received_on > environment.today():
+        raise Misuse(
+            "bad_date",
+            N_("{day} lies in the future: enter it once it has happened."),
+            day=received_on.isoformat(),
+        )
+    with store.writing() as session:
+        made = SubjectRequest(
+            kind=kind,
+            subject_kind=subject_kind,
+            subject=subject,
+            received_on=received_on,
+            due_on=add_months(received_on, 1),
+            entered_by=viewer.username,
+        )
+        session.add(made)
+        session.flush()
+        audit_log.record(session, viewer.username, "request_entered", str(made.id), reason=kind)
+        return made.id
+
+
+def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:
+    """Record the answer to a request. Raises Refusal unless the person's identity was
+    checked, AccessDenied for a request that there is not.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    text = " ".join(text.split())[:LONGEST_ANSWER]
+    if not text:
+        raise Misuse("no_answer", N_("Say what was answered."))
+    if not identity_checked:
+        raise Refusal(
+            "identity_unchecked",
+            N_("Check who asks before you answer, and say that you did."),
+        )
+    with store.writing() as session:
+        found = session.get(SubjectRequest, number)
+        if found is None:
+            raise AccessDenied()
+        if found.answered_on is not None:
+            raise Refusal("already_answered", N_("This request was answered already."))
+        found.answered_on, found.answered_by = environment.today(), viewer.username
+        found.identity_checked_by, found.answer = viewer.username, text
+        audit_log.record(session, viewer.username, "request_answered", str(number))
+
+
+def find_all(viewer: Viewer) -> list[PersonRequest]:
+    """List the requests, open ones first, by due day."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        rows = session.scalars(sa.select(SubjectRequest)).all()
+    fields = PersonRequest.__dataclass_fields__
+    found = [PersonRequest(**{name: getattr(row, name) for name in fields}) for row in rows]
+    return sorted(found, key=lambda item: (not item.is_open, item.due_on, item.id))

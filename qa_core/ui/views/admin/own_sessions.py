@@ -1,0 +1,44 @@
+"""Own sessions: where a person is signed in, and the end of these sessions."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access import sessions
+from qa_core.access.sessions import SignedIn
+from qa_core.base import environment
+from qa_core.base.i18n import _
+from qa_core.metrics import formatting
+from qa_core.ui import browser, user_agents
+from qa_core.ui.markdown import escape
+
+
+def show(signed_in: SignedIn) -> None:
+    """Show new browsers, then each live session with a button that ends it."""
+    for new in sessions.find_new_browsers(signed_in.viewer.username, browser.current()):
+        st.warning(
+            _(
+                "First sign-in with {browser} on {moment}. Was it not you? Change your password.",
+                browser=escape(user_agents.describe(new.name)),
+                moment=formatting.moment(environment.to_local(new.first_at)),
+            )
+        )
+    found = sessions.find_sessions(signed_in)
+    if len(found) > 1 and st.button(_("End all other sessions")):
+        sessions.end_others(signed_in)
+        st.rerun()
+    for own in found:
+        with st.container(border=True):
+            st.text(user_agents.describe(own.browser_name))
+            st.caption(
+                _(
+                    "Since {start}, last used {seen}",
+                    start=formatting.moment(environment.to_local(own.created_at)),
+                    seen=formatting.moment(environment.to_local(own.last_seen_at)),
+                )
+            )
+            if own.is_this_one:
+                st.caption(_("This browser"))
+            elif st.button(_("End this session"), key=f"end_{own.id}"):
+                sessions.end_session(signed_in, own.id)
+                st.rerun()

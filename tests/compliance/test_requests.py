@@ -1,0 +1,96 @@
+"""Requests of persons: a month to answer, identity checked first, and the doctor reminds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from builders.centres import add_people
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.cli import doctor
+from qa_core.cli.app import run
+from qa_core.compliance import requests
+
+SYSTEM = Viewer.SYSTEM
+
+
+def say_state() -> str:
+    [check] = [check for check in doctor.examine() if check.name == "requests of persons"]
+    return check.state
+
+
+def test_a_request_is_due_a_month_after_it_came(
+    centre: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*arguments: str) -> list[dict[str, object]]:
+        capsys.readouterr()
+        assert run(["requests", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    [entered] = ask("add", "access", "--customer", "0612345678", "--on", "2026-01-31")
+    assert (entered["kind"], entered["received_on"], entered["due_on"]) == (
+        "access",
+        "2026-01-31",
+        "2026-02-28",
+    )
+    assert "0612345678" not in json.dumps(entered)
+    assert say_state() == "bad"
+
+    number = str(entered["id"])
+    assert run(["requests", "answer", number, "--answer", "sent"]) == 1
+    [answered] = ask("answer", number, "--answer", "sent by post", "--identity-checked")
+    assert (answered["answer"], answered["answered_on"]) == (
+        "sent by post",
+        environment.today().isoformat(),
+    )
+    assert run(["requests", "answer", number, "--answer", "x", "--identity-checked"]) == 1
+    assert say_state() == "ok"
+
+
+def test_the_doctor_reminds_in_the_last_week(centre: Path) -> None:
+    today = environment.today()
+    requests.add(SYSTEM, "erasure", "advisor", "A1", today)
+    assert say_state() == "ok"
+    requests.add(SYSTEM, "access", "advisor", "A1", today - timedelta(days=26))
+    assert say_state() == "warn"
+
+
+def test_what_is_no_request_is_refused(centre: Path) -> None:
+    assert run(["requests", "add", "gossip", "--customer", "0612345678"]) == 2
+    assert run(["requests", "add", "access"]) == 2
+    assert run(["requests", "add", "access", "--customer", "0612345678", "--on", "2999-01-01"]) == 2
+    for role in set(Role) - {Role.DPO}:
+        with pytest.raises(AccessDenied):
+            requests.find_all(Viewer("somebody", role))
+
+
+def test_the_officer_enters_and_answers_a_request_on_the_page(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("dora", "dpo")
+    add_people({"A1": "Ann"})
+    app = open_app("dora", "listening_rules")
+    label = "Number of the customer, or name of the advisor"
+    next(field for field in app.text_input if field.label == label).set_value("0612345678")
+    next(button for button in app.button if button.label == "Enter the request").click().run()
+    assert not app.exception
+
+    next(field for field in app.text_input if field.label == "What was answered").set_value("sent")
+    next(box for box in app.checkbox if box.label == "I checked who asks").check()
+    next(button for button in app.button if button.label == "Record the answer").click().run()
+
+    assert not app.exception
+    [item] = requests.find_all(SYSTEM)
+    assert (item.answer, item.identity_checked_by, item.received_on) == (
+        "sent",
+        "dora",
+        environment.today(),
+    )
+    assert isinstance(item.due_on, date)
