@@ -1,4 +1,4 @@
-"""Rights of persons (docs/compliance.md, section 6): what the stores hold of a customer or
+"""Rights of persons (docs/compliance.md, section 5): what the stores hold of a customer or
 an advisor, its erasure, and objections, which hold for what comes later too.
 """
 

@@ -97,6 +97,7 @@ STAY = {
     "objection": "a pseudonym that is never to be recorded again",
     "subject_request": "proof that a request was answered",
     "second_factor": "with the account",
+    "external_identity": "with the account",
 }
 """Tables that no keeper empties, and why."""
 
