@@ -234,7 +234,8 @@ def test_what_is_left_out_and_what_is_counted_make_up_everything_for_every_kpi(
     missed = [
         row
         for row in inside
-        if row["direction"] in ("inbound", None) and row["outcome"] not in ("answered", "closed")
+        if row["direction"] in ("inbound", None)
+        and row["outcome"] not in ("answered", "closed", None)
     ]
     everything = {
         FactTable.MISSED: len(missed),

@@ -84,19 +84,23 @@ def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(
                     else set()
                 )
                 assert found <= set(groups)
-                assert {
+                received = {
                     key
                     for key, members in groups.items()
                     if any(is_inbound(row) and row["outcome"] != "closed" for row in members)
-                } <= found
+                }
+                assert received <= found
                 for row in frame.itertuples():
                     key = tuple(
                         None if getattr(row, one) != getattr(row, one) else getattr(row, one)
                         for one in by
                     )
+                    expected = count.of(row.kpi, groups[key], seen)
+                    if key not in received:  # a cell of closed contacts or outbound ones alone
+                        expected.pop("unknown_identity", None)
                     assert_same(
                         row,
-                        count.of(row.kpi, groups[key], seen),
+                        expected,
                         f"{name}, {row.kpi} by {dict(zip(by, key, strict=True))}",
                     )
 
