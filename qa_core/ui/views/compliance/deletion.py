@@ -54,13 +54,13 @@ def show_periods(viewer: Viewer) -> None:
     tables.show(
         retention.CLASSES,
         (
-            tables.name_column(_("Data"), lambda entry: _(entry.title)),
+            tables.name_column(_("Data"), lambda entry: _(entry.title), 230),
             tables.text_column(
-                _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 110
+                _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 85
             ),
-            tables.text_column(_("At the end"), lambda entry: _(entry.end), 320),
-            tables.text_column(_("Overdue"), name_state, 150),
-            tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}", 220),
+            tables.text_column(_("At the end"), lambda entry: _(entry.end), 290),
+            tables.text_column(_("Overdue"), name_state, 170),
+            tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}", 75),
         ),
         "retention",
         height=420,
