@@ -13,9 +13,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import streamlit as st
+from google.protobuf.message import DecodeError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from qa_core.access import sessions
 from qa_core.access.sessions import Browser
@@ -35,17 +37,32 @@ BURST, PER_SECOND, LONGEST_WAIT = 200, 3, 10
 """Messages of the strangers of one address: so many at once, then so many a second. Who
 would wait for more than so many seconds is disconnected.
 """
+GATE_SECONDS = 5
+"""Seconds that a run has to meet the gate, once its session was found over."""
 TRY_AGAIN_LATER, POLICY_VIOLATION = 1013, 1008
 
 
 @dataclass
 class Connection:
-    """One WebSocket. `token`: of the session it shows; None for a stranger."""
+    """One WebSocket. `token`: of the session it shows; None for a stranger. Moments are
+    of the monotonic clock: the last check, the last that found the session live, the
+    first that found it over, and the last run that the visitor asked for.
+    """
 
     browser: Browser
     token: str | None = None
     checked_at: float = 0.0
+    live_at: float = 0.0
+    over_at: float | None = None
+    asked_at: float = 0.0
     is_closed: bool = False
+
+    def meets_gate(self, moment: float) -> bool:
+        """Whether a run that began after the session was last live may still be on its way
+        to the gate, which shows the sign-in form to it.
+        """
+        self.over_at = self.over_at or moment
+        return self.asked_at > self.live_at and moment - self.over_at < GATE_SECONDS
 
 
 @dataclass
@@ -70,7 +87,8 @@ def note_session(token: str | None) -> None:
     """Note which session the connection of this run shows; None after a sign-out."""
     connection = _connections.get(st.context.headers.get(CONNECTION_HEADER) or "")
     if connection is not None:
-        connection.token, connection.checked_at = token, time.monotonic()
+        connection.token, connection.over_at = token, None
+        connection.checked_at = connection.live_at = time.monotonic()
 
 
 class Connections:
@@ -125,7 +143,10 @@ class Connections:
     def _slow_down(self, connection: Connection, receive: Receive, send: Send) -> Receive:
         async def receive_slowly() -> Message:
             if connection.token is not None:
-                return await receive()
+                message = await receive()
+                if _asks_for_run(message):
+                    connection.asked_at = time.monotonic()
+                return message
             try:
                 message = await asyncio.wait_for(receive(), STRANGER_IDLE_SECONDS)
             except TimeoutError:
@@ -156,12 +177,21 @@ def _stop_when_over(connection: Connection, send: Send) -> Send:
                 token = connection.token
                 is_over = not await run_in_threadpool(_is_live, token, connection.browser)
                 # Signed out in this tab meanwhile, it goes on as a stranger's.
-                if is_over and connection.token == token:
+                if not is_over:
+                    connection.live_at = moment
+                elif connection.token == token and not connection.meets_gate(moment):
                     await _close(connection, send, POLICY_VIOLATION)
         if not connection.is_closed:
             await send(message)
 
     return send_while_live
+
+
+def _asks_for_run(message: Message) -> bool:
+    try:
+        return BackMsg.FromString(message.get("bytes") or b"").WhichOneof("type") == "rerun_script"
+    except DecodeError:
+        return False
 
 
 async def _close(connection: Connection, send: Send, code: int) -> None:

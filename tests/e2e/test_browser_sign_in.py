@@ -186,9 +186,7 @@ def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_bac
 
     stolen = raw.visit(server.host, "journal", session_id=own.session_id)
 
-    assert stolen.session_id == own.session_id, (
-        "the server did resume the session: the attack was a real one"
-    )
+    assert stolen.session_id != own.session_id  # of another browser: it is not resumed
     assert stolen.met_the_sign_in and username not in stolen.text and stolen.titles == []
     assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
 
@@ -208,7 +206,7 @@ def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_
         page
         for pages in menu.MENU.values()
         for page in pages
-        if page.key not in ("listening_rules", "journal", "my_account")
+        if page.key not in ("listening_rules", "journal", "account_changes", "my_account")
     ):
         seen = raw.visit(server.host, page.key, cookies=cookies)
         assert (

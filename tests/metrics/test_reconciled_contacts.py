@@ -36,6 +36,11 @@ from qa_core.metrics import kpis, query
 from qa_core.metrics.dimensions import DIMENSIONS, Filters, Period
 
 
+def is_received(row: Contact) -> bool:
+    """Tell received contacts: a cell without any has no row of its own in most tables."""
+    return is_inbound(row) and row["outcome"] != "closed"
+
+
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 120))
 @settings(max_examples=6, **LOOSELY)
 def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(
@@ -85,9 +90,7 @@ def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(
                 )
                 assert found <= set(groups)
                 received = {
-                    key
-                    for key, members in groups.items()
-                    if any(is_inbound(row) and row["outcome"] != "closed" for row in members)
+                    key for key, members in groups.items() if any(map(is_received, members))
                 }
                 assert received <= found
                 for row in frame.itertuples():
@@ -96,7 +99,7 @@ def test_every_kpi_of_every_role_equals_a_plain_count_of_its_own_rows(
                         for one in by
                     )
                     expected = count.of(row.kpi, groups[key], seen)
-                    if key not in received:  # a cell of closed contacts or outbound ones alone
+                    if key not in received:
                         expected.pop("unknown_identity", None)
                     assert_same(
                         row,
@@ -125,9 +128,10 @@ def test_every_kpi_may_be_cut_by_every_dimension_it_names(records: Path, seed: i
                 (by,),
             ).itertuples():
                 cell = None if getattr(row, by) != getattr(row, by) else getattr(row, by)
-                assert_same(
-                    row, count.of(row.kpi, groups[cell], contacts), f"{row.kpi} by {by} = {cell}"
-                )
+                expected = count.of(row.kpi, groups[cell], contacts)
+                if not any(is_received(row) for row in groups[cell]):
+                    expected.pop("unknown_identity", None)
+                assert_same(row, expected, f"{row.kpi} by {by} = {cell}")
 
 
 def test_the_clock_of_the_random_centres_is_that_of_paris() -> None:
