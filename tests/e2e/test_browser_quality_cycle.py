@@ -182,6 +182,8 @@ def choose(page, within, label: str, *options: str) -> None:
     for option in options:
         field = within.get_by_role("combobox", name=re.compile(re.escape(label)))
         if field.input_value() != option:  # the one chosen already opens no list
+            # At the edge of the window there is no room for the list.
+            field.evaluate("element => element.scrollIntoView({block: 'center'})")
             field.fill(option)
             page.get_by_role("option", name=option).first.click()
     page.keyboard.press("Tab")
