@@ -179,16 +179,10 @@ def import_files(
 
 
 def _print_words(kind: str, as_json: bool) -> int:
-    from qa_core.files.options import ALL_KINDS
+    from qa_core.files.options import require_kind
     from qa_core.ingest import known_words
 
-    if kind not in ALL_KINDS:
-        raise Misuse(
-            "unknown_kind",
-            N_("There is no import of {kind}. Known: {known}."),
-            kind=kind,
-            known=", ".join(ALL_KINDS),
-        )
+    require_kind(kind)
     found = {"headers": known_words.list_headers(kind), "words": known_words.list_words()}
     if as_json:
         print_json(

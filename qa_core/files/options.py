@@ -28,6 +28,17 @@ IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
 
 
+def require_kind(kind: str) -> None:
+    """Raise Misuse for a kind of file that cannot be imported."""
+    if kind not in ALL_KINDS:
+        raise Misuse(
+            "unknown_kind",
+            N_("There is no import of {kind}. Known: {known}."),
+            kind=kind,
+            known=", ".join(ALL_KINDS),
+        )
+
+
 @dataclass(frozen=True)
 class ImportOptions:
     """The options of an import (CONTRACT.md section 3); None or empty: left to the

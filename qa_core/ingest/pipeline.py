@@ -21,7 +21,7 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
 from qa_core.files import uploads
 from qa_core.files.decision import Decision
-from qa_core.files.options import ALL_KINDS, ImportOptions
+from qa_core.files.options import ImportOptions, require_kind
 from qa_core.ingest import file_names, plausibility
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
@@ -66,13 +66,7 @@ def import_files(
     them now and then.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    if kind not in ALL_KINDS:
-        raise Misuse(
-            "unknown_kind",
-            N_("There is no import of {kind}. Known: {known}."),
-            kind=kind,
-            known=", ".join(ALL_KINDS),
-        )
+    require_kind(kind)
     options = options or ImportOptions()
     if not options.dry_run:
         store.require_ready()

@@ -98,13 +98,15 @@ def anchor_once(session: Session, actor: str) -> Path | None:
     A file that was made before and is missing stays missing: verification says so.
     """
     first, *others = _end_files()
-    whole = verify(session)
-    if not others or others[0].exists() or not whole.rows or whole.first_bad is not None:
+    if not others or others[0].exists() or not first.exists():
         return None
     known = sa.select(JournalRow.seq).where(
         JournalRow.action == "journal_anchored", JournalRow.object.contains(str(others[0]))
     )
-    if not first.exists() or session.scalar(known.limit(1)) is not None:
+    if session.scalar(known.limit(1)) is not None:
+        return None
+    whole = verify(session)
+    if not whole.rows or whole.first_bad is not None:
         return None
     anchor(session, actor, "first use of QA_ANCHOR")
     return others[0]

@@ -181,17 +181,6 @@ def shows(
     return bool(verdicts) and _are_shown(kpi, verdicts)
 
 
-def find_shown_values(viewer: Viewer, kpi: str, dimension: str) -> set[str | None]:
-    """Find the values of a dimension that are shown in some month."""
-    key = family_of(kpi)
-    return {
-        value
-        for tables in _load(viewer, kpi).values()
-        for (name, value), is_shown in tables[key].items()
-        if is_shown and name == dimension
-    }
-
-
 def hide(question: MetricQuery, rows: Sequence[Row]) -> None:
     """Hide what is not published in rows of `measure`."""
     filters = dict(question.where.values)

@@ -30,10 +30,6 @@ from qa_core.storage.records.store import Session
 
 LEAST_EVALUATORS, MOST_CONTACTS = 2, 200
 LONGEST_TITLE, LONGEST_NOTE = 120, 2000
-FORBIDDEN = N_(
-    "Nobody may listen to contact {number}: it is gone, objected to, stopped or private, or "
-    "its advisor was not informed. Leave it out."
-)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
@@ -229,23 +229,30 @@ def writing(name: str) -> Iterator[None]:
     """
     lake_folder().mkdir(parents=True, exist_ok=True)
     with (lake_folder() / f".{name}.lock").open("w") as file:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Refusal(
-                        "lake_busy",
-                        N_(
-                            "Another import has held the lake for over {minutes} minutes. Stop "
-                            "it, then try again."
-                        ),
-                        minutes=WAIT_SECONDS // 60,
-                    ) from None
-                time.sleep(0.05)
+        if not _lock_until(time.monotonic() + WAIT_SECONDS, file):
+            raise Refusal(
+                "lake_busy",
+                N_(
+                    "Another import has held the lake for over {minutes} minutes. Stop it, then "
+                    "try again."
+                ),
+                minutes=WAIT_SECONDS // 60,
+            )
         yield
+
+
+def _lock_until(deadline: float, file: IO[Any]) -> bool:
+    """Lock a file for this process alone; return False where others hold it until that
+    moment of the monotonic clock.
+    """
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -268,14 +275,7 @@ def wait_for_readers(seconds: float) -> None:
     deadline, newest = time.monotonic() + seconds, version("contacts")
     for number in range(max(newest - VERSIONS_READ, 0), newest):
         with suppress(FileNotFoundError), _log_entry(number).open("rb") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        break
-                    time.sleep(0.05)
+            _lock_until(deadline, file)
 
 
 def _log_entry(number: int) -> Path:
