@@ -17,7 +17,7 @@ from qa_core.quality.evaluations import drafts
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan, Recording
+from qa_core.storage.records.listening import DrawnContact, ListeningPlan, Recording
 
 CALLS = environment.PROJECT / "data" / "demo_calls"
 CALL = CALLS / "cancellation.ogg"
@@ -83,17 +83,7 @@ def build(add_person: Callable[..., str]) -> None:
             created_by="system",
             **terms,
         )
-        draw = Draw(
-            seed=1,
-            lake_version="1",
-            frame=1,
-            frame_digest="",
-            excluded={},
-            short={},
-            frame_shares={},
-            drawn_by="system",
-            plan=plan,
-        )
+        draw = listening_centre.build_draw("system", plan=plan)
         draw.contacts = [
             DrawnContact(
                 position=1,

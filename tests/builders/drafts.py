@@ -17,7 +17,6 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import (
-    Draw,
     DrawnContact,
     ListeningPlan,
 )
@@ -60,17 +59,7 @@ def draw(
             created_by="mona",
             publish_after_days=publish_after_days,
         )
-        made = Draw(
-            seed=1,
-            lake_version="1",
-            frame=1,
-            frame_digest="",
-            excluded={},
-            short={},
-            frame_shares={},
-            drawn_by="mona",
-            plan=plan,
-        )
+        made = listening_centre.build_draw("mona", plan=plan)
         drawn = DrawnContact(
             position=1,
             source_system="generic",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics import query
 from qa_core.storage.records import store
-from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.listening import Draw, Recording
 from qa_core.storage.records.people import Advisor
 
 ENTERED = {
@@ -77,3 +78,18 @@ def keep_audio(session: Session, contact_id: str, path: Path) -> Recording:
     recording = deletion.add(session, deletion.store_audio(path), found, "evaluation")
     session.flush()
     return recording
+
+
+def build_draw(drawn_by: str, **more: Any) -> Draw:
+    """Build a draw that left nothing out, to be given its plan and its contacts."""
+    return Draw(
+        seed=1,
+        lake_version="1",
+        frame=1,
+        frame_digest="",
+        excluded={},
+        short={},
+        frame_shares={},
+        drawn_by=drawn_by,
+        **more,
+    )

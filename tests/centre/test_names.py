@@ -35,7 +35,6 @@ from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
     CoachingPlan,
-    Draw,
     DrawnContact,
     ListeningPlan,
     Playback,
@@ -470,17 +469,7 @@ def hear(session: Session, contact_id: str, advisor_id: str, team: str | None = 
         created_by="system",
     )
     plan.per_advisor = plan.maximum_per_advisor = 1
-    made = Draw(
-        seed=1,
-        lake_version="",
-        frame=1,
-        frame_digest="",
-        excluded={},
-        short={},
-        frame_shares={},
-        drawn_by="system",
-        plan=plan,
-    )
+    made = listening_centre.build_draw("system", plan=plan)
     made.contacts = [DrawnContact(**of, position=1, team=team, local_start=start)]
     grid = ScorecardVersion(
         key=contact_id, version=1, title="Service", content={}, published_at=now()

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.centres import add_people, contact, evaluation, land
-from builders.listening_centre import accredit, inform, keep_audio, open_gates
+from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
 from builders.visitors import PASSWORD
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
@@ -36,7 +36,6 @@ from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
-    Draw,
     DrawnContact,
     ListeningPlan,
     Playback,
@@ -82,16 +81,7 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
             "evaluators": ["eve"],
         }
         plan = ListeningPlan(name="p", starts_on=TODAY, ends_on=TODAY, created_by="max", **terms)
-        draw = Draw(
-            seed=1,
-            lake_version="1",
-            frame=1,
-            frame_digest="",
-            excluded={},
-            short={},
-            frame_shares={},
-            drawn_by="max",
-        )
+        draw = build_draw("max")
         draw.contacts = [
             DrawnContact(
                 position=1,

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
 from builders.erasure import find_traces
 from builders.import_files import find_contacts
-from builders.listening_centre import keep_audio
+from builders.listening_centre import build_draw, keep_audio
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
@@ -168,10 +168,7 @@ def fill(folder: Path) -> None:
             plan = ListeningPlan(
                 name=name, starts_on=at.date(), ends_on=at.date(), created_by="mo", **terms
             )
-            draw = Draw(
-                seed=1, lake_version="", frame=1, frame_digest="", excluded={}, short={},
-                frame_shares={}, drawn_by="mo", plan=plan, drawn_at=at,
-            )  # fmt: skip
+            draw = build_draw("mo", plan=plan, drawn_at=at)
             draw.contacts = [
                 DrawnContact(
                     position=1,

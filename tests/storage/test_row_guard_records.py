@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation
+from builders.listening_centre import build_draw
 from sqlalchemy.orm import aliased, selectinload
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
@@ -72,8 +73,7 @@ def make_rows(session: Session, name: str, team: str, advisor: str, evaluator: s
         maximum_per_advisor=3,
         created_by="max",
     )
-    empty = {"excluded": {}, "short": {}, "frame_shares": {}}
-    draw = Draw(seed=1, lake_version="0", frame=1, frame_digest="", drawn_by="max", **empty)
+    draw = build_draw("max")
     start = datetime(2026, 5, 4, 9)
     drawn = DrawnContact(**place, team=team, local_start=start, position=1, evaluator=evaluator)
     grid = ScorecardVersion(key=name, title=name, content={})
