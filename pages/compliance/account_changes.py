@@ -14,7 +14,7 @@ st.title(_("Account changes"), anchor=False)
 st.caption(
     _(
         "No administrator opens personal data alone: a data protection officer, a manager or "
-        "another administrator confirms it. Those concerned are told."
+        "another administrator confirms it. The people concerned are informed."
     )
 )
 account_requests.show_requests(viewer)

@@ -194,7 +194,7 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "max_rejected_percent",
         N_("Rejected rows of a file"),
-        N_("A file of which more than this percentage of rows is rejected is not imported."),
+        N_("A file is refused when more than this percentage of its rows is rejected."),
         20,
         "number",
         0,
@@ -213,7 +213,7 @@ ALL: tuple[Setting, ...] = (
         "second_factor",
         N_("Second factor"),
         N_(
-            "Who needs an app's code beside the password: nobody (whoever wants may), deciding "
+            "Who needs an app's code beside the password: nobody (optional for all), deciding "
             "roles (data protection officers, managers, administrators, executives), or everybody."
         ),
         "nobody",

@@ -56,7 +56,7 @@ class Decision:
 
 
 def _translate_param(name: str, value: Any) -> Any:
-    """What stands in a place of a decision: our own words in the language spoken
+    """Return what stands in a place of a decision: our own words in the language spoken
     (`comma`, `Y → answered`), the file's as they are.
     """
     if name == "delimiter":

@@ -87,7 +87,7 @@ class Source:
 
     @contextmanager
     def explain_errors(self, reader: Any) -> Iterator[None]:
-        """What a `csv.reader` cannot read is a quote never closed."""
+        """Refuse what a `csv.reader` cannot read: a quote never closed."""
         try:
             yield
         except csv.Error as error:

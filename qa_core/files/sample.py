@@ -45,18 +45,18 @@ class Sample:
         ]
 
     def has_headers(self, *names: str) -> bool:
-        """Whether one of the first rows has all these headers, however they are spelt."""
+        """Tell whether one of the first rows has all these headers, however they are spelt."""
         wanted = {simplify(name) for name in names}
         return any(wanted <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
 
     def has_keys(self, *names: str) -> bool:
-        """Whether every object of the sample has all these keys."""
+        """Tell whether every object of the sample has all these keys."""
         return bool(self.objects) and all(
             all(name in item for name in names) for item in self.objects
         )
 
     def has_any_with(self, *names: str) -> bool:
-        """Whether one object of the sample has all these keys."""
+        """Tell whether one object of the sample has all these keys."""
         return any(all(name in item for name in names) for item in self.objects)
 
 

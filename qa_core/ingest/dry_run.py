@@ -175,7 +175,7 @@ class Examination:
         return said
 
     def as_warnings(self) -> list[str]:
-        """What might make the figures wrong."""
+        """List what might make the figures wrong."""
         said = []
         for overlap in self.overlaps:
             said.append(

@@ -54,7 +54,7 @@ although they hold no plain text.
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file is a table, by its content: neither a folder, nor audio, nor an
+    """Tell whether a file is a table, by its content: neither a folder, nor audio, nor an
     image or the like.
     """
     if not path.is_file() or audio.is_audio(path):
@@ -172,7 +172,7 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
 def _read_name(
     name: str, reading: re.Pattern[str], options: ImportOptions
 ) -> dict[str, str | datetime | None] | None:
-    """What a name says, with or without its ending, as columns of a manifest; None
+    """Read what a name says, with or without its ending, as columns of a manifest; None
     where it does not fit, or names no day of the calendar.
     """
     found = reading.fullmatch(ENDING.sub("", name)) or reading.fullmatch(name)

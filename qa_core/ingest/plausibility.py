@@ -99,7 +99,7 @@ def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]
 
 
 def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) -> list[Oddity]:
-    """What a person has accepted with `--yes`. Raises Refusal when what looks odd rests
+    """Return what a person has accepted with `--yes`. Raises Refusal when what looks odd rests
     on a guess and was not accepted.
     """
     guessed = [oddity for oddity in odd if oddity.field in staged.guesses | ALWAYS_GUESSED]

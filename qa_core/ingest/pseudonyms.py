@@ -180,7 +180,7 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
 
 @cache
 def _national_pattern(country: str) -> tuple[int, str] | None:
-    """What `phonenumbers` would accept for the country's own numbers, as one
+    """Return what `phonenumbers` would accept for the country's own numbers, as one
     expression: parsing a million one by one takes twenty seconds.
 
     None for countries whose prefixes are not that simple.
@@ -199,12 +199,12 @@ def _national_pattern(country: str) -> tuple[int, str] | None:
 
 
 def is_withheld(text: str) -> bool:
-    """Whether a cell says that the caller hides the number."""
+    """Tell whether a cell says that the caller hides the number."""
     return simplify(text) in _WITHHELD
 
 
 def is_extension(text: str) -> bool:
-    """Whether a cell is the short number of a desk, or a technical channel, rather than
+    """Tell whether a cell is the short number of a desk, or a technical channel, rather than
     somebody outside.
     """
     return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
@@ -227,5 +227,5 @@ def find_outside_number(text: str | None) -> str | None:
 
 
 def mask_cell(text: str | None) -> str | None:
-    """What of an identity may be shown in a quarantine: nothing."""
+    """Return what a quarantine may show of an identity: nothing."""
     return _MASK if text else text

@@ -58,7 +58,7 @@ class Connection:
     is_closed: bool = False
 
     def meets_gate(self, moment: float) -> bool:
-        """Whether a run that began after the session was last live may still be on its way
+        """Tell whether a run that began after the session was last live may still be on its way
         to the gate, which shows the sign-in form to it.
         """
         self.over_at = self.over_at or moment

@@ -135,7 +135,7 @@ def show(viewer: Viewer, page_key: str) -> None:
 
 
 def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
-    """Whether what the page shows can be cut by that dimension. The page that explains
+    """Tell whether what the page shows can be cut by that dimension. The page that explains
     has its KPI in the address; the values of contacts are hidden from evaluators there.
     """
     if page_key != "explain":

@@ -114,7 +114,7 @@ def lacks_second_factor(viewer: Viewer) -> bool:
 
 
 def current_viewer(*permissions: Permission) -> Viewer:
-    """Who is looking, as of now: what every page calls first, and every callback and
+    """Return who is looking, as of now: what every page calls first, and every callback and
     fragment again.
 
     Stops the run for a stranger; raises AccessDenied when one of the permissions is
@@ -143,7 +143,7 @@ def show_refusal(refusal: Refusal) -> None:
 
 
 def report_error(error: Exception) -> bool:
-    """What a person sees of an error: what to do, where we know it; else a number under
+    """Show a person what to do about an error, where we know it; else a number under
     which the log has the rest.
     """
     if refusal := error if isinstance(error, Refusal) else find_refusal(error):

@@ -59,7 +59,7 @@ class MenuPage:
         )
 
     def can_filter_by(self, dimensions: set[str]) -> bool:
-        """Whether the filter bar of this page has all of these dimensions."""
+        """Tell whether the filter bar of this page has all of these dimensions."""
         return self.filters is not None and dimensions <= set(self.filters)
 
 

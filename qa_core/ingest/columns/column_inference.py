@@ -116,7 +116,7 @@ class FileContext:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
-        """Whether the file carries every one of these fields."""
+        """Tell whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
@@ -134,7 +134,7 @@ class FileContext:
         self.readings.pop(field_name, None)
 
     def is_needed(self, field_name: str) -> bool:
-        """Whether a file of this kind means nothing without the column of that field."""
+        """Tell whether a file of this kind means nothing without the column of that field."""
         return any(
             field_name in group and sum(name in self.columns for name in group) == 1
             for group in self.profile.needs
@@ -345,7 +345,7 @@ class FileContext:
             )
 
     def _reads_yes_no(self, column: Column) -> bool:
-        """Whether the cells of a column are all yes or no."""
+        """Tell whether the cells of a column are all yes or no."""
         words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 
@@ -359,7 +359,7 @@ class FileContext:
         )
 
     def is_required(self, name: str) -> bool:
-        """Whether a bad value of that field rejects its row."""
+        """Tell whether a bad value of that field rejects its row."""
         return self.profile.required is None or name in self.profile.required
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:

@@ -31,7 +31,7 @@ def decide_reading(
     others: tuple[tuple[str, str], ...] = (),
     usual_order: str | None = None,
 ) -> tuple[MomentReading, list[Decision]]:
-    """How to read a column, and why. For a column that alone would be ambiguous:
+    """Decide how to read a column, and why. For a column that alone would be ambiguous:
     `others`, (column, order) already certain in this file, then `usual_order`, in which
     the tool that wrote the file writes its dates.
 
@@ -282,7 +282,7 @@ def _decide_short_order(
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Whether dates that begin with the year go on with the day: their middle exceeds
+    """Tell whether dates that begin with the year go on with the day: their middle exceeds
     12, their end does not.
     """
     count, middle = evidence.counts.get("year_first", 0), evidence.beyond("year_first", "b", 12)

@@ -200,7 +200,7 @@ def decide_reading(
     decisions: list[Decision],
     of_many: bool = False,
 ) -> DurationReading:
-    """How to read a column of durations, and why. `given`: the unit asked for; `hint`:
+    """Decide how to read a column of durations, and why. `given`: the unit asked for; `hint`:
     the unit that the header says; `of_many`: they are sums.
 
     Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.

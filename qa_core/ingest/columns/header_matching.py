@@ -106,7 +106,7 @@ def _without_links(words: str) -> str:
 
 
 def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
-    """How many different fields these cells would name."""
+    """Count the different fields that these cells would name."""
     found = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
     return len({hit[0].name for hit in found if hit})
 
@@ -198,7 +198,7 @@ _REFITS = (
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
-    """Where the columns stand that a person wants left aside. Raises Refusal for one
+    """Find the columns that a person wants left aside. Raises Refusal for one
     that the file does not have.
     """
     places = set()

@@ -83,7 +83,7 @@ def complete_header(
 def _read_second(
     names: list[str], below: list[str], vocabulary: Vocabulary
 ) -> tuple[str | None, list[str]]:
-    """What the row under the header is (`types`, `header`, None: data), and the names
+    """Return what the row under the header is (`types`, `header`, None: data), and the names
     it leads to.
     """
     filled = [cell for cell in below if cell]
@@ -137,7 +137,7 @@ def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) ->
 
 
 def _are_groups(above: list[str], names: list[str]) -> bool:
-    """Whether the row above names groups of columns: several, in letters, at least one
+    """Tell whether the row above names groups of columns: several, in letters, at least one
     of them wider than a column.
     """
     filled = [index for index, cell in enumerate(above) if cell]
@@ -250,7 +250,7 @@ def choose_table(
 
 
 def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where named columns stand together."""
+    """Find where named columns stand together."""
     runs: list[tuple[int, int]] = []
     for index, name in enumerate(names):
         if not name:
@@ -303,7 +303,7 @@ def _measure_runs(
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether a run is a table of its own: it repeats a header, or its rows end
+    """Tell whether a run is a table of its own: it repeats a header, or its rows end
     elsewhere without a gap.
     """
     shorter = min(own, other, key=lambda extent: extent[1])

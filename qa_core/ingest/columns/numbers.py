@@ -279,7 +279,7 @@ def decide_number(
     low: float | None = None,
     whole: bool = False,
 ) -> NumberReading:
-    """How a column of plain numbers is read."""
+    """Decide how a column of plain numbers is read."""
     return NumberReading(decide_decimal(evidence, decimal, decisions), low=low, whole=whole)
 
 
@@ -290,7 +290,7 @@ def decide_mark(
     hint: str | None,
     decisions: list[Decision],
 ) -> tuple[NumberReading, str]:
-    """How a column of satisfaction marks is read, and its scale, "least-greatest"."""
+    """Decide how a column of satisfaction marks is read, and its scale, "least-greatest"."""
     separator = decide_decimal(evidence, decimal, decisions)
     readable = max(1, evidence.total - evidence.unread)
     requested = parse_scale(scale) if scale else None

@@ -48,7 +48,7 @@ def from_iso(value: Any) -> datetime | None:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """How long from one moment to the other; None when either is missing, they are in
+    """Return the seconds from one moment to the other; None when either is missing, they are in
     the wrong order, or only one of them names its zone.
     """
     if (

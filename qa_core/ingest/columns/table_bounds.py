@@ -97,14 +97,14 @@ def find_header(
 
 
 def looks_like_data(cells: list[str]) -> bool:
-    """Whether a row that names nothing known holds a date, a time or mostly numbers."""
+    """Tell whether a row that names nothing known holds a date, a time or mostly numbers."""
     filled = [cell for cell in cells if cell]
     numbers = sum(not any(letter.isalpha() for letter in cell) for cell in filled)
     return any(_MOMENT.search(cell) for cell in filled) or numbers > len(filled) / 2
 
 
 def looks_like_headers(cells: list[str]) -> bool:
-    """Whether every filled cell has a letter, and no two are the same."""
+    """Tell whether every filled cell has a letter, and no two are the same."""
     filled = [cell for cell in cells if cell]
     return all(any(letter.isalpha() for letter in cell) for cell in filled) and len(
         set(filled)
@@ -122,7 +122,7 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
 
 
 def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
-    """What a row is that is not clearly data: `blank`, `note`, `footer`,
+    """Return what a row is that is not clearly data: `blank`, `note`, `footer`,
     `too_many_cells`; None when it is data.
 
     `key`: the columns without which a row says nothing (when it began, which contact it
@@ -141,7 +141,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
 
 
 def is_footer(row: list[str]) -> bool:
-    """Whether the first filled cell says that the row sums up others or signs the
+    """Tell whether the first filled cell says that the row sums up others or signs the
     report.
     """
     first = next((cell for cell in row if cell and not cell.isspace()), "")

@@ -394,7 +394,7 @@ class _RowReader:
         context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Type the rows and write them and the rejected_file ones to the temporary files;
+        """Type the rows and write them and the rejected ones to the temporary files;
         fill in the counts.
         """
         context = self.context

@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, Meaning] = {
 
 
 def parse_meaning(text: str) -> Meaning:
-    """What a person says that a word means. Raises Misuse for what is no meaning."""
+    """Read what a person says that a word means. Raises Misuse for what is no meaning."""
     word = text.strip().casefold()
     if word in MEANINGS:
         return MEANINGS[word]

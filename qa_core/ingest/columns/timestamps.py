@@ -253,7 +253,7 @@ class MomentEvidence:
 
     @property
     def number_meaning(self) -> str | None:
-        """What plain numbers of the column are: epoch, epoch_ms, serial (days of a
+        """Return what plain numbers of the column are: epoch, epoch_ms, serial (days of a
         spreadsheet), fraction (of a day), or unknown.
         """
         low, high = self.numbers

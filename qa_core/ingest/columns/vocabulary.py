@@ -271,17 +271,17 @@ _OUTCOME_HEADER = re.compile(
 
 
 def is_plain_outcome(word: str) -> bool:
-    """Whether a word can hardly be said of anything but a call."""
+    """Tell whether a word can hardly be said of anything but a call."""
     return any(stem in simplify(word) for stem in _OUTCOME_STEMS)
 
 
 def names_an_outcome(header: str) -> bool:
-    """Whether a header speaks of how contacts ended."""
+    """Tell whether a header speaks of how contacts ended."""
     return bool(_OUTCOME_HEADER.search(simplify(header)))
 
 
 def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
-    """What `Inbound - answered` and `Missed call` say of direction and outcome."""
+    """Read what `Inbound - answered` and `Missed call` say of direction and outcome."""
     plain = simplify(text)
     if plain in OUTCOMES and plain not in DIRECTIONS:
         return None, OUTCOMES[plain]

@@ -111,7 +111,7 @@ def find_done(
 
 
 def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
-    """Whether a later import changed rows of these days and fields. When in doubt it
+    """Tell whether a later import changed rows of these days and fields. When in doubt it
     did: reading the file again then tells, and costs time alone.
     """
     columns = (
@@ -146,7 +146,7 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
 
 
 def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
-    """What a file of that kind may write onto a contact that another kind may write
+    """List what a file of that kind may write onto a contact that another kind may write
     too.
     """
     shared = {name for values in attach.VALUES.values() for name in values}
@@ -328,7 +328,7 @@ class BatchFilter:
 
 
 def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
-    """How many imports that are. Needs MANAGE_IMPORTS."""
+    """Count these imports. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return (

@@ -51,7 +51,7 @@ def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Pa
 
 
 def path_of(batch_id: str) -> Path:
-    """Where the quarantine of that batch stands, if it has one."""
+    """Return the place of that batch's quarantine, if it has one."""
     return environment.current().folder / "quarantine" / f"{batch_id}.csv"
 
 

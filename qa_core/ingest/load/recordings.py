@@ -75,7 +75,7 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 @dataclass
 class RecordingRules:
-    """What the centre entered: the purposes, the months a recording is stored_rows, and the
+    """What the centre entered: the purposes, the months a recording is kept, and the
     moment by which it is judged.
     """
 
@@ -177,7 +177,7 @@ def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
 
 
 def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | None) -> str | None:
-    """Why that row may not be stored, or what else stands in its way; None: nothing
+    """Return why that row may not be stored, or what else stands in its way; None: nothing
     that its contact, its purpose and the calendar could tell.
     """
     said = (item.row.get("purpose") or purpose or "").strip().casefold()
@@ -203,7 +203,7 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
 
 
 def _find_duplicates(rows: list[IncomingRecording]) -> None:
-    """Of the rows for one place the newest is stored_rows, by its own time, else the last."""
+    """Of the rows for one place the newest is stored, by its own time, else the last."""
     places: dict[RecordingKey, list[IncomingRecording]] = {}
     for item in rows:
         if item.result is None:

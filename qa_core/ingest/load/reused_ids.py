@@ -24,7 +24,7 @@ HOURS_APART = 20
 def find_key_scope(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
 ) -> tuple[str | None, Decision | None]:
-    """What the key of a contact includes besides its id, as a format of its start (None:
+    """Find what the key of a contact includes besides its id, as a format of its start (None:
     nothing), and the decision about it. Raises Refusal where some ids are used again and
     others are the same contact twice.
     """

@@ -323,8 +323,8 @@ def _compute_digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Where a file does not say how many points a criterion is worth, it is worth the
-    most that anybody was given.
+    """Set the greatest mark of a criterion to the most that anybody was given, where
+    the file does not say it.
     """
     most: dict[tuple[Any, Any], float] = {}
     for row in rows:

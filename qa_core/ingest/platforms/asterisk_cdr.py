@@ -195,7 +195,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
 
 
 def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None, str | None]:
-    """Which way the call went, and the number of the party outside. Unknown where
+    """Find which way the call went, and the number of the party outside. Unknown where
     neither side shows who it is.
     """
     caller, called = find_outside_number(source), find_outside_number(target)

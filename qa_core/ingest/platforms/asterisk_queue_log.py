@@ -138,7 +138,7 @@ def _is_event(line: str) -> bool:
 
 
 def _find_columns(header: list[str]) -> dict[str, int]:
-    """Where a database export keeps what; empty when the row is not its header."""
+    """Find where a database export keeps what; empty when the row is not its header."""
     names = [simplify(name) for name in header]
     found = {}
     for field, spellings in _COLUMNS.items():
@@ -250,7 +250,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
 def _check_lines(
     export: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
 ) -> np.ndarray:
-    """Which lines can be read at all: they begin with a moment and have an event. Sets
+    """Find the lines that can be read at all: they begin with a moment and have an event. Sets
     `at` and `event` right.
     """
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)

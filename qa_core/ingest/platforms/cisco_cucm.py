@@ -139,7 +139,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
 
 
 def _is_recording(cells: Cells) -> bool:
-    """Whether a leg only carries a conversation to a recorder or a listener."""
+    """Tell whether a leg only carries a conversation to a recorder or a listener."""
     behalf = (name for name in _NAMES.values() if name.endswith("OnBehalfOf"))
     parties = (cells["callingPartyNumber"], cells["finalCalledPartyNumber"])
     return any(cells[name] in _RECORDERS for name in behalf) or any(

@@ -187,7 +187,7 @@ def refuse_totals(context: FileContext) -> None:
 
 
 def _is_count(context: FileContext, index: int, header: str) -> bool:
-    """Whether a column counts contacts: by its header, and by numbers above one."""
+    """Tell whether a column counts contacts: by its header, and by numbers above one."""
     words = header_matching.parse_header(header).words
     if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
         return False
@@ -528,7 +528,7 @@ def _find_parties(
 
 
 def finish(context: FileContext) -> None:
-    """What can be said only when every row is read."""
+    """Decide what can be said only when every row is read."""
     describe_clock_changes(context)
     require_agreement(context)
     if context.notes.get("talk_of_unanswered"):

@@ -240,7 +240,7 @@ def _decide_duration(
 def _contains_wait(
     context: FileContext, batch: RowBatch, duration: np.ndarray, wait: np.ndarray
 ) -> bool | None:
-    """Whether the duration contains the wait; None where the rows do not tell."""
+    """Tell whether the duration contains the wait; None where the rows do not tell."""
     known = ~np.isnan(duration) & ~np.isnan(wait)
     outcome = build_outcome(context, batch, None)
     answered = known if outcome is None else known & (outcome == Outcome.ANSWERED)

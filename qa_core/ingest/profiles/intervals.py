@@ -193,7 +193,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_periods(context: FileContext) -> bool:
-    """Whether a column labels weeks or months; then these say when each row is about."""
+    """Tell whether a column labels weeks or months; then these say when each row is about."""
     name = "period"
     if not context.has(name):
         return False
@@ -399,7 +399,7 @@ def _decide_threshold(context: FileContext) -> None:
 
 
 def _decide_seconds(context: FileContext, name: str) -> None:
-    """Whether a column of seconds holds sums or averages: as its header says, or plain
+    """Tell whether a column of seconds holds sums or averages: as its header says, or plain
     from its size; else a question.
     """
     average, of = AVERAGES[name]
@@ -542,7 +542,7 @@ def _separate_repeated_hour(
 
 
 def finish(context: FileContext) -> None:
-    """What can be said only when every row is read."""
+    """Decide what can be said only when every row is read."""
     describe_clock_changes(context)
     if context.notes.get("second_hours"):
         found = N_(

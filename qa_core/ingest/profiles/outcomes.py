@@ -262,7 +262,7 @@ def _as_flag(name: str, meaning: object) -> object:
 
 
 def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
-    """What the words of the direction say of the outcome: a call that is not `Missed`
+    """Read what the words of the direction say of the outcome: a call that is not `Missed`
     was answered.
     """
     if not context.has("direction") or context.columns["direction"].index in {
@@ -297,7 +297,7 @@ def _find_only(context: FileContext) -> Outcome | None:
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
-    """Whether the only column that says it knows no word but such as `completed`."""
+    """Tell whether the only column that says it knows no word but such as `completed`."""
     if set(plan.ranks) != {"outcome"} or plan.by_answer:
         return False
     ranks = plan.ranks["outcome"]
@@ -417,7 +417,7 @@ def build_outcome(
     answer: np.ndarray | None,
     talk: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """How each contact of a batch ended (object array, None where it is not known);
+    """Return how each contact of a batch ended (object array, None where it is not known);
     None where no column says it. `answer`: whether a moment of answer is there; `talk`:
     the talk time, which decides where there are but flags.
     """
@@ -457,7 +457,7 @@ def build_outcome(
 
 
 def _is_exact(reading: DurationReading) -> bool:
-    """Whether zero means none at all: whole minutes round short calls down to it."""
+    """Tell whether zero means none at all: whole minutes round short calls down to it."""
     return reading.unit in ("s", "ms")
 
 

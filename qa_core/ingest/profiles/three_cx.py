@@ -89,7 +89,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 
 def _is_desk(text: str) -> bool:
-    """Whether a cell shows an extension: `101`, `Ext. 101`, `Marie Curie (101)`."""
+    """Tell whether a cell shows an extension: `101`, `Ext. 101`, `Marie Curie (101)`."""
     digits = "".join(letter for letter in text if letter.isdigit())
     return 2 <= len(digits) <= 5
 

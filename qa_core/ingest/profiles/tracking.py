@@ -69,7 +69,7 @@ _STARTS = ("started_at", "date", "time")
 
 
 def are_assignments(columns: Iterable[str]) -> bool:
-    """Whether rows give a number to a campaign for some days, rather than a campaign to
+    """Tell whether rows give a number to a campaign for some days, rather than a campaign to
     a call.
     """
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)

@@ -416,7 +416,7 @@ class Watch:
             self.report(refusal)
 
     def _instructions_for(self, path: Path) -> Instructions:
-        """What is said about a file: beside it, else in its folder, else in those
+        """Find what is said about a file: beside it, else in its folder, else in those
         above, else by the command. Raises Misuse.
         """
         kind, options = None, ImportOptions()

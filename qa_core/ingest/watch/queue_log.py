@@ -247,7 +247,7 @@ class Follower:
     def _read(
         self, export: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
-        """What is kept of the calls that go on in this piece or are due, then the piece
+        """Read what is kept of the calls that go on in this piece or are due, then the piece
         itself.
         """
         events += asterisk_queue_log.PLATFORM.read(export)
@@ -361,7 +361,7 @@ def _write(state: Path, table: pa.Table) -> None:
 
 
 def _read_state(state: Path) -> tuple[int, int] | None:
-    """What tells one state of a log from another; None when there is none."""
+    """Read what tells one state of a log from another; None when there is none."""
     try:
         status = state.stat()
     except FileNotFoundError:

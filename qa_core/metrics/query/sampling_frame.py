@@ -262,7 +262,7 @@ def find_next(
 
 
 def judge(viewer: Viewer, asked: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
-    """Why that contact may not be listened to (None: it may), with its row; None for
+    """Return why that contact may not be listened to (None: it may), with its row; None for
     one that is not in the period or out of scope.
     """
     viewer.require(Permission.MANAGE_LISTENING)
