@@ -272,7 +272,7 @@ def test_utc_to_local_and_back_is_the_same_but_for_the_repeated_hour(at):
 )
 @settings(max_examples=100)
 def test_offsets_are_those_of_the_zone(name, seen):
-    zone, whole = Zone(name), [at.replace(microsecond=0) for at in seen]
+    zone, whole = Zone(name), [at.replace(microsecond=0, fold=0) for at in seen]
     expected = [at.replace(tzinfo=zone._zone).astimezone(UTC).replace(tzinfo=None) for at in whole]
     assert zone.to_utc(np.array(whole, "M8[us]")).tolist() == expected
     assert zone.to_local(np.array(whole, "M8[us]")).tolist() == [
