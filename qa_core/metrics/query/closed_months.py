@@ -231,10 +231,7 @@ def find_published(group: str) -> dict[str, dict[str, Any]]:
     """Map each closed month of a group to what was published of it."""
     with store.reading() as session:
         rows = sa.select(ClosedMonth.month, ClosedMonth.published)
-        return {
-            month: published
-            for month, published in session.execute(rows.where(ClosedMonth.group == group))
-        }
+        return dict(session.execute(rows.where(ClosedMonth.group == group)).all())
 
 
 def _last_day(month: str | date) -> date:

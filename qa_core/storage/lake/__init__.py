@@ -22,7 +22,7 @@ from qa_core.storage.lake.merge import (
     merge_intervals,
     merge_spend,
 )
-from qa_core.storage.lake.tables import scratch_folder, version
+from qa_core.storage.lake.tables import scratch_folder, snapshot, version
 from qa_core.storage.lake.upkeep import (
     COMMENTED,
     IDENTIFIED,
@@ -58,6 +58,7 @@ __all__ = [
     "remove_comments",
     "remove_identities",
     "scratch_folder",
+    "snapshot",
     "span",
     "undo",
     "vacuum",
