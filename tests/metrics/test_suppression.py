@@ -305,6 +305,9 @@ def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_
 
     assert not app.exception
     assert not [text.value for text in (*app.caption, *app.markdown) if "nan" in text.value.lower()]
+    assert "##### New and returning callers: choose one month" in [
+        text.value for text in app.markdown
+    ]
     lines = next(frame.value for frame in app.dataframe if "Contacts" in frame.value)
     assert lines["Campaign"].tolist() == [
         *("Summer", "Spring", "Autumn"),
