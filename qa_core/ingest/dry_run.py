@@ -1,4 +1,4 @@
-"""The import doctor: what a file would do, seen before anything is written. Rows before
+"""Dry run of an import: what a file would do, before anything is written. Rows before
 and after, overlaps, clock changes, figures.
 """
 
@@ -83,8 +83,8 @@ class Overlap:
 
 @dataclass(frozen=True)
 class FigureEffect:
-    """A headline figure of the file's days, as it stands and as it would be; None where
-    there is no data, `status` says why.
+    """Headline figure of the file's days, today and after the import; None where there
+    is no data, `status` says why.
     """
 
     kpi: str
@@ -109,7 +109,7 @@ class FigureEffect:
 
 @dataclass(frozen=True)
 class Examination:
-    """What a dry run has found besides the counts of the report."""
+    """Findings of a dry run besides the counts of the report."""
 
     rows: tuple[ShownRow, ...] = ()
     first_day: date | None = None
@@ -125,7 +125,9 @@ class Examination:
     effects: tuple[FigureEffect, ...] = ()
 
     def as_remarks(self) -> list[str]:
-        """Everything but rows and figures, a sentence each, in the language spoken."""
+        """List everything but rows and figures, a sentence each, in the current
+        language.
+        """
         said = []
         if self.first_day and self.last_day:
             said.append(
@@ -175,7 +177,7 @@ class Examination:
         return said
 
     def as_warnings(self) -> list[str]:
-        """List what might make the figures wrong."""
+        """List what might make the figures wrong, in the current language."""
         said = []
         for overlap in self.overlaps:
             said.append(
@@ -193,7 +195,7 @@ class Examination:
         return said
 
     def as_lines(self) -> list[str]:
-        """The whole for a person at a terminal."""
+        """List all findings as lines for a terminal."""
         lines = [*self.as_warnings(), *self.as_remarks()]
         for effect in self.effects:
             lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")
@@ -217,8 +219,8 @@ def _format_value(kpi: str, value: float | None, status: str) -> str:
 def examine(
     connection: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
 ) -> Examination:
-    """Look at a staged file beside the facts that stand. `connection` has `staged` and the
-    tables of the lake; `merge` is tried on a copy.
+    """Examine a staged file beside the facts in the lake. `connection` has `staged` and
+    the tables of the lake; `merge` is tried on a copy.
     """
     first, last = _find_days(connection, staged)
     is_contacts = staged.kind == "contacts" and first is not None
@@ -241,8 +243,8 @@ def examine(
 def find_columns(
     path: Path, kind: str, options: ImportOptions
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The headers of a file that could not be read, and the fields that some of them
-    name; nothing where no header is found.
+    """Find the headers of a file that could not be read, and the fields that some of
+    them name; nothing where no header is found.
     """
     try:
         vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
@@ -268,7 +270,7 @@ def find_columns(
 
 
 def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
-    """The first rows as the file has them and as they were understood."""
+    """Read the first rows as the file has them and as they were understood."""
     if not staged.before:
         return ()
     lines = list(staged.before)
@@ -310,8 +312,8 @@ def _find_days(
 def _find_clock_hours(
     connection: duckdb.DuckDBPyConnection, first: date, last: date
 ) -> tuple[ClockHour, ...]:
-    """The hours that the clock shows twice, within these days, with the rows that fall
-    into them.
+    """Find the hours within these days that the clock shows twice, and count the rows
+    in each.
     """
     zone = environment.current().zone
     hours = []
@@ -338,8 +340,8 @@ def _find_clock_hours(
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
-    """Other systems that already have contacts of the same day, channel and queue (any
-    queue, where the file has none).
+    """Find other systems that already have contacts of the same day, channel and queue
+    (of any queue, where the file has none).
     """
     by_queue = "queue" in staged.columns
     queue, same = (
@@ -387,12 +389,12 @@ def _select_systems(staged: Staged) -> str:
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
-    """The headline figures of the days that the import touches, before and after,
-    through the door of all figures.
+    """Measure the headline figures of the days that the import touches, before and
+    after it, by `query.measure`.
 
-    The import is done for this on a copy of the lake, which is thrown away; the stores
-    are only read. These are totals of the whole centre, so the job reads as the system,
-    whoever imports.
+    The import is done on a copy of the lake, which is deleted; the stores are only
+    read. These are totals of the whole centre, so they are read as the system, whoever
+    imports.
     """
     with _copied_lake() as copy:
         with environment.use_environment(copy):
@@ -430,8 +432,8 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 
 @contextmanager
 def _copied_lake() -> Iterator[environment.Environment]:
-    """A home with a copy of the lake, made of links to its files, which no commit ever
-    changes; records as they stand, or empty ones.
+    """Open a home with a copy of the lake, made of links to its files, which no commit
+    ever changes. The records are those of the centre, or empty ones.
     """
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))

@@ -1,4 +1,4 @@
-"""Recordings without a manifest: what the name of each audio file says of its contact,
+"""Recordings without a manifest: the contact of each audio file, parsed from its name
 by a pattern.
 """
 
@@ -54,8 +54,8 @@ although they hold no plain text.
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell whether a file is a table, by its content: neither a folder, nor audio, nor an
-    image or the like.
+    """Tell by its content whether a file is a table: neither a folder, nor audio, nor
+    an image or the like.
     """
     if not path.is_file() or audio.is_audio(path):
         return False
@@ -65,7 +65,7 @@ def is_manifest(path: Path) -> bool:
 
 
 def stage_files(path: Path, options: ImportOptions) -> Staged:
-    """The files of a folder and those below it, or that one file, as rows of a
+    """Stage the files of a folder and those below it, or one file, as rows of a
     manifest. Hidden files are left out. Raises Refusal, Misuse.
     """
     pattern = options.pattern or DEFAULT_PATTERN
@@ -172,8 +172,8 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
 def _read_name(
     name: str, reading: re.Pattern[str], options: ImportOptions
 ) -> dict[str, str | datetime | None] | None:
-    """Read what a name says, with or without its ending, as columns of a manifest; None
-    where it does not fit, or names no day of the calendar.
+    """Parse a file name, with or without its ending, into columns of a manifest; None
+    where it does not fit the pattern, or names no day of the calendar.
     """
     found = reading.fullmatch(ENDING.sub("", name)) or reading.fullmatch(name)
     if found is None:

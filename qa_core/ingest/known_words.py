@@ -1,4 +1,4 @@
-"""Every header and word that an import knows, by language, for `import KIND --words`."""
+"""Headers and words that an import knows, by language, for `import KIND --words`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST_LANGUAGES = "en, fr"
 
 
 def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
-    """Field, language and headers of every field of a kind of file."""
+    """List field, language and headers of every field of a kind of file."""
     for field in get_profile(kind, None).fields:
         yield field.name, FIRST_LANGUAGES, _join(f"{field.name}|{field.synonyms}")
         for language, headers in languages.HEADERS.items():
@@ -20,7 +20,7 @@ def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
 
 
 def list_words() -> Iterator[tuple[str, str, str]]:
-    """Meaning, language and words of outcomes, directions, yes and no."""
+    """List meaning, language and words of outcomes, directions, yes and no."""
     for first, others in (
         (vocabulary.OUTCOMES, languages.OUTCOMES),
         (vocabulary.DIRECTIONS, languages.DIRECTIONS),

@@ -1,8 +1,8 @@
-"""What looks odd about a file before it is committed: too many rejected rows, headline
-figures that hardly any centre has, figures far from those of the same source.
+"""Plausibility of a file before it is committed: too many rejected rows, unusual
+headline figures, figures far from those of the same source.
 
-What rests on a default or a guess stops the import until the person says `--yes`; what
-the file itself says is shown.
+Oddities that rest on a default or a guess stop the import until the person says
+`--yes`. Those that the file itself states are only shown.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _ANSWERS = {
 
 @dataclass(frozen=True)
 class Oddity:
-    """One thing that looks odd: its code, an English gettext message with the place
-    `{value}`, the field that it rests on.
+    """Odd finding: its code, an English gettext message with the place `{value}`, and
+    the field that it rests on.
     """
 
     code: str
@@ -56,11 +56,11 @@ class Oddity:
     field: str
 
     def as_json(self) -> dict[str, Any]:
-        """As `import --json` prints it."""
+        """Build the object that `import --json` prints."""
         return {"code": self.code, "message": self.format(), "value": self.value}
 
     def format(self) -> str:
-        """The sentence, in the language spoken."""
+        """Format the message in the current language."""
         return _(self.message).format(value=f"{self.value:g}")
 
 
@@ -90,7 +90,7 @@ def require_few_rejected(staged: Staged) -> None:
 
 
 def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
-    """Everything that looks odd about a staged file of contacts of some length.
+    """Find what looks odd about a staged file of contacts, unless it is short.
     `connection` has `staged` and the tables of the lake.
     """
     if staged.kind != "contacts" or staged.accepted < MIN_ROWS:
@@ -99,8 +99,8 @@ def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]
 
 
 def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) -> list[Oddity]:
-    """Return what a person has accepted with `--yes`. Raises Refusal when what looks odd rests
-    on a guess and was not accepted.
+    """Return the oddities that a person accepted with `--yes`. Raises Refusal where one
+    rests on a guess and was not accepted.
     """
     guessed = [oddity for oddity in odd if oddity.field in staged.guesses | ALWAYS_GUESSED]
     if guessed and not options.yes:
@@ -184,7 +184,7 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 
 
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    """Compare with what the same source brought before."""
+    """Compare the file with earlier contacts of the same source."""
     system = select_system(staged)
     before = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
@@ -227,8 +227,9 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 def _measure(
     connection: duckdb.DuckDBPyConnection, relation: str, staged: Staged | None
 ) -> tuple[int, int, int, int, float | None]:
-    """Inbound contacts of a relation: all, with a known outcome, answered, abandoned or
-    unanswered, and the mean handle time of the answered ones.
+    """Count the inbound contacts of a relation: all, with a known outcome, answered,
+    and abandoned or unanswered. Last comes the mean handle time of answered ones, in
+    seconds.
     """
     direction, outcome, *parts = (
         _column(staged, name)

@@ -1,5 +1,5 @@
-"""Pseudonyms at the door: numbers to E.164, then HMAC; no clear number or name of a
-customer goes any further.
+"""Pseudonyms of customers: numbers are brought to E.164, then hashed with a secret key.
+No clear number or name of a customer goes any further.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
 class Pseudonyms:
-    """Customer cells → `customer_key`, for numbers of one country where they do not say
-    another.
+    """Conversion of customer cells to `customer_key`. Numbers without a country code
+    are of `country`.
     """
 
     def __init__(self, country: str, key: bytes) -> None:
@@ -80,8 +80,8 @@ class Pseudonyms:
 
     @classmethod
     def current(cls, may_create: bool = True) -> Pseudonyms:
-        """Of this centre: its country, its secret. A dry run may not create the secret,
-        and does with one that is forgotten.
+        """Load the country and the secret of this centre. A dry run may not create the
+        secret, and uses one that is forgotten.
         """
         here = environment.current()
         if not may_create and not environment.has_secret("pseudonyms", here):
@@ -89,11 +89,13 @@ class Pseudonyms:
         return cls(here.country, environment.secret("pseudonyms", here))
 
     def find_key(self, text: str) -> str | None:
-        """The key of one customer as a person or file writes it; None when withheld."""
+        """Find the key of one customer from a number or id as it is written; None when
+        withheld.
+        """
         return self.find_keys(pa.array([text], pa.string()))[0].as_py()
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """Cells (empty ones null) → keys, null where withheld."""
+        """Find the keys of cells (empty ones null); null where withheld."""
         encoded = values.dictionary_encode()
         return pc.take(self._find_unique(encoded.dictionary), encoded.indices)
 
@@ -135,7 +137,7 @@ class Pseudonyms:
 
 
 def _start_hashes(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
-    """The two hashes of an HMAC-SHA256 (RFC 2104) with the key taken in: copying them
+    """Start the two hashes of an HMAC-SHA256 (RFC 2104) with the key: copying them
     costs half of what `hmac.digest` does.
     """
     block = hashlib.sha256().block_size
@@ -146,7 +148,7 @@ def _start_hashes(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
 
 
 def find_number(text: str, country: str) -> str | None:
-    """E.164 of a text that is a possible phone number, else None."""
+    """Find the E.164 form of a possible phone number, else None."""
     if not re.fullmatch(r"\+?[\d\s\u00a0\u202f.\-/()]{6,24}", text.strip()):
         return None
     try:
@@ -161,8 +163,8 @@ def find_number(text: str, country: str) -> str | None:
 
 
 def normalise_numbers(values: pa.Array) -> pa.Array:
-    """Numbers of the centre's own lines in one spelling, E.164 where they are whole
-    numbers: `01 23 45 67 89` and `+33123456789` are one.
+    """Normalise numbers of the centre's own lines to E.164 where they are complete: `01
+    23 45 67 89` and `+33123456789` are one.
     """
     country = environment.current().country
     encoded = values.dictionary_encode()
@@ -180,8 +182,8 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
 
 @cache
 def _national_pattern(country: str) -> tuple[int, str] | None:
-    """Return what `phonenumbers` would accept for the country's own numbers, as one
-    expression: parsing a million one by one takes twenty seconds.
+    """Build one expression for the national numbers that `phonenumbers` would accept,
+    with the country code: parsing a million one by one takes twenty seconds.
 
     None for countries whose prefixes are not that simple.
     """
@@ -204,15 +206,15 @@ def is_withheld(text: str) -> bool:
 
 
 def is_extension(text: str) -> bool:
-    """Tell whether a cell is the short number of a desk, or a technical channel, rather than
-    somebody outside.
+    """Tell whether a cell is the short number of an extension, or a technical channel,
+    rather than a number outside.
     """
     return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
 
 
 def find_outside_number(text: str | None) -> str | None:
-    """The number of somebody outside as a caller id, a SIP address or a cell shows it;
-    None for a desk, a channel or a name.
+    """Find the number outside in a caller id, a SIP address or a cell; None for an
+    extension, a channel or a name.
     """
     if not text:
         return None
@@ -227,5 +229,5 @@ def find_outside_number(text: str | None) -> str | None:
 
 
 def mask_cell(text: str | None) -> str | None:
-    """Return what a quarantine may show of an identity: nothing."""
+    """Mask an identity for the quarantine; an empty cell stays empty."""
     return _MASK if text else text

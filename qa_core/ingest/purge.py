@@ -1,5 +1,5 @@
-"""The purge: delete all that must be gone, in every store, and certify it
-(docs/compliance.md, section 3).
+"""Purge: delete personal data that is past its retention, in every store, and certify
+it (docs/compliance.md, section 3).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ CLOSES = {
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a purge deleted: kind → number and days of the oldest and newest, the place in
-    the audit log, and a signature over all of it. No content.
+    """Certificate of a purge: kind → number and days of the oldest and newest, the
+    place in the audit log, and a signature over all of it. No content.
     """
 
     number: int
@@ -76,8 +76,8 @@ class Certificate:
 
 @dataclass(frozen=True)
 class PurgeResult:
-    """What a purge deleted, or would delete, by kind; `certificate` None where nothing
-    was.
+    """Counts of what a purge deleted, or would delete, by kind; `certificate` is None
+    where nothing was deleted.
     """
 
     as_of: date
@@ -96,8 +96,8 @@ class PurgeResult:
 
 
 def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> PurgeResult:
-    """Delete what must be gone once that day begins (default: today). One at a time; an
-    interrupted one is finished first. Needs MANAGE_COMPLIANCE.
+    """Delete what is past its retention at the start of that day (default: today). One
+    purge runs at a time; an interrupted one is finished first. Needs MANAGE_COMPLIANCE.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     as_of = as_of or environment.today()
@@ -121,7 +121,7 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
 
 
 def find_overdue(viewer: Viewer) -> list[Overdue]:
-    """Count what should be gone today in the whole centre, kind by kind."""
+    """Count what is past its retention today in the whole centre, by kind."""
     viewer.require(Permission.SEE_COMPLIANCE)
     today, order = environment.today(), list(retention.BY_KIND)
     found = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
@@ -144,13 +144,13 @@ _is_wanted = threading.Event()
 
 
 def request() -> None:
-    """Let the server purge now: a period was shortened."""
+    """Request a purge from the server now: a period was shortened."""
     _purged_through.clear()
     _is_wanted.set()
 
 
 def wait_for_request(seconds: float) -> None:
-    """Wait until a purge is requested in this process, so long at most."""
+    """Wait until a purge is requested in this process, so many seconds at most."""
     _is_wanted.wait(seconds)
     _is_wanted.clear()
 
@@ -181,8 +181,8 @@ def _find_unfinished() -> list[int]:
 
 
 def _finish(number: int) -> Certificate:
-    """Delete kind by kind. What is due is noted before it goes, so that a purge that was
-    killed still certifies all of it.
+    """Delete kind by kind. What is due is noted first, so that a purge that was killed
+    still certifies all of it.
     """
     for keeper in KEEPERS:
         with store.reading() as session:

@@ -1,4 +1,4 @@
-"""What an import says afterwards: every row of the file accounted for, or why the file
+"""Report of an import: every row of the file accounted for, or the reason why the file
 was refused.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileReport:
-    """The fate of one file (CONTRACT.md section 4); `read = new + updated + unchanged +
-    duplicates + rejected + folded + skipped`.
+    """Import result of one file (docs/contract.md, section 4); `read = new + updated +
+    unchanged + duplicates + rejected + folded + skipped`.
     """
 
     file: str
@@ -50,7 +50,7 @@ class FileReport:
 
     @property
     def changes_figures(self) -> bool:
-        """Whether figures may read otherwise for it."""
+        """Whether the import may have changed figures."""
         return not (self.is_refused or self.dry_run or self.recognised) and bool(
             self.tally.new or self.tally.updated
         )
@@ -67,7 +67,7 @@ class FileReport:
         return "asks" if self.refusal.options else "refused"
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `import --json` prints for this file."""
+        """Build the object that `import --json` prints for this file."""
         if self.refusal is not None:
             error = {
                 "code": self.refusal.code,
@@ -88,7 +88,7 @@ class FileReport:
         }
 
     def as_text(self) -> str:
-        """The same for a person at a terminal, in the language spoken."""
+        """Format the report for a terminal, in the current language."""
         if self.refusal is not None:
             hint = (
                 " " + _("Try: {options}", options=" · ".join(self.refusal.options))

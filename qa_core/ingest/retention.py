@@ -1,5 +1,5 @@
-"""Deletion by age of what imports keep: people in contacts, survey comments, rows that
-wait, rejected rows, before-images and temporary files.
+"""Deletion by age of what imports keep: people in contacts, survey comments, pending
+rows, rejected rows, before-images and temporary files.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Rights of persons (docs/compliance.md, section 5): what the stores hold of a customer or
-an advisor, its erasure, and objections, which hold for what comes later too.
+"""Rights of persons (docs/compliance.md, section 5): the stored data of a customer or
+an advisor, their erasure, and objections, which apply to later imports too.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ PARTS = (
 
 
 def find_customer(text: str) -> str:
-    """Return the pseudonym of a customer, given by number or as the pseudonym itself.
-    Raises Misuse for what is neither.
+    """Find the pseudonym of a customer from a number or the pseudonym itself. Raises
+    Misuse for what is neither.
     """
     if re.fullmatch(rf"[0-9a-f]{{{KEY_LENGTH}}}", text):
         return text
@@ -70,7 +70,7 @@ def find_customer(text: str) -> str:
 
 
 def find_advisor(text: str) -> str:
-    """Return the id of an advisor, given by id, name or alias. Raises AccessDenied for one
+    """Find the id of an advisor from an id, name or alias. Raises AccessDenied for one
     that nobody knows, Refusal for a name that several share.
     """
     with store.reading() as session:
@@ -84,8 +84,9 @@ def find_advisor(text: str) -> str:
 
 
 def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
-    """Build the zip that a person is entitled to: JSON, CSV and a page to read. It is sealed
-    for that person and shown to nobody here; audio is not in it. Needs MANAGE_COMPLIANCE.
+    """Build the zip that a person is entitled to: JSON, CSV and a page to read. It is
+    made for that person and shown to nobody here; audio is not in it. Needs
+    MANAGE_COMPLIANCE.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
@@ -100,11 +101,11 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
 def erase(
     viewer: Viewer, customer: str | None = None, advisor: str | None = None
 ) -> Mapping[str, int]:
-    """Erase a customer or an advisor from every store at once. Returns how much of what.
-    Needs MANAGE_COMPLIANCE. May be run again after an interruption.
+    """Erase a customer or an advisor from every store at once. Returns the number of
+    items by kind. Needs MANAGE_COMPLIANCE. Can be repeated after an interruption.
 
-    Of an advisor stay: figures without a name, the certificates of deletion, and the
-    acts in the audit log until they are purged.
+    Of an advisor these stay: figures without a name, the certificates of deletion, and
+    the acts in the audit log until they are purged.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
@@ -120,9 +121,9 @@ def object_to(
     customers: Sequence[str] = (),
     contacts: Sequence[tuple[str | None, str]] = (),
 ) -> int:
-    """Enter objections of customers (pseudonyms) and to contacts (system or None, id): at
-    once on what is there, its audio included, and on whatever is imported later.
-    Returns how many recordings were deleted.
+    """Enter objections of customers (pseudonyms) and to contacts (system or None, id).
+    They apply at once to stored contacts and their audio, and to later imports. Returns
+    the number of recordings deleted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():

@@ -1,6 +1,4 @@
-"""How a person says otherwise: for each decision about a file, the option that would
-override it.
-"""
+"""Options that would override the decisions about a file."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ _BY_PLACE = {
 
 
 def find_option(decision: Decision, kind: str) -> str:
-    """The option that would override that decision; empty where none does, since
+    """Find the option that would override that decision; empty where none does, since
     nothing was open.
     """
     places = dict(decision.params)

@@ -1,5 +1,5 @@
-"""What a profile works with: the columns of a file as they were understood, and some
-thousand rows of them at a time.
+"""Columns of a file as they were understood, and its rows in batches of some thousand,
+for a profile to work with.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class FileContext:
         return all(name in self.columns for name in names)
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Write down a decision; `{column}` in it is the field's column."""
+        """Record a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
             places.setdefault("column", self.columns[field_name].header.text)
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
@@ -128,7 +128,7 @@ class FileContext:
     def drop_column(
         self, field_name: str, decision: str, evidence: str = "", **places: Any
     ) -> None:
-        """Do not use the column of that field, and say why."""
+        """Stop using the column of that field, and record why."""
         self.decide(field_name, decision, evidence, **places)
         del self.columns[field_name]
         self.readings.pop(field_name, None)
@@ -146,7 +146,9 @@ class FileContext:
         return header_matching.find_ignored(self.headers, self.options.ignored)
 
     def start_evidence(self) -> None:
-        """Prepare to look at the whole of every column whose reading must be inferred."""
+        """Start the evidence of every column whose reading must be inferred from all
+        its cells.
+        """
         used = {column.index for column in self.columns.values()}
         ignored = self.ignored
         self.unread = {
@@ -167,13 +169,13 @@ class FileContext:
                 self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
 
     def add_words(self, column: Column) -> None:
-        """Make the list of the words of a column: known ones, and those taught for it."""
+        """Build the word list of a column: known words, and those taught for it."""
         name, reads = column.field.name, column.field.value_type
         known = _list_flag_words(name) if reads == ValueType.FLAG else WORD_LISTS[reads]
         self.words[name] = {**known, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
-        """Keep some of these rows, evenly taken."""
+        """Keep some of these rows, evenly spaced."""
         chosen = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
         kept = {
             index: self.clean_cells(index, column.take(chosen))
@@ -183,17 +185,19 @@ class FileContext:
         self.sampled.append((lines[chosen], kept))
 
     def sample_cells(self, index: int) -> pa.Array:
-        """The kept cells of a column that are filled."""
+        """Return the sampled cells of a column that are not empty."""
         return pa.concat_arrays([part[index] for _rows, part in self.sampled]).drop_null()
 
     def share_like(self, index: int, pattern: str) -> float:
-        """Share of the kept, filled cells of a column that match a pattern."""
+        """Compute the share of a column's sampled cells that match a pattern; empty
+        cells do not count.
+        """
         cells = self.sample_cells(index)
         matching = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
         return matching / len(cells) if len(cells) else 0.0
 
     def take_sample(self) -> RowBatch:
-        """The kept rows as a batch."""
+        """Build a batch from the sampled rows."""
         lines = np.concatenate([rows for rows, _cells in self.sampled])
         cells = {
             index: pa.concat_arrays([part[index] for _rows, part in self.sampled])
@@ -202,8 +206,8 @@ class FileContext:
         return RowBatch(self, lines, cells, is_sample=True)
 
     def look_at_unread(self, cells: list[pa.Array]) -> None:
-        """Add some thousand rows to what is known of columns without a field, as long as
-        they hold few different words.
+        """Add some thousand rows to the evidence of columns without a field. A column
+        with many different words is dropped from it.
         """
         for index, evidence in list(self.unread.items()):
             evidence.add(vocabulary.clean_cells(cells[index]))
@@ -211,7 +215,7 @@ class FileContext:
                 del self.unread[index]
 
     def add_evidence(self, name: str, cells: pa.Array) -> None:
-        """Add some thousand cells of a field to what is known of its column."""
+        """Add some thousand cells of a field to the evidence of its column."""
         evidence, values = self.evidence[name], self.clean_cells(self.columns[name].index, cells)
         evidence.add(
             values
@@ -220,11 +224,13 @@ class FileContext:
         )
 
     def clean_cells(self, index: int, cells: pa.Array) -> pa.Array:
-        """Cells of a column without what says nothing."""
+        """Trim the cells of a column, and clear those that say nothing."""
         return vocabulary.clean_cells(cells, self.taught.get(index, {}))
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
-        """Cells without what stands for "not given"; marks written in words as numbers."""
+        """Clear the cells that stand for "not given", and replace words that mean a
+        number by that number.
+        """
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
@@ -350,7 +356,7 @@ class FileContext:
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
-        """The options that say what the unknown words of a column mean."""
+        """List the options that would give the unknown words of a column a meaning."""
         column = self.columns[name].header.text
         unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
         return (
@@ -400,9 +406,7 @@ class FileContext:
 
 @dataclass
 class RowBatch:
-    """Some rows of a file, cleaned; the first reason given to a row is the one it is
-    refused for.
-    """
+    """Cleaned rows of a file. A row is rejected for the first reason it was given."""
 
     context: FileContext
     lines: np.ndarray
@@ -433,11 +437,13 @@ class RowBatch:
             self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
 
     def read_text(self, name: str) -> pa.Array:
-        """The cells of a field as they stand."""
+        """Return the cells of a field unchanged."""
         return self.cells[self.context.columns[name].index]
 
     def read_moment(self, name: str) -> timestamps.Moments:
-        """A date or time; impossible ones are missing, or reject their rows."""
+        """Read the dates and times of a field. Impossible ones are missing, or reject
+        their rows.
+        """
         if name not in self._values:
             found = self.context.readings[name].read(
                 self.context.clean_values(name, self.read_text(name))
@@ -447,8 +453,8 @@ class RowBatch:
         return self._values[name]
 
     def read_number(self, name: str) -> np.ndarray:
-        """A number or a duration in seconds, missing NaN; unreadable or impossible ones
-        are missing, or reject their rows.
+        """Read the numbers of a field, or its durations in seconds; NaN where missing.
+        Unreadable or impossible ones are missing, or reject their rows.
         """
         if name not in self._values:
             reading = self.context.readings[name]
@@ -460,14 +466,15 @@ class RowBatch:
         return self._values[name]
 
     def read_word(self, name: str) -> np.ndarray:
-        """The meaning of each cell (object array, None when missing); unknown words are
-        missing, or reject their rows.
+        """Read the meaning of each cell (object array, None where missing). Unknown
+        words are missing, or reject their rows.
         """
         return self.read_meanings(name, self.context.words[name])
 
     def read_meanings(self, name: str, known: Mapping[str, Any], empty: Any = None) -> np.ndarray:
-        """The same with other meanings of the words of the column, `empty` where there is
-        no word; a number for every word and for `empty` makes an array of numbers.
+        """Read the meaning of each cell from that word list; `empty` stands for a
+        missing one. Where `empty` and all meanings are numbers, the array is one of
+        numbers.
         """
         key = name, id(known)
         if key not in self._values:
@@ -481,21 +488,21 @@ class RowBatch:
         return self._values[key]
 
     def read_customer(self, name: str) -> pa.Array:
-        """The pseudonym of each cell."""
+        """Find the pseudonym of each cell."""
         return self.context.pseudonyms.find_keys(self.read_text(name))
 
 
 def as_moments(values: np.ndarray) -> pa.Array:
-    """datetime64[us] → Arrow, NaT null."""
+    """Convert datetime64[us] to Arrow, NaT to null."""
     return pa.array(values.astype("M8[us]"), pa.timestamp("us"))
 
 
 def as_numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
-    """float64 → Arrow, NaN null."""
+    """Convert float64 to Arrow, NaN to null."""
     array = pa.array(values, pa.float64(), from_pandas=True)
     return array.cast(kind) if kind else array
 
 
 def as_words(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """An object array of texts or truths → Arrow, None null."""
+    """Convert texts or truth values (objects) to Arrow, None to null."""
     return pa.array(values if isinstance(values, np.ndarray) else list(values), kind or pa.string())

@@ -1,5 +1,5 @@
-"""In which order a column writes day, month and year: decided on every value, with the
-evidence; a question where it does not tell.
+"""Order in which a column writes day, month and year. It is decided on every value,
+with the evidence; where the values do not tell, the file asks.
 """
 
 from __future__ import annotations
@@ -282,8 +282,8 @@ def _decide_short_order(
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Tell whether dates that begin with the year go on with the day: their middle exceeds
-    12, their end does not.
+    """Tell whether dates that begin with the year continue with the day: their second
+    number exceeds 12, their third never does.
     """
     count, middle = evidence.counts.get("year_first", 0), evidence.beyond("year_first", "b", 12)
     if not middle or middle <= MAX_FAULT_SHARE * count or evidence.beyond("year_first", "c", 12):
@@ -303,8 +303,12 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
 
 
 def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:
-    """A spreadsheet that expects the other order turns `03/02/2021` into a date (month
-    and day swapped) and leaves `27/01/2021` text.
+    """Tell whether a spreadsheet swapped day and month of the dates that it recognised.
+    One that expects the other order turns `03/02/2021` into a date and leaves
+    `27/01/2021` text.||The pattern is exact: every text has its day above 12, every
+    date has its day at most 12. Dates are swapped back when that puts them, and only
+    that, in the months of the texts. Raises Refusal `swapped_dates` when the months do
+    not tell.
 
     The mark is exact: every text has its day above 12, every true date has its day at
     most 12. Undone when the dates so corrected fall among the texts and as they are do

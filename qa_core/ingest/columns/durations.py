@@ -75,7 +75,7 @@ _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 @dataclass
 class DurationEvidence:
-    """What was seen of one column of durations."""
+    """Evidence about one column of durations."""
 
     field: str
     column: str
@@ -135,15 +135,15 @@ class DurationEvidence:
 
 @dataclass(frozen=True)
 class DurationReading:
-    """How a column of durations is read."""
+    """Reading of a column of durations: unit, decimal sign, and what `1:30` means."""
 
     unit: str = "s"
     decimal: str = "."
     pair_is_minutes: bool = True
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells (empty ones null) → seconds (missing NaN), which are no durations,
-        which are negative.
+        """Convert cells (empty ones null) to seconds, NaN where missing. The two masks
+        mark cells that are no duration and negative ones.
         """
         clocks = read_clocks(values)
         if clocks is not None:
@@ -169,15 +169,15 @@ class DurationReading:
 
 
 def normalise(text: str) -> str:
-    """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is
-    `00:01:05`.
+    """Write a duration with single spaces and colons: `00.01.05` becomes `00:01:05`,
+    `00.01:05` stays.
     """
     return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:
-    """Cells that are all `0:02:23`, the fast way, in seconds; None when any is not.
-    Missing is NaN.
+    """Parse cells that are all written `0:02:23` into seconds, NaN where missing; None
+    when any is written otherwise. This is the fast path.
     """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if ":" not in first:
@@ -200,8 +200,9 @@ def decide_reading(
     decisions: list[Decision],
     of_many: bool = False,
 ) -> DurationReading:
-    """Decide how to read a column of durations, and why. `given`: the unit asked for; `hint`:
-    the unit that the header says; `of_many`: they are sums.
+    """Decide how to read a column of durations, and why. `requested`: the unit asked
+    for; `hint`: the unit that the header names; `of_many`: each cell sums several
+    contacts.
 
     Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """

@@ -1,5 +1,5 @@
-"""Which column of a file is which field: header synonyms in French and English, and
-what a header says besides (unit, scale).
+"""Matching of columns to fields by header synonyms in French and English, and what else
+a header says (unit, scale).
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ MAX_SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
-    """`Call_Duration_Min` → call duration, in minutes; `Note (1-5)` → note, on 1–5;
-    `Accueil /2` → accueil, out of 2.
+    """Split a header into its words, unit, scale, maximum and currency.
+    `Call_Duration_Min` gives call duration, in minutes; `Note (1-5)` gives note, on
+    1–5; `Accueil /2` gives accueil, out of 2.
     """
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
@@ -77,7 +78,8 @@ def parse_header(text: str) -> Header:
 
 @cache
 def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
-    """Simplified header → field, and how good a sign it is (0 the best)."""
+    """Index fields by simplified header, with the rank of that synonym (0 is the best).
+    """
     vocabulary: dict[str, tuple[Field, int]] = {}
     for field in fields:
         for rank, spelling in enumerate((field.name, *filter(None, field.synonyms.split("|")))):
@@ -96,8 +98,8 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
 
 
 def _without_links(words: str) -> str:
-    """`temps d attente` and `temps attente`, `nombre d appels recus` and `appels recus`
-    are one.
+    """Drop articles and "number of", so that `temps d attente` equals `temps attente`,
+    and `nombre d appels recus` equals `appels recus`.
     """
     kept = [word for word in words.split() if word not in _LINKS]
     if len(kept) > 1 and kept[0] in _COUNTS:
@@ -123,7 +125,7 @@ def score_rows(
 def find_field(
     header: Header, vocabulary: Mapping[str, tuple[Field, int]]
 ) -> tuple[Field, int] | None:
-    """The field that a header names, exactly or but for its unit."""
+    """Find the field that a header names, exactly or apart from its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     return (
@@ -138,8 +140,8 @@ def find_field(
 def match_columns(
     profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
-    """Field name → column; what the person says (`given`) first, then synonyms, the
-    better sign first, but for the columns `ignored`.
+    """Map field names to columns: first as requested, then by synonym, the best synonym
+    first. Columns of `ignored` are left out.
 
     Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`,
     `missing_column`.
@@ -167,8 +169,8 @@ def refit_columns(
     requested: Mapping[str, str],
     rows: Iterable[list[str]],
 ) -> None:
-    """Give columns whose cells are plainly of another kind than their header the field
-    that they fill: a moment under `Call answered`, a text under `Wrap-up`.
+    """Move columns whose cells clearly contradict their header to the field that they
+    fill: a moment under `Call answered`, a text under `Wrap-up`.
     """
     rows = list(rows)
     for name, looks_other, other in _REFITS:
@@ -198,8 +200,8 @@ _REFITS = (
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
-    """Find the columns that a person wants left aside. Raises Refusal for one
-    that the file does not have.
+    """Find the indexes of the columns to be left aside. Raises Refusal for one that the
+    file does not have.
     """
     places = set()
     for name in ignored:
@@ -279,7 +281,7 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
 
 
 def format_headers(headers: list[str], most: int = MAX_SHOWN) -> str:
-    """The headers as a sentence can carry them."""
+    """Format headers as part of a sentence, shortened."""
     shown = [text or "–" for text in headers[:most]]
     return ", ".join(text[:60] for text in shown) + (
         f" … (+{len(headers) - most})" if len(headers) > most else ""

@@ -1,5 +1,5 @@
-"""What stands around a header row: groups above the names, a second row of names, units
-or types, and another table beside it.
+"""Rows and columns around a header row: group names above it, a second row of names,
+units or types, and another table beside it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ MIN_DENSITY = 0.9
 def complete_header(
     header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """The header with what the rows directly above and below it say of its columns;
-    those below are marked as no data.
+    """Add to the header what the rows directly above and below it say of its columns. A
+    row below it that does so is marked as no data.
     """
     own = list(header.raw)
     places = {line: [cell.strip() for cell in row] for line, row in sample}
@@ -83,8 +83,8 @@ def complete_header(
 def _read_second(
     names: list[str], below: list[str], vocabulary: Vocabulary
 ) -> tuple[str | None, list[str]]:
-    """Return what the row under the header is (`types`, `header`, None: data), and the names
-    it leads to.
+    """Classify the row under the header (`types`, `header`, or None: data), and return
+    the names that result.
     """
     filled = [cell for cell in below if cell]
     if not filled or len(below) > len(names) + 1:
@@ -124,7 +124,7 @@ def _read_second(
 
 
 def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) -> list[str]:
-    """Each name, or the one under it where only that one is known."""
+    """Replace a name by the one under it where only that one is known."""
     under = [*below, *[""] * len(names)]
     return [
         other
@@ -137,8 +137,8 @@ def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) ->
 
 
 def _are_groups(above: list[str], names: list[str]) -> bool:
-    """Tell whether the row above names groups of columns: several, in letters, at least one
-    of them wider than a column.
+    """Tell whether the row above names groups of columns: several names in letters, at
+    least one of them over more than one column.
     """
     filled = [index for index, cell in enumerate(above) if cell]
     if (
@@ -153,8 +153,8 @@ def _are_groups(above: list[str], names: list[str]) -> bool:
 
 
 def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> list[str]:
-    """`Temps moyen` over `Attente` → `Temps moyen Attente`, where the two together say
-    more than the name alone.
+    """Join group and name where the two together say more than the name: `Temps moyen`
+    over `Attente` gives `Temps moyen Attente`.
     """
     width = max(len(names), len(groups))
     names, groups = [*names, *[""] * (width - len(names))], [*groups, *[""] * (width - len(groups))]
@@ -191,8 +191,8 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
 def choose_table(
     header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """Of tables side by side, parted by an empty column, the one that names the most
-    fields; what stands in the others is no part of it.
+    """Choose, of tables side by side with an empty column between them, the one that
+    names the most fields. The others are left out.
 
     Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
     """
@@ -250,7 +250,7 @@ def choose_table(
 
 
 def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Find where named columns stand together."""
+    """Find the runs of adjacent named columns, as (start, end)."""
     runs: list[tuple[int, int]] = []
     for index, name in enumerate(names):
         if not name:
@@ -265,8 +265,8 @@ def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
 def _measure_runs(
     header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The runs that an empty column really parts, and for each how many rows it fills
-    and which is the last.
+    """Merge runs whose separating column is not empty. Returns the runs, and for each
+    the number of rows it fills and the last of them.
     """
     gaps = [False] * (len(runs) - 1)
     counts, lasts = [0] * len(runs), [0] * len(runs)
@@ -303,7 +303,7 @@ def _measure_runs(
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Tell whether a run is a table of its own: it repeats a header, or its rows end
+    """Tell whether a run is a separate table: it repeats a header, or its rows end
     elsewhere without a gap.
     """
     shorter = min(own, other, key=lambda extent: extent[1])

@@ -1,5 +1,5 @@
-"""Numbers and marks as files spell them: decimal comma, thousands, scales; decided on
-the whole column.
+"""Numbers and marks as files spell them: decimal comma, thousands, scales. How to read
+them is decided on the whole column.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ seven.
 
 @dataclass
 class NumberEvidence:
-    """What was seen of one column of numbers."""
+    """Evidence about one column of numbers."""
 
     field: str
     column: str
@@ -149,8 +149,8 @@ class NumberEvidence:
 
 
 def read_plain(values: pa.Array) -> np.ndarray | None:
-    """Cells that are all plain numbers with a dot, as most machines write them, the
-    fast way; None when any is not. Missing is NaN.
+    """Parse cells that are all plain numbers with a decimal point, NaN where missing;
+    None when any is written otherwise. This is the fast path.
     """
     try:
         numbers = pc.cast(values, pa.float64())
@@ -161,13 +161,13 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
 
 
 def strip_decoration(text: str) -> str:
-    """A number without its currency, per cent sign and spaces."""
+    """Remove currency, per cent sign and spaces from a number."""
     return _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
-    """The number; None when it is none. The other of `,` and `.` is taken for a
-    separator of thousands.
+    """Parse a number; None when it is none. Of `,` and `.`, the sign that is not
+    `decimal` separates thousands.
     """
     text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
     number = float(text) if _NUMBER.match(text) else math.inf
@@ -177,7 +177,7 @@ def parse_number(plain: str, decimal: str) -> float | None:
 def decide_decimal(
     evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
 ) -> str:
-    """`,` or `.`: what separates the decimals of the column. Raises Refusal
+    """Decide whether `,` or `.` separates the decimals of the column. Raises Refusal
     `ambiguous_decimal`.
     """
     if requested:
@@ -216,8 +216,8 @@ def decide_decimal(
 
 @dataclass(frozen=True)
 class NumberReading:
-    """How a column of numbers is read; values outside `low`–`high` are refused with
-    `off_scale`.
+    """Reading of a column of numbers. Values outside `low`–`high` are missing, with the
+    reason `off_scale`.
     """
 
     decimal: str = "."
@@ -228,8 +228,8 @@ class NumberReading:
     factor: float = 1.0
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which
-        are off the scale.
+        """Convert cells (empty ones null) to float64, NaN where missing. The two masks
+        mark cells that are no number and numbers off the scale.
         """
         numbers, bad = parse_cells(values, self._parse, self.decimal)
         if self.zero_is_missing:
@@ -253,10 +253,10 @@ class NumberReading:
 def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which
-    cells could not be parsed.
+    """Parse each distinct cell once. Returns float64 with NaN for missing, and a mask
+    of the cells that `parse` could not read.
 
-    Chunks of plain numbers are not parsed one by one but multiplied by `factor`.
+    Batches of plain numbers are not parsed but multiplied by `factor`.
     """
     plain = read_plain(values) if decimal == "." else None
     if plain is not None:

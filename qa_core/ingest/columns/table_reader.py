@@ -1,5 +1,5 @@
-"""From a file to staged rows: found, recognised, inferred on the whole column, typed,
-and written without any clear identity.
+"""Reading of a file into staged rows: its table is found, its columns are inferred from
+all their cells, and typed rows are written without any clear identity.
 """
 
 from __future__ import annotations
@@ -66,13 +66,14 @@ def stage(
     system: str | None = None,
     digest: str | None = None,
 ) -> Staged:
-    """Read one file of that kind. The temporary files of the result are the caller's to
-    `discard()`.
+    """Read one file of that kind. The caller must `discard()` the temporary files of
+    the result.
 
-    `system`: where the rows come from when neither the options nor the rows say it;
-    else the profile's name. `digest`: of the file, where it is known already.
+    `system`: the source of the rows where neither the options nor the rows name it;
+    default the profile's name. `digest`: that of the file, where it is known already.
 
-    Raises Refusal when the file cannot be read rightly; nothing is left behind then.
+    Raises Refusal when the file cannot be read reliably; no temporary file is left
+    then.
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
@@ -116,7 +117,7 @@ def stage(
 
 
 def _try_table(content: Content, *described: Any) -> Staged | None:
-    """The file as a table, or None where it cannot be read as one."""
+    """Read the file as a table; None where that is refused."""
     try:
         return _stage_table(content, *described)
     except Refusal:
@@ -232,8 +233,8 @@ def _stage_platform(
 
 
 def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
-    """A folder of our own; in a dry run outside the home, which is left as it is. The
-    number tells whether its maker still lives.
+    """Create a folder for temporary files, in a dry run outside the home, which must
+    not change. The process number in its name tells whether its owner is still alive.
     """
     name = f"staged-{os.getpid()}-"
     if options.dry_run:
@@ -243,13 +244,13 @@ def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
 
 
 def compute_digest(path: Path) -> str:
-    """SHA-256 of the file as it is."""
+    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _RowReader:
-    """The rows of one file, read twice: to infer on whole columns, then to write."""
+    """Rows of one file, read twice: to infer from whole columns, then to write."""
 
     def __init__(
         self,
@@ -266,8 +267,8 @@ class _RowReader:
         self._last_line = self._last_short = -1
 
     def _blocks(self, half: int) -> Iterator[RowBlock]:
-        """Data rows, all as wide as the header; other rows are counted or kept as
-        misfits.
+        """Yield the data rows, all as wide as the header. Other rows are counted, or
+        kept as odd rows.
         """
         width = self.header.width
         key = tuple(
@@ -320,7 +321,7 @@ class _RowReader:
             )
 
     def _without_headers(self, block: RowBlock) -> RowBlock:
-        """The same without the second header row and those that repeat the first."""
+        """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second])
@@ -366,7 +367,7 @@ class _RowReader:
         return {name for group in self.context.profile.needs for name in group}
 
     def infer(self) -> None:
-        """Look at every value of the columns that must be inferred, then decide. Raises
+        """Read every value of the columns that must be inferred, then decide. Raises
         Refusal.
         """
         context = self.context
@@ -394,8 +395,8 @@ class _RowReader:
         context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Type the rows and write them and the rejected ones to the temporary files;
-        fill in the counts.
+        """Convert the rows to their types and write them, and the rejected ones, to the
+        temporary files. Fills in the counts.
         """
         context = self.context
         schema: pa.Schema | None = None
@@ -514,7 +515,7 @@ class _RowReader:
             )
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
-        """A file cut in the middle ends in a row without its end."""
+        """Reject the last row of a file that ends in the middle of it."""
         if (
             self.source.ends_with_newline
             or self._last_short != self._last_line
@@ -531,8 +532,8 @@ class _RowReader:
                 batch.reasons[index] = "footer"
 
     def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
-        """The first rows as the file has them, identities masked, to be shown beside
-        what they became.
+        """Keep the first rows as they are in the file, identities masked, to be shown
+        beside the values they became.
         """
         shown = self._shown_columns()
         for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
@@ -545,7 +546,7 @@ class _RowReader:
             }
 
     def _shown_columns(self) -> set[int]:
-        """Of the columns in use, those that identify nobody."""
+        """Find the columns in use that identify nobody."""
         return {
             column.index
             for column in self.context.columns.values()
@@ -585,8 +586,8 @@ def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Tabl
 
 
 def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
-    """Some files write 0 where nobody answered. Where every unanswered contact has 0,
-    it is no measure: it becomes missing.
+    """Clear zeros that some files write where nobody answered: in a column where every
+    unanswered contact has 0, it is no measurement.
     """
     names = [name for name in ZERO_COLUMNS if name in staged.columns]
     if "outcome" not in staged.columns or not names:

@@ -1,4 +1,4 @@
-"""Words that a person has taught for the columns of one file: `--word
+"""Words that a person has taught for the columns of one file, as `--word
 COLUMN:VALUE=MEANING`.
 """
 
@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, Meaning] = {
 
 
 def parse_meaning(text: str) -> Meaning:
-    """Read what a person says that a word means. Raises Misuse for what is no meaning."""
+    """Parse the meaning of a taught word. Raises Misuse for what is no meaning."""
     word = text.strip().casefold()
     if word in MEANINGS:
         return MEANINGS[word]
@@ -42,8 +42,8 @@ def parse_meaning(text: str) -> Meaning:
 
 
 def find_taught(words: Mapping[str, str], headers: Sequence[str]) -> dict[int, dict[str, Meaning]]:
-    """By place of the column: its words, simplified, and their meanings. Raises Misuse,
-    and Refusal for a column that the file does not have.
+    """Index the taught words by column: its index, then the simplified word, then the
+    meaning. Raises Misuse, and Refusal for a column that the file does not have.
     """
     places = {simplify(header): index for index, header in reversed(list(enumerate(headers)))}
     taught: dict[int, dict[str, Meaning]] = {}
@@ -69,8 +69,8 @@ def claim_columns(
     headers: Sequence[str],
     columns: dict[str, Column],
 ) -> None:
-    """Take a column that no header names, and whose words were taught, for the outcome
-    or the direction, as the meanings say.
+    """Use a column as outcome or direction when no header names it and the meanings
+    taught for its words are outcomes or directions.
     """
     named = {column.index for column in columns.values()}
     for index, words in taught.items():

@@ -1,4 +1,4 @@
-"""Dates and times as files spell them: what is seen of a whole column, and the values
+"""Dates and times as files spell them: evidence about a whole column, and its values
 once their order is decided.
 """
 
@@ -96,8 +96,8 @@ ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")
 
 @dataclass
 class Moments:
-    """What a column of dates or times says, row by row. `day` and `clock` may each be
-    missing (NaT); `fixed`: already UTC.
+    """Dates and times of a column, row by row. `day` and `clock` may each be missing
+    (NaT); `fixed`: already UTC.
     """
 
     day: np.ndarray  # datetime64[D]
@@ -112,7 +112,7 @@ class Moments:
 
 @dataclass
 class MomentEvidence:
-    """What was seen of one column, batch after batch."""
+    """Evidence about one column of dates or times, batch after batch."""
 
     field: str
     column: str
@@ -166,7 +166,7 @@ class MomentEvidence:
         self.unread += int(rows[left].sum())
 
     def _add_ranges(self, unique: pa.Array, rows: np.ndarray) -> pa.Array:
-        """The same with only the start of each range."""
+        """Cut each range to its start, and note how long ranges are."""
         starts, groups, matched = _cut_ranges(unique)
         if matched.any():
             self.ranges += int(rows[matched].sum())
@@ -244,7 +244,7 @@ class MomentEvidence:
         return sum(self.counts.values()) + self.unread + self.destroyed
 
     def beyond(self, shape: str, place: str, limit: int) -> int:
-        """Rows whose number at that place is greater than `limit`."""
+        """Count the rows whose number at that place is greater than `limit`."""
         return sum(
             rows
             for value, rows in self.places.get(shape, {}).get(place, {}).items()
@@ -253,8 +253,9 @@ class MomentEvidence:
 
     @property
     def number_meaning(self) -> str | None:
-        """Return what plain numbers of the column are: epoch, epoch_ms, serial (days of a
-        spreadsheet), fraction (of a day), or unknown.
+        """Meaning of the column's plain numbers: epoch, epoch_ms, serial (days of a
+        spreadsheet), fraction (of a day), a clock, or unknown; None without plain
+        numbers.
         """
         low, high = self.numbers
         if high < low:
@@ -297,15 +298,15 @@ class MomentEvidence:
 
     @property
     def is_timeless(self) -> bool:
-        """Whether every day of the column stands for none: what it tells is the time of
-        day.
+        """Whether most days of the column are placeholders, so that only the time of
+        day counts.
         """
         return self.unwritten > 0 and self.unwritten > (self.with_day + self.unwritten) / 2
 
 
 @dataclass(frozen=True)
 class MomentReading:
-    """How one column is read."""
+    """Reading of a column of dates or times."""
 
     shapes: tuple[str, ...]
     order: str | None  # of year_last
@@ -316,7 +317,7 @@ class MomentReading:
     timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
 
     def read(self, values: pa.Array) -> Moments:
-        """Cells (empty ones null) → dates and times."""
+        """Convert cells (empty ones null) to dates and times."""
         length = len(values)
         strict = _read_strict(values) if "year_first" in self.shapes and not self.swapped else None
         if strict is not None:
@@ -435,16 +436,16 @@ class MomentReading:
 
 
 def find_month(name: str) -> int:
-    """The number of a month by its English or French name, whole or cut short; 0 when
-    it is none.
+    """Find the number of a month by its English or French name, whole or cut short; 0
+    when it is none.
     """
     lowered = name.casefold()
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 
 
 def _read_strict(values: pa.Array) -> pa.Array | None:
-    """Arrow's own parser takes one spelling, `2021-01-27 09:12:58`, checks it to the
-    day and is a hundred times faster.
+    """Parse cells that are all written `2021-01-27 09:12:58`; None when any is written
+    otherwise. Arrow's own parser checks the day too, and is a hundred times faster.
     """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if not re.match(r"\d{4}-\d\d-\d\d", first):
@@ -478,15 +479,16 @@ def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:
-    """The same with one plain space where there were several, or others."""
+    """Replace each run of spaces of any kind by one plain space."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
 
 
 def _cut_ranges(
     texts: pa.Array, even_tight: bool = False
 ) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
-    """The starts of ranges, the ranges, and which texts are some. After a date,
-    `08:00-05:00` is an offset unless told otherwise.
+    """Cut ranges to their starts. Returns the texts, the parts of the ranges, and a
+    mask of the texts that are ranges. After a date, `08:00-05:00` is a time with an
+    offset, unless `even_tight`.
     """
     groups, matched = _extract(texts, _RANGE, ~_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
@@ -495,7 +497,7 @@ def _cut_ranges(
 
 
 def find_minute(text: str) -> int:
-    """The minute of the day that the clock at the end of a text shows."""
+    """Find the minute of the day in the clock at the end of a text."""
     hour, minute, half = re.search(
         r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text
     ).groups()
@@ -513,7 +515,9 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
 
 
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
-    """`905` as a clock of four digits, 9:05, and which numbers are none."""
+    """Split numbers of so many digits into clocks: `905` is 9:05. The mask marks those
+    that are no clock.
+    """
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
     clock, wrong = seconds_of_day(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
@@ -524,8 +528,8 @@ def _matches(values: pa.Array, pattern: str) -> np.ndarray:
 
 
 def _extract(values: pa.Array, pattern: str, left: np.ndarray) -> tuple[pa.StructArray, np.ndarray]:
-    """The groups of the values that match and are still left, and the mask of those
-    values.
+    """Match a pattern on the values still `left`. Returns the groups of those that
+    match, and their mask.
     """
     groups = pc.extract_regex(values, pattern)
     matched = groups.is_valid().to_numpy(zero_copy_only=False) & left

@@ -1,5 +1,5 @@
-"""Words of files in French and English: yes and no, how a contact ended, its direction,
-its channel; and cells that only look filled.
+"""Words of files in French and English for yes and no, outcomes, directions and
+channels; and cells that only look filled.
 """
 
 from __future__ import annotations
@@ -104,15 +104,15 @@ _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 
 @cache
 def _empty_set() -> pa.Array:
-    """Made when a file is read: Arrow loads pandas for its first array, which a known
-    file need not wait for.
+    """Build the words that mean nothing, when a file is first read: Arrow loads pandas
+    for its first array, which recognising a known file does not need.
     """
     return pa.array(EMPTY, pa.string())
 
 
 def clean_cells(column: list[str] | pa.Array, taught: Mapping[str, object] = {}) -> pa.Array:
-    """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …)
-    become null, unless a person has `taught` what they mean.
+    """Trim cells, and turn those that say nothing (empty, NULL, NaN …) into null,
+    unless a person has `taught` what they mean.
     """
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
@@ -125,8 +125,8 @@ def clean_cells(column: list[str] | pa.Array, taught: Mapping[str, object] = {})
 
 
 def clear_non_answers(values: pa.Array) -> pa.Array:
-    """The same, where words such as "not scored" stand for a mark, a number or a date
-    that was not given.
+    """Turn words such as "not scored", which stand for a mark, number or date that was
+    not given, into null.
     """
     # Letters come after digits, signs and capitals' A only: one comparison spares the
     # expression in nearly every column.
@@ -147,7 +147,7 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
 
 
 def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
-    """The words of several lists with what they mean; the first list wins."""
+    """Index the words of several lists by simplified word; the first list wins."""
     return {
         simplify(word): value
         for words in reversed(lists)
@@ -271,17 +271,19 @@ _OUTCOME_HEADER = re.compile(
 
 
 def is_plain_outcome(word: str) -> bool:
-    """Tell whether a word can hardly be said of anything but a call."""
+    """Tell whether a word describes the outcome of a call and hardly anything else."""
     return any(stem in simplify(word) for stem in _OUTCOME_STEMS)
 
 
 def names_an_outcome(header: str) -> bool:
-    """Tell whether a header speaks of how contacts ended."""
+    """Tell whether a header names the outcome of contacts."""
     return bool(_OUTCOME_HEADER.search(simplify(header)))
 
 
 def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
-    """Read what `Inbound - answered` and `Missed call` say of direction and outcome."""
+    """Parse words that name a direction, an outcome or both, such as `Inbound -
+    answered` and `Missed call`.
+    """
     plain = simplify(text)
     if plain in OUTCOMES and plain not in DIRECTIONS:
         return None, OUTCOMES[plain]
@@ -315,7 +317,7 @@ CHANNELS = _index_words(
 
 @dataclass
 class WordEvidence:
-    """The words of one column, and how many are known."""
+    """Evidence about one column of words, and how many of them are known."""
 
     field: str
     column: str
@@ -358,13 +360,13 @@ class WordEvidence:
         )
 
     def show(self, most: int = 6) -> str:
-        """The most frequent words, with their counts."""
+        """Format the most frequent words with their counts."""
         return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(most))
 
 
 def replace_words(values: pa.Array, taught: Mapping[str, object]) -> pa.Array:
-    """The same with the numbers that some words stand for in their place, and nothing
-    for those that stand for nothing.
+    """Replace taught words by the number that they stand for; those that stand for a
+    missing value become null.
     """
     encoded = values.dictionary_encode()
     kept = [
@@ -378,9 +380,9 @@ def replace_words(values: pa.Array, taught: Mapping[str, object]) -> pa.Array:
 def read_words(
     values: pa.Array, known: Mapping[str, object], empty: object = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (empty ones null) → what they mean (`empty` when missing or not known), and
-    which are not known. The array is of objects, or of small integers where `empty` is
-    one.
+    """Convert cells (empty ones null) to their meanings, `empty` where missing or
+    unknown. The mask marks unknown words. The array is of objects, or of small integers
+    where `empty` is one.
     """
     encoded = values.dictionary_encode()
     words = [simplify(text) for text in encoded.dictionary.to_pylist()]

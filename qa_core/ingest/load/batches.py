@@ -1,5 +1,5 @@
-"""The life of a batch in the records: `started` before the lake is touched, `done`
-after, `failed` or `undone` otherwise; one at a time.
+"""States of a batch in the records: `started` before the lake is touched, `done` after,
+else `failed` or `undone`. One import runs at a time.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ MAPPING_OPTIONS = (
 
 @contextmanager
 def open_dry_run(kind: str) -> Iterator[Session]:
-    """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
-    stays.
+    """Open a session in which a dry run may write under the batch `DRY_RUN_BATCH`; it
+    is rolled back at the end.
     """
     with store.rehearsing() as session:
         session.add(
@@ -91,15 +91,15 @@ def open_dry_run(kind: str) -> Iterator[Session]:
 
 
 def new_id() -> str:
-    """An identifier that sorts by time."""
+    """Create an identifier that sorts by time."""
     return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 def find_done(
     session: Session, kind: str, digest: str, reading: dict[str, Any]
 ) -> ImportBatch | None:
-    """The batch that brought the same content under the same options, if it stands and
-    no later import may have changed its rows.
+    """Find the batch that imported the same content with the same options, if it is
+    done and no later import may have changed its rows.
     """
     same = (
         sa.select(ImportBatch)
@@ -111,8 +111,8 @@ def find_done(
 
 
 def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
-    """Tell whether a later import changed rows of these days and fields. When in doubt it
-    did: reading the file again then tells, and costs time alone.
+    """Tell whether a later import may have changed rows of these days and fields. In
+    doubt the answer is yes: reading the file again costs only time.
     """
     columns = (
         ImportBatch.kind,
@@ -146,8 +146,8 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
 
 
 def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
-    """List what a file of that kind may write onto a contact that another kind may write
-    too.
+    """List the fields of a contact that such a file writes and that other kinds of file
+    may write too.
     """
     shared = {name for values in attach.VALUES.values() for name in values}
     return {
@@ -156,8 +156,8 @@ def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
 
 
 def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileReport:
-    """The report of a file that is known: all that it brought is unchanged, also what
-    has found its contact since.
+    """Build the report of a file that was imported before: its rows are unchanged,
+    including those that found their contact since.
     """
     report = FileReport(
         file=file,
@@ -201,7 +201,7 @@ def start(
     report: FileReport,
     write: Callable[[Session, str], None],
 ) -> ImportBatch:
-    """Enter the batch as started, together with what `write` puts into the records for
+    """Create the batch as started, together with what `write` adds to the records for
     it.
     """
     batch = ImportBatch(
@@ -238,7 +238,7 @@ def start(
 def finish(
     session: Session, batch_id: str, counts: dict[str, Any], days: tuple[Any, Any] = (None, None)
 ) -> None:
-    """Enter the batch as done, with its figures, and say so in the journal."""
+    """Mark the batch as done, with its figures, and record it in the audit log."""
     batch = session.get_one(ImportBatch, batch_id)
     batch.state, batch.counts, batch.finished_at = "done", counts, now()
     batch.first_day, batch.last_day = days
@@ -250,7 +250,9 @@ def finish(
 
 
 def fail(session: Session, batch: ImportBatch) -> None:
-    """Take back what a batch had written before it was interrupted short of the lake."""
+    """Undo in the records what a batch wrote before it was interrupted short of the
+    lake.
+    """
     rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
     audit_log.record(
@@ -259,8 +261,7 @@ def fail(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback_records(session: Session, batch_id: str) -> None:
-    """Remove from the records all that the batch brought, and put back what it had
-    replaced.
+    """Remove from the records what the batch added, and restore what it had replaced.
     """
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
@@ -272,7 +273,9 @@ def rollback_records(session: Session, batch_id: str) -> None:
 
 
 def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
-    """Of the advisors and teams that the batch created: those that contacts carry."""
+    """Find the advisors and teams that the batch created and that contacts carry, as
+    two sets.
+    """
     created = sa.select(BeforeImage.object, BeforeImage.key).where(
         BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
     )
@@ -301,8 +304,8 @@ def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[s
 
 @dataclass(frozen=True)
 class BatchFilter:
-    """Which imports are meant: of that kind, begun on that day by the centre's clock,
-    only those with rejected rows or without an end.
+    """Filter of imports by kind, by the day of their start in the centre's time, and by
+    trouble: rejected rows, or not finished.
     """
 
     kind: str | None = None
@@ -328,7 +331,7 @@ class BatchFilter:
 
 
 def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
-    """Count these imports. Needs MANAGE_IMPORTS."""
+    """Count the imports that pass the filter. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return (
@@ -342,7 +345,9 @@ def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
 def find_batches(
     viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int | None = None, offset: int = 0
 ) -> list[dict[str, Any]]:
-    """Those imports, newest first, as plain values. Needs MANAGE_IMPORTS."""
+    """Find the imports that pass the filter, newest first, as plain values. Needs
+    MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = (
         sa.select(ImportBatch)
@@ -374,7 +379,7 @@ def find_batches(
 
 
 def load_decisions(batch: ImportBatch) -> list[Decision]:
-    """The decisions of a batch, to be said in any language."""
+    """Load the decisions of a batch; they can be shown in any language."""
     return [
         Decision(
             item["field"],
@@ -387,7 +392,7 @@ def load_decisions(batch: ImportBatch) -> list[Decision]:
 
 
 def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None:
-    """The options saved under that name for that kind of file."""
+    """Find the options saved under that name for that kind of file."""
     saved = session.get(SavedMapping, name)
     if saved is None or saved.kind != kind:
         return None
@@ -399,7 +404,7 @@ def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None
 
 
 def find_mappings(viewer: Viewer, kind: str) -> list[str]:
-    """The names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
+    """Find the names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return list(
@@ -410,7 +415,9 @@ def find_mappings(viewer: Viewer, kind: str) -> list[str]:
 
 
 def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every saved mapping, by kind and name, as plain values. Needs MANAGE_IMPORTS."""
+    """List every saved mapping, by kind and name, as plain values. Needs
+    MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         found = session.scalars(
@@ -431,8 +438,7 @@ def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
 def save_mapping(
     session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions
 ) -> None:
-    """Keep the mapping of a batch and the options that go with it, when a name was
-    given for that.
+    """Save the mapping of a batch with its reading options, where the options name it.
     """
     if options.save_mapping:
         given = {

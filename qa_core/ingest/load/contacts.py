@@ -1,5 +1,5 @@
-"""The rows of a contacts file on their way into the lake: ids for those without, the
-newest of each id, advisors and teams by name.
+"""Preparation of the rows of a contacts file for the lake: ids for rows without one,
+the newest row of each id, advisors and teams by name.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ ticket.
 
 @dataclass(frozen=True)
 class PreparedContacts:
-    """Rows ready to merge: one per contact, with the columns that the file carries and
-    those that only a new contact takes.
+    """Rows ready to merge, one per contact: the columns that the file carries, and
+    those that only a new contact gets.
     """
 
     path: Path
@@ -58,12 +58,12 @@ class PreparedContacts:
 def assign_keys(
     connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None = None
 ) -> int:
-    """Give every row its key and keep the newest of each; leaves `keyed` (line,
-    source_system, contact_id). Returns how many rows were duplicates.
+    """Assign a key to every row and keep the newest row of each. Creates the table
+    `keyed` (line, source_system, contact_id) and returns the number of duplicates.
 
     A row without an id gets one from its mapped values and its rank among equals:
-    identical rows stay apart, and the same file again gives the same ids. `scope`: a
-    format of the start, where ids are used again and the key includes it.
+    identical rows stay apart, and the same file again gets the same ids. `scope`:
+    format of the start, which is part of the key where ids are used again.
     """
     reference = _column(staged, "contact_id")
     if scope:
@@ -103,14 +103,14 @@ def assign_keys(
 
 
 def select_system(staged: Staged) -> str:
-    """The system that a row of `staged` comes from (SQL): the one that it names itself,
-    else that of the whole file.
+    """Build SQL for the system of a row of `staged`: the one that the row names, else
+    that of the whole file.
     """
     return f"coalesce({_column(staged, 'source_system')}, {quoted(staged.system)})"
 
 
 def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[AdvisorReference]:
-    """Every advisor that the file names, as (text, name)."""
+    """Find every advisor that the file names, as (text, name)."""
     if not {"advisor", "advisor_name"} & set(staged.columns):
         return []
     return connection.execute(
@@ -120,7 +120,7 @@ def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list
 
 
 def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, str | None]:
-    """Every team that the file names, with its site where the file has one."""
+    """Find every team that the file names, with its site where the file has one."""
     if "team" not in staged.columns:
         return {}
     site = f"max({_column(staged, 'site')})"
@@ -134,9 +134,9 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
 def find_shared_numbers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules
 ) -> bool:
-    """Make the relation of the shared numbers of this file, counted together with what
-    is stored. True when contacts of theirs are stored as those of customers, so that
-    these must follow.
+    """Create the relation of the file's shared numbers, counted together with stored
+    contacts. Returns whether stored contacts carry one of them as a customer, so that
+    the rules must be applied to these too.
     """
     if "customer_key" not in staged.columns:
         return False
@@ -166,8 +166,8 @@ def prepare_contacts(
     memberships: pa.Table,
     conventions: ActiveRules,
 ) -> PreparedContacts:
-    """Write the rows of the lake from `staged` and `keyed` as the centre's conventions
-    have them; needs `find_shared` before.
+    """Write the rows of the lake from `staged` and `keyed`, with the rules of the
+    centre applied. Needs the relation of `find_shared_numbers`.
     """
     own = [name for name in staged.columns if name not in NOT_IN_LAKE]
     select = {name: f's."{name}"' for name in own}
@@ -258,8 +258,8 @@ def prepare_contacts(
 
 
 def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:
-    """The advisors of a file as (advisor, advisor_name, advisor_id), empty text where
-    the file has none.
+    """Build the table (advisor, advisor_name, advisor_id) of the advisors of a file;
+    empty text where the file has none.
     """
     columns = [[pair[0] or "" for pair in ids], [pair[1] or "" for pair in ids], list(ids.values())]
     return pa.table(

@@ -1,4 +1,4 @@
-"""A DuckDB connection over one staged file and the facts that stand: where rows are
+"""DuckDB connection over one staged file and the facts in the lake, in which rows are
 numbered, compared and joined before the commit.
 """
 
@@ -31,7 +31,7 @@ def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @dataclass(frozen=True)
 class RowComparison:
-    """What a merge would do with the rows of a file."""
+    """Counts of the rows of a file that a merge would add, change or leave."""
 
     new: int
     updated: int
@@ -45,7 +45,7 @@ def compare(
     key: Sequence[str] = CONTACT_KEY,
     carried: Sequence[str] = (),
 ) -> RowComparison:
-    """Count what merging the relation `rows` would bring, without doing it: for a dry
+    """Count what merging the relation `rows` would change, without doing it: for a dry
     run.
     """
     same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
@@ -60,7 +60,7 @@ def compare(
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
-    """Write a SELECT as Parquet and return its number of rows."""
+    """Write the result of a SELECT as Parquet; returns its number of rows."""
     return connection.execute(
         f"COPY ({select}) TO {tables.quoted(str(path))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchone()[0]

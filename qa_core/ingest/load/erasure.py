@@ -1,5 +1,5 @@
-"""Erasing a customer from all that imports keep; the one place that knows everywhere a
-customer's key can be.
+"""Erasure of a customer from all that imports keep. No other module knows every place
+where a customer's key can be.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ may mean any.
 
 @dataclass(frozen=True)
 class ErasureCounts:
-    """How many contacts were removed or lost the key, how many rows that waited or had
-    waited, how many events of calls in progress.
+    """Numbers of contacts that were removed or lost the key, of rows that waited or had
+    waited for their contact, and of events of calls in progress.
     """
 
     contacts: int
@@ -105,7 +105,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
 
 
 def _find_references(customer_key: str) -> tuple[References, References]:
-    """The customer's contacts, and their tickets."""
+    """Find the customer's contacts, and their tickets."""
     with lake.working() as connection:
         found = connection.execute(
             "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
@@ -139,7 +139,7 @@ def _erase_pending(
 
 
 def _erase_notes(session: Session, contacts: References) -> None:
-    """Take away what evaluators wrote of those contacts."""
+    """Delete what evaluators wrote about those contacts."""
     blank = {"comment": None, "tags": None}
     known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
     noted = Unscoped(

@@ -1,5 +1,5 @@
-"""The rows of a file of totals on their way into the lake: how long each interval is,
-and one row per interval.
+"""Preparation of the rows of a file of totals for the lake: the length of each
+interval, and one row per interval.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ tells them apart.
 
 @dataclass(frozen=True)
 class PreparedIntervals:
-    """Rows ready to merge, one per interval; `duplicates` were older rows of the same;
-    `minutes`, where the length was found from the starts.
+    """Rows ready to merge, one per interval. `duplicates`: older rows of the same
+    interval; `minutes`: the length, where it was inferred from the starts.
     """
 
     path: Path
@@ -38,8 +38,8 @@ class PreparedIntervals:
 
 
 def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
-    """Write the rows of the lake from `staged`; of several rows for one interval the
-    last one stands.
+    """Write the rows of the lake from `staged`; of several rows for one interval, the
+    last.
 
     Raises Refusal where the starts do not tell the length, or rows of one interval
     contradict each other.
@@ -92,8 +92,8 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
 
 
 def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:
-    """The smallest step between two starts of the day; a whole day where all begin at
-    midnight.
+    """Find the smallest step between two starts of the day, in minutes; a whole day
+    where all rows start at midnight. Raises Refusal where the starts do not tell.
     """
     seconds = [
         row[0]

@@ -1,5 +1,5 @@
-"""Bringing one staged file into the stores, by kind: into the records as started, into
-the lake in one commit, then done.
+"""Loading of a staged file, by kind: create the batch, merge into the lake in one
+commit, mark the batch as done.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SHOWN_NAMES = 20
 
 
 def load(job: LoadJob) -> None:
-    """Bring the file in, or say what would happen in a dry run; fills in the report."""
+    """Load the file; in a dry run, count what would change. Fills in the report."""
     LOADERS[job.staged.kind](job)
 
 
@@ -106,7 +106,7 @@ def load_contacts(job: LoadJob) -> None:
 
 
 def load_tracking(job: LoadJob) -> None:
-    """Calls with their campaign, or numbers with theirs."""
+    """Load either contacts with their campaign, or numbers with theirs."""
     if tracking.are_assignments(job.staged.columns):
         load_assignments(job)
     else:
@@ -289,8 +289,8 @@ def load_advisors(job: LoadJob) -> None:
 
 
 def load_evaluations(job: LoadJob) -> None:
-    """Load evaluations: they count as listenings, so the law is asked as for one made
-    here. Raises Refusal while a legal gate is closed.
+    """Load evaluations. They count as listening, so the legal gates and rules apply as
+    to one made here. Raises Refusal while a gate is closed.
     """
     staged, tally = job.staged, job.tally
     with store.reading_or_empty() as session:

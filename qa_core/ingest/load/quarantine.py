@@ -1,5 +1,5 @@
-"""The rows that an import rejected, kept for the person to mend: line, reason, and the
-row's cells with identities masked.
+"""Rows that an import rejected, kept for correction: line, reason, and the row's cells
+with identities masked.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Pa
     """Write the quarantine of a batch, readable by its owner alone; None when nothing
     was rejected.
 
-    `late`: rows that could be read but not joined. A cell that a spreadsheet would run
-    as a formula is written as text.
+    `late`: rows that were read, but not matched to a contact. A cell that a spreadsheet
+    would run as a formula is written as text.
     """
     rows = _read_rejected(staged) + [
         (line, reason, [cells.get(name, "") for name in staged.headers])
@@ -51,12 +51,12 @@ def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Pa
 
 
 def path_of(batch_id: str) -> Path:
-    """Return the place of that batch's quarantine, if it has one."""
+    """Build the path of that batch's quarantine, whether it exists or not."""
     return environment.current().folder / "quarantine" / f"{batch_id}.csv"
 
 
 def read(path: Path, limit: int = 200) -> tuple[list[str], list[list[str]]]:
-    """The header and the first rows of a quarantine."""
+    """Read the header and the first rows of a quarantine."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])

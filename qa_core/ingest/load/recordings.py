@@ -1,5 +1,5 @@
-"""Bringing audio in: each row of a manifest, or each file, is checked against its
-contact and the rules before anything of it is stored.
+"""Loading of audio: each row of a manifest, or each file, is checked against its
+contact and the rules before any of it is stored.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ contract. There is one for each place.
 
 @dataclass
 class IncomingRecording:
-    """One row on its way in: what it says, and what was found for it. `result`: the
-    reason for which it is rejected, or what else becomes of it.
+    """One row of a manifest, and what was found for it. `result`: the reason why it is
+    rejected, or UNCHANGED, DUPLICATE or UNMATCHED.
     """
 
     line: int
@@ -75,8 +75,8 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 @dataclass
 class RecordingRules:
-    """What the centre entered: the purposes, the months a recording is kept, and the
-    moment by which it is judged.
+    """Rules that the centre entered: purposes, and months of retention. They apply as
+    of `moment`.
     """
 
     purposes: tuple[str, ...]
@@ -86,7 +86,7 @@ class RecordingRules:
 
 def load(job: LoadJob) -> None:
     """Store the audio of a manifest or a folder; fills in the report. Raises Refusal
-    while the legal gates are closed.
+    while a legal gate is closed.
     """
     staged, tally = job.staged, job.tally
     with store.reading_or_empty() as session:
@@ -177,8 +177,8 @@ def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
 
 
 def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | None) -> str | None:
-    """Return why that row may not be stored, or what else stands in its way; None: nothing
-    that its contact, its purpose and the calendar could tell.
+    """Find the reason why that row may not be stored, or its earlier result; None where
+    contact, purpose and retention allow it.
     """
     said = (item.row.get("purpose") or purpose or "").strip().casefold()
     item.purpose = PURPOSE_WORDS.get(said, said)
@@ -203,7 +203,9 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
 
 
 def _find_duplicates(rows: list[IncomingRecording]) -> None:
-    """Of the rows for one place the newest is stored, by its own time, else the last."""
+    """Mark all but the newest of several rows for one place: the newest by recording
+    time, or the last row where times are missing.
+    """
     places: dict[RecordingKey, list[IncomingRecording]] = {}
     for item in rows:
         if item.result is None:
@@ -222,7 +224,7 @@ def _find_duplicates(rows: list[IncomingRecording]) -> None:
 def _store_audio(
     item: IncomingRecording, delivered: Path, known: Recording | None, is_real: bool
 ) -> None:
-    """Look at the audio of a row and, unless it is known or unfit, store it."""
+    """Check the audio of a row and, unless it is known or unfit, store it."""
     path = _find_file(delivered if delivered.is_dir() else delivered.parent, item.row["file"])
     if isinstance(path, str):
         item.result = path
@@ -242,8 +244,8 @@ def _store_audio(
 
 
 def _find_file(base: Path, name: str) -> Path | str:
-    """The audio file that a row names, within the folder of its manifest; else the
-    reason why there is none.
+    """Find the audio file that a row names within the folder of its manifest; else
+    return the reason code.
     """
     name = name.strip().replace("\\", "/")
     if (

@@ -1,5 +1,5 @@
-"""What must still happen when an import was killed: a batch whose rows are in the lake
-is finished, any other is taken back.
+"""Recovery of killed imports: a batch whose rows are in the lake is finished, any other
+is rolled back.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"}
 
 
 def finish_interrupted() -> list[str]:
-    """Finish interrupted batches, and apply changed rules that are due. The caller
-    holds the lock of imports. Returns the batches.
+    """Finish interrupted batches, and apply changed rules that are due. Returns the ids
+    of the batches. The caller holds the lock of imports.
     """
     found = finish_batches()
     apply.apply_if_due()
@@ -35,8 +35,8 @@ def finish_interrupted() -> list[str]:
 
 
 def finish_batches() -> list[str]:
-    """Bring every batch that was started or being undone to its end. The caller holds
-    the lock of imports, so that none of them is alive.
+    """Finish or roll back every batch that was started or being undone. The caller
+    holds the lock of imports, so that none of them is still running.
     """
     with store.reading() as session:
         open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(
@@ -81,7 +81,7 @@ def _finish_or_fail(batch_id: str) -> None:
 
 
 def remove_dead_folders(temporary: Path) -> None:
-    """Clear the scratch folders of imports that were killed."""
+    """Remove the temporary folders of imports that were killed."""
     for folder in temporary.glob("staged-*-*"):
         try:
             os.kill(int(folder.name.split("-")[1]), 0)

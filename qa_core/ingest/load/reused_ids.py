@@ -1,5 +1,5 @@
-"""Ids that a tool uses again, for counters that begin anew each day or on each device:
-the key of a contact then includes its day or its start.
+"""Ids that a tool uses again, such as counters that restart each day or on each device.
+The key of a contact then includes its day or its start.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ HOURS_APART = 20
 def find_key_scope(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
 ) -> tuple[str | None, Decision | None]:
-    """Find what the key of a contact includes besides its id, as a format of its start (None:
-    nothing), and the decision about it. Raises Refusal where some ids are used again and
-    others are the same contact twice.
+    """Find what the key of a contact includes besides its id, as a format of its start
+    (None: nothing), and the decision about it. Raises Refusal where some repeated ids
+    belong to several contacts and others to one.
     """
     if "contact_id" not in staged.columns:
         return None, None
@@ -75,8 +75,8 @@ def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:
-    """Rows of the file, ids that come more than once, those of several contacts, their
-    rows, and those of several contacts on one day (SQL).
+    """Build SQL that counts the rows of the file, ids that come more than once, those
+    of several contacts, their rows, and whether any of them are on one day.
     """
 
     def distinct(name: str) -> str:

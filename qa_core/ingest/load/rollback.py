@@ -1,5 +1,5 @@
-"""Taking a batch back: what stood before it stands again, in the lake and in the
-records, or the undo is refused.
+"""Rollback of a batch: the lake and the records are as before it again, or the undo is
+refused.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from qa_core.storage.records.store import Session
 
 
 def require_last(session: Session, batch: ImportBatch) -> None:
-    """Refuse when a later import changed or used in the records what this one brought;
-    of the lake, the lake says so itself.
+    """Raise Refusal when a later import changed or used in the records what this one
+    added. For the lake, `lake.undo` checks it.
     """
     last_day = environment.to_local(batch.started_at).date() + timedelta(days=UNDO_DAYS)
     if last_day < environment.today():
@@ -54,7 +54,7 @@ def require_last(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback(batch_id: str, actor: str) -> None:
-    """Undo a batch that is marked as being undone; may be run again after an
+    """Undo a batch that is marked as being undone. Can be repeated after an
     interruption.
     """
     with store.reading() as session:
@@ -89,8 +89,8 @@ def rollback(batch_id: str, actor: str) -> None:
 
 
 def _reinstate(batch_id: str) -> None:
-    """The undo was refused half-way: what had been taken off its contacts joins them
-    again, and the batch stands as before.
+    """Restore the batch after its undo was refused half-way: rows that were taken off
+    their contacts join them again.
     """
     with store.writing() as session:
         session.get_one(ImportBatch, batch_id).state = "done"
@@ -115,8 +115,8 @@ def _reinstate(batch_id: str) -> None:
 
 
 def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
-    """A later import of evaluations or recordings of this batch's contacts, other than
-    evaluations that had waited for them.
+    """Find a later import of evaluations or recordings of this batch's contacts, other
+    than evaluations that had waited for them.
     """
     if batch.kind != "contacts":
         return None

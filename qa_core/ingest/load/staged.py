@@ -1,4 +1,4 @@
-"""What reading a file gives: typed rows waiting on disk, the rows refused with their
+"""Result of reading a file: typed rows waiting on disk, rejected rows with their
 reason, and every decision with its evidence.
 """
 
@@ -18,16 +18,16 @@ from qa_core.storage import schema
 
 @dataclass
 class Staged:
-    """A file read: of the rows of its `tally`, those `accepted` are pending.
+    """File that was read: of the rows of its `tally`, `accepted` ones are to be loaded.
 
     `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and
     one typed column per entry of `columns` (see `SCHEMAS`); what the file does not
     carry has no column. Only evaluations may have several rows per line (one per
-    criterion). `defaults`: columns that a *new* row gets although the file does not
-    carry them (direction inbound, channel phone); they must not overwrite stored
-    values. `rejected`: Parquet with `line` (int64), `reason` (text) and `cells` (list
-    of text, aligned with `headers`, identities masked). `mapping`: field → column of
-    the file as it was recognised. `dropped`: columns of the file that are not kept.
+    criterion). `rejected_rows`: Parquet with `line` (int64), `reason` (text) and
+    `cells` (list of text, aligned with `headers`, identities masked). `mapping`: field
+    → column of the file as it was recognised. `dropped`: columns of the file that are
+    not kept. `defaults`: columns that a *new* row gets although the file does not carry
+    them (direction inbound, channel phone); they must not overwrite stored values.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Staged:
     """
 
     def discard(self) -> None:
-        """Remove the temporary files; call it when the rows are committed or given up."""
+        """Remove the temporary files, once the rows are committed or given up."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -1,5 +1,5 @@
-"""The rows of a surveys or tracking file on their way onto the contacts they speak of;
-those whose contact has not come wait.
+"""Attachment of the rows of a surveys or tracking file to their contacts. Rows whose
+contact has not come are pending.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MASK = "••"
 
 @dataclass(frozen=True)
 class AttachedRows:
-    """Rows ready to merge onto known contacts, and what became of the others."""
+    """Rows ready to merge into known contacts, and counts of the others."""
 
     path: Path
     rows: int
@@ -56,7 +56,7 @@ class AttachedRows:
 
 
 def find_written_columns(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns of a contact that such a file writes."""
+    """List the columns of a contact that such a file writes."""
     own = tuple(name for name in VALUES[kind] if name in set(columns))
     given = (AS_GIVEN["campaign"],) if "campaign" in own else ()
     return (*own, *given, "survey_sent" if kind == "surveys" else "tracking_match")
@@ -69,11 +69,11 @@ def attach(
     system: str | None,
     campaigns: Mapping[str, str] = {},
 ) -> AttachedRows:
-    """Join the rows of `staged` to contacts; leaves `incoming`, `matched` and
-    `doubtful` (see joining) without the duplicates.
+    """Match the rows of `staged` to contacts. Creates the tables `incoming`, `matched`
+    and `doubtful` (see `contact_match.match`) without the duplicates.
 
-    The same id twice in the file: the newest is kept, by when it was answered, else the
-    last. `campaigns`: spelling → the name that is kept.
+    The same id twice in the file: the newest row is kept, by when it was answered, else
+    the last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
     number = _column(staged, "tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
@@ -128,7 +128,7 @@ def attach(
 
 
 def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[RejectedRow]:
-    """The rows that could not be joined without a guess, for the quarantine."""
+    """Find the rows without one certain contact, for the quarantine."""
     rows = (
         connection.sql(
             "SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) "
@@ -143,7 +143,7 @@ def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -
 def find_pending_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> list[dict[str, Any]]:
-    """The rows whose contact has not come, as they are kept in the records."""
+    """Find the rows whose contact has not come, as the records keep them."""
     names = [
         name
         for name in find_written_columns(staged.kind, staged.columns)
@@ -178,7 +178,8 @@ def find_pending_rows(
 def build_values_table(
     rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tuple[str, ...]
 ) -> pa.Table:
-    """Rows that waited, as (contact, values), in the types of the lake."""
+    """Build a table of pending rows from (contact, values), in the types of the lake.
+    """
     types = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
     columns = {
         name: pa.array([key[place] for key, _values in rows], pa.string())

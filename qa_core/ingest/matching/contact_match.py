@@ -1,5 +1,5 @@
-"""Which contact a survey or a tracking row speaks of: by id, else by ticket, number or
-customer and time; doubt is never resolved by a guess.
+"""Matching of survey and tracking rows to their contact: by id, else by ticket, or by
+number or customer and time. An ambiguous row is never matched by a guess.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ contact; the first that it gives of these decides.
 def match(
     connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None
 ) -> None:
-    """Find the contact of each row of `incoming`, among those of `contacts` (of one
-    system, when it is named).
+    """Find the contact of each row of `incoming` among those of `contacts` (of one
+    system where it is named).
 
-    Leaves the tables `matched` (line, source_system, contact_id, how) and `doubtful`
-    (line, reason); a row in neither has to wait.
+    Creates the tables `matched` (line, source_system, contact_id, how) and `doubtful`
+    (line, reason); a row in neither is pending.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE matched (line BIGINT, source_system VARCHAR, contact_id "
@@ -82,8 +82,8 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: 
 def _match_by_ticket(
     connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
 ) -> None:
-    """Of several contacts of one ticket, the last before the answer; those of two
-    systems that number their tickets alike cannot be told apart.
+    """Match each ticket to its last contact before the answer. Tickets of two systems
+    with the same number are ambiguous.
     """
     connection.execute(
         f"""
@@ -110,8 +110,8 @@ def _match_by_ticket(
 def _match_by_customer(
     connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
 ) -> None:
-    """The customer's last contact before the answer; two that started at once cannot be
-    told apart.
+    """Match each customer to their last contact before the answer. Two contacts that
+    started at once are ambiguous.
     """
     connection.execute(
         f"""
@@ -145,8 +145,8 @@ def _store_matches(connection: duckdb.DuckDBPyConnection, how: str) -> None:
 def _match_by_number(
     connection: duckdb.DuckDBPyConnection, tolerance: float, of_system: str, values: list[str]
 ) -> None:
-    """Calls on the same number, near in time. Time is cut into slices as wide as the
-    tolerance, so that a busy number is not compared with itself whole.
+    """Match rows to calls on the same number, near in time. Time is cut into slices as
+    wide as the tolerance, so that a busy number is not compared with itself.
     """
     width = max(float(tolerance), 1.0)
     pairs = connection.execute(
@@ -192,10 +192,10 @@ def _match_by_number(
 def pair_nearest(
     pairs: list[tuple[int, int, str, str]],
 ) -> tuple[dict[int, tuple[str, str]], set[int]]:
-    """Give each row its nearest call and each call its nearest row, nearest first, from
-    (distance, line, system, id) sorted by distance.
+    """Pair rows and calls, nearest first, from (distance, line, system, id) sorted by
+    distance. Each has one partner at most.
 
-    Returns the calls by line, and the lines in doubt: two calls at the same distance
+    Returns the calls by line, and the ambiguous lines: two calls at the same distance
     from one row, or two rows from one call.
     """
     joined: dict[int, tuple[str, str]] = {}

@@ -1,5 +1,5 @@
-"""The rows of an evaluations file as evaluations: rows of one evaluation gathered, its
-contact found, or waiting until that has come.
+"""Evaluations from the rows of a file: rows of one evaluation are grouped and matched
+to their contact, or kept until it comes.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ GREATEST_MARK = 1_000
 
 @dataclass
 class EvaluationRow:
-    """One evaluation of the file: its rows, the lines that they stand on, and the
-    contact they name.
-    """
+    """Evaluation of a file: its rows, their lines, and the contact that they name."""
 
     key: str
     rows: list[dict[str, Any]]
@@ -78,10 +76,10 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Gather the rows of each evaluation and look for its contact in `contacts`.
+    """Group the rows of each evaluation and find its contact in `contacts`.
 
-    Known by the id in the file, else by contact, advisor, evaluator, moment and grid.
-    The same evaluation twice: the last is kept.
+    The key of an evaluation is its id in the file, else contact, advisor, evaluator,
+    moment and grid. The same evaluation twice: the last is kept.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
@@ -119,7 +117,7 @@ def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
     """Set the reason of evaluations without an evaluator, and of those whose contact
-    nobody may listen to. One that waits for its contact is judged when that comes.
+    nobody may listen to. An evaluation without its contact is checked when that comes.
     """
     judged = [draft for draft in drafts if draft.reason is None]
     for draft in judged:
@@ -151,7 +149,7 @@ def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> 
 def build(
     draft: EvaluationRow, ids: Mapping[AdvisorReference, str], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
-    """The evaluation of a draft whose contact was found or is not named."""
+    """Build the evaluation of a draft whose contact was found or is not named."""
     first, contact = draft.first, draft.contact or {}
     local_start = contact.get("local_start") or first.get("local_start")
     evaluated_at = first.get("evaluated_at") or contact.get("started_at")
@@ -183,7 +181,7 @@ def build(
 
 
 def build_pending_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
-    """An evaluation as it is kept until its contact comes."""
+    """Build the record of an evaluation that is kept until its contact comes."""
     values = asdict(item) | {
         "local_day": item.local_day.isoformat() if item.local_day else None,
         "evaluated_at": item.evaluated_at.isoformat() if item.evaluated_at else None,
@@ -205,8 +203,8 @@ def join_arrived(
     arrived_batch: str,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write the evaluations that waited for a contact that is in `contacts` now, in the
-    order in which they came.
+    """Write the evaluations that waited for a contact now in `contacts`, in the order
+    in which they came, where the law allows it. Returns their number.
     """
     waiting = session.scalars(
         of_files(
@@ -248,8 +246,8 @@ def join_arrived(
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Take back the evaluations that had waited for this batch's contacts; they wait
-    again.
+    """Remove the evaluations that had waited for this batch's contacts; they are
+    pending again.
     """
     rows = session.scalars(
         of_files(
@@ -268,8 +266,8 @@ def release(session: Session, arrived_batch: str) -> None:
 def _complete(
     values: dict[str, Any], contact: dict[str, Any], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
-    """An evaluation that waited, with what its contact knows: the same as if the
-    contact had been there first.
+    """Complete an evaluation that waited from its contact: the result is the same as if
+    the contact had been there first.
     """
     day = contact["local_start"].date()
     advisor_id = values["advisor_id"] or contact["advisor_id"]
@@ -291,8 +289,8 @@ def _complete(
 
 
 def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
-    """The texts that there are, each once, in order: a file that has a row per
-    criterion repeats what is said of the whole.
+    """List the different texts in order. A file with a row per criterion repeats what
+    is said of the whole evaluation.
     """
     return tuple(dict.fromkeys(text for text in texts if text))
 
@@ -323,8 +321,8 @@ def _compute_digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Set the greatest mark of a criterion to the most that anybody was given, where
-    the file does not say it.
+    """Set the greatest mark of a criterion, where the file does not give it, to the
+    highest that anybody was given.
     """
     most: dict[tuple[Any, Any], float] = {}
     for row in rows:
@@ -377,9 +375,9 @@ def _find_contacts(
 
 
 def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
-    """Find criteria of imported evaluations that are out of more than any scale: phone
-    numbers, durations or counts that an import once took for marks. Returns the batch
-    and the criterion of each.
+    """Find criteria of imported evaluations whose greatest mark exceeds any scale:
+    phone numbers, durations or counts that an import took for marks. Returns (batch,
+    criterion) pairs.
     """
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)

@@ -1,5 +1,5 @@
-"""What a batch that has landed means for others: rows that waited for its contacts join
-them, contacts without a team get theirs.
+"""Late joins: match pending rows after a batch of contacts, and fill in teams after a
+batch of advisors.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def join_arrived(batch_id: str) -> dict[str, int]:
-    """Join all that waited for the contacts of this batch; returns how many rows of
-    each kind.
+    """Join all pending rows to the contacts of this batch. Returns the number of rows
+    by kind.
     """
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
@@ -44,8 +44,8 @@ def join_arrived(batch_id: str) -> dict[str, int]:
 
 
 def fill_teams(batch_id: str) -> None:
-    """Give contacts that came without a team the one in which their advisor was, now
-    that this batch tells it.
+    """Fill in the team of contacts that came without one, now that this batch names the
+    team of their advisor.
     """
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):
         return

@@ -1,5 +1,5 @@
-"""Rows that came before their contact: when a batch of contacts arrives they join it,
-so that files may come in any order.
+"""Rows that came before their contact. They join it when it arrives, so that files may
+come in any order.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ WRITE_AT_ONCE = 5_000
 
 
 def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
-    """Keep rows of that batch until their contact comes; `row_key` tells them apart
-    within it.
-    """
+    """Store pending rows of that batch; `row_key` is unique within it."""
     for first in range(0, len(rows), WRITE_AT_ONCE):
         some = rows[first : first + WRITE_AT_ONCE]
         session.execute(
@@ -38,15 +36,15 @@ def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> N
 
 
 def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
-    """The name under which the lake knows the rows of one batch that joined the
+    """Build the name of a commit in the lake: rows of one batch that joined the
     contacts of another.
     """
     return f"{waiting_batch}+{arrived_batch}"
 
 
 def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
-    """Put the surveys and tracking rows that waited onto the contacts that have come;
-    returns how many of each kind joined.
+    """Join pending survey and tracking rows to the contacts that have come. Returns the
+    number of rows by kind.
 
     One commit per batch that had waited, in the order in which they came: later answers
     overwrite earlier ones as they would have, and each batch can still be undone alone.
@@ -139,9 +137,9 @@ def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
-    """The parts in the lake that an undo of this batch must take back first, newest
-    first: its own rows that joined later, and those that joined its contacts. Names
-    sort by time.
+    """Find the commits in the lake that an undo of this batch must undo first, newest
+    first: its own rows that joined later, and rows that joined its contacts. Names sort
+    by time.
     """
     own = session.scalars(
         of_files(
@@ -163,7 +161,7 @@ def find_parts(session: Session, batch_id: str) -> list[str]:
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Let the rows that had joined this batch's contacts wait again."""
+    """Make the rows that had joined this batch's contacts pending again."""
     session.execute(
         sa.update(WaitingRow).where(WaitingRow.joined_by == arrived_batch).values(joined_by=None)
     )

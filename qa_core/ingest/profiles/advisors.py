@@ -1,6 +1,4 @@
-"""The people who answer: their ids, names, other names, and the team and site they
-belong to, from when to when.
-"""
+"""Advisors: their ids, names and aliases, and their team and site by dates."""
 
 from __future__ import annotations
 
@@ -64,7 +62,7 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """Join a first and a last name where they stand apart."""
+    """Join a first and a last name from two columns, and drop empty dates."""
     if context.has("first_name") and not context.has("last_name") and context.has("name"):
         context.decide("name", N_("first name, then {column}"))
     for name in ("from", "to"):
@@ -73,7 +71,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → advisors."""
+    """Build advisors from a batch of rows."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in ("advisor_id", "team", "site") if context.has(name)
     }

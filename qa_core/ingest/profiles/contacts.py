@@ -134,9 +134,7 @@ DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take for the ticket a column that would have named the contact, had not another
-    one.
-    """
+    """Use a column as the ticket that would name the contact if no other column did."""
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
@@ -152,8 +150,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def refuse_totals(context: FileContext) -> None:
-    """A file of daily or half-hourly totals is not a list of contacts: each row would
-    count as one contact. Raises Refusal.
+    """Raise Refusal for a file of daily or half-hourly totals, each row of which would
+    count as one contact.
     """
     fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
@@ -197,7 +195,7 @@ def _is_count(context: FileContext, index: int, header: str) -> bool:
 
 
 def _drop_destroyed(context: FileContext) -> None:
-    """Leave identities aside that a spreadsheet has rounded: many people share each."""
+    """Drop identities that a spreadsheet has rounded: many people share each."""
     for name in ("contact_id", "ticket", "customer", "caller", "called"):
         if context.has(name) and context.share_like(context.columns[name].index, DESTROYED) > 0.1:
             context.drop_column(
@@ -209,7 +207,9 @@ def _drop_destroyed(context: FileContext) -> None:
 
 
 def _find_placeholders(context: FileContext) -> None:
-    """Find numbers that stand for many people: on more rows than one customer calls."""
+    """Find numbers that stand for many people: they are on more rows than one customer
+    calls.
+    """
     for name in ("customer", "caller", "called"):
         if not context.has(name):
             continue
@@ -228,7 +228,7 @@ def _find_placeholders(context: FileContext) -> None:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide what says when, how it ended and how long it took."""
+    """Decide which columns give start, outcome and durations."""
     _require_only(context)
     refuse_totals(context)
     _drop_destroyed(context)
@@ -344,7 +344,7 @@ def _decide_system(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → the columns of a contact that the file carries."""
+    """Build the columns of a contact that the file carries from a batch of rows."""
     own, utc, local = build_start(context, batch)
     batch.reject(np.isnat(own), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
@@ -424,8 +424,8 @@ def _build_direction(
 def _build_after(
     context: FileContext, batch: RowBatch, name: str, start: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A later moment of the contact: whether it is there, and its seconds after the
-    start; times without a date may pass midnight.
+    """Read a later moment of the contact: whether it is there, and its seconds after
+    the start. Times without a date may pass midnight.
     """
     if not context.has(name):
         return None, None
@@ -450,7 +450,9 @@ def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, p
 
 
 def read_channel(cells: pa.Array) -> pa.Array:
-    """Channels by the names that we use, others as the file spells them."""
+    """Replace channels by our names for them; unknown ones stay as the file spells
+    them.
+    """
     encoded = cells.dictionary_encode()
     known = pa.array(
         [CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()],
@@ -486,7 +488,7 @@ def _build_people(
 
 
 def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
-    """The cells of a number, without those that stand for many people."""
+    """Return the numbers of a field without those that stand for many people."""
     cells, shared = batch.read_text(name), context.notes.get("placeholders", {}).get(name)
     if shared is None:
         return cells
@@ -496,7 +498,7 @@ def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
 def _find_parties(
     context: FileContext, batch: RowBatch, direction: np.ndarray | None
 ) -> tuple[pa.Array, pa.Array]:
-    """Of caller and called, who is outside (the customer) and which is a desk (the
+    """Find, of caller and called, the one outside (the customer) and the extension (the
     advisor).
     """
     empty = [None] * len(batch)
@@ -528,7 +530,7 @@ def _find_parties(
 
 
 def finish(context: FileContext) -> None:
-    """Decide what can be said only when every row is read."""
+    """Decide what depends on every row of the file."""
     describe_clock_changes(context)
     require_agreement(context)
     if context.notes.get("talk_of_unanswered"):

@@ -117,10 +117,10 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take the columns that no field names for criteria; those that prove to hold no
-    marks are left aside later.
+    """Use columns that no field names as criteria. Those that turn out to hold no marks
+    are dropped later.
 
-    Columns that a list of contacts would have (durations, customers) are none.
+    Columns that a list of contacts would have (durations, customers) are not used.
     """
     vocabulary = build_vocabulary(
         tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
@@ -138,7 +138,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def find_criteria(context: FileContext) -> list[str]:
-    """The criteria that a wide sheet has as columns."""
+    """Find the criteria that a wide sheet has as columns."""
     return [
         name
         for name, column in context.columns.items()
@@ -147,8 +147,8 @@ def find_criteria(context: FileContext) -> list[str]:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide which of the three forms the file has, and out of how much each criterion
-    is.
+    """Decide which of the three forms the file has, and the greatest mark of each
+    criterion.
     """
     if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
         context.drop_column("evaluated_at", N_("the column {column} is empty"))
@@ -188,8 +188,8 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_criteria(context: FileContext) -> None:
-    """Decide which columns are criteria, and out of how much each is. Raises Refusal for
-    a column of numbers that may be one and does not say its greatest mark.
+    """Decide which columns are criteria, and the greatest mark of each. Raises Refusal
+    for a column of numbers that may be one and does not give its greatest mark.
     """
     possible = context.notes.setdefault("possible", {})
     without_maximum = []
@@ -294,8 +294,8 @@ def _decide_long(context: FileContext) -> None:
 
 
 def _require_common_maximum(context: FileContext) -> None:
-    """Raise Refusal where nothing says out of how much points are, and the criteria do
-    not all reach the same greatest mark of a usual scale.
+    """Raise Refusal where nothing gives the greatest mark, and the criteria do not all
+    reach the same one of a usual scale.
     """
     column, evidence = context.columns["points"], context.evidence["points"]
     said = {"points", column.header.text} & set(context.options.scales)
@@ -323,8 +323,8 @@ def _require_common_maximum(context: FileContext) -> None:
 def _decide_possible(
     context: FileContext, name: str, out_of: float | None, scale: str | None
 ) -> float:
-    """Out of how much: as asked for, as the header or the cells say, else the greatest
-    mark of the file.
+    """Decide the greatest mark: as requested, as the header or the cells give it, else
+    the highest mark of the file.
     """
     evidence, column = context.evidence[name], context.columns[name]
     given = context.options.scales.get(name) or context.options.scales.get(column.header.text)
@@ -351,7 +351,8 @@ def _decide_possible(
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → evaluations: one row per criterion, or one per mark."""
+    """Build evaluations from a batch of rows: one row per criterion, or one per mark.
+    """
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in _TEXTS if context.has(name)
     }

@@ -1,5 +1,5 @@
-"""Which times of a file are talk, hold and after-contact work, where it has totals
-beside or in place of them: tried on the rows, not taken from the headers.
+"""Talk, hold and after-contact work of a file that has totals beside them or instead.
+Their meaning is tested on the rows, not taken from the headers.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 
 @dataclass
 class TalkPlan:
-    """Where the talk time comes from: a column, less those that it contains. `whole`:
-    the column of the handle time, which decides blank parts.
+    """Source of the talk time: a column, less the parts that it contains. `whole`: the
+    column of the handle time, from which blank parts follow.
     """
 
     source: str | None = None
@@ -44,8 +44,8 @@ class TalkPlan:
 
 
 def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None) -> None:
-    """Decide from a sample of rows what each column of times contains. `wait`: of the
-    sample, read or computed. Raises Refusal where the rows do not tell.
+    """Decide from a sample of rows what each column of times contains. `wait`: the
+    sample's waiting times. Raises Refusal where the rows do not tell.
     """
     plan = context.notes["talk"] = TalkPlan()
     times = {
@@ -110,8 +110,8 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
 
 
 def _require_read(context: FileContext) -> None:
-    """Raise Refusal where a column without a field may be the talk or handle time, which
-    would follow from other columns.
+    """Raise Refusal where a column without a field may be the talk or handle time,
+    which would otherwise be computed from other columns.
     """
     taken = {column.index for column in context.columns.values()} | context.ignored
     found = [
@@ -137,8 +137,8 @@ def _require_read(context: FileContext) -> None:
 def _decide_beside_talk(
     context: FileContext, plan: TalkPlan, name: str, times: dict[str, np.ndarray]
 ) -> None:
-    """A total beside the talk time: which parts it is the sum of tells what the talk
-    time contains.
+    """Decide what the talk time contains, by the parts of which a total beside it is
+    the sum. Raises Refusal where a handle time is no such sum.
     """
     total, talk = times[name], times["talk_seconds"]
     others = [other for other in ("hold_seconds", "wrap_seconds", "wait_seconds") if other in times]
@@ -291,8 +291,8 @@ def build_times(
     end: np.ndarray | None,
     wait: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    """Talk, hold and after-contact work of a batch in seconds, NaN where missing; only
-    those that the file carries. `answer`, `end`: seconds after the start.
+    """Build talk, hold and after-contact work of a batch in seconds, NaN where missing;
+    only those that the file carries. `answer`, `end`: seconds after the start.
     """
     plan: TalkPlan = context.notes["talk"]
     times = {name: batch.read_number(name) for name in PARTS[1:] if context.has(name)}

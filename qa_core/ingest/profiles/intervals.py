@@ -1,5 +1,5 @@
-"""Totals by half-hour, hour or day, as platforms report them that list no single
-contacts. Averages are multiplied by what they are averages of.
+"""Totals by half-hour, hour or day, from platforms that list no single contacts.
+Averages are multiplied by the number of contacts behind them.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<",
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take the columns whose header says a number of seconds, and see which sums are
-    averages by their header.
+    """Use columns whose header names a number of seconds, and find sums that their
+    header calls averages.
     """
     taken = {column.index for column in columns.values()}
     found: dict[str, list[tuple[int, int]]] = {}
@@ -112,8 +112,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
-    """`Avg talk time` and `Temps de communication moyen` are averages of what their
-    other words name.
+    """Use a column as the average of what its other words name: `Avg talk time`, `Temps
+    de communication moyen`.
     """
     found = header_matching.find_field(
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
@@ -131,14 +131,14 @@ def _get_field(name: str) -> Field:
 
 
 def find_seconds(header: str) -> int | None:
-    """The number of seconds that a header speaks of: `Service Level (20 Seconds)`."""
+    """Find the number of seconds in a header: `Service Level (20 Seconds)`."""
     found = _SECONDS.search(header)
     return int(found[1]) if found else None
 
 
 def _decide_sums(context: FileContext) -> None:
-    """Rows that sum up the others of the file name no queue or team of their own: they
-    are no further contacts.
+    """Find rows that sum up the others of the file, by the label of their queue or
+    team. They are left out.
     """
     for name in ("queue", "team"):
         if not context.has(name):
@@ -158,7 +158,7 @@ def _decide_sums(context: FileContext) -> None:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide what is counted, when, and over how long."""
+    """Decide what is counted, for which period, and its length."""
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
             "not_totals",
@@ -193,7 +193,9 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_periods(context: FileContext) -> bool:
-    """Tell whether a column labels weeks or months; then these say when each row is about."""
+    """Tell whether a column labels weeks or months, which then are the periods of the
+    rows.
+    """
     name = "period"
     if not context.has(name):
         return False
@@ -293,7 +295,9 @@ def _decide_length(context: FileContext) -> None:
 
 
 def _decide_range(context: FileContext) -> None:
-    """`08:00-08:30` says how long each row is; `08:00-08:29` names its last minute."""
+    """Decide the length of each row from ranges: `08:00-08:30`, or `08:00-08:29`, which
+    names the last minute. Raises Refusal where lengths differ.
+    """
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
     if len(lengths) > 1 and evidence.ranges:
@@ -351,8 +355,8 @@ def _decide_counts(context: FileContext) -> None:
 
 
 def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading:
-    """`94.01%` and `94.01` are hundredths where any value says so or is above one;
-    `0.94` is a share already.
+    """Read a rate as a share: `94.01%` and `94.01` are hundredths where any value has
+    the sign or exceeds one; `0.94` is a share already.
     """
     return replace(
         reading,
@@ -399,8 +403,8 @@ def _decide_threshold(context: FileContext) -> None:
 
 
 def _decide_seconds(context: FileContext, name: str) -> None:
-    """Tell whether a column of seconds holds sums or averages: as its header says, or plain
-    from its size; else a question.
+    """Decide whether a column of seconds holds sums or averages, by its header or its
+    size. Raises Refusal where neither tells.
     """
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
@@ -442,7 +446,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → intervals."""
+    """Build intervals from a batch of rows."""
     own, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
@@ -510,8 +514,8 @@ def _build_start(
 def _separate_repeated_hour(
     context: FileContext, batch: RowBatch, own: np.ndarray, utc: np.ndarray
 ) -> np.ndarray:
-    """A start that the clocks show twice and that comes twice for one queue: the rows
-    follow each other as the file goes, forwards or backwards.
+    """Separate two rows of one queue for a start that the clocks show twice, by the
+    order of the file, forwards or backwards. Returns their starts in UTC.
     """
     clock = context.notes.get("start", (None, None))[1]
     gains = context.zone.find_gains(own)
@@ -542,7 +546,7 @@ def _separate_repeated_hour(
 
 
 def finish(context: FileContext) -> None:
-    """Decide what can be said only when every row is read."""
+    """Decide what depends on every row of the file."""
     describe_clock_changes(context)
     if context.notes.get("second_hours"):
         found = N_(
@@ -553,7 +557,7 @@ def finish(context: FileContext) -> None:
 
 
 def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
-    """The first day of the week or month that each row is about; keeps their lengths."""
+    """Read the first day of the week or month of each row; notes their lengths."""
     found = [
         None if text is None else parse_period(text)
         for text in batch.read_text(context.notes["periods"]).to_pylist()
@@ -563,7 +567,9 @@ def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
 
 
 def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
-    """One day after the other; queue by queue where the file holds several."""
+    """Number the rows as consecutive days, for each queue where the file has several.
+    Raises Refusal where a row is missing between them.
+    """
     parts = [
         batch.read_text(name).to_pylist()
         for name in ("queue", "channel", "team")
@@ -644,8 +650,8 @@ def _build_seconds(
 
 
 def _multiply_average(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The sum behind an average; of no contacts it is nothing, whatever the report
-    prints there.
+    """Compute the sum behind an average: 0 for no contacts, whatever the report prints
+    there.
     """
     return np.where(rows == 0, 0.0, averages * rows)
 

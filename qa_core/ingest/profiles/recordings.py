@@ -1,5 +1,5 @@
-"""Manifests of recordings: which audio file is of which contact, when it was made,
-whether the caller was told, and what it is kept for.
+"""Manifests of recordings: audio file, contact, time of recording, whether the notice
+was played, and the purpose.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """A moment is not needed: the contact has one."""
+    """Drop an empty column of moments: the contact has one."""
     if context.has("recorded_at") and not context.evidence["recorded_at"].total:
         context.drop_column("recorded_at", N_("the column {column} is empty"))
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → recordings."""
+    """Build recordings from a batch of rows."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name)
         for name in ("file", "contact_id", "source_system", "purpose")

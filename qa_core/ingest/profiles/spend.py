@@ -1,4 +1,4 @@
-"""What campaigns cost, day by day."""
+"""Cost of campaigns by day."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """Find the currency where no column says it."""
+    """Decide the currency where no column gives it."""
     if context.has("currency"):
         return
     said = context.columns["amount"].header.currency
@@ -70,7 +70,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → spend."""
+    """Build spend from a batch of rows."""
     day = batch.read_moment("day").day
     batch.reject(np.isnat(day), "missing_start")
     amount = batch.read_number("amount")

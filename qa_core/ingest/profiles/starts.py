@@ -1,4 +1,4 @@
-"""When a row began: from one column or from a date and a time, with the clock changes
+"""Start of each row, from one column or from a date and a time, with the clock changes
 of the year.
 """
 
@@ -17,8 +17,8 @@ MIDNIGHT = np.timedelta64(0, "us")
 
 
 class StartContext(Protocol):
-    """What reads a file on some clock and says what it decides: a context of columns,
-    or the work of a platform.
+    """Reader of a file with a clock, which records its decisions: the context of a
+    table, or the reader of an export.
     """
 
     zone: Zone
@@ -27,8 +27,8 @@ class StartContext(Protocol):
 
 
 def decide_start(context: FileContext, name: str = "started_at") -> None:
-    """Decide which columns say when a row began. Raises Refusal `missing_date` when
-    only times of day are there.
+    """Decide which columns give the start of a row. Raises Refusal `missing_start` when
+    they are empty, `missing_date` when there are only times of day.
     """
     for candidate in (name, "date", "time"):
         evidence = context.evidence.get(candidate)
@@ -88,15 +88,15 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The start in the file's own clock, in UTC, and on the centre's wall clock
-    (datetime64[us], NaT when missing).
+    """Build the start on the file's own clock, in UTC, and on the centre's wall clock
+    (datetime64[us], NaT where missing).
     """
     own, fixed = build_own_start(context, batch)
     return own, *to_clocks(context, own, fixed)
 
 
 def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray]:
-    """The start in the file's own clock, and which of them are UTC."""
+    """Build the start on the file's own clock, and the mask of those in UTC."""
     day_name, clock_name = context.notes["start"]
     days = (
         batch.read_moment(day_name).day
@@ -114,8 +114,8 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
 def to_clocks(
     context: FileContext, own: np.ndarray, fixed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of the file → UTC, and the centre's wall clock. `fixed` ones are UTC
-    already.
+    """Convert moments of the file to UTC, and to the centre's wall clock. Those marked
+    by `fixed` are UTC already.
     """
     if fixed.all() and len(fixed):
         utc = own
@@ -126,8 +126,8 @@ def to_clocks(
 
 
 def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A column of whole moments (a bare date is midnight) in UTC and on the centre's
-    wall clock.
+    """Read a column of whole moments in UTC and on the centre's wall clock; a bare date
+    is midnight.
     """
     found = batch.read_moment(name)
     own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
@@ -135,7 +135,9 @@ def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.n
 
 
 def describe_clock_changes(context: StartContext) -> None:
-    """Report the hours that clock changes made doubtful, once the whole file is read."""
+    """Record how many values fell into the hours of clock changes, once the whole file
+    is read.
+    """
     zone = context.zone
     if zone.repeated:
         context.decide(

@@ -1,4 +1,4 @@
-"""Satisfaction surveys: what customers answered about a contact or a ticket."""
+"""Satisfaction surveys: customers' answers about a contact or a ticket."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_
 
 
 def decide_columns(context: FileContext) -> None:
-    """Leave out what is empty; refuse what could never be joined."""
+    """Drop empty dates, and record how rows are matched to contacts."""
     for name in ("answered_at", "sent_at"):
         if context.has(name) and not context.evidence[name].total:
             context.drop_column(name, N_("the column {column} is empty"))
@@ -126,7 +126,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → surveys."""
+    """Build surveys from a batch of rows."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in ("contact_id", "ticket") if context.has(name)
     }

@@ -1,5 +1,5 @@
-"""The call log of 3CX: newest first, totals below, and calls that talked without being
-answered by anybody.
+"""Call log of 3CX: newest first, totals below, and calls with talk time that nobody
+answered.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """As any contacts; the direction follows from who called whom."""
+    """Decide as for any contacts; the direction follows from caller and called."""
     contacts.decide_columns(context)
     context.defaults.pop("direction", None)
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
@@ -54,7 +54,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → contacts."""
+    """Build contacts from a batch of rows."""
     columns = dict(contacts.build(context, batch))
     callers = [find_outside_number(text) for text in batch.read_text("from_party").to_pylist()]
     others = (

@@ -1,5 +1,5 @@
-"""Call-tracking exports: which campaign, source or number brought a contact; or which
-number stood for which campaign, from when to when.
+"""Call-tracking exports: the campaign, source or number that brought a contact, or the
+campaign of a number by dates.
 """
 
 from __future__ import annotations
@@ -69,15 +69,15 @@ _STARTS = ("started_at", "date", "time")
 
 
 def are_assignments(columns: Iterable[str]) -> bool:
-    """Tell whether rows give a number to a campaign for some days, rather than a campaign to
-    a call.
+    """Tell whether rows assign a number to a campaign for some days, rather than a
+    campaign to a call.
     """
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Tell the first and last day of a number from the caller and the called of a call,
-    which some exports head alike.
+    """Distinguish the first and last day of a number from the caller and the called of
+    a call, which some exports head alike.
     """
     start = next((name for name in _STARTS if name in columns), None)
     if (
@@ -100,7 +100,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def decide_columns(context: FileContext) -> None:
-    """A start is needed only where contacts are not named."""
+    """Decide the start, which is needed only where contacts are not named."""
     if context.has("started_at") or context.has("date"):
         decide_start(context)
     for name in ("from", "to"):
@@ -109,7 +109,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → tracking."""
+    """Build tracking rows, or assignments of numbers, from a batch of rows."""
     columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])

@@ -1,8 +1,8 @@
-"""Bringing all that is stored in line with the conventions of the centre: contacts in
-one commit, evaluations in one transaction.
+"""Application of the centre's rules to everything stored: contacts in one commit,
+evaluations in one transaction.
 
-Everything is worked out anew from what the sources said, so that it may be run at any
-time, again after an interruption, and changes nothing twice.
+All values are computed anew from those of the sources. It can be run at any time, again
+after an interruption, and never changes anything twice.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def apply_if_due() -> int:
-    """Do what was asked for, if anything was. The caller holds the lock of imports.
-    Returns the number of contacts that changed.
+    """Apply changed rules, if that was requested. Returns the number of contacts that
+    changed. The caller holds the lock of imports.
     """
     if not due_work.is_due(CENTRE_RULES):
         return 0
@@ -46,8 +46,8 @@ def apply_if_due() -> int:
 
 
 def apply_to_evaluations(session: Session) -> None:
-    """Let every evaluation name the advisor whom its own was merged into, and the team
-    that follows; or what its source said again.
+    """Set the advisor of every evaluation to the one into whom their own was merged,
+    with the team that follows; or back to what the source said.
     """
     kept = ActiveRules.load(session).kept["advisor"]
     spans = advisors.group_spans(advisors.find_memberships(session)) if kept else {}
@@ -106,7 +106,9 @@ CARRIED = (*AS_GIVEN, *AS_GIVEN.values(), "source", "medium", "tracking_match")
 
 
 def _select_changes(conventions: ActiveRules) -> str:
-    """The contacts that read otherwise than the conventions have it, as they should."""
+    """Build a SELECT of the contacts whose values differ from the rules, with the
+    values that they should have.
+    """
     kept = name_merges.spell("c.given_or_own_advisor", conventions.kept["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"
     given = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
@@ -159,8 +161,8 @@ def _select_changes(conventions: ActiveRules) -> str:
 
 
 def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Make the relations `assignments`, by number in one spelling, and `numbers`, which
-    says that spelling for each that contacts carry.
+    """Register the relations `assignments`, by normalised number, and `numbers`, with
+    the normalised form of each number that contacts carry.
     """
     known = {row[0] for row in number_assignments.find_known(session)}
     carried = (
@@ -186,8 +188,8 @@ def _normalise_number(text: str) -> str:
 def apply_merged_names(
     values: Mapping[str, object], kept: Mapping[str, Mapping[str, str]]
 ) -> dict[str, object]:
-    """The values of one row with the spellings that the centre keeps, and what was
-    given beside those that changed.
+    """Replace the names of one row by the spellings that the centre keeps; the source's
+    own is kept beside each that changed.
     """
     spelled = dict(values)
     for name in SPELLED:

@@ -1,8 +1,8 @@
-"""What was heard follows the contact it is about: once an advisor was merged or parted,
-rows of listening name the advisor and team that the lake now does.
+"""Advisor and team of recordings, playbacks, draws and evaluations, brought in line
+with their contact once an advisor was merged or parted.
 
-Coaching plans are about no contact: they follow the decision itself, and remember whom
-they were opened for.
+Coaching plans have no contact: they follow the decision itself, and remember for whom
+they were opened.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Key = tuple[str, str]
 
 
 def update_listening(session: Session) -> None:
-    """Bring recordings, listenings, what was drawn or calibrated, evaluations made here
-    and coaching plans in line with the merges that stand.
+    """Update recordings, playbacks, drawn and calibrated contacts, evaluations made
+    here and coaching plans to the merges in force.
     """
     decided = sa.select(NameDecision.spelling, NameDecision.kept).where(
         NameDecision.kind == "advisor", NameDecision.is_same
@@ -85,7 +85,7 @@ def _of_merged(statement: sa.Select) -> Unscoped:
 
 
 def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
-    """The advisor and team of each of these contacts, as the lake names them."""
+    """Find the advisor and team of each of these contacts in the lake."""
     if not keys:
         return {}
     with lake.working() as connection:

@@ -1,11 +1,11 @@
-"""Watching a folder: files are taken as they come to rest, and logs followed as they
-grow; whatever stops it, nothing is lost and nothing comes twice.
+"""Watch of a folder: files are imported once they are complete, and logs as they grow.
+Whenever it is stopped, nothing is lost and nothing comes twice.
 
-A file leaves the folder only when its import is done, and an import knows a file that
-it has seen by its content. So a stop at any moment costs at most a second look. The
-folder is looked at again and again rather than listened to: the system's own notices do
-not tell what another machine writes on a network folder, and a file must be seen twice
-anyway to know that it is whole.
+A file leaves the folder only when its import is done, and an import recognises a file
+that it has seen by its content. So a stop at any moment costs a second look at most.
+The folder is polled, since the system's own notices do not tell what another machine
+writes to a network folder. A file must be seen twice anyway to know that it is
+complete.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ Report = Callable[[FileReport | Refusal], None]
 
 @dataclass
 class FileSighting:
-    """A file as it was seen: for how long it has looked the same, and when to try it
-    (again).
+    """State of a file when it was last seen: since when it has looked the same, and
+    when to try it (again).
     """
 
     state: tuple[int, int]
@@ -92,8 +92,8 @@ class FileSighting:
 
 @dataclass(frozen=True)
 class Instructions:
-    """What `import.toml` in a folder, a file's own `.toml` beside it, or the command
-    line say about files.
+    """Kind and options of files, from `import.toml` in a folder, a file's own `.toml`
+    beside it, or the command line.
     """
 
     kind: str | None
@@ -101,8 +101,8 @@ class Instructions:
 
 
 class Watch:
-    """One folder being watched. Reports, and refusals about the folder itself, go to
-    `tell`.
+    """Watch of one folder. Reports, and refusals about the folder itself, go to
+    `report`.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Watch:
             self._follow(path.absolute(), self.options)
 
     def run(self, stop: Stop, every: float = 5.0) -> None:
-        """Look again and again until told to stop; the file at work is finished first."""
+        """Check again and again until stopped; the file at work is finished first."""
         while not stop.is_set():
             self.check(stop)
             if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
@@ -144,21 +144,25 @@ class Watch:
         self._work_unattended()
 
     def run_once(self, stop: Stop) -> None:
-        """Take what is there and at rest, read the logs to their end, and return."""
+        """Import the files that are there and complete, read the logs to their end, and
+        return.
+        """
         self.check(stop)
         stop.wait(self.stable_seconds + 0.01)
         self.check(stop)
         self._work_unattended()
 
     def _work_unattended(self) -> None:
-        """Evaluate the alert rules on what came since the last time, and purge once a day."""
+        """Evaluate the alert rules on what came since the last time, and purge once a
+        day.
+        """
         if self._has_news:
             pipeline.evaluate_alerts()
         purge.purge_daily()
         self._has_news, self._alerts_at = False, time.monotonic()
 
     def check(self, stop: Stop | None = None) -> None:
-        """One look: new files are noted, those at rest are taken, logs are read on."""
+        """Check once: note new files, import complete ones, read the logs on."""
         stop = stop or Stop()
         try:
             found = {path: _read_state(path) for path in self._find_files()}
@@ -188,8 +192,8 @@ class Watch:
         self._clear_old()
 
     def _find_files(self) -> Iterator[Path]:
-        """Files in the folder and those below it, each kind of thing that is none left
-        out; the oldest first.
+        """Find the files in the folder and those below it, the oldest first; hidden and
+        unfinished ones and options are left out.
         """
         paths = []
         for root, folders, names in _walk(self.folder):
@@ -214,7 +218,8 @@ class Watch:
             self._import(path, sight)
 
     def _import(self, path: Path, sight: FileSighting) -> None:
-        """Import one file and put it away; what stands in the way is tried again later."""
+        """Import one file and move it away; a temporary failure is tried again later.
+        """
         try:
             instructions = self._instructions_for(path)
         except Misuse as misuse:
@@ -255,8 +260,8 @@ class Watch:
             self._refuse(path, sight.state, refusal)
 
     def _archive(self, path: Path, look: tuple[int, int], report: FileReport) -> None:
-        """Into `.taken`, with its report beside it; but not when it changed while it
-        was read: then it is taken again.
+        """Move the file into `.taken`, with its report beside it; but not when it
+        changed while it was read: then it is imported again.
         """
         if _read_state(path) != look:
             return
@@ -279,7 +284,7 @@ class Watch:
             }
 
     def _refuse(self, path: Path, look: tuple[int, int], refusal: Refusal) -> None:
-        """Into `.refused`, with the reason beside it."""
+        """Move the file into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
         target = (
@@ -299,7 +304,7 @@ class Watch:
     def _move(
         self, path: Path, look: tuple[int, int], target: Path, note: str, ending: str
     ) -> bool:
-        """Move a file in one step, its note first. Where nothing may be moved, the file
+        """Move a file in one step, after its note. Where nothing may be moved, the file
         stays and is remembered as done.
         """
         self._sights.pop(path, None)
@@ -338,8 +343,8 @@ class Watch:
                 del self._taken[target]
 
     def _clear_old(self) -> None:
-        """Delete files taken or refused: they hold what their tool exported, clear numbers
-        too. They go after the days asked for, at most those of other working files.
+        """Delete files taken or refused, since they hold clear numbers. They go after
+        the days of `keep_days`, at most those of other working files.
         """
         with store.reading() as session:
             days = settings.current(session).working_file_retention_days
@@ -409,15 +414,15 @@ class Watch:
         sight.due = time.monotonic() + sight.wait
 
     def _report_once(self, refusal: Refusal) -> None:
-        """Tell of a trouble once, not at every try."""
+        """Report a problem once, not at every try."""
         key = (refusal.code, str(refusal))
         if key not in self._reported:
             self._reported.add(key)
             self.report(refusal)
 
     def _instructions_for(self, path: Path) -> Instructions:
-        """Find what is said about a file: beside it, else in its folder, else in those
-        above, else by the command. Raises Misuse.
+        """Find the instructions for a file: beside it, else in its folder, else in
+        those above, else those of the command. Raises Misuse.
         """
         kind, options = None, ImportOptions()
         folders = [
@@ -440,8 +445,8 @@ class Watch:
 
 
 def read_instructions(path: Path) -> Instructions:
-    """The kind and the options in a TOML file, whose keys are those of the import's
-    options; nothing where there is none. Raises Misuse.
+    """Read kind and options from a TOML file, whose keys are those of the import's
+    options; empty where there is no file. Raises Misuse.
     """
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -481,7 +486,7 @@ def read_instructions(path: Path) -> Instructions:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. Raises Refusal when another one of this centre
+    """Lock the folder for this process. Raises Refusal when another one of this centre
     watches it.
     """
     place = environment.current().folder / "watching"
@@ -516,7 +521,7 @@ def _reraise(error: OSError) -> None:
 
 
 def _read_state(path: Path) -> tuple[int, int] | None:
-    """Size and time of change; None when it is no file (any more)."""
+    """Read size and time of change; None when there is no such file (any more)."""
     try:
         stat = path.stat()
     except OSError:

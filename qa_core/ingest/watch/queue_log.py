@@ -1,8 +1,8 @@
-"""Following a queue_log that is still being written: only what is new is read, and
+"""Follower of a queue_log that is still being written: only new lines are read, and
 calls that have not ended are kept, without identities, until they do.
 
-A log is known by how it begins, not by its name or its number on the disk, so that a
-rotated one is read to its end wherever it went.
+A log is recognised by how it begins, not by its name or its number on the disk, so that
+a rotated one is read to its end wherever it went.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ _UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 
 @dataclass(frozen=True)
 class LogPosition:
-    """How far a log was read: how it began (`length` bytes with that `digest`), and the
-    first byte and line not read yet.
+    """Position up to which a log was read: its beginning (`length` bytes with that
+    `digest`), and the first byte and line not read yet.
 
     `first`: the moment on its first line, in seconds since 1970. `landed_at`: when
-    calls of it landed last, likewise.
+    calls of it were last loaded, likewise.
     """
 
     length: int
@@ -87,7 +87,7 @@ class LogPosition:
 
 @dataclass(frozen=True)
 class Log:
-    """One file of a log and its rotations."""
+    """File of a log or of one of its rotations."""
 
     content: Content
     first: float
@@ -96,8 +96,8 @@ class Log:
         return _compute_digest(self.content.read_start(position.length)) == position.digest
 
     def read(self, offset: int, is_last: bool) -> bytes:
-        """The next bytes after that offset, whole lines only; what ends without one is
-        taken from a log that nobody writes any more.
+        """Read the next bytes after that offset, whole lines only. Of a log that is
+        written no more, an unfinished last line is read too.
         """
         with self.content.open() as file:
             if self.content.packing is None:
@@ -113,7 +113,7 @@ class Log:
 
 @dataclass(frozen=True)
 class LogPiece(Content):
-    """Bytes of a log that were read already."""
+    """Bytes of a log that were already read."""
 
     data: bytes = b""
 
@@ -130,7 +130,7 @@ class LogPiece(Content):
 
 
 class Follower:
-    """One log on its way into the stores. Its state lies in the home, whole after every
+    """Import of one log as it grows. Its state in the home is complete after every
     step: a step done twice changes nothing.
     """
 
@@ -150,7 +150,7 @@ class Follower:
         self._missed = False
 
     def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
-        """Read and land what is new, step by step; yields the report of each step that
+        """Read and load what is new, step by step; yields the report of each step that
         brought calls.
 
         A report with a refusal ends it: the step is not done, and will be tried again.
@@ -172,8 +172,8 @@ class Follower:
                 return
 
     def _find_next(self) -> tuple[Log, int, bytes] | None:
-        """The log to go on with, from which byte, and what is new there; empty bytes
-        when only calls that wait too long are due.
+        """Find the log to go on with, the offset, and the new bytes. They are empty
+        when only calls that wait too long are due; None when nothing is.
         """
         logs = find_logs(self.path)
         place, offset = 0, 0
@@ -202,8 +202,8 @@ class Follower:
         return (logs[place], offset, data) if data or len(self._find_due()) else None
 
     def _load_piece(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
-        """Bring in the calls of a piece, with what is kept of them, and say which
-        events to keep now; no report when it speaks of no call.
+        """Load the calls of a piece together with kept events, and return the events to
+        keep now. The report is None when the piece has no call.
         """
         events: list[pa.Table] = []
         due = self._find_due()
@@ -247,8 +247,8 @@ class Follower:
     def _read(
         self, export: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
-        """Read what is kept of the calls that go on in this piece or are due, then the piece
-        itself.
+        """Yield the kept events of calls that go on in this piece or are due, then the
+        piece itself.
         """
         events += asterisk_queue_log.PLATFORM.read(export)
         export.rejected[:] = [
@@ -282,8 +282,8 @@ class Follower:
         yield from (table for table in events if len(table))
 
     def _find_due(self) -> pa.Array:
-        """The calls whose caller has been in the queue for too long to be waiting
-        still, and that have not landed for that reason.
+        """Find the calls whose caller has been in the queue for too long to be still
+        waiting, and that were not loaded for that reason before.
         """
         if not len(self.open_events) or self.position is None:
             return pa.array([], pa.string())
@@ -335,8 +335,8 @@ class Follower:
 
 
 def erase_customer(customer_key: str) -> int:
-    """Take a customer out of what is kept of calls in progress, of every log; the calls
-    stay. Returns the number of events.
+    """Remove a customer from the kept events of calls in progress, in every log; the
+    calls stay. Returns the number of events.
     """
     erased = 0
     for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
@@ -361,7 +361,7 @@ def _write(state: Path, table: pa.Table) -> None:
 
 
 def _read_state(state: Path) -> tuple[int, int] | None:
-    """Read what tells one state of a log from another; None when there is none."""
+    """Read what identifies one state of a log; None when there is none."""
     try:
         status = state.stat()
     except FileNotFoundError:
@@ -370,8 +370,8 @@ def _read_state(state: Path) -> tuple[int, int] | None:
 
 
 def find_logs(path: Path) -> list[Log]:
-    """A log and its rotations, the oldest first; those that hold no event yet are left
-    out, and a packed copy of one that is there.
+    """Find a log and its rotations, the oldest first. Those without any event yet are
+    left out, and a packed copy of one that is there.
     """
     found: dict[str, Log] = {}
     names = [
@@ -405,7 +405,7 @@ def find_logs(path: Path) -> list[Log]:
 
 
 def _fold_ended(session: FoldSession) -> str:
-    """The calls, but for those whose caller is in the queue at this moment: nobody
+    """Fold the calls, except those whose caller is in the queue at this moment: nobody
     knows yet how they end.
     """
     rows = asterisk_queue_log.PLATFORM.fold(session)
@@ -420,8 +420,8 @@ def _fold_ended(session: FoldSession) -> str:
 
 
 def _select_open(tables: list[pa.Table]) -> pa.Table:
-    """The events that a later one may complete: of calls that have not ended, and of
-    those that ended a short while ago.
+    """Select the events that a later one may complete: those of calls that have not
+    ended, or ended a short while ago.
     """
     events = pa.concat_tables(tables)
     if not len(events):
