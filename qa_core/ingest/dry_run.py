@@ -48,7 +48,7 @@ MASK = "•••"
 MAX_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]
-"""What the import would do to the lake that stands."""
+"""Merge of the import into the lake."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Examination:
     clock_hours: tuple[ClockHour, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     in_period: int = 0
-    """Contacts of the same system that are already there for the file's days."""
+    """Number of stored contacts of the same system on the file's days."""
     pseudonymised: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()

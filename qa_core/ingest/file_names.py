@@ -32,12 +32,12 @@ PLACES = {
     "time": r"\d{2}[-_:h]?\d{2}(?:[-_:m]?\d{2})?",
     "any": r".*?",
 }
-"""What may stand in a pattern, between braces; `any` may stand there several times, and
-is not kept.
-"""
+"""Places of a pattern, written in braces. `any` may be repeated, and is not kept."""
 
 ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
-"""Of a file name; the ids of some platforms end in a full stop and digits."""
+"""Ending of a file name. It starts with a letter, since ids of some platforms end in a
+full stop and digits.
+"""
 
 DEFAULT_PATTERN = "{contact_id}"
 TABLE_MARKS = (
@@ -48,8 +48,8 @@ TABLE_MARKS = (
     b"\xff\xfe",
     b"\xfe\xff",
 )
-"""How packed files, workbooks and wide texts begin: files that may be a manifest
-although they hold no plain text.
+"""First bytes of packed files, workbooks and wide texts, which may be a manifest
+although they are no plain text.
 """
 
 

@@ -31,7 +31,9 @@ MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
 ALWAYS_GUESSED = frozenset(("contact_id",))
-"""That the same id in two files is the same contact is a default of ours."""
+"""Fields whose reading is always a default: the same id in two files is the same
+contact.
+"""
 _ANSWERS = {
     "impossible_date": ("--date-order dmy|mdy|ymd",),
     "missing_start": ("--map started_at=COLUMN",),

@@ -20,7 +20,7 @@ KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
-"""Of fewer digits, the number that was called is the short one of a line."""
+"""A called number of fewer digits is the short number of a line."""
 _WITHHELD = {
     simplify(word)
     for word in (
@@ -56,8 +56,8 @@ _WITHHELD = {
     )
 }
 MAX_CACHED_KEYS = 300_000
-"""Cells whose keys are kept while a file is read: callers call again. Some fifty
-megabytes, in memory alone.
+"""Maximum of cells whose keys are kept while a file is read, since callers call again.
+They take some fifty megabytes of memory, and are never written.
 """
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _MASK = "•••"

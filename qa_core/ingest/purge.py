@@ -38,7 +38,9 @@ CLOSES = {
     "playbacks": closed_months.ANALYSES,
     "contacts": closed_months.IDENTITIES,
 }
-"""Kinds of which monthly totals are made before they go, and the group that these close."""
+"""Kinds whose monthly totals are computed before they go, and the group of those
+totals.
+"""
 
 
 @dataclass(frozen=True)

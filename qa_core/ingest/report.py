@@ -35,7 +35,7 @@ class FileReport:
     quarantine: Path | None = None
     decisions: list[Decision] = field(default_factory=list)
     batch_id: str | None = None
-    """Of the batch written, or of the one that had brought the same file; None in a dry
+    """Id of the batch written, or of the one that imported the same file; None in a dry
     run.
     """
     recognised: bool = False
@@ -46,7 +46,7 @@ class FileReport:
     headers: tuple[str, ...] = ()
     plausibility: list[Oddity] = field(default_factory=list)
     examination: Examination | None = None
-    """What a dry run has looked at besides."""
+    """Further findings of a dry run."""
 
     @property
     def changes_figures(self) -> bool:

@@ -109,4 +109,4 @@ KEEPERS = (
     FileKeeper("quarantine", "quarantine"),
     FileKeeper("temporary_files", "tmp"),
 )
-"""What this room deletes."""
+"""Kinds of data that this room deletes by age."""

@@ -16,7 +16,7 @@ _BY_PLACE = {
     "day": "--start-date DATE",
     "currency": "--map currency=COLUMN",
 }
-"""Decisions that a place in their message tells: its name, and the option."""
+"""Options by the name of a place in the decision's message."""
 
 
 def find_option(decision: Decision, kind: str) -> str:

@@ -1,5 +1,4 @@
-"""Pages for strangers: the sign-in form, the first steps, and the choice of a password.
-"""
+"""Pages for strangers: the sign-in form, the first steps, and the choice of a password."""
 
 from __future__ import annotations
 

@@ -48,14 +48,14 @@ _ANSWER_SPELLINGS = frozenset(
     for word in spellings.split("|")
 )
 NOT_SO = "not so"
-"""The flag does not hold, which leaves open how the contact ended."""
+"""Meaning of a flag that is not set: the outcome stays open."""
 FLAGS: Mapping[str, tuple[Outcome, Outcome | str]] = {
     "answered": (Outcome.ANSWERED, Outcome.UNANSWERED),
     "missed": (Outcome.UNANSWERED, Outcome.ANSWERED),
     "abandoned": (Outcome.ABANDONED, NOT_SO),
     "voicemail": (Outcome.VOICEMAIL, NOT_SO),
 }
-"""Fields that say yes or no to one way in which a contact ends, and what each means."""
+"""Yes-or-no fields about one outcome, with the meaning of yes and of no."""
 
 
 def _list_flag_words(name: str) -> dict[str, object]:
@@ -102,9 +102,9 @@ class FileContext:
     guesses: set[str] = field(default_factory=set)
     """Fields that rest on a default or a guess, not on the words of the file."""
     blanked: dict[str, Counter[str]] = field(default_factory=dict)
-    """Values made missing: column of the file → reason → how many."""
+    """Values made missing: column of the file → reason → count."""
     unread: dict[int, vocabulary.WordEvidence] = field(default_factory=dict)
-    """Words of the columns that no field names, by their place, where they are few."""
+    """Words of the columns without a field, by index, where they are few."""
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For each column of words, what each word means."""
     sampled: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)

@@ -12,12 +12,12 @@ from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 MAX_FAULT_SHARE = 0.01
-"""Values that contradict the rest of their column count as faults of theirs, not as
-evidence, below this share.
+"""Share of values below which those that contradict the rest of their column are
+faults, not evidence.
 """
 MIN_DATES_TO_UNDO = 3
 MAX_OFFSETS = 3
-"""No file comes from more places behind UTC: more "offsets" are the ends of ranges."""
+"""No file has more different offsets behind UTC; more of them are ends of ranges."""
 ORDER_NAMES = {
     "dmy": N_("day, month, year"),
     "mdy": N_("month, day, year"),
@@ -238,12 +238,11 @@ def _decide_short_order(
     }
     possible = [order for order in ORDERS if faults[order] <= MAX_FAULT_SHARE * count]
     if "-" not in evidence.example and len(possible) > 1:
-        # Nobody begins a date with two figures of the year and goes on with a stroke or
-        # a dot.
+        # A date that begins with a year of two digits goes on with a hyphen.
         possible = [order for order in possible if order != "ymd"]
     if len(possible) > 1:
-        # A file covers few years and many days: the place with as many values as a
-        # month has days is not the year.
+        # A file covers few years and many days: the place with many different values is
+        # not the year.
         varied = {
             order: (
                 len(places[("a", "b", "c")[parts.index("y")]]),

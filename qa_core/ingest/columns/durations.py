@@ -333,8 +333,7 @@ def _read_full(text: str) -> float | None:
     if parts["date"] and parts["date"] not in _PLACEHOLDER_DAYS:
         return None
     hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
-    # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands
-    # before.
+    # `00:00:65` and `00:90:00` are valid as long as no greater unit precedes them.
     if (minutes > 59 and (hours or parts["days"])) or (
         seconds >= 60 and (hours or minutes or parts["days"])
     ):

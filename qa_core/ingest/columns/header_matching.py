@@ -33,7 +33,7 @@ _FLAG_MARKS = re.compile(
 )
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 OTHER_LANGUAGE = 100
-"""How good a sign a header in another language is: the last."""
+"""Rank of a synonym in another language: the last."""
 MAX_SHOWN = 30
 
 
@@ -78,8 +78,7 @@ def parse_header(text: str) -> Header:
 
 @cache
 def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
-    """Index fields by simplified header, with the rank of that synonym (0 is the best).
-    """
+    """Index fields by simplified header, with the rank of that synonym (0 is the best)."""
     vocabulary: dict[str, tuple[Field, int]] = {}
     for field in fields:
         for rank, spelling in enumerate((field.name, *filter(None, field.synonyms.split("|")))):

@@ -31,8 +31,8 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
 MANY_MARKS = 30
-"""So many marks of effort, all in the lower five, were hardly given on a scale to
-seven.
+"""Number of marks of effort, all of them up to five, from which on a scale to seven is
+unlikely.
 """
 
 

@@ -78,7 +78,7 @@ def stage(
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
     content = open_content(path, options.encoding)
-    # Who says which column is what means a table.
+    # These options name columns, so that the file is a table.
     platform = (
         None
         if options.columns or options.ignored or options.words or options.only

@@ -64,8 +64,8 @@ _RANGE = (
 """
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
-"""Spreadsheets and databases that have a time and no day write it on a day of 1899 or
-1900, or of the year 1; nobody called then.
+"""First day that counts as one. Spreadsheets and databases write a time without a day
+on one of 1899 or 1900, or of the year 1.
 """
 _MONTHS = {
     start: number

@@ -99,7 +99,7 @@ _NON_ANSWERS = {
 
 
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
-"""How spreadsheets keep a number as text: `="0042"`, `'0042`."""
+"""Number that a spreadsheet keeps as text: `="0042"`, `'0042`."""
 
 
 @cache
@@ -128,8 +128,8 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
     """Turn words such as "not scored", which stand for a mark, number or date that was
     not given, into null.
     """
-    # Letters come after digits, signs and capitals' A only: one comparison spares the
-    # expression in nearly every column.
+    # Letters are sorted at "A" or after it: one comparison saves the expression in nearly
+    # every column.
     if (
         not pc.any(pc.greater_equal(values, "A")).as_py()
         or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()
@@ -248,15 +248,15 @@ WEAK_ANSWERS = _list_words(
     "complete|completed|success|succes|received|recu|connected|transferred|transfere|"
     "transferee|processed|termine|terminee|agent|accepted|accepte|finished|ended"
 )
-"""Words for a call that went through, whoever or whatever took it: any column that says
-more goes over them.
+"""Words for a call that was connected, to a person or not. A column that says more
+overrides them.
 """
 STATES_OF_CASES = _list_words(
     "resolved|unresolved|not resolved|solved|unsolved|not solved|open|closed|pending|in "
     "progress|on hold|escalated|new|reopened|waiting|fixed|resolu|non resolu|pas resolu|ouvert|"
     "clos|cloture|ferme|en cours|en attente|escalade|nouveau|regle|non regle"
 )
-"""What a status says of a case or ticket, which is not how a contact ended."""
+"""States of a case or ticket, which are no outcomes of a contact."""
 _OUTCOME_STEMS = (
     "answer", "abandon", "missed", "unattended", "voicemail", "voice mail", "repond", "decroch",
     "manqu", "messagerie", "hung up", "raccroch", "atendid", "contestad", "beantwortet",

@@ -35,12 +35,10 @@ from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
 from qa_core.storage.records.store import Session
 
-"""Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
-
 DRY_RUN_BATCH = "rehearsal"
 
 CONTACT_KINDS = {"contacts", *attach.VALUES}
-"""Kinds that write on the same rows."""
+"""Kinds that write to the rows of contacts."""
 
 STATES = {
     "done": N_("imported"),
@@ -261,8 +259,7 @@ def fail(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback_records(session: Session, batch_id: str) -> None:
-    """Remove from the records what the batch added, and restore what it had replaced.
-    """
+    """Remove from the records what the batch added, and restore what it had replaced."""
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
     advisors.restore(session, batch_id, find_names_in_lake(session, batch_id))
@@ -438,8 +435,7 @@ def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
 def save_mapping(
     session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions
 ) -> None:
-    """Save the mapping of a batch with its reading options, where the options name it.
-    """
+    """Save the mapping of a batch with its reading options, where the options name it."""
     if options.save_mapping:
         given = {
             name: value

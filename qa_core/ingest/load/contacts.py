@@ -37,9 +37,8 @@ NOT_IN_LAKE = frozenset(
 NOT_IN_ROW_ID = frozenset(
     {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
 )
-"""What does not make one row differ from another: the scale is inferred from the
-column, the wall clock follows from the moment, and several contacts may belong to one
-ticket.
+"""Columns that are no part of a row's id: the scale is inferred from the column, the
+wall clock follows from the moment, and several contacts may belong to one ticket.
 """
 
 
@@ -199,7 +198,7 @@ def prepare_contacts(
         select["team"] = "coalesce(s.team, m.team)" if from_memberships else "s.team"
         carried.append("team")
     elif from_memberships:
-        # What a file once said of the team stands, as long as the advisor is the same.
+        # The team of an earlier file stays while the advisor is the same.
         joins.append(
             "LEFT JOIN contacts c ON c.source_system = k.source_system AND c.contact_id = "
             "k.contact_id"
@@ -223,8 +222,7 @@ def prepare_contacts(
         }
         carried.append(AS_GIVEN["team"])
     if conventions.has_assignments and {"source", "medium", "campaign"} & set(own):
-        # A campaign that the file itself names goes over the one that followed from the
-        # number.
+        # A campaign that the file names overrides the one of its tracking number.
         joins.append(
             "LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = "
             "k.contact_id"

@@ -28,8 +28,8 @@ from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.store import Session
 
 References = set[tuple[str, str | None]]
-"""Ids or tickets with their system, and once more with none: a row that names no system
-may mean any.
+"""Ids or tickets with their system, and each of them also with None, since a row
+without a system may mean any.
 """
 
 
@@ -45,38 +45,35 @@ class ErasureCounts:
 
 
 def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
-    """Remove every trace of the customer with that pseudonym from the stores; what is
-    erased already is not an error. For `Viewer.SYSTEM` alone: whoever decides on
-    requests of persons asks for it. May be run again after an interruption.
+    """Remove every trace of the customer with that pseudonym from the stores. Only
+    `Viewer.SYSTEM` may call it, for whoever decides on requests of persons. It can be
+    repeated, also after an interruption.
 
-    Where a customer's key can be, and what becomes of it:
+    A customer's key can be in these places:
 
-    - - `contacts` of the lake, as `customer_key` and, of a number that is shared, as
-      `given_customer_key`, and the before-images by which
-      imports are undone: `lake.erase`. Files of earlier versions go as soon as
-      nobody reads them, with `lake.vacuum`.
-    - - rows that wait for their contact, or had waited: removed, with what the customer
-      wrote; surveys and tracking rows also where they name
-      an erased contact or its ticket without a key. Evaluations that wait hold no key
-      of a customer, and stay: they speak of the advisor.
-    - - evaluations of the customer's contacts stay, for the same reason, without the
-      evaluator's comment and tags: here, in their before-images, and
-      where they had waited. The action list of irritants holds single words and
-      counts, never a sentence or a contact.
-    - - recordings of the customer's contacts: the audio and its waveform are deleted,
-      the row says when. Listenings stay: they speak of who listened.
-    - - events of calls in progress in a log that is followed (`watching/`): the call
+    - `contacts` of the lake, as `customer_key` and, for a shared number, as
+      `given_customer_key`; also the before-images by which imports are undone:
+      removed by `lake.erase`. `lake.vacuum` deletes files of earlier versions.
+    - rows that wait for their contact, or had waited: removed, with what the customer
+      wrote. Surveys and tracking rows are removed also where they name an erased
+      contact or its ticket without a key. Pending evaluations have no key of a
+      customer, and stay, since they are about the advisor.
+    - evaluations of the customer's contacts: they stay, without the evaluator's comment
+      and tags, which are removed from before-images and pending rows too. The action
+      list of irritants has single words and counts, never a sentence or a contact.
+    - recordings of the customer's contacts: audio and waveform are deleted, the row
+      says when. Playbacks stay, since they are about who listened.
+    - events of calls in progress in a log that is followed (`watching/`): the call
       stays, without its customer.
-    - - temporary files (`tmp/`) of imports and uploads that were killed: removed. A
-      file that is being read at this moment lands afterwards, as
-      any later file that speaks of the customer would; then erase again.
-    - - the quarantine holds identities masked and is named after its batch, as is
-      everything else in the records (before-images of advisors and
-      evaluations, counts, decisions, the journal): no key there.
+    - temporary files (`tmp/`) of killed imports and uploads: removed. A file that is
+      being read at this moment is loaded afterwards; then erase again.
 
-    Out of reach, because they are not ours to change: files as they were delivered,
-    with clear numbers, also those put into `.taken` and `.refused` of a watched folder
-    (`watch --keep DAYS` deletes them in time), the logs of the telephony, and backups.
+    The quarantine and the rest of the records (before-images of advisors and
+    evaluations, counts, decisions, the audit log) have no key.
+
+    Not erased, since they are not ours to change: files as they were delivered, with
+    clear numbers, also in `.taken` and `.refused` of a watched folder (`watch --keep
+    DAYS` deletes them in time), the logs of the telephony, and backups.
     """
     if not viewer.is_system:
         raise AccessDenied()
@@ -93,8 +90,8 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
                 viewer.username,
             )
             audit_log.record(session, viewer.username, "customer_erased", "imports")
-        # Last the contacts: were we stopped before, they would still tell on a second
-        # call what waits for them.
+        # Contacts are erased last: after an interruption, a second call still finds by
+        # them what waits for them.
         removed = lake.erase(customer_key)
         events = queue_log.erase_customer(customer_key)
     store.empty_log()

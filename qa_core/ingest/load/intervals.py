@@ -19,8 +19,8 @@ from qa_core.storage.schema import INTERVAL_KEY
 
 DAY_MINUTES = 1440
 MAX_CONTRADICTORY_SHARE = 0.05
-"""Rows of one interval that contradict each other: beyond this share something else
-tells them apart.
+"""Share of contradictory rows for one interval above which another column must
+distinguish them.
 """
 
 

@@ -388,8 +388,8 @@ CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
         ),
     ),
 }
-"""What an import says of the contacts that the centre's conventions changed, by the
-column that keeps what was given.
+"""Decisions about contacts that the centre's rules changed, by the column that keeps
+the source's value.
 """
 
 

@@ -35,8 +35,8 @@ class LoadJob:
     progress: Progress
     system: str | None = None
     trial: Callable[[], lake.MergeResult] | None = None
-    """In a dry run: what the import would do to the lake, for whoever tries it on a
-    copy.
+    """In a dry run, the merge that the import would do, to be tried on a copy of the
+    lake.
     """
 
     @property

@@ -40,8 +40,8 @@ PURPOSE_WORDS = {
 }
 
 RecordingKey = tuple[str, str, bool]
-"""Where a recording stands: system and id of its contact, and whether it is proof of a
-contract. There is one for each place.
+"""Key of a recording: system and id of its contact, and whether it is proof of a
+contract. One recording is stored for each key.
 """
 
 
@@ -70,7 +70,7 @@ class IncomingRecording:
 
 
 UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
-"""Fates that are no rejection."""
+"""Results of a row that are no rejection."""
 
 
 @dataclass
@@ -144,7 +144,7 @@ def load(job: LoadJob) -> None:
             list(_show_rejected(staged, [item for item in rows if item.result in results])),
         )
     except BaseException:
-        if job.report.batch_id is None:  # else the rows stand, and these are their files
+        if job.report.batch_id is None:  # else the rows are stored, with these files
             for item in stored_rows:
                 if item.stored:
                     vault.remove(item.stored.file_name)
@@ -153,7 +153,7 @@ def load(job: LoadJob) -> None:
 
 
 def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
-    # Only here: files of rows do without the libraries of the pages.
+    # Imported here, since files of rows need no libraries of the pages.
     from qa_core.compliance import law
     from qa_core.metrics.query.legal_obstacles import LegalAct
 

@@ -22,7 +22,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 
 LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
-"""Kinds whose rows stand in the lake; the others are whole as soon as the records are."""
+"""Kinds whose rows are in the lake; the others are complete once the records are."""
 
 
 def finish_interrupted() -> list[str]:
@@ -45,8 +45,8 @@ def finish_batches() -> list[str]:
         found = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
     for batch_id, state in found:
         if state == "undoing":
-            # Refused, it stands again as before; the import that found it so has
-            # nothing to do with that.
+            # A refused undo restores the batch, and is no failure of the import that
+            # calls this.
             with contextlib.suppress(Refusal):
                 rollback.rollback(batch_id, "system")
         else:

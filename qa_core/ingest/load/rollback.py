@@ -66,8 +66,8 @@ def rollback(batch_id: str, actor: str) -> None:
     except Refusal as refusal:
         _reinstate(batch_id)
         if "later" in refusal.params:
-            # The lake names the part that stands in the way; a person undoes the batch
-            # that it comes from.
+            # The lake names the commit that prevents the undo; a person undoes the batch
+            # of that commit.
             refusal.params["later"] = next(
                 (name for name in refusal.params["later"].split("+") if name != batch_id), batch_id
             )
@@ -78,7 +78,7 @@ def rollback(batch_id: str, actor: str) -> None:
         evaluation_rows.release(session, batch_id)
         pending_rows.release(session, batch_id)
         batches.rollback_records(session, batch_id)
-        # What stood before had been written under the conventions of its time.
+        # Restored values were written under the rules of their time.
         due_work.request(session, CENTRE_RULES)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
         audit_log.record(

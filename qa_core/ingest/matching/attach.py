@@ -32,7 +32,7 @@ VALUES = {
     ),
     "tracking": ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page"),
 }
-"""What each kind brings onto a contact, where its file carries it."""
+"""Columns of a contact that each kind writes, where its file carries them."""
 
 MOMENTS = {"surveys": "answered_at", "tracking": "started_at"}
 FIELD_NAMES = {
@@ -80,7 +80,7 @@ def attach(
     customer = _column(staged, "customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
     at = _column(staged, moment, "TIMESTAMP")
     newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
-    # One ticket may have several contacts, each with a survey of its own.
+    # One ticket may have several contacts, each with its own survey.
     values = (
         f"coalesce(CAST({name} AS VARCHAR), '')"
         for name in ("ticket", "tracking_number", "customer_key", "moment")
@@ -178,8 +178,7 @@ def find_pending_rows(
 def build_values_table(
     rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tuple[str, ...]
 ) -> pa.Table:
-    """Build a table of pending rows from (contact, values), in the types of the lake.
-    """
+    """Build a table of pending rows from (contact, values), in the types of the lake."""
     types = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
     columns = {
         name: pa.array([key[place] for key, _values in rows], pa.string())

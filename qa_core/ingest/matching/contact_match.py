@@ -16,7 +16,7 @@ AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
 
 DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
-"""What follows the id in the key of a contact whose tool uses ids again."""
+"""Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
 
 INCOMING = pa.schema(
     [
@@ -28,8 +28,8 @@ INCOMING = pa.schema(
         ("moment", pa.timestamp("us")),
     ]
 )
-"""What the relation `incoming` holds: one row per row of the file that looks for its
-contact; the first that it gives of these decides.
+"""Schema of the relation `incoming`: one row per row of the file that needs its
+contact. The first filled column decides.
 """
 
 

@@ -41,7 +41,7 @@ LEGAL = (*RESTRAINTS, "recording_purpose")
 JUDGED = ("advisor_id", "local_start", *LEGAL)
 """What an evaluation needs of its contact, and what the law asks of it."""
 GREATEST_MARK = 1_000
-"""No criterion is out of more points than this."""
+"""Greatest mark that any criterion has."""
 
 
 @dataclass
@@ -138,7 +138,7 @@ def reject_unlawful(
 
 
 def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    # Notices are kept under the one advisor that merged ones count as.
+    # Notices are stored for the advisor into whom others were merged.
     kept = name_merges.find_kept(session)["advisor"]
     rows = [{name: row.get(name) for name in JUDGED} for row in contacts]
     for row in rows:
@@ -311,7 +311,7 @@ def _build_key(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
     ]
     if first.get("contact_id") is not None or is_long:
         return f"evaluation-{_compute_digest(identity)}"
-    # Nothing says which evaluation this is: its values do, and its rank among equals.
+    # Without any other key, an evaluation is known by its values and rank among equals.
     answers = ((row.get("criterion"), row.get("points")) for row in rows)
     return f"row-{_compute_digest([*identity, first.get('score'), *answers])}"
 

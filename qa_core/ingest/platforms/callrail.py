@@ -51,8 +51,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call on a tracking number, with CallRail's names.
-    """
+    """Tell whether every object is a call on a tracking number, with CallRail's names."""
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 

@@ -177,8 +177,7 @@ _WHOLE = f"""
 
 
 def _count_gaps(session: FoldSession) -> None:
-    """Add up over the parts of the file what could only be reconstructed, for `finish`.
-    """
+    """Add up over the parts of the file what could only be reconstructed, for `finish`."""
     notes = session.export.notes.setdefault("queue_log", [0, 0, 0])
     row = session.connection.execute(
         "SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) "

@@ -46,7 +46,8 @@ from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
 MANY_CELLS, SHARED = 100, 0.2
-"""From so many cells on, a number on more than this share of them is nobody's."""
+"""Number of cells from which on a number on more than this share of them is nobody's.
+"""
 DAY = 86_400
 _NO_ADVISOR = {
     "no server",
@@ -88,7 +89,7 @@ _BOOLEAN_COLUMNS = (
     "private_line",
 )
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
-"""Fields of which `--only` takes one of these values; of texts it takes any."""
+"""Values that `--only` takes for a field; for texts it takes any."""
 _ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 
 _CONTACT_FIELDS = (
@@ -130,7 +131,9 @@ _COUNTED = re.compile(
     r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
 )
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
-"""A number as a spreadsheet shows it that had no room for its digits."""
+"""Number in scientific notation, as a spreadsheet without room for its digits exports
+it.
+"""
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
@@ -543,11 +546,11 @@ def finish(context: FileContext) -> None:
 
 
 REQUIRED = ("started_at", "local_start", "date", "time")
-"""Fields that say when a contact began: without it a row is none."""
+"""Fields of the start, without which a row is no contact."""
 
 ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
 """Columns in which a file may write 0 for contacts that nobody answered; see
-`read.unwrite_zeros`.
+`table_reader.null_out_zero_placeholders`.
 """
 
 PROFILE = Profile(

@@ -108,7 +108,7 @@ _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "commen
 
 
 _SMALL_SCALES = (1, 2, 5, 10)
-"""The greatest marks of scales in use, as far as a column of marks may leave it open."""
+"""Greatest marks of the scales that a column of marks may leave unstated."""
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
 _MOST_ROWS = 0.95
@@ -281,8 +281,7 @@ def _decide_long(context: FileContext) -> None:
                 ),
                 options=("--map points=COLUMN",),
             )
-        # With a criterion on each row, a column called score or note is that of the
-        # criterion.
+        # With a criterion on each row, a column called score or note has its points.
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
@@ -351,8 +350,7 @@ def _decide_possible(
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build evaluations from a batch of rows: one row per criterion, or one per mark.
-    """
+    """Build evaluations from a batch of rows: one row per criterion, or one per mark."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in _TEXTS if context.has(name)
     }

@@ -301,7 +301,7 @@ def build_times(
     if plan.source:
         talk = batch.read_number(plan.source)
         for name, part in zip(plan.less, contained, strict=True):
-            # A hold or an after-work that is blank did not happen; a wait did.
+            # A blank hold or after-work did not happen; a blank wait is not known.
             off = part if name == "wait_seconds" else np.nan_to_num(part)
             talk = np.maximum(talk - off, 0)
     elif answer is not None and end is not None:

@@ -42,8 +42,8 @@ AVERAGES = {
     "hold_seconds": ("average_hold", "answered"),
     "wrap_seconds": ("average_wrap", "answered"),
 }
-"""For each sum of seconds, the field of the average that may stand in its place, and of
-how many contacts.
+"""For each sum of seconds, the field of its average and the count that this is
+multiplied by.
 """
 
 RATES = ("answer_rate", "abandon_rate", "service_level")

@@ -23,7 +23,7 @@ from qa_core.ingest.declaration import Column
 from qa_core.storage.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
-"""Ranks of what a cell says of the outcome; those above `UNANSWERED` say how."""
+"""Ranks of a cell by what it says of the outcome; those above `UNANSWERED` say how."""
 _SPECIFIC = [item for item in Outcome if item not in (Outcome.ANSWERED, Outcome.UNANSWERED)]
 _MEANINGS = np.array([None, None, *[Outcome.ANSWERED] * 2, Outcome.UNANSWERED, *_SPECIFIC], object)
 _CODES: dict[object, int] = {
@@ -297,8 +297,7 @@ def _find_only(context: FileContext) -> Outcome | None:
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
-    """Tell whether the only column of the outcome has no word but such as `completed`.
-    """
+    """Tell whether the only column of the outcome has no word but such as `completed`."""
     if set(plan.ranks) != {"outcome"} or plan.by_answer:
         return False
     ranks = plan.ranks["outcome"]

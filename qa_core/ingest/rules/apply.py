@@ -133,7 +133,7 @@ def _select_changes(conventions: ActiveRules) -> str:
         "NULL ELSE c.tracking_match END"
     )
     raw = ", ".join(f'{source_value(name)} AS "raw_{name}"' for name in AS_GIVEN)
-    # A contact follows its number when nothing better says where it came from.
+    # A contact gets the campaign of its number where nothing else gives its source.
     free = (
         "c.tracking_match IS NULL AND c.source IS NULL AND c.medium IS NULL AND "
         f"{source_value('campaign')} IS NULL AND c.tracking_number IS NOT NULL"

@@ -50,7 +50,7 @@ def update_listening(session: Session) -> None:
 
 
 def _update_contact_rows(session: Session, concerned: set[str]) -> None:
-    # Imported evaluations say themselves whom they name, and have followed already.
+    # Imported evaluations name an advisor themselves, and were updated with the rules.
     made_here = sa.and_(
         Evaluation.batch_id.is_(None),
         Evaluation.given_advisor_id.is_(None),

@@ -58,20 +58,18 @@ final name.
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 MAX_TRIES = 3
-"""How often an import may fail unexpectedly before its file is set aside."""
+"""Number of unexpected failures after which a file is set aside."""
 LOG_SECONDS = 60.0
 REST_FACTOR = 10
-"""After what a log brought is landed, its next look waits at least so many times as
-long as that took.
-"""
+"""After a log was loaded, it rests for at least so many times the duration of that."""
 GROWTH_SECONDS = 3600.0
-"""A file taken is watched so long: should it grow, somebody was still writing, and it
-is taken again.
+"""Seconds for which an imported file is watched. If it grows, somebody was still
+writing, and it is imported again.
 """
 
 ALERT_SECONDS = 600.0
-"""Alert rules are evaluated so often at most while files come and logs grow: they speak
-of whole days, weeks and months.
+"""Minimum of seconds between evaluations of the alert rules, which are about whole
+days, weeks and months.
 """
 
 Report = Callable[[FileReport | Refusal], None]
@@ -218,8 +216,7 @@ class Watch:
             self._import(path, sight)
 
     def _import(self, path: Path, sight: FileSighting) -> None:
-        """Import one file and move it away; a temporary failure is tried again later.
-        """
+        """Import one file and move it away; a temporary failure is tried again later."""
         try:
             instructions = self._instructions_for(path)
         except Misuse as misuse:

@@ -47,18 +47,18 @@ queue_log.2.gz.
 """
 
 STEP_BYTES = 32 << 20
-"""Bytes that are read and landed at once."""
+"""Bytes that are read and loaded at once."""
 START_BYTES = 4096
 MEMORY = "350MB"
 KEEP_ENDED = timedelta(hours=2)
-"""A call that ended is kept so long: it may come back into another queue under the same
-id.
+"""Time for which an ended call is kept: it may come back into another queue under the
+same id.
 """
 KEEP_UNENDED = timedelta(hours=24)
-"""A call that never ended is kept so long; some versions lose the event of its end."""
+"""Time for which a call without an end is kept; some versions lose that event."""
 MAX_SILENCE = timedelta(minutes=30)
-"""A caller who is still in the queue is no unanswered call until nothing was heard of
-the call for so long.
+"""A call whose caller is still in the queue counts as unanswered after so long without
+an event.
 """
 
 _POSITION_KEY = b"mark"
@@ -184,8 +184,7 @@ class Follower:
             if place >= 0:
                 offset, self._missed = self.position.offset, False
             elif not self._missed:
-                # It may be on its way to another name at this very moment: only the
-                # next look believes that it is gone.
+                # It may just be being renamed: only the next look takes it for gone.
                 self._missed = True
                 return None
             else:
@@ -414,7 +413,7 @@ def _fold_ended(session: FoldSession) -> str:
         f"callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
         [asterisk_queue_log.ENTRY, _now() - MAX_SILENCE],
     )
-    # One event of each: the others count as folded already.
+    # One event of each call: its others are already counted as folded.
     session.export.tally.skip("still_waiting", session.count("SELECT count(*) FROM still_waiting"))
     return f"SELECT * FROM ({rows}) WHERE contact_id NOT IN (SELECT callid FROM still_waiting)"
 
