@@ -107,7 +107,7 @@ class FileContext:
     """Words of the columns without a field, by index, where they are few."""
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For each column of words, what each word means."""
-    sampled: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
+    samples: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
     """Lines and cells of some rows, from all parts of the file."""
     defaults: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
@@ -157,36 +157,36 @@ class FileContext:
             if text and index not in used | ignored
         }
         for name, column in self.columns.items():
-            reads, text = column.field.value_type, column.header.text
-            if reads in _MOMENTS:
+            value_type, text = column.field.value_type, column.header.text
+            if value_type in _MOMENTS:
                 self.evidence[name] = timestamps.MomentEvidence(name, text)
-            elif reads == ValueType.DURATION:
+            elif value_type == ValueType.DURATION:
                 self.evidence[name] = durations.DurationEvidence(name, text)
-            elif reads in _NUMBERS:
+            elif value_type in _NUMBERS:
                 self.evidence[name] = numbers.NumberEvidence(name, text)
-            elif reads == ValueType.FLAG or reads in WORD_LISTS:
+            elif value_type == ValueType.FLAG or value_type in WORD_LISTS:
                 self.add_words(column)
                 self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
 
     def add_words(self, column: Column) -> None:
         """Build the word list of a column: known words, and those taught for it."""
-        name, reads = column.field.name, column.field.value_type
-        known = _list_flag_words(name) if reads == ValueType.FLAG else WORD_LISTS[reads]
+        name, value_type = column.field.name, column.field.value_type
+        known = _list_flag_words(name) if value_type == ValueType.FLAG else WORD_LISTS[value_type]
         self.words[name] = {**known, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
         """Keep some of these rows, evenly spaced."""
-        chosen = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
-        kept = {
-            index: self.clean_cells(index, column.take(chosen))
+        indices = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
+        sample = {
+            index: self.clean_cells(index, column.take(indices))
             for index, column in enumerate(cells)
             if self.headers[index]
         }
-        self.sampled.append((lines[chosen], kept))
+        self.samples.append((lines[indices], sample))
 
     def sample_cells(self, index: int) -> pa.Array:
         """Return the sampled cells of a column that are not empty."""
-        return pa.concat_arrays([part[index] for _rows, part in self.sampled]).drop_null()
+        return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
     def share_like(self, index: int, pattern: str) -> float:
         """Compute the share of a column's sampled cells that match a pattern; empty
@@ -198,10 +198,10 @@ class FileContext:
 
     def take_sample(self) -> RowBatch:
         """Build a batch from the sampled rows."""
-        lines = np.concatenate([rows for rows, _cells in self.sampled])
+        lines = np.concatenate([rows for rows, _cells in self.samples])
         cells = {
-            index: pa.concat_arrays([part[index] for _rows, part in self.sampled])
-            for index in self.sampled[0][1]
+            index: pa.concat_arrays([part[index] for _rows, part in self.samples])
+            for index in self.samples[0][1]
         }
         return RowBatch(self, lines, cells, is_sample=True)
 
@@ -238,8 +238,8 @@ class FileContext:
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
         if self.columns[name].field.value_type == ValueType.MARK:
-            values, read = rating_words.read_words(values)
-            self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
+            values, marks = rating_words.read_words(values)
+            self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
         return values
 
     def decide_readings(self) -> None:
@@ -250,17 +250,23 @@ class FileContext:
             for evidence in self.evidence.values()
             if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
         ]
-        sure = next((other for other in pairs if other.full or other.minutes_as_hours), None)
-        for evidence in pairs if sure else ():
-            evidence.like = sure.column
+        clear_column = next(
+            (other for other in pairs if other.full_clocks or other.minutes_as_hours), None
+        )
+        for evidence in pairs if clear_column else ():
+            evidence.reference_column = clear_column.column
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
-                said = self.options.units.get(name), column.header.unit
+                stated_units = self.options.units.get(name), column.header.unit
                 self.readings[name] = durations.decide_reading(
-                    evidence, *said, self.options.decimal, self.decisions, column.field.of_many
+                    evidence,
+                    *stated_units,
+                    self.options.decimal,
+                    self.decisions,
+                    column.field.of_many,
                 )
-                if evidence.numbers.total and not any(said):
+                if evidence.numbers.total and not any(stated_units):
                     self.guesses.add(name)
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
@@ -268,42 +274,42 @@ class FileContext:
                 self._decide_words(name, column, evidence)
 
     def _decide_moments(self) -> None:
-        certain: list[tuple[str, str]] = []
-        asked: Refusal | None = None
-        waiting = [
+        decided_orders: list[tuple[str, str]] = []
+        ambiguity: Refusal | None = None
+        undecided = [
             (name, evidence)
             for name, evidence in self.evidence.items()
             if isinstance(evidence, timestamps.MomentEvidence) and name in self.columns
         ]
         # Twice: a column that alone is ambiguous may follow one that is not.
-        for last in (False, True):
-            for name, evidence in list(waiting):
+        for is_last_pass in (False, True):
+            for name, evidence in list(undecided):
                 try:
                     reading, decisions = date_order.decide_reading(
                         evidence,
                         self.options.date_order,
-                        tuple(certain),
-                        self.profile.date_order if last else None,
+                        tuple(decided_orders),
+                        self.profile.date_order if is_last_pass else None,
                     )
                 except Refusal as refusal:
-                    if refusal.code != "ambiguous_dates" or last:
+                    if refusal.code != "ambiguous_dates" or is_last_pass:
                         raise
-                    asked = refusal
+                    ambiguity = refusal
                     continue
-                waiting.remove((name, evidence))
+                undecided.remove((name, evidence))
                 self.readings[name] = reading
                 self.decisions += decisions
                 order = reading.order or reading.short_order
                 if order:
-                    certain.append((evidence.column, order))
-            if asked is None:
+                    decided_orders.append((evidence.column, order))
+            if ambiguity is None:
                 break
 
     def _decide_numbers(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
-        if evidence.total and evidence.unread > evidence.total / 2:
+        if evidence.total and evidence.unreadable > evidence.total / 2:
             if item.value_type == ValueType.CRITERION and self._reads_yes_no(column):
                 self.notes.setdefault("yes_no", set()).add(name)
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
@@ -327,27 +333,27 @@ class FileContext:
                 example=evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:
-            said = self.notes.get("mark_words", {}).get(name)
-            if said:
+            mark_words = self.notes.get("mark_words", {}).get(name)
+            if mark_words:
                 shown = ", ".join(
                     f"{word} → {mark}"
-                    for word, mark in sorted(said.items(), key=lambda item: item[::-1])[:12]
+                    for word, mark in sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
                 )
                 self.decide(
                     name,
                     N_("marks in words, read as: {said}"),
                     N_("{column}: {count} spellings"),
                     said=shown,
-                    count=len(said),
+                    count=len(mark_words),
                 )
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             self.readings[name], self.scales[name] = numbers.decide_mark(
                 evidence, options.decimal, scale, column.header.scale, self.decisions
             )
         else:
-            reading = numbers.decide_number(evidence, options.decimal, self.decisions)
+            decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
             self.readings[name] = numbers.NumberReading(
-                reading.decimal, item.low, item.high, whole=item.value_type == ValueType.WHOLE
+                decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
             )
 
     def _reads_yes_no(self, column: Column) -> bool:
@@ -445,11 +451,11 @@ class RowBatch:
         their rows.
         """
         if name not in self._values:
-            found = self.context.readings[name].read(
+            moments = self.context.readings[name].read(
                 self.context.clean_values(name, self.read_text(name))
             )
-            self.blank(found.bad, name, "impossible_date")
-            self._values[name] = found
+            self.blank(moments.bad, name, "impossible_date")
+            self._values[name] = moments
         return self._values[name]
 
     def read_number(self, name: str) -> np.ndarray:
@@ -458,10 +464,14 @@ class RowBatch:
         """
         if name not in self._values:
             reading = self.context.readings[name]
-            values, bad, off = reading.read(self.context.clean_values(name, self.read_text(name)))
+            values, unreadable, off_scale = reading.read(
+                self.context.clean_values(name, self.read_text(name))
+            )
             is_duration = isinstance(reading, durations.DurationReading)
-            self.blank(bad, name, "bad_duration" if is_duration else "bad_number")
-            self.blank(off & ~bad, name, "negative_duration" if is_duration else "off_scale")
+            self.blank(unreadable, name, "bad_duration" if is_duration else "bad_number")
+            self.blank(
+                off_scale & ~unreadable, name, "negative_duration" if is_duration else "off_scale"
+            )
             self._values[name] = values
         return self._values[name]
 
@@ -471,18 +481,23 @@ class RowBatch:
         """
         return self.read_meanings(name, self.context.words[name])
 
-    def read_meanings(self, name: str, known: Mapping[str, Any], empty: Any = None) -> np.ndarray:
+    def read_meanings(
+        self, name: str, meanings: Mapping[str, Any], empty: Any = None
+    ) -> np.ndarray:
         """Read the meaning of each cell from that word list; `empty` stands for a
         missing one. Where `empty` and all meanings are numbers, the array is one of
         numbers.
         """
-        key = name, id(known)
+        key = name, id(meanings)
         if key not in self._values:
-            values, unknown = vocabulary.read_words(self.read_text(name), known, empty)
+            values, unknown = vocabulary.read_words(self.read_text(name), meanings, empty)
             if name in self.context.notes.get("ticked", ()):
                 nothing = self.read_text(name).is_null().to_numpy(zero_copy_only=False)
-                values[nothing] = known["n"]
-            if not any(isinstance(done, tuple) and done[0] == name for done in self._values):
+                values[nothing] = meanings["n"]
+            if not any(
+                isinstance(cached_key, tuple) and cached_key[0] == name
+                for cached_key in self._values
+            ):
                 self.blank(unknown, name, "unknown_word")
             self._values[key] = values
         return self._values[key]

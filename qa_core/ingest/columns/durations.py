@@ -80,16 +80,18 @@ class DurationEvidence:
     field: str
     column: str
     numbers: NumberEvidence = field(init=False)
-    full: int = 0
+    full_clocks: int = 0
     pairs: int = 0
-    first_of_pairs: int = 0  # the greatest number before the colon
+    greatest_first: int = 0  # the greatest number before the colon
     minutes_as_hours: int = 0  # pairs whose first number would be an implausible number of hours
     words: int = 0
-    unread: int = 0
+    unreadable: int = 0
     total: int = 0
     example: str = ""
     odd_example: str = ""
-    like: str = ""  # another column of the file, whose pairs can only be minutes and seconds
+    reference_column: str = (
+        ""  # another column of the file, whose pairs can only be minutes and seconds
+    )
 
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
@@ -104,7 +106,7 @@ class DurationEvidence:
             self.numbers.add(values)
             return
         if read_clocks(values) is not None:
-            self.full += len(values)
+            self.full_clocks += len(values)
             return
         encoded = values.dictionary_encode()
         rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
@@ -115,10 +117,10 @@ class DurationEvidence:
             if pair:
                 self.pairs += count
                 self.example = self.example or text
-                self.first_of_pairs = max(self.first_of_pairs, int(pair["x"]))
+                self.greatest_first = max(self.greatest_first, int(pair["x"]))
                 self.minutes_as_hours += count * (int(pair["x"]) > MAX_CALL_HOURS)
             elif _FULL.match(text):
-                self.full += count
+                self.full_clocks += count
             elif (
                 parse_number(strip_decoration(text), ",") is not None
                 or parse_number(strip_decoration(text), ".") is not None
@@ -127,7 +129,7 @@ class DurationEvidence:
             elif _read_words(text) is not None:
                 self.words += count
             else:
-                self.unread += count
+                self.unreadable += count
                 self.odd_example = self.odd_example or text
         if plain:
             self.numbers.add(pa.array(plain, pa.string()))
@@ -206,7 +208,7 @@ def decide_reading(
 
     Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
-    if evidence.total and evidence.unread > evidence.total / 2:
+    if evidence.total and evidence.unreadable > evidence.total / 2:
         destroyed = _DESTROYED.match(evidence.odd_example)
         raise Refusal(
             "unreadable_durations",
@@ -250,10 +252,10 @@ def decide_reading(
     elif (
         not of_many
         and numbers.lowest >= 0
-        and numbers.above[100]
+        and numbers.counts_above[100]
         and numbers.highest > LONG_CALL_SECONDS
         and not numbers.fractions
-        and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros)
+        and numbers.counts_above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
         raise Refusal(
             "ambiguous_unit",
@@ -290,21 +292,21 @@ def _decide_pairs(
         is_minutes, reason = requested == "s", N_("as asked for by --unit")
     elif stated:
         is_minutes, reason = bool(stated["minutes"]), N_("as the header {column} says")
-    elif evidence.full:
+    elif evidence.full_clocks:
         is_minutes, decision = True, N_("two numbers are minutes and seconds")
         reason = N_("{column}: other values of the column write hours, minutes and seconds")
     elif evidence.minutes_as_hours:
         is_minutes = True
         reason = N_("{column}: up to {first} before the colon, too many for hours")
-    elif evidence.like:
+    elif evidence.reference_column:
         is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
         raise _refuse_pairs(evidence)
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
     params = {
         "column": evidence.column,
-        "first": evidence.first_of_pairs,
-        "other": evidence.like,
+        "first": evidence.greatest_first,
+        "other": evidence.reference_column,
     }
     decisions.append(Decision.of(evidence.field, decision, reason, **params))
     return is_minutes

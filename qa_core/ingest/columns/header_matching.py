@@ -86,13 +86,13 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
             for words in (simplify(spelling), parsed.words if parsed.unit else ""):
                 if words and words not in vocabulary:
                     vocabulary[words] = (field, rank)
-    named = {field.name: field for field in fields}
+    fields_by_name = {field.name: field for field in fields}
     for headers in languages.HEADERS.values():
         for name, spellings in headers.items():
-            for spelling in spellings.split("|") if name in named else ():
-                vocabulary.setdefault(simplify(spelling), (named[name], OTHER_LANGUAGE))
-    for words, found in list(vocabulary.items()):
-        vocabulary.setdefault(_without_links(words), found)
+            for spelling in spellings.split("|") if name in fields_by_name else ():
+                vocabulary.setdefault(simplify(spelling), (fields_by_name[name], OTHER_LANGUAGE))
+    for words, hit in list(vocabulary.items()):
+        vocabulary.setdefault(_without_links(words), hit)
     return vocabulary
 
 
@@ -100,16 +100,16 @@ def _without_links(words: str) -> str:
     """Drop articles and "number of", so that `temps d attente` equals `temps attente`,
     and `nombre d appels recus` equals `appels recus`.
     """
-    kept = [word for word in words.split() if word not in _LINKS]
-    if len(kept) > 1 and kept[0] in _COUNTS:
-        return " ".join(kept[1:])
-    return " ".join(kept) if len(kept) > 1 else words
+    content_words = [word for word in words.split() if word not in _LINKS]
+    if len(content_words) > 1 and content_words[0] in _COUNTS:
+        return " ".join(content_words[1:])
+    return " ".join(content_words) if len(content_words) > 1 else words
 
 
 def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
     """Count the different fields that these cells would name."""
-    found = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
-    return len({hit[0].name for hit in found if hit})
+    hits = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
+    return len({hit[0].name for hit in hits if hit})
 
 
 def score_rows(
@@ -137,7 +137,7 @@ def find_field(
 
 
 def match_columns(
-    profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()
+    profile: Profile, headers: list[str], requested: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
     """Map field names to columns: first as requested, then by synonym, the best synonym
     first. Columns of `ignored` are left out.
@@ -146,20 +146,22 @@ def match_columns(
     `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
-    found = {name: _find_requested(profile, name, column, parsed) for name, column in given.items()}
-    taken = {column.index for column in found.values()} | find_ignored(headers, ignored)
+    columns = {
+        name: _find_requested(profile, name, column, parsed) for name, column in requested.items()
+    }
+    used = {column.index for column in columns.values()} | find_ignored(headers, ignored)
     vocabulary = build_vocabulary(profile.fields)
     hits = [
         (hit[1], index, hit[0])
         for index, header in enumerate(parsed)
-        if index not in taken and (hit := find_field(header, vocabulary))
+        if index not in used and (hit := find_field(header, vocabulary))
     ]
     for _rank, index, field in sorted(hits, key=lambda hit: hit[:2]):
-        if field.name not in found and index not in taken:
-            found[field.name] = Column(field, index, parsed[index])
-            taken.add(index)
-    _require_needed(profile, headers, found)
-    return found
+        if field.name not in columns and index not in used:
+            columns[field.name] = Column(field, index, parsed[index])
+            used.add(index)
+    _require_needed(profile, headers, columns)
+    return columns
 
 
 def refit_columns(
@@ -202,20 +204,20 @@ def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
     """Find the indexes of the columns to be left aside. Raises Refusal for one that the
     file does not have.
     """
-    places = set()
+    indexes = set()
     for name in ignored:
-        like = [index for index, text in enumerate(headers) if text == name] or [
+        matches = [index for index, text in enumerate(headers) if text == name] or [
             index for index, text in enumerate(headers) if simplify(text) == simplify(name)
         ]
-        if not like:
+        if not matches:
             raise Refusal(
                 "unknown_column",
                 N_("The file has no column {column}. Its columns are: {seen}."),
                 column=name,
                 seen=format_headers(headers),
             )
-        places.update(like)
-    return places
+        indexes.update(matches)
+    return indexes
 
 
 def _find_requested(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
@@ -232,10 +234,10 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
             known=known,
         )
     exact = [index for index, header in enumerate(parsed) if header.text == column]
-    like = exact or [
+    matches = exact or [
         index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)
     ]
-    if not like:
+    if not matches:
         raise Refusal(
             "unknown_column",
             N_("The file has no column {column}. Its columns are: {seen}."),
@@ -243,16 +245,16 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
             column=column,
             seen=format_headers([header.text for header in parsed]),
         )
-    return Column(field, like[0], parsed[like[0]])
+    return Column(field, matches[0], parsed[matches[0]])
 
 
-def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Column]) -> None:
-    missing = [group for group in profile.needs if not any(name in found for name in group)]
+def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, Column]) -> None:
+    missing = [group for group in profile.needs if not any(name in columns for name in group)]
     if not missing:
         return
     seen = format_headers(headers)
     options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
-    if not found:
+    if not columns:
         message = N_(
             "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which "
             "column is which with --map FIELD=COLUMN, for example "
@@ -279,9 +281,9 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     )
 
 
-def format_headers(headers: list[str], most: int = MAX_SHOWN) -> str:
+def format_headers(headers: list[str], limit: int = MAX_SHOWN) -> str:
     """Format headers as part of a sentence, shortened."""
-    shown = [text or "–" for text in headers[:most]]
+    shown = [text or "–" for text in headers[:limit]]
     return ", ".join(text[:60] for text in shown) + (
-        f" … (+{len(headers) - most})" if len(headers) > most else ""
+        f" … (+{len(headers) - limit})" if len(headers) > limit else ""
     )

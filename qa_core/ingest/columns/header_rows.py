@@ -47,14 +47,14 @@ def complete_header(
     """Add to the header what the rows directly above and below it say of its columns. A
     row below it that does so is marked as no data.
     """
-    own = list(header.raw)
-    places = {line: [cell.strip() for cell in row] for line, row in sample}
-    above, below = places.get(header.line - 1, []), places.get(header.line + 1, [])
+    raw_names = list(header.raw)
+    cells_by_line = {line: [cell.strip() for cell in row] for line, row in sample}
+    above, below = cells_by_line.get(header.line - 1, []), cells_by_line.get(header.line + 1, [])
     decisions: list[Decision] = []
-    second: dict[int, str] = {}
-    kind, names = _read_second(own, below, vocabulary)
+    second_rows: dict[int, str] = {}
+    kind, names = _read_second(raw_names, below, vocabulary)
     if kind:
-        second[header.line + 1] = kind
+        second_rows[header.line + 1] = kind
         decisions.append(
             Decision.of(
                 "file",
@@ -65,8 +65,8 @@ def complete_header(
             )
         )
     if _are_groups(above, names):
-        names, before = _combine(above, names, vocabulary), names
-        if names != before:
+        names, ungrouped = _combine(above, names, vocabulary), names
+        if names != ungrouped:
             decisions.append(
                 Decision.of(
                     "file",
@@ -75,9 +75,11 @@ def complete_header(
                     seen=_format_cells([*names, *above]),
                 )
             )
-    if names == own and not second:
+    if names == raw_names and not second_rows:
         return header, decisions
-    return replace(header, names=table_bounds.make_unique(names), second=second), decisions
+    return replace(
+        header, names=table_bounds.make_unique(names), second_rows=second_rows
+    ), decisions
 
 
 def _read_second(
@@ -202,21 +204,21 @@ def choose_table(
     runs, extents = _measure_runs(header, source, runs)
     if len(runs) < 2:
         return header, []
-    known = [count_known(header.raw[start:end], vocabulary) for start, end in runs]
-    chosen = known.index(max(known))
+    scores = [count_known(header.raw[start:end], vocabulary) for start, end in runs]
+    chosen = scores.index(max(scores))
     simple = [{simplify(name) for name in header.raw[start:end] if name} for start, end in runs]
-    apart = [
+    separate_runs = [
         index
         for index in range(len(runs))
         if index != chosen
         and _stands_apart(simple[chosen] & simple[index], extents[chosen], extents[index])
     ]
-    if not apart:
+    if not separate_runs:
         return header, []
     twin = next(
         (
             index
-            for index in apart
+            for index in separate_runs
             if len(simple[chosen] & simple[index]) > len(simple[chosen] | simple[index]) / 2
         ),
         None,
@@ -230,19 +232,22 @@ def choose_table(
             ),
             seen=_format_cells(list(header.raw[runs[twin][0] : runs[twin][1]])),
         )
-    first = min(start for index, (start, _end) in enumerate(runs) if index not in apart)
-    last = max(end for index, (_start, end) in enumerate(runs) if index not in apart)
-    outside = [
-        name for index in apart for name in header.raw[runs[index][0] : runs[index][1]] if name
+    first = min(start for index, (start, _end) in enumerate(runs) if index not in separate_runs)
+    last = max(end for index, (_start, end) in enumerate(runs) if index not in separate_runs)
+    other_names = [
+        name
+        for index in separate_runs
+        for name in header.raw[runs[index][0] : runs[index][1]]
+        if name
     ]
     names = tuple(name if first <= index < last else "" for index, name in enumerate(header.raw))
     decision = Decision.of(
         "file",
         N_("another table beside it is left aside: {columns}"),
         N_("an empty column parts them; {own} rows here, {other} there"),
-        columns=_format_cells(outside),
+        columns=_format_cells(other_names),
         own=extents[chosen][0],
-        other=extents[apart[0]][0],
+        other=extents[separate_runs[0]][0],
     )
     return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [
         decision
@@ -278,7 +283,7 @@ def _measure_runs(
         for row in reader:
             if reader.line_num <= header.line or table_bounds.is_footer(row):
                 continue
-            full = [
+            filled = [
                 any(cell and not cell.isspace() for cell in row[start:end]) for start, end in runs
             ]
             for index in range(len(gaps)):
@@ -286,20 +291,22 @@ def _measure_runs(
                     cell and not cell.isspace() for cell in row[runs[index][1] : runs[index + 1][0]]
                 )
             if sum(bool(cell) for cell in row) > 1:
-                counts = [count + there for count, there in zip(counts, full, strict=True)]
-                lasts = [
-                    reader.line_num - header.line if there else last
-                    for last, there in zip(lasts, full, strict=True)
+                counts = [
+                    count + is_filled for count, is_filled in zip(counts, filled, strict=True)
                 ]
-    kept, extents = [runs[0]], [(counts[0], lasts[0])]
+                lasts = [
+                    reader.line_num - header.line if is_filled else last
+                    for last, is_filled in zip(lasts, filled, strict=True)
+                ]
+    merged, extents = [runs[0]], [(counts[0], lasts[0])]
     for gap, run, count, last in zip(gaps, runs[1:], counts[1:], lasts[1:], strict=True):
         if gap:
-            kept[-1] = (kept[-1][0], run[1])
+            merged[-1] = (merged[-1][0], run[1])
             extents[-1] = (max(extents[-1][0], count), max(extents[-1][1], last))
         else:
-            kept.append(run)
+            merged.append(run)
             extents.append((count, last))
-    return kept, extents
+    return merged, extents
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -60,14 +60,14 @@ def read_words(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
     """
     encoded = values.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    read = {
+    marks = {
         text: mark
         for text in texts
         if not text[:1].isascii() or not text[-1:].isdigit()
         if (mark := find_mark(text))
     }
-    if not read:
-        return values, read
+    if not marks:
+        return values, marks
     return pc.take(
-        pa.array([read.get(text, text) for text in texts], pa.string()), encoded.indices
-    ), read
+        pa.array([marks.get(text, text) for text in texts], pa.string()), encoded.indices
+    ), marks

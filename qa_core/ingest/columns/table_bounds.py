@@ -35,7 +35,7 @@ class HeaderRow:
     """Header row: its row and line in the file, and the names of its columns (empty for
     a phantom).
 
-    `raw`: its cells unchanged. `second`: the lines right under it that are no data, and
+    `raw`: its cells unchanged. `second_rows`: the lines right under it that are no data, and
     their kind. `span`: the columns of the table where another one is beside it.
     """
 
@@ -43,7 +43,7 @@ class HeaderRow:
     line: int
     names: tuple[str, ...]
     raw: tuple[str, ...] = ()
-    second: Mapping[int, str] = field(default_factory=dict)
+    second_rows: Mapping[int, str] = field(default_factory=dict)
     span: tuple[int, int] | None = None
 
     @property
@@ -54,7 +54,7 @@ class HeaderRow:
 def find_header(
     sample: list[tuple[int, list[str]]],
     vocabulary: Mapping[str, tuple[Field, int]],
-    wanted: tuple[str, ...],
+    requested: tuple[str, ...],
 ) -> HeaderRow:
     """Find the row that names the most fields or requested columns; where none does,
     the first row that looks like headers.
@@ -68,11 +68,11 @@ def find_header(
     ]
     if not filled:
         raise Refusal("empty_file", N_("The file is empty. Export it again and try once more."))
-    asked = {simplify(name) for name in wanted}
+    requested_names = {simplify(name) for name in requested}
     best, best_score = None, 0
     for index, line, cells in filled:
         score = count_known(cells, vocabulary) + 3 * sum(
-            simplify(cell) in asked for cell in cells if cell
+            simplify(cell) in requested_names for cell in cells if cell
         )
         # One known word alone in a row of many cells is rather a value ("Total",
         # "Chat") than a header.

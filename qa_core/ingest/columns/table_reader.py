@@ -86,7 +86,7 @@ def stage(
     )
     if platform is None:
         return _stage_table(content, kind, options, progress, system, digest)
-    staged = refused = None
+    staged = platform_refusal = None
     try:
         staged = _stage_platform(
             platform,
@@ -97,7 +97,7 @@ def stage(
             progress,
         )
     except Refusal as refusal:
-        refused = refusal
+        platform_refusal = refusal
     if staged and staged.tally.rejected <= MAX_REJECTED * max(1, staged.tally.read):
         return staged
     table = None
@@ -106,13 +106,13 @@ def stage(
     if table is not None and (staged is None or table.accepted > staged.accepted):
         if staged:
             staged.discard()
-        found = N_("its headers are those of {platform}, its cells are not: read as a table")
-        table.decisions.insert(0, Decision.of("file", found, platform=platform.title))
+        decision = N_("its headers are those of {platform}, its cells are not: read as a table")
+        table.decisions.insert(0, Decision.of("file", decision, platform=platform.title))
         return table
     if table is not None:
         table.discard()
     if staged is None:
-        raise refused
+        raise platform_refusal
     return staged
 
 
@@ -146,9 +146,9 @@ def _stage_table(
         profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
         vocabulary = header_matching.build_vocabulary(profile.fields)
     header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
-    header, seen_beside = header_rows.choose_table(header, source, vocabulary)
-    if not seen_beside:
-        header, seen_beside = header_rows.complete_header(header, sample, vocabulary)
+    header, header_decisions = header_rows.choose_table(header, source, vocabulary)
+    if not header_decisions:
+        header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
     columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
@@ -164,7 +164,7 @@ def _stage_table(
         options.columns,
         [row for line, row in sample if line > header.line][:REFITTED_ROWS],
     )
-    taught = taught_words.find_taught(options.words, header.names)
+    taught = taught_words.index_meanings(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
     context = FileContext(
@@ -176,7 +176,7 @@ def _stage_table(
         Zone(here.timezone),
         Pseudonyms.current(may_create=not options.dry_run),
         taught,
-        [*source.decisions, *seen_beside],
+        [*source.decisions, *header_decisions],
     )
     if header.row:
         place = header.line + source.line_offset
@@ -324,7 +324,7 @@ class _RowReader:
         """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
-        suspect = np.isin(block.lines, [line + offset for line in header.second])
+        suspect = np.isin(block.lines, [line + offset for line in header.second_rows])
         suspect |= (
             pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
             .to_numpy(zero_copy_only=False)
@@ -339,7 +339,7 @@ class _RowReader:
     def _skip_header(self, line: int, row: list[str]) -> bool:
         header = self.header
         first, last = header.span or (0, header.width)
-        kind = header.second.get(line - self.source.line_offset)
+        kind = header.second_rows.get(line - self.source.line_offset)
         if (
             kind is None
             and [cell.strip() for cell in row[first:last]]
@@ -353,15 +353,15 @@ class _RowReader:
     def _classify_odd_row(
         self, line: int, row: list[str], width: int, key: tuple[int, ...]
     ) -> bool:
-        found = table_bounds.classify_row(row, width, key)
-        if found in ("blank", "note", "footer"):
-            self._tally.skip(found)
-        elif found:
-            self._odd_rows.append((line, found, row))
+        kind = table_bounds.classify_row(row, width, key)
+        if kind in ("blank", "note", "footer"):
+            self._tally.skip(kind)
+        elif kind:
+            self._odd_rows.append((line, kind, row))
         elif len(row) < width:
             self._shorter += 1
             self._last_short = line
-        return found is not None
+        return kind is not None
 
     def _key_fields(self) -> set[str]:
         return {name for group in self.context.profile.needs for name in group}
@@ -400,7 +400,7 @@ class _RowReader:
         """
         context = self.context
         schema: pa.Schema | None = None
-        kept_lines = 0
+        accepted_lines = 0
         with ExitStack() as stack:
             rejected_file = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
             writer: pq.ParquetWriter | None = None
@@ -416,22 +416,22 @@ class _RowReader:
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, batch, built)
-                kept = (
+                accepted = (
                     table.filter(
                         pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
                     )
                     if not keep.all()
                     else table
                 )
-                kept_lines += int(keep.sum())
+                accepted_lines += int(keep.sum())
                 if writer is None:
-                    schema = kept.schema
+                    schema = accepted.schema
                     writer = stack.enter_context(
                         pq.ParquetWriter(
                             staged.rows, schema, compression="zstd", compression_level=1
                         )
                     )
-                writer.write_table(kept.cast(schema))
+                writer.write_table(accepted.cast(schema))
                 self._sample_rows(staged, block, keep)
                 skipped = np.isin(batch.reasons[~keep], SKIP_REASONS)
                 self._tally.skipped_kinds.update(batch.reasons[~keep][skipped].tolist())
@@ -455,14 +455,14 @@ class _RowReader:
                 ),
                 seen=header_matching.format_headers(list(self.header.names)),
             )
-        self._describe(staged, schema, kept_lines)
+        self._describe(staged, schema, accepted_lines)
 
-    def _describe(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
+    def _describe(self, staged: Staged, schema: pa.Schema, accepted: int) -> None:
         context = self.context
-        staged.tally, staged.accepted = self._tally, kept
+        staged.tally, staged.accepted = self._tally, accepted
         staged.tally.blanked = context.blanked
         staged.guesses = frozenset(context.guesses)
-        staged.tally.require_identity(staged.file.name, kept)
+        staged.tally.require_identity(staged.file.name, accepted)
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {
             name: context.headers[column.index] for name, column in context.columns.items()
@@ -478,11 +478,11 @@ class _RowReader:
             if name and index not in used | ignored
         ]
         if ignored:
-            asked = header_matching.format_headers(
+            ignored_names = header_matching.format_headers(
                 [context.headers[index] for index in sorted(ignored)]
             )
             context.decisions.append(
-                Decision.of("file", N_("left aside, as asked: {columns}"), columns=asked)
+                Decision.of("file", N_("left aside, as asked: {columns}"), columns=ignored_names)
             )
         if unknown:
             context.decisions.append(
@@ -494,14 +494,20 @@ class _RowReader:
                     kind=staged.kind,
                 )
             )
-        hidden = [name for name, column in context.columns.items() if column.field.is_identity]
-        if hidden:
-            staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
+        identity_fields = [
+            name for name, column in context.columns.items() if column.field.is_identity
+        ]
+        if identity_fields:
+            staged.pseudonymised = tuple(
+                context.columns[name].header.text for name in identity_fields
+            )
             context.decisions.append(
                 Decision.of(
                     "customer",
                     N_("replaced by pseudonyms: {columns}"),
-                    columns=", ".join(context.columns[name].header.text for name in hidden),
+                    columns=", ".join(
+                        context.columns[name].header.text for name in identity_fields
+                    ),
                 )
             )
         if self._shorter:

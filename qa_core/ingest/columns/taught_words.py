@@ -41,13 +41,15 @@ def parse_meaning(text: str) -> Meaning:
     return word
 
 
-def find_taught(words: Mapping[str, str], headers: Sequence[str]) -> dict[int, dict[str, Meaning]]:
+def index_meanings(
+    words: Mapping[str, str], headers: Sequence[str]
+) -> dict[int, dict[str, Meaning]]:
     """Index the taught words by column: its index, then the simplified word, then the
     meaning. Raises Misuse, and Refusal for a column that the file does not have.
     """
     places = {simplify(header): index for index, header in reversed(list(enumerate(headers)))}
     taught: dict[int, dict[str, Meaning]] = {}
-    for text, said in words.items():
+    for text, meaning in words.items():
         parts = text.split(":")
         pairs = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
         found = next((pair for pair in pairs if simplify(pair[0]) in places), None)
@@ -59,23 +61,23 @@ def find_taught(words: Mapping[str, str], headers: Sequence[str]) -> dict[int, d
                 seen=format_headers(list(headers)),
             )
         column, word = found
-        taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(said)
+        taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(meaning)
     return taught
 
 
 def claim_columns(
     profile: Profile,
-    taught: Mapping[int, Mapping[str, Meaning]],
+    meanings: Mapping[int, Mapping[str, Meaning]],
     headers: Sequence[str],
     columns: dict[str, Column],
 ) -> None:
     """Use a column as outcome or direction when no header names it and the meanings
     taught for its words are outcomes or directions.
     """
-    named = {column.index for column in columns.values()}
-    for index, words in taught.items():
+    used = {column.index for column in columns.values()}
+    for index, words in meanings.items():
         for name, kind in (("outcome", Outcome), ("direction", Direction)):
             field = profile.get_field(name)
             is_meant = any(isinstance(meaning, kind) for meaning in words.values())
-            if index not in named and is_meant and field and name not in columns:
+            if index not in used and is_meant and field and name not in columns:
                 columns[name] = Column(field, index, parse_header(headers[index]))

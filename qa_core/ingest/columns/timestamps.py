@@ -117,7 +117,7 @@ class MomentEvidence:
     field: str
     column: str
     counts: dict[str, int] = field(default_factory=dict)
-    places: dict[str, dict[str, dict[int, int]]] = field(
+    value_counts: dict[str, dict[str, dict[int, int]]] = field(
         default_factory=dict
     )  # shape → place (a, b, c) → value → rows
     months: dict[str, set[tuple[int, int, int]]] = field(
@@ -125,17 +125,17 @@ class MomentEvidence:
     )  # shape → (year, first, second) seen
     with_clock: int = 0
     with_day: int = 0
-    unread: int = 0
+    unreadable: int = 0
     destroyed: int = 0
     example: str = ""
     numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
     clock_faults: dict[int, int] = field(
         default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SEPARATOR, 0)
     )  # numbers that are no clock so written
-    unwritten: int = 0  # rows on a day that stands for none
+    placeholder_days: int = 0  # rows on a day that stands for none
     ranges: int = 0
     range_minutes: set[int] = field(default_factory=set)
-    behind_utc: set[str] = field(default_factory=set)
+    negative_offsets: set[str] = field(default_factory=set)
 
     def add(self, values: pa.Array) -> None:
         """Look at one batch of cells (empty ones null)."""
@@ -155,15 +155,15 @@ class MomentEvidence:
         unique = self._add_ranges(unique, rows)
         destroyed = _matches(unique, _DESTROYED)
         self.destroyed += int(rows[destroyed].sum())
-        left = ~destroyed
+        unmatched = ~destroyed
         for shape, pattern in _SHAPES.items():
-            if not left.any():
+            if not unmatched.any():
                 break
-            groups, matched = _extract(unique, pattern, left)
+            groups, matched = _extract(unique, pattern, unmatched)
             if matched.any():
                 self._add_shape(shape, groups, rows[matched])
-                left &= ~matched
-        self.unread += int(rows[left].sum())
+                unmatched &= ~matched
+        self.unreadable += int(rows[unmatched].sum())
 
     def _add_ranges(self, unique: pa.Array, rows: np.ndarray) -> pa.Array:
         """Cut each range to its start, and note how long ranges are."""
@@ -180,8 +180,8 @@ class MomentEvidence:
     def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
         self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
         days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
-        unwritten = int((days < _FIRST_REAL_DAY).sum())
-        self.unwritten += unwritten
+        placeholders = int((days < _FIRST_REAL_DAY).sum())
+        self.placeholder_days += placeholders
         months = days.astype("M8[M]")
         self._add_places(
             "year_first",
@@ -194,7 +194,7 @@ class MomentEvidence:
             self.months.setdefault("year_first", set()).update(
                 (year, number, int(str(day)[8:10])) for day in of_month
             )
-        self.with_day += len(values) - unwritten
+        self.with_day += len(values) - placeholders
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
             self.with_clock += len(values)
 
@@ -222,32 +222,32 @@ class MomentEvidence:
         if shape in CLOCKS:
             self.with_clock += total
         else:
-            unwritten = int(rows[_is_placeholder(groups)].sum())
-            self.unwritten += unwritten
-            self.with_day += total - unwritten
+            placeholders = int(rows[_is_placeholder(groups)].sum())
+            self.placeholder_days += placeholders
+            self.with_day += total - placeholders
             self.with_clock += int(rows[_filled(groups, "H")].sum())
-            self.behind_utc |= {
+            self.negative_offsets |= {
                 zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")
             }
 
     def _add_places(self, shape: str, places: dict[str, np.ndarray], rows: np.ndarray) -> None:
         for name, values in places.items():
-            seen = self.places.setdefault(shape, {}).setdefault(name, {})
-            found, inverse = np.unique(values, return_inverse=True)
+            counts = self.value_counts.setdefault(shape, {}).setdefault(name, {})
+            distinct, inverse = np.unique(values, return_inverse=True)
             for value, count in zip(
-                found.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True
+                distinct.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True
             ):
-                seen[value] = seen.get(value, 0) + int(count)
+                counts[value] = counts.get(value, 0) + int(count)
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values()) + self.unread + self.destroyed
+        return sum(self.counts.values()) + self.unreadable + self.destroyed
 
-    def beyond(self, shape: str, place: str, limit: int) -> int:
+    def count_above(self, shape: str, place: str, limit: int) -> int:
         """Count the rows whose number at that place is greater than `limit`."""
         return sum(
             rows
-            for value, rows in self.places.get(shape, {}).get(place, {}).items()
+            for value, rows in self.value_counts.get(shape, {}).get(place, {}).items()
             if value > limit
         )
 
@@ -263,7 +263,7 @@ class MomentEvidence:
         if low >= 0 and high < 1:
             return "fraction"
         if self.field == "time":
-            written = next(
+            clock_digits = next(
                 (
                     digits
                     for digits in _CLOCKS_WITHOUT_SEPARATOR
@@ -271,8 +271,8 @@ class MomentEvidence:
                 ),
                 None,
             )
-            if written:
-                return _CLOCKS_WITHOUT_SEPARATOR[written]
+            if clock_digits:
+                return _CLOCKS_WITHOUT_SEPARATOR[clock_digits]
         if low >= 20_000 and high < 80_000:
             return "serial"
         if low >= 5e8 and high < 5e9:
@@ -301,7 +301,10 @@ class MomentEvidence:
         """Whether most days of the column are placeholders, so that only the time of
         day counts.
         """
-        return self.unwritten > 0 and self.unwritten > (self.with_day + self.unwritten) / 2
+        return (
+            self.placeholder_days > 0
+            and self.placeholder_days > (self.with_day + self.placeholder_days) / 2
+        )
 
 
 @dataclass(frozen=True)
@@ -311,17 +314,19 @@ class MomentReading:
     shapes: tuple[str, ...]
     order: str | None  # of year_last
     short_order: str | None  # of short_year
-    number: str | None
-    swapped: bool = False
-    ranged: bool = False  # what looks like an offset behind UTC is the end of a range
-    timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
+    number_meaning: str | None
+    is_swapped: bool = False
+    has_ranges: bool = False  # what looks like an offset behind UTC is the end of a range
+    is_timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
 
     def read(self, values: pa.Array) -> Moments:
         """Convert cells (empty ones null) to dates and times."""
         length = len(values)
-        strict = _read_strict(values) if "year_first" in self.shapes and not self.swapped else None
+        strict = (
+            _read_strict(values) if "year_first" in self.shapes and not self.is_swapped else None
+        )
         if strict is not None:
-            return _from_strict(strict, values, self.timeless)
+            return _from_strict(strict, values, self.is_timeless)
         result = Moments(
             np.full(length, "NaT", "M8[D]"),
             np.full(length, "NaT", "m8[us]"),
@@ -340,14 +345,14 @@ class MomentReading:
                 )
             )
         )
-        left = np.ones(len(encoded.dictionary), bool)
-        texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.ranged)[0]
+        unmatched = np.ones(len(encoded.dictionary), bool)
+        texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.has_ranges)[0]
         for shape in self.shapes:
-            groups, matched = _extract(texts, _SHAPES[shape], left)
+            groups, matched = _extract(texts, _SHAPES[shape], unmatched)
             if matched.any():
                 self._fill(unique, shape, groups, matched)
-                left &= ~matched
-        unique.bad |= left
+                unmatched &= ~matched
+        unique.bad |= unmatched
         present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
         chosen = encoded.indices.drop_null().to_numpy()
         for whole, part in (
@@ -366,14 +371,14 @@ class MomentReading:
             self._fill_numbers(unique, _floats(groups.field("n")), matched)
             return
         bad = np.zeros(int(matched.sum()), bool)
-        unwritten = np.zeros(len(bad), bool)
+        is_placeholder = np.zeros(len(bad), bool)
         if shape not in CLOCKS:
             year, month, day = self._find_parts(shape, groups)
             days, impossible = combine_day(year, month, day)
-            unwritten = _is_placeholder(groups)
-            bad |= impossible & ~unwritten
+            is_placeholder = _is_placeholder(groups)
+            bad |= impossible & ~is_placeholder
             unique.day[matched] = days
-        filled = _filled(groups, "H") & (~unwritten | self.timeless)
+        filled = _filled(groups, "H") & (~is_placeholder | self.is_timeless)
         clock, wrong = _find_clock(groups)
         clock[~filled] = np.timedelta64("NaT")
         bad |= wrong & filled
@@ -386,8 +391,11 @@ class MomentReading:
             unique.fixed[matched] = fixed
         unique.clock[matched] = clock
         unique.bad[matched] = bad
-        where = np.flatnonzero(matched)[bad]
-        unique.day[where], unique.clock[where] = np.datetime64("NaT"), np.timedelta64("NaT")
+        bad_places = np.flatnonzero(matched)[bad]
+        unique.day[bad_places], unique.clock[bad_places] = (
+            np.datetime64("NaT"),
+            np.timedelta64("NaT"),
+        )
 
     def _find_parts(
         self, shape: str, groups: pa.StructArray
@@ -400,7 +408,9 @@ class MomentReading:
         if shape in ("year_first", "compact"):
             year, month, day = (_integers(groups, name) for name in ("y", "b", "c"))
             return (
-                (year, day, month) if self.swapped and shape == "year_first" else (year, month, day)
+                (year, day, month)
+                if self.is_swapped and shape == "year_first"
+                else (year, month, day)
             )
         order = self.order if shape == "year_last" else self.short_order
         places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
@@ -410,22 +420,26 @@ class MomentReading:
         return _complete_year(parts["y"]), parts["m"], parts["d"]
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
-        if self.number == "fraction":
+        if self.number_meaning == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
         digits = next(
-            (digits for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items() if name == self.number),
+            (
+                digits
+                for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items()
+                if name == self.number_meaning
+            ),
             None,
         )
         if digits:
             unique.clock[matched] = _split_clock(numbers, digits)[0]
             return
-        if self.number == "serial":
+        if self.number_meaning == "serial":
             # Spreadsheets count days from 30 December 1899 and keep times as fractions
             # that never come out even: to the second.
             seconds = np.round((numbers - EPOCH_DAY) * DAY)
-        elif self.number in _EPOCHS:
-            seconds = numbers / _EPOCHS[self.number]
+        elif self.number_meaning in _EPOCHS:
+            seconds = numbers / _EPOCHS[self.number_meaning]
             unique.fixed[matched] = True
         else:
             unique.bad[matched] = True
@@ -456,25 +470,25 @@ def _read_strict(values: pa.Array) -> pa.Array | None:
         return None
 
 
-def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
+def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Moments:
     moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
     day = moments.astype("M8[D]")
     clock = moments - day.astype("M8[us]")
-    bare = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
+    is_bare_day = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
         zero_copy_only=False
     )
-    clock[bare] = np.timedelta64("NaT")
-    unwritten = day < _FIRST_REAL_DAY
+    clock[is_bare_day] = np.timedelta64("NaT")
+    is_placeholder = day < _FIRST_REAL_DAY
     bad = (
-        ~unwritten
+        ~is_placeholder
         & ~np.isnat(day)
         & (
             (day < np.datetime64(str(FIRST_YEAR), "D"))
             | (day >= np.datetime64(str(LAST_YEAR + 1), "D"))
         )
     )
-    clock[bad | (unwritten & (not timeless))] = np.timedelta64("NaT")
-    day = np.where(bad | unwritten, np.datetime64("NaT", "D"), day)
+    clock[bad | (is_placeholder & (not is_timeless))] = np.timedelta64("NaT")
+    day = np.where(bad | is_placeholder, np.datetime64("NaT", "D"), day)
     return Moments(day, clock, np.zeros(len(day), bool), bad)
 
 
@@ -527,12 +541,14 @@ def _matches(values: pa.Array, pattern: str) -> np.ndarray:
     return pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _extract(values: pa.Array, pattern: str, left: np.ndarray) -> tuple[pa.StructArray, np.ndarray]:
-    """Match a pattern on the values still `left`. Returns the groups of those that
+def _extract(
+    values: pa.Array, pattern: str, unmatched: np.ndarray
+) -> tuple[pa.StructArray, np.ndarray]:
+    """Match a pattern on the values still `unmatched`. Returns the groups of those that
     match, and their mask.
     """
     groups = pc.extract_regex(values, pattern)
-    matched = groups.is_valid().to_numpy(zero_copy_only=False) & left
+    matched = groups.is_valid().to_numpy(zero_copy_only=False) & unmatched
     return groups.filter(pa.array(matched)), matched
 
 

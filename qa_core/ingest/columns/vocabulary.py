@@ -110,17 +110,17 @@ def _empty_set() -> pa.Array:
     return pa.array(EMPTY, pa.string())
 
 
-def clean_cells(column: list[str] | pa.Array, taught: Mapping[str, object] = {}) -> pa.Array:
+def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {}) -> pa.Array:
     """Trim cells, and turn those that say nothing (empty, NULL, NaN …) into null,
-    unless a person has `taught` what they mean.
+    unless a person has taught their `meanings`.
     """
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
     empty = _empty_set()
-    if taught:
-        empty = pa.array([word for word in EMPTY if simplify(word) not in taught], pa.string())
+    if meanings:
+        empty = pa.array([word for word in EMPTY if simplify(word) not in meanings], pa.string())
     return pc.if_else(pc.is_in(trimmed, value_set=empty), pa.scalar(None, pa.string()), trimmed)
 
 
@@ -136,14 +136,14 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
     ):
         return values
     encoded = values.dictionary_encode()
-    kept = pa.array(
+    cleared = pa.array(
         [
             None if simplify(text) in _NON_ANSWERS else text
             for text in encoded.dictionary.to_pylist()
         ],
         pa.string(),
     )
-    return pc.take(kept, encoded.indices) if kept.null_count else values
+    return pc.take(cleared, encoded.indices) if cleared.null_count else values
 
 
 def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
@@ -291,10 +291,10 @@ def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
         return DIRECTIONS[plain], None
     words = plain.split()
     direction = next((_DIRECTION_PARTS[word] for word in words if word in _DIRECTION_PARTS), None)
-    left = [word for word in words if word not in _DIRECTION_PARTS]
-    rest = [word for word in left if word not in _FILLERS]
-    outcome = OUTCOMES.get(" ".join(left)) or OUTCOMES.get(" ".join(rest))
-    if rest and outcome is None:
+    remaining = [word for word in words if word not in _DIRECTION_PARTS]
+    significant = [word for word in remaining if word not in _FILLERS]
+    outcome = OUTCOMES.get(" ".join(remaining)) or OUTCOMES.get(" ".join(significant))
+    if significant and outcome is None:
         return None, None
     return direction, outcome
 
@@ -323,14 +323,14 @@ class WordEvidence:
     column: str
     known: Mapping[str, object]
     seen: Counter = field(default_factory=Counter)
-    most: int = 2_000
+    limit: int = 2_000
     empty: int = 0
 
     def add(self, values: pa.Array) -> None:
         """Look at one batch of cells (empty ones null)."""
         self.empty += values.null_count
         for item in pc.value_counts(values.drop_null()).to_pylist():
-            if item["values"] in self.seen or len(self.seen) < self.most:
+            if item["values"] in self.seen or len(self.seen) < self.limit:
                 self.seen[item["values"]] += item["counts"]
 
     @property
@@ -359,22 +359,22 @@ class WordEvidence:
             simplify(word) in (TICK, "x") for word in self.seen
         )
 
-    def show(self, most: int = 6) -> str:
+    def show(self, limit: int = 6) -> str:
         """Format the most frequent words with their counts."""
-        return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(most))
+        return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(limit))
 
 
-def replace_words(values: pa.Array, taught: Mapping[str, object]) -> pa.Array:
+def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
     """Replace taught words by the number that they stand for; those that stand for a
     missing value become null.
     """
     encoded = values.dictionary_encode()
-    kept = [
+    replaced = [
         meaning if meaning is None or isinstance(meaning, str) else text
         for text in encoded.dictionary.to_pylist()
-        for meaning in (taught.get(simplify(text), text),)
+        for meaning in (meanings.get(simplify(text), text),)
     ]
-    return pc.take(pa.array(kept, pa.string()), encoded.indices)
+    return pc.take(pa.array(replaced, pa.string()), encoded.indices)
 
 
 def read_words(

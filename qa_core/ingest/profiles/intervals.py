@@ -290,7 +290,7 @@ def _decide_length(context: FileContext) -> None:
         del context.columns["length_minutes"]
     else:
         context.readings["length_minutes"] = replace(
-            context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True
+            context.readings["length_minutes"], low=1, high=DAY_MINUTES, is_whole=True
         )
 
 
