@@ -58,8 +58,8 @@ class ShownRow:
     """
 
     line: int
-    before: dict[str, str]
-    after: dict[str, Any]
+    cells: dict[str, str]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -128,23 +128,23 @@ class Examination:
         """List everything but rows and figures, a sentence each, in the current
         language.
         """
-        said = []
+        remarks = []
         if self.first_day and self.last_day:
-            said.append(
+            remarks.append(
                 _(
                     "Days of the file: {period}",
                     period=formatting.period(Period(self.first_day, self.last_day)),
                 )
             )
         if self.in_period:
-            said.append(
+            remarks.append(
                 _(
                     "Already there for these days, from the same tool: {count} contacts.",
                     count=formatting.number(self.in_period),
                 )
             )
         for hour in self.clock_hours:
-            said.append(
+            remarks.append(
                 _(
                     "{rows} rows fall into the hour from {moment}, which the clock showed "
                     "twice that night.",
@@ -153,14 +153,14 @@ class Examination:
                 )
             )
         if self.pseudonymised:
-            said.append(
+            remarks.append(
                 _(
                     "Personal columns of which only pseudonyms are kept: {columns}",
                     columns=formatting.listing(self.pseudonymised),
                 )
             )
         if self.comments:
-            said.append(
+            remarks.append(
                 _(
                     "Free text, kept as it is written: {columns}. Make sure that it names no "
                     "customer.",
@@ -168,19 +168,19 @@ class Examination:
                 )
             )
         if self.dropped:
-            said.append(
+            remarks.append(
                 _(
                     "Columns of which nothing is kept: {columns}",
                     columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
                 )
             )
-        return said
+        return remarks
 
     def as_warnings(self) -> list[str]:
         """List what might make the figures wrong, in the current language."""
-        said = []
+        warnings = []
         for overlap in self.overlaps:
-            said.append(
+            warnings.append(
                 _(
                     "{rows} rows fall on days and queues for which {system} has brought "
                     "{contacts} contacts already ({period}). If these are the same calls, "
@@ -192,7 +192,7 @@ class Examination:
                     period=formatting.period(Period(overlap.first_day, overlap.last_day)),
                 )
             )
-        return said
+        return warnings
 
     def as_lines(self) -> list[str]:
         """List all findings as lines for a terminal."""
@@ -202,10 +202,10 @@ class Examination:
         for row in self.rows:
             lines.append(_("line {line}", line=row.line))
             lines.append(
-                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.before.items() if cell)
+                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.cells.items() if cell)
             )
             lines.append(
-                "  > " + " · ".join(f"{name}: {value}" for name, value in row.after.items())
+                "  > " + " · ".join(f"{name}: {value}" for name, value in row.values.items())
             )
         return lines
 
@@ -258,13 +258,13 @@ def find_columns(
         ).names
     except (Refusal, OSError):
         return (), {}
-    named = {
+    headers_by_field = {
         hit[0].name: text
         for text in reversed(headers)
         if text not in options.ignored
         and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
     }
-    return headers, named | {
+    return headers, headers_by_field | {
         field: column for field, column in options.columns.items() if column in headers
     }
 
@@ -327,7 +327,7 @@ def _find_clock_hours(
             start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
             if start.utcoffset() > start.replace(fold=1).utcoffset():
                 hours.append(start.replace(minute=0, tzinfo=None))
-    counted = [
+    rows_by_hour = [
         (
             hour,
             connection.execute(
@@ -336,7 +336,7 @@ def _find_clock_hours(
         )
         for hour in hours
     ]
-    return tuple(ClockHour(hour, rows) for hour, rows in counted if rows)
+    return tuple(ClockHour(hour, rows) for hour, rows in rows_by_hour if rows)
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
@@ -344,7 +344,7 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     (of any queue, where the file has none).
     """
     by_queue = "queue" in staged.columns
-    queue, same = (
+    queue, same_queue = (
         ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
     )
     channel = (
@@ -365,7 +365,8 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
             GROUP BY ALL
         )
         SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d
-        JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true) {same}
+        JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true)
+            {same_queue}
         GROUP BY c.source_system ORDER BY c.source_system"""
     ).fetchall()
     return tuple(
@@ -377,11 +378,11 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
 def _count_in_period(
     connection: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date
 ) -> int:
-    counted = (
+    query = (
         "SELECT count(*) FROM contacts WHERE source_system IN "
         f"({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
     )
-    return connection.execute(counted, [first, last]).fetchone()[0]
+    return connection.execute(query, [first, last]).fetchone()[0]
 
 
 def _select_systems(staged: Staged) -> str:

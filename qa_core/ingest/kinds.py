@@ -36,11 +36,11 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     )
     if platform is not None and platform.kinds:
         return platform.kinds[0]
-    named = next(
+    requested_kind = next(
         (profile.kind for profile in find_profiles() if profile.name == options.profile), None
     )
-    if named is not None:
-        return named
+    if requested_kind is not None:
+        return requested_kind
     profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
     fits = _count_fields(content, profiles, options)
     best = max(fits.values(), default=0)

@@ -28,11 +28,13 @@ def list_words() -> Iterator[tuple[str, str, str]]:
     ):
         for meaning in dict.fromkeys(first.values()):
             name = {True: "yes", False: "no"}.get(meaning, meaning)
-            elsewhere = "|".join(words.get(meaning, "") for words in others.values()).split("|")
-            own = [
-                word for word, said in first.items() if said == meaning and word not in elsewhere
+            other_words = "|".join(words.get(meaning, "") for words in others.values()).split("|")
+            first_words = [
+                word
+                for word, other_meaning in first.items()
+                if other_meaning == meaning and word not in other_words
             ]
-            yield str(name), FIRST_LANGUAGES, _join("|".join(own))
+            yield str(name), FIRST_LANGUAGES, _join("|".join(first_words))
             for language, words in others.items():
                 if meaning in words:
                     yield str(name), language, _join(words[meaning])

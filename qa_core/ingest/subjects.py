@@ -112,7 +112,7 @@ def erase(
         raise Misuse("one_subject", N_("Name either a customer or an advisor."))
     if customer:
         counts = erasure.erase_customer(Viewer.SYSTEM, customer)
-        return {"contacts": counts.contacts, "rows": counts.waiting, "events": counts.events}
+        return {"contacts": counts.contacts, "rows": counts.pending_rows, "events": counts.events}
     return _erase_advisor(viewer, advisor)
 
 

@@ -71,7 +71,7 @@ def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(
     assert find_contacts("survey_comment", where="contact_id = 'C1'") == [
         ("C1", "my unmistakable story")
     ]
-    assert forget(ann, monkeypatch).waiting == 1
+    assert forget(ann, monkeypatch).pending_rows == 1
     assert find_traces(centre, "unmistakable") == []
 
 

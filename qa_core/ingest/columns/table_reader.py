@@ -39,7 +39,7 @@ from qa_core.ingest.columns import (
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.load.quarantine import REJECTED
+from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
@@ -402,7 +402,9 @@ class _RowReader:
         schema: pa.Schema | None = None
         accepted_lines = 0
         with ExitStack() as stack:
-            rejected_file = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
+            rejected_file = stack.enter_context(
+                pq.ParquetWriter(staged.rejected_rows, REJECTED_SCHEMA)
+            )
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
             for block in self._blocks(1):
@@ -577,7 +579,7 @@ class _RowReader:
         writer.write_table(
             pa.table(
                 [[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked],
-                schema=REJECTED,
+                schema=REJECTED_SCHEMA,
             )
         )
 

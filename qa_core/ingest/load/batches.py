@@ -99,12 +99,14 @@ def find_done(
     """Find the batch that imported the same content with the same options, if it is
     done and no later import may have changed its rows.
     """
-    same = (
+    same_content = (
         sa.select(ImportBatch)
         .filter_by(kind=kind, digest=digest, state="done")
         .order_by(ImportBatch.started_at.desc())
     )
-    batch = next((batch for batch in session.scalars(same) if batch.options == reading), None)
+    batch = next(
+        (batch for batch in session.scalars(same_content) if batch.options == reading), None
+    )
     return None if batch is None or _may_be_overwritten(session, batch) else batch
 
 
@@ -120,14 +122,14 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
         ImportBatch.last_day,
     )
     changed = ImportBatch.counts["updated"].as_integer() > 0
-    own = _written_fields(batch.kind, batch.mapping)
+    own_fields = _written_fields(batch.kind, batch.mapping)
     for kind, mapping, system, first_day, last_day in session.execute(
         sa.select(*columns).where(
             ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed
         )
     ):
         if kind != batch.kind and not (
-            {kind, batch.kind} <= CONTACT_KINDS and own & _written_fields(kind, mapping)
+            {kind, batch.kind} <= CONTACT_KINDS and own_fields & _written_fields(kind, mapping)
         ):
             continue
         is_other_system = (
@@ -168,15 +170,15 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
         tally=ImportTally.from_counts(batch.counts),
     )
     tally = report.tally
-    joined = session.scalar(
+    joined_rows = session.scalar(
         of_files(
             sa.select(sa.func.count())
             .select_from(WaitingRow)
             .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
         )
     )
-    tally.skip("unmatched", -joined)
-    tally.unchanged += tally.new + tally.updated + joined
+    tally.skip("unmatched", -joined_rows)
+    tally.unchanged += tally.new + tally.updated + joined_rows
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
     report.decisions = [
@@ -277,15 +279,15 @@ def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[s
         BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
     )
     images = session.execute(of_files(created)).all()
-    found: tuple[set[str], set[str]] = (set(), set())
+    names_in_lake: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
-            carried = (
-                ("advisor", "advisor_id", found[0]),
-                ("advisor", "given_advisor_id", found[0]),
-                ("team", "team", found[1]),
+            name_columns = (
+                ("advisor", "advisor_id", names_in_lake[0]),
+                ("advisor", "given_advisor_id", names_in_lake[0]),
+                ("team", "team", names_in_lake[1]),
             )
-            for kind, column, names in carried:
+            for kind, column, names in name_columns:
                 keys = [key for object, key in images if object == kind]
                 if keys:
                     names |= {
@@ -296,7 +298,7 @@ def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[s
                             [keys],
                         ).fetchall()
                     }
-    return found
+    return names_in_lake
 
 
 @dataclass(frozen=True)
@@ -307,7 +309,7 @@ class BatchFilter:
 
     kind: str | None = None
     day: date | None = None
-    troubled: bool = False
+    has_problems: bool = False
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         conditions = [ImportBatch.kind == self.kind] if self.kind else []
@@ -317,7 +319,7 @@ class BatchFilter:
                 for day in (self.day, self.day + timedelta(days=1))
             )
             conditions += [ImportBatch.started_at >= begins, ImportBatch.started_at < ends]
-        if self.troubled:
+        if self.has_problems:
             conditions.append(
                 sa.or_(
                     ImportBatch.counts["rejected"].as_integer() > 0,
@@ -327,20 +329,25 @@ class BatchFilter:
         return conditions
 
 
-def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
+def count_batches(viewer: Viewer, batch_filter: BatchFilter = BatchFilter()) -> int:
     """Count the imports that pass the filter. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return (
             session.scalar(
-                sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())
+                sa.select(sa.func.count())
+                .select_from(ImportBatch)
+                .where(*batch_filter.conditions())
             )
             or 0
         )
 
 
 def find_batches(
-    viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int | None = None, offset: int = 0
+    viewer: Viewer,
+    batch_filter: BatchFilter = BatchFilter(),
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[dict[str, Any]]:
     """Find the imports that pass the filter, newest first, as plain values. Needs
     MANAGE_IMPORTS.
@@ -348,7 +355,7 @@ def find_batches(
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = (
         sa.select(ImportBatch)
-        .where(*which.conditions())
+        .where(*batch_filter.conditions())
         .order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
     )
     with store.reading() as session:
@@ -417,7 +424,7 @@ def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        found = session.scalars(
+        mappings = session.scalars(
             sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name)
         )
         return [
@@ -428,7 +435,7 @@ def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
                 "saved_by": item.saved_by,
                 "saved_at": item.saved_at,
             }
-            for item in found
+            for item in mappings
         ]
 
 
@@ -437,12 +444,12 @@ def save_mapping(
 ) -> None:
     """Save the mapping of a batch with its reading options, where the options name it."""
     if options.save_mapping:
-        given = {
+        reading_options = {
             name: value
             for name, value in options.as_reading_options().items()
             if name in MAPPING_OPTIONS
         }
-        content = {**given, "columns": {**batch.mapping, **options.columns}}
+        content = {**reading_options, "columns": {**batch.mapping, **options.columns}}
         session.merge(
             SavedMapping(
                 name=options.save_mapping,

@@ -85,7 +85,7 @@ def assign_keys(
     )
     newest = "s.updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
     source = "keyed k JOIN staged s USING (line)" if newest else "keyed k"
-    before = connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+    row_count = connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
     connection.execute(
         f"""
         CREATE TEMP TABLE older AS
@@ -98,7 +98,7 @@ def assign_keys(
         ) WHERE place > 1"""
     )
     connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
-    return before - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+    return row_count - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
 
 
 def select_system(staged: Staged) -> str:
@@ -131,7 +131,7 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
 
 
 def find_shared_numbers(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules
+    connection: duckdb.DuckDBPyConnection, staged: Staged, rules: ActiveRules
 ) -> bool:
     """Create the relation of the file's shared numbers, counted together with stored
     contacts. Returns whether stored contacts carry one of them as a customer, so that
@@ -139,16 +139,16 @@ def find_shared_numbers(
     """
     if "customer_key" not in staged.columns:
         return False
-    stored = source_value("customer_key")
-    others = f"""
-        SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
+    stored_key = source_value("customer_key")
+    stored_rows = f"""
+        SELECT {stored_key}, CAST(c.local_start AS DATE) FROM contacts c
         ANTI JOIN keyed k ON k.source_system = c.source_system AND k.contact_id = c.contact_id
-        WHERE {stored} IN (SELECT customer_key FROM staged)"""
-    own = (
+        WHERE {stored_key} IN (SELECT customer_key FROM staged)"""
+    file_rows = (
         "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed "
         "USING (line) WHERE s.customer_key IS NOT NULL"
     )
-    connection.execute(conventions.make_shared(f"{own} UNION ALL {others}"))
+    connection.execute(rules.make_shared(f"{file_rows} UNION ALL {stored_rows}"))
     return (
         connection.execute(
             "SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM "
@@ -161,19 +161,19 @@ def find_shared_numbers(
 def prepare_contacts(
     connection: duckdb.DuckDBPyConnection,
     staged: Staged,
-    naming: ResolvedNames,
+    resolved_names: ResolvedNames,
     memberships: pa.Table,
-    conventions: ActiveRules,
+    rules: ActiveRules,
 ) -> PreparedContacts:
     """Write the rows of the lake from `staged` and `keyed`, with the rules of the
     centre applied. Needs the relation of `find_shared_numbers`.
     """
-    own = [name for name in staged.columns if name not in NOT_IN_LAKE]
-    select = {name: f's."{name}"' for name in own}
+    own_columns = [name for name in staged.columns if name not in NOT_IN_LAKE]
+    select = {name: f's."{name}"' for name in own_columns}
     joins = ["FROM staged s JOIN keyed k USING (line)"]
-    carried = [*own]
+    carried = [*own_columns]
     if {"advisor", "advisor_name"} & set(staged.columns):
-        connection.register("names", build_names_table(naming.ids))
+        connection.register("names", build_names_table(resolved_names.ids))
         text, name = (
             f"coalesce({_column(staged, column, 's.')}, '')"
             for column in ("advisor", "advisor_name")
@@ -181,11 +181,14 @@ def prepare_contacts(
         joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
         select["advisor_id"] = "n.advisor_id"
         carried.append("advisor_id")
-    merged = conventions.kept.get("advisor", {}) if "advisor_id" in select else {}
-    named = set(naming.ids.values())
+    merged_advisors = rules.kept.get("advisor", {}) if "advisor_id" in select else {}
+    advisor_ids = set(resolved_names.ids.values())
     from_memberships = "advisor_id" in select and bool(
         set(memberships["advisor_id"].to_pylist())
-        & (named | {merged.get(one, one) for one in named})
+        & (
+            advisor_ids
+            | {merged_advisors.get(advisor_id, advisor_id) for advisor_id in advisor_ids}
+        )
     )
     if from_memberships:
         connection.register("memberships", memberships)
@@ -208,11 +211,11 @@ def prepare_contacts(
             f"coalesce({source_value('team')}, m.team) ELSE m.team END"
         )
         carried.append("team")
-    if merged and from_memberships:
-        kept = name_merges.spell("n.advisor_id", merged)
+    if merged_advisors and from_memberships:
+        kept_advisor = name_merges.spell("n.advisor_id", merged_advisors)
         joins.append(
-            f"LEFT JOIN memberships p ON {kept} <> n.advisor_id AND p.advisor_id = {kept} AND "
-            f"{day} >= p.starts_on AND {day} < p.ends_on"
+            f"LEFT JOIN memberships p ON {kept_advisor} <> n.advisor_id "
+            f"AND p.advisor_id = {kept_advisor} AND {day} >= p.starts_on AND {day} < p.ends_on"
         )
         select |= {
             "team": f"coalesce({select['team']}, p.team)",
@@ -221,28 +224,30 @@ def prepare_contacts(
             ]: f"CASE WHEN {select['team']} IS NULL AND p.team IS NOT NULL THEN '' END",
         }
         carried.append(AS_GIVEN["team"])
-    if conventions.has_assignments and {"source", "medium", "campaign"} & set(own):
+    if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
         # A campaign that the file names overrides the one of its tracking number.
         joins.append(
             "LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = "
             "k.contact_id"
         )
-        said = ", ".join(f's."{name}"' for name in ("source", "medium", "campaign") if name in own)
+        stated_columns = ", ".join(
+            f's."{name}"' for name in ("source", "medium", "campaign") if name in own_columns
+        )
         select["tracking_match"] = (
-            f"CASE WHEN coalesce({said}) IS NOT NULL THEN nullif(t.tracking_match, "
+            f"CASE WHEN coalesce({stated_columns}) IS NOT NULL THEN nullif(t.tracking_match, "
             f"'{BY_NUMBER}') ELSE t.tracking_match END"
         )
         carried.append("tracking_match")
-    changed = conventions.change(
+    changes = rules.change(
         select,
         "s.local_start",
         _column(staged, "direction", "s."),
         select.get("team", "CAST(NULL AS VARCHAR)"),
     )
-    carried += [name for name in changed if name not in carried]
-    select |= changed
+    carried += [name for name in changes if name not in carried]
+    select |= changes
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}
-    listed = ", ".join(
+    select_list = ", ".join(
         [
             "k.source_system, k.contact_id, s.started_at, s.local_start, "
             "strftime(s.local_start, '%Y-%m') AS month",
@@ -251,7 +256,7 @@ def prepare_contacts(
         ]
     )
     path = staged.folder / "contacts.parquet"
-    rows = write_rows(connection, f"SELECT {listed} {' '.join(joins)}", path)
+    rows = write_rows(connection, f"SELECT {select_list} {' '.join(joins)}", path)
     return PreparedContacts(path, rows, tuple(carried), tuple(for_new))
 
 

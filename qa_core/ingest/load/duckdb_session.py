@@ -48,13 +48,15 @@ def compare(
     """Count what merging the relation `rows` would change, without doing it: for a dry
     run.
     """
-    same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
-    kept = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
+    same_key = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
+    same_values = (
+        " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
+    )
     row = connection.execute(
         "SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id "
-        f"IS NOT NULL AND NOT ({kept})), "
-        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {kept}) FROM {rows} r LEFT JOIN "
-        f"{table} c ON {same}"
+        f"IS NOT NULL AND NOT ({same_values})), "
+        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values}) FROM {rows} r LEFT JOIN "
+        f"{table} c ON {same_key}"
     ).fetchone()
     return RowComparison(*row)
 

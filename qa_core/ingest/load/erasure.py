@@ -40,7 +40,7 @@ class ErasureCounts:
     """
 
     contacts: int
-    waiting: int
+    pending_rows: int
     events: int
 
 
@@ -81,7 +81,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
         recovery.finish_interrupted()
         contacts, tickets = _find_references(customer_key)
         with store.writing() as session:
-            waiting = _erase_pending(session, customer_key, contacts, tickets)
+            pending_rows = _erase_pending(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
             recordings.delete_of(
                 session,
@@ -92,30 +92,32 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
             audit_log.record(session, viewer.username, "customer_erased", "imports")
         # Contacts are erased last: after an interruption, a second call still finds by
         # them what waits for them.
-        removed = lake.erase(customer_key)
+        contact_count = lake.erase(customer_key)
         events = queue_log.erase_customer(customer_key)
     store.empty_log()
     uploads.remove_leftovers()
     recovery.remove_dead_folders(environment.current().temporary_folder)
     lake.vacuum(at_once=True)
-    return ErasureCounts(removed, waiting, events)
+    return ErasureCounts(contact_count, pending_rows, events)
 
 
 def _find_references(customer_key: str) -> tuple[References, References]:
     """Find the customer's contacts, and their tickets."""
     with lake.working() as connection:
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
             [customer_key],
         ).fetchall()
     contacts = {
-        (contact_id, place) for system, contact_id, _ticket in found for place in (system, None)
+        (contact_id, reference_system)
+        for system, contact_id, _ticket in rows
+        for reference_system in (system, None)
     }
     return contacts, {
-        (ticket, place)
-        for system, _id, ticket in found
+        (ticket, reference_system)
+        for system, _id, ticket in rows
         if ticket is not None
-        for place in (system, None)
+        for reference_system in (system, None)
     }
 
 
@@ -123,36 +125,36 @@ def _erase_pending(
     session: Session, customer_key: str, contacts: References, tickets: References
 ) -> int:
     def is_theirs(kind: str, contact_id: str | None, content: dict[str, Any]) -> bool:
-        place = content.get("system")
-        is_named = (contact_id, place) in contacts or (content.get("ticket"), place) in tickets
+        system = content.get("system")
+        is_named = (contact_id, system) in contacts or (content.get("ticket"), system) in tickets
         return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
 
     rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
-    waiting = session.execute(of_files(rows))
-    concerned = [row_id for row_id, *row in waiting if is_theirs(*row)]
-    for row_id in concerned:
+    pending_rows = session.execute(of_files(rows))
+    row_ids = [row_id for row_id, *row in pending_rows if is_theirs(*row)]
+    for row_id in row_ids:
         session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
-    return len(concerned)
+    return len(row_ids)
 
 
 def _erase_notes(session: Session, contacts: References) -> None:
     """Delete what evaluators wrote about those contacts."""
     blank = {"comment": None, "tags": None}
-    known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
-    noted = Unscoped(
-        known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
+    keys = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
+    noted_keys = Unscoped(
+        keys.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
         "A customer's request reaches every word written about their contacts, in whichever "
         "team: keys are read, and the words taken away.",
     )
-    theirs = [
+    numbers = [
         number
-        for number, system, contact_id in session.execute(noted).all()
+        for number, system, contact_id in session.execute(noted_keys).all()
         if (contact_id, system) in contacts
     ]
-    if theirs:
+    if numbers:
         session.execute(
             sa.update(Evaluation),
-            [{"id": number, **blank, "changed_at": now()} for number in theirs],
+            [{"id": number, **blank, "changed_at": now()} for number in numbers],
         )
     images = session.scalars(
         of_files(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
@@ -164,7 +166,7 @@ def _erase_notes(session: Session, contacts: References) -> None:
         and (image.content.get("contact_id"), image.content.get("source_system")) in contacts
     ]:
         image.content = {**image.content, **blank}
-    waiting = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-    for row in session.scalars(of_files(waiting)):
+    pending_rows = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
+    for row in session.scalars(of_files(pending_rows)):
         if (row.contact_id, row.content.get("system")) in contacts:
             row.content = {**row.content, "values": {**row.content["values"], **blank}}

@@ -53,18 +53,18 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     key |= {"source_system": quoted(staged.system)} | (
         {"length_minutes": str(minutes)} if minutes else {}
     )
-    listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
-    kept = ", ".join(f'"{name}"' for name in measures)
-    own = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
+    key_list = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
+    measure_list = ", ".join(f'"{name}"' for name in measures)
+    key_columns = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
     connection.execute(
-        f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, "
-        f"'%Y-%m') AS month, {kept}, line FROM staged"
+        f"CREATE TEMP TABLE keyed AS SELECT {key_list}, local_start, strftime(local_start, "
+        f"'%Y-%m') AS month, {measure_list}, line FROM staged"
     )
     connection.execute(
-        f"CREATE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY {own} ORDER "
-        "BY line DESC) AS place, "
-        f"count(*) OVER (PARTITION BY {own}, {kept}) AS alike, count(*) OVER (PARTITION BY "
-        f"{own}) AS several FROM keyed"
+        "CREATE TEMP TABLE numbered AS SELECT *, "
+        f"row_number() OVER (PARTITION BY {key_columns} ORDER BY line DESC) AS place, "
+        f"count(*) OVER (PARTITION BY {key_columns}, {measure_list}) AS alike, "
+        f"count(*) OVER (PARTITION BY {key_columns}) AS several FROM keyed"
     )
     rows, duplicates, contradictory = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE place > 1), count(*) FILTER (WHERE several > "
@@ -83,12 +83,12 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
             rows=rows,
         )
     path = staged.folder / "intervals.parquet"
-    written = write_rows(
+    row_count = write_rows(
         connection,
         "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1",
         path,
     )
-    return PreparedIntervals(path, written, tuple(measures), duplicates, minutes)
+    return PreparedIntervals(path, row_count, tuple(measures), duplicates, minutes)
 
 
 def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:

@@ -47,7 +47,7 @@ class LoadJob:
         self,
         pending: int,
         write: Callable[[Session, str], None],
-        late: list[RejectedRow] | None = None,
+        rejected_rows: list[RejectedRow] | None = None,
     ) -> str:
         """Check that every row is accounted for, create the batch as started, and write
         its quarantine. Returns the id of the batch.
@@ -55,7 +55,7 @@ class LoadJob:
         report = self.report
         self.tally.require_identity(report.file, pending)
         batch = batches.start(self.viewer, self.staged, self.options, report, write)
-        report.quarantine = quarantine.write(batch.id, self.staged, late or ())
+        report.quarantine = quarantine.write(batch.id, self.staged, rejected_rows or ())
         return batch.id
 
     def finish(self, result: lake.MergeResult | RowComparison | None = None) -> None:

@@ -17,7 +17,7 @@ from qa_core.base.environment import write_private
 from qa_core.ingest.load.staged import Staged
 from qa_core.metrics.downloads import escape
 
-REJECTED = pa.schema(
+REJECTED_SCHEMA = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )
 """Schema of the rows that reading a file rejects."""
@@ -26,16 +26,16 @@ RejectedRow = tuple[int, str, dict[str, str]]
 """Line of the file, reason code, and cells by column of the file."""
 
 
-def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Path | None:
+def write(batch_id: str, staged: Staged, rejected_rows: Iterable[RejectedRow] = ()) -> Path | None:
     """Write the quarantine of a batch, readable by its owner alone; None when nothing
     was rejected.
 
-    `late`: rows that were read, but not matched to a contact. A cell that a spreadsheet
+    `rejected_rows`: rows rejected after they were read. A cell that a spreadsheet
     would run as a formula is written as text.
     """
     rows = _read_rejected(staged) + [
         (line, reason, [cells.get(name, "") for name in staged.headers])
-        for line, reason, cells in late
+        for line, reason, cells in rejected_rows
     ]
     if not rows:
         return None

@@ -29,9 +29,9 @@ def finish_interrupted() -> list[str]:
     """Finish interrupted batches, and apply changed rules that are due. Returns the ids
     of the batches. The caller holds the lock of imports.
     """
-    found = finish_batches()
+    batch_ids = finish_batches()
     apply.apply_if_due()
-    return found
+    return batch_ids
 
 
 def finish_batches() -> list[str]:
@@ -42,8 +42,8 @@ def finish_batches() -> list[str]:
         open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(
             ImportBatch.state.in_(("started", "undoing"))
         )
-        found = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
-    for batch_id, state in found:
+        unfinished = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
+    for batch_id, state in unfinished:
         if state == "undoing":
             # A refused undo restores the batch, and is no failure of the import that
             # calls this.
@@ -51,9 +51,9 @@ def finish_batches() -> list[str]:
                 rollback.rollback(batch_id, "system")
         else:
             _finish_or_fail(batch_id)
-    if found:
+    if unfinished:
         recordings.delete_forbidden("system")
-    return [batch_id for batch_id, _state in found]
+    return [batch_id for batch_id, _state in unfinished]
 
 
 def _finish_or_fail(batch_id: str) -> None:

@@ -30,15 +30,15 @@ def find_key_scope(
     """
     if "contact_id" not in staged.columns:
         return None, None
-    known = _find_known_scope(connection, staged)
+    known_scope = _find_known_scope(connection, staged)
     rows, ids, other_ids, other_rows, same_day = connection.execute(
         _count_repeated(staged, "contact_id")
     ).fetchone()
     column = staged.mapping.get("contact_id", "contact_id")
-    places = {"column": column, "ids": ids, "others": other_ids, "rows": rows}
-    if known is None and (other_rows or 0) <= FEW_ROWS * rows:
+    params = {"column": column, "ids": ids, "others": other_ids, "rows": rows}
+    if known_scope is None and (other_rows or 0) <= FEW_ROWS * rows:
         return None, None
-    if known is None and other_ids < MOST_IDS * ids:
+    if known_scope is None and other_ids < MOST_IDS * ids:
         if options.yes:
             return None, None
         raise Refusal(
@@ -49,29 +49,35 @@ def find_key_scope(
                 "same id is the same contact, or leave the column aside: then every row is one."
             ),
             options=("--yes", f"--map ignore={column}"),
-            **places,
+            **params,
         )
-    scope = BY_START if known == BY_START or same_day else BY_DAY
+    scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     decision = Decision.of(
         "contact_id",
         N_("ids are used again: a contact is known by its id and its day")
         if scope == BY_DAY
         else N_("ids are used again: a contact is known by its id and its start"),
         N_("{column}: {others} of {ids} repeated ids are of several contacts, in {rows} rows")
-        if known is None
+        if known_scope is None
         else N_("as in an earlier file of this source"),
-        **places,
+        **params,
     )
     return scope, decision
 
 
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
-    found = connection.execute(
+    suffix_length = connection.execute(
         f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
         f"WHERE source_system = {quoted(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
-    return None if found is None else BY_DAY if found == len("@2026-01-01") else BY_START
+    return (
+        None
+        if suffix_length is None
+        else BY_DAY
+        if suffix_length == len("@2026-01-01")
+        else BY_START
+    )
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:

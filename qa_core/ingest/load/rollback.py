@@ -121,7 +121,7 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
     if batch.kind != "contacts":
         return None
     rows = []
-    for table, stands in (
+    for table, is_stored in (
         (Evaluation, Evaluation.source_system.is_not(None)),
         (Recording, Recording.file_name.is_not(None)),
     ):
@@ -129,7 +129,7 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
             ImportBatch, ImportBatch.id == table.batch_id
         )
         later = Unscoped(
-            query.where(stands, ImportBatch.started_at > batch.started_at),
+            query.where(is_stored, ImportBatch.started_at > batch.started_at),
             "Contacts that a later import evaluated or recorded are not undone under it: keys and "
             "the names of imports are read.",
         )
@@ -142,9 +142,9 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
             names=["source_system", "contact_id", "later"],
         )
         connection.register("evaluated", table)
-        found = connection.execute(
+        row = connection.execute(
             "SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = "
             "e.source_system AND c.contact_id = e.contact_id "
             f"WHERE c.batch_id = {quoted(batch.id)}"
         ).fetchone()
-    return found[0]
+    return row[0]
