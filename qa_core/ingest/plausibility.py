@@ -100,11 +100,13 @@ def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]
     return [*_check_figures(connection, staged), *_check_history(connection, staged)]
 
 
-def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) -> list[Oddity]:
+def require_accepted(
+    staged: Staged, oddities: list[Oddity], options: ImportOptions
+) -> list[Oddity]:
     """Return the oddities that a person accepted with `--yes`. Raises Refusal where one
     rests on a guess and was not accepted.
     """
-    guessed = [oddity for oddity in odd if oddity.field in staged.guesses | ALWAYS_GUESSED]
+    guessed = [oddity for oddity in oddities if oddity.field in staged.guesses | ALWAYS_GUESSED]
     if guessed and not options.yes:
         raise Refusal(
             "implausible",
@@ -127,24 +129,24 @@ def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) 
 
 
 def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    rows, advisors, named, midnight = connection.execute(
+    rows, advisors, with_advisor, midnight = connection.execute(
         f"SELECT count(*), count(DISTINCT {_column(staged, 'advisor')}), "
         f"count({_column(staged, 'advisor')}), "
         "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
     ).fetchone()
-    _received, known, answered, missed, handle = _measure(connection, "staged", staged)
-    if known and answered in (0, known):
+    _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
+    if with_outcome and answered in (0, with_outcome):
         yield Oddity(
             "all_answered" if answered else "none_answered",
             N_("{value} % of the contacts were answered: is that so?"),
-            100.0 * answered / known,
+            100.0 * answered / with_outcome,
             "outcome",
         )
-    elif known > MIN_RECEIVED and not missed:
+    elif with_outcome > MIN_RECEIVED and not missed:
         yield Oddity(
             "none_abandoned",
             N_("Nobody hung up among {value} contacts: is that so?"),
-            known,
+            with_outcome,
             "outcome",
         )
     if handle and handle > MAX_HANDLE_SECONDS:
@@ -161,11 +163,11 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
             round(handle, 1),
             "talk_seconds",
         )
-    if advisors == 1 and named > MIN_ROWS:
+    if advisors == 1 and with_advisor > MIN_ROWS:
         yield Oddity(
             "one_advisor",
             N_("One advisor has all {value} contacts: is that column the advisor?"),
-            named,
+            with_advisor,
             "advisor",
         )
     if midnight == rows:
@@ -188,13 +190,17 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
     """Compare the file with earlier contacts of the same source."""
     system = select_system(staged)
-    before = (
+    earlier_contacts = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
     )
-    _received, known, answered, _missed, handle = _measure(connection, before, None)
-    _received, own_known, own_answered, _missed, own_handle = _measure(connection, "staged", staged)
-    if known >= MIN_ROWS and own_known:
-        change = own_answered / own_known - answered / known
+    _received, with_outcome, answered, _missed, handle = _measure(
+        connection, earlier_contacts, None
+    )
+    _received, own_with_outcome, own_answered, _missed, own_handle = _measure(
+        connection, "staged", staged
+    )
+    if with_outcome >= MIN_ROWS and own_with_outcome:
+        change = own_answered / own_with_outcome - answered / with_outcome
         if abs(change) > MAX_RATE_CHANGE:
             yield Oddity(
                 "other_answer_rate",
@@ -211,17 +217,17 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         )
     if "contact_id" not in staged.columns:
         return
-    matched, others = connection.execute(
+    matched, on_other_days = connection.execute(
         f"""WITH own AS (SELECT {system} AS system, contact_id, local_start FROM staged)
         SELECT count(*), count(*) FILTER (abs(date_diff('second', c.local_start, o.local_start))
             > 86400) FROM own o JOIN contacts c ON c.contact_id = o.contact_id
             AND c.source_system = o.system"""
     ).fetchone()
-    if matched >= MIN_ROWS and others > MAX_KNOWN_ELSEWHERE * matched:
+    if matched >= MIN_ROWS and on_other_days > MAX_KNOWN_ELSEWHERE * matched:
         yield Oddity(
             "ids_of_other_days",
             N_("{value} ids are those of contacts of other days: does the tool use ids again?"),
-            others,
+            on_other_days,
             "contact_id",
         )
 

@@ -100,13 +100,15 @@ class Pseudonyms:
         return pc.take(self._find_unique(encoded.dictionary), encoded.indices)
 
     def _find_unique(self, texts: pa.Array) -> pa.Array:
-        known, listed = self._known, texts.to_pylist()
-        fresh = [text for text in listed if text not in known]
-        if len(known) + len(fresh) > MAX_CACHED_KEYS:
-            known.clear()
-            fresh = listed
-        known.update(zip(fresh, self._make_keys(pa.array(fresh, pa.string())), strict=True))
-        return pa.array([known[text] for text in listed], pa.string())
+        cached, cells = self._known, texts.to_pylist()
+        new_cells = [text for text in cells if text not in cached]
+        if len(cached) + len(new_cells) > MAX_CACHED_KEYS:
+            cached.clear()
+            new_cells = cells
+        cached.update(
+            zip(new_cells, self._make_keys(pa.array(new_cells, pa.string())), strict=True)
+        )
+        return pa.array([cached[text] for text in cells], pa.string())
 
     def _make_keys(self, texts: pa.Array) -> list[str | None]:
         quick = [None] * len(texts)
@@ -168,16 +170,17 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
     """
     country = environment.current().country
     encoded = values.dictionary_encode()
-    whole = [
+    complete = [
         text
         if text is None or sum(sign.isdigit() for sign in text) < MIN_WHOLE_DIGITS
         else find_number(text, country)
         for text in encoded.dictionary.to_pylist()
     ]
-    spelled = [
-        number or text for number, text in zip(whole, encoded.dictionary.to_pylist(), strict=True)
+    normalised = [
+        number or text
+        for number, text in zip(complete, encoded.dictionary.to_pylist(), strict=True)
     ]
-    return pc.take(pa.array(spelled, pa.string()), encoded.indices)
+    return pc.take(pa.array(normalised, pa.string()), encoded.indices)
 
 
 @cache

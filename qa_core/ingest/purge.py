@@ -104,8 +104,8 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
     viewer.require(Permission.MANAGE_COMPLIANCE)
     as_of = as_of or environment.today()
     if dry_run:
-        found = (keeper.find_due(as_of) for keeper in KEEPERS)
-        return PurgeResult(as_of, True, {due.kind: due.count for due in found if due})
+        due_kinds = (keeper.find_due(as_of) for keeper in KEEPERS)
+        return PurgeResult(as_of, True, {due.kind: due.count for due in due_kinds if due})
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         for number in _find_unfinished():
@@ -118,18 +118,20 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
             session.add(started)
             session.flush()
             number = started.id
-        made = _finish(number)
-    return PurgeResult(as_of, False, {kind: due.count for kind, due in made.kinds.items()}, made)
+        certificate = _finish(number)
+    return PurgeResult(
+        as_of, False, {kind: due.count for kind, due in certificate.kinds.items()}, certificate
+    )
 
 
 def find_overdue(viewer: Viewer) -> list[Overdue]:
     """Count what is past its retention today in the whole centre, by kind."""
     viewer.require(Permission.SEE_COMPLIANCE)
     today, order = environment.today(), list(retention.BY_KIND)
-    found = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
+    due_kinds = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
     return [
         Overdue(due.kind, due.count, due.since)
-        for due in sorted(found, key=lambda due: order.index(due.kind))
+        for due in sorted(due_kinds, key=lambda due: order.index(due.kind))
     ]
 
 

@@ -46,20 +46,20 @@ def find_platforms() -> tuple[Platform, ...]:
     )
 
 
-def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platform | None:
+def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform that wrote a file: the one requested by name, else the one that
     recognises it; None when it is none of them.
 
     Raises Refusal when the export has nothing of that kind.
     """
-    known = find_platforms()
-    if wanted is not None:
-        found = next((platform for platform in known if platform.name == wanted), None)
+    all_platforms = find_platforms()
+    if name is not None:
+        found = next((platform for platform in all_platforms if platform.name == name), None)
     else:
-        found = next((platform for platform in known if platform.recognise(sample)), None)
+        found = next((platform for platform in all_platforms if platform.recognise(sample)), None)
     if found is not None and kind not in found.kinds:
         if (
-            wanted is None
+            name is None
             and not sample.is_document
             and kind not in ("contacts", "tracking", "intervals")
         ):
@@ -95,14 +95,14 @@ def get_profile(kind: str, name: str | None) -> Profile:
     names = [profile.name for profile in of_kind] + [
         platform.name for platform in find_platforms() if kind in platform.kinds
     ]
-    known = ", ".join(names)
+    known_names = ", ".join(names)
     raise Refusal(
         "unknown_profile",
         N_("There is no profile {profile} for {kind}; there is: {known}."),
         options=tuple(f"--profile {name}" for name in names),
         profile=name or kind,
         kind=kind,
-        known=known or "–",
+        known=known_names or "–",
     )
 
 

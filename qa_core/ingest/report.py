@@ -97,7 +97,7 @@ class FileReport:
             )
             return f"{self.file}: {i18n.format_refusal(self.refusal)}{hint}"
         tally = self.tally
-        counted = (
+        counts = (
             (_("read"), tally.read),
             (_("new"), tally.new),
             (_("updated"), tally.updated),
@@ -110,7 +110,7 @@ class FileReport:
         lines = [
             f"{self.file}: "
             + " · ".join(
-                f"{count} {name}" for name, count in counted if count or name == counted[0][0]
+                f"{count} {name}" for name, count in counts if count or name == counts[0][0]
             )
         ]
         if self.recognised:
@@ -127,11 +127,11 @@ class FileReport:
             )
             lines.extend(f"  {name} ← {column}" for name, column in self.mapping.items())
         for decision in self.decisions:
-            said = decision.as_json()
-            evidence = f" ({said['evidence']})" if said["evidence"] else ""
+            texts = decision.as_json()
+            evidence = f" ({texts['evidence']})" if texts["evidence"] else ""
             option = suggested_options.find_option(decision, self.kind) if self.dry_run else ""
             lines.append(
-                f"  {said['field']}: {said['decision']}{evidence}"
+                f"  {texts['field']}: {texts['decision']}{evidence}"
                 + (f" [{option}]" if option else "")
             )
         for title, kinds in (

@@ -75,12 +75,12 @@ def find_advisor(text: str) -> str:
     """
     with store.reading() as session:
         directory = advisors.Directory.load(session)
-    found = directory.find(text)
-    if found is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
+    advisor_id = directory.find(text)
+    if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
         raise Refusal("several_advisors", N_("Several advisors are called {name}."), name=text)
-    if found is None:
+    if advisor_id is None:
         raise AccessDenied(N_("There is no advisor {name}."), name=text)
-    return found
+    return advisor_id
 
 
 def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
@@ -148,19 +148,19 @@ def _find_of_customer(key: str) -> dict[str, Rows]:
         for name in ("advisor_id", "given_advisor_id"):
             row.pop(name)  # another person's
     with store.reading() as session:
-        kept = [
+        recordings_of_customer = [
             row
             for row in _read_rows(session, Recording)
             if (row["source_system"], row["contact_id"]) in keys
         ]
-        waiting = [
+        pending_rows = [
             row["content"]
             for row in _read_rows(session, WaitingRow)
             if key in json.dumps(row["content"])
         ]
-    for row in kept:
+    for row in recordings_of_customer:
         row.pop("advisor_id")
-    return {"contacts": contacts, "recordings": kept, "waiting": waiting}
+    return {"contacts": contacts, "recordings": recordings_of_customer, "waiting": pending_rows}
 
 
 def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
@@ -168,17 +168,17 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
     for row in contacts:
         for name in ("customer_key", "given_customer_key", "survey_comment"):
             row.pop(name)  # another person's
-    found: dict[str, Rows] = {"contacts": contacts}
+    rows_by_table: dict[str, Rows] = {"contacts": contacts}
     with store.reading() as session:
         for table in _tables_of_advisors():
             rows = _read_rows(session, table, table.advisor_id == advisor_id)
             if rows:
-                found[table.__tablename__] = rows
-        for part, column, whole in PARTS:
-            theirs = sa.select(whole.id).where(whole.advisor_id == advisor_id)
-            if rows := _read_rows(session, part, column.in_(theirs)):
-                found[part.__tablename__] = rows
-    return found
+                rows_by_table[table.__tablename__] = rows
+        for part, column, owner in PARTS:
+            ids_of_advisor = sa.select(owner.id).where(owner.advisor_id == advisor_id)
+            if rows := _read_rows(session, part, column.in_(ids_of_advisor)):
+                rows_by_table[part.__tablename__] = rows
+    return rows_by_table
 
 
 def _tables_of_advisors() -> Iterator[type[Any]]:
@@ -199,12 +199,12 @@ def _read_contacts(condition: str, parameters: list[str]) -> Rows:
 
 def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:
     columns = [column for column in table.__table__.columns if column.name not in INTERNAL]
-    asked = Unscoped(
+    statement = Unscoped(
         sa.select(*columns).where(*conditions),
         "A person's own data are read for them, from every table; they are put into a file, and "
         "shown to nobody.",
     )
-    return [dict(row) for row in session.execute(asked).mappings()]
+    return [dict(row) for row in session.execute(statement).mappings()]
 
 
 def _zip(tables: Mapping[str, Rows]) -> bytes:

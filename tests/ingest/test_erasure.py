@@ -50,7 +50,7 @@ def test_no_file_holds_the_key_of_an_erased_customer(
         path.unlink()  # what was delivered is not ours
     assert [place.split("/")[0] for place in find_traces(centre, ann)].count("lake") >= 3
     erased = forget(ann, monkeypatch)
-    assert (erased.contacts, erased.waiting) == (2, 1)
+    assert (erased.contacts, erased.pending_rows) == (2, 1)
     assert find_traces(centre, ann) == []
     assert find_contacts("queue") == [("C2", "Help")]
     assert len(find_waiting()) == 2, "Bob's, and one of a ticket that nobody knows"

@@ -155,7 +155,7 @@ def load_attachments(job: LoadJob) -> None:
             kept_names = name_merges.find_kept(session)
         attached = attach.attach(connection, staged, tolerance, job.system, kept_names["campaign"])
         tally.duplicates = attached.duplicates
-        tally.reject(attached.doubtful)
+        tally.reject(attached.rejections)
         ambiguous_rows = attach.find_ambiguous_rows(connection, staged)
         pending = attach.find_pending_rows(connection, staged, job.system)
         tally.skip("unmatched", len(pending))

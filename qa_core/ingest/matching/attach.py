@@ -52,14 +52,18 @@ class AttachedRows:
     rows: int
     carried: tuple[str, ...]
     duplicates: int
-    doubtful: dict[str, int]
+    rejections: dict[str, int]
 
 
 def find_written_columns(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
     """List the columns of a contact that such a file writes."""
-    own = tuple(name for name in VALUES[kind] if name in set(columns))
-    given = (AS_GIVEN["campaign"],) if "campaign" in own else ()
-    return (*own, *given, "survey_sent" if kind == "surveys" else "tracking_match")
+    value_columns = tuple(name for name in VALUES[kind] if name in set(columns))
+    source_columns = (AS_GIVEN["campaign"],) if "campaign" in value_columns else ()
+    return (
+        *value_columns,
+        *source_columns,
+        "survey_sent" if kind == "surveys" else "tracking_match",
+    )
 
 
 def attach(
@@ -113,18 +117,19 @@ def attach(
     for table in ("matched", "incoming"):
         connection.execute(f"DELETE FROM {table} WHERE line IN (SELECT line FROM superseded)")
     carried = find_written_columns(kind, staged.columns)
-    own = ", ".join(_value(staged, name, campaigns) for name in carried)
+    select_list = ", ".join(_value(staged, name, campaigns) for name in carried)
     path = staged.folder / "attached.parquet"
     rows = write_rows(
         connection,
-        f"SELECT m.source_system, m.contact_id, {own} FROM staged s JOIN matched m USING (line)",
+        f"SELECT m.source_system, m.contact_id, {select_list} FROM staged s "
+        "JOIN matched m USING (line)",
         path,
     )
-    kept = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
-    doubtful = dict(
+    row_count = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
+    rejections = dict(
         connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall()
     )
-    return AttachedRows(path, rows, carried, staged.accepted - kept, doubtful)
+    return AttachedRows(path, rows, carried, staged.accepted - row_count, rejections)
 
 
 def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[RejectedRow]:

@@ -132,9 +132,9 @@ def _match_by_customer(
     _store_matches(connection, BY_CUSTOMER)
 
 
-def _store_matches(connection: duckdb.DuckDBPyConnection, how: str) -> None:
+def _store_matches(connection: duckdb.DuckDBPyConnection, method: str) -> None:
     connection.execute(
-        f"INSERT INTO matched SELECT line, source_system, contact_id, '{how}' FROM found WHERE "
+        f"INSERT INTO matched SELECT line, source_system, contact_id, '{method}' FROM found WHERE "
         "contacts = 1"
     )
     connection.execute(
@@ -173,17 +173,19 @@ def _match_by_number(
         ORDER BY distance, s.line, c.source_system, c.contact_id""",
         values,
     ).fetchall()
-    joined, doubtful = pair_nearest(pairs)
-    if joined:
-        columns = list(zip(*((line, *key, BY_NUMBER) for line, key in joined.items()), strict=True))
+    matched, ambiguous = pair_nearest(pairs)
+    if matched:
+        columns = list(
+            zip(*((line, *key, BY_NUMBER) for line, key in matched.items()), strict=True)
+        )
         connection.register(
             "joined_rows", pa.table(columns, names=["line", "source_system", "contact_id", "how"])
         )
         connection.execute("INSERT INTO matched SELECT * FROM joined_rows")
         connection.unregister("joined_rows")
-    if doubtful:
+    if ambiguous:
         connection.register(
-            "doubtful_rows", pa.table({"line": pa.array(sorted(doubtful), pa.int64())})
+            "doubtful_rows", pa.table({"line": pa.array(sorted(ambiguous), pa.int64())})
         )
         connection.execute(f"INSERT INTO doubtful SELECT line, '{AMBIGUOUS}' FROM doubtful_rows")
         connection.unregister("doubtful_rows")
@@ -198,24 +200,24 @@ def pair_nearest(
     Returns the calls by line, and the ambiguous lines: two calls at the same distance
     from one row, or two rows from one call.
     """
-    joined: dict[int, tuple[str, str]] = {}
-    doubtful: set[int] = set()
-    taken: set[tuple[str, str]] = set()
+    matched: dict[int, tuple[str, str]] = {}
+    ambiguous: set[int] = set()
+    used_calls: set[tuple[str, str]] = set()
     for _distance, group in groupby(pairs, key=lambda pair: pair[0]):
-        free = [
+        candidates = [
             (line, (system, contact))
             for _d, line, system, contact in group
-            if line not in joined and line not in doubtful and (system, contact) not in taken
+            if line not in matched and line not in ambiguous and (system, contact) not in used_calls
         ]
-        calls_of = Counter(line for line, _key in free)
-        rows_of = Counter(key for line, key in free if calls_of[line] == 1)
-        for line, key in free:
+        calls_of = Counter(line for line, _key in candidates)
+        rows_of = Counter(key for line, key in candidates if calls_of[line] == 1)
+        for line, key in candidates:
             if calls_of[line] > 1:
-                doubtful.add(line)
+                ambiguous.add(line)
             elif rows_of[key] > 1:
-                doubtful.add(line)
-                taken.add(key)
+                ambiguous.add(line)
+                used_calls.add(key)
             else:
-                joined[line] = key
-                taken.add(key)
-    return joined, doubtful
+                matched[line] = key
+                used_calls.add(key)
+    return matched, ambiguous

@@ -36,9 +36,9 @@ from qa_core.storage.records.store import Session
 from qa_core.storage.schema import RESTRAINTS
 
 NO_DATE = "no_date"
-FOUND = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
-LEGAL = (*RESTRAINTS, "recording_purpose")
-JUDGED = ("advisor_id", "local_start", *LEGAL)
+CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
+LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose")
+CHECKED_COLUMNS = ("advisor_id", "local_start", *LEGAL_COLUMNS)
 """What an evaluation needs of its contact, and what the law asks of it."""
 GREATEST_MARK = 1_000
 """Greatest mark that any criterion has."""
@@ -87,22 +87,22 @@ def group_rows(
         {row["line"] for row in rows}
     ) == len(rows)
     groups: dict[str, list[dict[str, Any]]] = {}
-    seen: Counter[str] = Counter()
+    ranks: Counter[str] = Counter()
     for line_rows in _group_by_line(rows):
         key = _build_key(line_rows, staged.system, is_long)
         if key.startswith("row-"):
-            seen[key] += 1
-            key = f"{key}-{seen[key]}"
+            ranks[key] += 1
+            key = f"{key}-{ranks[key]}"
         groups.setdefault(key, []).extend(line_rows)
-    gathered = GroupedRows()
-    for key, found in groups.items():
-        newest = {row.get("criterion"): row for row in found}
-        kept = sorted(newest.values(), key=lambda row: row["line"])
-        lines = sorted({row["line"] for row in kept})
-        gathered.duplicates += len({row["line"] for row in found}) - len(lines)
-        gathered.drafts.append(EvaluationRow(key, kept, lines))
-    _find_contacts(connection, gathered.drafts, system)
-    for draft in gathered.drafts:
+    grouped = GroupedRows()
+    for key, rows_of_key in groups.items():
+        newest = {row.get("criterion"): row for row in rows_of_key}
+        current_rows = sorted(newest.values(), key=lambda row: row["line"])
+        lines = sorted({row["line"] for row in current_rows})
+        grouped.duplicates += len({row["line"] for row in rows_of_key}) - len(lines)
+        grouped.drafts.append(EvaluationRow(key, current_rows, lines))
+    _find_contacts(connection, grouped.drafts, system)
+    for draft in grouped.drafts:
         if (
             draft.reason is None
             and not draft.is_pending
@@ -110,7 +110,7 @@ def group_rows(
             and draft.first.get("local_start") is None
         ):
             draft.reason = NO_DATE
-    return gathered
+    return grouped
 
 
 def reject_unlawful(
@@ -119,28 +119,28 @@ def reject_unlawful(
     """Set the reason of evaluations without an evaluator, and of those whose contact
     nobody may listen to. An evaluation without its contact is checked when that comes.
     """
-    judged = [draft for draft in drafts if draft.reason is None]
-    for draft in judged:
+    checked = [draft for draft in drafts if draft.reason is None]
+    for draft in checked:
         if not draft.first.get("evaluator"):
             draft.reason = "no_evaluator"
-    judged = [draft for draft in judged if draft.reason is None and not draft.is_pending]
+    checked = [draft for draft in checked if draft.reason is None and not draft.is_pending]
     rows = [
         {
             **(draft.contact or draft.first),
             "advisor_id": (draft.contact or {}).get("advisor_id")
             or ids.get((draft.first.get("advisor"), None)),
         }
-        for draft in judged
+        for draft in checked
     ]
     obstacles = _find_obstacles(session, rows)
-    for draft, obstacle in zip(judged, obstacles, strict=True):
+    for draft, obstacle in zip(checked, obstacles, strict=True):
         draft.reason = obstacle
 
 
 def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
     # Notices are stored for the advisor into whom others were merged.
     kept = name_merges.find_kept(session)["advisor"]
-    rows = [{name: row.get(name) for name in JUDGED} for row in contacts]
+    rows = [{name: row.get(name) for name in CHECKED_COLUMNS} for row in contacts]
     for row in rows:
         row["advisor_id"] = kept.get(row["advisor_id"], row["advisor_id"])
     return legal_obstacles.judge_rows(LegalAct.IMPORT, law.load(session), rows)
@@ -206,7 +206,7 @@ def join_arrived(
     """Write the evaluations that waited for a contact now in `contacts`, in the order
     in which they came, where the law allows it. Returns their number.
     """
-    waiting = session.scalars(
+    pending = session.scalars(
         of_files(
             sa.select(WaitingRow)
             .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
@@ -219,30 +219,30 @@ def join_arrived(
             [{"contact_id": row.contact_id, "system": row.content["system"]}],
             [],
         )
-        for row in waiting
+        for row in pending
     ]
     for system in {draft.first["system"] for draft in drafts}:
         _find_contacts(
             connection, [draft for draft in drafts if draft.first["system"] == system], system
         )
-    joined: list[int] = []
+    joined_ids: list[int] = []
     importers: dict[str, evaluations.EvaluationImporter] = {}
-    for row, draft in zip(waiting, drafts, strict=True):
+    for row, draft in zip(pending, drafts, strict=True):
         if draft.contact is None or _find_obstacles(session, [draft.contact]) != [None]:
             continue
         if row.batch_id not in importers:
             session.flush()
             keys = [
                 other.content["values"]["external_key"]
-                for other in waiting
+                for other in pending
                 if other.batch_id == row.batch_id
             ]
             importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
         importers[row.batch_id].import_one(_complete(row.content["values"], draft.contact, teams))
-        joined.append(row.id)
+        joined_ids.append(row.id)
     session.flush()
-    mark_joined(session, joined, arrived_batch)
-    return len(joined)
+    mark_joined(session, joined_ids, arrived_batch)
+    return len(joined_ids)
 
 
 def release(session: Session, arrived_batch: str) -> None:
@@ -324,14 +324,14 @@ def _complete_possible(rows: list[dict[str, Any]]) -> None:
     """Set the greatest mark of a criterion, where the file does not give it, to the
     highest that anybody was given.
     """
-    most: dict[tuple[Any, Any], float] = {}
+    greatest: dict[tuple[Any, Any], float] = {}
     for row in rows:
         if row.get("points") is not None:
-            place = (row.get("grid"), row.get("criterion"))
-            most[place] = max(most.get(place, 0.0), row["points"])
+            criterion = (row.get("grid"), row.get("criterion"))
+            greatest[criterion] = max(greatest.get(criterion, 0.0), row["points"])
     for row in rows:
         if row.get("points") is not None and row.get("possible") is None:
-            row["possible"] = most[(row.get("grid"), row.get("criterion"))]
+            row["possible"] = greatest[(row.get("grid"), row.get("criterion"))]
 
 
 def _find_contacts(
@@ -345,26 +345,26 @@ def _find_contacts(
     if not references:
         return
     numbers, ids = zip(*references, strict=True)
-    nothing = [None] * len(ids)
+    blank = [None] * len(ids)
     connection.register(
         "incoming",
         pa.table(
-            [list(numbers), list(ids), *(nothing for _column in range(4))],
+            [list(numbers), list(ids), *(blank for _column in range(4))],
             schema=contact_match.INCOMING,
         ),
     )
     contact_match.match(connection, 0, system)
-    found = connection.execute(
+    matches = connection.execute(
         "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
         f"{source_value('advisor_id')}, {source_value('team')}, "
-        f"{', '.join(f'c.{name}' for name in LEGAL)} "
+        f"{', '.join(f'c.{name}' for name in LEGAL_COLUMNS)} "
         "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id "
         "= m.contact_id"
     ).fetchall()
-    for number, *contact in found:
+    for number, *contact in matches:
         drafts[number].contact = dict(
             zip(
-                (*FOUND, *LEGAL),
+                (*CONTACT_COLUMNS, *LEGAL_COLUMNS),
                 contact,
                 strict=True,
             )

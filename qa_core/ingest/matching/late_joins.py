@@ -25,12 +25,12 @@ def join_arrived(batch_id: str) -> dict[str, int]:
     """
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
-        waiting = sa.select(WaitingRow.id).where(
+        query = sa.select(WaitingRow.id).where(
             WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)
         )
-        marks = session.scalar(of_files(waiting.limit(1)))
+        pending_evaluation = session.scalar(of_files(query.limit(1)))
     joined = pending_rows.join_arrived(batch_id, tolerance)
-    if marks is not None:
+    if pending_evaluation is not None:
         with lake.working() as connection, store.writing() as session:
             count = evaluation_rows.join_arrived(
                 session,
@@ -53,7 +53,7 @@ def fill_teams(batch_id: str) -> None:
         keys = sa.select(BeforeImage.key).where(
             BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor"
         )
-        concerned = list(session.scalars(of_files(keys)))
+        advisor_ids = list(session.scalars(of_files(keys)))
         memberships = advisors.find_memberships(session)
     day = "CAST(c.local_start AS DATE)"
     with lake.scratch_folder() as folder:
@@ -61,7 +61,7 @@ def fill_teams(batch_id: str) -> None:
         with lake.working(spill_folder=folder) as connection:
             connection.register("memberships", memberships)
             connection.register(
-                "concerned", pa.table({"advisor_id": pa.array(concerned, pa.string())})
+                "concerned", pa.table({"advisor_id": pa.array(advisor_ids, pa.string())})
             )
             rows = write_rows(
                 connection,

@@ -141,13 +141,13 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
-    vocabulary, taken = (
+    vocabulary, used = (
         header_matching.build_vocabulary((field,)),
         {column.index for column in columns.values()},
     )
     for index, text in enumerate(headers):
         header = header_matching.parse_header(text)
-        if text and index not in taken and header_matching.find_field(header, vocabulary):
+        if text and index not in used and header_matching.find_field(header, vocabulary):
             columns["ticket"] = Column(field, index, header)
             return
 
@@ -324,9 +324,9 @@ def _decide_direction(context: FileContext) -> None:
 
 def _decide_times(context: FileContext) -> None:
     sample = context.take_sample()
-    own, _fixed = build_own_start(context, sample)
-    _answer, answer_seconds = _build_after(context, sample, "answered_at", own)
-    _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own)
+    own_start, _fixed = build_own_start(context, sample)
+    _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
+    _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     decide_times(context, sample, wait)
 
@@ -348,19 +348,19 @@ def _decide_system(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build the columns of a contact that the file carries from a batch of rows."""
-    own, utc, local = build_start(context, batch)
-    batch.reject(np.isnat(own), "missing_start")
+    own_start, utc, local = build_start(context, batch)
+    batch.reject(np.isnat(own_start), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     direction = _build_direction(context, batch, columns)
-    answer, answer_seconds = _build_after(context, batch, "answered_at", own)
-    _end, end_seconds = _build_after(context, batch, "ended_at", own)
+    answer, answer_seconds = _build_after(context, batch, "answered_at", own_start)
+    _end, end_seconds = _build_after(context, batch, "ended_at", own_start)
     wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     times = build_times(context, batch, answer_seconds, end_seconds, wait)
     talk = times.pop("talk_seconds", None)
     outcome = build_outcome(context, batch, answer, talk)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
-    ended_otherwise = (
+    not_answered = (
         np.zeros(len(batch), bool)
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
@@ -369,9 +369,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["wait_seconds"] = as_numbers(wait)
     if talk is not None:
         context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int(
-            (ended_otherwise & ~np.isnan(talk)).sum()
+            (not_answered & ~np.isnan(talk)).sum()
         )
-        columns["talk_seconds"] = as_numbers(np.where(ended_otherwise, np.nan, talk))
+        columns["talk_seconds"] = as_numbers(np.where(not_answered, np.nan, talk))
     columns |= {name: as_numbers(values) for name, values in times.items()}
     _build_transfers(context, batch, columns)
     for name in ("csat", "nps", "ces"):
@@ -432,14 +432,14 @@ def _build_after(
     """
     if not context.has(name):
         return None, None
-    found = batch.read_moment(name)
-    dated = ~np.isnat(found.day)
-    moment = np.where(dated, found.day, start.astype("M8[D]")).astype("M8[us]") + found.clock
+    moments = batch.read_moment(name)
+    dated = ~np.isnat(moments.day)
+    moment = np.where(dated, moments.day, start.astype("M8[D]")).astype("M8[us]") + moments.clock
     seconds = (moment - start) / np.timedelta64(1, "s")
     seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
     batch.blank(seconds < 0, name, "negative_duration")
     seconds = np.where(seconds < 0, np.nan, seconds)
-    return found.present & ~found.bad, seconds
+    return moments.present & ~moments.bad, seconds
 
 
 def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
@@ -507,19 +507,19 @@ def _find_parties(
     empty = [None] * len(batch)
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
-    outside, desks = [], []
+    customers, extensions = [], []
     for caller, other, way in zip(
         callers, called, empty if direction is None else direction, strict=True
     ):
         parties = (
             (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
         )
-        outside.append(
+        customers.append(
             None
             if way == Direction.INTERNAL
             else next((party for party in parties if party and not is_extension(party)), None)
         )
-        desks.append(
+        extensions.append(
             next(
                 (
                     party
@@ -529,7 +529,7 @@ def _find_parties(
                 None,
             )
         )
-    return pa.array(outside, pa.string()), pa.array(desks, pa.string())
+    return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
 
 
 def finish(context: FileContext) -> None:

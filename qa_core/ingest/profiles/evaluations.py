@@ -125,12 +125,12 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     vocabulary = build_vocabulary(
         tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
     )
-    taken = {column.index for column in columns.values()}
+    used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = parse_header(text)
         if (
             text
-            and index not in taken
+            and index not in used
             and not find_field(header, vocabulary)
             and not {"id", "date"} & set(header.words.split())
         ):
@@ -244,12 +244,13 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     column = context.columns["score"]
     reading = NumberReading(context.readings["score"].decimal)
     totals, _bad, _off = reading.read(sample.read_text("score"))
-    given = ~np.isnan(totals) & ~np.isnan(shares)
-    if not given.any() or context.options.yes:
+    comparable = ~np.isnan(totals) & ~np.isnan(shares)
+    if not comparable.any() or context.options.yes:
         return
     scales = (earned, shares, 10 * shares, 20 * shares, 100 * shares, 5 * shares)
     agreed = max(
-        (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[given].mean() for scale in scales
+        (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[comparable].mean()
+        for scale in scales
     )
     if agreed < _MOST_ROWS:
         raise Refusal(
@@ -297,8 +298,8 @@ def _require_common_maximum(context: FileContext) -> None:
     reach the same one of a usual scale.
     """
     column, evidence = context.columns["points"], context.evidence["points"]
-    said = {"points", column.header.text} & set(context.options.scales)
-    if said or column.header.out_of or column.header.scale or evidence.denominators:
+    stated_scale = {"points", column.header.text} & set(context.options.scales)
+    if stated_scale or column.header.out_of or column.header.scale or evidence.denominators:
         return
     sample = context.take_sample()
     points = sample.read_number("points")
@@ -326,25 +327,25 @@ def _decide_possible(
     the highest mark of the file.
     """
     evidence, column = context.evidence[name], context.columns[name]
-    given = context.options.scales.get(name) or context.options.scales.get(column.header.text)
-    if given or scale:
-        possible, found = (
-            parse_scale(given or scale)[1],
-            N_("as asked for by --scale") if given else N_("as the header {column} says"),
+    requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
+    if requested or scale:
+        possible, reason = (
+            parse_scale(requested or scale)[1],
+            N_("as asked for by --scale") if requested else N_("as the header {column} says"),
         )
     elif out_of:
-        possible, found = out_of, N_("as the header {column} says")
+        possible, reason = out_of, N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
-        possible, found = (
+        possible, reason = (
             next(iter(evidence.denominators)),
             N_("{column}: each mark says out of how much"),
         )
     else:
-        possible, found = (
+        possible, reason = (
             evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
             N_("{column}: the greatest mark of the file; --scale says otherwise"),
         )
-    context.decide(name, N_("out of {possible}"), found, possible=f"{possible:g}")
+    context.decide(name, N_("out of {possible}"), reason, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible
 

@@ -70,11 +70,11 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Use columns whose header names a number of seconds, and find sums that their
     header calls averages.
     """
-    taken = {column.index for column in columns.values()}
-    found: dict[str, list[tuple[int, int]]] = {}
+    used = {column.index for column in columns.values()}
+    candidates_by_field: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
         seconds, plain = find_seconds(text), header_matching.simplify(text)
-        if index in taken:
+        if index in used:
             continue
         if _AVERAGE.search(plain):
             _claim_average(columns, index, text)
@@ -92,8 +92,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         else:
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
         if name and name not in columns:
-            found.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
-    for name, candidates in found.items():
+            candidates_by_field.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
+    for name, candidates in candidates_by_field.items():
         index = min(candidates)[1]
         columns[name] = Column(
             _get_field(name), index, header_matching.parse_header(headers[index])
@@ -115,12 +115,12 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     """Use a column as the average of what its other words name: `Avg talk time`, `Temps
     de communication moyen`.
     """
-    found = header_matching.find_field(
+    hit = header_matching.find_field(
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
         header_matching.build_vocabulary(FIELDS),
     )
-    if found and found[0].name in AVERAGES:
-        average = AVERAGES[found[0].name][0]
+    if hit and hit[0].name in AVERAGES:
+        average = AVERAGES[hit[0].name][0]
         columns.setdefault(
             average, Column(_get_field(average), index, header_matching.parse_header(header))
         )
@@ -132,8 +132,8 @@ def _get_field(name: str) -> Field:
 
 def find_seconds(header: str) -> int | None:
     """Find the number of seconds in a header: `Service Level (20 Seconds)`."""
-    found = _SECONDS.search(header)
-    return int(found[1]) if found else None
+    match = _SECONDS.search(header)
+    return int(match[1]) if match else None
 
 
 def _decide_sums(context: FileContext) -> None:
@@ -143,11 +143,11 @@ def _decide_sums(context: FileContext) -> None:
     for name in ("queue", "team"):
         if not context.has(name):
             continue
-        seen = context.evidence[name].seen
-        sums = {label for label in seen if _SUMS.fullmatch(header_matching.simplify(label))}
-        if sums and len(sums) < len(seen):
+        counts = context.evidence[name].seen
+        sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
+        if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
-            count = sum(seen[label] for label in sums)
+            count = sum(counts[label] for label in sums)
             context.decide(
                 name,
                 N_("rows of {labels} sum up the others and are left out"),
@@ -256,14 +256,14 @@ def _decide_length(context: FileContext) -> None:
         _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            said = (
+            decision = (
                 N_("each row is a day")
                 if context.notes["daily"]
                 else N_("each row is {minutes} minutes")
             )
             context.decide(
                 "length_minutes",
-                said,
+                decision,
                 N_("no column says how long it is"),
                 minutes=context.notes["length"],
             )
@@ -320,7 +320,7 @@ def _decide_counts(context: FileContext) -> None:
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
             context.drop_column(rate, N_("the column {column} is not needed: the counts say it"))
-    for count, rate, given, otherwise in (
+    for count, rate, is_derivable, otherwise in (
         ("received", "", has("abandoned"), N_("answered and abandoned together")),
         ("answered", "answer_rate", has("abandoned"), N_("those received less those abandoned")),
         (
@@ -332,15 +332,15 @@ def _decide_counts(context: FileContext) -> None:
     ):
         if has(count):
             continue
-        found = (
+        decision = (
             N_("the share of those received that {other} says")
             if rate and has(rate)
             else otherwise
-            if given
+            if is_derivable
             else N_("not known")
         )
         other = context.columns[rate].header.text if rate and has(rate) else ""
-        context.decide(count, found, N_("no column counts them"), other=other)
+        context.decide(count, decision, N_("no column counts them"), other=other)
     if has("long_abandons"):
         if has("short_abandons"):
             context.drop_column(
@@ -423,12 +423,14 @@ def _decide_seconds(context: FileContext, name: str) -> None:
     elif context.has(name):
         header = context.columns[name].header
         evidence: DurationEvidence = context.evidence[name]
-        said = (
+        is_stated = (
             name in context.options.columns
             or header.text == name
             or _TOTAL.search(header_matching.simplify(header.text))
         )
-        if not said and not (evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE):
+        if not is_stated and not (
+            evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE
+        ):
             raise Refusal(
                 "sum_or_average",
                 N_(
@@ -441,13 +443,13 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         context.decide(
             name,
             N_("sums"),
-            N_("the header {column}") if said else N_("{column}: too great for averages"),
+            N_("the header {column}") if is_stated else N_("{column}: too great for averages"),
         )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build intervals from a batch of rows."""
-    own, utc, local = _build_start(context, batch)
+    own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
             pc.is_in(batch.read_text(name), value_set=pa.array(sums))
@@ -455,8 +457,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             .astype(bool),
             "footer",
         )
-    batch.reject(np.isnat(own), "missing_start")
-    utc = _separate_repeated_hour(context, batch, own, utc)
+    batch.reject(np.isnat(own_start), "missing_start")
+    utc = _separate_repeated_hour(context, batch, own_start, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     if "periods" in context.notes:
         columns["length_minutes"] = as_numbers(context.notes["lengths"], pa.int32())
@@ -482,9 +484,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["threshold_seconds"] = as_numbers(np.full(len(batch), context.notes["threshold"]))
     seconds = {name: _build_seconds(context, batch, name, counts) for name in AVERAGES}
     if context.has("average_handle"):
-        whole = _multiply_average(batch.read_number("average_handle"), counts["answered"])
+        handle_seconds = _multiply_average(batch.read_number("average_handle"), counts["answered"])
         seconds["wrap_seconds"] = np.maximum(
-            whole - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]), 0
+            handle_seconds - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]),
+            0,
         )
     return columns | {
         name: as_numbers(values) for name, values in seconds.items() if values is not None
@@ -495,30 +498,30 @@ def _build_start(
     context: FileContext, batch: RowBatch
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if "periods" in context.notes:
-        own = _read_periods(context, batch)
+        own_start = _read_periods(context, batch)
     elif "days" in context.notes:
-        own = _count_days(context, batch)
+        own_start = _count_days(context, batch)
     else:
-        own, *clocks = build_start(context, batch)
+        own_start, *clocks = build_start(context, batch)
         if context.has("hour"):
             hours = batch.read_number("hour")
-            own = own.astype("M8[D]").astype("M8[us]") + np.where(
+            own_start = own_start.astype("M8[D]").astype("M8[us]") + np.where(
                 np.isnan(hours), np.nan, hours * 3_600_000_000
             ).astype("m8[us]")
             batch.reject(np.isnan(hours), "missing_start")
         else:
-            return own, *clocks
-    return own, *to_clocks(context, own, np.zeros(len(batch), bool))
+            return own_start, *clocks
+    return own_start, *to_clocks(context, own_start, np.zeros(len(batch), bool))
 
 
 def _separate_repeated_hour(
-    context: FileContext, batch: RowBatch, own: np.ndarray, utc: np.ndarray
+    context: FileContext, batch: RowBatch, own_start: np.ndarray, utc: np.ndarray
 ) -> np.ndarray:
     """Separate two rows of one queue for a start that the clocks show twice, by the
     order of the file, forwards or backwards. Returns their starts in UTC.
     """
     clock = context.notes.get("start", (None, None))[1]
-    gains = context.zone.find_gains(own)
+    gains = context.zone.find_gains(own_start)
     if not gains.any() or (clock and batch.read_moment(clock).fixed.any()):
         return utc
     labels = [
@@ -527,14 +530,14 @@ def _separate_repeated_hour(
     ]
     seen, latest = context.notes.setdefault("repeated", {}), {}
     shifted = utc.copy()
-    for row in np.flatnonzero(~np.isnat(own)):
+    for row in np.flatnonzero(~np.isnat(own_start)):
         series = tuple(values[row] for values in labels)
         before = latest.get(series)
         if not gains[row]:
-            latest[series] = (own[row], before is not None and own[row] < before[0])
+            latest[series] = (own_start[row], before is not None and own_start[row] < before[0])
             continue
-        backwards = before is not None and (own[row] < before[0] if not before[1] else True)
-        seen.setdefault((*series, own[row]), []).append((row, backwards))
+        backwards = before is not None and (own_start[row] < before[0] if not before[1] else True)
+        seen.setdefault((*series, own_start[row]), []).append((row, backwards))
     for (*_series, _start), rows in seen.items():
         if len(rows) > 1:
             later = rows[0] if rows[0][1] else rows[1]
@@ -549,21 +552,23 @@ def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
     describe_clock_changes(context)
     if context.notes.get("second_hours"):
-        found = N_(
+        decision = N_(
             "of two rows for a start that the clocks show twice, the order of the file tells "
             "the earlier"
         )
-        context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
+        context.decide("start", decision, N_("{count} starts"), count=context.notes["second_hours"])
 
 
 def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
     """Read the first day of the week or month of each row; notes their lengths."""
-    found = [
+    periods = [
         None if text is None else parse_period(text)
         for text in batch.read_text(context.notes["periods"]).to_pylist()
     ]
-    context.notes["lengths"] = np.array([np.nan if item is None else item[1] for item in found])
-    return np.array([None if item is None else item[0] for item in found], "M8[D]").astype("M8[us]")
+    context.notes["lengths"] = np.array([np.nan if item is None else item[1] for item in periods])
+    return np.array([None if item is None else item[0] for item in periods], "M8[D]").astype(
+        "M8[us]"
+    )
 
 
 def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
@@ -575,7 +580,7 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
         for name in ("queue", "channel", "team")
         if context.has(name)
     ]
-    seen, first = context.notes["days"], context.options.start_date
+    days_by_series, first = context.notes["days"], context.options.start_date
     lines = np.append(context.notes.get("last_line", batch.lines[:1] - 1), batch.lines)
     gaps = np.flatnonzero(np.diff(lines) != 1)
     if len(gaps):
@@ -591,51 +596,51 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
     context.notes["last_line"] = batch.lines[-1:]
     days = []
     for key in zip(*parts, strict=True) if parts else [()] * len(batch):
-        days.append(first + timedelta(days=seen.get(key, 0)))
-        seen[key] = seen.get(key, 0) + 1
+        days.append(first + timedelta(days=days_by_series.get(key, 0)))
+        days_by_series[key] = days_by_series.get(key, 0) + 1
     return np.array(days, "M8[D]").astype("M8[us]")
 
 
 def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray]:
-    given = {
+    numbers = {
         name: batch.read_number(name)
         for name in (*COUNTS, "long_abandons", *RATES)
         if context.has(name)
     }
     nothing = np.full(len(batch), np.nan)
     received, answered, abandoned = (
-        given.get(name, nothing) for name in ("received", "answered", "abandoned")
+        numbers.get(name, nothing) for name in ("received", "answered", "abandoned")
     )
-    if "received" not in given:
+    if "received" not in numbers:
         received = answered + abandoned
-    if "answered" not in given:
+    if "answered" not in numbers:
         answered = (
-            np.round(given["answer_rate"] * received)
-            if "answer_rate" in given
+            np.round(numbers["answer_rate"] * received)
+            if "answer_rate" in numbers
             else received - abandoned
         )
-    if "abandoned" not in given:
+    if "abandoned" not in numbers:
         abandoned = (
-            np.round(given["abandon_rate"] * received)
-            if "abandon_rate" in given
+            np.round(numbers["abandon_rate"] * received)
+            if "abandon_rate" in numbers
             else received - answered
         )
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
-    if "short_abandons" in given:
-        counts["short_abandons"] = given["short_abandons"]
-    elif "long_abandons" in given:
-        counts["short_abandons"] = abandoned - given["long_abandons"]
+    if "short_abandons" in numbers:
+        counts["short_abandons"] = numbers["short_abandons"]
+    elif "long_abandons" in numbers:
+        counts["short_abandons"] = abandoned - numbers["long_abandons"]
     if "short_abandons" in counts:
         batch.reject(
             (counts["short_abandons"] < 0) | (counts["short_abandons"] > abandoned),
             "more_short_abandons_than_abandoned",
         )
-    if "answered_in_threshold" in given:
-        counts["answered_in_threshold"] = given["answered_in_threshold"]
-    elif "service_level" in given:
+    if "answered_in_threshold" in numbers:
+        counts["answered_in_threshold"] = numbers["answered_in_threshold"]
+    elif "service_level" in numbers:
         queued = answered + abandoned - _or_zero(counts.get("short_abandons"))
         counts["answered_in_threshold"] = np.minimum(
-            np.round(given["service_level"] * queued), answered
+            np.round(numbers["service_level"] * queued), answered
         )
     return counts
 

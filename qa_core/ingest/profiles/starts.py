@@ -91,8 +91,8 @@ def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.n
     """Build the start on the file's own clock, in UTC, and on the centre's wall clock
     (datetime64[us], NaT where missing).
     """
-    own, fixed = build_own_start(context, batch)
-    return own, *to_clocks(context, own, fixed)
+    own_start, fixed = build_own_start(context, batch)
+    return own_start, *to_clocks(context, own_start, fixed)
 
 
 def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray]:
@@ -112,16 +112,16 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
 
 
 def to_clocks(
-    context: FileContext, own: np.ndarray, fixed: np.ndarray
+    context: FileContext, own_moment: np.ndarray, fixed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Convert moments of the file to UTC, and to the centre's wall clock. Those marked
     by `fixed` are UTC already.
     """
     if fixed.all() and len(fixed):
-        utc = own
+        utc = own_moment
     else:
-        utc = context.zone.to_utc(np.where(fixed, np.datetime64("NaT", "us"), own))
-        utc = np.where(fixed, own, utc)
+        utc = context.zone.to_utc(np.where(fixed, np.datetime64("NaT", "us"), own_moment))
+        utc = np.where(fixed, own_moment, utc)
     return utc, context.centre.to_local(utc)
 
 
@@ -129,9 +129,11 @@ def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.n
     """Read a column of whole moments in UTC and on the centre's wall clock; a bare date
     is midnight.
     """
-    found = batch.read_moment(name)
-    own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
-    return to_clocks(context, own, found.fixed)
+    moments = batch.read_moment(name)
+    own_moment = moments.day.astype("M8[us]") + np.where(
+        np.isnat(moments.clock), MIDNIGHT, moments.clock
+    )
+    return to_clocks(context, own_moment, moments.fixed)
 
 
 def describe_clock_changes(context: StartContext) -> None:

@@ -179,8 +179,8 @@ def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.
     )
     return as_words(
         (
-            True if there else said
-            for said, there in zip(batch.read_word("survey_sent"), answered, strict=True)
+            True if is_answered else is_sent
+            for is_sent, is_answered in zip(batch.read_word("survey_sent"), answered, strict=True)
         ),
         pa.bool_(),
     )

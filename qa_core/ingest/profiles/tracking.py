@@ -91,11 +91,11 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         start = None
     if "contact_id" not in columns and start is None:
         return
-    found = columns.pop("from", None)
+    first_day = columns.pop("from", None)
     columns.pop("to", None)
-    if found is not None and "customer" not in columns and found.header.words == "from":
+    if first_day is not None and "customer" not in columns and first_day.header.words == "from":
         columns["customer"] = replace(
-            found, field=next(field for field in FIELDS if field.name == "customer")
+            first_day, field=next(field for field in FIELDS if field.name == "customer")
         )
 
 
@@ -113,7 +113,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
-    named = (
+    has_contact = (
         columns["contact_id"].is_valid().to_numpy(zero_copy_only=False)
         if "contact_id" in columns
         else np.zeros(len(batch), bool)
@@ -122,13 +122,13 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if are_assignments(context.columns):
         return _build_assignments(context, batch, columns)
     if "start" in context.notes:
-        own, utc, local = build_start(context, batch)
+        own_start, utc, local = build_start(context, batch)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
         if "tracking_number" in columns:
-            by_number = ~np.isnat(own) & columns["tracking_number"].is_valid().to_numpy(
+            by_number = ~np.isnat(own_start) & columns["tracking_number"].is_valid().to_numpy(
                 zero_copy_only=False
             )
-    batch.reject(~named & ~by_number, "missing_key")
+    batch.reject(~has_contact & ~by_number, "missing_key")
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")
     return columns

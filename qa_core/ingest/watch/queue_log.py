@@ -158,16 +158,16 @@ class Follower:
         if _read_state(self._state) != self._loaded:  # a customer was erased from it
             self.position, self.open_events = self._load()
         while not (stop and stop.is_set()):
-            found = self._find_next()
-            if found is None:
+            next_piece = self._find_next()
+            if next_piece is None:
                 return
-            log, offset, data = found
-            report, kept = self._load_piece(log, offset, data)
+            log, offset, data = next_piece
+            report, open_events = self._load_piece(log, offset, data)
             if report is not None:
                 yield report
                 if report.is_refused:
                     return
-            self._save(log, offset, data, kept, landed=report is not None)
+            self._save(log, offset, data, open_events, landed=report is not None)
             if not data:
                 return
 
@@ -198,18 +198,18 @@ class Follower:
             place, offset = place + 1, 0
         else:
             return None
-        return (logs[place], offset, data) if data or len(self._find_due()) else None
+        return (logs[place], offset, data) if data or len(self._find_overdue_calls()) else None
 
     def _load_piece(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
         """Load the calls of a piece together with kept events, and return the events to
         keep now. The report is None when the piece has no call.
         """
         events: list[pa.Table] = []
-        due = self._find_due()
+        overdue_calls = self._find_overdue_calls()
         lines = self.position.lines if offset and self.position else 0
         platform = replace(
             asterisk_queue_log.PLATFORM,
-            read=lambda export: self._read(export, lines, due, events),
+            read=lambda export: self._read(export, lines, overdue_calls, events),
             fold=_fold_ended,
             finish=None,
         )
@@ -219,7 +219,7 @@ class Follower:
                 str(self.path),
                 _compute_digest(log.content.read_start(START_BYTES)),
                 str(offset),
-                *due.to_pylist(),
+                *overdue_calls.to_pylist(),
             )
         )
         folder = table_reader.make_folder(environment.current(), self.options)
@@ -244,7 +244,7 @@ class Follower:
         return report, _select_open([self.open_events, *events])
 
     def _read(
-        self, export: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
+        self, export: ExportReader, lines: int, overdue_calls: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
         """Yield the kept events of calls that go on in this piece or are due, then the
         piece itself.
@@ -257,7 +257,10 @@ class Follower:
             table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
         ]
         calls = pa.concat_arrays(
-            [due, *(column for table in events for column in table.column("callid").chunks)]
+            [
+                overdue_calls,
+                *(column for table in events for column in table.column("callid").chunks),
+            ]
         )
         earlier = self.open_events.filter(
             pc.is_in(self.open_events.column("callid"), value_set=pc.unique(calls))
@@ -280,7 +283,7 @@ class Follower:
             )
         yield from (table for table in events if len(table))
 
-    def _find_due(self) -> pa.Array:
+    def _find_overdue_calls(self) -> pa.Array:
         """Find the calls whose caller has been in the queue for too long to be still
         waiting, and that were not loaded for that reason before.
         """
@@ -290,14 +293,16 @@ class Follower:
             datetime.fromtimestamp(self.position.landed_at, UTC).replace(tzinfo=None) - MAX_SILENCE
         )
         with _open_connection(self.open_events) as connection:
-            found = connection.sql(
+            calls = connection.sql(
                 f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND "
                 "max(moment) >= ? AND max(moment) < ? ORDER BY callid",
                 params=[asterisk_queue_log.ENTRY, since, _now() - MAX_SILENCE],
             ).to_arrow_table()
-        return found.column("callid").combine_chunks().cast(pa.string())
+        return calls.column("callid").combine_chunks().cast(pa.string())
 
-    def _save(self, log: Log, offset: int, data: bytes, kept: pa.Table, landed: bool) -> None:
+    def _save(
+        self, log: Log, offset: int, data: bytes, open_events: pa.Table, landed: bool
+    ) -> None:
         beginning = log.content.read_start(min(START_BYTES, offset + len(data)))
         lines = (self.position.lines if offset and self.position else 0) + data.count(b"\n")
         landed_at = (
@@ -314,12 +319,12 @@ class Follower:
                 log.first,
                 landed_at,
             ),
-            kept,
+            open_events,
         )
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(
             self._state,
-            kept.replace_schema_metadata({_POSITION_KEY: json.dumps(asdict(self.position))}),
+            open_events.replace_schema_metadata({_POSITION_KEY: json.dumps(asdict(self.position))}),
         )
         self._loaded = _read_state(self._state)
 
@@ -372,7 +377,7 @@ def find_logs(path: Path) -> list[Log]:
     """Find a log and its rotations, the oldest first. Those without any event yet are
     left out, and a packed copy of one that is there.
     """
-    found: dict[str, Log] = {}
+    logs_by_digest: dict[str, Log] = {}
     names = [
         path.name,
         *sorted(
@@ -397,10 +402,10 @@ def find_logs(path: Path) -> list[Log]:
             None,
         )
         if first is not None:
-            found.setdefault(
+            logs_by_digest.setdefault(
                 _compute_digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first)
             )
-    return sorted(found.values(), key=lambda log: log.first)
+    return sorted(logs_by_digest.values(), key=lambda log: log.first)
 
 
 def _fold_ended(session: FoldSession) -> str:
@@ -427,14 +432,14 @@ def _select_open(tables: list[pa.Table]) -> pa.Table:
         return events
     newest = min(pc.max(events.column("moment")).as_py(), _now())
     with _open_connection(events) as connection:
-        kept = connection.sql(
+        open_events = connection.sql(
             "SELECT * FROM events SEMI JOIN ("
             "SELECT callid FROM events GROUP BY callid HAVING max(moment) >= ? OR "
             f"{_LAST_STEP} IN {_UNFINISHED} AND min(moment) >= ?"
             ") USING (callid) ORDER BY moment, line",
             params=[newest - KEEP_ENDED, newest - KEEP_UNENDED],
         ).to_arrow_table()
-    return kept.cast(asterisk_queue_log.SCHEMA)
+    return open_events.cast(asterisk_queue_log.SCHEMA)
 
 
 @contextmanager
