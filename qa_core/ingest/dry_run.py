@@ -24,8 +24,7 @@ from qa_core.base.i18n import _
 from qa_core.files import readers
 from qa_core.files.archives import open_content
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns import table_bounds as tables_of_file
+from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.load import contacts
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.registry import get_profile
@@ -253,8 +252,8 @@ def find_columns(
             options,
             lambda rows: header_matching.score_rows(rows, vocabulary),
         )
-        headers = tables_of_file.find_header(
-            source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
+        headers = table_bounds.find_header(
+            source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
         ).names
     except (Refusal, OSError):
         return (), {}

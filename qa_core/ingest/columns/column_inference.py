@@ -133,6 +133,12 @@ class FileContext:
         del self.columns[field_name]
         self.readings.pop(field_name, None)
 
+    def drop_empty(self, *field_names: str) -> None:
+        """Drop the columns of these fields that have no value."""
+        for name in field_names:
+            if self.has(name) and not self.evidence[name].total:
+                self.drop_column(name, N_("the column {column} is empty"))
+
     def is_needed(self, field_name: str) -> bool:
         """Tell whether a file of this kind means nothing without the column of that field."""
         return any(
@@ -370,6 +376,18 @@ class FileContext:
             f"--map ignore={column}",
         )
 
+    def refuse_words(self, name: str) -> Refusal:
+        """Build the refusal of a column with too many unknown words."""
+        column, evidence = self.columns[name].header.text, self.evidence[name]
+        return Refusal(
+            "unknown_words",
+            N_("Too many words of the column {column}, taken for {field}, are not known: {seen}."),
+            options=self.list_word_options(name),
+            column=column,
+            field=name,
+            seen=", ".join(word for word, _count in evidence.unknown.most_common(SHOWN_WORDS)),
+        )
+
     def is_required(self, name: str) -> bool:
         """Tell whether a bad value of that field rejects its row."""
         return self.profile.required is None or name in self.profile.required
@@ -391,17 +409,7 @@ class FileContext:
         ):
             return
         if name in self.options.columns or self.is_needed(name):
-            raise Refusal(
-                "unknown_words",
-                N_(
-                    "Too many words of the column {column}, taken for {field}, are not known: "
-                    "{seen}."
-                ),
-                options=self.list_word_options(name),
-                column=column.header.text,
-                field=name,
-                seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
-            )
+            raise self.refuse_words(name)
         self.drop_column(
             name,
             N_("the column {column} is left aside: its words do not say it"),
@@ -431,6 +439,15 @@ class RowBatch:
     def reject(self, rows: np.ndarray, reason: str) -> None:
         """Refuse these rows (a mask), unless they already are."""
         self.reasons[rows & (self.reasons == None)] = reason  # noqa: E711 (element by element)
+
+    def require_any(self, columns: Mapping[str, pa.Array], *names: str) -> None:
+        """Reject rows without a value in any of these built columns."""
+        present = [
+            columns[name].is_valid().to_numpy(zero_copy_only=False)
+            for name in names
+            if name in columns
+        ]
+        self.reject(~np.logical_or.reduce(present), "missing_key")
 
     def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
         """Count the values of a field that are missing for that reason; reject their rows

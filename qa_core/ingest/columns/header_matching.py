@@ -210,12 +210,7 @@ def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
             index for index, text in enumerate(headers) if simplify(text) == simplify(name)
         ]
         if not matches:
-            raise Refusal(
-                "unknown_column",
-                N_("The file has no column {column}. Its columns are: {seen}."),
-                column=name,
-                seen=format_headers(headers),
-            )
+            raise refuse_unknown_column(name, headers)
         indexes.update(matches)
     return indexes
 
@@ -238,13 +233,8 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
         index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)
     ]
     if not matches:
-        raise Refusal(
-            "unknown_column",
-            N_("The file has no column {column}. Its columns are: {seen}."),
-            options=tuple(f"--map {name}={header.text}" for header in parsed[:8]),
-            column=column,
-            seen=format_headers([header.text for header in parsed]),
-        )
+        options = (f"--map {name}={header.text}" for header in parsed[:8])
+        raise refuse_unknown_column(column, [header.text for header in parsed], *options)
     return Column(field, matches[0], parsed[matches[0]])
 
 
@@ -278,6 +268,17 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
         kind=profile.kind,
         field=missing[0][0],
         seen=seen,
+    )
+
+
+def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Refusal:
+    """Build the refusal of a column that the file does not have."""
+    return Refusal(
+        "unknown_column",
+        N_("The file has no column {column}. Its columns are: {seen}."),
+        options=options,
+        column=column,
+        seen=format_headers(headers),
     )
 
 

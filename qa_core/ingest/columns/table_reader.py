@@ -380,14 +380,7 @@ class _RowReader:
             context.look_at_unread(block.cells)
             context.add_sample(block.lines, block.cells)
         if not seen:
-            raise Refusal(
-                "headers_only",
-                N_(
-                    "The file has headers but no row of data. Seen: {seen}. Export it again "
-                    "with its rows."
-                ),
-                seen=header_matching.format_headers(list(self.header.names)),
-            )
+            raise self._refuse_headers_only()
         context.notes["mapping"] = {
             name: column.header.text for name, column in context.columns.items()
         }
@@ -449,15 +442,18 @@ class _RowReader:
             self._tally.reasons.update(reason for _line, reason, _row in self._odd_rows)
             self._write_rejected(rejected_file, self._odd_rows)
         if schema is None:
-            raise Refusal(
-                "headers_only",
-                N_(
-                    "The file has headers but no row of data. Seen: {seen}. Export it again "
-                    "with its rows."
-                ),
-                seen=header_matching.format_headers(list(self.header.names)),
-            )
+            raise self._refuse_headers_only()
         self._describe(staged, schema, accepted_lines)
+
+    def _refuse_headers_only(self) -> Refusal:
+        return Refusal(
+            "headers_only",
+            N_(
+                "The file has headers but no row of data. Seen: {seen}. Export it again "
+                "with its rows."
+            ),
+            seen=header_matching.format_headers(list(self.header.names)),
+        )
 
     def _describe(self, staged: Staged, schema: pa.Schema, accepted: int) -> None:
         context = self.context

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.header_matching import format_headers, parse_header
+from qa_core.ingest.columns.header_matching import parse_header, refuse_unknown_column
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.storage.schema import Direction, Outcome
 
@@ -54,12 +54,7 @@ def index_meanings(
         pairs = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
         found = next((pair for pair in pairs if simplify(pair[0]) in places), None)
         if found is None:
-            raise Refusal(
-                "unknown_column",
-                N_("The file has no column {column}. Its columns are: {seen}."),
-                column=parts[0],
-                seen=format_headers(list(headers)),
-            )
+            raise refuse_unknown_column(parts[0], list(headers))
         column, word = found
         taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(meaning)
     return taught

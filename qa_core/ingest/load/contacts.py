@@ -64,7 +64,7 @@ def assign_keys(
     identical rows stay apart, and the same file again gets the same ids. `scope`:
     format of the start, which is part of the key where ids are used again.
     """
-    reference = _column(staged, "contact_id")
+    reference = staged.select_column("contact_id")
     if scope:
         reference = f"({reference} || '@' || strftime(local_start, {quoted(scope)}))"
     system = select_system(staged)
@@ -105,7 +105,7 @@ def select_system(staged: Staged) -> str:
     """Build SQL for the system of a row of `staged`: the one that the row names, else
     that of the whole file.
     """
-    return f"coalesce({_column(staged, 'source_system')}, {quoted(staged.system)})"
+    return f"coalesce({staged.select_column('source_system')}, {quoted(staged.system)})"
 
 
 def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[AdvisorReference]:
@@ -113,8 +113,8 @@ def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list
     if not {"advisor", "advisor_name"} & set(staged.columns):
         return []
     return connection.execute(
-        f"SELECT DISTINCT {_column(staged, 'advisor')}, {_column(staged, 'advisor_name')} FROM "
-        "staged"
+        f"SELECT DISTINCT {staged.select_column('advisor')}, "
+        f"{staged.select_column('advisor_name')} FROM staged"
     ).fetchall()
 
 
@@ -122,7 +122,7 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     """Find every team that the file names, with its site where the file has one."""
     if "team" not in staged.columns:
         return {}
-    site = f"max({_column(staged, 'site')})"
+    site = f"max({staged.select_column('site')})"
     return dict(
         connection.execute(
             f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team"
@@ -175,7 +175,7 @@ def prepare_contacts(
     if {"advisor", "advisor_name"} & set(staged.columns):
         connection.register("names", build_names_table(resolved_names.ids))
         text, name = (
-            f"coalesce({_column(staged, column, 's.')}, '')"
+            f"coalesce({staged.select_column(column, 's.')}, '')"
             for column in ("advisor", "advisor_name")
         )
         joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
@@ -241,7 +241,7 @@ def prepare_contacts(
     changes = rules.change(
         select,
         "s.local_start",
-        _column(staged, "direction", "s."),
+        staged.select_column("direction", "s."),
         select.get("team", "CAST(NULL AS VARCHAR)"),
     )
     carried += [name for name in changes if name not in carried]
@@ -271,7 +271,3 @@ def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:
             [(name, pa.string()) for name in ("advisor", "advisor_name", "advisor_id")]
         ),
     )
-
-
-def _column(staged: Staged, name: str, relation: str = "") -> str:
-    return f'{relation}"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"

@@ -41,22 +41,23 @@ class RowComparison:
 def compare(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    rows: str,
+    path: Path,
     key: Sequence[str] = CONTACT_KEY,
     carried: Sequence[str] = (),
 ) -> RowComparison:
-    """Count what merging the relation `rows` would change, without doing it: for a dry
-    run.
+    """Count what merging the Parquet rows at `path` would change, without doing it: for
+    a dry run.
     """
     same_key = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
     same_values = (
         " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
     )
     row = connection.execute(
-        "SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id "
-        f"IS NOT NULL AND NOT ({same_values})), "
-        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values}) FROM {rows} r LEFT JOIN "
-        f"{table} c ON {same_key}"
+        f"""
+        SELECT count(*) FILTER (WHERE c.batch_id IS NULL),
+            count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({same_values})),
+            count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values})
+        FROM read_parquet({tables.quoted(str(path))}) r LEFT JOIN {table} c ON {same_key}"""
     ).fetchone()
     return RowComparison(*row)
 

@@ -12,12 +12,13 @@ import duckdb
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.ingest.columns.period_labels import DAY_MINUTES
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.profiles.intervals import refuse_unknown_length
 from qa_core.storage.lake.tables import quoted
 from qa_core.storage.schema import INTERVAL_KEY
 
-DAY_MINUTES = 1440
 MAX_CONTRADICTORY_SHARE = 0.05
 """Share of contradictory rows for one interval above which another column must
 distinguish them.
@@ -46,10 +47,7 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     """
     minutes = None if "length_minutes" in staged.columns else _find_minutes(connection)
     measures = [name for name in staged.columns if name not in (*INTERVAL_KEY, "local_start")]
-    key = {
-        name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
-        for name in INTERVAL_KEY
-    }
+    key = {name: staged.select_column(name) for name in INTERVAL_KEY}
     key |= {"source_system": quoted(staged.system)} | (
         {"length_minutes": str(minutes)} if minutes else {}
     )
@@ -105,12 +103,5 @@ def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:
         return DAY_MINUTES
     steps = [later - earlier for earlier, later in pairwise(seconds)]
     if not steps or min(steps) % 60:
-        raise Refusal(
-            "unknown_length",
-            N_(
-                "The starts of the rows do not tell how long each one is. Name the column that "
-                "says it, in minutes, with --map length_minutes=COLUMN."
-            ),
-            options=("--map length_minutes=COLUMN",),
-        )
+        raise refuse_unknown_length()
     return int(min(steps) // 60)

@@ -62,15 +62,8 @@ def load_contacts(job: LoadJob) -> None:
         prepared = contacts.prepare_contacts(connection, staged, resolved_names, memberships, rules)
         _describe_changed(job, connection, prepared)
         if job.options.dry_run:
-            rows = f"read_parquet({quoted(str(prepared.path))})"
-            tally.add(
-                compare(
-                    connection,
-                    "contacts",
-                    rows,
-                    carried=("started_at", "local_start", *prepared.carried),
-                ),
-            )
+            carried = ("started_at", "local_start", *prepared.carried)
+            tally.add(compare(connection, "contacts", prepared.path, carried=carried))
             job.trial = lambda: lake.merge_contacts(
                 prepared.path, prepared.carried, batches.DRY_RUN_BATCH, for_new=prepared.for_new
             )
@@ -160,14 +153,7 @@ def load_attachments(job: LoadJob) -> None:
         pending = attach.find_pending_rows(connection, staged, job.system)
         tally.skip("unmatched", len(pending))
         if job.options.dry_run:
-            tally.add(
-                compare(
-                    connection,
-                    "contacts",
-                    f"read_parquet({quoted(str(attached.path))})",
-                    carried=attached.carried,
-                ),
-            )
+            tally.add(compare(connection, "contacts", attached.path, carried=attached.carried))
             if attached.rows:
                 job.trial = lambda: lake.merge_contacts(
                     attached.path, attached.carried, batches.DRY_RUN_BATCH, create=False
@@ -192,11 +178,7 @@ def load_attachments(job: LoadJob) -> None:
 def load_spend(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     with open_session(staged) as connection:
-        key = {
-            name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
-            for name in SPEND_KEY
-        }
-        key_list = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
+        key_list = ", ".join(f'{staged.select_column(name)} AS "{name}"' for name in SPEND_KEY)
         path = staged.folder / "spend.parquet"
         rows = write_rows(
             connection,
@@ -213,15 +195,7 @@ def load_spend(job: LoadJob) -> None:
                 count=staged.accepted - rows,
             )
         if job.options.dry_run:
-            tally.add(
-                compare(
-                    connection,
-                    "spend",
-                    f"read_parquet({quoted(str(path))})",
-                    SPEND_KEY,
-                    ("amount",),
-                ),
-            )
+            tally.add(compare(connection, "spend", path, SPEND_KEY, ("amount",)))
             return
     batch_id = job.start(rows, lambda session, batch_id: None)
     job.finish(lake.merge_spend(path, batch_id, progress=job.progress))
@@ -245,15 +219,8 @@ def load_intervals(job: LoadJob) -> None:
                 minutes=prepared.minutes,
             )
         if job.options.dry_run:
-            tally.add(
-                compare(
-                    connection,
-                    "intervals",
-                    f"read_parquet({quoted(str(prepared.path))})",
-                    INTERVAL_KEY,
-                    ("local_start", *prepared.carried),
-                ),
-            )
+            carried = ("local_start", *prepared.carried)
+            tally.add(compare(connection, "intervals", prepared.path, INTERVAL_KEY, carried))
             job.trial = lambda: lake.merge_intervals(
                 prepared.path, prepared.carried, batches.DRY_RUN_BATCH
             )

@@ -57,6 +57,12 @@ class Staged:
     legs: list[dict[str, Any]] = field(default_factory=list)
     """Legs of incomplete contacts, as they are kept until the others come."""
 
+    def select_column(self, name: str, relation: str = "", kind: str = "VARCHAR") -> str:
+        """Build SQL for a column of `rows`, NULL of that type where the file has none.
+        `relation`: an alias and a dot.
+        """
+        return f'{relation}"{name}"' if name in self.columns else f"CAST(NULL AS {kind})"
+
     def discard(self) -> None:
         """Remove the temporary files, once the rows are committed or given up."""
         shutil.rmtree(self.folder, ignore_errors=True)

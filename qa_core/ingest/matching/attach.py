@@ -80,9 +80,13 @@ def attach(
     the last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
-    number = _column(staged, "tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
-    customer = _column(staged, "customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
-    at = _column(staged, moment, "TIMESTAMP")
+    number = (
+        staged.select_column("tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
+    )
+    customer = (
+        staged.select_column("customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
+    )
+    at = staged.select_column(moment, kind="TIMESTAMP")
     newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
     # One ticket may have several contacts, each with its own survey.
     values = (
@@ -97,8 +101,8 @@ def attach(
             SELECT *, row_number() OVER (PARTITION BY coalesce(contact_id, {without_id})
                 ORDER BY {newest}) AS place
             FROM (
-                SELECT line, {_column(staged, "contact_id")} AS contact_id,
-                    {_column(staged, "ticket")} AS ticket,
+                SELECT line, {staged.select_column("contact_id")} AS contact_id,
+                    {staged.select_column("ticket")} AS ticket,
                     {number} AS tracking_number, {customer} AS customer_key, {at} AS moment
                 FROM staged
             )
@@ -222,7 +226,3 @@ def _mask_cells(staged: Staged, row: dict[str, Any]) -> dict[str, str]:
         value = row.get(FIELD_NAMES.get(name, name))
         cells[column] = MASK if name in IDENTITIES else "" if value is None else str(value)
     return cells
-
-
-def _column(staged: Staged, name: str, kind: str = "VARCHAR") -> str:
-    return f'"{name}"' if name in staged.columns else f"CAST(NULL AS {kind})"

@@ -90,7 +90,10 @@ _BOOLEAN_COLUMNS = (
 )
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
-_ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
+ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
+"""Columns in which a file may write 0 for contacts that nobody answered; see
+`table_reader.null_out_zero_placeholders`.
+"""
 
 _CONTACT_FIELDS = (
     "contact_id",
@@ -248,9 +251,7 @@ def decide_columns(context: FileContext) -> None:
             store["started_at"] = store["local_start"]
     context.columns.pop("local_start", None)
     decide_start(context)
-    for name in ("answered_at", "ended_at", "updated_at"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("answered_at", "ended_at", "updated_at")
     decide_outcome(context)
     _decide_system(context)
     _decide_direction(context)
@@ -301,17 +302,7 @@ def _decide_direction(context: FileContext) -> None:
         if sum(evidence.unknown.values()) <= MAX_UNKNOWN * evidence.total:
             return
         if evidence.known_share > 0 or "direction" in context.options.columns:
-            raise Refusal(
-                "unknown_words",
-                N_(
-                    "Too many words of the column {column}, taken for {field}, are not known: "
-                    "{seen}."
-                ),
-                options=context.list_word_options("direction"),
-                column=context.columns["direction"].header.text,
-                field="direction",
-                seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
-            )
+            raise context.refuse_words("direction")
         context.drop_column(
             "direction",
             N_("the column {column} is left aside: its words do not say it"),
@@ -374,15 +365,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["talk_seconds"] = as_numbers(np.where(not_answered, np.nan, talk))
     columns |= {name: as_numbers(values) for name, values in times.items()}
     _build_transfers(context, batch, columns)
-    for name in ("csat", "nps", "ces"):
-        if context.has(name):
-            columns[name] = as_numbers(_build_mark(context, batch, name))
-    if "csat" in columns:
-        columns["csat_scale"] = pc.if_else(
-            pc.is_valid(columns["csat"]),
-            pa.scalar(context.scales["csat"]),
-            pa.scalar(None, pa.string()),
-        )
+    columns |= build_marks(context, batch)
     if context.has("survey_contacts"):
         columns["survey_contacts"] = as_numbers(batch.read_number("survey_contacts"), pa.int32())
     columns |= {
@@ -406,12 +389,26 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-def _build_mark(context: FileContext, batch: RowBatch, name: str) -> np.ndarray:
-    marks = batch.read_number(name)
-    if name == "ces" and context.scales[name] != "1-7":
-        low, high = (float(part) for part in context.scales[name].split("-"))
-        return 1 + 6 * (marks - low) / (high - low)
-    return marks
+def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
+    """Build csat with its scale, nps, and ces on a scale from 1 to 7; only those that the
+    file carries.
+    """
+    columns = {
+        name: as_numbers(batch.read_number(name)) for name in ("csat", "nps") if context.has(name)
+    }
+    if context.has("ces"):
+        low, high = (float(part) for part in context.scales["ces"].split("-"))
+        marks = batch.read_number("ces")
+        columns["ces"] = as_numbers(
+            marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low)
+        )
+    if context.has("csat"):
+        columns["csat_scale"] = pc.if_else(
+            pc.is_valid(columns["csat"]),
+            pa.scalar(context.scales["csat"]),
+            pa.scalar(None, pa.string()),
+        )
+    return columns
 
 
 def _build_direction(
@@ -547,11 +544,6 @@ def finish(context: FileContext) -> None:
 
 REQUIRED = ("started_at", "local_start", "date", "time")
 """Fields of the start, without which a row is no contact."""
-
-ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
-"""Columns in which a file may write 0 for contacts that nobody answered; see
-`table_reader.null_out_zero_placeholders`.
-"""
 
 PROFILE = Profile(
     "generic",

@@ -150,8 +150,7 @@ def decide_columns(context: FileContext) -> None:
     """Decide which of the three forms the file has, and the greatest mark of each
     criterion.
     """
-    if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
-        context.drop_column("evaluated_at", N_("the column {column} is empty"))
+    context.drop_empty("evaluated_at")
     if context.has("criterion"):
         _decide_long(context)
         return
@@ -217,19 +216,12 @@ def _decide_criteria(context: FileContext) -> None:
     common = max(highest.values())
     if len(set(highest.values())) > 1 or common not in _SMALL_SCALES:
         doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
-        raise Refusal(
-            "unclear_criteria",
-            N_(
-                "The numbers of {columns} may be marks, and nothing says out of how much. Say "
-                "the scale of each, or leave it aside."
-            ),
-            options=tuple(
-                option
-                for name in doubtful
-                for option in (f"--scale {name}=0-{highest[name]:g}", f"--map ignore={name}")
-            ),
-            columns=", ".join(doubtful),
-        )
+        options = [
+            option
+            for name in doubtful
+            for option in (f"--scale {name}=0-{highest[name]:g}", f"--map ignore={name}")
+        ]
+        raise _refuse_unclear(doubtful, *options)
     for name in without_maximum:
         possible[name] = _decide_possible(context, name, None, None)
 
@@ -309,14 +301,22 @@ def _require_common_maximum(context: FileContext) -> None:
         greatest[criterion] = max(greatest.get(criterion, 0.0), np.nan_to_num(mark))
     if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
         return
-    raise Refusal(
+    raise _refuse_unclear(
+        [column.header.text],
+        "--map possible=COLUMN",
+        f"--scale points=0-{evidence.highest:g}",
+    )
+
+
+def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
+    return Refusal(
         "unclear_criteria",
         N_(
             "The numbers of {columns} may be marks, and nothing says out of how much. Say "
             "the scale of each, or leave it aside."
         ),
-        options=("--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"),
-        columns=column.header.text,
+        options=options,
+        columns=", ".join(columns),
     )
 
 
@@ -361,12 +361,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("evaluated_at"):
         utc, local = build_moment(context, batch, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
-    keys = [
-        columns[name].is_valid().to_numpy(zero_copy_only=False)
-        for name in ("contact_id", "advisor")
-        if name in columns
-    ]
-    batch.reject(~np.logical_or.reduce(keys), "missing_key")
+    batch.require_any(columns, "contact_id", "advisor")
     form = context.notes["form"]
     if form == "score":
         return columns | {"score": as_numbers(_build_score(context, batch))}

@@ -19,7 +19,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
-from qa_core.ingest.columns.period_labels import parse_period
+from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
@@ -30,7 +30,6 @@ from qa_core.ingest.profiles.starts import (
     to_clocks,
 )
 
-DAY_MINUTES = 1440
 USUAL_THRESHOLD = 20
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
@@ -217,9 +216,7 @@ def _decide_periods(context: FileContext) -> bool:
 def _decide_start(context: FileContext) -> None:
     if _decide_periods(context):
         return
-    for name in ("start", "date", "time"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("start", "date", "time")
     if context.columns.keys() & {"start", "date", "time"}:
         decide_start(context, "start")
         clock = context.notes["start"][1]
@@ -301,15 +298,20 @@ def _decide_range(context: FileContext) -> None:
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
     if len(lengths) > 1 and evidence.ranges:
-        raise Refusal(
-            "unknown_length",
-            N_(
-                "The starts of the rows do not tell how long each one is. Name the column that "
-                "says it, in minutes, with --map length_minutes=COLUMN."
-            ),
-            options=("--map length_minutes=COLUMN",),
-        )
+        raise refuse_unknown_length()
     context.notes["length"] = next(iter(lengths), None) or None
+
+
+def refuse_unknown_length() -> Refusal:
+    """Build the refusal of a file whose starts do not tell the length of its rows."""
+    return Refusal(
+        "unknown_length",
+        N_(
+            "The starts of the rows do not tell how long each one is. Name the column that "
+            "says it, in minutes, with --map length_minutes=COLUMN."
+        ),
+        options=("--map length_minutes=COLUMN",),
+    )
 
 
 def _decide_counts(context: FileContext) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_words
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
@@ -44,8 +43,7 @@ FIELDS = (
 
 def decide_columns(context: FileContext) -> None:
     """Drop an empty column of moments: the contact has one."""
-    if context.has("recorded_at") and not context.evidence["recorded_at"].total:
-        context.drop_column("recorded_at", N_("the column {column} is empty"))
+    context.drop_empty("recorded_at")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -30,10 +30,7 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     """Decide which columns give the start of a row. Raises Refusal `missing_start` when
     they are empty, `missing_date` when there are only times of day.
     """
-    for candidate in (name, "date", "time"):
-        evidence = context.evidence.get(candidate)
-        if context.has(candidate) and not evidence.total:
-            context.drop_column(candidate, N_("the column {column} is empty"))
+    context.drop_empty(name, "date", "time")
     whole, day = context.evidence.get(name), context.evidence.get("date")
     clock = context.evidence.get("time")
     has_whole, has_day, has_clock = context.has(name), context.has("date"), context.has("time")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
@@ -103,9 +102,7 @@ def decide_columns(context: FileContext) -> None:
     """Decide the start, which is needed only where contacts are not named."""
     if context.has("started_at") or context.has("date"):
         decide_start(context)
-    for name in ("from", "to"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("from", "to")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

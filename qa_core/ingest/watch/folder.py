@@ -32,6 +32,7 @@ from qa_core.base.stop_signal import Stop
 from qa_core.centre import settings
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline, purge
+from qa_core.ingest.columns import table_reader
 from qa_core.ingest.kinds import find_kind
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
@@ -194,10 +195,10 @@ class Watch:
         unfinished ones and options are left out.
         """
         paths = []
-        for root, folders, names in _walk(self.folder):
+        for root, folders, names in os.walk(self.folder, onerror=_reraise):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             paths += [
-                root / name
+                Path(root) / name
                 for name in names
                 if not name.startswith(".") and not name.endswith((*UNFINISHED, ".toml"))
             ]
@@ -235,11 +236,7 @@ class Watch:
             report, refusal = FileReport(file=str(path), refusal=refused), refused
         except Exception as error:
             sighting.tries += 1
-            refusal = system_errors.find_refusal(error) or Refusal(
-                "failed",
-                N_("The import failed unexpectedly ({error})."),
-                error=type(error).__name__,
-            )
+            refusal = _as_refusal(error)
             report = FileReport(file=str(path), refusal=refusal)
         if refusal is None:
             self._has_new_figures |= report.changes_figures
@@ -290,7 +287,7 @@ class Watch:
             self.folder
             / REFUSED_FOLDER
             / path.parent.relative_to(self.folder)
-            / f"{_short_digest(path)}-{path.name}"
+            / f"{table_reader.compute_digest(path)[:8]}-{path.name}"
         )
         self._move(
             path,
@@ -380,12 +377,7 @@ class Watch:
                     self._has_new_figures |= report.changes_figures
                     self.report(report)
         except Exception as error:
-            refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
-            refusal = refusal or Refusal(
-                "failed",
-                N_("The import failed unexpectedly ({error})."),
-                error=type(error).__name__,
-            )
+            refusal = _as_refusal(error)
         if follower.lost:
             follower.lost = False
             self.report(
@@ -510,9 +502,12 @@ def _kind_of_mapping(name: str | None) -> str | None:
         return saved.kind if saved else None
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    for root, folders, names in os.walk(folder, onerror=_reraise):
-        yield Path(root), folders, names
+def _as_refusal(error: Exception) -> Refusal:
+    """Return the refusal that an error is or stands for, else one for a failure."""
+    refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
+    return refusal or Refusal(
+        "failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__
+    )
 
 
 def _reraise(error: OSError) -> None:
@@ -526,8 +521,3 @@ def _read_state(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return (stat.st_size, stat.st_mtime_ns) if path.is_file() else None
-
-
-def _short_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
