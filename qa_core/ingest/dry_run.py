@@ -396,7 +396,7 @@ def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
     read. These are totals of the whole centre, so they are read as the system, whoever
     imports.
     """
-    with _copied_lake() as copy:
+    with _copy_lake() as copy:
         with environment.use_environment(copy):
             result = merge()
             period = Period(result.first_day, result.last_day)
@@ -431,7 +431,7 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 
 
 @contextmanager
-def _copied_lake() -> Iterator[environment.Environment]:
+def _copy_lake() -> Iterator[environment.Environment]:
     """Open a home with a copy of the lake, made of links to its files, which no commit
     ever changes. The records are those of the centre, or empty ones.
     """

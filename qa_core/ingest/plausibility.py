@@ -130,8 +130,8 @@ def require_accepted(
 
 def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
     rows, advisors, with_advisor, midnight = connection.execute(
-        f"SELECT count(*), count(DISTINCT {_column(staged, 'advisor')}), "
-        f"count({_column(staged, 'advisor')}), "
+        f"SELECT count(*), count(DISTINCT {_select_column(staged, 'advisor')}), "
+        f"count({_select_column(staged, 'advisor')}), "
         "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
     ).fetchone()
     _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
@@ -240,7 +240,7 @@ def _measure(
     seconds.
     """
     direction, outcome, *parts = (
-        _column(staged, name)
+        _select_column(staged, name)
         for name in ("direction", "outcome", "talk_seconds", "hold_seconds", "wrap_seconds")
     )
     handle = " + ".join(f"coalesce({part}, 0)" for part in parts)
@@ -252,7 +252,7 @@ def _measure(
     ).fetchone()
 
 
-def _column(staged: Staged | None, name: str) -> str:
+def _select_column(staged: Staged | None, name: str) -> str:
     is_there = staged is None or name in staged.columns
     kind = "DOUBLE" if name.endswith("_seconds") else "VARCHAR"
     return f'"{name}"' if is_there else f"CAST(NULL AS {kind})"

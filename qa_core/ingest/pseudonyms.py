@@ -76,7 +76,7 @@ class Pseudonyms:
         self.country = country
         self._inner, self._outer = _start_hashes(key)
         self._known: dict[str, str | None] = {}
-        self._national = _national_pattern(country)
+        self._national = _build_national_pattern(country)
 
     @classmethod
     def current(cls, may_create: bool = True) -> Pseudonyms:
@@ -120,18 +120,20 @@ class Pseudonyms:
                 for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()
             ]
         identities = [
-            known or self._identify(text)
+            known or self._find_identity(text)
             for known, text in zip(quick, texts.to_pylist(), strict=True)
         ]
-        return [self._digest(identity.encode()) if identity else None for identity in identities]
+        return [
+            self._compute_key(identity.encode()) if identity else None for identity in identities
+        ]
 
-    def _digest(self, identity: bytes) -> str:
+    def _compute_key(self, identity: bytes) -> str:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(identity)
         outer.update(inner.digest())
         return outer.hexdigest()[:KEY_LENGTH]
 
-    def _identify(self, text: str) -> str | None:
+    def _find_identity(self, text: str) -> str | None:
         if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):
             return None
         number = find_number(text, self.country)
@@ -184,7 +186,7 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
 
 
 @cache
-def _national_pattern(country: str) -> tuple[int, str] | None:
+def _build_national_pattern(country: str) -> tuple[int, str] | None:
     """Build one expression for the national numbers that `phonenumbers` would accept,
     with the country code: parsing a million one by one takes twenty seconds.
 

@@ -19,17 +19,21 @@ from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.retention import Overdue
 from qa_core.files import uploads
-from qa_core.ingest import retention as of_imports
+from qa_core.ingest import retention as import_retention
 from qa_core.ingest.load import recovery
 from qa_core.metrics.query import closed_months, month_closing
-from qa_core.quality import retention as of_quality
+from qa_core.quality import retention as quality_retention
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.retention import DueData, Keeper
 
-KEEPERS: tuple[Keeper, ...] = (*of_quality.KEEPERS, *of_imports.KEEPERS, *retention.KEEPERS)
+KEEPERS: tuple[Keeper, ...] = (
+    *quality_retention.KEEPERS,
+    *import_retention.KEEPERS,
+    *retention.KEEPERS,
+)
 """Every kind of personal data that goes by age, whichever room keeps it."""
 
 

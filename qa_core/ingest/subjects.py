@@ -95,7 +95,7 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     with store.writing() as session:
         kind = "customer" if customer else "advisor"
         audit_log.record(session, viewer.username, "subject_exported", kind)
-    return _zip(tables)
+    return _write_zip(tables)
 
 
 def erase(
@@ -170,7 +170,7 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
             row.pop(name)  # another person's
     rows_by_table: dict[str, Rows] = {"contacts": contacts}
     with store.reading() as session:
-        for table in _tables_of_advisors():
+        for table in _find_advisor_tables():
             rows = _read_rows(session, table, table.advisor_id == advisor_id)
             if rows:
                 rows_by_table[table.__tablename__] = rows
@@ -181,7 +181,7 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
     return rows_by_table
 
 
-def _tables_of_advisors() -> Iterator[type[Any]]:
+def _find_advisor_tables() -> Iterator[type[Any]]:
     for mapper in Base.registry.mappers:
         if "advisor_id" in mapper.columns:
             yield mapper.class_
@@ -207,10 +207,10 @@ def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:
     return [dict(row) for row in session.execute(statement).mappings()]
 
 
-def _zip(tables: Mapping[str, Rows]) -> bytes:
+def _write_zip(tables: Mapping[str, Rows]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        plain = {name: [_plain(row) for row in rows] for name, rows in tables.items()}
+        plain = {name: [_convert_row(row) for row in rows] for name, rows in tables.items()}
         archive.writestr("data.json", json.dumps(plain, ensure_ascii=False, indent=1))
         for name, rows in plain.items():
             archive.writestr(f"{name}.csv", _write_csv(rows))
@@ -218,7 +218,7 @@ def _zip(tables: Mapping[str, Rows]) -> bytes:
     return content.getvalue()
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, date | datetime) else value
         for name, value in row.items()
@@ -226,13 +226,13 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _columns(rows: Rows) -> list[str]:
+def _list_columns(rows: Rows) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _write_csv(rows: Rows) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, _columns(rows) or ["nothing"])
+    writer = csv.DictWriter(text, _list_columns(rows) or ["nothing"])
     writer.writeheader()
     writer.writerows({name: _escape(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
@@ -247,17 +247,18 @@ def _write_page(tables: Mapping[str, Rows]) -> str:
     title = html.escape(_("Personal data"))
     parts = [f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"]
     for name, rows in tables.items():
-        columns = _columns(rows)
+        columns = _list_columns(rows)
         head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
         body = "".join(
-            "<tr>" + "".join(_cell(row.get(column)) for column in columns) + "</tr>" for row in rows
+            "<tr>" + "".join(_write_cell(row.get(column)) for column in columns) + "</tr>"
+            for row in rows
         )
         parts.append(f"<h2>{html.escape(name)} ({len(rows)})</h2>")
         parts.append(f"<table border='1'><tr>{head}</tr>{body}</table>")
     return "".join(parts)
 
 
-def _cell(value: Any) -> str:
+def _write_cell(value: Any) -> str:
     return f"<td>{'' if value is None else html.escape(str(value))}</td>"
 
 
@@ -278,7 +279,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
             for table in (Evaluation, CoachingPlan, Playback):
                 is_theirs = table.advisor_id == advisor_id
                 counted = sa.select(sa.func.count()).select_from(table).where(is_theirs)
-                counts[table.__tablename__] = session.scalar(_unscoped(counted))
+                counts[table.__tablename__] = session.scalar(_exempt(counted))
                 session.execute(sa.delete(table).where(is_theirs))
             session.execute(sa.delete(Account).where(Account.advisor_id == advisor_id))
             # Memberships, aliases and notices go with it; draws keep a contact without it.
@@ -296,7 +297,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 def _forget_in_json(session: Session, advisor_id: str) -> None:
     """Delete what imports, draws and merged names keep of an advisor beside their rows."""
     for table in (BeforeImage, WaitingRow):
-        rows = session.scalars(_unscoped(sa.select(table))).all()
+        rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:
             named = (getattr(row, "key", None), (row.content or {}).get("advisor_id"))
             if advisor_id in named or advisor_id in json.dumps(row.content):
@@ -308,7 +309,7 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
     session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))
 
 
-def _unscoped(statement: Any) -> Unscoped:
+def _exempt(statement: Any) -> Unscoped:
     return Unscoped(
         statement, "A person who is erased is looked for in whatever imports keep, by id alone."
     )

@@ -194,7 +194,7 @@ class FileContext:
         """Return the sampled cells of a column that are not empty."""
         return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
-    def share_like(self, index: int, pattern: str) -> float:
+    def compute_share(self, index: int, pattern: str) -> float:
         """Compute the share of a column's sampled cells that match a pattern; empty
         cells do not count.
         """
@@ -316,7 +316,7 @@ class FileContext:
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
         if evidence.total and evidence.unreadable > evidence.total / 2:
-            if item.value_type == ValueType.CRITERION and self._reads_yes_no(column):
+            if item.value_type == ValueType.CRITERION and self._is_yes_no(column):
                 self.notes.setdefault("yes_no", set()).add(name)
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
                 return
@@ -362,7 +362,7 @@ class FileContext:
                 decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
             )
 
-    def _reads_yes_no(self, column: Column) -> bool:
+    def _is_yes_no(self, column: Column) -> bool:
         """Tell whether the cells of a column are all yes or no."""
         words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
         return bool(words) and words <= ANSWER_NUMBERS.keys()

@@ -163,7 +163,7 @@ class DurationReading:
             return number * SECONDS_IN[self.unit]
         pair = _PAIR.match(text)
         if pair:
-            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _float(
+            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _parse_float(
                 pair["y"]
             ) * (1 if self.pair_is_minutes else 60)
             return -seconds if pair["sign"] else seconds
@@ -326,7 +326,7 @@ def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
     )
 
 
-def _float(text: str | None) -> float:
+def _parse_float(text: str | None) -> float:
     return float(text.replace(",", ".")) if text else 0.0
 
 
@@ -334,7 +334,7 @@ def _read_full(text: str) -> float | None:
     parts = _FULL.match(text)
     if parts["date"] and parts["date"] not in _PLACEHOLDER_DAYS:
         return None
-    hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
+    hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _parse_float(parts["s"])
     # `00:00:65` and `00:90:00` are valid as long as no greater unit precedes them.
     if (minutes > 59 and (hours or parts["days"])) or (
         seconds >= 60 and (hours or minutes or parts["days"])
@@ -350,14 +350,14 @@ def _read_full(text: str) -> float | None:
 def _read_words(text: str) -> float | None:
     milliseconds = _MILLI.match(text)
     if milliseconds:
-        return _float(milliseconds[1]) / 1000
+        return _parse_float(milliseconds[1]) / 1000
     parts = _WORDS.match(text) or _ISO.match(text)
     if not parts or not any(parts[name] for name in "dhms"):
         return None
     total = (
         int(parts["d"] or 0) * 86_400
-        + _float(parts["h"]) * 3600
-        + _float(parts["m"]) * 60
-        + _float(parts["s"])
+        + _parse_float(parts["h"]) * 3600
+        + _parse_float(parts["m"]) * 60
+        + _parse_float(parts["s"])
     )
     return -total if parts["sign"] else total

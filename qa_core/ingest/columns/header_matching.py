@@ -92,11 +92,11 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
             for spelling in spellings.split("|") if name in fields_by_name else ():
                 vocabulary.setdefault(simplify(spelling), (fields_by_name[name], OTHER_LANGUAGE))
     for words, hit in list(vocabulary.items()):
-        vocabulary.setdefault(_without_links(words), hit)
+        vocabulary.setdefault(_drop_links(words), hit)
     return vocabulary
 
 
-def _without_links(words: str) -> str:
+def _drop_links(words: str) -> str:
     """Drop articles and "number of", so that `temps d attente` equals `temps attente`,
     and `nombre d appels recus` equals `appels recus`.
     """
@@ -130,8 +130,8 @@ def find_field(
     return (
         vocabulary.get(whole)
         or vocabulary.get(header.words)
-        or vocabulary.get(_without_links(whole))
-        or vocabulary.get(_without_links(header.words))
+        or vocabulary.get(_drop_links(whole))
+        or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
     )
 

@@ -266,7 +266,7 @@ class _RowReader:
         self._shorter = 0
         self._last_line = self._last_short = -1
 
-    def _blocks(self, half: int) -> Iterator[RowBlock]:
+    def _read_blocks(self, half: int) -> Iterator[RowBlock]:
         """Yield the data rows, all as wide as the header. Other rows are counted, or
         kept as odd rows.
         """
@@ -274,7 +274,7 @@ class _RowReader:
         key = tuple(
             column.index
             for name, column in self.context.columns.items()
-            if name in self._key_fields()
+            if name in self._list_key_fields()
         )
         self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
         self._last_line = self._last_short = -1
@@ -291,7 +291,7 @@ class _RowReader:
             self._progress(N_("Reading"), (half + block.share) / 2)
 
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
-        block = self._without_headers(block)
+        block = self._drop_header_rows(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
@@ -320,7 +320,7 @@ class _RowReader:
                 block.share,
             )
 
-    def _without_headers(self, block: RowBlock) -> RowBlock:
+    def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
@@ -363,7 +363,7 @@ class _RowReader:
             self._last_short = line
         return kind is not None
 
-    def _key_fields(self) -> set[str]:
+    def _list_key_fields(self) -> set[str]:
         return {name for group in self.context.profile.needs for name in group}
 
     def infer(self) -> None:
@@ -373,7 +373,7 @@ class _RowReader:
         context = self.context
         context.start_evidence()
         seen = 0
-        for block in self._blocks(0):
+        for block in self._read_blocks(0):
             seen += len(block.lines)
             for name in context.evidence:
                 context.add_evidence(name, block.cells[context.columns[name].index])
@@ -400,7 +400,7 @@ class _RowReader:
             )
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
-            for block in self._blocks(1):
+            for block in self._read_blocks(1):
                 batch = RowBatch(
                     context,
                     block.lines,
@@ -539,7 +539,7 @@ class _RowReader:
         """Keep the first rows as they are in the file, identities masked, to be shown
         beside the values they became.
         """
-        shown = self._shown_columns()
+        shown = self._find_shown_columns()
         for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
             row = block.row(int(index))
             staged.before[int(block.lines[index])] = {
@@ -549,7 +549,7 @@ class _RowReader:
                 for column in self.context.columns.values()
             }
 
-    def _shown_columns(self) -> set[int]:
+    def _find_shown_columns(self) -> set[int]:
         """Find the columns in use that identify nobody."""
         return {
             column.index
@@ -564,7 +564,7 @@ class _RowReader:
         if not rows:
             return
         width = self.header.width
-        shown = self._shown_columns()
+        shown = self._find_shown_columns()
         masked = [
             [
                 (cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip()))
@@ -599,7 +599,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
     with pq.ParquetFile(staged.rows) as file:
         counts = {name: [0, 0] for name in names}
         for batch in file.iter_batches(columns=["outcome", *names]):
-            unanswered = _not_answered(batch)
+            unanswered = _find_unanswered(batch)
             for name in names:
                 values = batch.column(name).filter(unanswered).drop_null()
                 counts[name][0] += len(values)
@@ -612,7 +612,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
             replaced, file.schema_arrow, compression="zstd", compression_level=1
         ) as writer:
             for batch in file.iter_batches():
-                unanswered = _not_answered(batch)
+                unanswered = _find_unanswered(batch)
                 for name in emptied:
                     index = batch.schema.get_field_index(name)
                     batch = batch.set_column(
@@ -646,6 +646,6 @@ def _is_blank(cells: pa.Array) -> np.ndarray:
     return pc.match_substring_regex(cells, r"^\s*$").to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _not_answered(batch: pa.RecordBatch) -> pa.Array:
+def _find_unanswered(batch: pa.RecordBatch) -> pa.Array:
     outcome = batch.column("outcome")
     return pc.fill_null(pc.not_equal(outcome, Outcome.ANSWERED.value), False)

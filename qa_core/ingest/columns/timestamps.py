@@ -16,8 +16,8 @@ from qa_core.ingest.columns.timezones import (
     EPOCH_DAY,
     FIRST_YEAR,
     LAST_YEAR,
+    combine_clock,
     combine_day,
-    seconds_of_day,
 )
 
 PIVOT_YEAR = 70
@@ -153,7 +153,7 @@ class MomentEvidence:
             np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)),
         )
         unique = self._add_ranges(unique, rows)
-        destroyed = _matches(unique, _DESTROYED)
+        destroyed = _find_matches(unique, _DESTROYED)
         self.destroyed += int(rows[destroyed].sum())
         unmatched = ~destroyed
         for shape, pattern in _SHAPES.items():
@@ -202,7 +202,7 @@ class MomentEvidence:
         total = int(rows.sum())
         self.counts[shape] = self.counts.get(shape, 0) + total
         if shape == "number":
-            numbers = _floats(groups.field("n"))
+            numbers = _read_floats(groups.field("n"))
             self.numbers = [
                 min(self.numbers[0], float(numbers.min())),
                 max(self.numbers[1], float(numbers.max())),
@@ -211,12 +211,13 @@ class MomentEvidence:
                 self.clock_faults[digits] += int(rows[_split_clock(numbers, digits)[1]].sum())
             return
         names = {item.name for item in groups.type}
-        places = {name: _integers(groups, name) for name in ("a", "b", "c") if name in names}
+        places = {name: _read_integers(groups, name) for name in ("a", "b", "c") if name in names}
         self._add_places(shape, places, rows)
         if shape in ("year_first", "year_last"):
             first, second = ("b", "c") if shape == "year_first" else ("a", "b")
             seen = np.unique(
-                np.column_stack([_integers(groups, "y"), places[first], places[second]]), axis=0
+                np.column_stack([_read_integers(groups, "y"), places[first], places[second]]),
+                axis=0,
             )
             self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
         if shape in CLOCKS:
@@ -225,7 +226,7 @@ class MomentEvidence:
             placeholders = int(rows[_is_placeholder(groups)].sum())
             self.placeholder_days += placeholders
             self.with_day += total - placeholders
-            self.with_clock += int(rows[_filled(groups, "H")].sum())
+            self.with_clock += int(rows[_find_filled(groups, "H")].sum())
             self.negative_offsets |= {
                 zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")
             }
@@ -368,7 +369,7 @@ class MomentReading:
         self, unique: Moments, shape: str, groups: pa.StructArray, matched: np.ndarray
     ) -> None:
         if shape == "number":
-            self._fill_numbers(unique, _floats(groups.field("n")), matched)
+            self._fill_numbers(unique, _read_floats(groups.field("n")), matched)
             return
         bad = np.zeros(int(matched.sum()), bool)
         is_placeholder = np.zeros(len(bad), bool)
@@ -378,14 +379,14 @@ class MomentReading:
             is_placeholder = _is_placeholder(groups)
             bad |= impossible & ~is_placeholder
             unique.day[matched] = days
-        filled = _filled(groups, "H") & (~is_placeholder | self.is_timeless)
+        filled = _find_filled(groups, "H") & (~is_placeholder | self.is_timeless)
         clock, wrong = _find_clock(groups)
         clock[~filled] = np.timedelta64("NaT")
         bad |= wrong & filled
         zone = groups.field("z").to_pylist()
         if any(zone):
             fixed = np.array([bool(text) for text in zone]) & filled
-            clock[fixed] -= np.array([_offset_seconds(text) for text in zone], np.int64)[
+            clock[fixed] -= np.array([_parse_offset(text) for text in zone], np.int64)[
                 fixed
             ].astype("m8[s]")
             unique.fixed[matched] = fixed
@@ -404,9 +405,9 @@ class MomentReading:
             month = np.array(
                 [find_month(name) for name in groups.field("mon").to_pylist()], np.int64
             )
-            return _complete_year(_integers(groups, "y")), month, _integers(groups, "d")
+            return _complete_year(_read_integers(groups, "y")), month, _read_integers(groups, "d")
         if shape in ("year_first", "compact"):
-            year, month, day = (_integers(groups, name) for name in ("y", "b", "c"))
+            year, month, day = (_read_integers(groups, name) for name in ("y", "b", "c"))
             return (
                 (year, day, month)
                 if self.is_swapped and shape == "year_first"
@@ -415,7 +416,11 @@ class MomentReading:
         order = self.order if shape == "year_last" else self.short_order
         places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
         parts = dict(
-            zip(ORDERS[order or "dmy"], (_integers(groups, name) for name in places), strict=True)
+            zip(
+                ORDERS[order or "dmy"],
+                (_read_integers(groups, name) for name in places),
+                strict=True,
+            )
         )
         return _complete_year(parts["y"]), parts["m"], parts["d"]
 
@@ -504,7 +509,7 @@ def _cut_ranges(
     mask of the texts that are ranges. After a date, `08:00-05:00` is a time with an
     offset, unless `even_tight`.
     """
-    groups, matched = _extract(texts, _RANGE, ~_matches(texts, _DATED_OFFSET) | even_tight)
+    groups, matched = _extract(texts, _RANGE, ~_find_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
         return texts, groups, matched
     return pc.replace_with_mask(texts, pa.array(matched), groups.field("start")), groups, matched
@@ -523,7 +528,7 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
     if "y" not in {item.name for item in groups.type}:
         return np.zeros(len(groups), bool)
     years = groups.field("y")
-    return (_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
+    return (_read_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
         zero_copy_only=False
     )
 
@@ -533,11 +538,11 @@ def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarr
     that are no clock.
     """
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
-    clock, wrong = seconds_of_day(whole // 10_000, whole // 100 % 100, whole % 100)
+    clock, wrong = combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
-def _matches(values: pa.Array, pattern: str) -> np.ndarray:
+def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
     return pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
@@ -552,18 +557,18 @@ def _extract(
     return groups.filter(pa.array(matched)), matched
 
 
-def _filled(groups: pa.StructArray, name: str) -> np.ndarray:
+def _find_filled(groups: pa.StructArray, name: str) -> np.ndarray:
     return pc.not_equal(groups.field(name), "").to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _integers(groups: pa.StructArray, name: str) -> np.ndarray:
+def _read_integers(groups: pa.StructArray, name: str) -> np.ndarray:
     texts = groups.field(name)
     return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(
         zero_copy_only=False
     )
 
 
-def _floats(texts: pa.Array) -> np.ndarray:
+def _read_floats(texts: pa.Array) -> np.ndarray:
     return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(
         zero_copy_only=False
     )
@@ -574,7 +579,7 @@ def _complete_year(years: np.ndarray) -> np.ndarray:
 
 
 def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
-    hour, minute, second = (_integers(groups, name) for name in ("H", "M", "S"))
+    hour, minute, second = (_read_integers(groups, name) for name in ("H", "M", "S"))
     half = pc.utf8_lower(groups.field("ap")).to_pylist()
     wrong = np.zeros(len(hour), bool)
     if any(half):
@@ -584,7 +589,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
         )
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
-    clock, impossible = seconds_of_day(hour, minute, second)
+    clock, impossible = combine_clock(hour, minute, second)
     fractions = groups.field("f")
     if pc.any(pc.not_equal(fractions, "")).as_py():
         padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)
@@ -592,7 +597,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     return clock, wrong | impossible
 
 
-def _offset_seconds(text: str) -> int:
+def _parse_offset(text: str) -> int:
     if not text or text in _ZONES:
         return _ZONES.get(text, 0)
     text = text.removeprefix("GMT").removeprefix("UTC")

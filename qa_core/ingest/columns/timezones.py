@@ -41,8 +41,8 @@ class Zone:
 
         Both are counted, in `repeated` and `missing`.
         """
-        bins, inverse = _bins(local)
-        offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
+        bins, inverse = _find_bins(local)
+        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
         first, second = offsets[inverse, 0], offsets[inverse, 1]
         known = ~np.isnat(local)
         self.repeated += int(((first > second) & known).sum())
@@ -53,19 +53,19 @@ class Zone:
         """Find the seconds by which the second occurrence of a repeated hour is later
         than the first; 0 for any other moment.
         """
-        bins, inverse = _bins(local)
-        offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
+        bins, inverse = _find_bins(local)
+        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
         return np.where(
             np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0)
         )
 
     def to_local(self, utc: np.ndarray) -> np.ndarray:
         """Convert UTC datetime64[us] to the wall clock of this zone."""
-        bins, inverse = _bins(utc)
-        offsets = _look_up(bins, self._utc_offset)
+        bins, inverse = _find_bins(utc)
+        offsets = _look_up(bins, self._find_utc_offset)
         return utc + offsets[inverse].astype("m8[s]")
 
-    def _local_offsets(self, number: int) -> tuple[int, int]:
+    def _find_local_offsets(self, number: int) -> tuple[int, int]:
         if number not in self._local:
             moment = _as_datetime(number)
             self._local[number] = tuple(
@@ -74,7 +74,7 @@ class Zone:
             )
         return self._local[number]
 
-    def _utc_offset(self, number: int) -> int:
+    def _find_utc_offset(self, number: int) -> int:
         if number not in self._utc:
             self._utc[number] = int(
                 _as_datetime(number)
@@ -86,7 +86,7 @@ class Zone:
         return self._utc[number]
 
 
-def _bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.where(
         np.isnat(moments),
         0,
@@ -129,7 +129,7 @@ def combine_day(
     return np.where(wrong, np.datetime64("NaT", "D"), days), wrong
 
 
-def seconds_of_day(
+def combine_clock(
     hour: np.ndarray, minute: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Combine hour, minute and second to timedelta64[us] since midnight. The mask marks

@@ -103,7 +103,7 @@ _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 
 
 @cache
-def _empty_set() -> pa.Array:
+def _build_empty_words() -> pa.Array:
     """Build the words that mean nothing, when a file is first read: Arrow loads pandas
     for its first array, which recognising a known file does not need.
     """
@@ -118,7 +118,7 @@ def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
-    empty = _empty_set()
+    empty = _build_empty_words()
     if meanings:
         empty = pa.array([word for word in EMPTY if simplify(word) not in meanings], pa.string())
     return pc.if_else(pc.is_in(trimmed, value_set=empty), pa.scalar(None, pa.string()), trimmed)

@@ -88,7 +88,7 @@ def open_dry_run(kind: str) -> Iterator[Session]:
         yield session
 
 
-def new_id() -> str:
+def create_id() -> str:
     """Create an identifier that sorts by time."""
     return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
@@ -122,14 +122,14 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
         ImportBatch.last_day,
     )
     changed = ImportBatch.counts["updated"].as_integer() > 0
-    own_fields = _written_fields(batch.kind, batch.mapping)
+    own_fields = _find_written_fields(batch.kind, batch.mapping)
     for kind, mapping, system, first_day, last_day in session.execute(
         sa.select(*columns).where(
             ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed
         )
     ):
         if kind != batch.kind and not (
-            {kind, batch.kind} <= CONTACT_KINDS and own_fields & _written_fields(kind, mapping)
+            {kind, batch.kind} <= CONTACT_KINDS and own_fields & _find_written_fields(kind, mapping)
         ):
             continue
         is_other_system = (
@@ -145,7 +145,7 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
     return False
 
 
-def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
+def _find_written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
     """List the fields of a contact that such a file writes and that other kinds of file
     may write too.
     """
@@ -205,7 +205,7 @@ def start(
     it.
     """
     batch = ImportBatch(
-        id=new_id(),
+        id=create_id(),
         kind=staged.kind,
         file_name=Path(report.file).name,
         digest=staged.digest,
@@ -242,7 +242,7 @@ def finish(
     batch = session.get_one(ImportBatch, batch_id)
     batch.state, batch.counts, batch.finished_at = "done", counts, now()
     batch.first_day, batch.last_day = days
-    path = quarantine.path_of(batch_id)
+    path = quarantine.build_path(batch_id)
     batch.quarantine = str(path) if path.exists() else None
     audit_log.record(
         session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}"
@@ -268,7 +268,7 @@ def rollback_records(session: Session, batch_id: str) -> None:
     session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
     session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
-    quarantine.path_of(batch_id).unlink(missing_ok=True)
+    quarantine.build_path(batch_id).unlink(missing_ok=True)
 
 
 def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
@@ -311,7 +311,7 @@ class BatchFilter:
     day: date | None = None
     has_problems: bool = False
 
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
+    def build_conditions(self) -> list[sa.ColumnElement[bool]]:
         conditions = [ImportBatch.kind == self.kind] if self.kind else []
         if self.day is not None:
             begins, ends = (
@@ -337,7 +337,7 @@ def count_batches(viewer: Viewer, batch_filter: BatchFilter = BatchFilter()) -> 
             session.scalar(
                 sa.select(sa.func.count())
                 .select_from(ImportBatch)
-                .where(*batch_filter.conditions())
+                .where(*batch_filter.build_conditions())
             )
             or 0
         )
@@ -355,7 +355,7 @@ def find_batches(
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = (
         sa.select(ImportBatch)
-        .where(*batch_filter.conditions())
+        .where(*batch_filter.build_conditions())
         .order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
     )
     with store.reading() as session:

@@ -44,13 +44,13 @@ def write(batch_id: str, staged: Staged, rejected_rows: Iterable[RejectedRow] = 
     writer.writerow(["line", "reason", *map(escape, staged.headers)])
     for line, reason, cells in sorted(rows, key=lambda row: row[0]):
         writer.writerow([line, reason, *(escape(cell or "") for cell in cells)])
-    path = path_of(batch_id)
+    path = build_path(batch_id)
     path.unlink(missing_ok=True)
     write_private(path, content.getvalue().encode("utf-8"))
     return path
 
 
-def path_of(batch_id: str) -> Path:
+def build_path(batch_id: str) -> Path:
     """Build the path of that batch's quarantine, whether it exists or not."""
     return environment.current().folder / "quarantine" / f"{batch_id}.csv"
 

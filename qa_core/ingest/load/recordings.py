@@ -105,7 +105,7 @@ def load(job: LoadJob) -> None:
     _find_duplicates(rows)
     with store.reading_or_empty() as session:
         known_recordings = {
-            _key_of(recording): recording
+            _build_key(recording): recording
             for recording in deletion.find_live(
                 session, {item.contact.contact_id for item in rows if item.contact}
             )
@@ -266,7 +266,7 @@ def _find_file(base: Path, name: str) -> Path | str:
     return path if path.is_file() else "no_file"
 
 
-def _key_of(recording: Recording) -> RecordingKey:
+def _build_key(recording: Recording) -> RecordingKey:
     return recording.source_system, recording.contact_id, recording.purpose == "proof"
 
 

@@ -121,7 +121,7 @@ def attach(
     for table in ("matched", "incoming"):
         connection.execute(f"DELETE FROM {table} WHERE line IN (SELECT line FROM superseded)")
     carried = find_written_columns(kind, staged.columns)
-    select_list = ", ".join(_value(staged, name, campaigns) for name in carried)
+    select_list = ", ".join(_select_value(staged, name, campaigns) for name in carried)
     path = staged.folder / "attached.parquet"
     rows = write_rows(
         connection,
@@ -158,10 +158,10 @@ def find_pending_rows(
         for name in find_written_columns(staged.kind, staged.columns)
         if name not in ("tracking_match", *AS_GIVEN.values())
     ]
-    values = ", ".join(_value(staged, name) for name in names)
+    values = ", ".join(_select_value(staged, name) for name in names)
     rows = connection.execute(
         "SELECT i.line, i.contact_id, i.ticket, i.tracking_number AS number, i.customer_key "
-        f"AS customer, i.moment, {{{_struct(names)}}} AS kept "
+        f"AS customer, i.moment, {{{_select_struct(names)}}} AS kept "
         f"FROM incoming i JOIN (SELECT line, {values} FROM staged s) s USING (line) "
         "WHERE i.line NOT IN (SELECT line FROM matched) AND i.line NOT IN (SELECT line FROM "
         "doubtful) ORDER BY i.line"
@@ -199,7 +199,7 @@ def build_values_table(
     )
 
 
-def _value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
+def _select_value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
     if name == "campaign":
         return f"{name_merges.spell('s.campaign', campaigns)} AS campaign"
     if name == AS_GIVEN["campaign"]:
@@ -216,7 +216,7 @@ def _value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
     return f's."{name}"'
 
 
-def _struct(names: list[str]) -> str:
+def _select_struct(names: list[str]) -> str:
     return ", ".join(f"'{name}': s.\"{name}\"" for name in names)
 
 

@@ -173,8 +173,8 @@ def build(
             for row in draft.rows
             if row.get("criterion") is not None
         ),
-        comment="\n".join(_distinct(row.get("comment") for row in draft.rows)) or None,
-        tags=_distinct(
+        comment="\n".join(_list_distinct(row.get("comment") for row in draft.rows)) or None,
+        tags=_list_distinct(
             tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")
         ),
     )
@@ -288,7 +288,7 @@ def _complete(
     )
 
 
-def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
+def _list_distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
     """List the different texts in order. A file with a row per criterion repeats what
     is said of the whole evaluation.
     """

@@ -195,15 +195,18 @@ def _is_count(context: FileContext, index: int, header: str) -> bool:
     words = header_matching.parse_header(header).words
     if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
         return False
-    if context.share_like(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
+    if context.compute_share(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
         return words in _TOTAL_HEADERS and "%" in str(context.sample_cells(index)[:1])
-    return context.share_like(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
+    return context.compute_share(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
 
 
 def _drop_destroyed(context: FileContext) -> None:
     """Drop identities that a spreadsheet has rounded: many people share each."""
     for name in ("contact_id", "ticket", "customer", "caller", "called"):
-        if context.has(name) and context.share_like(context.columns[name].index, DESTROYED) > 0.1:
+        if (
+            context.has(name)
+            and context.compute_share(context.columns[name].index, DESTROYED) > 0.1
+        ):
             context.drop_column(
                 name,
                 N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),

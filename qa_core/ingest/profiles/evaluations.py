@@ -195,7 +195,7 @@ def _decide_criteria(context: FileContext) -> None:
     for name in find_criteria(context):
         evidence, header = context.evidence[name], context.columns[name].header
         is_asked = name in context.options.columns or name in context.options.scales
-        is_personal = context.share_like(context.columns[name].index, _PERSONAL) > 0.5
+        is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
             context.drop_column(name, N_("the column {column} is left aside: it holds no marks"))
         elif name in context.notes.get("yes_no", ()):

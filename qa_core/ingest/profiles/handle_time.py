@@ -117,7 +117,7 @@ def _require_read(context: FileContext) -> None:
         for index, text in enumerate(context.headers)
         if index not in used
         and _TALK.search(simplify(text))
-        and context.share_like(index, _DURATION) == 1
+        and context.compute_share(index, _DURATION) == 1
     ]
     if unread_columns:
         raise Refusal(
@@ -149,7 +149,7 @@ def _decide_beside_talk(
             chosen
             for size in range(len(positive), -1, -1)
             for chosen in combinations(positive, size)
-            if _fits(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
+            if _is_sum(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
         ),
         None,
     )
@@ -195,7 +195,7 @@ def _decide_beside_talk(
         )
 
 
-def _fits(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
+def _is_sum(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
     added = np.sum([np.nan_to_num(part) for part in parts], axis=0)
     return bool((np.abs(total - added) <= WITHIN_SECONDS).mean() >= MOST_ROWS)
 
@@ -258,9 +258,9 @@ def _contains_wait(
         span = context.notes["sample_span"]
         spanned = answered & ~np.isnan(span)
         if spanned.sum() >= MIN_ROWS:
-            if _fits(span[spanned], [duration[spanned]]):
+            if _is_sum(span[spanned], [duration[spanned]]):
                 return True
-            if _fits(span[spanned], [duration[spanned], wait[spanned]]):
+            if _is_sum(span[spanned], [duration[spanned], wait[spanned]]):
                 return False
     return None
 

@@ -488,7 +488,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("average_handle"):
         handle_seconds = _multiply_average(batch.read_number("average_handle"), counts["answered"])
         seconds["wrap_seconds"] = np.maximum(
-            handle_seconds - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]),
+            handle_seconds
+            - _fill_zeros(seconds["talk_seconds"])
+            - _fill_zeros(seconds["hold_seconds"]),
             0,
         )
     return columns | {
@@ -640,7 +642,7 @@ def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray
     if "answered_in_threshold" in numbers:
         counts["answered_in_threshold"] = numbers["answered_in_threshold"]
     elif "service_level" in numbers:
-        queued = answered + abandoned - _or_zero(counts.get("short_abandons"))
+        queued = answered + abandoned - _fill_zeros(counts.get("short_abandons"))
         counts["answered_in_threshold"] = np.minimum(
             np.round(numbers["service_level"] * queued), answered
         )
@@ -663,7 +665,7 @@ def _multiply_average(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.where(rows == 0, 0.0, averages * rows)
 
 
-def _or_zero(values: np.ndarray | None) -> np.ndarray | float:
+def _fill_zeros(values: np.ndarray | None) -> np.ndarray | float:
     return 0.0 if values is None else np.nan_to_num(values)
 
 

@@ -17,7 +17,7 @@ from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, source_value
-from qa_core.ingest.load.batches import new_id
+from qa_core.ingest.load.batches import create_id
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
@@ -97,7 +97,7 @@ def _apply_to_contacts() -> int:
             rows = write_rows(connection, _select_changes(rules), path)
         if rows:
             lake.merge_contacts(
-                path, CARRIED, f"conventions-{new_id()}", create=False, is_derived=True
+                path, CARRIED, f"conventions-{create_id()}", create=False, is_derived=True
             )
     return rows
 

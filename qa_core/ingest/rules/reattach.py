@@ -43,7 +43,7 @@ def update_listening(session: Session) -> None:
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
     )
-    for plan in session.scalars(_of_merged(sa.select(CoachingPlan).where(may_differ))).all():
+    for plan in session.scalars(_exempt_merged(sa.select(CoachingPlan).where(may_differ))).all():
         source_advisor = plan.given_advisor_id or plan.advisor_id
         plan.advisor_id = kept.get(source_advisor, source_advisor)
         plan.given_advisor_id = source_advisor if plan.advisor_id != source_advisor else None
@@ -60,11 +60,13 @@ def _update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
         row
         for table in OF_CONTACTS
         for row in session.scalars(
-            _of_merged(sa.select(table).where(table.advisor_id.in_(advisor_ids)))
+            _exempt_merged(sa.select(table).where(table.advisor_id.in_(advisor_ids)))
         )
     ]
     rows += session.scalars(
-        _of_merged(sa.select(Evaluation).where(Evaluation.advisor_id.in_(advisor_ids), made_here))
+        _exempt_merged(
+            sa.select(Evaluation).where(Evaluation.advisor_id.in_(advisor_ids), made_here)
+        )
     )
     people_by_contact = _find_contacts({(row.source_system, row.contact_id) for row in rows})
     advisor_names = members.find_names(session)
@@ -76,7 +78,7 @@ def _update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
                 row.team = team
 
 
-def _of_merged(statement: sa.Select) -> Unscoped:
+def _exempt_merged(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
         "What was made of contacts here follows advisors who were merged, or are apart again, in "

@@ -219,7 +219,7 @@ class Watch:
     def _import(self, path: Path, sighting: FileSighting) -> None:
         """Import one file and move it away; a temporary failure is tried again later."""
         try:
-            instructions = self._instructions_for(path)
+            instructions = self._find_instructions(path)
         except Misuse as misuse:
             self._report_once(misuse)
             self._postpone(sighting)
@@ -227,7 +227,7 @@ class Watch:
         try:
             kind = (
                 instructions.kind
-                or _kind_of_mapping(instructions.options.profile)
+                or _find_mapping_kind(instructions.options.profile)
                 or find_kind(path, instructions.options)
             )
             report = pipeline.import_files(self.viewer, kind, [path], instructions.options)[0]
@@ -357,7 +357,7 @@ class Watch:
         live = path.with_name("queue_log")
         if live not in self._logs:
             try:
-                self._follow(live, self._instructions_for(live).options)
+                self._follow(live, self._find_instructions(live).options)
             except Misuse as misuse:
                 self._report_once(misuse)
 
@@ -411,7 +411,7 @@ class Watch:
             self._reported_problems.add(key)
             self.report(refusal)
 
-    def _instructions_for(self, path: Path) -> Instructions:
+    def _find_instructions(self, path: Path) -> Instructions:
         """Find the instructions for a file: beside it, else in its folder, else in
         those above, else those of the command. Raises Misuse.
         """
@@ -496,7 +496,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         yield
 
 
-def _kind_of_mapping(name: str | None) -> str | None:
+def _find_mapping_kind(name: str | None) -> str | None:
     with store.reading() as session:
         saved = session.get(SavedMapping, name) if name else None
         return saved.kind if saved else None
