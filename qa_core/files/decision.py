@@ -46,7 +46,7 @@ class Decision:
         return Decision(field, decision, evidence, tuple(params.items()))
 
     def as_json(self) -> dict[str, str]:
-        """In the language spoken, as `import --json` prints it."""
+        """Build the object that `import --json` prints, in the current language."""
         places = {name: _translate_param(name, value) for name, value in self.params}
         return {
             "field": self.field,
@@ -56,8 +56,8 @@ class Decision:
 
 
 def _translate_param(name: str, value: Any) -> Any:
-    """Return what stands in a place of a decision: our own words in the language spoken
-    (`comma`, `Y → answered`), the file's as they are.
+    """Translate our own words in a place of a decision (`comma`, `Y → answered`); the
+    file's words stay as they are.
     """
     if name == "delimiter":
         return _(value) if value in OWN_WORDS else value

@@ -212,8 +212,8 @@ class Records:
 
 
 def open_records(content: Content) -> Records:
-    """The objects of a JSON file as flat records. Raises Refusal where it holds none,
-    or describes data rather than holding it.
+    """Open the objects of a JSON file as flat records. Raises Refusal where it holds
+    none, or holds a JSON schema instead of data.
     """
     names: dict[str, None] = {}
     count = 0
@@ -272,7 +272,7 @@ def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """A JSON value as a cell would show it."""
+    """Convert a JSON value to the text of a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -281,7 +281,7 @@ def as_text(value: Any) -> str:
 
 
 def look_up(item: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, None where there is none."""
+    """Find the value at a dotted path; None where there is none."""
     value: Any = item
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

@@ -1,5 +1,5 @@
-"""Workbooks are opened in a process of their own, with limits of memory and time: a
-hostile one costs a refusal, not the server.
+"""Workbooks, opened in a process of their own with limits of memory and time: a hostile
+one costs a refusal, not the server.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 def choose_sheet(
     content: Content, wanted: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
-    """The sheet to read: the one asked for, else the one whose headers are known best
-    (the first of equals).
+    """Choose the sheet to read: the requested one, else the one whose headers are known
+    best (the first of equals).
     """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
@@ -78,14 +78,16 @@ def choose_sheet(
 
 
 def find_sheets(content: Content) -> list[dict[str, Any]]:
-    """Every sheet as its `name` and its first `rows`."""
+    """Find every sheet, as its `name` and its first `rows`."""
     _check_archive(content)
     listing, _rest = _run(content, "list", "")
     return listing["sheets"]
 
 
 def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
-    """The number of rows above the first one used, and the cells as CSV text in UTF-8."""
+    """Read a sheet: the number of rows above the first one used, and its cells as CSV
+    text in UTF-8.
+    """
     heading, cells = _run(content, "rows", sheet)
     if heading.get("error"):
         raise _refuse_size(content)

@@ -1,5 +1,5 @@
-"""What a profile and a platform are: declarations that the registry finds and the
-readers work from.
+"""Declarations of profiles and platforms, which the registry finds and the readers work
+from.
 
 Functions of a declaration take what their reader gives them: a profile's
 `decide_columns` and `finish` a `FileContext`, its `build` a `FileContext` and a
@@ -19,7 +19,7 @@ from qa_core.files.sample import Sample
 
 
 class ValueType(StrEnum):
-    """What the cells of a field are read as."""
+    """Type as which the cells of a field are read."""
 
     TEXT = "text"
     LABEL = "label"  # a text whose different values are looked at
@@ -40,11 +40,11 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field that a file may carry. `synonyms`: headers by which it is recognised,
-    best first, separated by `|`; its name is one too.
+    """Field that a file may carry. `synonyms`: headers by which it is recognised, best
+    first, separated by `|`; its name is one too.
 
-    `low` and `high`: what a number may be at all. `of_many`: seconds of many contacts
-    together, so that great numbers are no sign of milliseconds.
+    `low` and `high`: limits of a number. `of_many`: seconds of many contacts together,
+    so that great numbers are no sign of milliseconds.
     """
 
     name: str
@@ -61,7 +61,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Header:
-    """One header: its text, the words that matter, and what it says besides."""
+    """Header of a column: its text, the words that matter, and its unit, scale, maximum
+    and currency.
+    """
 
     text: str
     words: str
@@ -114,12 +116,12 @@ class Profile:
 
 @dataclass(frozen=True)
 class LegChain:
-    """How the legs of a platform name each other.
+    """References between the legs of a platform.
 
     `id_column`: the column with the id of a leg; `reference_columns`: those with the
-    ids of others.
-    `from_contact`: column → SQL over `contacts`, for platforms whose first leg does not
-    say that others follow: it is put together again from the contact that it became.
+    ids of other legs. `from_contact`: column → SQL over `contacts`, for platforms whose
+    first leg does not say that others follow. That leg is rebuilt from the contact it
+    became.
     """
 
     id_column: str

@@ -1,5 +1,5 @@
-"""What single values of an export say: moments, spans and numbers, None where they are
-none.
+"""Conversion of single values of an export to moments, durations and numbers; None
+where a value is none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """A count of seconds (or their parts) since 1970 as UTC without zone; None when it
-    is none, or zero.
+    """Convert a count of seconds (or parts of them) since 1970 to UTC, without zone;
+    None when it is none, zero, or outside the years that are read.
     """
     try:
         seconds = float(value) / per_second
@@ -26,8 +26,8 @@ def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
 
 
 def from_stamp(value: Any) -> datetime | None:
-    """A stamp as a server writes it: in UTC with its zone where it names one, without
-    zone on the server's clock; None when it is no moment.
+    """Parse a server's timestamp. One that names its zone is returned in UTC, with
+    `tzinfo`; any other on the server's clock, without. None when it is no moment.
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -40,16 +40,16 @@ def from_stamp(value: Any) -> datetime | None:
 
 
 def from_iso(value: Any) -> datetime | None:
-    """ISO 8601 with a zone as UTC without zone, or as it stands without one; None when
-    it is no moment. `2021-04-2T…` will do.
+    """Parse ISO 8601 into a moment without zone: in UTC where it names a zone, else
+    unchanged; None when it is no moment. `2021-04-2T…` is accepted.
     """
     moment = from_stamp(value)
     return moment and moment.replace(tzinfo=None)
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Return the seconds from one moment to the other; None when either is missing, they are in
-    the wrong order, or only one of them names its zone.
+    """Compute the seconds from one moment to the other; None when either is missing,
+    they are in the wrong order, or only one of them names its zone.
     """
     if (
         start is None
@@ -62,7 +62,7 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 
 
 def as_number(value: Any) -> float | None:
-    """A number that is not negative, however it is written; None when it is none."""
+    """Convert a value to a number; None when it is none or negative."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -71,7 +71,7 @@ def as_number(value: Any) -> float | None:
 
 
 def read_direction(value: Any) -> str | None:
-    """A direction in our own words; None for any other value."""
+    """Return the value when it is a direction, else None."""
     return value if value in ("inbound", "outbound", "internal") else None
 
 

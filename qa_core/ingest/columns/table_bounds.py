@@ -1,5 +1,5 @@
-"""Where the table of a file is: titles above the header, phantom columns beside it,
-blank rows, notes and totals among its rows.
+"""Bounds of the table within a file: titles above the header, phantom columns beside
+it, and blank rows, notes and totals among its rows.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """The header row: which row of the file it is, its line, and the names of its
-    columns ("" for a phantom).
+    """Header row: its row and line in the file, and the names of its columns (empty for
+    a phantom).
 
-    `raw`: its cells as they stand. `second`: lines right under it that are no data, and
-    what they are. `span`: the columns of the table where another stands beside it.
+    `raw`: its cells unchanged. `second_rows`: the lines right under it that are no data, and
+    their kind. `span`: the columns of the table where another one is beside it.
     """
 
     row: int
     line: int
     names: tuple[str, ...]
     raw: tuple[str, ...] = ()
-    second: Mapping[int, str] = field(default_factory=dict)
+    second_rows: Mapping[int, str] = field(default_factory=dict)
     span: tuple[int, int] | None = None
 
     @property
@@ -54,12 +54,12 @@ class HeaderRow:
 def find_header(
     sample: list[tuple[int, list[str]]],
     vocabulary: Mapping[str, tuple[Field, int]],
-    wanted: tuple[str, ...],
+    requested: tuple[str, ...],
 ) -> HeaderRow:
-    """The row that names the most fields (or columns asked for); where none does, the
-    first row that looks like headers.
+    """Find the row that names the most fields or requested columns; where none does,
+    the first row that looks like headers.
 
-    Raises Refusal `empty_file`, `headers_only`.
+    Raises Refusal `empty_file`, `no_header`.
     """
     filled = [
         (index, line, [cell.strip() for cell in row])
@@ -68,11 +68,11 @@ def find_header(
     ]
     if not filled:
         raise Refusal("empty_file", N_("The file is empty. Export it again and try once more."))
-    asked = {simplify(name) for name in wanted}
+    requested_names = {simplify(name) for name in requested}
     best, best_score = None, 0
     for index, line, cells in filled:
         score = count_known(cells, vocabulary) + 3 * sum(
-            simplify(cell) in asked for cell in cells if cell
+            simplify(cell) in requested_names for cell in cells if cell
         )
         # One known word alone in a row of many cells is rather a value ("Total",
         # "Chat") than a header.
@@ -97,7 +97,7 @@ def find_header(
 
 
 def looks_like_data(cells: list[str]) -> bool:
-    """Tell whether a row that names nothing known holds a date, a time or mostly numbers."""
+    """Tell whether a row that names no field holds a date, a time or mostly numbers."""
     filled = [cell for cell in cells if cell]
     numbers = sum(not any(letter.isalpha() for letter in cell) for cell in filled)
     return any(_MOMENT.search(cell) for cell in filled) or numbers > len(filled) / 2
@@ -112,7 +112,7 @@ def looks_like_headers(cells: list[str]) -> bool:
 
 
 def make_unique(cells: list[str]) -> tuple[str, ...]:
-    """The names of columns with a number behind the second of a name."""
+    """Number the repeated names of columns: `Date`, `Date (2)`."""
     seen: dict[str, int] = {}
     names = []
     for cell in cells:
@@ -122,11 +122,11 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
 
 
 def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
-    """Return what a row is that is not clearly data: `blank`, `note`, `footer`,
+    """Classify a row that is not clearly data: `blank`, `note`, `footer` or
     `too_many_cells`; None when it is data.
 
-    `key`: the columns without which a row says nothing (when it began, which contact it
-    is about).
+    `key`: the columns without which a row says nothing, such as its start or its
+    contact.
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
     if not filled:
@@ -141,7 +141,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
 
 
 def is_footer(row: list[str]) -> bool:
-    """Tell whether the first filled cell says that the row sums up others or signs the
+    """Tell whether the first filled cell marks a row of totals or the signature of the
     report.
     """
     first = next((cell for cell in row if cell and not cell.isspace()), "")

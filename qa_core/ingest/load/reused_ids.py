@@ -1,5 +1,5 @@
-"""Ids that a tool uses again, for counters that begin anew each day or on each device:
-the key of a contact then includes its day or its start.
+"""Ids that a tool uses again, such as counters that restart each day or on each device.
+The key of a contact then includes its day or its start.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ HOURS_APART = 20
 def find_key_scope(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
 ) -> tuple[str | None, Decision | None]:
-    """Find what the key of a contact includes besides its id, as a format of its start (None:
-    nothing), and the decision about it. Raises Refusal where some ids are used again and
-    others are the same contact twice.
+    """Find what the key of a contact includes besides its id, as a format of its start
+    (None: nothing), and the decision about it. Raises Refusal where some repeated ids
+    belong to several contacts and others to one.
     """
     if "contact_id" not in staged.columns:
         return None, None
-    known = _find_known_scope(connection, staged)
+    known_scope = _find_known_scope(connection, staged)
     rows, ids, other_ids, other_rows, same_day = connection.execute(
         _count_repeated(staged, "contact_id")
     ).fetchone()
     column = staged.mapping.get("contact_id", "contact_id")
-    places = {"column": column, "ids": ids, "others": other_ids, "rows": rows}
-    if known is None and (other_rows or 0) <= FEW_ROWS * rows:
+    params = {"column": column, "ids": ids, "others": other_ids, "rows": rows}
+    if known_scope is None and (other_rows or 0) <= FEW_ROWS * rows:
         return None, None
-    if known is None and other_ids < MOST_IDS * ids:
+    if known_scope is None and other_ids < MOST_IDS * ids:
         if options.yes:
             return None, None
         raise Refusal(
@@ -49,34 +49,40 @@ def find_key_scope(
                 "same id is the same contact, or leave the column aside: then every row is one."
             ),
             options=("--yes", f"--map ignore={column}"),
-            **places,
+            **params,
         )
-    scope = BY_START if known == BY_START or same_day else BY_DAY
+    scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     decision = Decision.of(
         "contact_id",
         N_("ids are used again: a contact is known by its id and its day")
         if scope == BY_DAY
         else N_("ids are used again: a contact is known by its id and its start"),
         N_("{column}: {others} of {ids} repeated ids are of several contacts, in {rows} rows")
-        if known is None
+        if known_scope is None
         else N_("as in an earlier file of this source"),
-        **places,
+        **params,
     )
     return scope, decision
 
 
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
-    found = connection.execute(
+    suffix_length = connection.execute(
         f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
         f"WHERE source_system = {quoted(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
-    return None if found is None else BY_DAY if found == len("@2026-01-01") else BY_START
+    return (
+        None
+        if suffix_length is None
+        else BY_DAY
+        if suffix_length == len("@2026-01-01")
+        else BY_START
+    )
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:
-    """Rows of the file, ids that come more than once, those of several contacts, their
-    rows, and those of several contacts on one day (SQL).
+    """Build SQL that counts the rows of the file, ids that come more than once, those
+    of several contacts, their rows, and whether any of them are on one day.
     """
 
     def distinct(name: str) -> str:

@@ -49,7 +49,9 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call with its direct link, digits as dialled and number."""
+    """Tell whether every object is a call with its direction, start and the digits as
+    dialled.
+    """
     return bool(sample.objects) and all(
         {"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects
     )

@@ -71,7 +71,9 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object has a contact id and says how and when the contact was initiated."""
+    """Tell whether every object has a contact id and the start of the contact, and any
+    of them says how it began.
+    """
     items = [_unwrap(item) for item in sample.objects]
     return all({"ContactId", "InitiationTimestamp"} <= set(item) for item in items) and any(
         "InitiationMethod" in item for item in items
@@ -182,8 +184,8 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
 
 
 def fold(session: FoldSession) -> str:
-    """One row per chain of transfers, under the id of its first contact. Older copies
-    of a record stay apart, as duplicates of the newest.
+    """Fold each chain of transfers into one row, under the id of its first contact.
+    Older copies of a record stay apart, as duplicates of the newest.
     """
     connection = session.connection
     connection.execute(

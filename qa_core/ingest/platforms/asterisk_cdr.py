@@ -92,8 +92,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Without a header, most rows have dates where one of the two layouts has them;
-    with one, it names the columns of a CDR.
+    """Tell whether a header names the columns of a CDR or, without a header, most rows
+    have dates where one of the two layouts has them.
     """
     if sample.has_headers("src", "dst", "billsec", "disposition"):
         return True
@@ -235,8 +235,8 @@ def _find_queue(cells: Cells) -> str | None:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per linked id. What several legs talked at the same time counts once; the
-    wait lasts until the first of them was answered.
+    """Fold the legs of each linked id into one row. Talk of several legs at the same
+    time counts once; the wait lasts until the first of them was answered.
     """
     return f"""
         WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records

@@ -112,8 +112,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Most lines are `epoch|call|queue|agent|EVENT…`, or a header names call, event and
-    queue or agent.
+    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names
+    call, event and queue or agent.
     """
     if _find_columns(sample.rows[0] if sample.lines else []):
         events = _find_columns(sample.rows[0])["event"]
@@ -162,7 +162,7 @@ def _find_columns(header: list[str]) -> dict[str, int]:
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Events of calls, block by block; those of agents are counted by their name."""
+    """Read the events of calls, block by block; those of agents are counted by name."""
     first = (
         next((text for text, _share in export.content.read_line_blocks()), "")
         .split("\n", 1)[0]
@@ -221,8 +221,8 @@ def _read_lines(
 
 
 def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
-    """Per block of text its number of lines, which of them are filled, the cells of
-    those, and the share behind; the next block is split meanwhile.
+    """Yield per block of text its number of lines, which of them are filled, the cells
+    of those, and the share of the file read so far. The next block is split meanwhile.
     """
     with ThreadPoolExecutor(1) as splitter:
         waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
@@ -373,7 +373,9 @@ def _read_table(
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
-    """Older tables keep all data of an event in one column, as the log writes it."""
+    """Split the data of an event, which older tables keep in one column as the log
+    writes it.
+    """
     if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
         return pieces
     parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
@@ -397,7 +399,7 @@ def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.Moment
 def _build_events(
     export: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
 ) -> pa.Table:
-    """Events of calls as records; those of agents are counted."""
+    """Build records of the events of calls; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
     nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)).to_numpy(
@@ -457,8 +459,8 @@ def _none_as_null(values: pa.Array) -> pa.Array:
 
 
 def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
-    """The seconds that each event gives at its own place among its data; NaN where it
-    gives none.
+    """Read the seconds that each event has at its own place among its data; NaN where
+    it has none.
     """
     picked = np.full(len(event), np.nan)
     filled = (

@@ -51,7 +51,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call on a tracking number, with CallRail's own names."""
+    """Tell whether every object is a call on a tracking number, with CallRail's names."""
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 
@@ -85,7 +85,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_duration(value: Any) -> float | None:
-    """Seconds, or as a clock shows them: `27`, `00:01:00`."""
+    """Parse seconds, or a clock: `27`, `00:01:00`."""
     parts = value.split(":") if isinstance(value, str) else [value]
     numbers = [as_number(part) for part in parts]
     return (

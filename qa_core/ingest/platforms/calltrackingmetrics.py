@@ -73,7 +73,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call on a tracking number, with the names of
+    """Tell whether every object is a call on a tracking number, with the names of
     CallTrackingMetrics.
     """
     return sample.has_keys("sid", "tracking_number") and (
@@ -98,7 +98,7 @@ def _read_start(item: Mapping[str, Any]) -> datetime | None:
 
 
 def _read_own_date(value: str) -> datetime:
-    """As its own reports write it: `2026-03-02 09:00 AM -05:00`."""
+    """Parse a date as the tool's own reports write it: `2026-03-02 09:00 AM -05:00`."""
     return datetime.strptime(value, "%Y-%m-%d %I:%M %p %z")
 
 

@@ -77,7 +77,7 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """The header has CUCM's own names."""
+    """Tell whether the header has CUCM's own names."""
     return sample.has_headers("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")
 
 
@@ -155,8 +155,8 @@ def _find_outcome(cells: Cells) -> str:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per global call id: from the first leg's start to its first connection,
-    the talk of all legs that were connected.
+    """Fold the legs of each global call id into one row. The wait lasts from the first
+    start to the first connection; the talk of all connected legs is added up.
     """
     return """
         SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at,

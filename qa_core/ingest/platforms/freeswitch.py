@@ -129,8 +129,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """The template's places hold stamps, a cause and a uuid; or a header, or the
-    variables of an object, have FreeSWITCH's own names.
+    """Tell whether a header or the variables of an object have FreeSWITCH's own names
+    or, without a header, most rows fit the template: stamps, a cause and a uuid.
     """
     if sample.is_document:
         return sample.has_keys("variables", "callflow")
@@ -182,7 +182,7 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
 
 
 def _cells_of(values: Iterable[tuple[str, str]]) -> Cells:
-    """Of several values for one field, take the first that is filled."""
+    """Collect cells by field; of several values for one field, the first filled one."""
     cells = Cells()
     for field, value in values:
         cells[field] = cells[field] or value
@@ -308,12 +308,12 @@ def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bo
 
 
 def fold(session: FoldSession) -> str:
-    """One row per call: the legs that another one names as its own, or that name it, go
-    into it, over as many steps as there are.
+    """Fold each call into one row with its legs: those that another leg names, or that
+    name it, over any number of steps.
 
-    What picks up a line first is often a menu or a queue. Where a call has legs, only
-    they say who answered, after how long, and how long was spoken; what several of them
-    spoke at the same time counts once.
+    A menu or a queue often picks up first. Where a call has legs, only they say who
+    answered, after how long, and how long was spoken. Talk of several legs at the same
+    time counts once.
     """
     session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "

@@ -55,7 +55,7 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a conversation with its start and participants."""
+    """Tell whether every object is a conversation with its start and participants."""
     return sample.has_keys("conversationId", "conversationStart", "participants")
 
 
@@ -227,8 +227,8 @@ def _find_wait(
 
 
 def fold(session: FoldSession) -> str:
-    """The newest of each conversation: the one that has ended, else the last; the
-    others stay as its duplicates.
+    """Select the newest record of each conversation: the one that has ended, else the
+    last. The others stay as its duplicates.
     """
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,

@@ -1,5 +1,5 @@
-"""The export of a platform on its way to staged rows: records streamed to disk without
-identities, then folded, one row per contact.
+"""Reading of a platform's export into staged rows: records are streamed to disk without
+identities, then folded into one row per contact.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ _REJECTED = pa.schema(
 
 
 def record_schema(*names: str) -> pa.Schema:
-    """The schema of records that are contacts already: `line`, and these of their
-    columns.
+    """Build the schema of records that are contacts already: `line`, and these columns
+    of a contact.
     """
     return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
 
 
 def select_all(session: FoldSession) -> str:
-    """The fold of exports with one record per contact. The same id again stays, as a
-    duplicate of its newest.
+    """Fold an export with one record per contact: nothing is merged. A repeated id
+    stays, as a duplicate of its newest record.
     """
     return "SELECT * FROM records"
 
@@ -81,7 +81,7 @@ class Cells(dict[str, str]):
 
 
 class RejectedRecord(Exception):
-    """Something that makes no record, for that reason code."""
+    """Signal that an item of the export makes no record, for that reason code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -89,7 +89,7 @@ class RejectedRecord(Exception):
 
 
 class SkippedRecord(Exception):
-    """Something that is no contact, of that kind, through no fault of its own."""
+    """Signal that an item of the export is no contact, of that kind, and no fault."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -105,8 +105,8 @@ def require(value: T | None, reason: str) -> T:
 
 @dataclass
 class ExportReader:
-    """One export being read: where it is, whose clocks and pseudonyms are used, and
-    what became of its records.
+    """Export being read: its source, the clocks and pseudonyms in use, and counts of
+    its records.
     """
 
     platform: Platform
@@ -137,11 +137,11 @@ class ExportReader:
         self.rejected.append((int(line), reason, shown))
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Write down a decision."""
+        """Record a decision."""
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def report_share(self, share: float) -> None:
-        """Report which share of the export is read; the step ends when it is folded."""
+        """Report the share of the export that is read; folding completes the step."""
         self.progress(N_("Reading"), RECORDS_SHARE * share)
 
     def build(
@@ -171,7 +171,7 @@ class ExportReader:
 
     @property
     def system(self) -> str:
-        """The system under whose name the contacts will stand."""
+        """System under whose name the contacts are kept."""
         return self.options.system or self.platform.name
 
     @property
@@ -219,8 +219,8 @@ class ExportReader:
     def tables(
         self, records: Iterable[Mapping[str, Any]], identity: str = "customer"
     ) -> Iterator[pa.Table]:
-        """Records as tables of the platform's schema, some thousand at a time; the
-        clear `customer` of each becomes its `customer_key`.
+        """Build tables of the platform's schema from records, some thousand at a time.
+        The clear `customer` of each record becomes its `customer_key`.
         """
         block: list[Mapping[str, Any]] = []
         for record in records:
@@ -251,8 +251,8 @@ class ExportReader:
         return pa.table(columns, schema=schema)
 
     def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
-        """Moments on the clock of the export as UTC; those that name their zone are
-        sure already.
+        """Convert moments on the export's clock to UTC; those that name their zone are
+        UTC already.
         """
         sure = np.array(
             [moment is not None and moment.tzinfo is not None for moment in moments], bool
@@ -266,8 +266,8 @@ class ExportReader:
         )
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """The pseudonyms of the numbers that callers show; null for withheld ones,
-        desks, channels and mere names.
+        """Find the pseudonyms of callers' numbers; null for withheld numbers,
+        extensions, channels and mere names.
         """
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
@@ -284,15 +284,15 @@ class ExportReader:
 
 
 def _mask_number(cell: str) -> str:
-    """A cell of a rejected row, which may stand in another column than it should: what
-    could be a phone number is masked.
+    """Mask what could be a phone number in a cell of a rejected row, whose values may
+    be in the wrong columns.
     """
     return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
 
 
 def _as_cell(value: Any, kind: pa.DataType) -> Any:
-    """A value as its column takes it; what an export writes in another shape than it
-    should is missing.
+    """Convert a value to the type of its column; None where the export has another
+    shape than expected.
     """
     if kind == pa.string():
         return (
@@ -307,8 +307,8 @@ def _as_cell(value: Any, kind: pa.DataType) -> Any:
 
 @dataclass
 class FoldSession:
-    """What a fold works with: a connection with the view `records`, and the work to
-    count into.
+    """Connection with the view `records` for a fold, and the export whose tally it adds
+    to.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -318,7 +318,7 @@ class FoldSession:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
 
     def counts(self, statement: str) -> dict[str, int]:
-        """The rows of a statement as (kind, how many)."""
+        """Count by kind: the rows of a statement as (kind, number)."""
         return {
             str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()
         }
@@ -411,8 +411,8 @@ def stage_platform(
 
 
 def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
-    """The record that stands for each of the first contacts, identities masked, to be
-    shown beside what it became.
+    """Find the record behind each of the first contacts, identities masked, to be shown
+    beside the values it became.
     """
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
@@ -459,7 +459,9 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
 def _fold(
     export: ExportReader, records: Path, path: Path, kind: str, folder: Path
 ) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
-    """Fold part by part; returns the rows written, their columns, and the legs to keep."""
+    """Fold the records part by part. Returns the number of rows written, their columns,
+    and the legs to keep.
+    """
     group, chain, legs = export.platform.group, export.platform.chain, []
     parts = max(1, -(-export.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
@@ -516,7 +518,9 @@ def _fold(
 
 
 def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
-    """The centre's wall clock beside UTC, and the types that rows of this kind have."""
+    """Add the centre's wall clock beside UTC, and cast the columns to the types of this
+    kind.
+    """
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)

@@ -63,7 +63,9 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a record of a session with its direction, result and two parties."""
+    """Tell whether every object is a record of a session with its direction, result and
+    two parties.
+    """
     return (
         sample.has_keys("id", "sessionId", "startTime", "direction")
         and sample.has_any_with("result")
@@ -139,8 +141,8 @@ def _lower(value: Any) -> str:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per session, under the id of its first record: answered when one desk
-    answered.
+    """Fold the records of each session into one row, under the id of the first:
+    answered when one extension answered.
     """
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id

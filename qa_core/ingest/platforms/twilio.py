@@ -48,8 +48,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object belongs to an account and has a call's sid, or it is a page of
-    another of Twilio's resources.
+    """Tell whether every object belongs to an account and has a call's sid, or the file
+    is a page of another of Twilio's resources.
     """
     return (
         sample.has_keys("sid", "account_sid")
@@ -124,8 +124,8 @@ def _lower(value: Any) -> str:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per call with those it dialled; without any, Twilio's own answer is all
-    there is.
+    """Fold each call with the calls that it dialled into one row. Without any, only
+    Twilio's own answer is known.
     """
     connection = session.connection
     connection.execute(

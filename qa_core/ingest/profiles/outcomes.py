@@ -1,8 +1,8 @@
-"""How each contact ended, as the file itself says it: a column of words, flags, the
+"""Outcome of each contact, as the file itself states it: a column of words, flags, the
 moment of the answer, the direction.
 
-What no column says is not known; nothing follows from durations. Where columns
-contradict each other, or talk times contradict them, the file asks.
+What no column states is not known; nothing is inferred from durations alone. Where
+columns contradict each other, or talk times contradict them, the file asks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from qa_core.ingest.declaration import Column
 from qa_core.storage.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
-"""Ranks of what a cell says of the outcome; those above `UNANSWERED` say how."""
+"""Ranks of a cell by what it says of the outcome; those above `UNANSWERED` say how."""
 _SPECIFIC = [item for item in Outcome if item not in (Outcome.ANSWERED, Outcome.UNANSWERED)]
 _MEANINGS = np.array([None, None, *[Outcome.ANSWERED] * 2, Outcome.UNANSWERED, *_SPECIFIC], object)
 _CODES: dict[object, int] = {
@@ -67,8 +67,8 @@ class Contradictions:
 
 @dataclass
 class OutcomePlan:
-    """How the outcome is read: for each column the rank of each of its words, and what
-    the rows are that say nothing.
+    """Plan for reading the outcome: for each column the rank of each of its words, and
+    the outcome of rows without one.
     """
 
     ranks: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -87,8 +87,8 @@ class OutcomePlan:
 
 
 def decide_outcome(context: FileContext) -> None:
-    """Decide which columns say how contacts ended. Raises Refusal where words are not
-    known, or where a column that no field names may say it.
+    """Decide which columns give the outcome. Raises Refusal where words are not known,
+    or where a column without a field may give it.
     """
     plan = context.notes["outcome"] = OutcomePlan()
     _rename_flags(context)
@@ -124,8 +124,8 @@ def decide_outcome(context: FileContext) -> None:
 
 
 def _require_times(context: FileContext, plan: OutcomePlan) -> None:
-    """Raise Refusal where flags tell some ends, and nothing tells which of the other
-    contacts were answered.
+    """Raise Refusal where flags mark some outcomes, and nothing tells which of the
+    other contacts were answered.
     """
     times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
     if any(context.has(name) for name in times) or context.options.yes:
@@ -143,8 +143,8 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
 
 
 def _rename_flags(context: FileContext) -> None:
-    """A column of yes and no that was taken for the outcome is the flag that its header
-    names. Raises Refusal where it names none.
+    """Use a column of yes and no that was taken for the outcome as the flag that its
+    header names. Raises Refusal where it names none.
     """
     if not context.has("outcome"):
         return
@@ -185,7 +185,7 @@ def _rename_flags(context: FileContext) -> None:
 
 
 def _add_direction(context: FileContext) -> None:
-    """Read words that say direction and outcome together, such as `Missed inbound`."""
+    """Read words that give direction and outcome together, such as `Missed inbound`."""
     for name, place in (("outcome", 1), ("direction", 0)):
         if context.has(name):
             words = context.words[name]
@@ -210,8 +210,8 @@ def _add_direction(context: FileContext) -> None:
 
 
 def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> None:
-    """Leave a column of words aside that says nothing of the outcome, or ask what they
-    mean. Raises Refusal.
+    """Drop a column of words that says nothing of the outcome. Raises Refusal where it
+    must be asked what they mean.
     """
     evidence = context.evidence[name]
     unknown = sum(evidence.unknown.values())
@@ -257,13 +257,13 @@ def _rank_words(context: FileContext, name: str) -> dict[str, int]:
 
 
 def _as_flag(name: str, meaning: object) -> object:
-    """A taught yes or no as what it means of this flag."""
+    """Translate a taught yes or no into the outcome that it means for this flag."""
     return FLAGS[name][not meaning] if isinstance(meaning, bool) and name in FLAGS else meaning
 
 
 def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
-    """Read what the words of the direction say of the outcome: a call that is not `Missed`
-    was answered.
+    """Rank the words of the direction by the outcome that they imply: an inbound call
+    that is not `Missed` was answered.
     """
     if not context.has("direction") or context.columns["direction"].index in {
         context.columns[name].index for name in plan.ranks
@@ -297,7 +297,7 @@ def _find_only(context: FileContext) -> Outcome | None:
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
-    """Tell whether the only column that says it knows no word but such as `completed`."""
+    """Tell whether the only column of the outcome has no word but such as `completed`."""
     if set(plan.ranks) != {"outcome"} or plan.by_answer:
         return False
     ranks = plan.ranks["outcome"]
@@ -306,9 +306,9 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
 
 
 def _require_read(context: FileContext, is_open: bool) -> int | None:
-    """Find a column without a field whose words all say how contacts ended, answered or
-    not; ask about others that may say it, by their words or header where that is open,
-    else where one is a flag by its header. Raises Refusal.
+    """Find a column without a field whose words all name outcomes, answered or not.
+    Raises Refusal for other columns that may name them: by words or header where
+    `is_open`, else only for flags by their header.
     """
     asked, adopted = [], []
     for index, evidence in context.unread.items():
@@ -352,7 +352,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
 
 
 def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
-    """Take the column for the outcome."""
+    """Use the column without a field as the outcome."""
     header = parse_header(context.headers[index])
     context.columns["outcome"] = Column(context.profile.get_field("outcome"), index, header)
     evidence = context.unread[index]
@@ -417,9 +417,9 @@ def build_outcome(
     answer: np.ndarray | None,
     talk: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Return how each contact of a batch ended (object array, None where it is not known);
-    None where no column says it. `answer`: whether a moment of answer is there; `talk`:
-    the talk time, which decides where there are but flags.
+    """Build the outcome of each contact of a batch (object array, None where not
+    known); None where no column gives it. `answer`: whether there is a moment of
+    answer; `talk`: the talk time, which decides where there are only flags.
     """
     plan: OutcomePlan = context.notes["outcome"]
     plan.rows += 0 if batch.is_sample else len(batch)
@@ -457,7 +457,9 @@ def build_outcome(
 
 
 def _is_exact(reading: DurationReading) -> bool:
-    """Tell whether zero means none at all: whole minutes round short calls down to it."""
+    """Tell whether a duration of zero means none: whole minutes round short calls down
+    to zero.
+    """
     return reading.unit in ("s", "ms")
 
 
