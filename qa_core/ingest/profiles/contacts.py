@@ -122,6 +122,24 @@ _TOTAL_HEADERS = {
 }  # fmt: skip
 
 
+_CALL_FIELDS = (
+    "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
+    "direction", "queue", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds",
+    "duration", "handle_seconds", "transfers", "declared_resolved", "csat", "recorded",
+)  # fmt: skip
+"""Fields that a list of persons does not have."""
+MIN_PERSON_HEADERS = 2
+_PERSON_HEADERS = {
+    "name", "first name", "last name", "full name", "firstname", "lastname", "company", "email",
+    "e mail", "address", "city", "zip", "job title", "birth date", "date of birth", "nom",
+    "prenom", "nom complet", "raison sociale", "societe", "entreprise", "adresse", "ville",
+    "code postal", "date de naissance", "civilite", "fonction", "nombre", "apellidos", "nome",
+    "cognome", "vorname", "nachname", "firma", "empresa", "azienda",
+}  # fmt: skip
+_LEAD = re.compile(
+    r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
+    r"converted|utm \w+)\b"
+)
 _NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
 _COUNTED = re.compile(
     r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
@@ -186,6 +204,29 @@ def refuse_totals(context: FileContext) -> None:
         )
 
 
+def _refuse_leads(context: FileContext) -> None:
+    """Raise Refusal for a list of persons to call: their names and numbers, or stages of a
+    sale, and nothing that only a call has.
+    """
+    if any(context.has(name) for name in _CALL_FIELDS) or context.options.yes:
+        return
+    headers = {header_matching.parse_header(text).words for text in context.headers}
+    leads = {words for words in headers if _LEAD.search(words)}
+    persons = headers & _PERSON_HEADERS
+    if not leads and len(persons) < MIN_PERSON_HEADERS:
+        return
+    raise Refusal(
+        "leads_not_contacts",
+        N_(
+            "This looks like a list of persons or leads ({columns}): no column says which way "
+            "or how long somebody called, or who answered. Import the calls of the telephony, "
+            "or say --yes where each row is a contact."
+        ),
+        options=("--yes",),
+        columns=", ".join(sorted(leads | persons)),
+    )
+
+
 def _is_count(context: FileContext, index: int, header: str) -> bool:
     """Tell whether a column counts contacts: by its header, and by numbers above one."""
     words = header_matching.parse_header(header).words
@@ -229,8 +270,9 @@ def _find_placeholders(context: FileContext) -> None:
 
 def decide_columns(context: FileContext) -> None:
     """Decide what says when, how it ended and how long it took."""
-    _require_only(context)
+    require_only(context.options.only)
     refuse_totals(context)
+    _refuse_leads(context)
     _drop_destroyed(context)
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -269,9 +311,9 @@ def decide_columns(context: FileContext) -> None:
         )
 
 
-def _require_only(context: FileContext) -> None:
+def require_only(only: Mapping[str, str]) -> None:
     """Raise Misuse where `--only` names a field or a value that there is not."""
-    for name, value in context.options.only.items():
+    for name, value in only.items():
         known = ONLY.get(name, () if name in _TEXT_COLUMNS else None)
         if known is None or (known and value not in known):
             raise Misuse(
