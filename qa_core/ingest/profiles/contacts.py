@@ -128,7 +128,7 @@ _CALL_FIELDS = (
     "duration", "handle_seconds", "transfers", "declared_resolved", "csat", "recorded",
 )  # fmt: skip
 """Fields that a list of persons does not have."""
-MIN_PERSON_HEADERS = 2
+_CAMPAIGN = ("source", "medium", "campaign", "landing_page")
 _PERSON_HEADERS = {
     "name", "first name", "last name", "full name", "firstname", "lastname", "company", "email",
     "e mail", "address", "city", "zip", "job title", "birth date", "date of birth", "nom",
@@ -138,8 +138,9 @@ _PERSON_HEADERS = {
 }  # fmt: skip
 _LEAD = re.compile(
     r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
-    r"converted|utm \w+)\b"
+    r"converted)\b"
 )
+_CALL = re.compile(r"\b(?:calls?|appels?|interaction|llamada|chamada|anruf|chiamata|uniqueid)\b")
 _NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
 _COUNTED = re.compile(
     r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
@@ -208,23 +209,29 @@ def _refuse_leads(context: FileContext) -> None:
     """Raise Refusal for a list of persons to call: their names and numbers, or stages of a
     sale, and nothing that only a call has.
     """
-    if any(context.has(name) for name in _CALL_FIELDS) or context.options.yes:
+    outcome = context.evidence.get("outcome")
+    if (
+        any(context.has(name) for name in _CALL_FIELDS)
+        or (outcome is not None and outcome.known_share > 1 / 2)
+        or (context.has("contact_id") and _CALL.search(context.columns["contact_id"].header.words))
+        or context.options.yes
+    ):
         return
     headers = {header_matching.parse_header(text).words for text in context.headers}
-    leads = {words for words in headers if _LEAD.search(words)}
-    persons = headers & _PERSON_HEADERS
-    if not leads and len(persons) < MIN_PERSON_HEADERS:
-        return
-    raise Refusal(
-        "leads_not_contacts",
-        N_(
-            "This looks like a list of persons or leads ({columns}): no column says which way "
-            "or how long somebody called, or who answered. Import the calls of the telephony, "
-            "or say --yes where each row is a contact."
-        ),
-        options=("--yes",),
-        columns=", ".join(sorted(leads | persons)),
-    )
+    persons = {words for words in headers if words in _PERSON_HEADERS or _LEAD.search(words)}
+    if not (context.has("contact_id") or context.has("tracking_number")):
+        persons |= {context.columns[name].header.text for name in _CAMPAIGN if context.has(name)}
+    if persons:
+        raise Refusal(
+            "leads_not_contacts",
+            N_(
+                "This looks like a list of persons or leads ({columns}): no column says which "
+                "way or how long somebody called, or who answered. Import the calls of the "
+                "telephony, or say --yes where each row is a contact."
+            ),
+            options=("--yes",),
+            columns=", ".join(sorted(persons)),
+        )
 
 
 def _is_count(context: FileContext, index: int, header: str) -> bool:
