@@ -27,11 +27,16 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.handle_time import build_times, decide_times
+from qa_core.ingest.profiles.handle_time import (
+    build_times,
+    decide_times,
+    describe_taken_off,
+)
 from qa_core.ingest.profiles.outcomes import (
     MAX_UNKNOWN,
     build_outcome,
     decide_outcome,
+    describe_alternatives,
     require_agreement,
 )
 from qa_core.ingest.profiles.starts import (
@@ -580,6 +585,8 @@ def finish(context: FileContext) -> None:
     """Decide what can be said only when every row is read."""
     describe_clock_changes(context)
     require_agreement(context)
+    describe_alternatives(context)
+    describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",

@@ -13,6 +13,7 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.outcomes import build_outcome
@@ -40,6 +41,8 @@ class TalkPlan:
     less: tuple[str, ...] = ()
     whole: str | None = None
     by_end: bool = False
+    taken_off: float = 0.0
+    taken_rows: int = 0
     names: dict[str, str] = field(default_factory=dict)
 
 
@@ -284,6 +287,27 @@ def _describe(
     )
 
 
+def describe_taken_off(context: FileContext) -> None:
+    """Write down how much longer the talk times would be with what was taken off."""
+    plan: TalkPlan = context.notes.get("talk", TalkPlan())
+    if plan.taken_rows:
+        seconds = plan.taken_off / plan.taken_rows
+        decision = Decision.of(
+            "talk_seconds",
+            N_("with {less} the talk times would be {seconds} seconds longer"),
+            N_("{count} contacts"),
+            less=", ".join(
+                context.columns[name].header.text if context.has(name) else name
+                for name in plan.less
+            ),
+            seconds=f"{seconds:.1f}",
+            count=plan.taken_rows,
+        )
+        context.decisions.append(
+            decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
+        )
+
+
 def build_times(
     context: FileContext,
     batch: RowBatch,
@@ -299,11 +323,15 @@ def build_times(
     contained = [wait if name == "wait_seconds" else times[name] for name in plan.less]
     talk: np.ndarray | None = None
     if plan.source:
-        talk = batch.read_number(plan.source)
+        given = talk = batch.read_number(plan.source)
         for name, part in zip(plan.less, contained, strict=True):
             # A hold or an after-work that is blank did not happen; a wait did.
             off = part if name == "wait_seconds" else np.nan_to_num(part)
             talk = np.maximum(talk - off, 0)
+        if not batch.is_sample:
+            shorter = (talk > 0) & (given > talk)
+            plan.taken_off += float((given - talk)[shorter].sum())
+            plan.taken_rows += int(shorter.sum())
     elif answer is not None and end is not None:
         talk = end - answer
         batch.blank(talk < 0, "ended_at", "negative_duration")
