@@ -158,6 +158,24 @@ class Content:
         return last in LINE_ENDS
 
 
+@dataclass(frozen=True)
+class HeldContent(Content):
+    """Content that was read already."""
+
+    data: bytes = b""
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
+
+    @cached_property
+    def unpacked_size(self) -> int:
+        return max(1, len(self.data))
+
+    @cached_property
+    def ends_with_newline(self) -> bool:
+        return self.data.endswith(b"\n")
+
+
 def find_marked_encoding(start: bytes) -> str | None:
     """Find the encoding that a byte order mark names."""
     return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)

@@ -267,7 +267,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
             N_("{name} is empty. Export it again and try once more."),
             name=content.name,
         )
-    delimiter = _parse_delimiter(options.delimiter) or find_delimiter(sample)
+    delimiter = parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision.of(
             "file",
@@ -289,7 +289,8 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     )
 
 
-def _parse_delimiter(name: str | None) -> str | None:
+def parse_delimiter(name: str | None) -> str | None:
+    """The sign that `--delimiter` names. Raises Refusal where it is none."""
     if not name:
         return None
     named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(

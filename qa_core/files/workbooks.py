@@ -5,6 +5,7 @@ one costs a refusal, not the server.
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content
+from qa_core.files.archives import ZIP, Content
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
@@ -75,6 +76,18 @@ def choose_sheet(
             others=others,
         )
     ]
+
+
+def is_workbook(content: Content) -> bool:
+    """Tell whether a file begins as workbooks do."""
+    return content.read_start(len(OLE)).startswith((ZIP, OLE))
+
+
+def write_rows(rows: list[list[str]]) -> bytes:
+    """Write rows as CSV text in UTF-8."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def find_sheets(content: Content) -> list[dict[str, Any]]:

@@ -130,6 +130,26 @@ class LegChain:
 
 
 @dataclass(frozen=True)
+class WordColumn:
+    """A column of an export whose words say the outcome or the direction.
+
+    `name`: of the column in the records that are built, `header`: in the export, where
+    that is another. `known`: its words, simplified, and what they mean (None: nothing
+    yet).
+    """
+
+    name: str
+    field: str
+    known: Mapping[str, str | None]
+    header: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name under which people know the column."""
+        return self.header or self.name
+
+
+@dataclass(frozen=True)
 class Platform:
     """One tool, and how its export becomes contacts.
 
@@ -147,7 +167,9 @@ class Platform:
     the table `roots`. `is_local`: the export writes the wall clock of its server;
     `ExportReader.tables` turns its moments into UTC. `finish` says what can be said
     only when everything is folded. `mapping`: field → what of the export it comes from,
-    for the report. `shown`: what a rejected record shows of itself, `masked` among it.
+    for the report. `words`: the columns whose words are asked about where they are not
+    known. `durations`: the columns whose values are seconds. `shown`: what a rejected
+    record shows of itself, `masked` among it.
     """
 
     name: str
@@ -162,6 +184,8 @@ class Platform:
     chain: LegChain | None = None
     is_local: bool = False
     finish: Callable[..., None] | None = None
+    words: tuple[WordColumn, ...] = ()
+    durations: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

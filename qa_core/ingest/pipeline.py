@@ -162,7 +162,7 @@ def _load_file(
     reading = options.with_defaults(saved) if saved else options
     profile = options.profile if saved else None
     if saved:
-        reading = replace(reading, profile=None)
+        reading = replace(reading, profile=saved.profile)
     staged = table_reader.stage(
         path,
         kind,

@@ -17,9 +17,10 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import reason_texts
+from qa_core.ingest import reason_texts, registry
 from qa_core.ingest.load.contacts import select_system
 from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.platforms.reader import AS_TABLE
 from qa_core.storage.records import store
 
 MIN_ROWS = 200
@@ -74,20 +75,31 @@ def require_few_rejected(staged: Staged) -> None:
     if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
         return
     reasons = staged.tally.reasons.most_common()
+    is_export = staged.profile in {platform.name for platform in registry.find_platforms()}
     raise Refusal(
         "too_many_rejected",
         N_(
+            "{rejected} of {rows} records would be rejected ({reasons}), which is more than "
+            "{limit} %: they are not as {platform} writes them. Import the export itself, or "
+            "read the file as a plain table, every row a contact of its own."
+        )
+        if is_export
+        else N_(
             "{rejected} of {rows} rows would be rejected ({reasons}), which is more than "
             "{limit} %. The file was hardly read as it is meant."
         ),
         options=(
-            *dict.fromkeys(option for code, _n in reasons for option in _ANSWERS.get(code, ())),
+            *(AS_TABLE if is_export else ()),
+            *dict.fromkeys(
+                option for code, _n in reasons for option in _ANSWERS.get(code, ()) if not is_export
+            ),
             f"settings set max_rejected_percent={100 * rejected // rows + 1}",
         ),
         rejected=rejected,
         rows=rows,
         reasons=", ".join(f"{count} × {reason_texts.describe(code)}" for code, count in reasons),
         limit=f"{limit:g}",
+        platform=staged.profile,
     )
 
 

@@ -5,11 +5,17 @@ where a value is none.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.timezones import FIRST_YEAR, LAST_YEAR
+from qa_core.storage.schema import Direction
 
+CLOCK_PARTS = 3
+DIRECTIONS: Mapping[str, str | None] = {item.value: item.value for item in Direction}
 _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
@@ -19,15 +25,16 @@ def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
     """
     try:
         seconds = float(value) / per_second
-        moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None) if seconds > 0 else None
+        moment = datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
     return moment if moment is None or FIRST_YEAR < moment.year < LAST_YEAR else None
 
 
 def from_stamp(value: Any) -> datetime | None:
-    """Parse a server's timestamp. One that names its zone is returned in UTC, with
-    `tzinfo`; any other on the server's clock, without. None when it is no moment.
+    """Parse an ISO 8601 timestamp. One that names its zone is returned in UTC, with
+    `tzinfo`; any other on the clock of the export, without. None when it is no moment.
+    `2021-04-2T…` is accepted.
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -37,14 +44,6 @@ def from_stamp(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if FIRST_YEAR < moment.year < LAST_YEAR else None
-
-
-def from_iso(value: Any) -> datetime | None:
-    """Parse ISO 8601 into a moment without zone: in UTC where it names a zone, else
-    unchanged; None when it is no moment. `2021-04-2T…` is accepted.
-    """
-    moment = from_stamp(value)
-    return moment and moment.replace(tzinfo=None)
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
@@ -70,9 +69,28 @@ def as_number(value: Any) -> float | None:
     return number if 0 <= number < 1e12 else None
 
 
+def read_seconds(value: Any) -> float | None:
+    """A duration in seconds, as a number or as a clock with hours shows it: `27`,
+    `00:01:00`; None when it is none.
+    """
+    parts = value.split(":") if isinstance(value, str) else [value]
+    numbers = [as_number(part) for part in parts]
+    if None in numbers or len(parts) not in (1, CLOCK_PARTS):
+        return None
+    return sum(number * 60**place for place, number in enumerate(reversed(numbers)))
+
+
+def find_meaning(word: Any, known: Mapping[str, str | None], own: type[StrEnum]) -> str | None:
+    """Find what a platform means by a word (`known` are simplified), or the word itself
+    where it is one of our own; None where it is neither.
+    """
+    text = simplify(str(word or ""))
+    return known[text] if text in known else text if text in set(own) else None
+
+
 def read_direction(value: Any) -> str | None:
-    """Return the value when it is a direction, else None."""
-    return value if value in ("inbound", "outbound", "internal") else None
+    """Find the direction that a word names; None for any other value."""
+    return find_meaning(value, DIRECTIONS, Direction)
 
 
 def keep_of_answered(record: dict[str, Any], *columns: str) -> dict[str, Any]:

@@ -30,6 +30,33 @@ MIN_WIDTH_OF_NOTES = 3
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
+_RECORDS_WITHOUT_HEADER = (
+    (
+        re.compile(
+            r"^(?=.*\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b).*"
+            r"(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}) \d{1,2}:\d{2}"
+        ),
+        N_(
+            "These look like records of FreeSWITCH without a header, by a template of "
+            "mod_cdr_csv that is not known. Add a first row with the names of its variables, "
+            "such as caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,"
+            "duration,billsec,hangup_cause,uuid."
+        ),
+    ),
+    (
+        re.compile(r"^(?:\d{6} )?\d{4} +\d{4,5} +[0-9A-K] [^,;]*$"),
+        N_(
+            "These look like call detail records of Avaya Communication Manager without a "
+            "header: their columns are places in the line, as the form system-parameters cdr "
+            "lays them out. Write them as CSV with a first row such as date,time,duration,"
+            "condition code,calling number,dialed number, and say with --word what the "
+            "condition codes mean."
+        ),
+    ),
+)
+"""How records look that a tool writes without a header, and what to do with them."""
+
+
 @dataclass(frozen=True)
 class HeaderRow:
     """Header row: its row and line in the file, and the names of its columns (empty for
@@ -79,6 +106,7 @@ def find_header(
         if score > best_score and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:
+        _require_header([cells for _index, _line, cells in filled])
         widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
         best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
         if looks_like_data(best[2]):
@@ -94,6 +122,15 @@ def find_header(
     while cells and not cells[-1]:
         cells.pop()
     return HeaderRow(index, line, make_unique(cells), tuple(cells))
+
+
+def _require_header(rows: list[list[str]]) -> None:
+    """Raise Refusal where most rows are records that a tool writes without a header, in a
+    layout of its administrator.
+    """
+    for pattern, message in _RECORDS_WITHOUT_HEADER:
+        if sum(bool(pattern.search(",".join(row))) for row in rows) * 2 > len(rows):
+            raise Refusal("records_without_header", message)
 
 
 def looks_like_data(cells: list[str]) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +22,8 @@ from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.files import readers
-from qa_core.files.archives import Content, open_content
+from qa_core.files import readers, workbooks
+from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
@@ -52,8 +51,6 @@ SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
-MAX_REJECTED = 0.2
-"""Share of rejected rows from which on the export of a platform is tried as a table."""
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 
@@ -77,51 +74,38 @@ def stage(
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
+    if options.only and kind != "contacts":
+        raise Misuse("bad_only", N_("--only is for files of contacts."))
     content = open_content(path, options.encoding)
-    # These options name columns, so that the file is a table.
-    platform = (
-        None
-        if options.columns or options.ignored or options.words or options.only
-        else find_platform(take_sample(content), kind, options.profile)
-    )
+    platform, export = _find_platform(content, kind, options)
     if platform is None:
         return _stage_table(content, kind, options, progress, system, digest)
-    staged = platform_refusal = None
-    try:
-        staged = _stage_platform(
-            platform,
-            content,
-            kind,
-            replace(options, system=options.system or system),
-            digest,
-            progress,
-        )
-    except Refusal as refusal:
-        platform_refusal = refusal
-    if staged and staged.tally.rejected <= MAX_REJECTED * max(1, staged.tally.read):
-        return staged
-    table = None
-    if options.profile is None and not take_sample(content).is_document:
-        table = _try_table(content, kind, options, progress, system, digest)
-    if table is not None and (staged is None or table.accepted > staged.accepted):
-        if staged:
-            staged.discard()
-        decision = N_("its headers are those of {platform}, its cells are not: read as a table")
-        table.decisions.insert(0, Decision.of("file", decision, platform=platform.title))
-        return table
-    if table is not None:
-        table.discard()
-    if staged is None:
-        raise platform_refusal
-    return staged
+    named = replace(options, system=options.system or system)
+    return _stage_platform(platform, export, kind, named, digest, progress)
 
 
-def _try_table(content: Content, *described: Any) -> Staged | None:
-    """Read the file as a table; None where that is refused."""
-    try:
-        return _stage_table(content, *described)
-    except Refusal:
-        return None
+def _find_platform(
+    content: Content, kind: str, options: ImportOptions
+) -> tuple[Platform | None, Content]:
+    """Find the platform that a file is an export of, and the text of that export: a
+    sheet, where a spreadsheet has saved it as a workbook.
+    """
+    if not workbooks.is_workbook(content):
+        return find_platform(take_sample(content), kind, options.profile), content
+    for sheet in workbooks.find_sheets(content):
+        if options.sheet not in (None, sheet["name"]):
+            continue
+        # Records without a header are known by their places, empty first ones among them.
+        margin = [""] * sheet["first_column"]
+        beginning = workbooks.write_rows([margin + row for row in sheet["rows"]])
+        sample = take_sample(HeldContent(content.path, data=beginning))
+        platform = find_platform(sample, kind, options.profile)
+        if platform is not None:
+            _first, cells = workbooks.read_sheet(content, sheet["name"])
+            rows = cells.splitlines(keepends=True)
+            data = b"".join(b"," * len(margin) + row for row in rows)
+            return platform, HeldContent(content.path, data=data)
+    return None, content
 
 
 def _stage_table(
@@ -133,8 +117,6 @@ def _stage_table(
     digest: str,
 ) -> Staged:
     profile = get_profile(kind, options.profile)
-    if options.only and kind != "contacts":
-        raise Misuse("bad_only", N_("--only is for files of contacts."))
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content,

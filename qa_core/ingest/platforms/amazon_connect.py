@@ -13,7 +13,7 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso, seconds_between
+from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.reader import (
@@ -88,7 +88,7 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _read_moment(value: Any) -> datetime | None:
-    return from_iso(value) or from_epoch(value)
+    return from_stamp(value) or from_epoch(value)
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:

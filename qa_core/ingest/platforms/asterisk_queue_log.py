@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import Sample
+from qa_core.files.sample import TITLE_ROWS, Sample
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
@@ -115,14 +115,21 @@ def recognise(sample: Sample) -> bool:
     """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names
     call, event and queue or agent.
     """
-    if _find_columns(sample.rows[0] if sample.lines else []):
-        events = _find_columns(sample.rows[0])["event"]
-        seen = [row[events] for row in sample.rows[1:] if len(row) > events]
+    titles = _count_titles(sample)
+    if titles is not None:
+        events = _find_columns(sample.rows[titles])["event"]
+        seen = [row[events] for row in sample.rows[titles + 1 :] if len(row) > events]
         return sum(
             event.strip().upper() in (*CALL_EVENTS, *AGENT_EVENTS) for event in seen
         ) * 2 > len(seen)
     lines = [line for line in sample.lines if line.strip()]
     return bool(lines) and sum(_is_event(line) for line in lines) * 2 > len(lines)
+
+
+def _count_titles(sample: Sample) -> int | None:
+    """Count the rows above the header of a database export; None where it has none."""
+    rows = sample.rows[:TITLE_ROWS]
+    return next((place for place, row in enumerate(rows) if _find_columns(row)), None)
 
 
 def _is_event(line: str) -> bool:
@@ -163,14 +170,8 @@ def _find_columns(header: list[str]) -> dict[str, int]:
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read the events of calls, block by block; those of agents are counted by name."""
-    first = (
-        next((text for text, _share in export.content.read_line_blocks()), "")
-        .split("\n", 1)[0]
-        .rstrip("\r")
-    )
-    delimiter = max(",;\t|", key=first.count)
-    columns = _find_columns([cell.strip().strip('"') for cell in first.split(delimiter)])
-    blocks = _read_table(export, columns, delimiter) if columns else _read_lines(export)
+    titles = None if export.sample.is_document else _count_titles(export.sample)
+    blocks = _read_lines(export) if titles is None else _read_table(export, titles)
     last = np.datetime64(0, "us")
     for lines, fields, pieces in blocks:
         table = _build_events(export, lines, fields, pieces)
@@ -288,15 +289,18 @@ def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
 
 
 def _read_table(
-    export: ExportReader, columns: dict[str, int], delimiter: str
+    export: ExportReader, titles: int
 ) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
-    header, first_of_row, reading = "", 2, None
+    header, delimiter = export.sample.rows[titles], export.sample.delimiter
+    columns, width = _find_columns(header), len(header)
+    export.tally.skip("note", titles)
+    first_of_row, reading = titles + 2, None
     for text, share in export.content.read_line_blocks():
-        if not header:
-            header, _newline, text = text.partition("\n")
-            width = len(header.rstrip("\r").split(delimiter))
+        if reading is None:
+            text = "".join(text.splitlines(keepends=True)[titles + 1 :])
         if not text.strip():
             continue
+        export.require_whole_numbers(text)
         odd_rows: list[pa_csv.InvalidRow] = []
 
         def keep_odd_row(
@@ -322,6 +326,8 @@ def _read_table(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
         cells = [clean_cells(column.combine_chunks()) for column in table.columns]
+        if delimiter == ";":
+            cells = [pc.replace_substring_regex(cell, r"^(\d+),(\d+)$", r"\1.\2") for cell in cells]
         numbers = np.arange(first_of_row, first_of_row + len(table))
         first_of_row += len(table) + len(odd_rows)
         export.report_share(share)
@@ -347,6 +353,7 @@ def _read_table(
         at = found.day.astype("M8[us]") + np.where(
             np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
         )
+        export.notes["without_zone"] = bool((~found.fixed & ~np.isnat(at)).any())
         at = np.where(
             found.fixed,
             at,
@@ -517,5 +524,6 @@ PLATFORM = Platform(
         "tracking_number": "DID",
     },
     group="callid",
+    is_local=True,
     shown=("call", "queue", "agent", "event"),
 )

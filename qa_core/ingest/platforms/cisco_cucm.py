@@ -13,9 +13,9 @@ import pyarrow as pa
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
-    as_number,
     from_epoch,
     keep_of_answered,
+    read_seconds,
     seconds_between,
 )
 from qa_core.ingest.declaration import Platform
@@ -116,7 +116,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
         else None
     )
     desk = cells["callingPartyNumber"] if direction == "outbound" else final
-    talk = as_number(cells["duration"])
+    talk = read_seconds(cells["duration"])
     node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])
     return keep_of_answered(
         {
@@ -195,6 +195,7 @@ PLATFORM = Platform(
         "customer": "callingPartyNumber, finalCalledPartyNumber",
     },
     group="call",
+    durations=("duration",),
     shown=("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber"),
     masked=("callingPartyNumber",),
 )

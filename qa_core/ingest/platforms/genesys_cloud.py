@@ -12,12 +12,13 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
+    DIRECTIONS,
     as_number,
-    from_iso,
+    from_stamp,
     keep_of_answered,
     read_direction,
 )
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
 
 _CHANNELS = {
@@ -115,8 +116,8 @@ def _find_value(sessions: Iterable[Session], *names: str) -> Any:
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     contact_id = require(item.get("conversationId"), "missing_key")
-    started = require(from_iso(item.get("conversationStart")), "missing_start")
-    ended = from_iso(item.get("conversationEnd"))
+    started = require(from_stamp(item.get("conversationStart")), "missing_start")
+    ended = from_stamp(item.get("conversationEnd"))
     sessions = _find_sessions(item)
     customers = _find_sessions(item, "customer", "external")
     queues = _find_sessions(item, "acd")
@@ -264,6 +265,7 @@ PLATFORM = Platform(
         "customer": "ani",
     },
     group="contact_id",
+    words=(WordColumn("originatingDirection", "direction", DIRECTIONS),),
     defaults={"channel": "phone", "direction": "inbound"},
     shown=("conversationId", "conversationStart"),
 )

@@ -27,11 +27,16 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.handle_time import build_times, decide_times
+from qa_core.ingest.profiles.handle_time import (
+    build_times,
+    decide_times,
+    describe_taken_off,
+)
 from qa_core.ingest.profiles.outcomes import (
     MAX_UNKNOWN,
     build_outcome,
     decide_outcome,
+    describe_alternatives,
     require_agreement,
 )
 from qa_core.ingest.profiles.starts import (
@@ -126,6 +131,25 @@ _TOTAL_HEADERS = {
 }  # fmt: skip
 
 
+_CALL_FIELDS = (
+    "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
+    "direction", "queue", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds",
+    "duration", "handle_seconds", "transfers", "declared_resolved", "csat", "recorded",
+)  # fmt: skip
+"""Fields that a list of persons does not have."""
+_CAMPAIGN = ("source", "medium", "campaign", "landing_page")
+_PERSON_HEADERS = {
+    "name", "first name", "last name", "full name", "firstname", "lastname", "company", "email",
+    "e mail", "address", "city", "zip", "job title", "birth date", "date of birth", "nom",
+    "prenom", "nom complet", "raison sociale", "societe", "entreprise", "adresse", "ville",
+    "code postal", "date de naissance", "civilite", "fonction", "nombre", "apellidos", "nome",
+    "cognome", "vorname", "nachname", "firma", "empresa", "azienda",
+}  # fmt: skip
+_LEAD = re.compile(
+    r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
+    r"converted)\b"
+)
+_CALL = re.compile(r"\b(?:calls?|appels?|interaction|llamada|chamada|anruf|chiamata|uniqueid)\b")
 _NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
 _COUNTED = re.compile(
     r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
@@ -190,6 +214,35 @@ def refuse_totals(context: FileContext) -> None:
         )
 
 
+def _refuse_leads(context: FileContext) -> None:
+    """Raise Refusal for a list of persons to call: their names and numbers, or stages of a
+    sale, and nothing that only a call has.
+    """
+    outcome = context.evidence.get("outcome")
+    if (
+        any(context.has(name) for name in _CALL_FIELDS)
+        or (outcome is not None and outcome.known_share > 1 / 2)
+        or (context.has("contact_id") and _CALL.search(context.columns["contact_id"].header.words))
+        or context.options.yes
+    ):
+        return
+    headers = {header_matching.parse_header(text).words for text in context.headers}
+    persons = {words for words in headers if words in _PERSON_HEADERS or _LEAD.search(words)}
+    if not (context.has("contact_id") or context.has("tracking_number")):
+        persons |= {context.columns[name].header.text for name in _CAMPAIGN if context.has(name)}
+    if persons:
+        raise Refusal(
+            "leads_not_contacts",
+            N_(
+                "This looks like a list of persons or leads ({columns}): no column says which "
+                "way or how long somebody called, or who answered. Import the calls of the "
+                "telephony, or say --yes where each row is a contact."
+            ),
+            options=("--yes",),
+            columns=", ".join(sorted(persons)),
+        )
+
+
 def _is_count(context: FileContext, index: int, header: str) -> bool:
     """Tell whether a column counts contacts: by its header, and by numbers above one."""
     words = header_matching.parse_header(header).words
@@ -238,8 +291,9 @@ def _find_placeholders(context: FileContext) -> None:
 
 def decide_columns(context: FileContext) -> None:
     """Decide which columns give start, outcome and durations."""
-    _require_only(context)
+    require_only(context.options.only)
     refuse_totals(context)
+    _refuse_leads(context)
     _drop_destroyed(context)
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -276,9 +330,9 @@ def decide_columns(context: FileContext) -> None:
         )
 
 
-def _require_only(context: FileContext) -> None:
+def require_only(only: Mapping[str, str]) -> None:
     """Raise Misuse where `--only` names a field or a value that there is not."""
-    for name, value in context.options.only.items():
+    for name, value in only.items():
         known = ONLY.get(name, () if name in _TEXT_COLUMNS else None)
         if known is None or (known and value not in known):
             raise Misuse(
@@ -536,6 +590,8 @@ def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
     describe_clock_changes(context)
     require_agreement(context)
+    describe_alternatives(context)
+    describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",

@@ -7,13 +7,15 @@ columns contradict each other, or talk times contradict them, the file asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
@@ -40,6 +42,8 @@ FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
 them; of more than one, never more than the second share.
 """
 EXAMPLES = 3
+_TELLS_ANSWERED = ("outcome", "answered", "missed", "answered_at")
+"""Columns that alone would tell the answer rate."""
 
 
 @dataclass
@@ -78,6 +82,11 @@ class OutcomePlan:
     rest: int = NOT_SAID
     talk: bool = False
     rows: int = 0
+    chosen: Counter[str] = field(default_factory=Counter)
+    alone: dict[str, Counter[str]] = field(default_factory=dict)
+    """Received contacts that are `known` and `answered`, as they are read and by one column
+    alone; `moved` are those that it ends otherwise.
+    """
     columns: Contradictions = field(default_factory=Contradictions)
     durations: Contradictions = field(default_factory=Contradictions)
 
@@ -453,7 +462,73 @@ def build_outcome(
         answered = (merged == WEAKLY_ANSWERED) | (merged == ANSWERED)
         odd = (missed & (talk > 0)) | (answered & (talk == 0))
         plan.durations.add(context, batch, odd, (*plan.ranks, "talk_seconds"))
+    if not batch.is_sample:
+        _count_alternatives(context, batch, plan, parts, merged)
     return _MEANINGS[merged]
+
+
+def _count_alternatives(
+    context: FileContext,
+    batch: RowBatch,
+    plan: OutcomePlan,
+    parts: Mapping[str, np.ndarray],
+    merged: np.ndarray,
+) -> None:
+    """Count what the received contacts of a batch are by each column alone that tells
+    answered ones from others.
+    """
+    received = np.ones(len(batch), bool)
+    if context.has("direction"):
+        direction = batch.read_word("direction")
+        received = (direction == None) | (direction == Direction.INBOUND)  # noqa: E711
+
+    def is_answered(ranks: np.ndarray) -> np.ndarray:
+        return (ranks == WEAKLY_ANSWERED) | (ranks == ANSWERED)
+
+    alternatives = {name: part for name, part in parts.items() if name in _TELLS_ANSWERED}
+    for counts, ranks in (
+        (plan.chosen, merged),
+        *((plan.alone.setdefault(name, Counter()), part) for name, part in alternatives.items()),
+    ):
+        known = received & (ranks > NOT_FLAGGED)
+        counts["known"] += int(known.sum())
+        counts["answered"] += int((known & is_answered(ranks)).sum())
+        counts["moved"] += int((known & (is_answered(ranks) != is_answered(merged))).sum())
+
+
+def describe_alternatives(context: FileContext) -> None:
+    """Write down what the answer rate would be by another column alone, or where what
+    was taken for answered is not known.
+    """
+    plan: OutcomePlan = context.notes.get("outcome", OutcomePlan())
+    if "outcome" in context.guesses and plan.chosen["known"]:
+        decision = Decision.of(
+            "outcome",
+            N_("taken as not known, the answer rate would have no data instead of {rate} %"),
+            N_("{count} contacts"),
+            rate=_format_rate(plan.chosen),
+            count=plan.chosen["answered"],
+        )
+        context.decisions.append(
+            decision.with_weight(rows=plan.chosen["answered"], answer_rate=None)
+        )
+    for name, alone in plan.alone.items():
+        if alone["moved"]:
+            decision = Decision.of(
+                "outcome",
+                N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
+                N_("{count} contacts end otherwise"),
+                column=context.columns[name].header.text,
+                other=_format_rate(alone),
+                rate=_format_rate(plan.chosen),
+                count=alone["moved"],
+            )
+            rate = alone["answered"] / alone["known"]
+            context.decisions.append(decision.with_weight(rows=alone["moved"], answer_rate=rate))
+
+
+def _format_rate(counts: Counter[str]) -> str:
+    return f"{100 * counts['answered'] / max(1, counts['known']):.1f}"
 
 
 def _is_exact(reading: DurationReading) -> bool:
@@ -478,7 +553,8 @@ def require_agreement(context: FileContext) -> None:
             "contradicting_outcomes",
             N_(
                 "{columns} contradict each other on how {count} of {rows} contacts ended "
-                "(line {examples}). Leave one aside, or say --yes: then {first} is right."
+                "(line {examples}). The answer rate by each: {rates}. Leave one aside, or say "
+                "--yes: then {first} is right."
             ),
             options=(*(f"--map ignore={name}" for name in names), "--yes"),
             columns=", ".join(names),
@@ -486,6 +562,11 @@ def require_agreement(context: FileContext) -> None:
             rows=plan.rows,
             examples="; ".join(plan.columns.examples),
             first=names[0],
+            rates=", ".join(
+                f"{context.columns[name].header.text} {_format_rate(alone)} %"
+                for name, alone in plan.alone.items()
+            )
+            or "–",
         )
     if plan.durations.is_more_than_few(plan.rows):
         talk = context.columns["talk_seconds"].header.text

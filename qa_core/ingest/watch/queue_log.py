@@ -8,7 +8,6 @@ a rotated one is read to its end wherever it went.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -17,9 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -32,7 +29,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
-from qa_core.files.archives import Content, open_content
+from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.columns import table_reader
@@ -109,24 +106,6 @@ class Log:
             data = file.read(STEP_BYTES)
         whole = data[: data.rfind(b"\n") + 1]
         return whole if is_last or (whole and len(data) == STEP_BYTES) else data
-
-
-@dataclass(frozen=True)
-class LogPiece(Content):
-    """Bytes of a log that were already read."""
-
-    data: bytes = b""
-
-    def open(self) -> BinaryIO:
-        return io.BytesIO(self.data)
-
-    @cached_property
-    def unpacked_size(self) -> int:
-        return max(1, len(self.data))
-
-    @cached_property
-    def ends_with_newline(self) -> bool:
-        return self.data.endswith(b"\n")
 
 
 class Follower:
@@ -213,7 +192,7 @@ class Follower:
             fold=_fold_ended,
             finish=None,
         )
-        piece = LogPiece(self.path, encoding=self.options.encoding, data=data)
+        piece = HeldContent(self.path, encoding=self.options.encoding, data=data)
         identity = "|".join(
             (
                 str(self.path),
