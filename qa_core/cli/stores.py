@@ -10,9 +10,8 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.cli.imports import show_progress
+from qa_core.cli.options import Json
 from qa_core.cli.output import DONE, REFUSED, print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
