@@ -73,14 +73,8 @@ def demo(
         return
     if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
-            centre.build(
-                Viewer.SYSTEM,
-                months=months,
-                advisors=advisors,
-                contacts=contacts,
-                seed=seed,
-                progress=progress,
-            )
+            plan = centre.DemoPlan.until_yesterday(months, advisors, contacts, seed)
+            centre.build(Viewer.SYSTEM, plan, progress)
     sign_ins = centre.sign_ins()
     if sign_ins:
         print(_("A demo centre, its people invented. Sign in from this machine as:"))
