@@ -45,8 +45,6 @@ from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Calibration
 from qa_core.storage.records.store import Session
 
-__all__ = ["DemoPlan", "build", "is_unfinished", "remove", "sign_ins"]
-
 STEPS = {
     "contacts": N_("Taking in contacts"),
     "tracking": N_("Joining the call tracking"),
