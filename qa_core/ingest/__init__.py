@@ -5,5 +5,3 @@ facts, and undoing an import.
 from qa_core.ingest.load.batches import find_batches
 from qa_core.ingest.load.erasure import ErasureCounts, erase_customer
 from qa_core.ingest.pipeline import resume, run, run_upload, undo
-
-__all__ = ["ErasureCounts", "erase_customer", "find_batches", "resume", "run", "run_upload", "undo"]
