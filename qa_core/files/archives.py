@@ -272,7 +272,7 @@ class _UnpackedFile(io.RawIOBase):
     """An unpacking file that stops when it gives more than could be meant."""
 
     def __init__(self, content: Content) -> None:
-        self._content, self._given = content, 0
+        self._content, self._bytes_read = content, 0
         self._raw = content.path.open("rb")
         self._archive = None
         if content.packing == "gzip":
@@ -285,7 +285,7 @@ class _UnpackedFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._given
+        return self._bytes_read
 
     def readinto(self, buffer: memoryview) -> int:
         try:
@@ -300,9 +300,10 @@ class _UnpackedFile(io.RawIOBase):
         ) as error:
             raise refuse_damaged_archive(self._content.path) from error
         buffer[: len(data)] = data
-        self._given += len(data)
-        if self._given > MAX_UNPACKED_BYTES or (
-            self._given > MIN_BYTES_FOR_RATIO and self._given > MAX_RATIO * self._content.size
+        self._bytes_read += len(data)
+        if self._bytes_read > MAX_UNPACKED_BYTES or (
+            self._bytes_read > MIN_BYTES_FOR_RATIO
+            and self._bytes_read > MAX_RATIO * self._content.size
         ):
             raise refuse_large_archive(self._content.path)
         return len(data)
