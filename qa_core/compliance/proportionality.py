@@ -54,7 +54,7 @@ class Proportions:
 
 def is_permanent(share: RecordedShare) -> bool:
     """Tell whether nearly everything of a team is recorded."""
-    return share.rate >= PERMANENT_FROM and share.answered >= ENOUGH_ANSWERED
+    return share.rate >= PERMANENT_FROM and share.answered_contacts >= ENOUGH_ANSWERED
 
 
 def is_exceeded(found: Proportions) -> bool:

@@ -67,7 +67,7 @@ def _first_of(month: str) -> date:
 
 
 def build_period(
-    choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()
+    choice: str, last_day: date, first_day: date, ends: tuple[date, ...] = ()
 ) -> Period:
     """Return the days of a choice, for data that goes from `first_day` to `last_day`;
     `chosen` are the two ends of "chosen days".
@@ -82,8 +82,8 @@ def build_period(
     if choice == "last_month":
         end = last_day.replace(day=1) - timedelta(days=1)
         return Period(end.replace(day=1), end)
-    if choice == "days" and chosen:
-        return Period(min(chosen), max(chosen))
+    if choice == "days" and ends:
+        return Period(min(ends), max(ends))
     if choice in ("all", "days"):
         return Period(first_day, last_day)
     return Period(last_day - timedelta(days=int(choice[:-1]) - 1), last_day)

@@ -306,7 +306,7 @@ def test_the_recording_rate_is_of_answered_contacts_that_say_so(centre: Path) ->
     )
 
     [share] = proportionality.find(SYSTEM).recorded
-    assert (share.team, share.recorded, share.answered) == ("North", 3, 4)
+    assert (share.team, share.recorded_contacts, share.answered_contacts) == ("North", 3, 4)
 
 
 def test_permanent_recording_is_told_with_who_acts(

@@ -30,7 +30,7 @@ the last.
 CARRIED = ("source", "medium", "campaign")
 
 
-def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.DataFrame:
+def find_number_uses(viewer: Viewer, period: Period, assignments: pa.Table) -> pd.DataFrame:
     """Find one row per tracking number, source, medium, campaign, month and assignment
     that covers the day, over all contacts of the whole lake.
 
@@ -81,4 +81,4 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
         beyond="The assignment of a tracking number concerns all its contacts, so those of others "
         "are counted; nothing else of them is read.",
     )
-    return engine.current().run(query, {"assigned": assigned})
+    return engine.current().run(query, {"assigned": assignments})

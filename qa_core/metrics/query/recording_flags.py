@@ -74,8 +74,8 @@ def find_recorded(
             "first_month": f"{around - timedelta(days=31):%Y-%m}",
             "last_month": f"{around + timedelta(days=31):%Y-%m}",
         }
-    wanted = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
-    found = engine.current().run(Scoped(statement, viewer), {"wanted": wanted, **tables}, **months)
+    ids = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
+    contacts = engine.current().run(Scoped(statement, viewer), {"wanted": ids, **tables}, **months)
     return [
         RecordedContact(
             row.source_system,
@@ -86,7 +86,7 @@ def find_recorded(
             text_or_none(row.against),
             bool(row.has_notice),
         )
-        for row in found.itertuples(index=False)
+        for row in contacts.itertuples(index=False)
     ]
 
 

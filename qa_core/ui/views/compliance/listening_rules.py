@@ -160,7 +160,7 @@ def _show_recorded(found: proportionality.Proportions) -> None:
                 ),
             ),
             tables.share_column(_("Recorded"), lambda share: share.rate),
-            tables.count_column(_("Answered"), lambda share: share.answered),
+            tables.count_column(_("Answered"), lambda share: share.answered_contacts),
         ),
         "recorded_shares",
         height=300,
