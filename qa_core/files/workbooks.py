@@ -33,22 +33,22 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
 def choose_sheet(
-    content: Content, wanted: str | None, score_rows: Callable[[list[list[str]]], int]
+    content: Content, requested_sheet: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
     """The sheet to read: the one asked for, else the one whose headers are known best
     (the first of equals).
     """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
-    if wanted is not None:
-        if wanted in names:
-            return wanted, []
+    if requested_sheet is not None:
+        if requested_sheet in names:
+            return requested_sheet, []
         raise Refusal(
             "unknown_sheet",
             N_("{name} has no sheet called {sheet}; it has: {names}."),
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
-            sheet=wanted,
+            sheet=requested_sheet,
             names=", ".join(names),
         )
     if not names:
@@ -58,20 +58,20 @@ def choose_sheet(
             name=content.name,
         )
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
-    chosen = (
+    best_sheet = (
         names[scores.index(max(scores))]
         if max(scores)
         else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
     )
-    others = ", ".join(name for name in names if name != chosen)
+    others = ", ".join(name for name in names if name != best_sheet)
     if not others:
-        return chosen, []
-    return chosen, [
+        return best_sheet, []
+    return best_sheet, [
         Decision.of(
             "file",
             N_("the sheet {sheet} is read; --sheet chooses another"),
             N_("left aside: {others}"),
-            sheet=chosen,
+            sheet=best_sheet,
             others=others,
         )
     ]
@@ -109,11 +109,11 @@ def _check_archive(content: Content) -> None:
                     name=content.name,
                 )
             return
-        packed = (
+        source = (
             io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
         )
     try:
-        with zipfile.ZipFile(packed) as archive:
+        with zipfile.ZipFile(source) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _refuse_damaged(content) from error
@@ -124,14 +124,14 @@ def _check_archive(content: Content) -> None:
             name=content.name,
             type="ZIP",
         )
-    unpacked, packed_size = (
+    unpacked_size, packed_size = (
         sum(entry.file_size for entry in entries),
         max(1, sum(entry.compress_size for entry in entries)),
     )
     if (
         len(entries) > MAX_ENTRIES
-        or unpacked > MAX_UNPACKED_BYTES
-        or (unpacked > MIN_BYTES_FOR_RATIO and unpacked / packed_size > MAX_RATIO)
+        or unpacked_size > MAX_UNPACKED_BYTES
+        or (unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size / packed_size > MAX_RATIO)
     ):
         raise _refuse_size(content)
 
@@ -158,13 +158,13 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
                 process.wait()
             process.stdout.close()
         complaints.seek(0)
-        said = complaints.read()[-4_000:]
+        error_output = complaints.read()[-4_000:]
     if code:
         out_of_room = (
             code < 0
-            or b"MemoryError" in said
-            or b"memory allocation" in said
-            or b"capacity overflow" in said
+            or b"MemoryError" in error_output
+            or b"memory allocation" in error_output
+            or b"capacity overflow" in error_output
         )
         raise _refuse_size(content) if out_of_room else _refuse_damaged(content)
     line, _newline, rest = output.partition(b"\n")

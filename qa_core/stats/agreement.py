@@ -73,8 +73,8 @@ def alignment_interval(
     sums = np.array([(part.agreed, part.possible) for part in contacts if part.possible], float)
     if len(sums) < 2 or len(np.unique(sums[:, 0] / sums[:, 1])) < 2:
         return None
-    drawn = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
+    resampled_sums = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
+    low, high = np.quantile(resampled_sums[:, 0] / resampled_sums[:, 1], (0.025, 0.975))
     value = sums[:, 0].sum() / sums[:, 1].sum()
     return float(min(low, value)), float(max(high, value))
 
@@ -112,15 +112,15 @@ def measure_agreement(
         return Agreement(None, contacts=len(marks))
     counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
     value = float(krippendorff_alphas(counts, np.ones((1, len(counts))), level)[0])
-    drawn = (
+    alphas = (
         _resample(counts, level, resamples, np.random.default_rng(seed))
         if len(counts) > 1
         else np.array([])
     )
-    defined = drawn[~np.isnan(drawn)]
-    if not resamples or len(defined) < MIN_DEFINED * resamples:
+    defined_alphas = alphas[~np.isnan(alphas)]
+    if not resamples or len(defined_alphas) < MIN_DEFINED * resamples:
         return Agreement(value, contacts=len(marks))
-    low, high = np.quantile(defined, (0.025, 0.975))
+    low, high = np.quantile(defined_alphas, (0.025, 0.975))
     return Agreement(value, float(min(low, value)), float(max(high, value)), len(marks))
 
 
@@ -142,10 +142,10 @@ def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> 
     else:
         within = of_contact**2 - np.sum(counts**2, axis=1)
         overall = n**2 - np.sum(totals**2, axis=1)
-    observed = np.sum(weights * within / (of_contact - 1), axis=1)
+    disagreement = np.sum(weights * within / (of_contact - 1), axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(
-            np.count_nonzero(totals, axis=1) > 1, 1 - (n - 1) * observed / overall, np.nan
+            np.count_nonzero(totals, axis=1) > 1, 1 - (n - 1) * disagreement / overall, np.nan
         )
 
 

@@ -30,11 +30,13 @@ def rates_p_value(
         return None
     sizes = np.array([m for _, m in pairs])
     statistic = lambda counts: ((counts - wins * sizes / total) ** 2 / sizes).sum(axis=-1)  # noqa: E731
-    drawn = np.random.default_rng(seed).multivariate_hypergeometric(
+    resampled_hits = np.random.default_rng(seed).multivariate_hypergeometric(
         sizes, wins, size=resamples, method="marginals"
     )
-    observed = statistic(np.array([h for h, _ in pairs]))
-    return float((1 + (statistic(drawn) >= observed * (1 - 1e-12)).sum()) / (1 + resamples))
+    observed_value = statistic(np.array([h for h, _ in pairs]))
+    return float(
+        (1 + (statistic(resampled_hits) >= observed_value * (1 - 1e-12)).sum()) / (1 + resamples)
+    )
 
 
 def means_p_value(
@@ -45,22 +47,24 @@ def means_p_value(
 
     None unless two members have two values or more and a variance.
     """
-    used = [
+    members = [
         (mean, d * d / m, m)
         for mean, d, m in zip(means, deviations, n, strict=True)
         if mean is not None and d and not math.isnan(d) and m > 1
     ]
-    if len(used) < 2:
+    if len(members) < 2:
         return None
     from scipy.special import fdtrc
 
-    k, weights = len(used), [1 / square for _, square, _ in used]
+    k, weights = len(members), [1 / square for _, square, _ in members]
     total = sum(weights)
-    centre = sum(w * mean for w, (mean, _, _) in zip(weights, used, strict=True)) / total
+    centre = sum(w * mean for w, (mean, _, _) in zip(weights, members, strict=True)) / total
     between = sum(
-        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, used, strict=True)
+        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, members, strict=True)
     ) / (k - 1)
-    loss = sum((1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, used, strict=True))
+    loss = sum(
+        (1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, members, strict=True)
+    )
     return float(
         fdtrc(k - 1, (k * k - 1) / (3 * loss), between / (1 + 2 * (k - 2) * loss / (k * k - 1)))
     )
@@ -87,10 +91,10 @@ def groups_p_value(
             position += size
         return total
 
-    observed, draw, extreme = between(values), random.Random(seed), 0
+    observed_value, draw, extreme = between(values), random.Random(seed), 0
     for _ in range(resamples):
         draw.shuffle(values)
-        extreme += between(values) >= observed * (1 - 1e-12)
+        extreme += between(values) >= observed_value * (1 - 1e-12)
     return (1 + extreme) / (1 + resamples)
 
 
@@ -133,9 +137,11 @@ def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) ->
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
         # Standard error under the null hypothesis, so that 0 of 3 has one too.
-        pooled = wins / total if total else 0.0
+        pooled_rate = wins / total if total else 0.0
         error = (
-            math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
+            math.sqrt(pooled_rate * (1 - pooled_rate) * (1 / m + 1 / rest))
+            if m > 0 and rest > 0
+            else None
         )
         members.append(Member(key, h / m - (wins - h) / rest if m > 0 and rest > 0 else 0.0, error))
     return _compare(members, rates_p_value(hits, n))
@@ -174,11 +180,14 @@ def compare_means(
 def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:
     above, below = [], []
     if p_value is not None and p_value < 1 - CONFIDENCE:
-        tried = [member for member in members if member.error]
+        tested_members = [member for member in members if member.error]
         sure = holm(
-            [math.erfc(abs(member.value) / member.error / math.sqrt(2)) for member in tried]
+            [
+                math.erfc(abs(member.value) / member.error / math.sqrt(2))
+                for member in tested_members
+            ]
         )
-        for member in (member for member, flag in zip(tried, sure, strict=True) if flag):
+        for member in (member for member, flag in zip(tested_members, sure, strict=True) if flag):
             (above if member.value > 0 else below).append(member.key)
     apart = {*above, *below}
     return Comparison(
