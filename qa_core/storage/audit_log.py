@@ -100,10 +100,10 @@ def anchor_once(session: Session, actor: str) -> Path | None:
     first, *others = _end_files()
     if not others or others[0].exists() or not first.exists():
         return None
-    known = sa.select(JournalRow.seq).where(
+    earlier_anchor = sa.select(JournalRow.seq).where(
         JournalRow.action == "journal_anchored", JournalRow.object.contains(str(others[0]))
     )
-    if session.scalar(known.limit(1)) is not None:
+    if session.scalar(earlier_anchor.limit(1)) is not None:
         return None
     whole = verify(session)
     if not whole.rows or whole.first_bad is not None:
@@ -157,11 +157,11 @@ def verify(session: Session) -> Verification:
     """
     # Read first: a row that comes in between must not look like one that is missing.
     ends = {path: _read_end(path) for path in _end_files()}
-    noted = [end for end in ends.values() if end is not None]
-    latest = max((end.seq for end in noted), default=0)
+    noted_ends = [end for end in ends.values() if end is not None]
+    latest = max((end.seq for end in noted_ends), default=0)
     key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
-    cut = _find_cut(session)
-    previous, expected = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
+    purge_end = _find_cut(session)
+    previous, next_seq = (purge_end.mac, purge_end.seq + 1) if purge_end else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -170,15 +170,16 @@ def verify(session: Session) -> Verification:
             mac = _mac(
                 key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason
             )
-            if row.seq != expected or not hmac.compare_digest(mac, row.mac):
+            if row.seq != next_seq or not hmac.compare_digest(mac, row.mac):
                 first_bad = row.seq
             elif any(
-                row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac) for end in noted
+                row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
+                for end in noted_ends
             ):
                 first_bad, is_cut = row.seq, True
-        previous, expected = row.mac, row.seq + 1
-    if first_bad is None and latest >= expected:
-        first_bad, is_cut = expected, True
+        previous, next_seq = row.mac, row.seq + 1
+    if first_bad is None and latest >= next_seq:
+        first_bad, is_cut = next_seq, True
     missing = [str(path) for path, end in ends.items() if end is None] if rows else []
     is_ok = first_bad is None and not missing
     return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None)
@@ -226,10 +227,12 @@ def find_end(session: Session) -> End:
 
 def _find_cut(session: Session) -> JournalCut | None:
     """Find the end of the purged rows; one with a false signature does not count."""
-    cut = session.scalar(sa.select(JournalCut))
-    if cut is None or not hmac.compare_digest(cut.signature, sign("cut", cut.seq, cut.mac)):
+    purge_end = session.scalar(sa.select(JournalCut))
+    if purge_end is None or not hmac.compare_digest(
+        purge_end.signature, sign("cut", purge_end.seq, purge_end.mac)
+    ):
         return None
-    return cut
+    return purge_end
 
 
 def _format_moment(moment: datetime) -> str:
@@ -240,8 +243,8 @@ def _is_current(session: Session, end: End | None, is_first: bool) -> bool:
     if end is None:
         return is_first
     mac = session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq))
-    if mac is None and (cut := _find_cut(session)) is not None:  # its row was purged
-        return cut.seq > end.seq or (cut.seq == end.seq and cut.mac == end.mac)
+    if mac is None and (purge_end := _find_cut(session)) is not None:  # its row was purged
+        return purge_end.seq > end.seq or (purge_end.seq == end.seq and purge_end.mac == end.mac)
     return mac == end.mac
 
 

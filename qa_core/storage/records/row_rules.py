@@ -115,17 +115,17 @@ def prepare(statement: Any, dialect: str) -> Any:
         if isinstance(element, sa.Table) and element.name in _SCOPED
     }
     names |= {_SCOPED[name][1].__tablename__ for name in names if _SCOPED[name]}
-    narrowed = [
+    scoped_rows = [
         rows
         for name in sorted(names, key=lambda name: _SCOPED[name] is not None)
         if (rows := _narrow(name, statement.viewer, dialect)) is not None
     ]
-    return statement.statement.add_cte(*narrowed).execution_options(**{OPTION: frozenset(names)})
+    return statement.statement.add_cte(*scoped_rows).execution_options(**{OPTION: frozenset(names)})
 
 
 def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
     """Narrow a table to the viewer's rows under its own name; None: all of them."""
-    table, part = _kept(name, dialect), _SCOPED[name]
+    table, part = _own_table(name, dialect), _SCOPED[name]
     scope = viewer.scope(Base.metadata.tables[part[1].__tablename__] if part else table)
     if isinstance(scope, sa.True_):
         return None
@@ -137,7 +137,7 @@ def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
 
 
 @functools.cache
-def _kept(name: str, dialect: str) -> sa.FromClause:
+def _own_table(name: str, dialect: str) -> sa.FromClause:
     """Name the table itself within the rows that take its name: SQLite needs its schema
     to tell them apart, PostgreSQL looks outside by itself.
     """
@@ -150,9 +150,9 @@ def require_scope(text: str, options: dict[str, Any]) -> None:
     """Refuse a SELECT of personal tables that neither says whose rows it reads nor
     comes from a room that owns them. Raises TypeError: a programming error.
     """
-    unasked = _find_named(text) - options.get(OPTION, frozenset())
-    if unasked and not _is_owner(sys._getframe(1)):
-        raise TypeError(f"run Scoped or Unscoped what reads {', '.join(sorted(unasked))}")
+    unscoped_names = _find_named(text) - options.get(OPTION, frozenset())
+    if unscoped_names and not _is_owner(sys._getframe(1)):
+        raise TypeError(f"run Scoped or Unscoped what reads {', '.join(sorted(unscoped_names))}")
 
 
 @functools.lru_cache(maxsize=4096)
