@@ -70,7 +70,7 @@ def build_period(
     choice: str, last_day: date, first_day: date, ends: tuple[date, ...] = ()
 ) -> Period:
     """Return the days of a choice, for data that goes from `first_day` to `last_day`;
-    `chosen` are the two ends of "chosen days".
+    `ends` are those of "chosen days".
     """
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))

@@ -114,7 +114,7 @@ def test_a_lead_compares_the_ratings_of_the_own_team_alone(centre: Path) -> None
     other = [row | {"team": "South"} for row in rated("Sales", 60, 60)]
     land_all(rated("Billing", 40, 20), rated("Moves", 40, 30), other)
 
-    drivers = found(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("North"),)))
+    drivers = found(Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("North"),)))
 
     assert {level for _factor, level in drivers} == {"Billing", "Moves"}
     assert drivers["queue", "Billing"].difference == pytest.approx(20 / 40 - 30 / 40)

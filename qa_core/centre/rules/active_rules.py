@@ -52,7 +52,7 @@ class ActiveRules:
         return replace(self, team_sites={**self.team_sites, **dict(teams)})
 
     def change(
-        self, given: Mapping[str, str], start: str, direction: str, team: str
+        self, source: Mapping[str, str], start: str, direction: str, team: str
     ) -> dict[str, str]:
         """Write the columns that a rule may change (name → SQL), each with the column
         that keeps its source value.
@@ -60,38 +60,37 @@ class ActiveRules:
         `start`, `direction` and `team` are SQL as well. Customer columns need the
         relation `shared_numbers`.
         """
-        changed: dict[str, str] = {}
+        columns: dict[str, str] = {}
         for name in SPELLED:
-            if name in given and self.kept.get(name):
-                changed |= _beside(
-                    name, given[name], name_merges.spell(given[name], self.kept[name])
+            if name in source and self.kept.get(name):
+                columns |= _beside(
+                    name, source[name], name_merges.spell(source[name], self.kept[name])
                 )
-        if "advisor_id" in given and self.kept.get("advisor"):
-            changed |= _beside(
+        if "advisor_id" in source and self.kept.get("advisor"):
+            columns |= _beside(
                 "advisor_id",
-                given["advisor_id"],
-                name_merges.spell(given["advisor_id"], self.kept["advisor"]),
+                source["advisor_id"],
+                name_merges.spell(source["advisor_id"], self.kept["advisor"]),
             )
-        if "outcome" in given and self.hours:
-            unanswered = (
-                f"{given['outcome']} IN ({quoted(Outcome.ABANDONED)}, {quoted(Outcome.UNANSWERED)})"
-            )
-            inbound = (
+        if "outcome" in source and self.hours:
+            outcomes = ", ".join(map(quoted, (Outcome.ABANDONED, Outcome.UNANSWERED)))
+            is_unanswered = f"{source['outcome']} IN ({outcomes})"
+            is_inbound = (
                 f"coalesce({direction}, {quoted(Direction.INBOUND)}) = {quoted(Direction.INBOUND)}"
             )
-            closed = (
-                f"CASE WHEN {unanswered} AND {inbound} AND {self.is_outside(start, team)} "
-                f"THEN {quoted(Outcome.CLOSED)} ELSE {given['outcome']} END"
+            outcome = (
+                f"CASE WHEN {is_unanswered} AND {is_inbound} AND {self.is_outside(start, team)} "
+                f"THEN {quoted(Outcome.CLOSED)} ELSE {source['outcome']} END"
             )
-            changed |= _beside("outcome", given["outcome"], closed)
-        if "customer_key" in given:
-            key = given["customer_key"]
-            changed |= _beside(
+            columns |= _beside("outcome", source["outcome"], outcome)
+        if "customer_key" in source:
+            key = source["customer_key"]
+            columns |= _beside(
                 "customer_key",
                 key,
                 f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED}) THEN NULL ELSE {key} END",
             )
-        return changed
+        return columns
 
     def is_outside(self, start: str, team: str) -> str:
         """Write whether a contact came while its site was closed (SQL); where its site
@@ -137,12 +136,12 @@ def source_value(name: str, relation: str = "c") -> str:
     """Write the source's value of a column of stored contacts (SQL)."""
     if name not in AS_GIVEN:
         return f'{relation}."{name}"'
-    stored = f'coalesce({relation}."{AS_GIVEN[name]}", {relation}."{name}")'
-    return f"nullif({stored}, '')" if name == "team" else stored
+    value = f'coalesce({relation}."{AS_GIVEN[name]}", {relation}."{name}")'
+    return f"nullif({value}, '')" if name == "team" else value
 
 
-def _beside(name: str, given: str, shown: str) -> dict[str, str]:
+def _beside(name: str, source: str, value: str) -> dict[str, str]:
     return {
-        name: shown,
-        AS_GIVEN[name]: f"CASE WHEN {given} IS DISTINCT FROM {shown} THEN {given} END",
+        name: value,
+        AS_GIVEN[name]: f"CASE WHEN {source} IS DISTINCT FROM {value} THEN {source} END",
     }

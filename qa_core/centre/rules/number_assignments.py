@@ -71,7 +71,7 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
     `spell_number`: normalises a number.
     """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
-    cut: list[tuple[Any, ...]] = []
+    assignments: list[tuple[Any, ...]] = []
     following: tuple[str | None, date] = (None, date.max)
     number = lambda row: spell_number.get(row.tracking_number, row.tracking_number)  # noqa: E731
     for row in sorted(
@@ -80,13 +80,17 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
         limit = following[1] if following[0] == number(row) else date.max
         starts_on, ends_on = row.starts_on or date.min, min(row.ends_on or date.max, limit)
         if starts_on < ends_on:
-            cut.append((number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on))
+            assignments.append(
+                (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
+            )
             following = (number(row), starts_on)
     return pa.table(
         [
             pa.array(column, field.type)
             for column, field in zip(
-                zip(*cut, strict=True) if cut else [[]] * len(ASSIGNMENTS), ASSIGNMENTS, strict=True
+                zip(*assignments, strict=True) if assignments else [[]] * len(ASSIGNMENTS),
+                ASSIGNMENTS,
+                strict=True,
             )
         ],
         schema=ASSIGNMENTS,

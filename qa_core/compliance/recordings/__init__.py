@@ -22,12 +22,12 @@ from qa_core.compliance.recordings.playback import (
     read,
     require_playable,
 )
-from qa_core.compliance.recordings.vault import Damaged
+from qa_core.compliance.recordings.vault import DamagedFile
 
 __all__ = [
     "OWN",
     "PURPOSES",
-    "Damaged",
+    "DamagedFile",
     "Playable",
     "Sound",
     "delete",

@@ -358,7 +358,7 @@ LOADERS: dict[str, Callable[[LoadJob], None]] = {
 
 def _describe_created(job: LoadJob, naming: advisors.ResolvedNames) -> None:
     for field, created in (
-        ("advisor", [name for _id, name in naming.created]),
+        ("advisor", [name for _id, name in naming.new_advisors]),
         ("team", [team for team, _site in naming.teams]),
     ):
         if created:
