@@ -48,6 +48,43 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+def names_taken_by(path: Path) -> set[str]:
+    """Every dotted name that the file imports, or takes from a module it imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = [
+        (alias.asname or alias.name, f"{node.module}.{alias.name}")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    taken = {
+        (node.value.id, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    return imports_of(path) | {
+        f"{module}.{name}" for known, module in modules for by, name in taken if by == known
+    }
+
+
+def test_a_package_hands_on_only_what_somebody_takes() -> None:
+    taken = set().union(*map(names_taken_by, ALL))
+    for path in FILES:
+        if path.name == "__init__.py":
+            package = ".".join(path.relative_to(environment.PROJECT).parent.parts)
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            handed_on = {
+                alias.name
+                for node in tree.body
+                if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+                for alias in node.names
+            }
+            assert not {name for name in handed_on - own if f"{package}.{name}" not in taken}, (
+                package
+            )
+
+
 def test_every_room_has_its_floor_and_no_file_lies_loose_beside_them() -> None:
     package = environment.PROJECT / "qa_core"
 

@@ -22,8 +22,6 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import steering, store
 from qa_core.storage.records.people import Site, Team
 
-SCOPES = ("site", "team", "queue")
-"""Dimensions of a note besides the whole centre."""
 LONGEST_TITLE = 120
 
 FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permission.SEE_SCORES)

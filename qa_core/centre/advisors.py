@@ -12,9 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy.orm import Session, aliased
 
-from qa_core.access.roles import Permission, Viewer
 from qa_core.storage import name_merges as kept_names
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
@@ -500,14 +499,3 @@ def _find_images(session: Session, batch_id: str, kind: str) -> list[BeforeImage
             .order_by(BeforeImage.id)
         )
     )
-
-
-def find_advisors(session: Session, viewer: Viewer) -> list[Advisor]:
-    """List every advisor with aliases and memberships, by name. Needs MANAGE_ADVISORS."""
-    viewer.require(Permission.MANAGE_ADVISORS)
-    query = (
-        sa.select(Advisor)
-        .options(selectinload(Advisor.aliases), selectinload(Advisor.memberships))
-        .order_by(Advisor.name)
-    )
-    return list(session.scalars(query))

@@ -9,29 +9,26 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import read_as
+from qa_core.cli.options import Json, add_family, read_as
 from qa_core.cli.output import print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
-    alerts = typer.Typer(
-        no_args_is_help=True, help="When a number needs a look, and what was found."
+    add_family(
+        app,
+        "alerts",
+        "When a number needs a look, and what was found.",
+        evaluate=evaluate,
+        list=list_alerts,
+        add=add_rule,
+        remove=remove_rule,
     )
-    alerts.command("evaluate")(evaluate)
-    alerts.command("list")(list_alerts)
-    alerts.command("add")(add_rule)
-    alerts.command("remove")(remove_rule)
-    app.add_typer(alerts, name="alerts")
 
 
 def evaluate(as_json: Json = False) -> None:
     """Evaluate every rule on the data as it stands, as after each import."""
     from qa_core.analysis import alerts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     found = alerts.evaluate(Viewer.SYSTEM)
     if as_json:
         print_json({"opened": found.opened, "closed": found.closed, "standing": found.standing})
@@ -55,9 +52,7 @@ def list_alerts(
 ) -> None:
     """List the rules in force, and the open alerts."""
     from qa_core.analysis import alerts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     viewer = read_as(as_)
     rules, found = (
         alerts.find_rules(viewer),
@@ -135,9 +130,7 @@ def add_rule(
     from qa_core.analysis import alerts, targets
     from qa_core.cli.options import parse_pairs
     from qa_core.metrics.kpis import get_kpi
-    from qa_core.storage.records import store
 
-    store.require_ready()
     if suggested:
         print(_("{count} rules are added.", count=len(alerts.add_suggested(Viewer.SYSTEM))))
         return
@@ -171,8 +164,6 @@ def add_rule(
 def remove_rule(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """End a rule; its alerts are closed."""
     from qa_core.analysis import alerts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     alerts.end(Viewer.SYSTEM, number)
     print(_("Rule {number} is gone.", number=number))

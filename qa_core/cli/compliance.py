@@ -9,30 +9,18 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli.options import parse_day, parse_pairs
+from qa_core.cli.options import Json, add_commands, add_family, parse_day, parse_pairs
 from qa_core.cli.output import print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
-    gate = typer.Typer(
-        no_args_is_help=True,
-        help="The legal gates: until each is entered, nobody draws, listens or evaluates.",
-    )
-    gate.command("list")(list_gates)
-    gate.command("set")(set_gates)
-    app.add_typer(gate, name="gate")
-    app.command("accredit")(accredit)
-    app.command("inform")(inform)
-    app.command("purge")(purge)
+    help_text = "The legal gates: until each is entered, nobody draws, listens or evaluates."
+    add_family(app, "gate", help_text, list=list_gates, set=set_gates)
+    add_commands(app, accredit=accredit, inform=inform, purge=purge)
 
 
 def list_gates(as_json: Json = False) -> None:
     """List every gate with its value and what it expects."""
-    from qa_core.storage.records import store
-
-    store.require_ready()
     rows = _find_rows()
     if as_json:
         print_json(rows)
@@ -50,9 +38,7 @@ def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…"
     """Set one gate or several, all or none of them."""
     from qa_core.compliance import gates
     from qa_core.ingest import purge as of_stores
-    from qa_core.storage.records import store
 
-    store.require_ready()
     entered = parse_pairs(pairs)
     gates.set_gates(Viewer.SYSTEM, entered)
     if any(name.endswith("_retention_months") for name, _value in entered):
@@ -85,9 +71,7 @@ def accredit(
 ) -> None:
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
-    from qa_core.storage.records import store
 
-    store.require_ready()
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
     print(
@@ -116,9 +100,7 @@ def inform(
     contacts are drawn.
     """
     from qa_core.compliance import notices
-    from qa_core.storage.records import store
 
-    store.require_ready()
     if bool(advisors) == everybody:
         raise Misuse(
             "no_advisor",
@@ -162,9 +144,7 @@ def purge(
     """Delete everything that was kept for its time, in every store, and certify it."""
     from qa_core.compliance import retention
     from qa_core.ingest import purge as of_stores
-    from qa_core.storage.records import store
 
-    store.require_ready()
     result = of_stores.purge(Viewer.SYSTEM, parse_day(as_of), dry_run)
     if as_json:
         print_json(result.as_json())

@@ -13,28 +13,20 @@ from qa_core.access.roles import Viewer
 from qa_core.base import i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import parse_day, parse_pairs
+from qa_core.cli.options import Json, add_family, parse_day, parse_pairs
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 LISTED_BATCHES = 20
 """Batches listed by default: a watched folder brings hundreds."""
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
 
 def register(app: typer.Typer) -> None:
     app.command("import")(import_files)
-    batches = typer.Typer(no_args_is_help=True, help="What was imported, and undoing it.")
-    batches.command("list")(list_batches)
-    batches.command("undo")(undo_batch)
-    app.add_typer(batches, name="batches")
-    mappings = typer.Typer(
-        no_args_is_help=True, help="Mappings kept under a name, for import --profile NAME."
-    )
-    mappings.callback()(lambda: None)
-    mappings.command("list")(list_mappings)
-    app.add_typer(mappings, name="mappings")
     app.command("watch")(watch_folder)
+    help_text = "What was imported, and undoing it."
+    add_family(app, "batches", help_text, list=list_batches, undo=undo_batch)
+    help_text = "Mappings kept under a name, for import --profile NAME."
+    add_family(app, "mappings", help_text, list=list_mappings)
 
 
 def import_files(
@@ -308,9 +300,7 @@ def list_batches(
     """List the imports, newest first."""
     from qa_core import ingest
     from qa_core.ingest.load import batches
-    from qa_core.storage.records import store
 
-    store.require_ready()
     if as_json:
         print_json(ingest.find_batches(Viewer.SYSTEM))
         return
@@ -374,9 +364,7 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
 def list_mappings(as_json: Json = False) -> None:
     """List every mapping that was saved with import --save-mapping NAME, or on the page."""
     from qa_core.ingest.load import batches
-    from qa_core.storage.records import store
 
-    store.require_ready()
     rows = batches.list_mappings(Viewer.SYSTEM)
     if as_json:
         print_json(rows)
@@ -391,9 +379,7 @@ def list_mappings(as_json: Json = False) -> None:
 def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
     """Restore what was there before that import."""
     from qa_core import ingest
-    from qa_core.storage.records import store
 
-    store.require_ready()
     restored = ingest.undo(Viewer.SYSTEM, batch)
     if as_json:
         print_json(restored)

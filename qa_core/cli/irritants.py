@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from qa_core.base.i18n import _
-from qa_core.cli.options import read_as
+from qa_core.cli.options import As, Json, add_family, read_as
 from qa_core.cli.output import print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-As = Annotated[
-    str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
-]
 
 
 def register(app: typer.Typer) -> None:
-    irritants = typer.Typer(
-        no_args_is_help=True, help="What annoys customers, and what is done about it."
-    )
-    irritants.callback()(lambda: None)  # with one command alone, typer would leave out its name
-    irritants.command("list")(list_irritants)
-    app.add_typer(irritants, name="irritants")
+    help_text = "What annoys customers, and what is done about it."
+    add_family(app, "irritants", help_text, list=list_irritants)
 
 
 def list_irritants(username: As = None, as_json: Json = False) -> None:
     """List the irritants, open ones first."""
     from qa_core.analysis.irritants import action_list, texts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     entries = action_list.find_entries(read_as(username))
     if as_json:
         print_json(

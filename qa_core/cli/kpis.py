@@ -11,17 +11,24 @@ import typer
 
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import parse_day, parse_pairs, read_as, read_json, read_toml
+from qa_core.cli.options import (
+    As,
+    Json,
+    add_commands,
+    parse_day,
+    parse_pairs,
+    read_as,
+    read_json,
+    read_toml,
+)
 from qa_core.cli.output import print_json
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
 
 def register(app: typer.Typer) -> None:
-    app.command("kpi")(kpi)
+    add_commands(app, kpi=kpi)
     app.command("kpis")(kpis)
     app.command("score")(score)
 
@@ -52,9 +59,7 @@ def kpi(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question."),
     ] = None,
-    as_: Annotated[
-        str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
-    ] = None,
+    as_: As = None,
     explained: Annotated[
         bool,
         typer.Option(
@@ -67,9 +72,7 @@ def kpi(
     """Measure KPIs."""
     from qa_core.metrics import query
     from qa_core.metrics.dimensions import Filters, Period
-    from qa_core.storage.records import store
 
-    store.require_ready()
     chosen = defaultdict(list)
     for dimension, value in parse_pairs(where):
         chosen[dimension].append(value or None)

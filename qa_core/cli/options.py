@@ -1,18 +1,45 @@
-"""Parsers of options shared by commands: days, `NAME=VALUE` pairs, the person to read as."""
+"""Families of commands, and the options that they share: days, `NAME=VALUE` pairs, the
+person to read as.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
+]
+
+
+def add_family(
+    app: typer.Typer, name: str, help_text: str, **commands: Callable[..., Any]
+) -> typer.Typer:
+    """Add a group of commands under its name, and return it for further commands."""
+    family = typer.Typer(no_args_is_help=True, help=help_text)
+    family.callback()(lambda: None)  # with one command alone, typer would leave out its name
+    add_commands(family, **commands)
+    app.add_typer(family, name=name)
+    return family
+
+
+def add_commands(app: typer.Typer, **commands: Callable[..., Any]) -> None:
+    """Add commands by name; each refuses first where the records are not ready."""
+    for name, command in commands.items():
+        app.command(name)(_with_records(command))
 
 
 def parse_day(text: str | None) -> date | None:
@@ -80,6 +107,17 @@ def read_as(username: str | None) -> Viewer:
     store.require_ready()
     with store.reading() as session:
         return accounts.get_viewer(session, username)
+
+
+def _with_records(command: Callable[..., Any]) -> Callable[..., Any]:
+    from qa_core.storage.records import store
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        store.require_ready()
+        return command(*arguments, **options)
+
+    return run
 
 
 def _bad_day(text: str) -> date:

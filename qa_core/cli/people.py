@@ -10,29 +10,17 @@ import typer
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import parse_day
+from qa_core.cli.options import Json, add_commands, add_family, parse_day
 from qa_core.cli.output import DONE, REFUSED, print_json
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
 def register(app: typer.Typer) -> None:
-    accounts = typer.Typer(no_args_is_help=True, help="Accounts.")
-    for name, command in (
-        ("add", add),
-        ("disable", disable),
-        ("enable", enable),
-        ("reset", reset),
-        ("list", list_accounts),
-    ):
-        accounts.command(name)(command)
-    app.add_typer(accounts, name="people")
-
-    journal = typer.Typer(no_args_is_help=True, help="Who did what.")
-    journal.command("verify")(verify_journal)
-    journal.command("anchor")(anchor_journal)
-    app.add_typer(journal, name="journal")
+    accounts = add_family(app, "people", "Accounts.")
+    accounts.command("add")(add)
+    add_commands(accounts, disable=disable, enable=enable, reset=reset, list=list_accounts)
+    add_family(app, "journal", "Who did what.", verify=verify_journal, anchor=anchor_journal)
 
 
 def add(
@@ -99,9 +87,7 @@ def add(
 def disable(name: Name) -> None:
     """Close an account; its sessions end at once."""
     from qa_core.access import accounts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     accounts.disable(Viewer.SYSTEM, name)
     print(_("{name} is disabled.", name=name))
 
@@ -109,9 +95,7 @@ def disable(name: Name) -> None:
 def enable(name: Name) -> None:
     """Open a closed account again."""
     from qa_core.access import accounts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     accounts.enable(Viewer.SYSTEM, name)
     print(_("{name} is enabled.", name=name))
 
@@ -119,9 +103,7 @@ def enable(name: Name) -> None:
 def reset(name: Name) -> None:
     """Give an account a new one-time password."""
     from qa_core.access import accounts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     print(
         _(
             "One-time password, shown only now: {password}",
@@ -133,9 +115,7 @@ def reset(name: Name) -> None:
 def list_accounts(as_json: Json = False) -> None:
     """List every account, its role and what it is bound to."""
     from qa_core.access import accounts
-    from qa_core.storage.records import store
 
-    store.require_ready()
     rows = accounts.find_accounts(Viewer.SYSTEM)
     if as_json:
         print_json(rows)
@@ -155,7 +135,6 @@ def anchor_journal(
     from qa_core.storage import audit_log
     from qa_core.storage.records import store
 
-    store.require_ready()
     with store.writing() as session:
         audit_log.anchor(session, "system", reason)
     print(_("The end of the journal is noted."))
@@ -167,7 +146,6 @@ def verify_journal(as_json: Json = False) -> int:
     from qa_core.storage import audit_log
     from qa_core.storage.records import store
 
-    store.require_ready()
     with store.reading() as session:
         found = audit_log.verify(session)
     if as_json:

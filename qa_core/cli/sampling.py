@@ -9,21 +9,14 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import read_toml
+from qa_core.cli.options import Json, add_commands, add_family, read_toml
 from qa_core.cli.output import print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
-    plan = typer.Typer(
-        no_args_is_help=True, help="Listening plans: who listens to how much, of whom and why."
-    )
-    plan.command("add")(add_plan)
-    plan.command("list")(list_plans)
-    plan.command("close")(close_plan)
-    app.add_typer(plan, name="plan")
-    app.command("draw")(draw)
+    help_text = "Listening plans: who listens to how much, of whom and why."
+    add_family(app, "plan", help_text, add=add_plan, list=list_plans, close=close_plan)
+    add_commands(app, draw=draw)
 
 
 def add_plan(
@@ -31,9 +24,7 @@ def add_plan(
 ) -> None:
     """Add a plan from a file (docs/contract.md, section 7)."""
     from qa_core.quality import sampling
-    from qa_core.storage.records import store
 
-    store.require_ready()
     content = read_toml(file, "bad_plan")
     sampling.add_plan(Viewer.SYSTEM, content)
     [plan] = [
@@ -56,9 +47,7 @@ def add_plan(
 def list_plans(as_json: Json = False) -> None:
     """List every plan with its progress."""
     from qa_core.quality import sampling
-    from qa_core.storage.records import store
 
-    store.require_ready()
     plans = sampling.find_plans(Viewer.SYSTEM)
     if as_json:
         print_json([plan.as_json() for plan in plans])
@@ -87,9 +76,7 @@ def list_plans(as_json: Json = False) -> None:
 def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Close a plan to further draws; what was drawn stays with its evaluators."""
     from qa_core.quality import sampling
-    from qa_core.storage.records import store
 
-    store.require_ready()
     sampling.close(Viewer.SYSTEM, name)
     print(_("The plan {name} is closed.", name=name))
 
@@ -110,9 +97,7 @@ def draw(
     """Draw what a plan still lacks of each advisor, and give it to its evaluators."""
     from qa_core.metrics.query.sampling_frame import REASONS
     from qa_core.quality import sampling
-    from qa_core.storage.records import store
 
-    store.require_ready()
     result = sampling.draw(Viewer.SYSTEM, plan, seed, dry_run)
     if as_json:
         print_json(result.as_json())

@@ -10,27 +10,19 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
+from qa_core.cli.options import Json, add_family
 from qa_core.cli.output import print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
-    grid = typer.Typer(
-        no_args_is_help=True, help="Evaluation grids: drafts and published versions."
-    )
-    grid.command("list")(list_grids)
-    grid.command("import")(import_grid)
-    grid.command("export")(export_grid)
-    app.add_typer(grid, name="grid")
+    commands = {"list": list_grids, "import": import_grid, "export": export_grid}
+    add_family(app, "grid", "Evaluation grids: drafts and published versions.", **commands)
 
 
 def list_grids(as_json: Json = False) -> None:
     """List every draft and every published version, with the number of its evaluations."""
     from qa_core.quality import scorecards
-    from qa_core.storage.records import store
 
-    store.require_ready()
     found = scorecards.find_all(Viewer.SYSTEM)
     if as_json:
         print_json(
@@ -75,9 +67,7 @@ def import_grid(
     """Read a grid from a file and keep it as a draft, or publish it."""
     from qa_core.quality import scorecards
     from qa_core.quality.scorecards import files
-    from qa_core.storage.records import store
 
-    store.require_ready()
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -131,9 +121,7 @@ def export_grid(
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards
     from qa_core.quality.scorecards import files
-    from qa_core.storage.records import store
 
-    store.require_ready()
     form = file.suffix.lower().removeprefix(".")
     if form not in files.EXPORT_FORMATS:
         raise Misuse(

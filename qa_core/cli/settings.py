@@ -10,24 +10,17 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import parse_day, parse_pairs
+from qa_core.cli.options import Json, add_family, parse_day, parse_pairs
 from qa_core.cli.output import print_json
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
 
 
 def register(app: typer.Typer) -> None:
-    settings = typer.Typer(no_args_is_help=True, help="Settings that change numbers.")
-    settings.command("list")(list_settings)
+    settings = add_family(app, "settings", "Settings that change numbers.", list=list_settings)
     settings.command("set")(set_setting)
-    app.add_typer(settings, name="settings")
-
-    targets = typer.Typer(no_args_is_help=True, help="What KPIs should reach.")
-    targets.command("list")(list_targets)
-    targets.command("set")(set_target)
-    targets.command("remove")(remove_target)
-    app.add_typer(targets, name="targets")
+    commands = {"list": list_targets, "set": set_target, "remove": remove_target}
+    add_family(app, "targets", "What KPIs should reach.", **commands)
 
 
 def list_settings(as_json: Json = False) -> None:
@@ -35,7 +28,6 @@ def list_settings(as_json: Json = False) -> None:
     from qa_core.centre import settings
     from qa_core.storage.records import store
 
-    store.require_ready()
     with store.reading() as session:
         versions, today = settings.find_versions(session), settings.current(session)
     rows = []
@@ -111,9 +103,7 @@ def list_targets(as_json: Json = False) -> None:
     from qa_core.analysis import targets
     from qa_core.metrics import formatting
     from qa_core.metrics.kpis import BY_KEY
-    from qa_core.storage.records import store
 
-    store.require_ready()
     found = targets.find_all(Viewer.SYSTEM)
     if as_json:
         print_json([target.as_json() for target in found])
@@ -158,9 +148,7 @@ def set_target(
     """Set a target of a KPI."""
     from qa_core.analysis import targets
     from qa_core.metrics.dimensions import Period
-    from qa_core.storage.records import store
 
-    store.require_ready()
     scopes = [
         (dimension, name)
         for dimension, name in (("team", team), ("queue", queue), ("site", site))
@@ -185,9 +173,7 @@ def set_target(
 def remove_target(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Remove a target."""
     from qa_core.analysis import targets
-    from qa_core.storage.records import store
 
-    store.require_ready()
     targets.remove(Viewer.SYSTEM, number)
     print(_("Target {number} is gone.", number=number))
 

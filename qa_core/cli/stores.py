@@ -10,9 +10,8 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.cli.imports import show_progress
+from qa_core.cli.options import Json
 from qa_core.cli.output import DONE, REFUSED, print_json
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,14 +73,8 @@ def demo(
         return
     if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
-            centre.build(
-                Viewer.SYSTEM,
-                months=months,
-                advisors=advisors,
-                contacts=contacts,
-                seed=seed,
-                progress=progress,
-            )
+            plan = centre.DemoPlan.until_yesterday(months, advisors, contacts, seed)
+            centre.build(Viewer.SYSTEM, plan, progress)
     sign_ins = centre.sign_ins()
     if sign_ins:
         print(_("A demo centre, its people invented. Sign in from this machine as:"))

@@ -10,10 +10,9 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import parse_day
+from qa_core.cli.options import Json, add_family, parse_day
 from qa_core.cli.output import print_json
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Customer = Annotated[
     str | None, typer.Option("--customer", metavar="X", help="A number, or the pseudonym.")
 ]
@@ -23,18 +22,10 @@ AdvisorName = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    subject = typer.Typer(no_args_is_help=True, help="What the stores hold of a person.")
-    subject.command("export")(export)
-    subject.command("erase")(erase)
-    app.add_typer(subject, name="subject")
-    objections = typer.Typer(no_args_is_help=True, help="Objections of customers.")
-    objections.command("add")(add_objection)
-    app.add_typer(objections, name="objections")
-    requests = typer.Typer(no_args_is_help=True, help="Requests of persons, with their clock.")
-    requests.command("list")(list_requests)
-    requests.command("add")(add_request)
-    requests.command("answer")(answer_request)
-    app.add_typer(requests, name="requests")
+    add_family(app, "subject", "What the stores hold of a person.", export=export, erase=erase)
+    add_family(app, "objections", "Objections of customers.", add=add_objection)
+    commands = {"list": list_requests, "add": add_request, "answer": answer_request}
+    add_family(app, "requests", "Requests of persons, with their clock.", **commands)
 
 
 def export(
@@ -47,9 +38,7 @@ def export(
     """Write all that is stored of a person into a zip that its owner alone can read."""
     from qa_core.base.environment import write_private
     from qa_core.ingest import subjects
-    from qa_core.storage.records import store
 
-    store.require_ready()
     content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
     if not write_private(out, content):
         raise Misuse("file_exists", N_("{file} exists already; give another name."), file=str(out))
@@ -59,9 +48,7 @@ def export(
 def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json = False) -> None:
     """Erase a person from every store, at once and for good."""
     from qa_core.ingest import subjects
-    from qa_core.storage.records import store
 
-    store.require_ready()
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
     if as_json:
         print_json({"erased": dict(counts)})
@@ -84,9 +71,7 @@ def add_objection(
 ) -> None:
     """Enter objections: on what is stored at once, and on what is imported later."""
     from qa_core.ingest import subjects
-    from qa_core.storage.records import store
 
-    store.require_ready()
     keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
     contacts = subjects.read_contacts(contact or ())
     if not keys and not contacts:
@@ -99,10 +84,7 @@ def add_objection(
 
 
 def list_requests(as_json: Json = False) -> None:
-    """Every request with the day by which it must be answered, open ones first."""
-    from qa_core.storage.records import store
-
-    store.require_ready()
+    """List every request with the day by which it must be answered, open ones first."""
     _show_requests(as_json)
 
 
@@ -125,9 +107,7 @@ def add_request(
     """Enter a request of a person; its answer is due a month later."""
     from qa_core.base import environment
     from qa_core.compliance import requests
-    from qa_core.storage.records import store
 
-    store.require_ready()
     found = {name: value for name, value in _find(customer, advisor).items() if value}
     if len(found) != 1:
         raise Misuse("one_subject", N_("Name either a customer or an advisor."))
@@ -147,9 +127,7 @@ def answer_request(
 ) -> None:
     """Record the answer to a request."""
     from qa_core.compliance import requests
-    from qa_core.storage.records import store
 
-    store.require_ready()
     requests.answer(Viewer.SYSTEM, number, text, identity_checked)
     _show_requests(as_json)
 

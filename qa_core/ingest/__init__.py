@@ -1,9 +1,7 @@
-"""Files of other tools become facts: read, understood, checked, joined, and undone
-again when that was a mistake.
+"""Import of files from other tools: reading, checking, matching and loading them as
+facts, and undoing an import.
 """
 
 from qa_core.ingest.load.batches import find_batches
 from qa_core.ingest.load.erasure import ErasureCounts, erase_customer
 from qa_core.ingest.pipeline import resume, run, run_upload, undo
-
-__all__ = ["ErasureCounts", "erase_customer", "find_batches", "resume", "run", "run_upload", "undo"]

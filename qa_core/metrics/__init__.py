@@ -1,5 +1,3 @@
 """The KPIs and the one door to the facts."""
 
 from qa_core.metrics.query import measure
-
-__all__ = ["measure"]

@@ -169,12 +169,10 @@ def days(count: float) -> str:
     )
 
 
-def _format(moment: date | datetime, skeleton_en: str, skeleton_fr: str | None = None) -> str:
+def _format(moment: date | datetime, pattern: str) -> str:
     from babel.dates import format_date
 
-    return format_date(
-        moment, skeleton_fr if language() == "fr" and skeleton_fr else skeleton_en, locale=_locale()
-    )
+    return format_date(moment, pattern, locale=_locale())
 
 
 def day(moment: date, year: bool = False) -> str:
@@ -218,7 +216,7 @@ def period(span: Period) -> str:
 
 
 def listing(words: Iterable[str]) -> str:
-    """Words as a sentence lists them: a, b and c."""
+    """List words as a sentence does: a, b and c."""
     from babel.lists import format_list
 
     return format_list(list(words), locale=_locale())

@@ -3,9 +3,7 @@
 from qa_core.scoring.arithmetic import (
     NOT_APPLICABLE,
     Answer,
-    Failure,
     Result,
-    SectionScore,
     check_answers,
     score,
 )
@@ -19,21 +17,3 @@ from qa_core.scoring.scorecard import (
     Text,
     parse_scorecard,
 )
-
-__all__ = [
-    "NOT_APPLICABLE",
-    "Answer",
-    "Criterion",
-    "CriticalClass",
-    "Fails",
-    "Failure",
-    "Method",
-    "Result",
-    "Scorecard",
-    "Section",
-    "SectionScore",
-    "Text",
-    "check_answers",
-    "parse_scorecard",
-    "score",
-]

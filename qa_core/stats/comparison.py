@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,34 +67,6 @@ def means_p_value(
     return float(
         fdtrc(k - 1, (k * k - 1) / (3 * loss), between / (1 + 2 * (k - 2) * loss / (k * k - 1)))
     )
-
-
-def groups_p_value(
-    groups: Sequence[Sequence[float]], resamples: int = PERMUTATIONS, seed: int = 7
-) -> float | None:
-    """Return the p-value of "all groups have the same distribution", by permutation of
-    values.
-
-    None without two groups or any variance.
-    """
-    groups = [list(group) for group in groups if group]
-    values = [value for group in groups for value in group]
-    if len(groups) < 2 or len(set(values)) < 2:
-        return None
-    centre, sizes = sum(values) / len(values), [len(group) for group in groups]
-
-    def between(flat: list[float]) -> float:
-        total, position = 0.0, 0
-        for size in sizes:
-            total += size * (sum(flat[position : position + size]) / size - centre) ** 2
-            position += size
-        return total
-
-    observed_value, draw, extreme = between(values), random.Random(seed), 0
-    for _ in range(resamples):
-        draw.shuffle(values)
-        extreme += between(values) >= observed_value * (1 - 1e-12)
-    return (1 + extreme) / (1 + resamples)
 
 
 def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool, ...]:

@@ -194,23 +194,16 @@ def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:
     return count
 
 
-def change_interval(
-    now: Sequence[float], before: Sequence[float], spread: float = 1.0
-) -> tuple[float, float] | None:
-    """Return `intervals.change_interval`; None when a part is missing."""
-    return (
-        intervals.change_interval(now, before, spread)
-        if all(_is_known(part) for part in (*now, *before))
-        else None
-    )
-
-
 def interval_of_change(row: Any, spread: float = 1.0) -> tuple[float, float] | None:
-    """Return `change_interval` of a row of `query.measure`, or None."""
+    """Return `intervals.change_interval` of a row of `query.measure` with a comparison;
+    None where a value or an end of its interval is missing.
+    """
     now, before = (
         [getattr(row, name + suffix, None) for name in ("value", "low", "high")]
         for suffix in ("", "_before")
     )
+    if not all(map(_is_known, (*now, *before))):
+        return None
     return intervals.change_interval(now, before, spread)
 
 

@@ -183,12 +183,15 @@ def test_the_launch_troubles_the_weeks_before_the_last_month() -> None:
     assert trouble.tolist()[:3] == [0, 1, 1] and 0 < trouble[3] < 1 and trouble[4] == 0
 
 
-def test_french_holidays_follow_easter() -> None:
-    holidays = seasons.find_holidays(2026)
-    assert {date(2026, 4, 6), date(2026, 5, 14), date(2026, 5, 25), date(2026, 7, 14)} <= set(
+def test_the_centre_is_closed_on_french_holidays() -> None:
+    plan = DemoPlan(last_day=date(2026, 12, 31), months=12)
+    calendar = seasons.Calendar(plan)
+    holidays = set(calendar.days[calendar.is_holiday].astype(object))
+    assert {date(2026, 4, 6), date(2026, 5, 14), date(2026, 5, 25), date(2026, 7, 14)} <= (
         holidays
     )  # Easter Sunday is 5 April 2026
     assert len(holidays) == 11
+    assert not calendar.is_open[calendar.is_holiday].any()
 
 
 def test_some_advisors_change_teams_and_everybody_has_one_at_a_time(

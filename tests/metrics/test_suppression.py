@@ -361,13 +361,13 @@ def find_all_leaks(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from attacker.find_leaks_of_customers(rows)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_combination_of_all_answers_gives_a_hidden_number(centre: Path, seed: int) -> None:
     assert list(find_all_leaks(attacker.add_centre(seed))) == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(10, 510))
+@pytest.mark.parametrize("seed", range(6, 506))
 def test_no_combination_gives_a_hidden_number_on_500_centres(centre: Path, seed: int) -> None:
     assert list(find_all_leaks(attacker.add_centre(seed))) == []
 

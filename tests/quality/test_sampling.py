@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders import listening_centre
+from builders import listening_centre, plain_draw
 from builders.centres import add_people, contact, evaluation, land
 
 from qa_core.access import accounts
@@ -27,7 +27,6 @@ from qa_core.compliance.listened import whole_months
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import sampling_frame as frames
 from qa_core.quality import sampling
-from qa_core.quality.sampling import allocation
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -310,7 +309,7 @@ def test_the_lake_draws_what_the_arithmetic_says(listened: Any) -> None:
         strata.setdefault(row["advisor_id"], {}).setdefault(cell, []).append(
             ("generic", row["contact_id"])
         )
-    expected = allocation.draw(strata, dict.fromkeys(strata, 4), 5, "november")
+    expected = plain_draw.draw(strata, dict.fromkeys(strata, 4), 5, "november")
     assert [
         (one.advisor_id, (one.source_system, one.contact_id)) for one in result.drawn
     ] == expected
@@ -566,7 +565,7 @@ def test_a_contact_is_replaced_by_the_next_one_of_the_same_advisor_and_never_dra
     zoes = [one.contact_id for one in drawn.drawn if one.advisor_id == "zoe"]
     order = sorted(
         (f"zoe{number}" for number in range(6)),
-        key=lambda key: allocation.compute_ticket(5, "november", "generic", key),
+        key=lambda key: plain_draw.compute_ticket(5, "november", "generic", key),
     )
 
     assert zoes == order[:4]

@@ -5,6 +5,7 @@ that can be checked by hand.
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -66,20 +67,34 @@ def test_a_missing_week_is_no_signal_and_breaks_no_run() -> None:
     assert control_charts.find_signals(values, control).positions == ()
 
 
+def row(now: tuple[float | None, ...], before: tuple[float | None, ...]) -> SimpleNamespace:
+    """A row of a comparison, each side as value, low and high."""
+    names = ("value", "low", "high")
+    return SimpleNamespace(
+        **dict(zip(names, now, strict=True)),
+        **{f"{name}_before": part for name, part in zip(names, before, strict=True)},
+    )
+
+
 def test_the_interval_of_a_change_joins_the_two_intervals() -> None:
     # Newcombe 1998, example (a): 56/70 and 48/80, Wilson intervals; the difference 0.20
     # has 0.0524 to 0.3339.
     from qa_core.stats import wilson
 
-    low, high = control_charts.change_interval(
-        (56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80))
+    low, high = control_charts.interval_of_change(
+        row((56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80)))
     )
 
     assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
 
 
-def test_no_interval_without_both() -> None:
-    assert control_charts.change_interval((0.5, None, None), (0.4, 0.3, 0.5)) is None
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_no_interval_without_both(missing: float | None) -> None:
+    known, unknown = (0.4, 0.3, 0.5), (0.5, missing, missing)
+
+    assert control_charts.interval_of_change(row(unknown, known)) is None
+    assert control_charts.interval_of_change(row(known, unknown)) is None
+    assert control_charts.interval_of_change(SimpleNamespace(value=0.5, low=0.4, high=0.6)) is None
 
 
 def test_a_change_is_split_into_rates_and_mix() -> None:

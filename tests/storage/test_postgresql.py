@@ -111,7 +111,7 @@ def test_the_same_files_make_the_same_centre(
 
 
 def test_a_demo_centre_stands_and_goes(postgresql: Path) -> None:
-    demo.build(Viewer.SYSTEM, months=2, advisors=6, contacts=300, seed=7)
+    demo.build(Viewer.SYSTEM, demo.DemoPlan.until_yesterday(2, 6, 300, 7))
     with store.reading() as session:
         lead = accounts.get_viewer(session, "lead")
     assert query.measure(lead, ("received",))["value"][0] > 0

@@ -9,11 +9,11 @@ import io
 import json
 import math
 import random
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from builders.centres import add_people, land, land_spend
+from builders.centres import add_people, contact, land, land_spend
 from builders.random_centre import (
     ADVISORS,
     DAYS,
@@ -144,3 +144,27 @@ def test_the_parts_of_every_cut_add_up_to_the_whole(drawn: Path, kpi: kpis.Kpi) 
                 assert summed <= total + 1e-9, (dimension, name)
             else:
                 assert math.isclose(summed, total, abs_tol=1e-9), (dimension, name)
+
+
+def test_a_change_between_two_single_contacts_is_called_neither_better_nor_worse(
+    centre: Path,
+) -> None:
+    land(
+        [
+            contact("2026-09-20 09:00", wait_seconds=5.0),
+            contact("2026-10-20 09:00", wait_seconds=95.0),
+        ]
+    )
+    september, october = (Period(date(2026, month, 1), date(2026, month, 30)) for month in (9, 10))
+    where = Filters(october)
+    (row,) = query.measure(
+        SYSTEM, ("average_speed_of_answer",), where=where, compare=september
+    ).itertuples()
+
+    tile = cards.build_tile(row, FilterState(where=where, compare=september))
+
+    assert (tile.delta, tile.delta_up, tile.delta_tone) == (
+        formatting.change(90, "seconds"),
+        True,
+        "",
+    )

@@ -12,8 +12,6 @@ from qa_core.analysis.alerts.alerts import (
 from qa_core.analysis.alerts.evaluation import EvaluationResult, evaluate, evaluate_after_import
 from qa_core.analysis.alerts.rules import (
     DIMENSIONS,
-    GRAINS,
-    SIDES,
     SUGGESTED,
     Rule,
     RuleKind,
@@ -23,27 +21,3 @@ from qa_core.analysis.alerts.rules import (
     find_missing,
     find_rules,
 )
-
-__all__ = [
-    "DIMENSIONS",
-    "GRAINS",
-    "SIDES",
-    "STATES",
-    "SUGGESTED",
-    "Alert",
-    "EvaluationResult",
-    "Rule",
-    "RuleKind",
-    "acknowledge",
-    "add",
-    "add_suggested",
-    "describe",
-    "describe_rule",
-    "describe_slice",
-    "end",
-    "evaluate",
-    "evaluate_after_import",
-    "find",
-    "find_missing",
-    "find_rules",
-]

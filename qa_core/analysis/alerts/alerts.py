@@ -181,14 +181,14 @@ def describe(event: Alert, currency: str | None = None) -> str:
     return _(text, value=value, when=f"({when})", reference=reference)
 
 
-def describe_rule(rule: Rule, currency: str | None = None) -> str:
+def describe_rule(rule: Rule) -> str:
     """Describe the condition of a rule in one line."""
     kpi = get_kpi(rule.kpi)
     if rule.kind == RuleKind.CONTROL:
         return _("beyond what is usual")
     if rule.kind == RuleKind.TARGET:
         return _("misses its target by more than chance")
-    value = formatting.value(rule.threshold, kpi.unit, currency)
+    value = formatting.value(rule.threshold, kpi.unit)
     if rule.side == "above":
         return ngettext(
             "above {value}", "above {value}, {n} times in a row", rule.periods, value=value

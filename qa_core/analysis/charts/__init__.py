@@ -12,27 +12,5 @@ from qa_core.analysis.charts.differences import build_differences, format_betwee
 from qa_core.analysis.charts.dots import build_dots, build_heat
 from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
 from qa_core.analysis.charts.lines import Marker, TargetLine, build_curve, build_trend
-from qa_core.analysis.charts.palette import Colours, colours
 from qa_core.analysis.charts.shares import build_shares
 from qa_core.analysis.charts.timeline import build_history
-
-__all__ = [
-    "Colours",
-    "DatedSpan",
-    "Marker",
-    "TargetLine",
-    "build_criteria",
-    "build_curve",
-    "build_differences",
-    "build_dots",
-    "build_durations",
-    "build_funnel_plot",
-    "build_heat",
-    "build_history",
-    "build_shares",
-    "build_spans",
-    "build_trend",
-    "build_waterfall",
-    "colours",
-    "format_between",
-]

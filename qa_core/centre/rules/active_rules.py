@@ -132,11 +132,11 @@ class ActiveRules:
         )
 
 
-def source_value(name: str, relation: str = "c") -> str:
-    """Write the source's value of a column of stored contacts (SQL)."""
+def source_value(name: str) -> str:
+    """Write the source's value of a column of stored contacts, the relation `c` (SQL)."""
     if name not in AS_GIVEN:
-        return f'{relation}."{name}"'
-    value = f'coalesce({relation}."{AS_GIVEN[name]}", {relation}."{name}")'
+        return f'c."{name}"'
+    value = f'coalesce(c."{AS_GIVEN[name]}", c."{name}")'
     return f"nullif({value}, '')" if name == "team" else value
 
 

@@ -45,8 +45,6 @@ from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Calibration
 from qa_core.storage.records.store import Session
 
-__all__ = ["DemoPlan", "build", "is_unfinished", "remove", "sign_ins"]
-
 STEPS = {
     "contacts": N_("Taking in contacts"),
     "tracking": N_("Joining the call tracking"),
@@ -60,22 +58,18 @@ _FILES = 8
 
 def build(
     viewer: Viewer,
-    months: int = 18,
-    advisors: int = 60,
-    contacts: int = 250_000,
-    seed: int = 7,
-    progress: Progress = ignore_progress,
     plan: DemoPlan | None = None,
+    progress: Progress = ignore_progress,
 ) -> None:
     """Simulate the centre and import it, with an account per role. A half-finished
     build is removed first.
 
-    `plan` sets the last day too; without it that is yesterday. Raises Refusal when
-    there is a demo centre already.
+    Without a plan it is of the usual size, until yesterday. Raises Refusal when there
+    is a demo centre already.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    plan = plan or DemoPlan.until_yesterday(months, advisors, contacts, seed)
+    plan = plan or DemoPlan.until_yesterday()
     with _alone():
         if is_unfinished():
             _remove_all(viewer)

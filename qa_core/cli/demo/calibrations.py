@@ -5,7 +5,7 @@ one that waits for the first evaluator.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
-from qa_core.base import environment
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import EVALUATORS
@@ -34,6 +33,8 @@ CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels rÃ
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
 CLOSED_DAYS, OPEN_DAYS = (75, 30), (29, 2)
 """Days before the last one on which the contacts of each session lie."""
+CLOCK = time(10, 15)
+"""Time of day of all that happens here."""
 LEANS = (0.0, -0.09, 0.08)
 """Share of a criterion's points that each evaluator adds or withholds: the second is
 strict, the third lenient, as in their evaluations.
@@ -67,7 +68,7 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             made = _open(
                 session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (27, 20)
             )
-            made.closed_at, made.closed_by = _at(plan, 19), names[Role.MANAGER]
+            made.closed_at, made.closed_by = plan.moment(19, CLOCK), names[Role.MANAGER]
             _mark(
                 session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 22
             )
@@ -99,7 +100,7 @@ def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable
     """Choose contacts that were evaluated in those days, of as many advisors as
     possible, recorded ones first.
     """
-    first, last = (plan.last_day - timedelta(days=ago) for ago in days)
+    first, last = map(plan.day, days)
     recorded = sa.exists().where(
         Recording.source_system == Evaluation.source_system,
         Recording.contact_id == Evaluation.contact_id,
@@ -143,9 +144,9 @@ def _open(
         grid_id=grid.id,
         evaluators=list(evaluators),
         opened_by=manager,
-        opened_at=_at(plan, days[0]),
+        opened_at=plan.moment(days[0], CLOCK),
     )
-    made.due_on = plan.last_day - timedelta(days=days[1])
+    made.due_on = plan.day(days[1])
     made.contacts = [
         CalibrationContact(
             source_system=contact.source_system,
@@ -192,7 +193,7 @@ def _mark(
                 purpose=PURPOSE,
                 calibration_id=made.id,
                 state="submitted",
-                evaluated_at=_at(plan, days_before) + timedelta(minutes=20 * place),
+                evaluated_at=plan.moment(days_before, CLOCK) + timedelta(minutes=20 * place),
                 seconds_spent=float(chance.integers(300, 900)),
             )
             evaluation.submitted_at = evaluation.evaluated_at
@@ -216,9 +217,3 @@ def _hear(
     levels = np.array([float(level) for level in criterion.levels])
     wanted = (deserved + (0 if criterion.key in NEVER_LOST else heard)) * float(criterion.points)
     return float(levels[np.argmin(np.abs(levels - wanted))])
-
-
-def _at(plan: DemoPlan, days_before: int) -> datetime:
-    return datetime.combine(
-        plan.last_day - timedelta(days=days_before), time(10, 15), environment.current().zone
-    ).astimezone(UTC)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import time
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.base import environment
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import TEAMS, Staff
@@ -21,6 +20,8 @@ from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
+CLOCK = time(16, 30)
+"""Time of day of all that happens here."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
         stories.append((weak, WEAK))
     with store.writing() as session:
         for advisor, story in stories:
-            if plan.last_day - timedelta(days=story.starts) >= plan.first_day:
+            if plan.day(story.starts) >= plan.first_day:
                 criteria = story.criteria or _find_weakest(
                     viewer, plan, TEAMS[team][0], staff.ids[advisor], story
                 )
@@ -150,7 +151,7 @@ def _find_weakest(
     """Find the two criteria on which that advisor was furthest behind the team before
     the plan.
     """
-    before = Period(_day(plan, story.starts + LOOKED_AT_DAYS), _day(plan, story.starts + 1))
+    before = Period(plan.day(story.starts + LOOKED_AT_DAYS), plan.day(story.starts + 1))
     where = Filters.of(before, {"team": (team,)})
     everybody = {
         row.criterion: row.value
@@ -179,35 +180,25 @@ def _build(
     made = CoachingPlan(
         advisor_id=advisor_id,
         team=team,
-        local_day=_day(plan, story.starts),
+        local_day=plan.day(story.starts),
         goal=story.goal,
         criteria=list(criteria),
         evaluations=[],
-        starts_on=_day(plan, story.starts),
-        due_on=_day(plan, story.due),
+        starts_on=plan.day(story.starts),
+        due_on=plan.day(story.due),
         state=story.state,
         version=1 + len(story.notes),
         opened_by=lead,
-        opened_at=_at(plan, story.starts),
-        ended_on=None if story.ended is None else _day(plan, story.ended),
+        opened_at=plan.moment(story.starts, CLOCK),
+        ended_on=None if story.ended is None else plan.day(story.ended),
     )
     made.notes = [
         CoachingNote(
             text=text,
             minutes=minutes,
             author=by_advisor if is_own else lead,
-            written_at=_at(plan, days),
+            written_at=plan.moment(days, CLOCK),
         )
         for days, minutes, text, is_own in story.notes
     ]
     return made
-
-
-def _day(plan: DemoPlan, days_before: int) -> date:
-    return plan.last_day - timedelta(days=days_before)
-
-
-def _at(plan: DemoPlan, days_before: int) -> datetime:
-    return datetime.combine(
-        _day(plan, days_before), time(16, 30), environment.current().zone
-    ).astimezone(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import time
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,12 +13,14 @@ from qa_core.access.roles import Role
 from qa_core.analysis.irritants import action_list
 from qa_core.analysis.irritants.action_list import ActionState
 from qa_core.analysis.irritants.subject import IrritantKind, IrritantSubject
-from qa_core.base import environment
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Account
 from qa_core.storage.records.steering import Irritant, IrritantStep
+
+CLOCK = time(10)
+"""Time of day of all that happens here."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,13 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
         with store.writing() as session:
             entry = session.get(Irritant, number)
             entry.steps = [
-                IrritantStep(state=state, taken_by=manager.username, taken_at=_at(plan, days))
+                IrritantStep(
+                    state=state, taken_by=manager.username, taken_at=plan.moment(days, CLOCK)
+                )
                 for state, days in story.steps
             ]
             entry.state, entry.opened_at = story.steps[-1][0], entry.steps[0].taken_at
-            entry.due_on, entry.note = plan.last_day - timedelta(days=story.due), story.note
+            entry.due_on, entry.note = plan.day(story.due), story.note
 
 
 def remove(session: Session) -> None:
@@ -83,9 +87,3 @@ def remove(session: Session) -> None:
             Irritant.opened_by.in_(sa.select(Account.username).where(Account.demo))
         )
     )
-
-
-def _at(plan: DemoPlan, days_before: int) -> datetime:
-    return datetime.combine(
-        plan.last_day - timedelta(days=days_before), time(10), environment.current().zone
-    ).astimezone(UTC)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 
 from qa_core.base import environment
 
@@ -37,13 +38,17 @@ class DemoPlan:
         """First day: the day after the last one, so many months before; the end of a
         shorter month where that day does not exist.
         """
-        after = self.last_day + timedelta(days=1)
-        position = after.year * 12 + after.month - 1 - self.months
-        year, month = position // 12, position % 12 + 1
-        following = date(year + month // 12, month % 12 + 1, 1)
-        return min(
-            date(year, month, 1) + timedelta(days=after.day - 1), following - timedelta(days=1)
-        )
+        after = pd.Timestamp(self.last_day) + pd.DateOffset(days=1)
+        return (after - pd.DateOffset(months=self.months)).date()
+
+    def day(self, days_before: int) -> date:
+        """Return the day so long before the last one; after it where negative."""
+        return self.last_day - timedelta(days=days_before)
+
+    def moment(self, days_before: int, clock: time) -> datetime:
+        """Return a moment of that day by the centre's clock, in UTC."""
+        here = environment.current().zone
+        return datetime.combine(self.day(days_before), clock, here).astimezone(UTC)
 
     def chance(self, part: str) -> np.random.Generator:
         """Return the random generator of one part of the centre; other parts do not

@@ -4,11 +4,9 @@ after a launch.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 import numpy as np
-from dateutil.easter import easter
 
+from qa_core.centre.rules import opening_hours
 from qa_core.cli.demo.plan import DemoPlan
 
 DAY_SECONDS = 86_400
@@ -19,62 +17,14 @@ CLOSES_AT = np.array([20, 20, 20, 20, 20, 18, 24])
 WEEK = np.array([1.24, 1.06, 1.0, 0.98, 0.96, 0.5, 0.0])
 WRITTEN_WEEK = np.array([1.16, 1.08, 1.04, 1.0, 0.94, 0.55, 0.42])
 YEAR = np.array([1.08, 1.0, 1.01, 0.97, 0.92, 0.97, 0.88, 0.74, 1.13, 1.05, 1.06, 1.15])
-HOURS = np.array(
-    [
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0.1,
-        0.62,
-        1.08,
-        1.3,
-        1.18,
-        0.78,
-        0.82,
-        1.06,
-        1.12,
-        1.08,
-        1.0,
-        0.78,
-        0.5,
-        0.12,
-        0.08,
-        0.04,
-        0.02,
-    ]
-)
-WRITTEN_HOURS = np.array(
-    [
-        0.1,
-        0.06,
-        0.04,
-        0.03,
-        0.03,
-        0.06,
-        0.16,
-        0.4,
-        0.8,
-        1,
-        1.05,
-        1,
-        0.95,
-        0.95,
-        0.9,
-        0.88,
-        0.86,
-        0.9,
-        0.95,
-        1,
-        1.05,
-        0.9,
-        0.55,
-        0.25,
-    ]
-)
+HOURS = np.array([
+    0, 0, 0, 0, 0, 0, 0, 0.1, 0.62, 1.08, 1.3, 1.18,
+    0.78, 0.82, 1.06, 1.12, 1.08, 1.0, 0.78, 0.5, 0.12, 0.08, 0.04, 0.02,
+])  # fmt: skip
+WRITTEN_HOURS = np.array([
+    0.1, 0.06, 0.04, 0.03, 0.03, 0.06, 0.16, 0.4, 0.8, 1, 1.05, 1,
+    0.95, 0.95, 0.9, 0.88, 0.86, 0.9, 0.95, 1, 1.05, 0.9, 0.55, 0.25,
+])  # fmt: skip
 
 LAUNCH_AGE, LAUNCH_FADES_AT, LAUNCH_OVER_AT = 58, 36, 12
 """Launch of the new invoice, in days before the end: start, start of the fading, end of
@@ -94,12 +44,12 @@ class Calendar:
         self.age = np.arange(self.size)[::-1]
         self.weekday = (self.days.astype(int) + 3) % 7
         self.month = self.days.astype("datetime64[M]").astype(int) % 12
-        holidays = {
+        holidays = [
             np.datetime64(day, "D")
             for year in range(plan.first_day.year, plan.last_day.year + 1)
-            for day in find_holidays(year)
-        }
-        self.is_holiday = np.isin(self.days, np.array(sorted(holidays)))
+            for day in opening_hours.find_holidays("FR", None, year)
+        ]
+        self.is_holiday = np.isin(self.days, np.array(holidays))
         self.is_open = (self.weekday < 6) & ~self.is_holiday
         self.next_open = self._next_open()
         after_closed = np.roll(~self.is_open & (self.weekday < 6), 1)
@@ -175,16 +125,6 @@ class Calendar:
         )
         seconds = (hour * 3600).astype(np.int64) + chance.integers(0, 3600, len(positions))
         return self.start + (positions * DAY_SECONDS + seconds).astype("timedelta64[s]")
-
-
-def find_holidays(year: int) -> tuple[date, ...]:
-    """Find the public holidays of metropolitan France (Code du travail, L3133-1)."""
-    sunday = easter(year)
-    fixed = ((1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25))
-    return (
-        *(date(year, month, day) for month, day in fixed),
-        *(sunday + timedelta(days=days) for days in (1, 39, 50)),
-    )
 
 
 def launch_trouble(age: np.ndarray) -> np.ndarray:

@@ -7,15 +7,12 @@ from qa_core.compliance.recordings.deletion import (
     delete_forbidden,
     delete_of,
     drop,
-    find_expired,
-    has_audio,
     sweep,
     take_back,
 )
 from qa_core.compliance.recordings.playback import (
     OWN,
     Playable,
-    Sound,
     find_playable,
     make_ticket,
     open_ticket,
@@ -23,25 +20,3 @@ from qa_core.compliance.recordings.playback import (
     require_playable,
 )
 from qa_core.compliance.recordings.vault import DamagedFile
-
-__all__ = [
-    "OWN",
-    "PURPOSES",
-    "DamagedFile",
-    "Playable",
-    "Sound",
-    "delete",
-    "delete_expired",
-    "delete_forbidden",
-    "delete_of",
-    "drop",
-    "find_expired",
-    "find_playable",
-    "has_audio",
-    "make_ticket",
-    "open_ticket",
-    "read",
-    "require_playable",
-    "sweep",
-    "take_back",
-]

@@ -157,18 +157,6 @@ def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[
     )
 
 
-def has_audio(session: Session, keys: Iterable[Key]) -> set[Key]:
-    """Return those of the contacts with audio that somebody could play now."""
-    requested_keys, months, moment = set(keys), gates.retention_months(session, "recording"), now()
-    return {
-        key
-        for recording in find_live(session, {contact_id for _system, contact_id in requested_keys})
-        if (key := (recording.source_system, recording.contact_id)) in requested_keys
-        and recording.purpose != "proof"
-        and not is_over(recording, months, moment)
-    }
-
-
 def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> list[Recording]:
     """List the recordings with a file, by import order; of these contacts only, where
     any are named.
@@ -254,16 +242,6 @@ def delete_of(session: Session, contacts: Iterable[Key], because: str, actor: st
     for recording in recordings:
         delete(session, recording, because, actor)
     return len(recordings)
-
-
-def find_expired(viewer: Viewer, as_of: date | None = None) -> list[int]:
-    """List the ids of the recordings that have to be gone once that day begins
-    (default: now).
-    """
-    viewer.require(Permission.MANAGE_COMPLIANCE)
-    with store.reading() as session:
-        statement = sa.select(Recording.id).where(is_expired(session, as_of)).order_by(Recording.id)
-        return list(session.scalars(_of_anybody(statement)))
 
 
 def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:

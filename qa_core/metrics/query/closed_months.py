@@ -71,8 +71,8 @@ def find_last(group: str) -> date | None:
 
 @dataclass(frozen=True)
 class ClosedPart:
-    """What closed months add to a question: `records` like those of a statement, and the
-    question about the time since (`is_empty`: it asks for none).
+    """Contribution of closed months to a question: `records` like those of a statement,
+    and the question about the time since (`is_empty`: it asks for none).
     """
 
     records: list[Record]

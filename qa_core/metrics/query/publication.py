@@ -301,7 +301,7 @@ def _read_cells(cells: Iterable[Sequence[Any]]) -> Table:
 def _find_keys(
     question: MetricQuery, kind: str, months: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """For each month a digest of all that its tables depend on."""
+    """Compute for each month a digest of all that its tables depend on."""
     with store.reading() as session:
         merges = name_merges.find_kept(session)
         counter = evaluation_table.change_counter(session) if kind == "evaluations" else ()

@@ -3,8 +3,6 @@ closed, then compare their marks.
 """
 
 from qa_core.quality.calibration.contact_choice import (
-    ContactChoice,
-    Evaluator,
     draw_candidates,
     find_by_numbers,
     find_candidates,
@@ -26,26 +24,3 @@ from qa_core.quality.calibration.sessions import (
     set_reference,
 )
 from qa_core.quality.calibration.worklist import Task, find_worklist, start
-
-__all__ = [
-    "CalibrationSession",
-    "ContactChoice",
-    "CriterionResult",
-    "Evaluator",
-    "EvaluatorResult",
-    "Results",
-    "SessionContact",
-    "Task",
-    "close_session",
-    "draw_candidates",
-    "find_by_numbers",
-    "find_candidates",
-    "find_evaluators",
-    "find_sessions",
-    "find_worklist",
-    "get_results",
-    "open_session",
-    "record_consensus",
-    "set_reference",
-    "start",
-]

@@ -195,19 +195,14 @@ def close_session(viewer: Viewer, number: int) -> None:
         )
 
 
-def set_reference(
-    viewer: Viewer, number: int, evaluator: str | None, contacts: Sequence[int] = ()
-) -> None:
-    """Set the reference evaluator (None: no reference) on these contacts, or all."""
+def set_reference(viewer: Viewer, number: int, evaluator: str | None) -> None:
+    """Set the reference evaluator (None: no reference) on all contacts."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
         found = get_row(session, viewer, number)
         if evaluator is not None and evaluator not in found.evaluators:
             raise AccessDenied()
-        chosen = [contact for contact in found.contacts if not contacts or contact.id in contacts]
-        if contacts and len(chosen) != len(set(contacts)):
-            raise AccessDenied()
-        for contact in chosen:
+        for contact in found.contacts:
             contact.reference_evaluator = evaluator
         audit_log.record(
             session,

@@ -9,11 +9,3 @@ from qa_core.quality.evaluations.imports import (
     find_later_batch,
     restore,
 )
-
-__all__ = [
-    "EvaluationImporter",
-    "ImportedAnswer",
-    "ImportedEvaluation",
-    "find_later_batch",
-    "restore",
-]

@@ -25,13 +25,6 @@ def build_prefix(seed: int, plan: str) -> str:
     return f"{seed}{SEPARATOR}{plan}{SEPARATOR}"
 
 
-def compute_ticket(seed: int, plan: str, source_system: str, contact_id: str) -> str:
-    """Return the sort key of a contact in that draw: 64 hexadecimal digits."""
-    return hashlib.sha256(
-        f"{build_prefix(seed, plan)}{source_system}{SEPARATOR}{contact_id}".encode()
-    ).hexdigest()
-
-
 def allocate(
     strata: Mapping[str, int], wanted: int, seed: int, plan: str, advisor_id: str
 ) -> dict[str, int]:
@@ -61,31 +54,3 @@ def allocate(
             place += 1
         allocated[name] = place - first
     return allocated
-
-
-def draw(
-    frame: Mapping[str, Mapping[str, list[tuple[str, str]]]],
-    wanted: Mapping[str, int],
-    seed: int,
-    plan: str,
-) -> list[tuple[str, tuple[str, str]]]:
-    """Draw from a frame in memory (advisor → stratum → keys); return (advisor, key) in
-    drawn order. Reference for what the engine does over the lake.
-    """
-    drawn = []
-    for advisor_id, strata in frame.items():
-        allocated = allocate(
-            {name: len(keys) for name, keys in strata.items()},
-            wanted.get(advisor_id, 0),
-            seed,
-            plan,
-            advisor_id,
-        )
-        for name, count in allocated.items():
-            order = (
-                sorted(strata[name], key=lambda key: compute_ticket(seed, plan, *key))
-                if count
-                else []
-            )
-            drawn += [(advisor_id, key) for key in order[:count]]
-    return sorted(drawn, key=lambda entry: (compute_ticket(seed, plan, *entry[1]), entry[1]))

@@ -4,7 +4,6 @@ from qa_core.quality.scorecards.drafts import create_draft, delete_draft, save_d
 from qa_core.quality.scorecards.faults import Fault, find_faults
 from qa_core.quality.scorecards.publication import compare, publish, publish_starter
 from qa_core.quality.scorecards.versions import (
-    PublishedScorecard,
     StoredScorecard,
     find_all,
     find_newest_published,
@@ -12,27 +11,4 @@ from qa_core.quality.scorecards.versions import (
     find_published,
     find_version,
     get,
-    get_scorecard,
-    require_published,
 )
-
-__all__ = [
-    "Fault",
-    "PublishedScorecard",
-    "StoredScorecard",
-    "compare",
-    "create_draft",
-    "delete_draft",
-    "find_all",
-    "find_faults",
-    "find_newest_published",
-    "find_parsed",
-    "find_published",
-    "find_version",
-    "get",
-    "get_scorecard",
-    "publish",
-    "publish_starter",
-    "require_published",
-    "save_draft",
-]

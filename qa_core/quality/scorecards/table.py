@@ -121,7 +121,7 @@ def find_name(title: Any) -> str | None:
 
 def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the header fields by name of `HEADER`; None where unset."""
-    french, english = _split_languages(content.get("text"), "")
+    french, english = _split_languages(content.get("text"))
     return {
         "title": content.get("title") or "",
         "title_fr": french,
@@ -136,7 +136,7 @@ def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the sections, by name of `COLUMNS`."""
     found = []
     for section in _only_tables(content.get("section")):
-        french, english = _split_languages(section.get("text"), "")
+        french, english = _split_languages(section.get("text"))
         found.append(
             {
                 "section": section.get("name", ""),
@@ -152,10 +152,8 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the criteria of a section, by name of `COLUMNS`; levels as text."""
     found = []
     for criterion in _only_tables(section.get("criterion")):
-        (french, english), (help_french, help_english) = (
-            _split_languages(criterion.get("text"), ""),
-            _split_languages(criterion.get("help"), ""),
-        )
+        french, english = _split_languages(criterion.get("text"))
+        help_french, help_english = _split_languages(criterion.get("help"))
         levels = criterion.get("levels")
         found.append(
             {
@@ -357,10 +355,10 @@ def _set_text(table: dict[str, Any], name: str, french: Any, english: Any, eithe
         table[name] = text
 
 
-def _split_languages(value: Any, missing: str) -> tuple[str, str]:
+def _split_languages(value: Any) -> tuple[str, str]:
     if isinstance(value, Mapping):
-        return str(value.get("fr") or missing), str(value.get("en") or missing)
-    return (missing, missing) if value is None else (str(value), str(value))
+        return str(value.get("fr") or ""), str(value.get("en") or "")
+    return ("", "") if value is None else (str(value), str(value))
 
 
 def _only_tables(value: Any) -> list[Mapping[str, Any]]:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
 from qa_core.centre.advisors import normalise_name
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -72,14 +71,6 @@ def find_published(viewer: Viewer) -> list[PublishedScorecard]:
     )
 
 
-def get_scorecard(session: Session, grid_id: int) -> scoring.Scorecard:
-    """Return the scorecard of a published version. Raise AccessDenied."""
-    row = session.get(ScorecardVersion, grid_id)
-    if row is None or row.published_at is None:
-        raise AccessDenied()
-    return scoring.parse_scorecard(row.content)
-
-
 def find_version(session: Session, scorecard_id: int | None) -> ScorecardVersion | None:
     """Return the row of that id, such as an evaluation names; None without one."""
     return None if scorecard_id is None else session.get(ScorecardVersion, scorecard_id)
@@ -112,32 +103,6 @@ def find_newest_published(session: Session, key_or_file_title: str) -> Scorecard
         if found := next(filter(is_meant, rows), None):
             return found
     return None
-
-
-def require_published(session: Session, key: str) -> ScorecardVersion:
-    """Return the newest published version of that scorecard. Raise Refusal
-    (`unknown_grid`), naming the published ones.
-    """
-    found = find_newest_published(session, key)
-    if found is None:
-        known = session.scalars(
-            sa.select(ScorecardVersion.key)
-            .where(ScorecardVersion.published_at.is_not(None))
-            .distinct()
-            .order_by(ScorecardVersion.key)
-        ).all()
-        message = N_(
-            "There is no published grid {key}. Published: {known}. Publish one under "
-            "Evaluation grids, or: {command}"
-        )
-        raise Refusal(
-            "unknown_grid",
-            message,
-            key=key,
-            known=", ".join(known) or "–",
-            command="python -m qa_core grid import FILE --publish",
-        )
-    return found
 
 
 def find_all(viewer: Viewer) -> list[StoredScorecard]:

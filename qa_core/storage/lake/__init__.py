@@ -13,7 +13,7 @@ import duckdb
 
 from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
-from qa_core.storage.lake.damage import Damage, find_damage
+from qa_core.storage.lake.damage import find_damage
 from qa_core.storage.lake.merge import (
     MergeResult,
     commit_result,
@@ -36,35 +36,6 @@ from qa_core.storage.lake.upkeep import (
     remove_identities,
     vacuum,
 )
-
-__all__ = [
-    "COMMENTED",
-    "IDENTIFIED",
-    "Damage",
-    "MergeResult",
-    "commit_result",
-    "compact",
-    "erase",
-    "files",
-    "find_damage",
-    "find_due_contacts",
-    "has_commit",
-    "mark_known_customers",
-    "mark_objected",
-    "merge_contacts",
-    "merge_intervals",
-    "merge_spend",
-    "remove_advisor",
-    "remove_comments",
-    "remove_identities",
-    "scratch_folder",
-    "snapshot",
-    "span",
-    "undo",
-    "vacuum",
-    "version",
-    "working",
-]
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:

@@ -13,15 +13,3 @@ from qa_core.storage.records import (
     retention,
     steering,
 )
-
-__all__ = [
-    "audit_log",
-    "base",
-    "centre_rules",
-    "evaluations",
-    "imports",
-    "listening",
-    "people",
-    "retention",
-    "steering",
-]

@@ -1,5 +1,5 @@
-"""What each campaign (or source, medium, keyword, number) brings: its steps, its cost, its
-new and returning callers; and how sources are known.
+"""Tables of campaigns (or sources, media, keywords, numbers): their steps, their cost,
+their new and returning callers; and how sources are known.
 """
 
 from __future__ import annotations
