@@ -207,7 +207,7 @@ class ExportReader:
                     seen=", ".join(names) or "–",
                     column=text.partition(":")[0],
                 )
-        taught = taught_words.find_taught(self.options.words, names)
+        taught = taught_words.index_meanings(self.options.words, names)
         for place, words in taught.items():
             meanings = {"outcome": Outcome, "direction": Direction}[columns[place].field]
             for meaning in words.values():
