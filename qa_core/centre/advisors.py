@@ -27,7 +27,7 @@ from qa_core.storage.records.people import (
     Team,
     TeamLead,
 )
-from qa_core.storage.records.steering import Target
+from qa_core.storage.records.targets import Target
 
 AdvisorReference = tuple[str | None, str | None]
 """Advisor as a file names them: the text in the advisor's column (an id or a name), and

@@ -25,7 +25,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work
 from qa_core.storage.records.imports import CENTRE_RULES
-from qa_core.storage.records.steering import SettingValue
+from qa_core.storage.records.settings import SettingValue
 
 SERVICE_LEVEL_FORMULAS = (
     "short_abandons_excluded",

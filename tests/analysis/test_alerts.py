@@ -23,8 +23,8 @@ from qa_core.centre import settings
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.storage.records.steering import AlertRule
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

@@ -34,8 +34,8 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
+from qa_core.storage.records.irritants import Irritant
 from qa_core.storage.records.people import Team, TeamLead
-from qa_core.storage.records.steering import Irritant
 
 MARCH = Filters(Period(date(2026, 3, 1), date(2026, 3, 31)))
 MANAGER = Viewer("mona", Role.MANAGER, managed_teams=("Nord", "Sud"))

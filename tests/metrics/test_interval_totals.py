@@ -22,7 +22,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
-from qa_core.storage.records.steering import SettingValue
+from qa_core.storage.records.settings import SettingValue
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
