@@ -17,7 +17,7 @@ from qa_core.centre import settings
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.storage import name_merges
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
@@ -29,8 +29,6 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 Key = tuple[str, str]
-LISTENED = ("scored", "targeted")
-"""Kinds of evaluations that required listening."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ def _find_evaluated(
         Evaluation.advisor_id,
         Evaluation.local_day,
     ).where(
-        Evaluation.kind.in_(LISTENED),
+        Evaluation.kind.in_(EVALUATOR_KINDS),
         Evaluation.local_day.between(period.first_day, period.last_day),
     )
     if before:

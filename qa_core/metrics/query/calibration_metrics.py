@@ -30,11 +30,15 @@ from qa_core.stats.agreement import (
 )
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    CALIBRATION,
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+)
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
-KIND = "calibration"
 ONE_CRITERION = "one_criterion"
 """The note of an agreement that was asked for several criteria at once: it is of each,
 and of none together.
@@ -125,7 +129,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     )
     marks = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
-    ).where(Evaluation.kind == KIND)
+    ).where(Evaluation.kind == CALIBRATION)
     contact = CalibrationContact
     references = sa.select(
         contact.reference_evaluator,
@@ -245,7 +249,7 @@ def _read_marks(
     """
     handed_in = (
         Evaluation.calibration_id.in_(rounds),
-        Evaluation.kind == KIND,
+        Evaluation.kind == CALIBRATION,
         Evaluation.state != "draft",
     )
     key = (

@@ -19,7 +19,7 @@ from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import SCORED, Evaluation
 from qa_core.storage.schema import CONTACTS
 
 UNHAPPY = "unhappy_rate"
@@ -122,7 +122,7 @@ def _find_notes(question: MetricQuery) -> pa.Table:
         return _NOTES_SCHEMA.empty_table()
     conditions = [
         Evaluation.state == "published",
-        Evaluation.kind == "scored",
+        Evaluation.kind == SCORED,
         Evaluation.contact_id.is_not(None),
     ]
     conditions += [Evaluation.local_day >= period.first_day] if period.first_day else []

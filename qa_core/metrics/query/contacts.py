@@ -24,7 +24,7 @@ from qa_core.metrics.query.statements import parts_of
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
 from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
@@ -360,7 +360,7 @@ def _evaluations(
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .where(
             Evaluation.state == "published",
-            Evaluation.kind.in_(("scored", "targeted")),
+            Evaluation.kind.in_(EVALUATOR_KINDS),
         )
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)

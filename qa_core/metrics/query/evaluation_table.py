@@ -17,7 +17,12 @@ import sqlalchemy as sa
 
 from qa_core.storage import schema
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    SCORED,
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+)
 from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
@@ -42,7 +47,7 @@ class _CachedTable:
 
 _lock = threading.Lock()
 _tables: dict[str, _CachedTable] = {}
-_COUNTED = (Evaluation.state == "published", Evaluation.kind == "scored")
+_COUNTED = (Evaluation.state == "published", Evaluation.kind == SCORED)
 _OF_EVALUATION = (
     "evaluation_id",
     "source_system",

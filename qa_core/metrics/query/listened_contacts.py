@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Playback
 from qa_core.storage.records.store import Session
 
@@ -21,7 +21,7 @@ _lock = threading.Lock()
 _tables: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
 _EVALUATED = (
     Evaluation.state == "published",
-    Evaluation.kind.in_(("scored", "targeted")),
+    Evaluation.kind.in_(EVALUATOR_KINDS),
     Evaluation.contact_id.is_not(None),
 )
 

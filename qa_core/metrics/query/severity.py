@@ -27,7 +27,7 @@ from qa_core.stats.severity import RaterEffect, Severity, fit_severity
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import SCORED, Evaluation
 from qa_core.storage.schema import ANSWERS
 
 
@@ -202,7 +202,7 @@ def _run(statement: Scoped | Unscoped, where: Filters) -> pd.DataFrame:
 def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float]]:
     conditions = [
         Evaluation.state == "published",
-        Evaluation.kind == "scored",
+        Evaluation.kind == SCORED,
         Evaluation.seconds_spent.is_not(None),
     ]
     conditions += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
