@@ -125,7 +125,7 @@ def get_viewer(session: Session, username: str) -> Viewer:
     if advisor_id is not None:
         # Merged into another one, an advisor's facts stand under that id; undone, under
         # their own again.
-        advisor_id = name_merges.find_kept(session)["advisor"].get(advisor_id, advisor_id)
+        advisor_id = name_merges.find_kept_names(session)["advisor"].get(advisor_id, advisor_id)
     return Viewer(
         username=account.username,
         role=role,

@@ -230,7 +230,7 @@ def set_target(
     _check_scope(declared, dimension, period)
     with store.writing() as session:
         name = (
-            name_merges.find_kept(session)["queue"].get(name, name)
+            name_merges.find_kept_names(session)["queue"].get(name, name)
             if dimension == "queue"
             else name
         )

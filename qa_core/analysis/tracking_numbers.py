@@ -81,7 +81,7 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
     assignments. Raise AccessDenied for viewers who may not cut by tracking number.
     """
     with store.reading() as session:
-        spelled = name_merges.find_kept(session)["campaign"]
+        spelled = name_merges.find_kept_names(session)["campaign"]
         table = number_assignments.build_table(session)
     assigned = [_read_assignment(row, spelled) for row in table.to_pylist()]
     found = query.find_number_uses(viewer, period, _number_the_rows(table))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from qa_core.storage import name_merges as kept_names
+from qa_core.storage import name_merges
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.people import (
@@ -71,7 +71,7 @@ class Directory:
 
     @staticmethod
     def load(session: Session) -> Directory:
-        directory = Directory(merged_ids=kept_names.find_kept(session)["advisor"])
+        directory = Directory(merged_ids=name_merges.find_kept_names(session)["advisor"])
         for advisor_id, name in session.execute(
             sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)
         ):

@@ -46,7 +46,7 @@ def find_members(
     )
     if teams is not None:
         statement = statement.where(Membership.team_name.in_(teams))
-    kept_ids = name_merges.find_kept(session)["advisor"]
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
     rows = sorted(session.execute(statement).all(), key=lambda row: row.advisor_id not in kept_ids)
     return {kept_ids.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
 
@@ -61,7 +61,7 @@ def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
     """Find the teams of each advisor on that day: an empty set for those in one before
     or later; advisors who never had a team are absent.
     """
-    kept_ids = name_merges.find_kept(session)["advisor"]
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
     teams_by_advisor: dict[str, frozenset[str]] = {}
     for row in session.scalars(sa.select(Membership)):
         advisor = kept_ids.get(row.advisor_id, row.advisor_id)

@@ -102,7 +102,7 @@ def find_listened(
         frozenset(evaluations),
         frozenset(calibrations),
         frozenset(replacements),
-        name_merges.find_kept(session)["advisor"],
+        name_merges.find_kept_names(session)["advisor"],
     )
 
 

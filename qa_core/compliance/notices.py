@@ -63,7 +63,7 @@ def find_all(viewer: Viewer) -> list[Notice]:
     with store.reading() as session:
         information_days, kept_ids = (
             find_information_days(session),
-            name_merges.find_kept(session)["advisor"],
+            name_merges.find_kept_names(session)["advisor"],
         )
         names = members.find_names(session)
     notices = [
@@ -78,7 +78,7 @@ def find_information_days(session: Session) -> dict[str, date]:
     """Map each advisor id to the day they were first informed, under any of their
     merged ids.
     """
-    kept_ids = name_merges.find_kept(session)["advisor"]
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}
     every_notice = Unscoped(
         sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on),

@@ -21,32 +21,32 @@ class Alignment:
     """Points given alike, of the points possible, over `n` comparisons; both are sums
     and add up.
 
-    `unmatched`: comparisons of "not applicable" with points; they are in neither sum.
+    `unmatched_pairs`: comparisons of "not applicable" with points; they are in neither sum.
     """
 
-    agreed: float = 0.0
+    agreed_points: float = 0.0
     possible: float = 0.0
     n: int = 0
-    unmatched: int = 0
+    unmatched_pairs: int = 0
 
     def __add__(self, other: Alignment) -> Alignment:
         return Alignment(
-            self.agreed + other.agreed,
+            self.agreed_points + other.agreed_points,
             self.possible + other.possible,
             self.n + other.n,
-            self.unmatched + other.unmatched,
+            self.unmatched_pairs + other.unmatched_pairs,
         )
 
     @property
     def value(self) -> float | None:
         """Return Σ (max − |a − b|) / Σ max; None where nothing could be compared."""
-        return self.agreed / self.possible if self.possible else None
+        return self.agreed_points / self.possible if self.possible else None
 
 
 def compare_points(one: float | None, other: float | None, most: float) -> Alignment:
     """Compare two marks of a criterion worth `most`; None is "not applicable"."""
     if one is None or other is None:
-        return Alignment(unmatched=int((one is None) != (other is None)))
+        return Alignment(unmatched_pairs=int((one is None) != (other is None)))
     return Alignment(most - abs(one - other), most, 1)
 
 
@@ -70,7 +70,9 @@ def alignment_interval(
     `contacts`: one `Alignment` each. Deterministic for a seed. None with fewer than two
     comparable contacts, or when all are aligned alike: resamples would not differ.
     """
-    sums = np.array([(part.agreed, part.possible) for part in contacts if part.possible], float)
+    sums = np.array(
+        [(part.agreed_points, part.possible) for part in contacts if part.possible], float
+    )
     if len(sums) < 2 or len(np.unique(sums[:, 0] / sums[:, 1])) < 2:
         return None
     resampled_sums = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums

@@ -66,7 +66,7 @@ class DuckDbEngine:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
         self.connection.execute("SET parquet_metadata_cache = true")
-        self.connection.execute(f"SET allowed_directories = [{tables.quoted(f'{folder}/')}]")
+        self.connection.execute(f"SET allowed_directories = [{tables.quote(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
@@ -136,7 +136,7 @@ def _spell_names(table: str, select: str) -> str:
     if column is None:
         return select
     with store.reading() as session:
-        kept_names = name_merges.find_kept(session)[column]
+        kept_names = name_merges.find_kept_names(session)[column]
     return (
         f'SELECT * REPLACE ({name_merges.spell(column, kept_names)} AS "{column}") FROM ({select})'
         if kept_names

@@ -13,7 +13,7 @@ KINDS = ("advisor", "queue", "reason", "campaign")
 """Kinds of names that can be merged; advisors are named by their ids."""
 
 
-def find_kept(session: Session) -> dict[str, dict[str, str]]:
+def find_kept_names(session: Session) -> dict[str, dict[str, str]]:
     """Find, by kind, each merged spelling and its final name."""
     decisions = sa.select(NameDecision.kind, NameDecision.spelling, NameDecision.kept).where(
         NameDecision.is_same, NameDecision.undone_at.is_(None)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from qa_core.centre import settings
 from qa_core.centre.rules.opening_hours import SiteHours, load_hours
 from qa_core.storage import name_merges
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.people import Team
 from qa_core.storage.schema import AS_GIVEN, Direction, Outcome
@@ -24,11 +24,11 @@ SHARED = "shared_numbers"
 
 @dataclass(frozen=True)
 class ActiveRules:
-    """Rules in force. `kept`: by kind, spelling → kept name; `limits`: contacts of one
+    """Rules in force. `kept_names`: by kind, spelling → name; `limits`: contacts of one
     number a day, by the first day of each setting.
     """
 
-    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    kept_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hours: tuple[SiteHours, ...] = ()
     team_sites: Mapping[str, str | None] = field(default_factory=dict)
     limits: tuple[tuple[date | None, int], ...] = ()
@@ -37,7 +37,7 @@ class ActiveRules:
     @staticmethod
     def load(session: Session) -> ActiveRules:
         return ActiveRules(
-            name_merges.find_kept(session),
+            name_merges.find_kept_names(session),
             load_hours(session),
             dict(session.execute(sa.select(Team.name, Team.site_name)).all()),
             tuple(
@@ -62,25 +62,25 @@ class ActiveRules:
         """
         columns: dict[str, str] = {}
         for name in SPELLED:
-            if name in source and self.kept.get(name):
+            if name in source and self.kept_names.get(name):
                 columns |= _beside(
-                    name, source[name], name_merges.spell(source[name], self.kept[name])
+                    name, source[name], name_merges.spell(source[name], self.kept_names[name])
                 )
-        if "advisor_id" in source and self.kept.get("advisor"):
+        if "advisor_id" in source and self.kept_names.get("advisor"):
             columns |= _beside(
                 "advisor_id",
                 source["advisor_id"],
-                name_merges.spell(source["advisor_id"], self.kept["advisor"]),
+                name_merges.spell(source["advisor_id"], self.kept_names["advisor"]),
             )
         if "outcome" in source and self.hours:
-            outcomes = ", ".join(map(quoted, (Outcome.ABANDONED, Outcome.UNANSWERED)))
+            outcomes = ", ".join(map(quote, (Outcome.ABANDONED, Outcome.UNANSWERED)))
             is_unanswered = f"{source['outcome']} IN ({outcomes})"
             is_inbound = (
-                f"coalesce({direction}, {quoted(Direction.INBOUND)}) = {quoted(Direction.INBOUND)}"
+                f"coalesce({direction}, {quote(Direction.INBOUND)}) = {quote(Direction.INBOUND)}"
             )
             outcome = (
                 f"CASE WHEN {is_unanswered} AND {is_inbound} AND {self.is_outside(start, team)} "
-                f"THEN {quoted(Outcome.CLOSED)} ELSE {source['outcome']} END"
+                f"THEN {quote(Outcome.CLOSED)} ELSE {source['outcome']} END"
             )
             columns |= _beside("outcome", source["outcome"], outcome)
         if "customer_key" in source:
@@ -98,7 +98,7 @@ class ActiveRules:
         """
         sites = {hours.site: hours.is_open(start) for hours in self.hours}
         cases = [
-            f"WHEN {team} IN ({', '.join(quoted(name) for name in sorted(teams))}) THEN "
+            f"WHEN {team} IN ({', '.join(quote(name) for name in sorted(teams))}) THEN "
             f"{f'NOT ({sites[site]})' if site in sites else 'false'}"
             for site in sorted({site for site in self.team_sites.values() if site})
             if (teams := [name for name, other in self.team_sites.items() if other == site])

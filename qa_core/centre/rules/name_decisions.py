@@ -36,7 +36,7 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
     store.require_ready()
     with store.writing() as session:
         spelling, kept_name = (_find_name(session, kind, text) for text in (spelling, kept_name))
-        steps = name_merges.find_kept(session)[kind]
+        steps = name_merges.find_kept_names(session)[kind]
         target = name_merges.follow(steps, kept_name)
         if target == name_merges.follow(steps, spelling):
             raise Refusal(

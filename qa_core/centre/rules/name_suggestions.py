@@ -76,7 +76,7 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
     store.require_ready()
     uses = find_uses("advisor_id" if kind == "advisor" else kind)
     with store.reading() as session:
-        merged_names = set(name_merges.find_kept(session)[kind])
+        merged_names = set(name_merges.find_kept_names(session)[kind])
         apart = sa.select(NameDecision.spelling, NameDecision.kept).where(
             NameDecision.kind == kind, NameDecision.undone_at.is_(None)
         )

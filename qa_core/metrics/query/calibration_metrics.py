@@ -180,7 +180,7 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
     marks = find_marked(question)
     if kpi.key == ALIGNMENT:
         places = [
-            2 if pair.points.n else 0 if pair.points.unmatched else 1
+            2 if pair.points.n else 0 if pair.points.unmatched_pairs else 1
             for pair in _compare(question, marks)
         ]
     else:
@@ -347,7 +347,7 @@ def _align(kpi: Kpi, pairs: Sequence[MarkPair]) -> Row:
     whole = sum_alignments(of_contact.values())
     row = Row(kpi.key, n=whole.n, denominator=whole.possible)
     if whole.value is not None:
-        row.value, row.numerator = whole.value, whole.agreed
+        row.value, row.numerator = whole.value, whole.agreed_points
         row.low, row.high = alignment_interval(of_contact.values()) or (None, None)
     finish_row(row)
     return row

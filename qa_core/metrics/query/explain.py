@@ -122,7 +122,7 @@ class Explanation:
     is_hidden: bool
     settings: tuple[InForce, ...]
     sources: tuple[DataSource, ...]
-    varied: str | None
+    varied_setting: str | None
     variants: tuple[Variant, ...]
 
     @property
@@ -167,7 +167,7 @@ class Explanation:
             ],
             "variants": [
                 {
-                    str(self.varied): variant.value,
+                    str(self.varied_setting): variant.value,
                     "value": variant.row.value,
                     "n": variant.row.n,
                     "in_force": variant.is_in_force,

@@ -70,7 +70,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
             for suffix, aggregate in _aggregates(_sums_of(question, kpi))
         ]
     with store.reading() as session:
-        spellings = name_merges.find_kept(session)["queue"]
+        spellings = name_merges.find_kept_names(session)["queue"]
     statement = select_groups(question.groups(TOTALS.c), columns).add_cte(
         _counted_intervals(question, spellings)
     )

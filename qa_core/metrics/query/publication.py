@@ -303,7 +303,7 @@ def _find_keys(
 ) -> Iterator[tuple[str, str]]:
     """Compute for each month a digest of all that its tables depend on."""
     with store.reading() as session:
-        merges = name_merges.find_kept(session)
+        merges = name_merges.find_kept_names(session)
         counter = evaluation_table.change_counter(session) if kind == "evaluations" else ()
     names = sorted({name for one in FAMILIES[kind] for name in get_kpi(one.kpi).settings})
     contacts, intervals = lake.snapshot("contacts"), lake.snapshot("intervals")

@@ -450,7 +450,7 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
     own = None if person is None else person.advisor_id
     if own is not None and advisor_id in (
         own,
-        name_merges.find_kept(session)["advisor"].get(own, own),
+        name_merges.find_kept_names(session)["advisor"].get(own, own),
     ):
         raise Refusal(
             "own_contact",

@@ -145,7 +145,7 @@ def _make_before(rewrite: Rewrite, images: Sequence[str]) -> None:
 
 
 def read_image(image: str) -> str:
-    return f"read_parquet({tables.quoted(str(image_folder() / image))})"
+    return f"read_parquet({tables.quote(str(image_folder() / image))})"
 
 
 def status_of(image: str) -> str:

@@ -196,7 +196,7 @@ def _make_incoming(
 ) -> None:
     name, connection = rewrite.base.name, rewrite.connection
     if isinstance(source, Path):
-        relation = f"read_parquet({tables.quoted(str(source))})"
+        relation = f"read_parquet({tables.quote(str(source))})"
     else:
         connection.register("given", source)
         relation = "given"
@@ -206,7 +206,7 @@ def _make_incoming(
         for column in dict.fromkeys((*rewrite.key, *columns))
     )
     connection.execute(
-        f"CREATE TEMP VIEW incoming AS SELECT {select_list}, {tables.quoted(batch_id)} AS batch_id "
+        f"CREATE TEMP VIEW incoming AS SELECT {select_list}, {tables.quote(batch_id)} AS batch_id "
         f"FROM {relation}"
     )
     twice = connection.execute(
@@ -299,7 +299,7 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
     }
     for status, name in names.items():
         rewrite.connection.execute(
-            f"COPY ({select[status]}) TO {tables.quoted(str(image_folder() / name))} (FORMAT "
+            f"COPY ({select[status]}) TO {tables.quote(str(image_folder() / name))} (FORMAT "
             "parquet, COMPRESSION zstd)"
         )
     for path in (*(image_folder() / name for name in names.values()), image_folder()):

@@ -121,7 +121,7 @@ class Rewrite:
         return [month for (month,) in rows]
 
     def _select_month(self, month: str, has_neighbours: bool) -> str:
-        name, month_literal = self.base.name, tables.quoted(month)
+        name, month_literal = self.base.name, tables.quote(month)
         columns = [column for column in tables.columns_of(name) if column not in schema.NEIGHBOURS]
         staying = ", ".join(f'{self.select_merged(column)} AS "{column}"' for column in columns)
         arriving = ", ".join(f'{self.select_new(column)} AS "{column}"' for column in columns)

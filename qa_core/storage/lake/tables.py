@@ -311,7 +311,7 @@ def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.Duck
             yield connection
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Quote a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -346,7 +346,7 @@ def select_from_files(name: str, files: Sequence[str]) -> str:
         _select_from(
             name,
             missing,
-            f" FROM read_parquet([{', '.join(map(quoted, some))}], hive_partitioning = true, "
+            f" FROM read_parquet([{', '.join(map(quote, some))}], hive_partitioning = true, "
             f"hive_types = {{'month': VARCHAR}})",
         )
         for missing, some in alike.items()
@@ -383,7 +383,7 @@ def write_part(
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
-        f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quoted(str(file))} "
+        f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quote(str(file))} "
         f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
     ).fetchone()
     rows = statistics[1] if statistics else 0

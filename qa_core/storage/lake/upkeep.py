@@ -45,7 +45,7 @@ def erase(customer_key: str) -> int:
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
         rewrite = Rewrite(connection, base, (SHARED_KEY,))
-        customer = tables.quoted(customer_key)
+        customer = tables.quote(customer_key)
         connection.execute(
             f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
         )
@@ -154,7 +154,7 @@ def remove_comments(before: date) -> None:
 def remove_advisor(advisor_id: str) -> None:
     """Delete an advisor from all contacts and the before-images; the contacts stay."""
     columns = ("advisor_id", "given_advisor_id")
-    who = tables.quoted(advisor_id)
+    who = tables.quote(advisor_id)
     values = {name: f"nullif({name}, {who})" for name in columns}
     _change(" OR ".join(f"{name} = {who}" for name in columns), values)
 
@@ -163,10 +163,10 @@ def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKe
     """Enter an objection on every contact of these customers, and on these contacts (a
     system of None: of any system).
     """
-    tests = [f"customer_key = {tables.quoted(key)}" for key in customer_keys]
+    tests = [f"customer_key = {tables.quote(key)}" for key in customer_keys]
     for system, contact_id in contacts:
-        test = f"contact_id = {tables.quoted(contact_id)}"
-        tests.append(f"({test} AND source_system = {tables.quoted(system)})" if system else test)
+        test = f"contact_id = {tables.quote(contact_id)}"
+        tests.append(f"({test} AND source_system = {tables.quote(system)})" if system else test)
     if tests:
         condition = f"customer_objected IS NOT TRUE AND ({' OR '.join(tests)})"
         _change(condition, {"customer_objected": "true"})
@@ -259,7 +259,7 @@ def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) 
 def _replace_image(connection: duckdb.DuckDBPyConnection, image: Path, select: str) -> None:
     draft = image.with_suffix(".draft")
     connection.execute(
-        f"COPY ({select}) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY ({select}) TO {tables.quote(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
     )
     os.replace(draft, image)
 
