@@ -509,16 +509,16 @@ def _needs_second(
     )
     if viewer.is_system or is_harmless:
         return False
-    confirming = [
+    roles = [
         role for role, permissions in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in permissions
     ]
-    asking = session.get(Account, viewer.username)
+    own_account = session.get(Account, viewer.username)
     others = sa.select(Account.username).where(
-        Account.role.in_(confirming),
+        Account.role.in_(roles),
         Account.active,
         Account.username != viewer.username,
         # Anybody at this machine can sign in as the people of the demo centre.
-        Account.demo == (asking is not None and asking.demo),
+        Account.demo == (own_account is not None and own_account.demo),
     )
     return session.scalar(others.limit(1)) is not None
 

@@ -243,17 +243,17 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
 def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | None:
     groups = claims.get(provider.groups_claim) or ()
     groups = {groups} if isinstance(groups, str) else set(map(str, groups))
-    fitting = [grant for grant in provider.grants if grant.group in groups]
-    if not fitting:
+    own_grants = [grant for grant in provider.grants if grant.group in groups]
+    if not own_grants:
         return None
-    role = fitting[0].role
-    fitting = [grant for grant in fitting if grant.role == role]
+    role = own_grants[0].role
+    own_grants = [grant for grant in own_grants if grant.role == role]
     advisor = claims.get(provider.advisor_claim) if provider.advisor_claim else None
     return AccountTerms(
         role,
         str(claims.get("name") or ""),
-        tuple(dict.fromkeys(team for grant in fitting for team in grant.teams)),
-        tuple(dict.fromkeys(site for grant in fitting for site in grant.sites)),
+        tuple(dict.fromkeys(team for grant in own_grants for team in grant.teams)),
+        tuple(dict.fromkeys(site for grant in own_grants for site in grant.sites)),
         str(advisor) if advisor and role == Role.ADVISOR else None,
     )
 

@@ -14,7 +14,7 @@ from qa_core.access.roles import Viewer
 from qa_core.centre.rules import number_assignments
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.dialled_numbers import CARRIED
+from qa_core.metrics.query.dialled_numbers import SOURCE_COLUMNS
 from qa_core.storage import name_merges
 from qa_core.storage.records import store
 
@@ -230,7 +230,9 @@ def _is_next_month(last_day: date, month: str) -> bool:
 
 
 def _read_campaign(row: Any) -> tuple[str | None, ...]:
-    return tuple(None if pd.isna(getattr(row, name)) else getattr(row, name) for name in CARRIED)
+    return tuple(
+        None if pd.isna(getattr(row, name)) else getattr(row, name) for name in SOURCE_COLUMNS
+    )
 
 
 def _read_place(row: Any) -> int | None:

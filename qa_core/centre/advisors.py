@@ -193,21 +193,21 @@ def find_memberships(session: Session) -> pa.Table:
         )
     ).all()
     memberships: list[tuple[str, str, date | None, date | None]] = []
-    following: tuple[str | None, date | None] = (None, None)
+    next_start: tuple[str | None, date | None] = (None, None)
     for row in sorted(
         rows, key=lambda row: (row.advisor_id, row.starts_on or date.min, row.id), reverse=True
     ):
         ends_on = row.ends_on
         if (
-            following[0] == row.advisor_id
-            and following[1] is not None
-            and (ends_on is None or ends_on > following[1])
+            next_start[0] == row.advisor_id
+            and next_start[1] is not None
+            and (ends_on is None or ends_on > next_start[1])
         ):
-            ends_on = following[1]
+            ends_on = next_start[1]
         starts_on = row.starts_on or date.min
         if ends_on is None or starts_on < ends_on:
             memberships.append((row.advisor_id, row.team_name, starts_on, ends_on or date.max))
-            following = (row.advisor_id, starts_on)
+            next_start = (row.advisor_id, starts_on)
     return pa.table(
         list(zip(*memberships, strict=True)) if memberships else [[], [], [], []],
         schema=MEMBERSHIPS,

@@ -95,12 +95,12 @@ def _find(directory: advisors.Directory, name: str) -> str:
     advisor_id = directory.find(name)
     if advisor_id is not None:
         return advisor_id
-    sharing = directory.by_name.get(advisors.normalise_name(name), [])
-    if sharing:
+    namesakes = directory.by_name.get(advisors.normalise_name(name), [])
+    if namesakes:
         raise Refusal(
             "several_advisors",
             N_("Several advisors are called {name}: {ids}. Give the id."),
             name=name,
-            ids=", ".join(sharing),
+            ids=", ".join(namesakes),
         )
     raise AccessDenied(N_("There is no advisor {name}."), name=name)

@@ -176,8 +176,8 @@ def period_of(grain: str, start: str | None) -> Period | None:
 
 def last_whole_month_end(last_day: date) -> date:
     """Return the end of the last month that is whole in data that goes to `last_day`."""
-    following = last_day + timedelta(days=1)
-    return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
+    next_day = last_day + timedelta(days=1)
+    return last_day if next_day.day == 1 else last_day.replace(day=1) - timedelta(days=1)
 
 
 def last_closed_day(last_day: date, today: date) -> date:

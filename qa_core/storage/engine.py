@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MEGABYTES = 300
 SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
-GIVEN = "_given"
+TABLE_SUFFIX = "_given"
 """Suffix of an Arrow table's name beneath the view that is queried."""
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
@@ -103,9 +103,11 @@ class DuckDbEngine:
                     rows = _spell_names(table.name, tables.select_from_files(table.name, files))
                     cursor.execute(_create_view(query, view, table, rows))
             for view, rows in arrow.items():
-                cursor.register(f"{view}{GIVEN}", rows)
+                cursor.register(f"{view}{TABLE_SUFFIX}", rows)
                 table = sa.table(view, *map(sa.column, rows.column_names))
-                cursor.execute(_create_view(query, view, table, f'SELECT * FROM "{view}{GIVEN}"'))
+                cursor.execute(
+                    _create_view(query, view, table, f'SELECT * FROM "{view}{TABLE_SUFFIX}"')
+                )
             return cursor.execute(text, parameters).df()
 
 

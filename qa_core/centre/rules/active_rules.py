@@ -17,8 +17,8 @@ from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.people import Team
 from qa_core.storage.schema import AS_GIVEN, Direction, Outcome
 
-SPELLED = ("queue", "reason", "campaign")
-SHARED = "shared_numbers"
+SPELLED_COLUMNS = ("queue", "reason", "campaign")
+SHARED_NUMBERS = "shared_numbers"
 """Relation of customer keys that are shared numbers; see `make_shared`."""
 
 
@@ -61,7 +61,7 @@ class ActiveRules:
         relation `shared_numbers`.
         """
         columns: dict[str, str] = {}
-        for name in SPELLED:
+        for name in SPELLED_COLUMNS:
             if name in source and self.kept_names.get(name):
                 columns |= _beside(
                     name, source[name], name_merges.spell(source[name], self.kept_names[name])
@@ -88,7 +88,8 @@ class ActiveRules:
             columns |= _beside(
                 "customer_key",
                 key,
-                f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED}) THEN NULL ELSE {key} END",
+                f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED_NUMBERS}) THEN NULL "
+                f"ELSE {key} END",
             )
         return columns
 
@@ -125,7 +126,7 @@ class ActiveRules:
             f"SELECT customer_key FROM ({contacts}) GROUP BY customer_key HAVING count(*) > {least}"
         )
         return (
-            f"CREATE OR REPLACE TEMP TABLE {SHARED} AS SELECT DISTINCT customer_key FROM ("
+            f"CREATE OR REPLACE TEMP TABLE {SHARED_NUMBERS} AS SELECT DISTINCT customer_key FROM ("
             f"SELECT customer_key, day, count(*) AS contacts FROM ({contacts}) SEMI JOIN "
             f"({often}) USING (customer_key) GROUP BY ALL"
             f") WHERE contacts > {self.limit_on('day')}"

@@ -72,18 +72,18 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
     """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
     assignments: list[tuple[Any, ...]] = []
-    following: tuple[str | None, date] = (None, date.max)
+    next_start: tuple[str | None, date] = (None, date.max)
     number = lambda row: spell_number.get(row.tracking_number, row.tracking_number)  # noqa: E731
     for row in sorted(
         rows, key=lambda row: (number(row), row.starts_on or date.min, row.id), reverse=True
     ):
-        limit = following[1] if following[0] == number(row) else date.max
+        limit = next_start[1] if next_start[0] == number(row) else date.max
         starts_on, ends_on = row.starts_on or date.min, min(row.ends_on or date.max, limit)
         if starts_on < ends_on:
             assignments.append(
                 (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
             )
-            following = (number(row), starts_on)
+            next_start = (number(row), starts_on)
     return pa.table(
         [
             pa.array(column, field.type)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
-from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, source_value
+from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
 from qa_core.ingest.load.batches import create_id
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
@@ -193,7 +193,7 @@ def apply_merged_names(
     own is kept beside each that changed.
     """
     result = dict(values)
-    for name in SPELLED:
+    for name in SPELLED_COLUMNS:
         if name in values:
             kept_name = kept_names[name].get(values[name], values[name])
             result |= {

@@ -61,16 +61,16 @@ CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
 whole lake; null for an unknown customer.
 """
 
-HEARD = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
+LISTENING = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
 """The contacts, and whether somebody listened to each: its recording was played to
 somebody else than its advisor, or an evaluation of it is published.
 """
 
-LISTENED = sa.table(
+LISTENED_CONTACTS = sa.table(
     "listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
 )
-"""The contacts that somebody listened to; query.heard brings them along from the
-records.
+"""The contacts that somebody listened to; query.listened_contacts brings them along
+from the records.
 """
 
 CRITICAL_CLASSES = ("customer", "business", "compliance")

@@ -68,7 +68,7 @@ COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
 wrote.
 """
 
-LISTED: tuple[str, ...] = (
+LISTED_COLUMNS: tuple[str, ...] = (
     *(
         column.name
         for column in CONTACTS.columns
@@ -98,7 +98,7 @@ def contact_columns(viewer: Viewer) -> tuple[str, ...]:
         hidden_columns.add("survey_comment")
     if not (viewer.is_system or viewer.role == Role.MANAGER):
         hidden_columns.add("customer")
-    return tuple(name for name in LISTED if name not in hidden_columns)
+    return tuple(name for name in LISTED_COLUMNS if name not in hidden_columns)
 
 
 def find_contacts(

@@ -47,7 +47,7 @@ class _CachedTable:
 
 _lock = threading.Lock()
 _tables: dict[str, _CachedTable] = {}
-_COUNTED = (Evaluation.state == "published", Evaluation.kind == SCORED)
+_CONDITIONS = (Evaluation.state == "published", Evaluation.kind == SCORED)
 _OF_EVALUATION = (
     "evaluation_id",
     "source_system",
@@ -60,7 +60,7 @@ _OF_EVALUATION = (
     "score",
     "outcome",
 )
-_READ = (
+_COLUMNS = (
     Evaluation.id,
     Evaluation.source_system,
     Evaluation.contact_id,
@@ -95,7 +95,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         sa.func.max(Evaluation.changed_at),
         sa.func.sum(Evaluation.id),
     )
-    return tuple(_execute(session, counts.where(*_COUNTED)).one())
+    return tuple(_execute(session, counts.where(*_CONDITIONS)).one())
 
 
 def load(session: Session) -> pa.Table:
@@ -158,7 +158,7 @@ def _read(
     only: list[int] | None = None,
 ) -> Iterator[pa.Table]:
     """Yield those evaluations (default: all) with their answers, piece by piece."""
-    statement = sa.select(*_READ).where(*_COUNTED).order_by(Evaluation.id)
+    statement = sa.select(*_COLUMNS).where(*_CONDITIONS).order_by(Evaluation.id)
     # Of the table, not of the class, whose rows would take as long again.
     answer = EvaluationAnswer.__table__.c
     answers = sa.select(

@@ -21,7 +21,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
 from qa_core.storage.schema import CONTACTS
 
-SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
+SHOWN_COLUMNS = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def find_assigned(
     month = f"{local_day:%Y-%m}"
     query = Unscoped(
         sa.select(
-            *(CONTACTS.c[name] for name in SHOWN),
+            *(CONTACTS.c[name] for name in SHOWN_COLUMNS),
             find_obstacle(LegalAct.EVALUATE, legal).label("against"),
         ).where(*key),
         "An evaluator has no contacts in scope: this one was drawn for them or is being evaluated "

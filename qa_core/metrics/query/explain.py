@@ -19,7 +19,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import (
     ADVISOR_MEANS,
     CALLERS,
-    HEARD,
+    LISTENING,
     MISSES,
     Contribution,
     FactTable,
@@ -329,10 +329,10 @@ def _universe(
             lambda statement: statements.with_callers(question, statement, callers),
         )
     if kpi.subject == FactTable.LISTENED:
-        listened_contacts = statements.heard_of(question)
+        listened_contacts = statements.listening_of(question)
         return (
-            HEARD,
-            HEARD.c,
+            LISTENING,
+            LISTENING.c,
             lambda statement: Scoped(statement.add_cte(listened_contacts), question.viewer),
         )
     if kpi.subject == FactTable.EVALUATION_ANSWERS:

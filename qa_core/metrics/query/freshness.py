@@ -48,7 +48,7 @@ SOURCE_TITLES = {
 KEEPERS = (Permission.MANAGE_IMPORTS, Permission.SEE_HEALTH)
 
 _c = CONTACTS.c
-_JOINED = {
+_JOIN_CONDITIONS = {
     "surveys": sa.func.coalesce(_c.csat, _c.nps, _c.ces).is_not(None),
     "tracking": sa.func.coalesce(_c.source, _c.medium, _c.campaign).is_not(None),
 }
@@ -127,7 +127,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
         return {}
     columns = [
         sa.func.max(sa.case((condition, _c.local_start))).label(kind)
-        for kind, condition in _JOINED.items()
+        for kind, condition in _JOIN_CONDITIONS.items()
     ]
     statement = sa.select(
         _c.source_system, sa.func.max(_c.local_start).label("contacts"), *columns
@@ -143,7 +143,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
     newest: dict[tuple[str, str | None], datetime | None] = {
         ("contacts", row["source_system"]): _moment(row["contacts"]) for row in rows
     }
-    for kind in _JOINED:
+    for kind in _JOIN_CONDITIONS:
         newest[kind, None] = max(
             (moment for row in rows if (moment := _moment(row[kind]))), default=None
         )

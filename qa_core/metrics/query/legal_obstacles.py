@@ -58,7 +58,7 @@ class LegalFacts:
 
 
 _c = CONTACTS.c
-_INFORMED = sa.table(
+_INFORMATION_DAYS = sa.table(
     "informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date)
 )
 Test = Callable[[LegalFacts], sa.ColumnElement[bool]]
@@ -76,8 +76,8 @@ def _is_before(day: date | None) -> sa.ColumnElement[bool]:
 
 def _is_uninformed(_facts: LegalFacts) -> sa.ColumnElement[bool]:
     is_informed = sa.exists().where(
-        _INFORMED.c.advisor_id == _c.advisor_id,
-        _INFORMED.c.informed_on <= sa.cast(_c.local_start, sa.Date),
+        _INFORMATION_DAYS.c.advisor_id == _c.advisor_id,
+        _INFORMATION_DAYS.c.informed_on <= sa.cast(_c.local_start, sa.Date),
     )
     return sa.and_(_c.advisor_id.is_not(None), sa.not_(is_informed))
 

@@ -19,7 +19,7 @@ OWN = "own"
 """An advisor who hears their own call is no listener to it."""
 _lock = threading.Lock()
 _tables: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
-_EVALUATED = (
+_CONDITIONS = (
     Evaluation.state == "published",
     Evaluation.kind.in_(EVALUATOR_KINDS),
     Evaluation.contact_id.is_not(None),
@@ -31,7 +31,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     playbacks = sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
     evaluations = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
-    ).where(*_EVALUATED)
+    ).where(*_CONDITIONS)
     return (*_execute(session, playbacks).one(), *_execute(session, evaluations).one())
 
 
@@ -51,7 +51,7 @@ def _read(session: Session) -> pa.Table:
     playbacks = sa.select(Playback.source_system, Playback.contact_id).where(
         Playback.purpose != OWN
     )
-    evaluations = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_EVALUATED)
+    evaluations = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_CONDITIONS)
     rows = _execute(session, sa.union(playbacks, evaluations)).all()
     names = ("source_system", "contact_id")
     return pa.table(

@@ -65,9 +65,9 @@ def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
         yield from figures
         # Where all together are too few advisors, no part has enough.
         for dimension in cuts if figures else ():
-            fitting = [kpi for kpi in some if dimension in kpi.dimensions]
-            if fitting:
-                yield from _cut(group, subject, fitting, dimension, period)
+            cut_kpis = [kpi for kpi in some if dimension in kpi.dimensions]
+            if cut_kpis:
+                yield from _cut(group, subject, cut_kpis, dimension, period)
 
 
 def _find_cuts(period: Period) -> list[str]:

@@ -363,12 +363,12 @@ def _count_advisors(
     place_of = {cell: place for place, cell in enumerate(cells)}
     counts = np.zeros((len(cells), width), np.int64)
     of_month = advisors[advisors["month"] == month]
-    for dimension, value, contributing in zip(
+    for dimension, value, families in zip(
         of_month["dimension"], of_month["value"], of_month["contributing"], strict=True
     ):
         cell = dimension, None if value is None or value != value else value
         if cell in place_of:
-            counts[place_of[cell]] += contributing >> np.arange(width) & 1
+            counts[place_of[cell]] += families >> np.arange(width) & 1
     return counts
 
 

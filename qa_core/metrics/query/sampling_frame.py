@@ -65,15 +65,17 @@ SEPARATOR = "\x1f"
 _c = CONTACTS.c
 _KEY = (_c.source_system, _c.contact_id)
 _SECONDS = _c.talk_seconds + sa.func.coalesce(_c.hold_seconds, sa.literal_column("0"))
-_HEARD = sa.table("heard", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text))
-_TOUCHED = sa.table(
+_WITH_AUDIO = sa.table(
+    "heard", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
+)
+_EARLIER_USES = sa.table(
     "touched",
     sa.column("source_system", sa.Text),
     sa.column("contact_id", sa.Text),
     sa.column("why", sa.Text),
 )
-_FILLED = sa.table("filled", sa.column("advisor_id", sa.Text), sa.column("month", sa.Text))
-_WANTED = sa.table(
+_FULL_MONTHS = sa.table("filled", sa.column("advisor_id", sa.Text), sa.column("month", sa.Text))
+_QUOTAS = sa.table(
     "wanted",
     sa.column("advisor_id", sa.Text),
     sa.column("cell", sa.Text),
@@ -210,14 +212,14 @@ def find_first(
         return []
     contacts = _judge(viewer, query).subquery("judged")
     ticket = _ticket(contacts.c, prefix)
-    same = sa.and_(contacts.c.advisor_id == _WANTED.c.advisor_id, contacts.c.cell == _WANTED.c.cell)
+    same = sa.and_(contacts.c.advisor_id == _QUOTAS.c.advisor_id, contacts.c.cell == _QUOTAS.c.cell)
     key = contacts.c.source_system.concat(sa.literal(SEPARATOR)).concat(contacts.c.contact_id)
     # The few smallest of each group, found in one pass: no contact is sorted that is
     # not drawn.
     first = sa.func.min_by(key, ticket, sa.literal_column(str(max(take.values()))))
-    statement = sa.select(sa.func.any_value(_WANTED.c.take).label("take"), first.label("keys"))
+    statement = sa.select(sa.func.any_value(_QUOTAS.c.take).label("take"), first.label("keys"))
     statement = (
-        statement.select_from(contacts.join(_WANTED, same))
+        statement.select_from(contacts.join(_QUOTAS, same))
         .where(contacts.c.outside.is_(None))
         .group_by(contacts.c.advisor_id, contacts.c.cell)
     )
@@ -299,15 +301,15 @@ def _judge(viewer: Viewer, query: FrameQuery, *besides: sa.ColumnElement[bool]) 
     null in the frame), `cell` and one `by_…` per dimension.
     """
     source = CONTACTS.outerjoin(
-        _FILLED,
-        sa.and_(_FILLED.c.advisor_id == _c.advisor_id, _FILLED.c.month == _c.month),
+        _FULL_MONTHS,
+        sa.and_(_FULL_MONTHS.c.advisor_id == _c.advisor_id, _FULL_MONTHS.c.month == _c.month),
     )
-    for table in (_HEARD, _TOUCHED):
+    for table in (_WITH_AUDIO, _EARLIER_USES):
         source = source.outerjoin(
             table,
             sa.and_(table.c.source_system == _c.source_system, table.c.contact_id == _c.contact_id),
         )
-    is_heard = _HEARD.c.contact_id.is_not(None)
+    is_heard = _WITH_AUDIO.c.contact_id.is_not(None)
     shortest, longest = query.filters.get("minimum_seconds"), query.filters.get("maximum_seconds")
     tests = legal_obstacles.find_tests(LegalAct.DRAW, query.legal) | {
         "not_answered": _c.outcome.is_distinct_from(sa.literal(str(Outcome.ANSWERED))),
@@ -321,10 +323,10 @@ def _judge(viewer: Viewer, query: FrameQuery, *besides: sa.ColumnElement[bool]) 
         if longest is None
         else sa.func.coalesce(_SECONDS, sa.literal_column("0")) > sa.literal(float(longest)),
         **{
-            code: _TOUCHED.c.why == sa.literal_column(f"'{code}'")
+            code: _EARLIER_USES.c.why == sa.literal_column(f"'{code}'")
             for code in ("already_evaluated", "already_drawn", "replaced")
         },
-        "advisor_at_maximum": _FILLED.c.advisor_id.is_not(None),
+        "advisor_at_maximum": _FULL_MONTHS.c.advisor_id.is_not(None),
     }
     outside = sa.case(
         *((tests[reason], sa.literal_column(f"'{reason}'", sa.Text)) for reason in REASONS),

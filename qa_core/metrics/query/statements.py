@@ -21,8 +21,8 @@ from qa_core.metrics.kpis import (
     COUNTED_DIRECTION,
     CRITICAL_CLASSES,
     EVALUATED,
-    HEARD,
-    LISTENED,
+    LISTENED_CONTACTS,
+    LISTENING,
     MISSED,
     MISSES,
     OUTGOING,
@@ -225,29 +225,29 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
     )
 
 
-def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
+def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts of any direction, each beside whether somebody listened to
     it.
     """
-    listened_contacts = heard_of(question)
+    listened_contacts = listening_of(question)
     statement = select_groups(
-        question.groups(HEARD.c), _counted_aggregates(question, kpis, HEARD.c)
+        question.groups(LISTENING.c), _counted_aggregates(question, kpis, LISTENING.c)
     )
     return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
 
-def heard_of(question: MetricQuery) -> sa.CTE:
+def listening_of(question: MetricQuery) -> sa.CTE:
     """Select the contacts of the period and the filters, and whether somebody listened
     to each.
     """
     same = sa.and_(
-        CONTACTS.c.source_system == LISTENED.c.source_system,
-        CONTACTS.c.contact_id == LISTENED.c.contact_id,
+        CONTACTS.c.source_system == LISTENED_CONTACTS.c.source_system,
+        CONTACTS.c.contact_id == LISTENED_CONTACTS.c.contact_id,
     )
-    is_listened = LISTENED.c.contact_id.is_not(None).label("is_listened")
+    is_listened = LISTENED_CONTACTS.c.contact_id.is_not(None).label("is_listened")
     return (
         sa.select(*CONTACTS.c, is_listened)
-        .select_from(CONTACTS.outerjoin(LISTENED, same))
+        .select_from(CONTACTS.outerjoin(LISTENED_CONTACTS, same))
         .where(*conditions_on_contacts(question))
         .cte("heard")
     )
@@ -438,7 +438,7 @@ BUILDERS = {
     FactTable.CONTACTS: on_contacts,
     FactTable.MISSED: on_misses,
     FactTable.CUSTOMERS: on_callers,
-    FactTable.LISTENED: on_heard,
+    FactTable.LISTENED: on_listening,
     FactTable.EVALUATION_ANSWERS: on_answers,
     FactTable.ADVISORS: on_advisors,
     FactTable.SPEND: on_attributed,

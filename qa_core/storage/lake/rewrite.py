@@ -123,8 +123,10 @@ class Rewrite:
     def _select_month(self, month: str, has_neighbours: bool) -> str:
         name, month_literal = self.base.name, tables.quote(month)
         columns = [column for column in tables.columns_of(name) if column not in schema.NEIGHBOURS]
-        staying = ", ".join(f'{self.select_merged(column)} AS "{column}"' for column in columns)
-        arriving = ", ".join(f'{self.select_new(column)} AS "{column}"' for column in columns)
+        stored_columns = ", ".join(
+            f'{self.select_merged(column)} AS "{column}"' for column in columns
+        )
+        new_columns = ", ".join(f'{self.select_new(column)} AS "{column}"' for column in columns)
         gaps = (
             "".join(f", s.{column}" for column in schema.NEIGHBOURS) if name == "contacts" else ""
         )
@@ -142,7 +144,7 @@ class Rewrite:
         pieces = []
         if month in self.base.months:
             pieces.append(
-                f"SELECT {staying}{gaps} FROM "
+                f"SELECT {stored_columns}{gaps} FROM "
                 f"({tables.select_from_files(name, self.base.files(months=[month]))}) s "
                 f"LEFT JOIN ({self._changes(f'f.old_month = {month_literal}', incoming)}) i ON "
                 f"{self.match('i', 's')} "
@@ -158,11 +160,11 @@ class Rewrite:
                 f"f.new_month = {month_literal} AND f.old_month <> {month_literal}", incoming
             )
             pieces.append(
-                f"SELECT {staying}{gaps} FROM ({tables.select_from_files(name, files)}) s "
+                f"SELECT {stored_columns}{gaps} FROM ({tables.select_from_files(name, files)}) s "
                 f"JOIN ({moved_rows}) i ON {self.match('i', 's')}"
             )
         if self.starts_empty:
-            pieces.append(f"SELECT {arriving}{empty_columns} FROM {incoming} i")
+            pieces.append(f"SELECT {new_columns}{empty_columns} FROM {incoming} i")
         elif self.connection.execute(
             f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {month_literal} LIMIT 1"
         ).fetchone():
@@ -171,7 +173,7 @@ class Rewrite:
                 f"new_month = {month_literal}"
             )
             pieces.append(
-                f"SELECT {arriving}{empty_columns} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
+                f"SELECT {new_columns}{empty_columns} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
                 f"{self.match('i', 'f')}"
             )
         rows = " UNION ALL ".join(pieces)
@@ -208,12 +210,14 @@ class Rewrite:
         changes: the outer half only as neighbours.
         """
         inputs = ("customer_key", *(name for name in neighbours.INPUTS if name != "customer_key"))
-        arriving = ", ".join(f'{self.select_new(name)} AS "{name}"' for name in inputs)
-        none = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS)
+        new_columns = ", ".join(f'{self.select_new(name)} AS "{name}"' for name in inputs)
+        empty_columns = ", ".join(
+            f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS
+        )
         if self.starts_empty:
             events = (
-                f"SELECT {self.list_key('i')}, month, {arriving}, {none} FROM incoming i "
-                f"WHERE {self.select_new('customer_key')} IS NOT NULL"
+                f"SELECT {self.list_key('i')}, month, {new_columns}, {empty_columns} "
+                f"FROM incoming i WHERE {self.select_new('customer_key')} IS NOT NULL"
             )
             is_near = "true"
         else:
@@ -221,17 +225,17 @@ class Rewrite:
             if span is None:
                 return False
             near = self.base.files(*_months_around(*span, 2 * schema.NEIGHBOUR_DAYS))
-            staying = ", ".join(f'{self.select_merged(name)} AS "{name}"' for name in inputs)
+            stored_columns = ", ".join(f'{self.select_merged(name)} AS "{name}"' for name in inputs)
             old = ", ".join(f"s.{name} AS old_{name}" for name in schema.NEIGHBOURS)
             events = f"""
                 SELECT * FROM (
                     SELECT {self.list_key("s")}, CASE WHEN i.is_change THEN i.new_month
-                        ELSE s.month END AS month, {staying}, {old}
+                        ELSE s.month END AS month, {stored_columns}, {old}
                     FROM ({tables.select_from_files("contacts", near)}) s LEFT
                         JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
-                    SELECT {self.list_key("i")}, f.new_month, {arriving}, {none}
+                    SELECT {self.list_key("i")}, f.new_month, {new_columns}, {empty_columns}
                     FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f
                         ON {self.match("i", "f")}
                 ) SEMI JOIN touched USING (customer_key)"""
@@ -282,10 +286,10 @@ def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str
 def commit_with_retries(
     name: str,
     attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result],
-    coming: int = 0,
+    new_rows: int = 0,
 ) -> Result:
     """Run the attempt on the current table, holding the lock; again from the start when
-    a writer without the lock committed in between. `coming`: rows to be added, as far
+    a writer without the lock committed in between. `new_rows`: rows to be added, as far
     as known.
     """
     with tables.writing(name):
@@ -294,7 +298,7 @@ def commit_with_retries(
             with (
                 contextlib.suppress(CommitFailedError),
                 damage.explaining_damage(name),
-                tables.scratch(base.rows + coming) as connection,
+                tables.scratch(base.rows + new_rows) as connection,
             ):
                 return attempt(connection, base)
     raise Refusal(

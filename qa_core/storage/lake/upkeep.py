@@ -109,12 +109,12 @@ class DueContacts:
     newest: date
 
 
-IDENTIFIED = " OR ".join(f"{column} IS NOT NULL" for column in schema.IDENTITY)
-COMMENTED = "survey_comment IS NOT NULL"
+HAS_IDENTITY = " OR ".join(f"{column} IS NOT NULL" for column in schema.IDENTITY)
+HAS_COMMENT = "survey_comment IS NOT NULL"
 
 
 def find_due_contacts(condition: str, before: date) -> DueContacts | None:
-    """Count the contacts from before that day with `IDENTIFIED` or `COMMENTED` content."""
+    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content."""
     files = tables.snapshot("contacts").files(last_month=_last_month(before))
     if not files:
         return None
@@ -140,7 +140,7 @@ def remove_identities(before: date) -> None:
     empty_values = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
     had_customer = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
     values = empty_values | dict(coarse) | {"had_customer": had_customer}
-    _change(f"local_start < DATE '{before}' AND ({IDENTIFIED})", values, _last_month(before))
+    _change(f"local_start < DATE '{before}' AND ({HAS_IDENTITY})", values, _last_month(before))
 
 
 def remove_comments(before: date) -> None:
@@ -148,7 +148,7 @@ def remove_comments(before: date) -> None:
     before-images.
     """
     empty_values = {"survey_comment": "CAST(NULL AS VARCHAR)"}
-    _change(f"local_start < DATE '{before}' AND ({COMMENTED})", empty_values, _last_month(before))
+    _change(f"local_start < DATE '{before}' AND ({HAS_COMMENT})", empty_values, _last_month(before))
 
 
 def remove_advisor(advisor_id: str) -> None:

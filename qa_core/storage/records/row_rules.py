@@ -93,11 +93,11 @@ OPTION = "rows_are_those_of"
 OWNERS = ("qa_core.storage.", "qa_core.access.", "qa_core.centre.")
 """Rooms below those that read for a person."""
 
-_SCOPED = {table.__tablename__: None for table in BY_SCOPE} | {
+_SCOPED_TABLES = {table.__tablename__: None for table in BY_SCOPE} | {
     part.class_.__tablename__: (part.key, whole) for part, whole in PARTS
 }
-PERSONAL = frozenset({*_SCOPED, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
-_NAMED = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
+PERSONAL = frozenset({*_SCOPED_TABLES, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
+_TABLE_NAME = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
 _BETWEEN = ("qa_core.storage.records.store", __name__)
 
 
@@ -112,12 +112,12 @@ def prepare(statement: Any, dialect: str) -> Any:
     names = {
         element.name
         for element in visitors.iterate(statement.statement)
-        if isinstance(element, sa.Table) and element.name in _SCOPED
+        if isinstance(element, sa.Table) and element.name in _SCOPED_TABLES
     }
-    names |= {_SCOPED[name][1].__tablename__ for name in names if _SCOPED[name]}
+    names |= {_SCOPED_TABLES[name][1].__tablename__ for name in names if _SCOPED_TABLES[name]}
     scoped_rows = [
         rows
-        for name in sorted(names, key=lambda name: _SCOPED[name] is not None)
+        for name in sorted(names, key=lambda name: _SCOPED_TABLES[name] is not None)
         if (rows := _narrow(name, statement.viewer, dialect)) is not None
     ]
     return statement.statement.add_cte(*scoped_rows).execution_options(**{OPTION: frozenset(names)})
@@ -125,7 +125,7 @@ def prepare(statement: Any, dialect: str) -> Any:
 
 def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
     """Narrow a table to the viewer's rows under its own name; None: all of them."""
-    table, part = _own_table(name, dialect), _SCOPED[name]
+    table, part = _own_table(name, dialect), _SCOPED_TABLES[name]
     scope = viewer.scope(Base.metadata.tables[part[1].__tablename__] if part else table)
     if isinstance(scope, sa.True_):
         return None
@@ -159,7 +159,7 @@ def require_scope(text: str, options: dict[str, Any]) -> None:
 def _find_named(text: str) -> frozenset[str]:
     """Find the personal tables that a SELECT reads from."""
     is_read = text.lstrip().upper().startswith(("SELECT", "WITH"))
-    return frozenset(_NAMED.findall(text)) if is_read else frozenset()
+    return frozenset(_TABLE_NAME.findall(text)) if is_read else frozenset()
 
 
 def _is_owner(frame: FrameType | None) -> bool:
