@@ -338,6 +338,17 @@ def test_managers_set_rules_of_their_teams_and_of_the_centre_where_it_is_all_the
     }
 
 
+def test_rules_are_listed_for_who_manages_them_or_sees_the_alerts_of_their_kpi(
+    centre: Path,
+) -> None:
+    alerts.add(ADMIN, Rule("csat", RuleKind.CONTROL))
+    alerts.add(ADMIN, Rule("agreement", RuleKind.THRESHOLD, side="below", threshold=0.6))
+    assert [rule.kpi for rule in alerts.find_rules(ADMIN)] == ["csat", "agreement"]
+    assert [rule.kpi for rule in alerts.find_rules(LEAD)] == ["csat"]
+    assert alerts.find_rules(Viewer("eve", Role.EVALUATOR)) == ()
+    assert alerts.find_missing(LEAD) == ()
+
+
 def test_the_suggested_rules_are_offered_until_they_are_in_force(centre: Path) -> None:
     assert len(alerts.find_missing(ADMIN)) == len(alerts.SUGGESTED)
     added = alerts.add_suggested(ADMIN)
