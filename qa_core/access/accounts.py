@@ -509,9 +509,7 @@ def _needs_second(
     )
     if viewer.is_system or is_harmless:
         return False
-    roles = [
-        role for role, permissions in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in permissions
-    ]
+    roles = [role for role, grants in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in grants]
     own_account = session.get(Account, viewer.username)
     others = sa.select(Account.username).where(
         Account.role.in_(roles),

@@ -65,7 +65,5 @@ def find_in_charge(
         Account.role == Role.MANAGER,
         sa.or_(manages, Account.sees_unassigned) if with_unassigned else manages,
     )
-    usernames = {*session.scalars(leads), *session.scalars(managers)}
-    return {
-        username: name for username, name in find_names(session).items() if username in usernames
-    }
+    heads = {*session.scalars(leads), *session.scalars(managers)}
+    return {username: name for username, name in find_names(session).items() if username in heads}

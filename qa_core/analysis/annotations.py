@@ -188,9 +188,7 @@ def _overlaps(row: Annotation, period: Period) -> bool:
 
 
 def _concerns(
-    row: Annotation,
-    chosen: Mapping[str, tuple[Any, ...]],
-    site_of: Mapping[str, str | None],
+    row: Annotation, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]
 ) -> bool:
     if row.dimension is None:
         return True

@@ -192,7 +192,7 @@ def find_memberships(session: Session) -> pa.Table:
             Membership.id,
         )
     ).all()
-    memberships: list[tuple[str, str, date | None, date | None]] = []
+    spans: list[tuple[str, str, date | None, date | None]] = []
     next_start: tuple[str | None, date | None] = (None, None)
     for row in sorted(
         rows, key=lambda row: (row.advisor_id, row.starts_on or date.min, row.id), reverse=True
@@ -206,11 +206,10 @@ def find_memberships(session: Session) -> pa.Table:
             ends_on = next_start[1]
         starts_on = row.starts_on or date.min
         if ends_on is None or starts_on < ends_on:
-            memberships.append((row.advisor_id, row.team_name, starts_on, ends_on or date.max))
+            spans.append((row.advisor_id, row.team_name, starts_on, ends_on or date.max))
             next_start = (row.advisor_id, starts_on)
     return pa.table(
-        list(zip(*memberships, strict=True)) if memberships else [[], [], [], []],
-        schema=MEMBERSHIPS,
+        list(zip(*spans, strict=True)) if spans else [[], [], [], []], schema=MEMBERSHIPS
     )
 
 

@@ -61,10 +61,8 @@ def find_all(viewer: Viewer) -> list[Notice]:
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        information_days, kept_ids = (
-            find_information_days(session),
-            name_merges.find_kept_names(session)["advisor"],
-        )
+        information_days = find_information_days(session)
+        kept_ids = name_merges.find_kept_names(session)["advisor"]
         names = members.find_names(session)
     notices = [
         Notice(advisor_id, name, information_days.get(advisor_id))

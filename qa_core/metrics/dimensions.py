@@ -144,15 +144,12 @@ class Filters:
         """Build filters; dimensions without values are left out. Raises Misuse for an
         unknown dimension.
         """
-        values_by_dimension = {
+        by_key = {
             get_dimension(key).key: tuple(dict.fromkeys(choices))
             for key, choices in (values or {}).items()
         }
         return Filters(
-            period,
-            tuple(
-                sorted((key, choices) for key, choices in values_by_dimension.items() if choices)
-            ),
+            period, tuple(sorted((key, choices) for key, choices in by_key.items() if choices))
         )
 
     def with_period(self, period: Period) -> Filters:

@@ -108,13 +108,11 @@ def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
         for criterion in scorecard.criteria
         if criterion.critical and points[criterion.key] == 0
     ]
-    failing_keys = {
-        criterion.key for criterion in failed_criteria if criterion.fails == Fails.SECTION
-    }
+    keys = {criterion.key for criterion in failed_criteria if criterion.fails == Fails.SECTION}
     failed_sections = {
         section.name
         for section in scorecard.sections
-        if any(criterion.key in failing_keys for criterion in section.criteria)
+        if any(criterion.key in keys for criterion in section.criteria)
     }
     calculated_score = _total(scorecard, tallies)
     final = (

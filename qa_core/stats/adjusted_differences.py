@@ -177,14 +177,12 @@ def compare_with_rest(
 def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
     """Mark the significant differences (Holm 1979). Sort by size, largest first."""
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
-    marked_drivers = [
+    results = [
         replace(driver, is_significant=significant)
         for driver, significant in zip(drivers, sure, strict=True)
     ]
     return tuple(
-        sorted(
-            marked_drivers, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level))
-        )
+        sorted(results, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level)))
     )
 
 

@@ -29,13 +29,11 @@ def rates_p_value(
         return None
     sizes = np.array([m for _, m in pairs])
     statistic = lambda counts: ((counts - wins * sizes / total) ** 2 / sizes).sum(axis=-1)  # noqa: E731
-    resampled_hits = np.random.default_rng(seed).multivariate_hypergeometric(
+    samples = np.random.default_rng(seed).multivariate_hypergeometric(
         sizes, wins, size=resamples, method="marginals"
     )
-    observed_value = statistic(np.array([h for h, _ in pairs]))
-    return float(
-        (1 + (statistic(resampled_hits) >= observed_value * (1 - 1e-12)).sum()) / (1 + resamples)
-    )
+    value = statistic(np.array([h for h, _ in pairs]))
+    return float((1 + (statistic(samples) >= value * (1 - 1e-12)).sum()) / (1 + resamples))
 
 
 def means_p_value(
@@ -46,24 +44,22 @@ def means_p_value(
 
     None unless two members have two values or more and a variance.
     """
-    members = [
+    rows = [
         (mean, d * d / m, m)
         for mean, d, m in zip(means, deviations, n, strict=True)
         if mean is not None and d and not math.isnan(d) and m > 1
     ]
-    if len(members) < 2:
+    if len(rows) < 2:
         return None
     from scipy.special import fdtrc
 
-    k, weights = len(members), [1 / square for _, square, _ in members]
+    k, weights = len(rows), [1 / square for _, square, _ in rows]
     total = sum(weights)
-    centre = sum(w * mean for w, (mean, _, _) in zip(weights, members, strict=True)) / total
+    centre = sum(w * mean for w, (mean, _, _) in zip(weights, rows, strict=True)) / total
     between = sum(
-        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, members, strict=True)
+        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, rows, strict=True)
     ) / (k - 1)
-    loss = sum(
-        (1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, members, strict=True)
-    )
+    loss = sum((1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, rows, strict=True))
     return float(
         fdtrc(k - 1, (k * k - 1) / (3 * loss), between / (1 + 2 * (k - 2) * loss / (k * k - 1)))
     )
@@ -108,12 +104,8 @@ def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) ->
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
         # Standard error under the null hypothesis, so that 0 of 3 has one too.
-        pooled_rate = wins / total if total else 0.0
-        error = (
-            math.sqrt(pooled_rate * (1 - pooled_rate) * (1 / m + 1 / rest))
-            if m > 0 and rest > 0
-            else None
-        )
+        rate = wins / total if total else 0.0
+        error = math.sqrt(rate * (1 - rate) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
         members.append(Member(key, h / m - (wins - h) / rest if m > 0 and rest > 0 else 0.0, error))
     return _compare(members, rates_p_value(hits, n))
 
@@ -151,14 +143,11 @@ def compare_means(
 def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:
     above, below = [], []
     if p_value is not None and p_value < 1 - CONFIDENCE:
-        tested_members = [member for member in members if member.error]
+        group = [member for member in members if member.error]
         sure = holm(
-            [
-                math.erfc(abs(member.value) / member.error / math.sqrt(2))
-                for member in tested_members
-            ]
+            [math.erfc(abs(member.value) / member.error / math.sqrt(2)) for member in group]
         )
-        for member in (member for member, flag in zip(tested_members, sure, strict=True) if flag):
+        for member in (member for member, flag in zip(group, sure, strict=True) if flag):
             (above if member.value > 0 else below).append(member.key)
     apart = {*above, *below}
     return Comparison(

@@ -167,16 +167,12 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
         here = (one > 0) - (one < 0)
         length = length + 1 if here == side and here else 1
         side = here
-    known_positions = [position for position, one in enumerate(distances) if one is not None]
-    below = _count_last(
-        known_positions, lambda position: beyond[position] and distances[position] < 0
-    )
-    above = _count_last(
-        known_positions, lambda position: beyond[position] and distances[position] > 0
-    )
+    places = [position for position, one in enumerate(distances) if one is not None]
+    below = _count_last(places, lambda position: beyond[position] and distances[position] < 0)
+    above = _count_last(places, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
         # Mark the last run only: earlier ones are over.
-        positions |= set(known_positions[-length:])
+        positions |= set(places[-length:])
     return Signals(
         tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(positions)),
         below,

@@ -130,10 +130,8 @@ def fit_severity(
     # Only contrasts can be estimated: each evaluator against the mean of all.
     contrasts = np.eye(sizes[0], width) - np.concatenate([weights[: sizes[0]], np.zeros(sizes[1])])
     of_evaluators = variance * np.einsum("ij,jk,ik->i", contrasts, inverse, contrasts)
-    centred_shares = shares - weights
-    of_advisors = variance * (
-        1 / n_advisor + np.einsum("ij,jk,ik->i", centred_shares, inverse, centred_shares)
-    )
+    design = shares - weights
+    of_advisors = variance * (1 / n_advisor + np.einsum("ij,jk,ik->i", design, inverse, design))
     severities = -effects[: sizes[0]]
     raw = right[: sizes[0]] / encounters[:, : sizes[0]].sum(axis=0)
     counts = np.bincount(factors[0][1])

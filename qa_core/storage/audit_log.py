@@ -160,8 +160,8 @@ def verify(session: Session) -> Verification:
     noted_ends = [end for end in ends.values() if end is not None]
     latest = max((end.seq for end in noted_ends), default=0)
     key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
-    purge_end = _find_cut(session)
-    previous, next_seq = (purge_end.mac, purge_end.seq + 1) if purge_end else (FIRST_MAC, 1)
+    cut = _find_cut(session)
+    previous, next_seq = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -227,12 +227,10 @@ def find_end(session: Session) -> End:
 
 def _find_cut(session: Session) -> JournalCut | None:
     """Find the end of the purged rows; one with a false signature does not count."""
-    purge_end = session.scalar(sa.select(JournalCut))
-    if purge_end is None or not hmac.compare_digest(
-        purge_end.signature, sign("cut", purge_end.seq, purge_end.mac)
-    ):
+    cut = session.scalar(sa.select(JournalCut))
+    if cut is None or not hmac.compare_digest(cut.signature, sign("cut", cut.seq, cut.mac)):
         return None
-    return purge_end
+    return cut
 
 
 def _format_moment(moment: datetime) -> str:
@@ -243,8 +241,8 @@ def _is_current(session: Session, end: End | None, is_first: bool) -> bool:
     if end is None:
         return is_first
     mac = session.scalar(sa.select(JournalRow.mac).where(JournalRow.seq == end.seq))
-    if mac is None and (purge_end := _find_cut(session)) is not None:  # its row was purged
-        return purge_end.seq > end.seq or (purge_end.seq == end.seq and purge_end.mac == end.mac)
+    if mac is None and (cut := _find_cut(session)) is not None:  # its row was purged
+        return cut.seq > end.seq or (cut.seq == end.seq and cut.mac == end.mac)
     return mac == end.mac
 
 

@@ -36,13 +36,12 @@ def follow(steps: dict[str, str], name: str) -> str:
     return name
 
 
-def spell(expression: str, kept_names: Mapping[str, str]) -> str:
+def spell(expression: str, names: Mapping[str, str]) -> str:
     """Write the merged name of an expression (SQL)."""
-    if not kept_names:
+    if not names:
         return expression
     cases = " ".join(
-        f"WHEN {_quote(spelling)} THEN {_quote(name)}"
-        for spelling, name in sorted(kept_names.items())
+        f"WHEN {_quote(spelling)} THEN {_quote(name)}" for spelling, name in sorted(names.items())
     )
     return f"CASE {expression} {cases} ELSE {expression} END"
 

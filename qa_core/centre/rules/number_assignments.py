@@ -71,7 +71,7 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
     `spell_number`: normalises a number.
     """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
-    assignments: list[tuple[Any, ...]] = []
+    spans: list[tuple[Any, ...]] = []
     next_start: tuple[str | None, date] = (None, date.max)
     number = lambda row: spell_number.get(row.tracking_number, row.tracking_number)  # noqa: E731
     for row in sorted(
@@ -80,7 +80,7 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
         limit = next_start[1] if next_start[0] == number(row) else date.max
         starts_on, ends_on = row.starts_on or date.min, min(row.ends_on or date.max, limit)
         if starts_on < ends_on:
-            assignments.append(
+            spans.append(
                 (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
             )
             next_start = (number(row), starts_on)
@@ -88,7 +88,7 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
         [
             pa.array(column, field.type)
             for column, field in zip(
-                zip(*assignments, strict=True) if assignments else [[]] * len(ASSIGNMENTS),
+                zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS),
                 ASSIGNMENTS,
                 strict=True,
             )

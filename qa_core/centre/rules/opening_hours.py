@@ -183,10 +183,8 @@ def load_hours(session: Session) -> tuple[SiteHours, ...]:
         SiteHours(
             site,
             tuple(
-                (first, tuple(version_spans))
-                for first, version_spans in sorted(
-                    versions.items(), key=lambda entry: entry[0] or date.min
-                )
+                (first, tuple(hours))
+                for first, hours in sorted(versions.items(), key=lambda entry: entry[0] or date.min)
             ),
             frozenset(closed_days.get(site, ())),
         )

@@ -62,7 +62,7 @@ from qa_core.storage.schema import CONTACTS, Outcome
 
 _c = CONTACTS.c
 _i = TOTALS.c
-lost_contacts = sa.func.coalesce(_i.short_abandons, 0)
+_shorts = sa.func.coalesce(_i.short_abandons, 0)
 """Those who hung up at once, as far as the interval knows them: one that does not tell
 counts them with the abandoned.
 """
@@ -105,41 +105,38 @@ def _abandon_rate(inputs: KpiInputs) -> Contribution:
 def _abandon_rate_of_intervals(inputs: KpiInputs) -> IntervalContribution:
     return IntervalContribution(
         are_given(_i.received, _i.abandoned),
-        denominator=_i.received - lost_contacts,
-        hits=_i.abandoned - lost_contacts,
+        denominator=_i.received - _shorts,
+        hits=_i.abandoned - _shorts,
         required_rows=_i.received,
     )
 
 
 def _service_level(inputs: KpiInputs) -> Contribution:
-    timed_answers = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
+    answers = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
     within = sa.and_(ANSWERED, _c.wait_seconds <= inputs.level_seconds)
     early = _early(inputs)
     late = sa.and_(
         ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > inputs.level_seconds)
     )
     hits, denominator = {
-        "early_abandons_credited": lambda: (
-            sa.or_(within, early),
-            sa.or_(timed_answers, ABANDONED),
-        ),
-        "abandons_ignored": lambda: (within, timed_answers),
-        "abandons_penalised": lambda: (within, sa.or_(timed_answers, ABANDONED)),
-        "late_abandons_penalised": lambda: (within, sa.or_(timed_answers, late)),
+        "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(answers, ABANDONED)),
+        "abandons_ignored": lambda: (within, answers),
+        "abandons_penalised": lambda: (within, sa.or_(answers, ABANDONED)),
+        "late_abandons_penalised": lambda: (within, sa.or_(answers, late)),
         "short_abandons_credited": lambda: (
             sa.or_(within, _short(inputs)),
-            sa.or_(timed_answers, ABANDONED),
+            sa.or_(answers, ABANDONED),
         ),
-        "short_abandons_excluded": lambda: (within, sa.or_(timed_answers, _long(inputs))),
+        "short_abandons_excluded": lambda: (within, sa.or_(answers, _long(inputs))),
     }[inputs.settings.service_level_formula]()
-    queued_contacts = sa.or_(ANSWERED, ABANDONED)
+    arrivals = sa.or_(ANSWERED, ABANDONED)
     unknown = KpiNote(
-        "waits_missing", sa.and_(queued_contacts, _c.wait_seconds.is_(None)), with_count=True
+        "waits_missing", sa.and_(arrivals, _c.wait_seconds.is_(None)), with_count=True
     )
     return Contribution(
         denominator=denominator,
         hits=hits,
-        required_rows=sa.and_(queued_contacts, _c.wait_seconds.is_not(None)),
+        required_rows=sa.and_(arrivals, _c.wait_seconds.is_not(None)),
         notes=(unknown, _UNSAID, *UNKNOWN_NOTES),
     )
 
@@ -148,27 +145,19 @@ def _service_level_of_intervals(inputs: KpiInputs) -> IntervalContribution:
     """By the formulas that need no wait of single callers; an interval counted with
     another threshold is left out.
     """
-    within, queued_contacts = _i.answered_in_threshold, _i.answered + _i.abandoned
+    within, arrivals = _i.answered_in_threshold, _i.answered + _i.abandoned
     formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
         "abandons_ignored": (within, _i.answered, (_i.answered,)),
-        "abandons_penalised": (within, queued_contacts, (_i.answered, _i.abandoned)),
-        "short_abandons_credited": (
-            within + lost_contacts,
-            queued_contacts,
-            (_i.answered, _i.abandoned),
-        ),
-        "short_abandons_excluded": (
-            within,
-            queued_contacts - lost_contacts,
-            (_i.answered, _i.abandoned),
-        ),
+        "abandons_penalised": (within, arrivals, (_i.answered, _i.abandoned)),
+        "short_abandons_credited": (within + _shorts, arrivals, (_i.answered, _i.abandoned)),
+        "short_abandons_excluded": (within, arrivals - _shorts, (_i.answered, _i.abandoned)),
     }
-    hits, denominator, required_columns = formulas.get(
-        inputs.settings.service_level_formula, (within, queued_contacts, ())
+    hits, denominator, columns = formulas.get(
+        inputs.settings.service_level_formula, (within, arrivals, ())
     )
     usable = (
-        sa.and_(are_given(within, *required_columns), _i.threshold_seconds == inputs.level_seconds)
-        if required_columns
+        sa.and_(are_given(within, *columns), _i.threshold_seconds == inputs.level_seconds)
+        if columns
         else sa.false()
     )
     left_out = (

@@ -327,11 +327,9 @@ def _group(question: MetricQuery, members: Iterable[Any]) -> dict[Group, list[An
     """
     groups: dict[Group, list[Any]] = {}
     for member in members:
-        evaluators: tuple[str | None, ...] = (
-            member.subjects if "evaluator" in question.by else (None,)
-        )
+        names: tuple[str | None, ...] = member.subjects if "evaluator" in question.by else (None,)
         one = member.of if isinstance(member, MarkPair) else member
-        for name in evaluators:
+        for name in names:
             key = tuple(
                 name if dimension == "evaluator" else _value(one, dimension)
                 for dimension in question.by

@@ -203,10 +203,8 @@ def _pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
             if not size:
                 record[name] = value
         elif value is not None and value == value:
-            previous = record.get(name)
-            record[name] = value + (
-                previous if previous is not None and previous == previous else 0
-            )
+            old = record.get(name)
+            record[name] = value + (old if old is not None and old == old else 0)
 
 
 def _pool_deviation(

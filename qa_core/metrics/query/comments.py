@@ -74,22 +74,22 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
         CONTACTS.c.reason,
         CONTACTS.c.wait_seconds,
     )
-    customer_remarks = sa.select(
+    remarks = sa.select(
         sa.literal_column("'customer'", sa.Text).label("origin"),
         *places,
         CONTACTS.c.survey_comment.label("text"),
     )
-    customer_remarks = customer_remarks.add_columns(
+    remarks = remarks.add_columns(
         sa.cast(sa.null(), sa.Text).label("tags"),
         sa.func.coalesce(unhappy.hits, sa.false()).label("is_unhappy"),
     )
-    customer_remarks = customer_remarks.where(
+    remarks = remarks.where(
         *conditions, unhappy.denominator, CONTACTS.c.survey_comment.is_not(None)
     )
     newest = CONTACTS.c.local_start.desc(), *_KEY
     months = dimension_sql.months(where.period)
-    customer_remarks = Scoped(customer_remarks.order_by(*newest).limit(MOST_REMARKS), viewer)
-    frames = [engine.current().run(customer_remarks, **months)]
+    remarks = Scoped(remarks.order_by(*newest).limit(MOST_REMARKS), viewer)
+    frames = [engine.current().run(remarks, **months)]
     notes = _find_notes(question)
     if notes.num_rows:
         source = CONTACTS.join(
@@ -99,17 +99,15 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
             sa.func.coalesce(unhappy.hits, sa.false()),
             sa.func.coalesce(_NOTES.c.outcome == sa.literal(FAILED), sa.false()),
         )
-        evaluator_remarks = sa.select(
+        comments = sa.select(
             sa.literal_column("'evaluator'", sa.Text).label("origin"),
             *places,
             _NOTES.c.text,
             _NOTES.c.tags,
             is_unhappy.label("is_unhappy"),
         )
-        evaluator_remarks = Scoped(
-            evaluator_remarks.select_from(source).where(*conditions).order_by(*newest), viewer
-        )
-        frames.append(engine.current().run(evaluator_remarks, {"notes": notes}, **months))
+        comments = Scoped(comments.select_from(source).where(*conditions).order_by(*newest), viewer)
+        frames.append(engine.current().run(comments, {"notes": notes}, **months))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 

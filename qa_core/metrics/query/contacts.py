@@ -155,31 +155,28 @@ def find_contacts(
     return frame
 
 
-def _read_page(viewer: Viewer, columns: tuple[str, ...], contacts: pd.DataFrame) -> pd.DataFrame:
+def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> pd.DataFrame:
     """Read all the columns of the contacts found, in their order; by itself, because
     sorting whole rows reads every column of every contact.
     """
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
     statement = sa.select(*key, *(_column(name) for name in columns))
-    if contacts.empty:
+    if page.empty:
         none = engine.current().run(Scoped(statement.where(sa.false()), viewer))
         return none.drop(columns=[column.name for column in key])
     first, last = (
-        moment.to_pydatetime()
-        for moment in (contacts["started_at"].min(), contacts["started_at"].max())
+        moment.to_pydatetime() for moment in (page["started_at"].min(), page["started_at"].max())
     )
     statement = statement.where(
         CONTACTS.c.started_at.between(first, last),
-        CONTACTS.c.contact_id.in_(contacts["contact_id"].tolist()),
+        CONTACTS.c.contact_id.in_(page["contact_id"].tolist()),
     )
     rows = engine.current().run(
-        Scoped(statement, viewer),
-        first_month=contacts["month"].min(),
-        last_month=contacts["month"].max(),
+        Scoped(statement, viewer), first_month=page["month"].min(), last_month=page["month"].max()
     )
     rows_by_key = rows.set_index([column.name for column in key])
     return rows_by_key.loc[
-        list(zip(contacts["source_system"], contacts["contact_id"], strict=True))
+        list(zip(page["source_system"], page["contact_id"], strict=True))
     ].reset_index(drop=True)
 
 

@@ -201,26 +201,19 @@ def _build(
     critical: dict[tuple[int, str], str],
 ) -> pa.Table:
     """Build one row per answer, and one for each evaluation without any."""
-    evaluation_ids = np.array(
-        [evaluation[0] for evaluation in evaluations], np.int64
-    )  # in their order
+    ids = np.array([evaluation[0] for evaluation in evaluations], np.int64)  # in their order
     of = np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
-    rows = np.searchsorted(evaluation_ids, of)
-    has_evaluation = evaluation_ids[np.minimum(rows, len(evaluation_ids) - 1)] == of
-    bare = np.setdiff1d(np.arange(len(evaluation_ids)), rows[has_evaluation])
-    if len(bare) or not has_evaluation.all():
-        matched_answers = [
-            answer for answer, is_matched in zip(answers, has_evaluation, strict=True) if is_matched
-        ]
+    rows = np.searchsorted(ids, of)
+    is_known = ids[np.minimum(rows, len(ids) - 1)] == of
+    bare = np.setdiff1d(np.arange(len(ids)), rows[is_known])
+    if len(bare) or not is_known.all():
+        matches = [answer for answer, is_match in zip(answers, is_known, strict=True) if is_match]
         answers = sorted(
-            [
-                *matched_answers,
-                *((int(evaluation_ids[place]), None, None, None, None, None) for place in bare),
-            ],
+            [*matches, *((int(ids[place]), None, None, None, None, None) for place in bare)],
             key=lambda answer: answer[0],
         )  # stable
         rows = np.searchsorted(
-            evaluation_ids, np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
+            ids, np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
         )
     _ids, *rest = zip(*answers, strict=True)
     columns = dict(

@@ -96,10 +96,7 @@ def find_withdrawn(
         "be listened to is read.",
     )
     frame = engine.current().run(
-        query,
-        legal.tables,
-        first_month=min(months),
-        last_month=max(months),
+        query, legal.tables, first_month=min(months), last_month=max(months)
     )
     return set(zip(frame["source_system"], frame["contact_id"], strict=True)) & set(days)
 

@@ -258,13 +258,11 @@ def _counts_once(kpi: Kpi) -> bool:
 
 
 def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ...]:
-    counts_by_place = dict(counts)
+    places = dict(counts)
     if _counts_once(kpi):
-        counts_by_place[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(
-            row.n or 0
-        )
+        places[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
     return tuple(
-        CountLine(exclusion.code, exclusion.title, counts_by_place.get(place, 0))
+        CountLine(exclusion.code, exclusion.title, places.get(place, 0))
         for place, exclusion in enumerate(kpi.exclusions)
     )
 
@@ -382,16 +380,14 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
     """
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
-    values_in_force = []
+    entries = []
     for name in kpi.settings:
         if name in overrides:
-            values_in_force.append(InForce(name, settings.get_setting(name).parse(overrides[name])))
+            entries.append(InForce(name, settings.get_setting(name).parse(overrides[name])))
             continue
         runs = statements.pieces_within(statements.changes_of(pieces, (name,)), period)
-        values_in_force += [
-            InForce(name, getattr(values, name), first_day) for first_day, values in runs
-        ]
-    return tuple(values_in_force)
+        entries += [InForce(name, getattr(values, name), first_day) for first_day, values in runs]
+    return tuple(entries)
 
 
 def _find_sources(

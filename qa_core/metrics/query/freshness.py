@@ -75,11 +75,7 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
     the one waiting longest for news first.
     """
     sees_all = viewer.is_system or any(viewer.can(permission) for permission in KEEPERS)
-    kinds = [
-        kind
-        for kind, required_permission in NEEDS.items()
-        if sees_all or viewer.can(required_permission)
-    ]
+    kinds = [kind for kind, needs in NEEDS.items() if sees_all or viewer.can(needs)]
     if not kinds:
         return ()
     with store.reading() as session:

@@ -81,10 +81,10 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
         lake.version("intervals"),
         tuple(sorted(spellings.items())),
     )
-    frame = engine.current().run(
+    rows = engine.current().run(
         Scoped(statement, question.viewer), {"counting": counting}, **months
     )
-    return frame.to_dict("records")
+    return rows.to_dict("records")
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
@@ -229,23 +229,19 @@ def _find_counting(
     }
     days = {day for day, _queue in covered_queues}
     key = (INTERVALS.c.source_system, day, INTERVALS.c.queue, INTERVALS.c.channel, INTERVALS.c.team)
-    intervals_found = _run(
+    keys = _run(
         sa.select(*key, sa.func.min(INTERVALS.c.length_minutes).label("length_minutes")).group_by(
             *key
         )
     )
-    with_queues = {
-        (row["source_system"], row["day"]) for row in intervals_found if row["queue"] is not None
-    }
+    with_queues = {(row["source_system"], row["day"]) for row in keys if row["queue"] is not None}
 
     def counts(row: Record) -> bool:
         if row["queue"] is None:
             return row["day"] not in days and (row["source_system"], row["day"]) not in with_queues
         return (row["day"], merged_names.get(row["queue"], row["queue"])) not in covered_queues
 
-    return pa.Table.from_pylist(
-        [row for row in intervals_found if counts(row)], schema=_COUNTING_SCHEMA
-    )
+    return pa.Table.from_pylist([row for row in keys if counts(row)], schema=_COUNTING_SCHEMA)
 
 
 def _run(statement: sa.Select) -> list[Record]:

@@ -44,18 +44,14 @@ def find_listenable(
     """Find those of these contacts that may be listened to, in the order of `keys`. The
     months (`YYYY-MM`), where known, spare reading the others.
     """
-    requested_keys = list(dict.fromkeys(keys))
+    keys = list(dict.fromkeys(keys))
     contacts = {
         contact.key: contact
         for contact in _read(
-            viewer,
-            [contact_id for _system, contact_id in requested_keys],
-            legal,
-            first_month,
-            last_month,
+            viewer, [contact_id for _system, contact_id in keys], legal, first_month, last_month
         )
     }
-    return [contacts[key] for key in requested_keys if key in contacts]
+    return [contacts[key] for key in keys if key in contacts]
 
 
 def find_by_number(viewer: Viewer, numbers: Sequence[str], legal: LegalFacts) -> list[Listenable]:

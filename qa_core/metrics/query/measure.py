@@ -144,34 +144,32 @@ def _measure(
 
 def _counts(question: MetricQuery, subject: FactTable, kpis: list[Kpi]) -> list[Row]:
     """Measure KPIs of one fact table and one group of closed months."""
-    closed_part = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)
+    past = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)
     records: list[dict[str, Any]] = []
-    if not closed_part.is_empty:
+    if not past.is_empty:
         records = (
             current()
             .run(
-                statements.BUILDERS[subject](closed_part.since, kpis),
+                statements.BUILDERS[subject](past.since, kpis),
                 beside_the_lake(subject),
-                **statements.months_of(closed_part.since, subject),
+                **statements.months_of(past.since, subject),
             )
             .to_dict("records")
         )
         if subject == FactTable.CONTACTS:
-            records = interval_totals.add_totals(closed_part.since, kpis, records)
-    if closed_part.records:
-        records = closed_months.merge(records, closed_part.records, kpis)
+            records = interval_totals.add_totals(past.since, kpis, records)
+    if past.records:
+        records = closed_months.merge(records, past.records, kpis)
     rows = []
     for record in records:
         kpi_rows = [read_row(kpi, record) for kpi in kpis]
         if question.by and not record["present"] and not any(row.n for row in kpi_rows):
             continue
         group = _group(question, record)
-        kpi_rows = [
-            replace(row, by=group, notes=(*row.notes, *closed_part.notes)) for row in kpi_rows
-        ]
+        kpi_rows = [replace(row, by=group, notes=(*row.notes, *past.notes)) for row in kpi_rows]
         rows += kpi_rows
     if not question.by and not rows:
-        rows = [replace(read_row(kpi, {}), notes=closed_part.notes) for kpi in kpis]
+        rows = [replace(read_row(kpi, {}), notes=past.notes) for kpi in kpis]
     return rows
 
 

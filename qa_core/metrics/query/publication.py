@@ -348,10 +348,7 @@ def _is_kept(path: Path, key: str) -> bool:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["key"] != key:
             return False
-        _tables[path] = (
-            key,
-            {kpi: _read_cells(cells) for kpi, cells in content["tables"].items()},
-        )
+        _tables[path] = (key, {kpi: _read_cells(cells) for kpi, cells in content["tables"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True

@@ -39,7 +39,7 @@ from qa_core.storage.schema import (
 
 MOST = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
-_LINK_COLUMNS = (
+_DETAILS = (
     "local_start",
     "direction",
     "channel",
@@ -190,9 +190,7 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
         )
     )
     own = EVERY_CONTACT.c.is_own
-    columns = [
-        sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_LINK_COLUMNS)
-    ]
+    columns = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_DETAILS)]
     statement = sa.select(own, *columns).where(same).order_by(CONTACTS.c.started_at, *_KEY)
     history = Scoped(
         on_every_contact(statement),
@@ -236,7 +234,7 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         *_KEY,
         CONTACTS.c.customer_key,
         CONTACTS.c.started_at,
-        *(CONTACTS.c[name] for name in _LINK_COLUMNS),
+        *(CONTACTS.c[name] for name in _DETAILS),
     )
     events = (
         sa.select(*columns, own, is_repeat.label("is_repeat"), is_new)
@@ -305,9 +303,7 @@ def _window(question: MetricQuery) -> sa.ColumnElement[float]:
 
 
 def _link(row: Mapping[str, Any], names: Names) -> ChainContact:
-    plain = {
-        name: None if pd.isna(row[name]) else row[name] for name in (*CONTACT_KEY, *_LINK_COLUMNS)
-    }
+    plain = {name: None if pd.isna(row[name]) else row[name] for name in (*CONTACT_KEY, *_DETAILS)}
     plain["local_start"] = plain["local_start"].to_pydatetime()
     return ChainContact(
         **{name: value for name, value in plain.items() if name != "advisor_id"},

@@ -147,7 +147,7 @@ def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.
     """
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
-    sorted_rows = sorted(
+    lines = sorted(
         rows,
         key=lambda row: (
             *(
@@ -157,10 +157,8 @@ def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.
             order[row.kpi],
         ),
     )
-    data: dict[str, list[Any]] = {
-        name: [row.by.get(name) for row in sorted_rows] for name in dimensions
-    }
-    data |= {name: [getattr(row, name) for row in sorted_rows] for name in (*COLUMNS, "deviation")}
+    data: dict[str, list[Any]] = {name: [row.by.get(name) for row in lines] for name in dimensions}
+    data |= {name: [getattr(row, name) for row in lines] for name in (*COLUMNS, "deviation")}
     frame = pd.DataFrame(
         {
             name: pd.Series(

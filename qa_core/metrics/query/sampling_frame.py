@@ -162,10 +162,10 @@ def find_frame(viewer: Viewer, query: FrameQuery) -> Frame:
         else:
             exclusions[row["outside"]] = exclusions.get(row["outside"], 0) + int(row["n"])
     cells.sort(key=_place)
-    ordered_exclusions = {reason: exclusions[reason] for reason in REASONS if reason in exclusions}
+    reasons = {reason: exclusions[reason] for reason in REASONS if reason in exclusions}
     return Frame(
         tuple(cells),
-        ordered_exclusions,
+        reasons,
         tuple(sorted(advisors)),
         _find_shares(viewer, query, contacts, inside),
     )

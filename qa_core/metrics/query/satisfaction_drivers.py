@@ -168,10 +168,8 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
             int(rows["n"].sum()),
         )
         drivers += [driver] if driver else []
-    evaluated_contacts = (
-        int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
-    )
-    return drivers, evaluated_contacts
+    total = int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
+    return drivers, total
 
 
 def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:

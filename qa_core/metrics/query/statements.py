@@ -153,7 +153,7 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     ]
     with_call_backs = any(kpi.key == "call_back_rate" for kpi in kpis)
     statement = (
-        select_groups(question.groups(MISSES.c), _counted_aggregates(question, kpis, MISSES.c))
+        select_groups(question.groups(MISSES.c), _list_columns(question, kpis, MISSES.c))
         .where(*conditions)
         .add_cte(misses_of(question, with_call_backs))
     )
@@ -172,9 +172,7 @@ def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     answered that one and whenever.
     """
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
-    statement = select_groups(
-        question.groups(CALLERS.c), _counted_aggregates(question, kpis, CALLERS.c)
-    )
+    statement = select_groups(question.groups(CALLERS.c), _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
 
 
@@ -231,7 +229,7 @@ def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """
     listened_contacts = listening_of(question)
     statement = select_groups(
-        question.groups(LISTENING.c), _counted_aggregates(question, kpis, LISTENING.c)
+        question.groups(LISTENING.c), _list_columns(question, kpis, LISTENING.c)
     )
     return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
@@ -262,7 +260,7 @@ def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     )
     return statement(
         select_groups(
-            question.groups(columns), _counted_aggregates(question, kpis, EVALUATED.c)
+            question.groups(columns), _list_columns(question, kpis, EVALUATED.c)
         ).select_from(source)
     )
 
@@ -319,7 +317,7 @@ def evaluations_of(
         if column.name in EVALUATED.c
         and column.name not in ("is_first", "section", "criterion", "score")
     ]
-    part_columns = [
+    cuts = [
         ANSWERS.c[name] if name in question.by else sa.null().label(name)
         for name in ("section", "criterion")
     ]
@@ -329,7 +327,7 @@ def evaluations_of(
         unsaid = [
             sa.cast(sa.null(), sa.Boolean).label(f"failed_{name}") for name in CRITICAL_CLASSES
         ]
-        rows = sa.select(*whole, *part_columns, ANSWERS.c.score, *unsaid).where(
+        rows = sa.select(*whole, *cuts, ANSWERS.c.score, *unsaid).where(
             *conditions, ANSWERS.c.is_first
         )
     else:
@@ -339,12 +337,10 @@ def evaluations_of(
             / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
         )
         score = share if parts else sa.func.max(ANSWERS.c.score)
-        rows = sa.select(*whole, *part_columns, score.label("score"), *_errors()).where(
+        rows = sa.select(*whole, *cuts, score.label("score"), *_errors()).where(
             *conditions, *([ANSWERS.c.criterion.is_not(None)] if parts else ())
         )
-        rows = rows.group_by(
-            *whole, *(column for column in part_columns if isinstance(column, sa.Column))
-        )
+        rows = rows.group_by(*whole, *(column for column in cuts if isinstance(column, sa.Column)))
     evaluations = rows.cte("evaluated")
     if used_dimensions <= EVALUATION_DIMENSIONS:
         return (
@@ -496,7 +492,7 @@ def select_groups(
     return sa.select(*groups, *columns).group_by(*groups)
 
 
-def _counted_aggregates(
+def _list_columns(
     question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection
 ) -> list[sa.ColumnElement[Any]]:
     return [sa.func.count().label("present"), *_aggregates(question, kpis, columns)]

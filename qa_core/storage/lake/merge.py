@@ -228,34 +228,30 @@ def _make_fate(rewrite: Rewrite, columns: Sequence[str], create: bool) -> None:
         f"CASE WHEN s.month IS NULL THEN '{'new' if create else 'missing'}' WHEN "
         f"{differs} THEN 'changed' ELSE 'unchanged' END"
     )
-    customer_columns = (
-        _list_customer_columns(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
-    )
+    customers = _list_customers(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
         SELECT {rewrite.list_key("i")}, s.month AS old_month, {new_month} AS new_month,
             {status} AS status,
             least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day},
-                CAST(s.{clock} AS DATE)) AS last_day{customer_columns}
+                CAST(s.{clock} AS DATE)) AS last_day{customers}
         FROM incoming i LEFT JOIN stored s ON {rewrite.match("i", "s")}
     """)
 
 
-def _list_customer_columns(rewrite: Rewrite) -> str:
+def _list_customers(rewrite: Rewrite) -> str:
     """List the columns of the fate that say whose neighbours may change: of new rows,
     and of those that change where neighbours look.
     """
     touches = (
         " OR ".join(
-            f'i."{name}" IS DISTINCT FROM s."{name}"'
-            for name in INPUTS
-            if name in rewrite.updated_columns
+            f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.columns
         )
         or "false"
     )
     columns = []
     for title, name in (("customer", "customer_key"), ("start", "started_at")):
-        after = f'i."{name}"' if name in rewrite.updated_columns else f's."{name}"'
+        after = f'i."{name}"' if name in rewrite.columns else f's."{name}"'
         columns.append(
             f'CASE WHEN s.month IS NOT NULL AND ({touches}) THEN s."{name}" END AS before_{title}'
         )
@@ -291,12 +287,8 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
         f"'changed') f ON {rewrite.match('s', 'f')}",
         "new": f"SELECT {rewrite.list_key('f')} FROM fate f WHERE status = 'new'",
     }
-    statuses = [
-        status for status, rows in (("changed", result.updated), ("new", result.new)) if rows
-    ]
-    names = {
-        status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in statuses
-    }
+    kinds = [status for status, rows in (("changed", result.updated), ("new", result.new)) if rows]
+    names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kinds}
     for status, name in names.items():
         rewrite.connection.execute(
             f"COPY ({select[status]}) TO {tables.quote(str(image_folder() / name))} (FORMAT "

@@ -40,7 +40,7 @@ class Rewrite:
 
     connection: duckdb.DuckDBPyConnection
     base: tables.Snapshot
-    updated_columns: Sequence[str]
+    columns: Sequence[str]
     progress: Progress = ignore_progress
     adds: list[AddAction] = field(default_factory=list)
     for_new: Sequence[str] = ()
@@ -68,13 +68,13 @@ class Rewrite:
         """Write a column after the change, of `s` (stored) left joined to `i`
         (incoming, changed).
         """
-        if name in self.updated_columns:
+        if name in self.columns:
             return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
 
     def select_new(self, name: str) -> str:
         """Write a column of a new row, of `i`."""
-        if name in self.updated_columns or name in self.key or name in self.for_new:
+        if name in self.columns or name in self.key or name in self.for_new:
             return f'i."{name}"'
         column = tables.TABLES[self.base.name].columns[name]
         return f"CAST(NULL AS {tables.sql_type(column)})"
@@ -121,59 +121,55 @@ class Rewrite:
         return [month for (month,) in rows]
 
     def _select_month(self, month: str, has_neighbours: bool) -> str:
-        name, month_literal = self.base.name, tables.quote(month)
+        name, literal = self.base.name, tables.quote(month)
         columns = [column for column in tables.columns_of(name) if column not in schema.NEIGHBOURS]
-        stored_columns = ", ".join(
-            f'{self.select_merged(column)} AS "{column}"' for column in columns
-        )
+        old_columns = ", ".join(f'{self.select_merged(column)} AS "{column}"' for column in columns)
         new_columns = ", ".join(f'{self.select_new(column)} AS "{column}"' for column in columns)
         gaps = (
             "".join(f", s.{column}" for column in schema.NEIGHBOURS) if name == "contacts" else ""
         )
-        empty_columns = (
+        blanks = (
             "".join(f", CAST(NULL AS DOUBLE) AS {column}" for column in schema.NEIGHBOURS)
             if name == "contacts"
             else ""
         )
         # Where the rows say their month, only those of this one are looked at.
         incoming = (
-            f"(SELECT * FROM incoming WHERE month = {month_literal})"
-            if "month" in self.updated_columns
+            f"(SELECT * FROM incoming WHERE month = {literal})"
+            if "month" in self.columns
             else "incoming"
         )
         pieces = []
         if month in self.base.months:
             pieces.append(
-                f"SELECT {stored_columns}{gaps} FROM "
+                f"SELECT {old_columns}{gaps} FROM "
                 f"({tables.select_from_files(name, self.base.files(months=[month]))}) s "
-                f"LEFT JOIN ({self._changes(f'f.old_month = {month_literal}', incoming)}) i ON "
+                f"LEFT JOIN ({self._changes(f'f.old_month = {literal}', incoming)}) i ON "
                 f"{self.match('i', 's')} "
-                f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {month_literal})"
+                f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {literal})"
             )
         origins = self.connection.execute(
             "SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = "
-            f"{month_literal} AND old_month <> {month_literal}"
+            f"{literal} AND old_month <> {literal}"
         ).fetchall()
         if origins:
             files = self.base.files(months=[origin for (origin,) in origins])
-            moved_rows = self._changes(
-                f"f.new_month = {month_literal} AND f.old_month <> {month_literal}", incoming
-            )
+            moves = self._changes(f"f.new_month = {literal} AND f.old_month <> {literal}", incoming)
             pieces.append(
-                f"SELECT {stored_columns}{gaps} FROM ({tables.select_from_files(name, files)}) s "
-                f"JOIN ({moved_rows}) i ON {self.match('i', 's')}"
+                f"SELECT {old_columns}{gaps} FROM ({tables.select_from_files(name, files)}) s "
+                f"JOIN ({moves}) i ON {self.match('i', 's')}"
             )
         if self.starts_empty:
-            pieces.append(f"SELECT {new_columns}{empty_columns} FROM {incoming} i")
+            pieces.append(f"SELECT {new_columns}{blanks} FROM {incoming} i")
         elif self.connection.execute(
-            f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {month_literal} LIMIT 1"
+            f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {literal} LIMIT 1"
         ).fetchone():
             fresh = (
                 f"SELECT {', '.join(self.key)} FROM fate WHERE status = 'new' AND "
-                f"new_month = {month_literal}"
+                f"new_month = {literal}"
             )
             pieces.append(
-                f"SELECT {new_columns}{empty_columns} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
+                f"SELECT {new_columns}{blanks} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
                 f"{self.match('i', 'f')}"
             )
         rows = " UNION ALL ".join(pieces)
@@ -186,7 +182,7 @@ class Rewrite:
         )
         return (
             f"SELECT r.* EXCLUDE ({', '.join(schema.NEIGHBOURS)}), {current} FROM ({rows}) r "
-            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {month_literal}) n ON "
+            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {literal}) n ON "
             f"{self.match('n', 'r')}"
         )
 
@@ -194,7 +190,7 @@ class Rewrite:
         """Write the incoming rows that change or delete a stored one whose fate fulfils
         the condition.
         """
-        columns = ", ".join(f'i."{name}"' for name in self.updated_columns if name not in self.key)
+        columns = ", ".join(f'i."{name}"' for name in self.columns if name not in self.key)
         return (
             f"SELECT {self.list_key('f')}{', ' + columns if columns else ''}, true AS is_change, "
             "f.status = 'deleted' AS is_deleted, f.new_month FROM fate f "
@@ -211,12 +207,10 @@ class Rewrite:
         """
         inputs = ("customer_key", *(name for name in neighbours.INPUTS if name != "customer_key"))
         new_columns = ", ".join(f'{self.select_new(name)} AS "{name}"' for name in inputs)
-        empty_columns = ", ".join(
-            f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS
-        )
+        blanks = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS)
         if self.starts_empty:
             events = (
-                f"SELECT {self.list_key('i')}, month, {new_columns}, {empty_columns} "
+                f"SELECT {self.list_key('i')}, month, {new_columns}, {blanks} "
                 f"FROM incoming i WHERE {self.select_new('customer_key')} IS NOT NULL"
             )
             is_near = "true"
@@ -225,17 +219,17 @@ class Rewrite:
             if span is None:
                 return False
             near = self.base.files(*_months_around(*span, 2 * schema.NEIGHBOUR_DAYS))
-            stored_columns = ", ".join(f'{self.select_merged(name)} AS "{name}"' for name in inputs)
+            old_columns = ", ".join(f'{self.select_merged(name)} AS "{name}"' for name in inputs)
             old = ", ".join(f"s.{name} AS old_{name}" for name in schema.NEIGHBOURS)
             events = f"""
                 SELECT * FROM (
                     SELECT {self.list_key("s")}, CASE WHEN i.is_change THEN i.new_month
-                        ELSE s.month END AS month, {stored_columns}, {old}
+                        ELSE s.month END AS month, {old_columns}, {old}
                     FROM ({tables.select_from_files("contacts", near)}) s LEFT
                         JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
-                    SELECT {self.list_key("i")}, f.new_month, {new_columns}, {empty_columns}
+                    SELECT {self.list_key("i")}, f.new_month, {new_columns}, {blanks}
                     FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f
                         ON {self.match("i", "f")}
                 ) SEMI JOIN touched USING (customer_key)"""
@@ -244,14 +238,12 @@ class Rewrite:
                 f"TIMESTAMP '{span[1]}' + {neighbours.REACH}"
             )
         self.connection.execute(f"CREATE TEMP VIEW events AS {events}")
-        is_changed = " OR ".join(
-            f"{name} IS DISTINCT FROM old_{name}" for name in schema.NEIGHBOURS
-        )
+        differs = " OR ".join(f"{name} IS DISTINCT FROM old_{name}" for name in schema.NEIGHBOURS)
         self.connection.execute(f"""
             CREATE TEMP TABLE neighbours AS
             SELECT source_system, contact_id, month, {", ".join(schema.NEIGHBOURS)}
                 FROM ({neighbours.select_neighbours("events")})
-            WHERE {is_near} AND ({is_changed})
+            WHERE {is_near} AND ({differs})
         """)
         return True
 

@@ -457,11 +457,9 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
     """Give a table of an earlier version the columns that were declared since, in a
     commit of its own; its files stay as they are.
     """
-    present_names = {item.name for item in table.schema().fields}
+    names = {item.name for item in table.schema().fields}
     fresh = [
-        item.with_nullable(True)
-        for item in arrow_schema(TABLES[name])
-        if item.name not in present_names
+        item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in names
     ]
     if fresh:
         table.alter.add_columns(

@@ -275,17 +275,15 @@ def vacuum(at_once: bool = False) -> int:
     `at_once`: those of every earlier version, as soon as nobody reads it any more, ten
     minutes from now at most.
     """
-    removed_count = 0
+    count = 0
     if at_once:
         tables.wait_for_readers(READER_SECONDS)
     for name in tables.TABLES:
         with tables.writing(name):
             base = tables.snapshot(name)
-            removed_count += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(
-                base
-            )
+            count += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(base)
     _remove_dead_scratch()
-    return removed_count
+    return count
 
 
 def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
@@ -313,15 +311,13 @@ def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
 
 def _vacuum_images(base: tables.Snapshot) -> int:
     horizon = time.time() - IMAGE_DAYS * 86400
-    needed_images = {
+    images = {
         image
         for entry in current_commits(base)
         if entry["timestamp"] / 1000 >= horizon
         for image in entry["undo"]
     }
-    stale = [
-        image for image in image_folder().glob(f"{base.name}-*") if image.name not in needed_images
-    ]
+    stale = [image for image in image_folder().glob(f"{base.name}-*") if image.name not in images]
     for image in stale:
         image.unlink(missing_ok=True)
     return len(stale)

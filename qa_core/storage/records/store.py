@@ -69,10 +69,10 @@ def _require_scope(_connection, _cursor, text, _parameters, context, _many) -> N
 @functools.cache
 def engine_for(url: str) -> sa.Engine:
     """Return the engine of that database, made once per process."""
-    parsed_url = sa.make_url(url)
-    if parsed_url.get_backend_name() != "sqlite":
+    address = sa.make_url(url)
+    if address.get_backend_name() != "sqlite":
         try:
-            return sa.create_engine(parsed_url, pool_pre_ping=True)
+            return sa.create_engine(address, pool_pre_ping=True)
         except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
             message = N_(
                 "QA_DATABASE_URL names a database whose driver is not installed. For "
@@ -82,7 +82,7 @@ def engine_for(url: str) -> sa.Engine:
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed_url, connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection, _record) -> None:
@@ -108,10 +108,10 @@ def engine_for(url: str) -> sa.Engine:
 
 def file_of(url: str) -> Path | None:
     """Return the file of the records, where they are in SQLite."""
-    parsed_url = sa.make_url(url)
+    address = sa.make_url(url)
     return (
-        Path(parsed_url.database)
-        if parsed_url.get_backend_name() == "sqlite" and parsed_url.database
+        Path(address.database)
+        if address.get_backend_name() == "sqlite" and address.database
         else None
     )
 
