@@ -12,7 +12,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching.contact_match import DAY_IN_KEY
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 
 BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
 FEW_ROWS = 0.01
@@ -84,7 +84,7 @@ def find_key_scope(
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
     suffix_length = connection.execute(
         f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
-        f"WHERE source_system = {quoted(staged.system)} AND regexp_matches(contact_id, "
+        f"WHERE source_system = {quote(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
     return (
