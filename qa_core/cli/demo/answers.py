@@ -1,6 +1,4 @@
-"""Answers of demo advisors to their latest evaluations: read, commented, disputed,
-self-evaluated.
-"""
+"""Answers of demo advisors to evaluations: read, commented, disputed, self-evaluated."""
 
 from __future__ import annotations
 
@@ -105,9 +103,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
 
 
 def _find_latest(session: Session, team: str) -> list[Evaluation]:
-    """Find the imported evaluations of the team in its last weeks, newest first,
-    without the last days.
-    """
+    """Find the team's imported evaluations of its last weeks but the last days, newest first."""
     mine = (
         Evaluation.team == team,
         Evaluation.kind == "scored",

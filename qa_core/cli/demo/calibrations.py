@@ -87,9 +87,7 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
 
 
 def remove(session: Session) -> None:
-    """Remove the sessions opened by demo accounts, with their scores, before these
-    accounts are removed.
-    """
+    """Remove the sessions of demo accounts, with their scores, before the accounts themselves."""
     demo = [person.username for person in people.find_people(session).values() if person.is_demo]
     rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
     session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))

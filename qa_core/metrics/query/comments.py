@@ -110,9 +110,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
 
 
 def _find_notes(question: MetricQuery) -> pa.Table:
-    """Find the published evaluations in scope that say something in words, of the days
-    asked for.
-    """
+    """Find the published evaluations of these days in scope that say something in words."""
     period, viewer = question.where.period, question.viewer
     if not viewer.can(Permission.SEE_SCORES):
         return _NOTES_SCHEMA.empty_table()

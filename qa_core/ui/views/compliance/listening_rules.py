@@ -1,6 +1,4 @@
-"""The legal gates with their state, their source and who acts; and whether listening stays
-within measure.
-"""
+"""The legal gates with state, source and who acts; whether listening is within measure."""
 
 from __future__ import annotations
 

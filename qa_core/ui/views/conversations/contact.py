@@ -99,9 +99,7 @@ def show_course(contact: Contact) -> None:
 
 
 def show_player(viewer: Viewer, contact: Contact) -> None:
-    """Show its recording: to advisors their own call, to those who lead them with a purpose
-    and a reason.
-    """
+    """Show its recording: to its advisor, and with purpose and reason to who leads them."""
     key = (contact["source_system"], contact["contact_id"])
     if not viewer.can(Permission.LISTEN):
         return

@@ -1,6 +1,4 @@
-"""The action list of irritants: who sees to what until when, how far they are, and what
-came of it.
-"""
+"""The action list of irritants: who does what by when, how far it is, what came of it."""
 
 from __future__ import annotations
 

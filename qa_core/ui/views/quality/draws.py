@@ -1,6 +1,4 @@
-"""Draws for a listening plan: a preview, the draws that were made, and whether each was
-fair.
-"""
+"""Draws for a listening plan: a preview, the draws made, and whether each was fair."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The advisor's reply to an evaluation: that they read it, a comment, an evaluation of
-their own.
-"""
+"""The advisor's reply to an evaluation: read, a comment, an evaluation of their own."""
 
 from __future__ import annotations
 
