@@ -21,6 +21,15 @@ from qa_core.base.i18n import N_
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
 SECRET_BYTES = 32
+VARIABLES = (
+    "QA_HOME",
+    "QA_TIMEZONE",
+    "QA_DATABASE_URL",
+    "QA_LAKE_URL",
+    "QA_ENGINE_URL",
+    "QA_COUNTRY",
+    "QA_LANGUAGE",
+)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -68,8 +77,22 @@ def current() -> Environment:
     stand_in = _override.get()
     if stand_in is not None:
         return stand_in
-    folder = Path(os.environ.get("QA_HOME") or PROJECT / "data").expanduser().resolve()
-    timezone = os.environ.get("QA_TIMEZONE") or "Europe/Paris"
+    return _build(*map(os.environ.get, VARIABLES))
+
+
+@functools.lru_cache(maxsize=8)
+def _build(
+    home: str | None,
+    timezone: str | None,
+    database_url: str | None,
+    lake_url: str | None,
+    engine_url: str | None,
+    country: str | None,
+    language: str | None,
+) -> Environment:
+    """Build the environment from the values of `VARIABLES`, in their order."""
+    folder = Path(home or PROJECT / "data").expanduser().resolve()
+    timezone = timezone or "Europe/Paris"
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -80,12 +103,12 @@ def current() -> Environment:
         ) from error
     return Environment(
         folder=folder,
-        database_url=os.environ.get("QA_DATABASE_URL") or f"sqlite:///{folder / 'records.sqlite'}",
-        lake_url=os.environ.get("QA_LAKE_URL") or str(folder / "lake"),
-        engine_url=os.environ.get("QA_ENGINE_URL") or "duckdb://",
+        database_url=database_url or f"sqlite:///{folder / 'records.sqlite'}",
+        lake_url=lake_url or str(folder / "lake"),
+        engine_url=engine_url or "duckdb://",
         timezone=timezone,
-        country=(os.environ.get("QA_COUNTRY") or "FR").upper(),
-        language=os.environ.get("QA_LANGUAGE") or "en",
+        country=(country or "FR").upper(),
+        language=language or "en",
     )
 
 

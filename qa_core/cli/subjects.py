@@ -84,7 +84,7 @@ def add_objection(
 
 
 def list_requests(as_json: Json = False) -> None:
-    """Every request with the day by which it must be answered, open ones first."""
+    """List every request with the day by which it must be answered, open ones first."""
     _show_requests(as_json)
 
 

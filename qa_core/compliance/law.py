@@ -1,4 +1,4 @@
-"""What the law says today: the facts that decide about contacts, and the one question
+"""Law in force today: the facts that decide about contacts, and the one question
 whether an act on them is allowed.
 """
 

@@ -1,5 +1,5 @@
-"""The bytes of a file, unpacked on the way where it is a gzip or zip: never written
-anywhere, never more than the limits allow.
+"""Bytes of a file, unpacked while they are read where it is a gzip or zip: never
+written anywhere, never beyond the limits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BYTE_ORDER_MARKS = (
 
 @dataclass(frozen=True)
 class Content:
-    """What one file holds. `member`: its name inside the zip it is packed in;
+    """Content of one file. `member`: its name inside the zip it is packed in;
     `encoding`: the one asked for.
     """
 
@@ -69,8 +69,8 @@ class Content:
         return max(1, self.size)
 
     def open(self) -> BinaryIO:
-        """The bytes from the start. Reading them raises Refusal where they are damaged
-        or unpack beyond the limits.
+        """Open the bytes from the start. Reading them raises Refusal where they are
+        damaged or unpack beyond the limits.
         """
         if self.packing is None:
             file = self.path.open("rb")
@@ -85,12 +85,12 @@ class Content:
         return b"\r" in start and b"\n" not in start and b"\x00" not in start
 
     def read_start(self, count: int) -> bytes:
-        """The first bytes."""
+        """Read the first bytes."""
         with self.open() as file:
             return file.read(count)
 
     def decode_start(self, start: bytes) -> str | None:
-        """The beginning as text; None when it is none."""
+        """Decode the beginning as text; None when it is none."""
         marked = find_marked_encoding(start)
         if marked is None and b"\x00" in start[:4096]:
             return None
@@ -101,8 +101,8 @@ class Content:
             return start.decode("cp1252", errors="replace")
 
     def read_pieces(self) -> Iterator[tuple[str, float]]:
-        """The text in pieces of any length, cut anywhere, and what share is behind
-        each.
+        """Yield the text in pieces of any length, cut anywhere, with the share of the
+        file read so far.
         """
         encoding = self.encoding or find_marked_encoding(self.read_start(4)) or "utf-8"
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
@@ -112,8 +112,8 @@ class Content:
         yield decoder.decode(b"", final=True), 1.0
 
     def read_line_blocks(self) -> Iterator[tuple[str, float]]:
-        """The text in blocks of whole lines, and what share is behind each; bytes that
-        are no UTF-8 are read as Windows-1252.
+        """Yield the text in blocks of whole lines, with the share of the file read so
+        far. Bytes that are no UTF-8 are read as Windows-1252.
         """
         encoding = self.encoding or find_marked_encoding(self.read_start(4))
         with self.open() as file:
@@ -156,6 +156,24 @@ class Content:
             while block := file.read(BLOCK_BYTES):
                 last = block[-1:]
         return last in LINE_ENDS
+
+
+@dataclass(frozen=True)
+class HeldContent(Content):
+    """Content that was read already."""
+
+    data: bytes = b""
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
+
+    @cached_property
+    def unpacked_size(self) -> int:
+        return max(1, len(self.data))
+
+    @cached_property
+    def ends_with_newline(self) -> bool:
+        return self.data.endswith(b"\n")
 
 
 def find_marked_encoding(start: bytes) -> str | None:

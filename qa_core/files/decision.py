@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qa_core.base.i18n import N_, _
@@ -32,32 +32,38 @@ are never translated.
 @dataclass(frozen=True)
 class Decision:
     """One thing that was decided about a field, and what in the file decided it; both
-    are English gettext messages with places.
+    are English gettext messages with places. `weight`: how many rows it moves, and what
+    figures would be otherwise.
     """
 
     field: str
     decision: str
     evidence: str = ""
     params: tuple[tuple[str, Any], ...] = ()
+    weight: tuple[tuple[str, float | None], ...] = ()
 
     @staticmethod
     def of(field: str, decision: str, evidence: str = "", /, **params: Any) -> Decision:
         """Build a decision with the values of its places by name."""
         return Decision(field, decision, evidence, tuple(params.items()))
 
-    def as_json(self) -> dict[str, str]:
-        """In the language spoken, as `import --json` prints it."""
+    def with_weight(self, **weight: float | None) -> Decision:
+        """Return the same decision with its weight."""
+        return replace(self, weight=tuple(weight.items()))
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the object that `import --json` prints, in the current language."""
         places = {name: _translate_param(name, value) for name, value in self.params}
         return {
             "field": self.field,
             "decision": _(self.decision).format(**places),
             "evidence": _(self.evidence).format(**places) if self.evidence else "",
-        }
+        } | ({"weight": dict(self.weight)} if self.weight else {})
 
 
 def _translate_param(name: str, value: Any) -> Any:
-    """Return what stands in a place of a decision: our own words in the language spoken
-    (`comma`, `Y → answered`), the file's as they are.
+    """Translate our own words in a place of a decision (`comma`, `Y → answered`); the
+    file's words stay as they are.
     """
     if name == "delimiter":
         return _(value) if value in OWN_WORDS else value

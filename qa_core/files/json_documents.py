@@ -33,6 +33,9 @@ LISTS_OF_RECORDS = (
     "properties",
     "fields",
     "callflow",
+    "applications",
+    "events",
+    "history",
 )
 """Keys of lists inside one record."""
 RECORD_KEYS = (
@@ -66,6 +69,15 @@ class JsonObjects:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self._text, self._position, self._pieces = "", 0, self._content.read_pieces()
+        objects = self._read_documents()
+        first, second = next(objects, None), next(objects, None)
+        if first is not None and second is None:
+            yield from find_list(first) or [first]
+            return
+        yield from (item for item in (first, second) if item is not None)
+        yield from objects
+
+    def _read_documents(self) -> Iterator[dict[str, Any]]:
         while self._peek():
             yield from self._read_document(0)
 
@@ -73,13 +85,13 @@ class JsonObjects:
         start = self._peek()
         if start == "[":
             self._take("[")
-            yield from (item for item in self._read_items() if isinstance(item, dict))
+            yield from _unwrap(self._read_items())
         elif start == "{" and depth < MAX_ENVELOPES:
             yield from self._read_object(depth)
         else:
             value = self._read_value()
             if isinstance(value, dict):
-                yield value
+                yield from _unwrap(iter((value,)))
             elif not depth:
                 raise self._refuse_syntax()
 
@@ -107,7 +119,7 @@ class JsonObjects:
                 self._take("[")
                 if self._peek() in ("{", "]"):
                     is_envelope = True
-                    yield from (item for item in self._read_items() if isinstance(item, dict))
+                    yield from _unwrap(self._read_items())
                 else:
                     record[key] = list(self._read_items())
             elif start == "{" and not is_record and name in ENVELOPES:
@@ -117,7 +129,7 @@ class JsonObjects:
                 record[key] = self._read_value()
             is_record = is_record or name in RECORD_KEYS
         if not is_envelope:
-            yield record
+            yield from _unwrap(iter((record,)))
 
     def _has_next(self, end: str) -> bool:
         """Skip commas; at the `end` of a list or object, take it and return False."""
@@ -201,6 +213,30 @@ class JsonObjects:
         )
 
 
+def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list, out of the wrapping that may be around each."""
+    for item in items:
+        if isinstance(item, dict):
+            inner = next(iter(item.values()), None) if len(item) == 1 else None
+            yield inner if isinstance(inner, dict) else item
+
+
+def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Find the only list of objects within the objects of a document; empty where it is a
+    record itself, or has several lists.
+    """
+    if any(key.casefold() in RECORD_KEYS for key in item):
+        return []
+    found = []
+    for key, value in item.items():
+        if isinstance(value, dict):
+            found.append(find_list(value))
+        elif isinstance(value, list) and key.casefold() not in LISTS_OF_RECORDS:
+            found.append(list(_unwrap(value)))
+    lists = [objects for objects in found if objects]
+    return lists[0] if len(lists) == 1 else []
+
+
 @dataclass(frozen=True)
 class Records:
     """Records with named values, read again from the start as often as asked."""
@@ -212,8 +248,8 @@ class Records:
 
 
 def open_records(content: Content) -> Records:
-    """The objects of a JSON file as flat records. Raises Refusal where it holds none,
-    or describes data rather than holding it.
+    """Open the objects of a JSON file as flat records. Raises Refusal where it holds
+    none, or holds a JSON schema instead of data.
     """
     names: dict[str, None] = {}
     count = 0
@@ -272,7 +308,7 @@ def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """A JSON value as a cell would show it."""
+    """Convert a JSON value to the text of a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -281,7 +317,7 @@ def as_text(value: Any) -> str:
 
 
 def look_up(item: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, None where there is none."""
+    """Find the value at a dotted path; None where there is none."""
     value: Any = item
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

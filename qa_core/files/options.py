@@ -1,6 +1,4 @@
-"""What a person may say about a file to import: everything that the file itself may
-leave open.
-"""
+"""Options of an import: whatever a file may leave open, a person can set."""
 
 from __future__ import annotations
 
@@ -115,8 +113,8 @@ class ImportOptions:
                 )
 
     def as_reading_options(self) -> dict[str, Any]:
-        """The options that change what is read, for the record of the batch: same
-        digest and same reading, same import.
+        """Collect the options that change what is read, for the record of the batch:
+        same digest and same reading, same import.
         """
         silent = ("dry_run", "save_mapping", "yes")
         given = {
@@ -127,8 +125,8 @@ class ImportOptions:
         }
 
     def with_defaults(self, saved: ImportOptions) -> ImportOptions:
-        """These options, completed from a saved mapping; what is said here wins, field
-        by field.
+        """Complete these options from a saved mapping; those set here win, field by
+        field.
         """
         changes = {}
         for item in fields(self):
@@ -146,8 +144,8 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """The least and the greatest mark of a scale written "1-5"; None when it is not
-    one.
+    """Parse a scale written "1-5" into its least and greatest mark; None when it is
+    none.
     """
     low, dash, high = text.strip().partition("-")
     try:

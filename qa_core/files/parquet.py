@@ -1,5 +1,5 @@
-"""Parquet files as flat records of text: read batch by batch, nested values joined with
-dots.
+"""Parquet files as flat records of text, read batch by batch; nested values are joined
+with dots.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ROWS_AT_ONCE = 10_000
 
 
 def open_records(content: Content) -> Records:
-    """The rows of a Parquet file. Raises Refusal where it is damaged, or packed once
-    more.
+    """Open the rows of a Parquet file. Raises Refusal where it is damaged, or inside an
+    archive.
     """
     if content.packing:
         raise Refusal(

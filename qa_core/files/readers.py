@@ -1,5 +1,5 @@
-"""From a file to rows of text cells: what it is, its encoding, its delimiter, its
-sheet; read again from the start as often as asked.
+"""Text of a file as rows of cells: its type, encoding, delimiter and sheet are found
+out. It can be read from the start any number of times.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Source:
     ends_with_newline: bool = True
 
     def refuse_unclosed(self, line: int) -> Refusal:
-        """The refusal for a quotation mark that swallows the rest of the file."""
+        """Build the refusal for a quotation mark that swallows the rest of the file."""
         return Refusal(
             "unclosed_quote",
             N_(
@@ -103,7 +103,7 @@ class Source:
             ) from error
 
     def sample(self, count: int) -> list[tuple[int, list[str]]]:
-        """The first rows, each with the line of the text on which it ends."""
+        """Read the first rows, each with the line of the text on which it ends."""
         lines, _share = self.open_text()
         reader = csv.reader(
             lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
@@ -157,7 +157,9 @@ def _refuse_other_types(content: Content, start: bytes) -> None:
 
 
 def _find_unmarked_utf16(start: bytes) -> str | None:
-    """UTF-16 without its mark: in text of Latin letters every second byte is zero."""
+    """Find UTF-16 without its byte order mark: in text of Latin letters every second
+    byte is zero.
+    """
     even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
     most = 0.8 * len(start[0:512:2])
     return (
@@ -192,7 +194,9 @@ def _open_workbook(
 
 
 def _open_records(content: Content, records: Records) -> Source:
-    """Records with named values as the text of a table: the names on its first line."""
+    """Open records with named values as the text of a table, whose first line has the
+    names.
+    """
 
     def lines(written: list[int]) -> Iterator[str]:
         line = io.StringIO()
@@ -263,7 +267,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
             N_("{name} is empty. Export it again and try once more."),
             name=content.name,
         )
-    delimiter = _parse_delimiter(options.delimiter) or find_delimiter(sample)
+    delimiter = parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision.of(
             "file",
@@ -285,7 +289,8 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     )
 
 
-def _parse_delimiter(name: str | None) -> str | None:
+def parse_delimiter(name: str | None) -> str | None:
+    """The sign that `--delimiter` names. Raises Refusal where it is none."""
     if not name:
         return None
     named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(
@@ -301,8 +306,8 @@ def _parse_delimiter(name: str | None) -> str | None:
 
 
 def find_delimiter(lines: list[str]) -> str:
-    """The delimiter under which the most lines have the same number of cells, the more
-    cells the better; comma when none separates.
+    """Find the delimiter under which the most lines have the same number of cells,
+    preferring more cells; comma when none separates.
     """
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
@@ -398,7 +403,7 @@ def _find_encoding(
 
 
 def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
-    """Of the encodings of one byte a letter, the one whose letters people write;
+    """Find the single-byte encoding under which the most letters are common ones;
     Windows-1252 where none is better.
     """
     beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)

@@ -1,5 +1,5 @@
-"""The rows of a text some megabytes at a time: Arrow's parser where a block is regular,
-Python's where it is not.
+"""Rows of a text, some megabytes at a time: by Arrow's parser where a block is regular,
+by Python's where it is not.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class RowBlock:
     share: float
 
     def row(self, index: int) -> list[str]:
-        """One row as its cells."""
+        """Return the cells of one row."""
         return [column[index].as_py() for column in self.cells]
 
     def filter(self, rows: np.ndarray, odd_rows: list[tuple[int, list[str]]]) -> RowBlock:
-        """Only these rows (a mask), and these odd ones."""
+        """Keep only these rows (a mask), with these odd ones."""
         return RowBlock(
             self.lines[rows],
             [column.filter(pa.array(rows)) for column in self.cells],
@@ -46,7 +46,7 @@ class RowBlock:
         )
 
     def clear_outside(self, first: int, last: int) -> RowBlock:
-        """The same with nothing outside these columns."""
+        """Clear the cells outside these columns."""
         nothing = pa.array([""] * len(self.lines), pa.string())
         cells = [
             column if first <= index < last else nothing for index, column in enumerate(self.cells)
@@ -60,8 +60,8 @@ class RowBlock:
 
 
 def read_blocks(source: Source, header_line: int, width: int) -> Iterator[RowBlock]:
-    """Every row after the header. `header_line` is the line of the file on which the
-    header ends.
+    """Yield every row after the header, in blocks. `header_line`: the line of the file
+    on which the header ends.
     """
     if source.open_bytes is None:
         lines, share = source.open_text()
@@ -102,8 +102,8 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
 
 
 def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list[pa.Array] | None:
-    """The cells of a block in which every line is one row of the right width; None when
-    it is not so.
+    """Parse a block in which every line is one row of the right width; None when it is
+    not so.
     """
     if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
         return None
@@ -190,7 +190,7 @@ def _build_block(
 
 
 class _ChainedFile(io.RawIOBase):
-    """What was read already, then the rest of the file."""
+    """Bytes that were already read, then the rest of the file."""
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
         self._start, self._rest = io.BytesIO(start), rest

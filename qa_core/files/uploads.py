@@ -19,8 +19,8 @@ PREFIX = "upload-"
 
 @contextmanager
 def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
-    """The file under its own ending, mode 0600, in a folder that nobody else may enter;
-    gone at the end.
+    """Store an upload under its own ending, mode 0600, in a folder that nobody else may
+    enter; it is removed at the end.
     """
     temporary = environment.current().temporary_folder
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)

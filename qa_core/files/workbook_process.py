@@ -50,7 +50,11 @@ def main(mode, name):
                 [] if too_large(sheet) else sheet.to_python(skip_empty_area=True, nrows=SAMPLE_ROWS)
             )
             sheets.append(
-                {"name": sheet_name, "rows": [[as_text(cell) for cell in row] for row in rows]}
+                {
+                    "name": sheet_name,
+                    "first_column": sheet.start[1] if sheet.start else 0,
+                    "rows": [[as_text(cell) for cell in row] for row in rows],
+                }
             )
         sys.stdout.write(json.dumps({"sheets": sheets}) + "\n")
         return

@@ -1,10 +1,11 @@
-"""Workbooks are opened in a process of their own, with limits of memory and time: a
-hostile one costs a refusal, not the server.
+"""Workbooks, opened in a process of their own with limits of memory and time: a hostile
+one costs a refusal, not the server.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content
+from qa_core.files.archives import ZIP, Content
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
@@ -35,8 +36,8 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 def choose_sheet(
     content: Content, wanted: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
-    """The sheet to read: the one asked for, else the one whose headers are known best
-    (the first of equals).
+    """Choose the sheet to read: the requested one, else the one whose headers are known
+    best (the first of equals).
     """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
@@ -77,15 +78,29 @@ def choose_sheet(
     ]
 
 
+def is_workbook(content: Content) -> bool:
+    """Tell whether a file begins as workbooks do."""
+    return content.read_start(len(OLE)).startswith((ZIP, OLE))
+
+
+def write_rows(rows: list[list[str]]) -> bytes:
+    """Write rows as CSV text in UTF-8."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
 def find_sheets(content: Content) -> list[dict[str, Any]]:
-    """Every sheet as its `name` and its first `rows`."""
+    """Find every sheet, as its `name` and its first `rows`."""
     _check_archive(content)
     listing, _rest = _run(content, "list", "")
     return listing["sheets"]
 
 
 def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
-    """The number of rows above the first one used, and the cells as CSV text in UTF-8."""
+    """Read a sheet: the number of rows above the first one used, and its cells as CSV
+    text in UTF-8.
+    """
     heading, cells = _run(content, "rows", sheet)
     if heading.get("error"):
         raise _refuse_size(content)

@@ -1,5 +1,5 @@
-"""Files of other tools become facts: read, understood, checked, joined, and undone
-again when that was a mistake.
+"""Import of files from other tools: reading, checking, matching and loading them as
+facts, and undoing an import.
 """
 
 from qa_core.ingest.load.batches import find_batches

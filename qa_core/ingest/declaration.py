@@ -1,5 +1,5 @@
-"""What a profile and a platform are: declarations that the registry finds and the
-readers work from.
+"""Declarations of profiles and platforms, which the registry finds and the readers work
+from.
 
 Functions of a declaration take what their reader gives them: a profile's
 `decide_columns` and `finish` a `FileContext`, its `build` a `FileContext` and a
@@ -19,7 +19,7 @@ from qa_core.files.sample import Sample
 
 
 class ValueType(StrEnum):
-    """What the cells of a field are read as."""
+    """Type as which the cells of a field are read."""
 
     TEXT = "text"
     LABEL = "label"  # a text whose different values are looked at
@@ -40,11 +40,11 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field that a file may carry. `synonyms`: headers by which it is recognised,
-    best first, separated by `|`; its name is one too.
+    """Field that a file may carry. `synonyms`: headers by which it is recognised, best
+    first, separated by `|`; its name is one too.
 
-    `low` and `high`: what a number may be at all. `of_many`: seconds of many contacts
-    together, so that great numbers are no sign of milliseconds.
+    `low` and `high`: limits of a number. `of_many`: seconds of many contacts together,
+    so that great numbers are no sign of milliseconds.
     """
 
     name: str
@@ -61,7 +61,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Header:
-    """One header: its text, the words that matter, and what it says besides."""
+    """Header of a column: its text, the words that matter, and its unit, scale, maximum
+    and currency.
+    """
 
     text: str
     words: str
@@ -114,17 +116,37 @@ class Profile:
 
 @dataclass(frozen=True)
 class LegChain:
-    """How the legs of a platform name each other.
+    """References between the legs of a platform.
 
     `id_column`: the column with the id of a leg; `reference_columns`: those with the
-    ids of others.
-    `from_contact`: column → SQL over `contacts`, for platforms whose first leg does not
-    say that others follow: it is put together again from the contact that it became.
+    ids of other legs. `from_contact`: column → SQL over `contacts`, for platforms whose
+    first leg does not say that others follow. That leg is rebuilt from the contact it
+    became.
     """
 
     id_column: str
     reference_columns: tuple[str, ...]
     from_contact: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class WordColumn:
+    """A column of an export whose words say the outcome or the direction.
+
+    `name`: of the column in the records that are built, `header`: in the export, where
+    that is another. `known`: its words, simplified, and what they mean (None: nothing
+    yet).
+    """
+
+    name: str
+    field: str
+    known: Mapping[str, str | None]
+    header: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name under which people know the column."""
+        return self.header or self.name
 
 
 @dataclass(frozen=True)
@@ -145,7 +167,9 @@ class Platform:
     the table `roots`. `is_local`: the export writes the wall clock of its server;
     `ExportReader.tables` turns its moments into UTC. `finish` says what can be said
     only when everything is folded. `mapping`: field → what of the export it comes from,
-    for the report. `shown`: what a rejected record shows of itself, `masked` among it.
+    for the report. `words`: the columns whose words are asked about where they are not
+    known. `durations`: the columns whose values are seconds. `shown`: what a rejected
+    record shows of itself, `masked` among it.
     """
 
     name: str
@@ -160,6 +184,8 @@ class Platform:
     chain: LegChain | None = None
     is_local: bool = False
     finish: Callable[..., None] | None = None
+    words: tuple[WordColumn, ...] = ()
+    durations: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

@@ -1,4 +1,4 @@
-"""The import doctor: what a file would do, seen before anything is written. Rows before
+"""Dry run of an import: what a file would do, before anything is written. Rows before
 and after, overlaps, clock changes, figures.
 """
 
@@ -24,8 +24,7 @@ from qa_core.base.i18n import _
 from qa_core.files import readers
 from qa_core.files.archives import open_content
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns import table_bounds as tables_of_file
+from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.load import contacts
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.registry import get_profile
@@ -48,7 +47,7 @@ MASK = "•••"
 MAX_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]
-"""What the import would do to the lake that stands."""
+"""Merge of the import into the lake."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class ShownRow:
     """
 
     line: int
-    before: dict[str, str]
-    after: dict[str, Any]
+    cells: dict[str, str]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ class Overlap:
 
 @dataclass(frozen=True)
 class FigureEffect:
-    """A headline figure of the file's days, as it stands and as it would be; None where
-    there is no data, `status` says why.
+    """Headline figure of the file's days, today and after the import; None where there
+    is no data, `status` says why.
     """
 
     kpi: str
@@ -109,7 +108,7 @@ class FigureEffect:
 
 @dataclass(frozen=True)
 class Examination:
-    """What a dry run has found besides the counts of the report."""
+    """Findings of a dry run besides the counts of the report."""
 
     rows: tuple[ShownRow, ...] = ()
     first_day: date | None = None
@@ -117,7 +116,7 @@ class Examination:
     clock_hours: tuple[ClockHour, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     in_period: int = 0
-    """Contacts of the same system that are already there for the file's days."""
+    """Number of stored contacts of the same system on the file's days."""
     pseudonymised: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
@@ -125,24 +124,26 @@ class Examination:
     effects: tuple[FigureEffect, ...] = ()
 
     def as_remarks(self) -> list[str]:
-        """Everything but rows and figures, a sentence each, in the language spoken."""
-        said = []
+        """List everything but rows and figures, a sentence each, in the current
+        language.
+        """
+        remarks = []
         if self.first_day and self.last_day:
-            said.append(
+            remarks.append(
                 _(
                     "Days of the file: {period}",
                     period=formatting.period(Period(self.first_day, self.last_day)),
                 )
             )
         if self.in_period:
-            said.append(
+            remarks.append(
                 _(
                     "Already there for these days, from the same tool: {count} contacts.",
                     count=formatting.number(self.in_period),
                 )
             )
         for hour in self.clock_hours:
-            said.append(
+            remarks.append(
                 _(
                     "{rows} rows fall into the hour from {moment}, which the clock showed "
                     "twice that night.",
@@ -151,14 +152,14 @@ class Examination:
                 )
             )
         if self.pseudonymised:
-            said.append(
+            remarks.append(
                 _(
                     "Personal columns of which only pseudonyms are kept: {columns}",
                     columns=formatting.listing(self.pseudonymised),
                 )
             )
         if self.comments:
-            said.append(
+            remarks.append(
                 _(
                     "Free text, kept as it is written: {columns}. Make sure that it names no "
                     "customer.",
@@ -166,19 +167,19 @@ class Examination:
                 )
             )
         if self.dropped:
-            said.append(
+            remarks.append(
                 _(
                     "Columns of which nothing is kept: {columns}",
                     columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
                 )
             )
-        return said
+        return remarks
 
     def as_warnings(self) -> list[str]:
-        """List what might make the figures wrong."""
-        said = []
+        """List what might make the figures wrong, in the current language."""
+        warnings = []
         for overlap in self.overlaps:
-            said.append(
+            warnings.append(
                 _(
                     "{rows} rows fall on days and queues for which {system} has brought "
                     "{contacts} contacts already ({period}). If these are the same calls, "
@@ -190,20 +191,20 @@ class Examination:
                     period=formatting.period(Period(overlap.first_day, overlap.last_day)),
                 )
             )
-        return said
+        return warnings
 
     def as_lines(self) -> list[str]:
-        """The whole for a person at a terminal."""
+        """List all findings as lines for a terminal."""
         lines = [*self.as_warnings(), *self.as_remarks()]
         for effect in self.effects:
             lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")
         for row in self.rows:
             lines.append(_("line {line}", line=row.line))
             lines.append(
-                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.before.items() if cell)
+                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.cells.items() if cell)
             )
             lines.append(
-                "  > " + " · ".join(f"{name}: {value}" for name, value in row.after.items())
+                "  > " + " · ".join(f"{name}: {value}" for name, value in row.values.items())
             )
         return lines
 
@@ -217,8 +218,8 @@ def _format_value(kpi: str, value: float | None, status: str) -> str:
 def examine(
     connection: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
 ) -> Examination:
-    """Look at a staged file beside the facts that stand. `connection` has `staged` and the
-    tables of the lake; `merge` is tried on a copy.
+    """Examine a staged file beside the facts in the lake. `connection` has `staged` and
+    the tables of the lake; `merge` is tried on a copy.
     """
     first, last = _find_days(connection, staged)
     is_contacts = staged.kind == "contacts" and first is not None
@@ -241,8 +242,8 @@ def examine(
 def find_columns(
     path: Path, kind: str, options: ImportOptions
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The headers of a file that could not be read, and the fields that some of them
-    name; nothing where no header is found.
+    """Find the headers of a file that could not be read, and the fields that some of
+    them name; nothing where no header is found.
     """
     try:
         vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
@@ -251,24 +252,24 @@ def find_columns(
             options,
             lambda rows: header_matching.score_rows(rows, vocabulary),
         )
-        headers = tables_of_file.find_header(
-            source.sample(tables_of_file.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
+        headers = table_bounds.find_header(
+            source.sample(table_bounds.SAMPLE_ROWS), vocabulary, tuple(options.columns.values())
         ).names
     except (Refusal, OSError):
         return (), {}
-    named = {
+    headers_by_field = {
         hit[0].name: text
         for text in reversed(headers)
         if text not in options.ignored
         and (hit := header_matching.find_field(header_matching.parse_header(text), vocabulary))
     }
-    return headers, named | {
+    return headers, headers_by_field | {
         field: column for field, column in options.columns.items() if column in headers
     }
 
 
 def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
-    """The first rows as the file has them and as they were understood."""
+    """Read the first rows as the file has them and as they were understood."""
     if not staged.before:
         return ()
     lines = list(staged.before)
@@ -310,8 +311,8 @@ def _find_days(
 def _find_clock_hours(
     connection: duckdb.DuckDBPyConnection, first: date, last: date
 ) -> tuple[ClockHour, ...]:
-    """The hours that the clock shows twice, within these days, with the rows that fall
-    into them.
+    """Find the hours within these days that the clock shows twice, and count the rows
+    in each.
     """
     zone = environment.current().zone
     hours = []
@@ -325,7 +326,7 @@ def _find_clock_hours(
             start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
             if start.utcoffset() > start.replace(fold=1).utcoffset():
                 hours.append(start.replace(minute=0, tzinfo=None))
-    counted = [
+    rows_by_hour = [
         (
             hour,
             connection.execute(
@@ -334,15 +335,15 @@ def _find_clock_hours(
         )
         for hour in hours
     ]
-    return tuple(ClockHour(hour, rows) for hour, rows in counted if rows)
+    return tuple(ClockHour(hour, rows) for hour, rows in rows_by_hour if rows)
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
-    """Other systems that already have contacts of the same day, channel and queue (any
-    queue, where the file has none).
+    """Find other systems that already have contacts of the same day, channel and queue
+    (of any queue, where the file has none).
     """
     by_queue = "queue" in staged.columns
-    queue, same = (
+    queue, same_queue = (
         ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
     )
     channel = (
@@ -363,7 +364,8 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
             GROUP BY ALL
         )
         SELECT c.source_system, sum(c.contacts), sum(d.rows), min(d.day), max(d.day) FROM days d
-        JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true) {same}
+        JOIN there c ON c.day = d.day AND coalesce(nullif(d.channel, '') = c.channel, true)
+            {same_queue}
         GROUP BY c.source_system ORDER BY c.source_system"""
     ).fetchall()
     return tuple(
@@ -375,11 +377,11 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
 def _count_in_period(
     connection: duckdb.DuckDBPyConnection, staged: Staged, first: date, last: date
 ) -> int:
-    counted = (
+    query = (
         "SELECT count(*) FROM contacts WHERE source_system IN "
         f"({_select_systems(staged)}) AND CAST(local_start AS DATE) BETWEEN ? AND ?"
     )
-    return connection.execute(counted, [first, last]).fetchone()[0]
+    return connection.execute(query, [first, last]).fetchone()[0]
 
 
 def _select_systems(staged: Staged) -> str:
@@ -387,14 +389,14 @@ def _select_systems(staged: Staged) -> str:
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
-    """The headline figures of the days that the import touches, before and after,
-    through the door of all figures.
+    """Measure the headline figures of the days that the import touches, before and
+    after it, by `query.measure`.
 
-    The import is done for this on a copy of the lake, which is thrown away; the stores
-    are only read. These are totals of the whole centre, so the job reads as the system,
-    whoever imports.
+    The import is done on a copy of the lake, which is deleted; the stores are only
+    read. These are totals of the whole centre, so they are read as the system, whoever
+    imports.
     """
-    with _copied_lake() as copy:
+    with _copy_lake() as copy:
         with environment.use_environment(copy):
             result = merge()
             period = Period(result.first_day, result.last_day)
@@ -429,9 +431,9 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 
 
 @contextmanager
-def _copied_lake() -> Iterator[environment.Environment]:
-    """A home with a copy of the lake, made of links to its files, which no commit ever
-    changes; records as they stand, or empty ones.
+def _copy_lake() -> Iterator[environment.Environment]:
+    """Open a home with a copy of the lake, made of links to its files, which no commit
+    ever changes. The records are those of the centre, or empty ones.
     """
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))

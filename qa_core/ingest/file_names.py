@@ -1,4 +1,4 @@
-"""Recordings without a manifest: what the name of each audio file says of its contact,
+"""Recordings without a manifest: the contact of each audio file, parsed from its name
 by a pattern.
 """
 
@@ -21,7 +21,7 @@ from qa_core.compliance.recordings import audio
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.load.quarantine import REJECTED
+from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.tally import ImportTally
 
@@ -32,12 +32,12 @@ PLACES = {
     "time": r"\d{2}[-_:h]?\d{2}(?:[-_:m]?\d{2})?",
     "any": r".*?",
 }
-"""What may stand in a pattern, between braces; `any` may stand there several times, and
-is not kept.
-"""
+"""Places of a pattern, written in braces. `any` may be repeated, and is not kept."""
 
 ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
-"""Of a file name; the ids of some platforms end in a full stop and digits."""
+"""Ending of a file name. It starts with a letter, since ids of some platforms end in a
+full stop and digits.
+"""
 
 DEFAULT_PATTERN = "{contact_id}"
 TABLE_MARKS = (
@@ -48,14 +48,14 @@ TABLE_MARKS = (
     b"\xff\xfe",
     b"\xfe\xff",
 )
-"""How packed files, workbooks and wide texts begin: files that may be a manifest
-although they hold no plain text.
+"""First bytes of packed files, workbooks and wide texts, which may be a manifest
+although they are no plain text.
 """
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell whether a file is a table, by its content: neither a folder, nor audio, nor an
-    image or the like.
+    """Tell by its content whether a file is a table: neither a folder, nor audio, nor
+    an image or the like.
     """
     if not path.is_file() or audio.is_audio(path):
         return False
@@ -65,11 +65,11 @@ def is_manifest(path: Path) -> bool:
 
 
 def stage_files(path: Path, options: ImportOptions) -> Staged:
-    """The files of a folder and those below it, or that one file, as rows of a
+    """Stage the files of a folder and those below it, or one file, as rows of a
     manifest. Hidden files are left out. Raises Refusal, Misuse.
     """
     pattern = options.pattern or DEFAULT_PATTERN
-    reading = _compile_pattern(pattern)
+    expression = _compile_pattern(pattern)
     if not options.purpose:
         raise Refusal(
             "no_purpose",
@@ -90,13 +90,13 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         raise Refusal("no_rows", N_("There is no file in {path}."), path=str(path))
     rows, rejected = [], []
     for line, name in enumerate(names, start=1):
-        said = _read_name(name if "/" in pattern else Path(name).name, reading, options)
-        if said is None:
+        parts = _read_name(name if "/" in pattern else Path(name).name, expression, options)
+        if parts is None:
             rejected.append(
                 (line, "unlike_pattern", mask_contact_details(pa.array([name])).to_pylist())
             )
         else:
-            rows.append({"line": line, "file": name, **said})
+            rows.append({"line": line, "file": name, **parts})
     folder = table_reader.make_folder(environment.current(), options)
     staged = Staged(
         kind="recordings",
@@ -131,7 +131,7 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
     pq.write_table(
         pa.table(
             [list(column) for column in zip(*rejected, strict=True)] if rejected else [[], [], []],
-            schema=REJECTED,
+            schema=REJECTED_SCHEMA,
         ),
         staged.rejected_rows,
     )
@@ -139,17 +139,21 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
 
 
 def _find_names(base: Path) -> list[str]:
-    found = (path.relative_to(base) for path in base.rglob("*") if not path.is_dir())
+    paths = (path.relative_to(base) for path in base.rglob("*") if not path.is_dir())
     return [
-        path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)
+        path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)
     ]
 
 
 def _compile_pattern(pattern: str) -> re.Pattern[str]:
     pieces = re.split(r"\{(\w*)\}", pattern)
     names = pieces[1::2]
-    kept = [name for name in names if name != "any"]
-    if set(names) - set(PLACES) or len(kept) != len(set(kept)) or "contact_id" not in kept:
+    kept_names = [name for name in names if name != "any"]
+    if (
+        set(names) - set(PLACES)
+        or len(kept_names) != len(set(kept_names))
+        or "contact_id" not in kept_names
+    ):
         raise Misuse(
             "bad_pattern",
             N_(
@@ -170,25 +174,27 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _read_name(
-    name: str, reading: re.Pattern[str], options: ImportOptions
+    name: str, expression: re.Pattern[str], options: ImportOptions
 ) -> dict[str, str | datetime | None] | None:
-    """Read what a name says, with or without its ending, as columns of a manifest; None
-    where it does not fit, or names no day of the calendar.
+    """Parse a file name, with or without its ending, into columns of a manifest; None
+    where it does not fit the pattern, or names no day of the calendar.
     """
-    found = reading.fullmatch(ENDING.sub("", name)) or reading.fullmatch(name)
-    if found is None:
+    match = expression.fullmatch(ENDING.sub("", name)) or expression.fullmatch(name)
+    if match is None:
         return None
-    said, recorded_at = found.groupdict(), None
-    if "date" in said:
-        clock = re.sub(r"\D", "", said.get("time", "")).ljust(6, "0")
+    parts, recorded_at = match.groupdict(), None
+    if "date" in parts:
+        clock = re.sub(r"\D", "", parts.get("time", "")).ljust(6, "0")
         try:
-            own = datetime.strptime(re.sub(r"\D", "", said["date"]) + clock, "%Y%m%d%H%M%S")
+            local_moment = datetime.strptime(
+                re.sub(r"\D", "", parts["date"]) + clock, "%Y%m%d%H%M%S"
+            )
         except ValueError:
             return None
         zone = ZoneInfo(options.timezone) if options.timezone else environment.current().zone
-        recorded_at = own.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+        recorded_at = local_moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
     return {
-        "contact_id": said["contact_id"],
-        "source_system": said.get("system"),
+        "contact_id": parts["contact_id"],
+        "source_system": parts.get("system"),
         "recorded_at": recorded_at,
     }

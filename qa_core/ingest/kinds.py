@@ -1,5 +1,5 @@
-"""Which kind of file this is, when nobody says so: the one whose fields its columns
-name best; where two fit alike, a question.
+"""Recognition of the kind of a file when nobody names it: the kind whose fields match
+the most columns. Where two match alike, the file asks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from qa_core.ingest.registry import find_platforms, find_profiles
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
-    """The kind of a file by its content alone. Raises Refusal when none fits, or
+    """Find the kind of a file by its content alone. Raises Refusal when none fits, or
     several do.
     """
     options = options or ImportOptions()
@@ -36,11 +36,11 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     )
     if platform is not None and platform.kinds:
         return platform.kinds[0]
-    named = next(
+    requested_kind = next(
         (profile.kind for profile in find_profiles() if profile.name == options.profile), None
     )
-    if named is not None:
-        return named
+    if requested_kind is not None:
+        return requested_kind
     profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
     fits = _count_fields(content, profiles, options)
     best = max(fits.values(), default=0)
@@ -61,7 +61,7 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
 def _count_fields(
     content: Content, profiles: Iterable[Profile], options: ImportOptions
 ) -> dict[str, int]:
-    """Count by kind how many columns of the file its best profile recognises."""
+    """Count, by kind, the columns of the file that its best profile recognises."""
     vocabularies = {
         profile: header_matching.build_vocabulary(profile.fields) for profile in profiles
     }

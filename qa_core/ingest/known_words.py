@@ -1,4 +1,4 @@
-"""Every header and word that an import knows, by language, for `import KIND --words`."""
+"""Headers and words that an import knows, by language, for `import KIND --words`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST_LANGUAGES = "en, fr"
 
 
 def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
-    """Field, language and headers of every field of a kind of file."""
+    """List field, language and headers of every field of a kind of file."""
     for field in get_profile(kind, None).fields:
         yield field.name, FIRST_LANGUAGES, _join(f"{field.name}|{field.synonyms}")
         for language, headers in languages.HEADERS.items():
@@ -20,7 +20,7 @@ def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
 
 
 def list_words() -> Iterator[tuple[str, str, str]]:
-    """Meaning, language and words of outcomes, directions, yes and no."""
+    """List meaning, language and words of outcomes, directions, yes and no."""
     for first, others in (
         (vocabulary.OUTCOMES, languages.OUTCOMES),
         (vocabulary.DIRECTIONS, languages.DIRECTIONS),
@@ -28,11 +28,13 @@ def list_words() -> Iterator[tuple[str, str, str]]:
     ):
         for meaning in dict.fromkeys(first.values()):
             name = {True: "yes", False: "no"}.get(meaning, meaning)
-            elsewhere = "|".join(words.get(meaning, "") for words in others.values()).split("|")
-            own = [
-                word for word, said in first.items() if said == meaning and word not in elsewhere
+            other_words = "|".join(words.get(meaning, "") for words in others.values()).split("|")
+            first_words = [
+                word
+                for word, other_meaning in first.items()
+                if other_meaning == meaning and word not in other_words
             ]
-            yield str(name), FIRST_LANGUAGES, _join("|".join(own))
+            yield str(name), FIRST_LANGUAGES, _join("|".join(first_words))
             for language, words in others.items():
                 if meaning in words:
                     yield str(name), language, _join(words[meaning])

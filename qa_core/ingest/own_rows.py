@@ -1,4 +1,4 @@
-"""What imports keep beside the facts: rows that wait for their contact, and how records
+"""Statements on what imports keep beside the facts: pending rows, and records as they
 were before a batch changed them.
 """
 
@@ -10,7 +10,7 @@ from qa_core.storage.guard import Unscoped
 
 
 def of_files(statement: sa.Select) -> Unscoped:
-    """A statement on the waiting rows and the before-images of imports."""
+    """Exempt a statement on pending rows or before-images from the viewer's scope."""
     return Unscoped(
         statement,
         "Rows of files wait for their contacts, and are undone, by their keys alone: no person "

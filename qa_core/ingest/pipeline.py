@@ -1,5 +1,5 @@
-"""From files to the stores and back out: each file is one batch, landed whole or not at
-all, and every row of it accounted for.
+"""Import of files into the stores, and its undo. Each file is one batch, loaded whole
+or not at all, and every row of it is accounted for.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def import_files(
     options: ImportOptions | None = None,
     progress: Progress = ignore_progress,
 ) -> list[FileReport]:
-    """The same without the alert rules, for who brings file after file and evaluates
-    them now and then.
+    """Import files as `run` does, without the alert rules, for callers that import file
+    after file and evaluate the rules from time to time.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     require_kind(kind)
@@ -81,7 +81,7 @@ def run_upload(
     options: ImportOptions,
     progress: Progress = ignore_progress,
 ) -> FileReport:
-    """As `run`, for one file that was sent to us: it stands at `path`, and is called
+    """Import one uploaded file as `run` does. It is stored at `path`, and called
     `name`.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
@@ -92,8 +92,8 @@ def run_upload(
 
 
 def evaluate_alerts() -> None:
-    """Evaluate the alert rules, if there are any. Never fails: what was imported is
-    imported.
+    """Evaluate the alert rules, if there are any. Never fails, since the import is
+    done.
     """
     with store.reading() as session:
         has_rules = (
@@ -123,8 +123,8 @@ def _import_file(
 def _report_refusals(
     name: str, options: ImportOptions, work: Callable[[], FileReport]
 ) -> FileReport:
-    """The report of that work; where the file is refused, or something stands in its
-    way, the report of that.
+    """Return the report of that work; where it is refused, or the system fails it, a
+    report with the refusal.
     """
     try:
         return work()
@@ -162,7 +162,7 @@ def _load_file(
     reading = options.with_defaults(saved) if saved else options
     profile = options.profile if saved else None
     if saved:
-        reading = replace(reading, profile=None)
+        reading = replace(reading, profile=saved.profile)
     staged = table_reader.stage(
         path,
         kind,
@@ -175,8 +175,8 @@ def _load_file(
 
 
 def run_staged(viewer: Viewer, staged: Staged, name: str, options: ImportOptions) -> FileReport:
-    """Import what was read already, such as the next piece of a log, and remove its
-    temporary files. Needs MANAGE_IMPORTS.
+    """Import a file that was read already, such as the next piece of a log, and remove
+    its temporary files. Needs MANAGE_IMPORTS.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     return _report_refusals(
@@ -269,7 +269,7 @@ def _save_mapping(viewer: Viewer, known: FileReport, options: ImportOptions) -> 
 def _open_report(
     staged: Staged, name: str, profile: str | None, options: ImportOptions
 ) -> FileReport:
-    """The part of the report that reading the file has settled."""
+    """Build the report as far as reading the file determines it."""
     return FileReport(
         file=name,
         kind=staged.kind,
@@ -285,8 +285,8 @@ def _open_report(
 
 
 def resume() -> list[str]:
-    """Finish or take back what a killed import left half-done; safe at every start.
-    Returns the batches concerned.
+    """Finish or roll back what a killed import left. Safe at every start. Returns the
+    batches concerned.
     """
     store.require_ready()
     uploads.remove_leftovers()
@@ -298,11 +298,11 @@ def resume() -> list[str]:
 
 
 def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
-    """Put back exactly what stood before that import, waiting rows and evaluations
+    """Restore exactly what was there before that import, pending rows and evaluations
     included. Needs MANAGE_IMPORTS.
 
-    Raises Refusal when the batch is unknown or not standing, or when a later import
-    changed the same rows.
+    Raises Refusal when the batch is unknown or not done, or when a later import changed
+    the same rows.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.one_import_at_a_time():

@@ -1,8 +1,8 @@
-"""What looks odd about a file before it is committed: too many rejected rows, headline
-figures that hardly any centre has, figures far from those of the same source.
+"""Plausibility of a file before it is committed: too many rejected rows, unusual
+headline figures, figures far from those of the same source.
 
-What rests on a default or a guess stops the import until the person says `--yes`; what
-the file itself says is shown.
+Oddities that rest on a default or a guess stop the import until the person says
+`--yes`. Those that the file itself states are only shown.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import reason_texts
+from qa_core.ingest import reason_texts, registry
 from qa_core.ingest.load.contacts import select_system
 from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.platforms.reader import AS_TABLE
 from qa_core.storage.records import store
 
 MIN_ROWS = 200
@@ -31,7 +32,9 @@ MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
 ALWAYS_GUESSED = frozenset(("contact_id",))
-"""That the same id in two files is the same contact is a default of ours."""
+"""Fields whose reading is always a default: the same id in two files is the same
+contact.
+"""
 _ANSWERS = {
     "impossible_date": ("--date-order dmy|mdy|ymd",),
     "missing_start": ("--map started_at=COLUMN",),
@@ -46,8 +49,8 @@ _ANSWERS = {
 
 @dataclass(frozen=True)
 class Oddity:
-    """One thing that looks odd: its code, an English gettext message with the place
-    `{value}`, the field that it rests on.
+    """Odd finding: its code, an English gettext message with the place `{value}`, and
+    the field that it rests on.
     """
 
     code: str
@@ -56,11 +59,11 @@ class Oddity:
     field: str
 
     def as_json(self) -> dict[str, Any]:
-        """As `import --json` prints it."""
+        """Build the object that `import --json` prints."""
         return {"code": self.code, "message": self.format(), "value": self.value}
 
     def format(self) -> str:
-        """The sentence, in the language spoken."""
+        """Format the message in the current language."""
         return _(self.message).format(value=f"{self.value:g}")
 
 
@@ -72,25 +75,36 @@ def require_few_rejected(staged: Staged) -> None:
     if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
         return
     reasons = staged.tally.reasons.most_common()
+    is_export = staged.profile in {platform.name for platform in registry.find_platforms()}
     raise Refusal(
         "too_many_rejected",
         N_(
+            "{rejected} of {rows} records would be rejected ({reasons}), which is more than "
+            "{limit} %: they are not as {platform} writes them. Import the export itself, or "
+            "read the file as a plain table, every row a contact of its own."
+        )
+        if is_export
+        else N_(
             "{rejected} of {rows} rows would be rejected ({reasons}), which is more than "
             "{limit} %. The file was hardly read as it is meant."
         ),
         options=(
-            *dict.fromkeys(option for code, _n in reasons for option in _ANSWERS.get(code, ())),
+            *(AS_TABLE if is_export else ()),
+            *dict.fromkeys(
+                option for code, _n in reasons for option in _ANSWERS.get(code, ()) if not is_export
+            ),
             f"settings set max_rejected_percent={100 * rejected // rows + 1}",
         ),
         rejected=rejected,
         rows=rows,
         reasons=", ".join(f"{count} × {reason_texts.describe(code)}" for code, count in reasons),
         limit=f"{limit:g}",
+        platform=staged.profile,
     )
 
 
 def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
-    """Everything that looks odd about a staged file of contacts of some length.
+    """Find what looks odd about a staged file of contacts, unless it is short.
     `connection` has `staged` and the tables of the lake.
     """
     if staged.kind != "contacts" or staged.accepted < MIN_ROWS:
@@ -98,11 +112,13 @@ def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]
     return [*_check_figures(connection, staged), *_check_history(connection, staged)]
 
 
-def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) -> list[Oddity]:
-    """Return what a person has accepted with `--yes`. Raises Refusal when what looks odd rests
-    on a guess and was not accepted.
+def require_accepted(
+    staged: Staged, oddities: list[Oddity], options: ImportOptions
+) -> list[Oddity]:
+    """Return the oddities that a person accepted with `--yes`. Raises Refusal where one
+    rests on a guess and was not accepted.
     """
-    guessed = [oddity for oddity in odd if oddity.field in staged.guesses | ALWAYS_GUESSED]
+    guessed = [oddity for oddity in oddities if oddity.field in staged.guesses | ALWAYS_GUESSED]
     if guessed and not options.yes:
         raise Refusal(
             "implausible",
@@ -125,24 +141,24 @@ def require_accepted(staged: Staged, odd: list[Oddity], options: ImportOptions) 
 
 
 def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    rows, advisors, named, midnight = connection.execute(
-        f"SELECT count(*), count(DISTINCT {_column(staged, 'advisor')}), "
-        f"count({_column(staged, 'advisor')}), "
+    rows, advisors, with_advisor, midnight = connection.execute(
+        f"SELECT count(*), count(DISTINCT {_select_column(staged, 'advisor')}), "
+        f"count({_select_column(staged, 'advisor')}), "
         "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
     ).fetchone()
-    _received, known, answered, missed, handle = _measure(connection, "staged", staged)
-    if known and answered in (0, known):
+    _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
+    if with_outcome and answered in (0, with_outcome):
         yield Oddity(
             "all_answered" if answered else "none_answered",
             N_("{value} % of the contacts were answered: is that so?"),
-            100.0 * answered / known,
+            100.0 * answered / with_outcome,
             "outcome",
         )
-    elif known > MIN_RECEIVED and not missed:
+    elif with_outcome > MIN_RECEIVED and not missed:
         yield Oddity(
             "none_abandoned",
             N_("Nobody hung up among {value} contacts: is that so?"),
-            known,
+            with_outcome,
             "outcome",
         )
     if handle and handle > MAX_HANDLE_SECONDS:
@@ -159,11 +175,11 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
             round(handle, 1),
             "talk_seconds",
         )
-    if advisors == 1 and named > MIN_ROWS:
+    if advisors == 1 and with_advisor > MIN_ROWS:
         yield Oddity(
             "one_advisor",
             N_("One advisor has all {value} contacts: is that column the advisor?"),
-            named,
+            with_advisor,
             "advisor",
         )
     if midnight == rows:
@@ -184,15 +200,19 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 
 
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    """Compare with what the same source brought before."""
+    """Compare the file with earlier contacts of the same source."""
     system = select_system(staged)
-    before = (
+    earlier_contacts = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
     )
-    _received, known, answered, _missed, handle = _measure(connection, before, None)
-    _received, own_known, own_answered, _missed, own_handle = _measure(connection, "staged", staged)
-    if known >= MIN_ROWS and own_known:
-        change = own_answered / own_known - answered / known
+    _received, with_outcome, answered, _missed, handle = _measure(
+        connection, earlier_contacts, None
+    )
+    _received, own_with_outcome, own_answered, _missed, own_handle = _measure(
+        connection, "staged", staged
+    )
+    if with_outcome >= MIN_ROWS and own_with_outcome:
+        change = own_answered / own_with_outcome - answered / with_outcome
         if abs(change) > MAX_RATE_CHANGE:
             yield Oddity(
                 "other_answer_rate",
@@ -209,17 +229,17 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         )
     if "contact_id" not in staged.columns:
         return
-    matched, others = connection.execute(
+    matched, on_other_days = connection.execute(
         f"""WITH own AS (SELECT {system} AS system, contact_id, local_start FROM staged)
         SELECT count(*), count(*) FILTER (abs(date_diff('second', c.local_start, o.local_start))
             > 86400) FROM own o JOIN contacts c ON c.contact_id = o.contact_id
             AND c.source_system = o.system"""
     ).fetchone()
-    if matched >= MIN_ROWS and others > MAX_KNOWN_ELSEWHERE * matched:
+    if matched >= MIN_ROWS and on_other_days > MAX_KNOWN_ELSEWHERE * matched:
         yield Oddity(
             "ids_of_other_days",
             N_("{value} ids are those of contacts of other days: does the tool use ids again?"),
-            others,
+            on_other_days,
             "contact_id",
         )
 
@@ -227,11 +247,12 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 def _measure(
     connection: duckdb.DuckDBPyConnection, relation: str, staged: Staged | None
 ) -> tuple[int, int, int, int, float | None]:
-    """Inbound contacts of a relation: all, with a known outcome, answered, abandoned or
-    unanswered, and the mean handle time of the answered ones.
+    """Count the inbound contacts of a relation: all, with a known outcome, answered,
+    and abandoned or unanswered. Last comes the mean handle time of answered ones, in
+    seconds.
     """
     direction, outcome, *parts = (
-        _column(staged, name)
+        _select_column(staged, name)
         for name in ("direction", "outcome", "talk_seconds", "hold_seconds", "wrap_seconds")
     )
     handle = " + ".join(f"coalesce({part}, 0)" for part in parts)
@@ -243,7 +264,7 @@ def _measure(
     ).fetchone()
 
 
-def _column(staged: Staged | None, name: str) -> str:
+def _select_column(staged: Staged | None, name: str) -> str:
     is_there = staged is None or name in staged.columns
     kind = "DOUBLE" if name.endswith("_seconds") else "VARCHAR"
     return f'"{name}"' if is_there else f"CAST(NULL AS {kind})"

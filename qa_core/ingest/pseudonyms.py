@@ -1,5 +1,5 @@
-"""Pseudonyms at the door: numbers to E.164, then HMAC; no clear number or name of a
-customer goes any further.
+"""Pseudonyms of customers: numbers are brought to E.164, then hashed with a secret key.
+No clear number or name of a customer goes any further.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
-"""Of fewer digits, the number that was called is the short one of a line."""
+"""A called number of fewer digits is the short number of a line."""
 _WITHHELD = {
     simplify(word)
     for word in (
@@ -56,8 +56,8 @@ _WITHHELD = {
     )
 }
 MAX_CACHED_KEYS = 300_000
-"""Cells whose keys are kept while a file is read: callers call again. Some fifty
-megabytes, in memory alone.
+"""Maximum of cells whose keys are kept while a file is read, since callers call again.
+They take some fifty megabytes of memory, and are never written.
 """
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _MASK = "•••"
@@ -68,20 +68,20 @@ _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
 class Pseudonyms:
-    """Customer cells → `customer_key`, for numbers of one country where they do not say
-    another.
+    """Conversion of customer cells to `customer_key`. Numbers without a country code
+    are of `country`.
     """
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
         self._inner, self._outer = _start_hashes(key)
         self._known: dict[str, str | None] = {}
-        self._national = _national_pattern(country)
+        self._national = _build_national_pattern(country)
 
     @classmethod
     def current(cls, may_create: bool = True) -> Pseudonyms:
-        """Of this centre: its country, its secret. A dry run may not create the secret,
-        and does with one that is forgotten.
+        """Load the country and the secret of this centre. A dry run may not create the
+        secret, and uses one that is forgotten.
         """
         here = environment.current()
         if not may_create and not environment.has_secret("pseudonyms", here):
@@ -89,22 +89,26 @@ class Pseudonyms:
         return cls(here.country, environment.secret("pseudonyms", here))
 
     def find_key(self, text: str) -> str | None:
-        """The key of one customer as a person or file writes it; None when withheld."""
+        """Find the key of one customer from a number or id as it is written; None when
+        withheld.
+        """
         return self.find_keys(pa.array([text], pa.string()))[0].as_py()
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """Cells (empty ones null) → keys, null where withheld."""
+        """Find the keys of cells (empty ones null); null where withheld."""
         encoded = values.dictionary_encode()
         return pc.take(self._find_unique(encoded.dictionary), encoded.indices)
 
     def _find_unique(self, texts: pa.Array) -> pa.Array:
-        known, listed = self._known, texts.to_pylist()
-        fresh = [text for text in listed if text not in known]
-        if len(known) + len(fresh) > MAX_CACHED_KEYS:
-            known.clear()
-            fresh = listed
-        known.update(zip(fresh, self._make_keys(pa.array(fresh, pa.string())), strict=True))
-        return pa.array([known[text] for text in listed], pa.string())
+        cached, cells = self._known, texts.to_pylist()
+        new_cells = [text for text in cells if text not in cached]
+        if len(cached) + len(new_cells) > MAX_CACHED_KEYS:
+            cached.clear()
+            new_cells = cells
+        cached.update(
+            zip(new_cells, self._make_keys(pa.array(new_cells, pa.string())), strict=True)
+        )
+        return pa.array([cached[text] for text in cells], pa.string())
 
     def _make_keys(self, texts: pa.Array) -> list[str | None]:
         quick = [None] * len(texts)
@@ -116,18 +120,20 @@ class Pseudonyms:
                 for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()
             ]
         identities = [
-            known or self._identify(text)
+            known or self._find_identity(text)
             for known, text in zip(quick, texts.to_pylist(), strict=True)
         ]
-        return [self._digest(identity.encode()) if identity else None for identity in identities]
+        return [
+            self._compute_key(identity.encode()) if identity else None for identity in identities
+        ]
 
-    def _digest(self, identity: bytes) -> str:
+    def _compute_key(self, identity: bytes) -> str:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(identity)
         outer.update(inner.digest())
         return outer.hexdigest()[:KEY_LENGTH]
 
-    def _identify(self, text: str) -> str | None:
+    def _find_identity(self, text: str) -> str | None:
         if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):
             return None
         number = find_number(text, self.country)
@@ -135,7 +141,7 @@ class Pseudonyms:
 
 
 def _start_hashes(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
-    """The two hashes of an HMAC-SHA256 (RFC 2104) with the key taken in: copying them
+    """Start the two hashes of an HMAC-SHA256 (RFC 2104) with the key: copying them
     costs half of what `hmac.digest` does.
     """
     block = hashlib.sha256().block_size
@@ -146,7 +152,7 @@ def _start_hashes(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
 
 
 def find_number(text: str, country: str) -> str | None:
-    """E.164 of a text that is a possible phone number, else None."""
+    """Find the E.164 form of a possible phone number, else None."""
     if not re.fullmatch(r"\+?[\d\s\u00a0\u202f.\-/()]{6,24}", text.strip()):
         return None
     try:
@@ -161,27 +167,28 @@ def find_number(text: str, country: str) -> str | None:
 
 
 def normalise_numbers(values: pa.Array) -> pa.Array:
-    """Numbers of the centre's own lines in one spelling, E.164 where they are whole
-    numbers: `01 23 45 67 89` and `+33123456789` are one.
+    """Normalise numbers of the centre's own lines to E.164 where they are complete: `01
+    23 45 67 89` and `+33123456789` are one.
     """
     country = environment.current().country
     encoded = values.dictionary_encode()
-    whole = [
+    complete = [
         text
         if text is None or sum(sign.isdigit() for sign in text) < MIN_WHOLE_DIGITS
         else find_number(text, country)
         for text in encoded.dictionary.to_pylist()
     ]
-    spelled = [
-        number or text for number, text in zip(whole, encoded.dictionary.to_pylist(), strict=True)
+    normalised = [
+        number or text
+        for number, text in zip(complete, encoded.dictionary.to_pylist(), strict=True)
     ]
-    return pc.take(pa.array(spelled, pa.string()), encoded.indices)
+    return pc.take(pa.array(normalised, pa.string()), encoded.indices)
 
 
 @cache
-def _national_pattern(country: str) -> tuple[int, str] | None:
-    """Return what `phonenumbers` would accept for the country's own numbers, as one
-    expression: parsing a million one by one takes twenty seconds.
+def _build_national_pattern(country: str) -> tuple[int, str] | None:
+    """Build one expression for the national numbers that `phonenumbers` would accept,
+    with the country code: parsing a million one by one takes twenty seconds.
 
     None for countries whose prefixes are not that simple.
     """
@@ -204,15 +211,15 @@ def is_withheld(text: str) -> bool:
 
 
 def is_extension(text: str) -> bool:
-    """Tell whether a cell is the short number of a desk, or a technical channel, rather than
-    somebody outside.
+    """Tell whether a cell is the short number of an extension, or a technical channel,
+    rather than a number outside.
     """
     return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
 
 
 def find_outside_number(text: str | None) -> str | None:
-    """The number of somebody outside as a caller id, a SIP address or a cell shows it;
-    None for a desk, a channel or a name.
+    """Find the number outside in a caller id, a SIP address or a cell; None for an
+    extension, a channel or a name.
     """
     if not text:
         return None
@@ -227,5 +234,5 @@ def find_outside_number(text: str | None) -> str | None:
 
 
 def mask_cell(text: str | None) -> str | None:
-    """Return what a quarantine may show of an identity: nothing."""
+    """Mask an identity for the quarantine; an empty cell stays empty."""
     return _MASK if text else text

@@ -1,5 +1,5 @@
-"""The purge: delete all that must be gone, in every store, and certify it
-(docs/compliance.md, section 3).
+"""Purge: delete personal data that is past its retention, in every store, and certify
+it (docs/compliance.md, section 3).
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.retention import Overdue
 from qa_core.files import uploads
-from qa_core.ingest import retention as of_imports
+from qa_core.ingest import retention as import_retention
 from qa_core.ingest.load import recovery
 from qa_core.metrics.query import closed_months, month_closing
-from qa_core.quality import retention as of_quality
+from qa_core.quality import retention as quality_retention
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.retention import DueData, Keeper
 
-KEEPERS: tuple[Keeper, ...] = (*of_quality.KEEPERS, *of_imports.KEEPERS, *retention.KEEPERS)
+KEEPERS: tuple[Keeper, ...] = (
+    *quality_retention.KEEPERS,
+    *import_retention.KEEPERS,
+    *retention.KEEPERS,
+)
 """Every kind of personal data that goes by age, whichever room keeps it."""
 
 
@@ -38,13 +42,15 @@ CLOSES = {
     "playbacks": closed_months.ANALYSES,
     "contacts": closed_months.IDENTITIES,
 }
-"""Kinds of which monthly totals are made before they go, and the group that these close."""
+"""Kinds whose monthly totals are computed before they go, and the group of those
+totals.
+"""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a purge deleted: kind → number and days of the oldest and newest, the place in
-    the audit log, and a signature over all of it. No content.
+    """Certificate of a purge: kind → number and days of the oldest and newest, the
+    place in the audit log, and a signature over all of it. No content.
     """
 
     number: int
@@ -76,8 +82,8 @@ class Certificate:
 
 @dataclass(frozen=True)
 class PurgeResult:
-    """What a purge deleted, or would delete, by kind; `certificate` None where nothing
-    was.
+    """Counts of what a purge deleted, or would delete, by kind; `certificate` is None
+    where nothing was deleted.
     """
 
     as_of: date
@@ -96,14 +102,14 @@ class PurgeResult:
 
 
 def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> PurgeResult:
-    """Delete what must be gone once that day begins (default: today). One at a time; an
-    interrupted one is finished first. Needs MANAGE_COMPLIANCE.
+    """Delete what is past its retention at the start of that day (default: today). One
+    purge runs at a time; an interrupted one is finished first. Needs MANAGE_COMPLIANCE.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     as_of = as_of or environment.today()
     if dry_run:
-        found = (keeper.find_due(as_of) for keeper in KEEPERS)
-        return PurgeResult(as_of, True, {due.kind: due.count for due in found if due})
+        due_kinds = (keeper.find_due(as_of) for keeper in KEEPERS)
+        return PurgeResult(as_of, True, {due.kind: due.count for due in due_kinds if due})
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         for number in _find_unfinished():
@@ -116,18 +122,20 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
             session.add(started)
             session.flush()
             number = started.id
-        made = _finish(number)
-    return PurgeResult(as_of, False, {kind: due.count for kind, due in made.kinds.items()}, made)
+        certificate = _finish(number)
+    return PurgeResult(
+        as_of, False, {kind: due.count for kind, due in certificate.kinds.items()}, certificate
+    )
 
 
 def find_overdue(viewer: Viewer) -> list[Overdue]:
-    """Count what should be gone today in the whole centre, kind by kind."""
+    """Count what is past its retention today in the whole centre, by kind."""
     viewer.require(Permission.SEE_COMPLIANCE)
     today, order = environment.today(), list(retention.BY_KIND)
-    found = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
+    due_kinds = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
     return [
         Overdue(due.kind, due.count, due.since)
-        for due in sorted(found, key=lambda due: order.index(due.kind))
+        for due in sorted(due_kinds, key=lambda due: order.index(due.kind))
     ]
 
 
@@ -144,13 +152,13 @@ _is_wanted = threading.Event()
 
 
 def request() -> None:
-    """Let the server purge now: a period was shortened."""
+    """Request a purge from the server now: a period was shortened."""
     _purged_through.clear()
     _is_wanted.set()
 
 
 def wait_for_request(seconds: float) -> None:
-    """Wait until a purge is requested in this process, so long at most."""
+    """Wait until a purge is requested in this process, so many seconds at most."""
     _is_wanted.wait(seconds)
     _is_wanted.clear()
 
@@ -181,8 +189,8 @@ def _find_unfinished() -> list[int]:
 
 
 def _finish(number: int) -> Certificate:
-    """Delete kind by kind. What is due is noted before it goes, so that a purge that was
-    killed still certifies all of it.
+    """Delete kind by kind. What is due is noted first, so that a purge that was killed
+    still certifies all of it.
     """
     for keeper in KEEPERS:
         with store.reading() as session:

@@ -1,5 +1,5 @@
-"""What becomes of the rows that bring nothing in, in words: the codes of reports,
-quarantines and batches, said in one place.
+"""Texts of the codes for rows that were rejected, skipped or folded, as reports,
+quarantines and batches use them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ TEXTS = {**REJECTED, **SKIPPED, **FOLDED}
 
 
 def describe(code: str) -> str:
-    """The code in words, in the language spoken; kinds of events that platforms name
-    themselves stay as they are, without underscores.
+    """Describe the code in the current language. Kinds of events that platforms name
+    themselves only lose their underscores.
     """
     return _(TEXTS[code]) if code in TEXTS else code.replace("_", " ")

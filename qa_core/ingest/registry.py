@@ -1,4 +1,4 @@
-"""The profiles and platforms there are, and which of them a file belongs to."""
+"""Registry of profiles and platforms, and their recognition in a file."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from qa_core.ingest.profiles import (
 
 @cache
 def find_platforms() -> tuple[Platform, ...]:
-    """Find every platform, by name: one per module of `platforms` that declares a
-    PLATFORM.
+    """Find every platform, sorted by name: one per module of `platforms` that declares
+    a PLATFORM.
     """
     modules = (
         importlib.import_module(f"{platforms.__name__}.{module.name}")
@@ -46,20 +46,20 @@ def find_platforms() -> tuple[Platform, ...]:
     )
 
 
-def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platform | None:
-    """The platform that a file is an export of: the one asked for by name, else the one
-    that recognises it; None when it is none of them.
+def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
+    """Find the platform that wrote a file: the one requested by name, else the one that
+    recognises it; None when it is none of them.
 
-    Raises Refusal when the export says nothing of that kind.
+    Raises Refusal when the export has nothing of that kind.
     """
-    known = find_platforms()
-    if wanted is not None:
-        found = next((platform for platform in known if platform.name == wanted), None)
+    all_platforms = find_platforms()
+    if name is not None:
+        found = next((platform for platform in all_platforms if platform.name == name), None)
     else:
-        found = next((platform for platform in known if platform.recognise(sample)), None)
+        found = next((platform for platform in all_platforms if platform.recognise(sample)), None)
     if found is not None and kind not in found.kinds:
         if (
-            wanted is None
+            name is None
             and not sample.is_document
             and kind not in ("contacts", "tracking", "intervals")
         ):
@@ -77,7 +77,7 @@ def find_platform(sample: Sample, kind: str, wanted: str | None = None) -> Platf
 
 
 def find_profiles() -> tuple[Profile, ...]:
-    """Every profile; the first of a kind is its generic one."""
+    """Find every profile; the first of a kind is its generic one."""
     generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations, recordings)
     return tuple(
         module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls)
@@ -85,8 +85,8 @@ def find_profiles() -> tuple[Profile, ...]:
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
-    """The profile of that kind and name (default: the generic one). Raises Refusal when
-    there is none.
+    """Get the profile of that kind and name (default: the generic one). Raises Refusal
+    when there is none.
     """
     of_kind = [profile for profile in find_profiles() if profile.kind == kind]
     for profile in of_kind:
@@ -95,20 +95,20 @@ def get_profile(kind: str, name: str | None) -> Profile:
     names = [profile.name for profile in of_kind] + [
         platform.name for platform in find_platforms() if kind in platform.kinds
     ]
-    known = ", ".join(names)
+    known_names = ", ".join(names)
     raise Refusal(
         "unknown_profile",
         N_("There is no profile {profile} for {kind}; there is: {known}."),
         options=tuple(f"--profile {name}" for name in names),
         profile=name or kind,
         kind=kind,
-        known=known or "–",
+        known=known_names or "–",
     )
 
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
-    """The profile whose own headers stand together in one of these rows; None when the
-    table is anybody's.
+    """Find the profile whose own headers are together in one of these rows; None when
+    no profile recognises the table.
     """
     seen = [
         {parse_header(cell).words for cell in row} | {simplify(cell) for cell in row}

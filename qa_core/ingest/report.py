@@ -1,4 +1,4 @@
-"""What an import says afterwards: every row of the file accounted for, or why the file
+"""Report of an import: every row of the file accounted for, or the reason why the file
 was refused.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileReport:
-    """The fate of one file (CONTRACT.md section 4); `read = new + updated + unchanged +
-    duplicates + rejected + folded + skipped`.
+    """Import result of one file (docs/contract.md, section 4); `read = new + updated +
+    unchanged + duplicates + rejected + folded + skipped`.
     """
 
     file: str
@@ -35,7 +35,7 @@ class FileReport:
     quarantine: Path | None = None
     decisions: list[Decision] = field(default_factory=list)
     batch_id: str | None = None
-    """Of the batch written, or of the one that had brought the same file; None in a dry
+    """Id of the batch written, or of the one that imported the same file; None in a dry
     run.
     """
     recognised: bool = False
@@ -46,11 +46,11 @@ class FileReport:
     headers: tuple[str, ...] = ()
     plausibility: list[Oddity] = field(default_factory=list)
     examination: Examination | None = None
-    """What a dry run has looked at besides."""
+    """Further findings of a dry run."""
 
     @property
     def changes_figures(self) -> bool:
-        """Whether figures may read otherwise for it."""
+        """Whether the import may have changed figures."""
         return not (self.is_refused or self.dry_run or self.recognised) and bool(
             self.tally.new or self.tally.updated
         )
@@ -67,7 +67,7 @@ class FileReport:
         return "asks" if self.refusal.options else "refused"
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `import --json` prints for this file."""
+        """Build the object that `import --json` prints for this file."""
         if self.refusal is not None:
             error = {
                 "code": self.refusal.code,
@@ -88,7 +88,7 @@ class FileReport:
         }
 
     def as_text(self) -> str:
-        """The same for a person at a terminal, in the language spoken."""
+        """Format the report for a terminal, in the current language."""
         if self.refusal is not None:
             hint = (
                 " " + _("Try: {options}", options=" · ".join(self.refusal.options))
@@ -97,7 +97,7 @@ class FileReport:
             )
             return f"{self.file}: {i18n.format_refusal(self.refusal)}{hint}"
         tally = self.tally
-        counted = (
+        counts = (
             (_("read"), tally.read),
             (_("new"), tally.new),
             (_("updated"), tally.updated),
@@ -110,7 +110,7 @@ class FileReport:
         lines = [
             f"{self.file}: "
             + " · ".join(
-                f"{count} {name}" for name, count in counted if count or name == counted[0][0]
+                f"{count} {name}" for name, count in counts if count or name == counts[0][0]
             )
         ]
         if self.recognised:
@@ -127,11 +127,11 @@ class FileReport:
             )
             lines.extend(f"  {name} ← {column}" for name, column in self.mapping.items())
         for decision in self.decisions:
-            said = decision.as_json()
-            evidence = f" ({said['evidence']})" if said["evidence"] else ""
+            texts = decision.as_json()
+            evidence = f" ({texts['evidence']})" if texts["evidence"] else ""
             option = suggested_options.find_option(decision, self.kind) if self.dry_run else ""
             lines.append(
-                f"  {said['field']}: {said['decision']}{evidence}"
+                f"  {texts['field']}: {texts['decision']}{evidence}"
                 + (f" [{option}]" if option else "")
             )
         for title, kinds in (

@@ -1,5 +1,5 @@
-"""Deletion by age of what imports keep: people in contacts, survey comments, rows that
-wait, rejected rows, before-images and temporary files.
+"""Deletion by age of what imports keep: people in contacts, survey comments, pending
+rows, rejected rows, before-images and temporary files.
 """
 
 from __future__ import annotations
@@ -109,4 +109,4 @@ KEEPERS = (
     FileKeeper("quarantine", "quarantine"),
     FileKeeper("temporary_files", "tmp"),
 )
-"""What this room deletes."""
+"""Kinds of data that this room deletes by age."""

@@ -1,5 +1,5 @@
-"""Rights of persons (docs/compliance.md, section 5): what the stores hold of a customer or
-an advisor, its erasure, and objections, which hold for what comes later too.
+"""Rights of persons (docs/compliance.md, section 5): the stored data of a customer or
+an advisor, their erasure, and objections, which apply to later imports too.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ PARTS = (
 
 
 def find_customer(text: str) -> str:
-    """Return the pseudonym of a customer, given by number or as the pseudonym itself.
-    Raises Misuse for what is neither.
+    """Find the pseudonym of a customer from a number or the pseudonym itself. Raises
+    Misuse for what is neither.
     """
     if re.fullmatch(rf"[0-9a-f]{{{KEY_LENGTH}}}", text):
         return text
@@ -70,22 +70,23 @@ def find_customer(text: str) -> str:
 
 
 def find_advisor(text: str) -> str:
-    """Return the id of an advisor, given by id, name or alias. Raises AccessDenied for one
+    """Find the id of an advisor from an id, name or alias. Raises AccessDenied for one
     that nobody knows, Refusal for a name that several share.
     """
     with store.reading() as session:
         directory = advisors.Directory.load(session)
-    found = directory.find(text)
-    if found is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
+    advisor_id = directory.find(text)
+    if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
         raise Refusal("several_advisors", N_("Several advisors are called {name}."), name=text)
-    if found is None:
+    if advisor_id is None:
         raise AccessDenied(N_("There is no advisor {name}."), name=text)
-    return found
+    return advisor_id
 
 
 def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
-    """Build the zip that a person is entitled to: JSON, CSV and a page to read. It is sealed
-    for that person and shown to nobody here; audio is not in it. Needs MANAGE_COMPLIANCE.
+    """Build the zip that a person is entitled to: JSON, CSV and a page to read. It is
+    made for that person and shown to nobody here; audio is not in it. Needs
+    MANAGE_COMPLIANCE.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
@@ -94,24 +95,24 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     with store.writing() as session:
         kind = "customer" if customer else "advisor"
         audit_log.record(session, viewer.username, "subject_exported", kind)
-    return _zip(tables)
+    return _write_zip(tables)
 
 
 def erase(
     viewer: Viewer, customer: str | None = None, advisor: str | None = None
 ) -> Mapping[str, int]:
-    """Erase a customer or an advisor from every store at once. Returns how much of what.
-    Needs MANAGE_COMPLIANCE. May be run again after an interruption.
+    """Erase a customer or an advisor from every store at once. Returns the number of
+    items by kind. Needs MANAGE_COMPLIANCE. Can be repeated after an interruption.
 
-    Of an advisor stay: figures without a name, the certificates of deletion, and the
-    acts in the audit log until they are purged.
+    Of an advisor these stay: figures without a name, the certificates of deletion, and
+    the acts in the audit log until they are purged.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
         raise Misuse("one_subject", N_("Name either a customer or an advisor."))
     if customer:
         counts = erasure.erase_customer(Viewer.SYSTEM, customer)
-        return {"contacts": counts.contacts, "rows": counts.waiting, "events": counts.events}
+        return {"contacts": counts.contacts, "rows": counts.pending_rows, "events": counts.events}
     return _erase_advisor(viewer, advisor)
 
 
@@ -120,9 +121,9 @@ def object_to(
     customers: Sequence[str] = (),
     contacts: Sequence[tuple[str | None, str]] = (),
 ) -> int:
-    """Enter objections of customers (pseudonyms) and to contacts (system or None, id): at
-    once on what is there, its audio included, and on whatever is imported later.
-    Returns how many recordings were deleted.
+    """Enter objections of customers (pseudonyms) and to contacts (system or None, id).
+    They apply at once to stored contacts and their audio, and to later imports. Returns
+    the number of recordings deleted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():
@@ -147,19 +148,19 @@ def _find_of_customer(key: str) -> dict[str, Rows]:
         for name in ("advisor_id", "given_advisor_id"):
             row.pop(name)  # another person's
     with store.reading() as session:
-        kept = [
+        recordings_of_customer = [
             row
             for row in _read_rows(session, Recording)
             if (row["source_system"], row["contact_id"]) in keys
         ]
-        waiting = [
+        pending_rows = [
             row["content"]
             for row in _read_rows(session, WaitingRow)
             if key in json.dumps(row["content"])
         ]
-    for row in kept:
+    for row in recordings_of_customer:
         row.pop("advisor_id")
-    return {"contacts": contacts, "recordings": kept, "waiting": waiting}
+    return {"contacts": contacts, "recordings": recordings_of_customer, "waiting": pending_rows}
 
 
 def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
@@ -167,20 +168,20 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
     for row in contacts:
         for name in ("customer_key", "given_customer_key", "survey_comment"):
             row.pop(name)  # another person's
-    found: dict[str, Rows] = {"contacts": contacts}
+    rows_by_table: dict[str, Rows] = {"contacts": contacts}
     with store.reading() as session:
-        for table in _tables_of_advisors():
+        for table in _find_advisor_tables():
             rows = _read_rows(session, table, table.advisor_id == advisor_id)
             if rows:
-                found[table.__tablename__] = rows
-        for part, column, whole in PARTS:
-            theirs = sa.select(whole.id).where(whole.advisor_id == advisor_id)
-            if rows := _read_rows(session, part, column.in_(theirs)):
-                found[part.__tablename__] = rows
-    return found
+                rows_by_table[table.__tablename__] = rows
+        for part, column, owner in PARTS:
+            ids_of_advisor = sa.select(owner.id).where(owner.advisor_id == advisor_id)
+            if rows := _read_rows(session, part, column.in_(ids_of_advisor)):
+                rows_by_table[part.__tablename__] = rows
+    return rows_by_table
 
 
-def _tables_of_advisors() -> Iterator[type[Any]]:
+def _find_advisor_tables() -> Iterator[type[Any]]:
     for mapper in Base.registry.mappers:
         if "advisor_id" in mapper.columns:
             yield mapper.class_
@@ -198,18 +199,18 @@ def _read_contacts(condition: str, parameters: list[str]) -> Rows:
 
 def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:
     columns = [column for column in table.__table__.columns if column.name not in INTERNAL]
-    asked = Unscoped(
+    statement = Unscoped(
         sa.select(*columns).where(*conditions),
         "A person's own data are read for them, from every table; they are put into a file, and "
         "shown to nobody.",
     )
-    return [dict(row) for row in session.execute(asked).mappings()]
+    return [dict(row) for row in session.execute(statement).mappings()]
 
 
-def _zip(tables: Mapping[str, Rows]) -> bytes:
+def _write_zip(tables: Mapping[str, Rows]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        plain = {name: [_plain(row) for row in rows] for name, rows in tables.items()}
+        plain = {name: [_convert_row(row) for row in rows] for name, rows in tables.items()}
         archive.writestr("data.json", json.dumps(plain, ensure_ascii=False, indent=1))
         for name, rows in plain.items():
             archive.writestr(f"{name}.csv", _write_csv(rows))
@@ -217,7 +218,7 @@ def _zip(tables: Mapping[str, Rows]) -> bytes:
     return content.getvalue()
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, date | datetime) else value
         for name, value in row.items()
@@ -225,13 +226,13 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _columns(rows: Rows) -> list[str]:
+def _list_columns(rows: Rows) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _write_csv(rows: Rows) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, _columns(rows) or ["nothing"])
+    writer = csv.DictWriter(text, _list_columns(rows) or ["nothing"])
     writer.writeheader()
     writer.writerows({name: _escape(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
@@ -246,17 +247,18 @@ def _write_page(tables: Mapping[str, Rows]) -> str:
     title = html.escape(_("Personal data"))
     parts = [f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"]
     for name, rows in tables.items():
-        columns = _columns(rows)
+        columns = _list_columns(rows)
         head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
         body = "".join(
-            "<tr>" + "".join(_cell(row.get(column)) for column in columns) + "</tr>" for row in rows
+            "<tr>" + "".join(_write_cell(row.get(column)) for column in columns) + "</tr>"
+            for row in rows
         )
         parts.append(f"<h2>{html.escape(name)} ({len(rows)})</h2>")
         parts.append(f"<table border='1'><tr>{head}</tr>{body}</table>")
     return "".join(parts)
 
 
-def _cell(value: Any) -> str:
+def _write_cell(value: Any) -> str:
     return f"<td>{'' if value is None else html.escape(str(value))}</td>"
 
 
@@ -277,7 +279,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
             for table in (Evaluation, CoachingPlan, Playback):
                 is_theirs = table.advisor_id == advisor_id
                 counted = sa.select(sa.func.count()).select_from(table).where(is_theirs)
-                counts[table.__tablename__] = session.scalar(_unscoped(counted))
+                counts[table.__tablename__] = session.scalar(_exempt(counted))
                 session.execute(sa.delete(table).where(is_theirs))
             session.execute(sa.delete(Account).where(Account.advisor_id == advisor_id))
             # Memberships, aliases and notices go with it; draws keep a contact without it.
@@ -295,7 +297,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 def _forget_in_json(session: Session, advisor_id: str) -> None:
     """Delete what imports, draws and merged names keep of an advisor beside their rows."""
     for table in (BeforeImage, WaitingRow):
-        rows = session.scalars(_unscoped(sa.select(table))).all()
+        rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:
             named = (getattr(row, "key", None), (row.content or {}).get("advisor_id"))
             if advisor_id in named or advisor_id in json.dumps(row.content):
@@ -307,7 +309,7 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
     session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))
 
 
-def _unscoped(statement: Any) -> Unscoped:
+def _exempt(statement: Any) -> Unscoped:
     return Unscoped(
         statement, "A person who is erased is looked for in whatever imports keep, by id alone."
     )

@@ -1,6 +1,4 @@
-"""How a person says otherwise: for each decision about a file, the option that would
-override it.
-"""
+"""Options that would override the decisions about a file."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ _BY_PLACE = {
     "day": "--start-date DATE",
     "currency": "--map currency=COLUMN",
 }
-"""Decisions that a place in their message tells: its name, and the option."""
+"""Options by the name of a place in the decision's message."""
 
 
 def find_option(decision: Decision, kind: str) -> str:
-    """The option that would override that decision; empty where none does, since
+    """Find the option that would override that decision; empty where none does, since
     nothing was open.
     """
     places = dict(decision.params)

@@ -1,4 +1,4 @@
-"""Counts of a file's rows by what became of them: every row counts exactly once."""
+"""Counts of a file's rows by their result: every row counts exactly once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BREAKDOWNS = ("folded_kinds", "skipped_kinds", "reasons")
 
 
 class MergeCounts(Protocol):
-    """Rows that a merge added, changed or left as they were."""
+    """Counts of rows that a merge added, changed or left as they were."""
 
     new: int
     updated: int
@@ -52,11 +52,11 @@ class ImportTally:
 
     @property
     def pending(self) -> int:
-        """Rows read that are not accounted for yet."""
+        """Number of rows read that are not accounted for yet."""
         return 2 * self.read - sum(getattr(self, name) for name in COUNTS)
 
     def skip(self, kind: str, rows: int = 1) -> None:
-        """Count rows that bring nothing in, through no fault of their own."""
+        """Count rows that add nothing and are no fault."""
         if rows:
             self.skipped_kinds[kind] += int(rows)
 

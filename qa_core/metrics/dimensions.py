@@ -127,8 +127,9 @@ class Period:
 
 @dataclass(frozen=True)
 class Filters:
-    """What to count: a period, and for each named dimension the values kept (None:
-    missing). Frozen and hashable.
+    """Selection of facts: a period, and for each named dimension the values kept (None:
+    missing). Frozen and hashable. Values of one dimension are alternatives; different
+    dimensions must all hold.
 
     Values of one dimension are alternatives; different dimensions must all hold.
     """

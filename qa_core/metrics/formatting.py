@@ -216,7 +216,7 @@ def period(span: Period) -> str:
 
 
 def listing(words: Iterable[str]) -> str:
-    """Words as a sentence lists them: a, b and c."""
+    """List words as a sentence does: a, b and c."""
     from babel.lists import format_list
 
     return format_list(list(words), locale=_locale())

@@ -1,4 +1,4 @@
-"""Who on this machine may read the stores: their owner alone."""
+"""File permissions of the stores: only their owner on this machine may read them."""
 
 from __future__ import annotations
 

@@ -70,8 +70,8 @@ def find_refusal(error: BaseException) -> Refusal | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that led to it; drivers, the lake and the engine each wrap
-    the system's own in their own way.
+    """Yield the error and those that led to it; drivers, the lake and the engine each
+    wrap the system's own in their own way.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

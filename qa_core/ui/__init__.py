@@ -1,3 +1,3 @@
-"""What the pages are drawn with; with pages and app.py, the only room that knows
+"""User interface of the pages; with pages and app.py, the only room that knows
 Streamlit.
 """

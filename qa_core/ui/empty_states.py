@@ -1,4 +1,4 @@
-"""What a page shows when there is nothing to show: why, and what to do about it."""
+"""Empty states of pages: why there is nothing to show, and what to do about it."""
 
 from __future__ import annotations
 

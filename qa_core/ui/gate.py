@@ -36,7 +36,9 @@ _HELD = "sign_in"
 
 @dataclass
 class SignInState:
-    """What a session of the server holds of its browser's sign-in.
+    """Sign-in of its browser as a session of the server holds it. One object, kept in
+    the session's state: a run that is cut off by the next one may not write into that
+    state any more, but still into this.
 
     One object, kept in the session's state: a run that is cut off by the next one may
     not write into that state any more, but still into this.
@@ -61,8 +63,8 @@ class SignInState:
 
 
 def find_signed_in() -> sessions.SignedIn | None:
-    """The live session of this browser, or None for a stranger. Also chooses the
-    language. Cheap: one look at the records.
+    """Find the live session of this browser, or None for a stranger, and choose the
+    language. It costs one look at the records.
     """
     i18n.use(browser.language())
     if not are_records_ready():
@@ -127,7 +129,9 @@ def current_viewer(*permissions: Permission) -> Viewer:
 
 
 def show_sign_out() -> None:
-    """The sign-out button: ends the session for everybody who holds its cookie."""
+    """Show the sign-out button, which ends the session for everybody who holds its
+    cookie.
+    """
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
         connections.note_session(None)
         sessions.sign_out(sign_in_state().token, browser.current())

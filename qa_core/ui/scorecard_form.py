@@ -36,8 +36,8 @@ PROMPTS = {
 
 @dataclasses.dataclass
 class OpenDraft:
-    """What this tab holds of a draft: the version it last saved or read, and what went
-    wrong since.
+    """Draft as this tab holds it: the version it last saved or read, and the error
+    since.
     """
 
     version: int

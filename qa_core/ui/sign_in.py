@@ -1,4 +1,4 @@
-"""What a stranger sees: the sign-in form, the first steps, and the choice of a password."""
+"""Pages for strangers: the sign-in form, the first steps, and the choice of a password."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
 
 
 def show_sign_in() -> None:
-    """The sign-in form, or what to do first when nobody can sign in yet."""
+    """Show the sign-in form, or what to do first when nobody can sign in yet."""
     with _middle():
         st.caption(_("Listen to help people improve, not to watch them."))
         if not gate.are_records_ready():
@@ -139,7 +139,7 @@ def _ask_code(label: str) -> str:
 
 
 def _middle() -> DeltaGenerator:
-    """The middle of a page without a menu, under our name."""
+    """Lay out the middle of a page without a menu, under our name."""
     _left, middle, _right = st.columns([1, 2, 1])
     with middle.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.image(gate.ICON, width=44)
@@ -154,7 +154,9 @@ def _describe_first_step(message: str) -> None:
 
 
 def show_password_change() -> None:
-    """The only thing a person sees who signed in with a one-time password."""
+    """Show the choice of a password, and nothing else, to a person who signed in with a
+    one-time password.
+    """
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Choose your password"), anchor=False)
@@ -170,7 +172,7 @@ def show_password_change() -> None:
 
 
 def show_password_form() -> bool:
-    """A form to change one's own password; True once it is changed."""
+    """Show a form to change one's own password; True once it is changed."""
     signed_in = gate.find_signed_in()
     if signed_in is None:
         st.stop()

@@ -222,10 +222,18 @@ def test_months_of_two_years_say_the_year_below_the_first_and_each_january() -> 
     months = pd.date_range("2025-10-01", periods=13, freq="MS").date
     points = pd.DataFrame({"at": months, "value": 0.8, "low": 0.7, "high": 0.9, "n": 100})
 
-    axis = charts.build_trend(points, Unit.RATE, grain="month").layout.xaxis
+    layout = charts.build_trend(points, Unit.RATE, grain="month").layout
 
-    assert list(axis.ticktext) == ["Oct<br>2025", "Dec", "Feb<br>2026", "Apr", "Jun", "Aug", "Oct"]
-    assert axis.tickangle == 0
+    assert list(layout.xaxis.ticktext) == [
+        "Oct<br>2025",
+        "Dec",
+        "Feb<br>2026",
+        "Apr",
+        "Jun",
+        "Aug",
+        "Oct",
+    ]
+    assert layout.template.layout.xaxis.tickangle == 0
 
 
 def test_a_waterfall_ends_where_the_value_is_and_marks_its_cut_axis() -> None:
@@ -279,7 +287,9 @@ def test_figures_are_transparent_and_change_their_colours_with_the_theme() -> No
 
     light, dark = (charts.build_trend(points, Unit.SECONDS, dark=dark) for dark in (False, True))
 
-    assert light.layout.paper_bgcolor == dark.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    layouts = [figure.layout.template.layout for figure in (light, dark)]
+    assert {layout.paper_bgcolor for layout in layouts} == {"rgba(0,0,0,0)"}
+    assert layouts[0].font.color != layouts[1].font.color
     assert light.data[0].line.color != dark.data[0].line.color
 
 

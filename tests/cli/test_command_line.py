@@ -96,7 +96,7 @@ def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls,
     assert "1 of 2; all of them: batches list --last 0" in shown
     assert len(ask(capsys, "batches", "list", "--last", "1")[1]) == 2
 
-    troubled = batches.BatchFilter(troubled=True)
+    troubled = batches.BatchFilter(has_problems=True)
     assert [row["file"] for row in batches.find_batches(Viewer.SYSTEM, troubled)] == ["more.csv"]
     assert batches.count_batches(Viewer.SYSTEM, batches.BatchFilter(kind="surveys")) == 0
     today = to_local(batches.find_batches(Viewer.SYSTEM)[0]["started_at"]).date()

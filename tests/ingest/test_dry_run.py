@@ -53,9 +53,9 @@ def test_rows_stand_beside_what_they_become_without_any_number_of_a_customer(cen
 
     assert [row.line for row in found.rows] == [2, 3, 4]
     assert (
-        found.rows[0].before["wait_seconds"] == "10" and found.rows[0].after["wait_seconds"] == 10.0
+        found.rows[0].cells["wait_seconds"] == "10" and found.rows[0].values["wait_seconds"] == 10.0
     )
-    assert found.rows[0].before["customer"] == "•••" and found.rows[0].after[
+    assert found.rows[0].cells["customer"] == "•••" and found.rows[0].values[
         "customer_key"
     ].startswith("••")
     assert "0612345601" not in str(found)

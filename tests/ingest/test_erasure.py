@@ -50,7 +50,7 @@ def test_no_file_holds_the_key_of_an_erased_customer(
         path.unlink()  # what was delivered is not ours
     assert [place.split("/")[0] for place in find_traces(centre, ann)].count("lake") >= 3
     erased = forget(ann, monkeypatch)
-    assert (erased.contacts, erased.waiting) == (2, 1)
+    assert (erased.contacts, erased.pending_rows) == (2, 1)
     assert find_traces(centre, ann) == []
     assert find_contacts("queue") == [("C2", "Help")]
     assert len(find_waiting()) == 2, "Bob's, and one of a ticket that nobody knows"
@@ -71,7 +71,7 @@ def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(
     assert find_contacts("survey_comment", where="contact_id = 'C1'") == [
         ("C1", "my unmistakable story")
     ]
-    assert forget(ann, monkeypatch).waiting == 1
+    assert forget(ann, monkeypatch).pending_rows == 1
     assert find_traces(centre, "unmistakable") == []
 
 

@@ -272,7 +272,7 @@ def test_utc_to_local_and_back_is_the_same_but_for_the_repeated_hour(at):
 )
 @settings(max_examples=100)
 def test_offsets_are_those_of_the_zone(name, seen):
-    zone, whole = Zone(name), [at.replace(microsecond=0) for at in seen]
+    zone, whole = Zone(name), [at.replace(microsecond=0, fold=0) for at in seen]
     expected = [at.replace(tzinfo=zone._zone).astimezone(UTC).replace(tzinfo=None) for at in whole]
     assert zone.to_utc(np.array(whole, "M8[us]")).tolist() == expected
     assert zone.to_local(np.array(whole, "M8[us]")).tolist() == [
@@ -284,7 +284,8 @@ def test_a_decimal_comma_is_seen_on_the_whole_column():
     evidence = numbers.NumberEvidence("amount", "Montant")
     values = column(["1 234,50 €", "12,5", "1.234,56", "8"])
     evidence.add(values)
-    found, bad, _off = numbers.decide_number(evidence, None, []).read(values)
+    reading = numbers.NumberReading(numbers.decide_decimal(evidence, None, []))
+    found, bad, _off = reading.read(values)
     assert found.tolist() == [1234.5, 12.5, 1234.56, 8]
     assert not bad.any()
 
@@ -294,9 +295,9 @@ def test_three_digits_after_a_sign_are_a_question():
         evidence = numbers.NumberEvidence("amount", "Amount")
         evidence.add(column(values))
         with pytest.raises(Refusal) as refused:
-            numbers.decide_number(evidence, None, [])
+            numbers.decide_decimal(evidence, None, [])
         assert refused.value.code == "ambiguous_decimal"
-        assert numbers.decide_number(evidence, ".", []).decimal == "."
+        assert numbers.decide_decimal(evidence, ".", []) == "."
 
 
 @pytest.mark.parametrize(

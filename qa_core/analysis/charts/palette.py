@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -58,28 +59,24 @@ def colours(dark: bool) -> Colours:
 
 
 def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
-    """Apply the common layout: no frame, font, quiet grid, upright labels."""
-    figure.update_xaxes(
-        showline=False,
-        zeroline=False,
-        gridcolor=tint.grid,
-        ticks="",
-        tickangle=0,
-        automargin=True,
-        fixedrange=True,
-    )
-    figure.update_yaxes(
-        showline=False,
-        zeroline=False,
-        gridcolor=tint.grid,
-        ticks="",
-        automargin=True,
-        fixedrange=True,
-        ticklabelstandoff=6,
-    )
-    return figure.update_layout(
-        template="none",
-        height=height,
+    """Apply the common layout and a height in pixels; what a chart sets itself wins."""
+    return figure.update_layout(template=_build_template(tint), height=height)
+
+
+@functools.cache
+def _build_template(tint: Colours) -> go.layout.Template:
+    """Build the common layout: no frame, font, quiet grid, upright labels."""
+    axis = {
+        "showline": False,
+        "zeroline": False,
+        "gridcolor": tint.grid,
+        "ticks": "",
+        "automargin": True,
+        "fixedrange": True,
+    }
+    layout = go.Layout(
+        xaxis={**axis, "tickangle": 0},
+        yaxis={**axis, "ticklabelstandoff": 6},
         margin={"l": 6, "r": 12, "t": 8, "b": 6},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -95,3 +92,4 @@ def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
         clickmode="event+select",
         bargap=0.3,
     )
+    return go.layout.Template(layout=layout)

@@ -1,1 +1,1 @@
-"""What each column of a file means, decided on the whole column."""
+"""Meaning of each column of a file, decided from all of its cells."""

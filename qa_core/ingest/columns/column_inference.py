@@ -1,5 +1,5 @@
-"""What a profile works with: the columns of a file as they were understood, and some
-thousand rows of them at a time.
+"""Columns of a file as they were understood, and its rows in batches of some thousand,
+for a profile to work with.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ _ANSWER_SPELLINGS = frozenset(
     for word in spellings.split("|")
 )
 NOT_SO = "not so"
-"""The flag does not hold, which leaves open how the contact ended."""
+"""Meaning of a flag that is not set: the outcome stays open."""
 FLAGS: Mapping[str, tuple[Outcome, Outcome | str]] = {
     "answered": (Outcome.ANSWERED, Outcome.UNANSWERED),
     "missed": (Outcome.UNANSWERED, Outcome.ANSWERED),
     "abandoned": (Outcome.ABANDONED, NOT_SO),
     "voicemail": (Outcome.VOICEMAIL, NOT_SO),
 }
-"""Fields that say yes or no to one way in which a contact ends, and what each means."""
+"""Yes-or-no fields about one outcome, with the meaning of yes and of no."""
 
 
 def _list_flag_words(name: str) -> dict[str, object]:
@@ -102,12 +102,12 @@ class FileContext:
     guesses: set[str] = field(default_factory=set)
     """Fields that rest on a default or a guess, not on the words of the file."""
     blanked: dict[str, Counter[str]] = field(default_factory=dict)
-    """Values made missing: column of the file → reason → how many."""
+    """Values made missing: column of the file → reason → count."""
     unread: dict[int, vocabulary.WordEvidence] = field(default_factory=dict)
-    """Words of the columns that no field names, by their place, where they are few."""
+    """Words of the columns without a field, by index, where they are few."""
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For each column of words, what each word means."""
-    sampled: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
+    samples: list[tuple[np.ndarray, dict[int, pa.Array]]] = field(default_factory=list)
     """Lines and cells of some rows, from all parts of the file."""
     defaults: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class FileContext:
         return all(name in self.columns for name in names)
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Write down a decision; `{column}` in it is the field's column."""
+        """Record a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
             places.setdefault("column", self.columns[field_name].header.text)
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
@@ -128,10 +128,16 @@ class FileContext:
     def drop_column(
         self, field_name: str, decision: str, evidence: str = "", **places: Any
     ) -> None:
-        """Do not use the column of that field, and say why."""
+        """Stop using the column of that field, and record why."""
         self.decide(field_name, decision, evidence, **places)
         del self.columns[field_name]
         self.readings.pop(field_name, None)
+
+    def drop_empty(self, *field_names: str) -> None:
+        """Drop the columns of these fields that have no value."""
+        for name in field_names:
+            if self.has(name) and not self.evidence[name].total:
+                self.drop_column(name, N_("the column {column} is empty"))
 
     def is_needed(self, field_name: str) -> bool:
         """Tell whether a file of this kind means nothing without the column of that field."""
@@ -146,7 +152,9 @@ class FileContext:
         return header_matching.find_ignored(self.headers, self.options.ignored)
 
     def start_evidence(self) -> None:
-        """Prepare to look at the whole of every column whose reading must be inferred."""
+        """Start the evidence of every column whose reading must be inferred from all
+        its cells.
+        """
         used = {column.index for column in self.columns.values()}
         ignored = self.ignored
         self.unread = {
@@ -155,55 +163,57 @@ class FileContext:
             if text and index not in used | ignored
         }
         for name, column in self.columns.items():
-            reads, text = column.field.value_type, column.header.text
-            if reads in _MOMENTS:
+            value_type, text = column.field.value_type, column.header.text
+            if value_type in _MOMENTS:
                 self.evidence[name] = timestamps.MomentEvidence(name, text)
-            elif reads == ValueType.DURATION:
+            elif value_type == ValueType.DURATION:
                 self.evidence[name] = durations.DurationEvidence(name, text)
-            elif reads in _NUMBERS:
+            elif value_type in _NUMBERS:
                 self.evidence[name] = numbers.NumberEvidence(name, text)
-            elif reads == ValueType.FLAG or reads in WORD_LISTS:
+            elif value_type == ValueType.FLAG or value_type in WORD_LISTS:
                 self.add_words(column)
                 self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
 
     def add_words(self, column: Column) -> None:
-        """Make the list of the words of a column: known ones, and those taught for it."""
-        name, reads = column.field.name, column.field.value_type
-        known = _list_flag_words(name) if reads == ValueType.FLAG else WORD_LISTS[reads]
+        """Build the word list of a column: known words, and those taught for it."""
+        name, value_type = column.field.name, column.field.value_type
+        known = _list_flag_words(name) if value_type == ValueType.FLAG else WORD_LISTS[value_type]
         self.words[name] = {**known, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
-        """Keep some of these rows, evenly taken."""
-        chosen = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
-        kept = {
-            index: self.clean_cells(index, column.take(chosen))
+        """Keep some of these rows, evenly spaced."""
+        indices = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
+        sample = {
+            index: self.clean_cells(index, column.take(indices))
             for index, column in enumerate(cells)
             if self.headers[index]
         }
-        self.sampled.append((lines[chosen], kept))
+        self.samples.append((lines[indices], sample))
 
     def sample_cells(self, index: int) -> pa.Array:
-        """The kept cells of a column that are filled."""
-        return pa.concat_arrays([part[index] for _rows, part in self.sampled]).drop_null()
+        """Return the sampled cells of a column that are not empty."""
+        return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
-    def share_like(self, index: int, pattern: str) -> float:
-        """Share of the kept, filled cells of a column that match a pattern."""
+    def compute_share(self, index: int, pattern: str) -> float:
+        """Compute the share of a column's sampled cells that match a pattern; empty
+        cells do not count.
+        """
         cells = self.sample_cells(index)
         matching = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
         return matching / len(cells) if len(cells) else 0.0
 
     def take_sample(self) -> RowBatch:
-        """The kept rows as a batch."""
-        lines = np.concatenate([rows for rows, _cells in self.sampled])
+        """Build a batch from the sampled rows."""
+        lines = np.concatenate([rows for rows, _cells in self.samples])
         cells = {
-            index: pa.concat_arrays([part[index] for _rows, part in self.sampled])
-            for index in self.sampled[0][1]
+            index: pa.concat_arrays([part[index] for _rows, part in self.samples])
+            for index in self.samples[0][1]
         }
         return RowBatch(self, lines, cells, is_sample=True)
 
     def look_at_unread(self, cells: list[pa.Array]) -> None:
-        """Add some thousand rows to what is known of columns without a field, as long as
-        they hold few different words.
+        """Add some thousand rows to the evidence of columns without a field. A column
+        with many different words is dropped from it.
         """
         for index, evidence in list(self.unread.items()):
             evidence.add(vocabulary.clean_cells(cells[index]))
@@ -211,7 +221,7 @@ class FileContext:
                 del self.unread[index]
 
     def add_evidence(self, name: str, cells: pa.Array) -> None:
-        """Add some thousand cells of a field to what is known of its column."""
+        """Add some thousand cells of a field to the evidence of its column."""
         evidence, values = self.evidence[name], self.clean_cells(self.columns[name].index, cells)
         evidence.add(
             values
@@ -220,11 +230,13 @@ class FileContext:
         )
 
     def clean_cells(self, index: int, cells: pa.Array) -> pa.Array:
-        """Cells of a column without what says nothing."""
+        """Trim the cells of a column, and clear those that say nothing."""
         return vocabulary.clean_cells(cells, self.taught.get(index, {}))
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
-        """Cells without what stands for "not given"; marks written in words as numbers."""
+        """Clear the cells that stand for "not given", and replace words that mean a
+        number by that number.
+        """
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
@@ -232,8 +244,8 @@ class FileContext:
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
         if self.columns[name].field.value_type == ValueType.MARK:
-            values, read = rating_words.read_words(values)
-            self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(read)
+            values, marks = rating_words.read_words(values)
+            self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
         return values
 
     def decide_readings(self) -> None:
@@ -244,17 +256,23 @@ class FileContext:
             for evidence in self.evidence.values()
             if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
         ]
-        sure = next((other for other in pairs if other.full or other.minutes_as_hours), None)
-        for evidence in pairs if sure else ():
-            evidence.like = sure.column
+        clear_column = next(
+            (other for other in pairs if other.full_clocks or other.minutes_as_hours), None
+        )
+        for evidence in pairs if clear_column else ():
+            evidence.reference_column = clear_column.column
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
-                said = self.options.units.get(name), column.header.unit
+                stated_units = self.options.units.get(name), column.header.unit
                 self.readings[name] = durations.decide_reading(
-                    evidence, *said, self.options.decimal, self.decisions, column.field.of_many
+                    evidence,
+                    *stated_units,
+                    self.options.decimal,
+                    self.decisions,
+                    column.field.of_many,
                 )
-                if evidence.numbers.total and not any(said):
+                if evidence.numbers.total and not any(stated_units):
                     self.guesses.add(name)
             elif isinstance(evidence, numbers.NumberEvidence):
                 self._decide_numbers(name, column, evidence)
@@ -262,43 +280,43 @@ class FileContext:
                 self._decide_words(name, column, evidence)
 
     def _decide_moments(self) -> None:
-        certain: list[tuple[str, str]] = []
-        asked: Refusal | None = None
-        waiting = [
+        decided_orders: list[tuple[str, str]] = []
+        ambiguity: Refusal | None = None
+        undecided = [
             (name, evidence)
             for name, evidence in self.evidence.items()
             if isinstance(evidence, timestamps.MomentEvidence) and name in self.columns
         ]
         # Twice: a column that alone is ambiguous may follow one that is not.
-        for last in (False, True):
-            for name, evidence in list(waiting):
+        for is_last_pass in (False, True):
+            for name, evidence in list(undecided):
                 try:
                     reading, decisions = date_order.decide_reading(
                         evidence,
                         self.options.date_order,
-                        tuple(certain),
-                        self.profile.date_order if last else None,
+                        tuple(decided_orders),
+                        self.profile.date_order if is_last_pass else None,
                     )
                 except Refusal as refusal:
-                    if refusal.code != "ambiguous_dates" or last:
+                    if refusal.code != "ambiguous_dates" or is_last_pass:
                         raise
-                    asked = refusal
+                    ambiguity = refusal
                     continue
-                waiting.remove((name, evidence))
+                undecided.remove((name, evidence))
                 self.readings[name] = reading
                 self.decisions += decisions
                 order = reading.order or reading.short_order
                 if order:
-                    certain.append((evidence.column, order))
-            if asked is None:
+                    decided_orders.append((evidence.column, order))
+            if ambiguity is None:
                 break
 
     def _decide_numbers(self, name: str, column: Column, evidence: numbers.NumberEvidence) -> None:
         options, item = self.options, column.field
         if column.header.out_of:
             evidence.denominators.add(column.header.out_of)
-        if evidence.total and evidence.unread > evidence.total / 2:
-            if item.value_type == ValueType.CRITERION and self._reads_yes_no(column):
+        if evidence.total and evidence.unreadable > evidence.total / 2:
+            if item.value_type == ValueType.CRITERION and self._is_yes_no(column):
                 self.notes.setdefault("yes_no", set()).add(name)
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
                 return
@@ -321,41 +339,53 @@ class FileContext:
                 example=evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:
-            said = self.notes.get("mark_words", {}).get(name)
-            if said:
+            mark_words = self.notes.get("mark_words", {}).get(name)
+            if mark_words:
                 shown = ", ".join(
                     f"{word} → {mark}"
-                    for word, mark in sorted(said.items(), key=lambda item: item[::-1])[:12]
+                    for word, mark in sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
                 )
                 self.decide(
                     name,
                     N_("marks in words, read as: {said}"),
                     N_("{column}: {count} spellings"),
                     said=shown,
-                    count=len(said),
+                    count=len(mark_words),
                 )
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             self.readings[name], self.scales[name] = numbers.decide_mark(
                 evidence, options.decimal, scale, column.header.scale, self.decisions
             )
         else:
-            reading = numbers.decide_number(evidence, options.decimal, self.decisions)
+            decimal = numbers.decide_decimal(evidence, options.decimal, self.decisions)
             self.readings[name] = numbers.NumberReading(
-                reading.decimal, item.low, item.high, whole=item.value_type == ValueType.WHOLE
+                decimal, item.low, item.high, is_whole=item.value_type == ValueType.WHOLE
             )
 
-    def _reads_yes_no(self, column: Column) -> bool:
+    def _is_yes_no(self, column: Column) -> bool:
         """Tell whether the cells of a column are all yes or no."""
         words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
-        """The options that say what the unknown words of a column mean."""
+        """List the options that would give the unknown words of a column a meaning."""
         column = self.columns[name].header.text
         unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
         return (
             *(f"--word {column}:{word}=MEANING" for word, _count in unknown),
             f"--map ignore={column}",
+        )
+
+    def refuse_words(self, name: str) -> Refusal:
+        """Build the refusal of a column with too many unknown words."""
+        column, evidence = self.columns[name].header.text, self.evidence[name]
+        return Refusal(
+            "unknown_words",
+            N_("Too many words of the column {column}, taken for {field}, are not known: {seen}."),
+            options=self.list_word_options(name),
+            column=column,
+            field=name,
+            seen=", ".join(word for word, _count in evidence.unknown.most_common(SHOWN_WORDS)),
         )
 
     def is_required(self, name: str) -> bool:
@@ -379,17 +409,7 @@ class FileContext:
         ):
             return
         if name in self.options.columns or self.is_needed(name):
-            raise Refusal(
-                "unknown_words",
-                N_(
-                    "Too many words of the column {column}, taken for {field}, are not known: "
-                    "{seen}."
-                ),
-                options=self.list_word_options(name),
-                column=column.header.text,
-                field=name,
-                seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
-            )
+            raise self.refuse_words(name)
         self.drop_column(
             name,
             N_("the column {column} is left aside: its words do not say it"),
@@ -400,9 +420,7 @@ class FileContext:
 
 @dataclass
 class RowBatch:
-    """Some rows of a file, cleaned; the first reason given to a row is the one it is
-    refused for.
-    """
+    """Cleaned rows of a file. A row is rejected for the first reason it was given."""
 
     context: FileContext
     lines: np.ndarray
@@ -422,6 +440,15 @@ class RowBatch:
         """Refuse these rows (a mask), unless they already are."""
         self.reasons[rows & (self.reasons == None)] = reason  # noqa: E711 (element by element)
 
+    def require_any(self, columns: Mapping[str, pa.Array], *names: str) -> None:
+        """Reject rows without a value in any of these built columns."""
+        present = [
+            columns[name].is_valid().to_numpy(zero_copy_only=False)
+            for name in names
+            if name in columns
+        ]
+        self.reject(~np.logical_or.reduce(present), "missing_key")
+
     def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
         """Count the values of a field that are missing for that reason; reject their rows
         where the field is required.
@@ -433,69 +460,81 @@ class RowBatch:
             self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
 
     def read_text(self, name: str) -> pa.Array:
-        """The cells of a field as they stand."""
+        """Return the cells of a field unchanged."""
         return self.cells[self.context.columns[name].index]
 
     def read_moment(self, name: str) -> timestamps.Moments:
-        """A date or time; impossible ones are missing, or reject their rows."""
+        """Read the dates and times of a field. Impossible ones are missing, or reject
+        their rows.
+        """
         if name not in self._values:
-            found = self.context.readings[name].read(
+            moments = self.context.readings[name].read(
                 self.context.clean_values(name, self.read_text(name))
             )
-            self.blank(found.bad, name, "impossible_date")
-            self._values[name] = found
+            self.blank(moments.bad, name, "impossible_date")
+            self._values[name] = moments
         return self._values[name]
 
     def read_number(self, name: str) -> np.ndarray:
-        """A number or a duration in seconds, missing NaN; unreadable or impossible ones
-        are missing, or reject their rows.
+        """Read the numbers of a field, or its durations in seconds; NaN where missing.
+        Unreadable or impossible ones are missing, or reject their rows.
         """
         if name not in self._values:
             reading = self.context.readings[name]
-            values, bad, off = reading.read(self.context.clean_values(name, self.read_text(name)))
+            values, unreadable, off_scale = reading.read(
+                self.context.clean_values(name, self.read_text(name))
+            )
             is_duration = isinstance(reading, durations.DurationReading)
-            self.blank(bad, name, "bad_duration" if is_duration else "bad_number")
-            self.blank(off & ~bad, name, "negative_duration" if is_duration else "off_scale")
+            self.blank(unreadable, name, "bad_duration" if is_duration else "bad_number")
+            self.blank(
+                off_scale & ~unreadable, name, "negative_duration" if is_duration else "off_scale"
+            )
             self._values[name] = values
         return self._values[name]
 
     def read_word(self, name: str) -> np.ndarray:
-        """The meaning of each cell (object array, None when missing); unknown words are
-        missing, or reject their rows.
+        """Read the meaning of each cell (object array, None where missing). Unknown
+        words are missing, or reject their rows.
         """
         return self.read_meanings(name, self.context.words[name])
 
-    def read_meanings(self, name: str, known: Mapping[str, Any], empty: Any = None) -> np.ndarray:
-        """The same with other meanings of the words of the column, `empty` where there is
-        no word; a number for every word and for `empty` makes an array of numbers.
+    def read_meanings(
+        self, name: str, meanings: Mapping[str, Any], empty: Any = None
+    ) -> np.ndarray:
+        """Read the meaning of each cell from that word list; `empty` stands for a
+        missing one. Where `empty` and all meanings are numbers, the array is one of
+        numbers.
         """
-        key = name, id(known)
+        key = name, id(meanings)
         if key not in self._values:
-            values, unknown = vocabulary.read_words(self.read_text(name), known, empty)
+            values, unknown = vocabulary.read_words(self.read_text(name), meanings, empty)
             if name in self.context.notes.get("ticked", ()):
                 nothing = self.read_text(name).is_null().to_numpy(zero_copy_only=False)
-                values[nothing] = known["n"]
-            if not any(isinstance(done, tuple) and done[0] == name for done in self._values):
+                values[nothing] = meanings["n"]
+            if not any(
+                isinstance(cached_key, tuple) and cached_key[0] == name
+                for cached_key in self._values
+            ):
                 self.blank(unknown, name, "unknown_word")
             self._values[key] = values
         return self._values[key]
 
     def read_customer(self, name: str) -> pa.Array:
-        """The pseudonym of each cell."""
+        """Find the pseudonym of each cell."""
         return self.context.pseudonyms.find_keys(self.read_text(name))
 
 
 def as_moments(values: np.ndarray) -> pa.Array:
-    """datetime64[us] → Arrow, NaT null."""
+    """Convert datetime64[us] to Arrow, NaT to null."""
     return pa.array(values.astype("M8[us]"), pa.timestamp("us"))
 
 
 def as_numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
-    """float64 → Arrow, NaN null."""
+    """Convert float64 to Arrow, NaN to null."""
     array = pa.array(values, pa.float64(), from_pandas=True)
     return array.cast(kind) if kind else array
 
 
 def as_words(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """An object array of texts or truths → Arrow, None null."""
+    """Convert texts or truth values (objects) to Arrow, None to null."""
     return pa.array(values if isinstance(values, np.ndarray) else list(values), kind or pa.string())

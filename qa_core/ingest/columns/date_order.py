@@ -1,5 +1,5 @@
-"""In which order a column writes day, month and year: decided on every value, with the
-evidence; a question where it does not tell.
+"""Order in which a column writes day, month and year. It is decided on every value,
+with the evidence; where the values do not tell, the file asks.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 MAX_FAULT_SHARE = 0.01
-"""Values that contradict the rest of their column count as faults of theirs, not as
-evidence, below this share.
+"""Share of values below which those that contradict the rest of their column are
+faults, not evidence.
 """
 MIN_DATES_TO_UNDO = 3
 MAX_OFFSETS = 3
-"""No file comes from more places behind UTC: more "offsets" are the ends of ranges."""
+"""No file has more different offsets behind UTC; more of them are ends of ranges."""
 ORDER_NAMES = {
     "dmy": N_("day, month, year"),
     "mdy": N_("month, day, year"),
@@ -28,11 +28,11 @@ ORDER_NAMES = {
 def decide_reading(
     evidence: MomentEvidence,
     date_order: str | None,
-    others: tuple[tuple[str, str], ...] = (),
+    decided_orders: tuple[tuple[str, str], ...] = (),
     usual_order: str | None = None,
 ) -> tuple[MomentReading, list[Decision]]:
     """Decide how to read a column, and why. For a column that alone would be ambiguous:
-    `others`, (column, order) already certain in this file, then `usual_order`, in which
+    `decided_orders`, (column, order) already certain in this file, then `usual_order`, in which
     the tool that wrote the file writes its dates.
 
     Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
@@ -52,10 +52,10 @@ def decide_reading(
             example=evidence.example,
         )
     meaning = evidence.number_meaning
-    known = sum(evidence.counts.values()) - (
+    recognised = sum(evidence.counts.values()) - (
         evidence.counts.get("number", 0) if meaning == "unknown" else 0
     )
-    if evidence.total and known < total / 2:
+    if evidence.total and recognised < total / 2:
         raise Refusal(
             "unreadable_dates",
             N_(
@@ -70,20 +70,20 @@ def decide_reading(
         )
     decisions: list[Decision] = []
     order = (
-        _decide_order(evidence, date_order, others, usual_order, decisions)
+        _decide_order(evidence, date_order, decided_orders, usual_order, decisions)
         if "year_last" in evidence.counts
         else None
     )
     short_order = (
-        _decide_short_order(evidence, date_order, others, usual_order, decisions)
+        _decide_short_order(evidence, date_order, decided_orders, usual_order, decisions)
         if "short_year" in evidence.counts
         else None
     )
-    swapped = _decide_day_before_month(evidence, decisions) or (
+    is_swapped = _decide_day_before_month(evidence, decisions) or (
         bool(order) and _decide_swapped(evidence, order, decisions)
     )
-    ranged = len(evidence.behind_utc) > MAX_OFFSETS
-    if evidence.ranges or ranged:
+    has_ranges = len(evidence.negative_offsets) > MAX_OFFSETS
+    if evidence.ranges or has_ranges:
         decisions.append(
             Decision.of(
                 evidence.field,
@@ -93,8 +93,8 @@ def decide_reading(
                 example=evidence.example,
             )
         )
-    if evidence.unwritten:
-        found = (
+    if evidence.placeholder_days:
+        decision = (
             N_("days before 1901 stand for no day: the time of day counts")
             if evidence.is_timeless
             else N_("days before 1901 stand for no date: read as empty")
@@ -102,10 +102,10 @@ def decide_reading(
         decisions.append(
             Decision.of(
                 evidence.field,
-                found,
+                decision,
                 N_("{column}: {count} values"),
                 column=evidence.column,
-                count=evidence.unwritten,
+                count=evidence.placeholder_days,
             )
         )
     if meaning and meaning != "unknown":
@@ -121,7 +121,7 @@ def decide_reading(
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
     return MomentReading(
-        shapes, order, short_order, meaning, swapped, ranged, evidence.is_timeless
+        shapes, order, short_order, meaning, is_swapped, has_ranges, evidence.is_timeless
     ), decisions
 
 
@@ -139,16 +139,19 @@ NUMBER_MEANINGS = {
 
 def _decide_order(
     evidence: MomentEvidence,
-    given: str | None,
-    others: tuple[tuple[str, str], ...],
+    requested: str | None,
+    decided_orders: tuple[tuple[str, str], ...],
     usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
-    first, second = evidence.beyond("year_last", "a", 12), evidence.beyond("year_last", "b", 12)
+    first, second = (
+        evidence.count_above("year_last", "a", 12),
+        evidence.count_above("year_last", "b", 12),
+    )
     count = evidence.counts["year_last"]
-    if given in ("dmy", "mdy"):
-        decisions.append(_describe_order(evidence, given, N_("as asked for by --date-order")))
-        return given
+    if requested in ("dmy", "mdy"):
+        decisions.append(_describe_order(evidence, requested, N_("as asked for by --date-order")))
+        return requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
             "mixed_dates",
@@ -164,29 +167,29 @@ def _decide_order(
         )
     if first != second:
         order = "dmy" if first > second else "mdy"
-        found = (
+        reason = (
             N_("{column}: {count} of {total} dates begin with a number above 12")
             if first > second
             else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
         )
         decisions.append(
-            _describe_order(evidence, order, found, count=max(first, second), total=count)
+            _describe_order(evidence, order, reason, count=max(first, second), total=count)
         )
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
-    return _follow_other_column(evidence, others, usual_order, ("dmy", "mdy"), decisions)
+    return _follow_other_column(evidence, decided_orders, usual_order, ("dmy", "mdy"), decisions)
 
 
 def _follow_other_column(
     evidence: MomentEvidence,
-    others: tuple[tuple[str, str], ...],
+    decided_orders: tuple[tuple[str, str], ...],
     usual_order: str | None,
     possible: tuple[str, ...],
     decisions: list[Decision],
 ) -> str:
-    if len({order for _column, order in others}) == 1:
-        column, order = others[0]
+    if len({order for _column, order in decided_orders}) == 1:
+        column, order = decided_orders[0]
         decisions.append(
             _describe_order(
                 evidence,
@@ -197,8 +200,8 @@ def _follow_other_column(
         )
         return order
     if usual_order in possible:
-        found = N_("{column} alone does not tell; this tool writes dates in this order")
-        decisions.append(_describe_order(evidence, usual_order, found))
+        reason = N_("{column} alone does not tell; this tool writes dates in this order")
+        decisions.append(_describe_order(evidence, usual_order, reason))
         return usual_order
     raise Refusal(
         "ambiguous_dates",
@@ -214,22 +217,22 @@ def _follow_other_column(
 
 def _decide_short_order(
     evidence: MomentEvidence,
-    given: str | None,
-    others: tuple[tuple[str, str], ...],
+    requested: str | None,
+    decided_orders: tuple[tuple[str, str], ...],
     usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
-    if given:
-        decisions.append(_describe_order(evidence, given, N_("as asked for by --date-order")))
-        return given
+    if requested:
+        decisions.append(_describe_order(evidence, requested, N_("as asked for by --date-order")))
+        return requested
     count = evidence.counts["short_year"]
-    places = evidence.places["short_year"]
+    value_counts = evidence.value_counts["short_year"]
     limits = {"d": 31, "m": 12, "y": 99}
     faults = {
         order: max(
             sum(
                 rows
-                for value, rows in places[name].items()
+                for value, rows in value_counts[name].items()
                 if value > limits[part] or (part != "y" and not value)
             )
             for name, part in zip(("a", "b", "c"), parts, strict=True)
@@ -238,16 +241,15 @@ def _decide_short_order(
     }
     possible = [order for order in ORDERS if faults[order] <= MAX_FAULT_SHARE * count]
     if "-" not in evidence.example and len(possible) > 1:
-        # Nobody begins a date with two figures of the year and goes on with a stroke or
-        # a dot.
+        # A date that begins with a year of two digits goes on with a hyphen.
         possible = [order for order in possible if order != "ymd"]
     if len(possible) > 1:
-        # A file covers few years and many days: the place with as many values as a
-        # month has days is not the year.
+        # A file covers few years and many days: the place with many different values is
+        # not the year.
         varied = {
             order: (
-                len(places[("a", "b", "c")[parts.index("y")]]),
-                len(places[("a", "b", "c")[parts.index("d")]]),
+                len(value_counts[("a", "b", "c")[parts.index("y")]]),
+                len(value_counts[("a", "b", "c")[parts.index("d")]]),
             )
             for order, parts in ORDERS.items()
             if order in possible
@@ -255,11 +257,11 @@ def _decide_short_order(
         likely = [order for order, (years, days) in varied.items() if years <= 6 and days > 12]
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:
-        found = N_(
+        reason = N_(
             "{column}: as the other orders give impossible dates or too many years (for "
             "example {example})"
         )
-        decisions.append(_describe_order(evidence, possible[0], found, example=evidence.example))
+        decisions.append(_describe_order(evidence, possible[0], reason, example=evidence.example))
         return possible[0]
     if not possible:
         raise Refusal(
@@ -274,7 +276,7 @@ def _decide_short_order(
         )
     return _follow_other_column(
         evidence,
-        tuple(other for other in others if other[1] in possible),
+        tuple(other for other in decided_orders if other[1] in possible),
         usual_order,
         tuple(possible),
         decisions,
@@ -282,18 +284,25 @@ def _decide_short_order(
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Tell whether dates that begin with the year go on with the day: their middle exceeds
-    12, their end does not.
+    """Tell whether dates that begin with the year continue with the day: their second
+    number exceeds 12, their third never does.
     """
-    count, middle = evidence.counts.get("year_first", 0), evidence.beyond("year_first", "b", 12)
-    if not middle or middle <= MAX_FAULT_SHARE * count or evidence.beyond("year_first", "c", 12):
+    count, middle = (
+        evidence.counts.get("year_first", 0),
+        evidence.count_above("year_first", "b", 12),
+    )
+    if (
+        not middle
+        or middle <= MAX_FAULT_SHARE * count
+        or evidence.count_above("year_first", "c", 12)
+    ):
         return False
-    found = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
+    reason = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
     decisions.append(
         Decision.of(
             evidence.field,
             N_("year, day, month"),
-            found,
+            reason,
             column=evidence.column,
             count=middle,
             total=count,
@@ -303,8 +312,12 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
 
 
 def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:
-    """A spreadsheet that expects the other order turns `03/02/2021` into a date (month
-    and day swapped) and leaves `27/01/2021` text.
+    """Tell whether a spreadsheet swapped day and month of the dates that it recognised.
+    One that expects the other order turns `03/02/2021` into a date and leaves
+    `27/01/2021` text.||The pattern is exact: every text has its day above 12, every
+    date has its day at most 12. Dates are swapped back when that puts them, and only
+    that, in the months of the texts. Raises Refusal `swapped_dates` when the months do
+    not tell.
 
     The mark is exact: every text has its day above 12, every true date has its day at
     most 12. Undone when the dates so corrected fall among the texts and as they are do
@@ -315,18 +328,18 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     if dates < MIN_DATES_TO_UNDO or texts < MIN_DATES_TO_UNDO:
         return False
     if (
-        evidence.beyond("year_last", day_place, 12) != texts
-        or evidence.beyond("year_last", month_place, 12)
-        or evidence.beyond("year_first", "c", 12)
+        evidence.count_above("year_last", day_place, 12) != texts
+        or evidence.count_above("year_last", month_place, 12)
+        or evidence.count_above("year_first", "c", 12)
     ):
         return False
     text_months = {
         (year, b if order == "dmy" else a) for year, a, b in evidence.months["year_last"]
     }
-    seen = evidence.months["year_first"]
+    date_days = evidence.months["year_first"]
     as_is, undone = (
-        {(year, month) for year, month, _day in seen},
-        {(year, day) for year, _month, day in seen},
+        {(year, month) for year, month, _day in date_days},
+        {(year, day) for year, _month, day in date_days},
     )
     if undone <= text_months and not as_is <= text_months:
         decisions.append(
@@ -362,5 +375,5 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     )
 
 
-def _describe_order(evidence: MomentEvidence, order: str, found: str, **places: Any) -> Decision:
-    return Decision.of(evidence.field, ORDER_NAMES[order], found, column=evidence.column, **places)
+def _describe_order(evidence: MomentEvidence, order: str, reason: str, **places: Any) -> Decision:
+    return Decision.of(evidence.field, ORDER_NAMES[order], reason, column=evidence.column, **places)

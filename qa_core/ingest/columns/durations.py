@@ -75,21 +75,23 @@ _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 @dataclass
 class DurationEvidence:
-    """What was seen of one column of durations."""
+    """Evidence about one column of durations."""
 
     field: str
     column: str
     numbers: NumberEvidence = field(init=False)
-    full: int = 0
+    full_clocks: int = 0
     pairs: int = 0
-    first_of_pairs: int = 0  # the greatest number before the colon
+    greatest_first: int = 0  # the greatest number before the colon
     minutes_as_hours: int = 0  # pairs whose first number would be an implausible number of hours
     words: int = 0
-    unread: int = 0
+    unreadable: int = 0
     total: int = 0
     example: str = ""
     odd_example: str = ""
-    like: str = ""  # another column of the file, whose pairs can only be minutes and seconds
+    reference_column: str = (
+        ""  # another column of the file, whose pairs can only be minutes and seconds
+    )
 
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
@@ -104,7 +106,7 @@ class DurationEvidence:
             self.numbers.add(values)
             return
         if read_clocks(values) is not None:
-            self.full += len(values)
+            self.full_clocks += len(values)
             return
         encoded = values.dictionary_encode()
         rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
@@ -115,10 +117,10 @@ class DurationEvidence:
             if pair:
                 self.pairs += count
                 self.example = self.example or text
-                self.first_of_pairs = max(self.first_of_pairs, int(pair["x"]))
+                self.greatest_first = max(self.greatest_first, int(pair["x"]))
                 self.minutes_as_hours += count * (int(pair["x"]) > MAX_CALL_HOURS)
             elif _FULL.match(text):
-                self.full += count
+                self.full_clocks += count
             elif (
                 parse_number(strip_decoration(text), ",") is not None
                 or parse_number(strip_decoration(text), ".") is not None
@@ -127,7 +129,7 @@ class DurationEvidence:
             elif _read_words(text) is not None:
                 self.words += count
             else:
-                self.unread += count
+                self.unreadable += count
                 self.odd_example = self.odd_example or text
         if plain:
             self.numbers.add(pa.array(plain, pa.string()))
@@ -135,15 +137,15 @@ class DurationEvidence:
 
 @dataclass(frozen=True)
 class DurationReading:
-    """How a column of durations is read."""
+    """Reading of a column of durations: unit, decimal sign, and what `1:30` means."""
 
     unit: str = "s"
     decimal: str = "."
     pair_is_minutes: bool = True
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells (empty ones null) → seconds (missing NaN), which are no durations,
-        which are negative.
+        """Convert cells (empty ones null) to seconds, NaN where missing. The two masks
+        mark cells that are no duration and negative ones.
         """
         clocks = read_clocks(values)
         if clocks is not None:
@@ -161,7 +163,7 @@ class DurationReading:
             return number * SECONDS_IN[self.unit]
         pair = _PAIR.match(text)
         if pair:
-            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _float(
+            seconds = int(pair["x"]) * (60 if self.pair_is_minutes else 3600) + _parse_float(
                 pair["y"]
             ) * (1 if self.pair_is_minutes else 60)
             return -seconds if pair["sign"] else seconds
@@ -169,15 +171,15 @@ class DurationReading:
 
 
 def normalise(text: str) -> str:
-    """A duration with plain single spaces and colons: `00.01:05` stays, `00.01.05` is
-    `00:01:05`.
+    """Write a duration with single spaces and colons: `00.01.05` becomes `00:01:05`,
+    `00.01:05` stays.
     """
     return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:
-    """Cells that are all `0:02:23`, the fast way, in seconds; None when any is not.
-    Missing is NaN.
+    """Parse cells that are all written `0:02:23` into seconds, NaN where missing; None
+    when any is written otherwise. This is the fast path.
     """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if ":" not in first:
@@ -200,12 +202,13 @@ def decide_reading(
     decisions: list[Decision],
     of_many: bool = False,
 ) -> DurationReading:
-    """Decide how to read a column of durations, and why. `given`: the unit asked for; `hint`:
-    the unit that the header says; `of_many`: they are sums.
+    """Decide how to read a column of durations, and why. `requested`: the unit asked
+    for; `hint`: the unit that the header names; `of_many`: each cell sums several
+    contacts.
 
     Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
-    if evidence.total and evidence.unread > evidence.total / 2:
+    if evidence.total and evidence.unreadable > evidence.total / 2:
         destroyed = _DESTROYED.match(evidence.odd_example)
         raise Refusal(
             "unreadable_durations",
@@ -249,10 +252,10 @@ def decide_reading(
     elif (
         not of_many
         and numbers.lowest >= 0
-        and numbers.above[100]
+        and numbers.counts_above[100]
         and numbers.highest > LONG_CALL_SECONDS
         and not numbers.fractions
-        and numbers.above[100] > 0.9 * (numbers.total - numbers.zeros)
+        and numbers.counts_above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
         raise Refusal(
             "ambiguous_unit",
@@ -289,21 +292,21 @@ def _decide_pairs(
         is_minutes, reason = requested == "s", N_("as asked for by --unit")
     elif stated:
         is_minutes, reason = bool(stated["minutes"]), N_("as the header {column} says")
-    elif evidence.full:
+    elif evidence.full_clocks:
         is_minutes, decision = True, N_("two numbers are minutes and seconds")
         reason = N_("{column}: other values of the column write hours, minutes and seconds")
     elif evidence.minutes_as_hours:
         is_minutes = True
         reason = N_("{column}: up to {first} before the colon, too many for hours")
-    elif evidence.like:
+    elif evidence.reference_column:
         is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
         raise _refuse_pairs(evidence)
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
     params = {
         "column": evidence.column,
-        "first": evidence.first_of_pairs,
-        "other": evidence.like,
+        "first": evidence.greatest_first,
+        "other": evidence.reference_column,
     }
     decisions.append(Decision.of(evidence.field, decision, reason, **params))
     return is_minutes
@@ -323,7 +326,7 @@ def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
     )
 
 
-def _float(text: str | None) -> float:
+def _parse_float(text: str | None) -> float:
     return float(text.replace(",", ".")) if text else 0.0
 
 
@@ -331,9 +334,8 @@ def _read_full(text: str) -> float | None:
     parts = _FULL.match(text)
     if parts["date"] and parts["date"] not in _PLACEHOLDER_DAYS:
         return None
-    hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _float(parts["s"])
-    # `00:00:65` and `00:90:00` are what they say, as long as nothing greater stands
-    # before.
+    hours, minutes, seconds = int(parts["h"]), int(parts["m"]), _parse_float(parts["s"])
+    # `00:00:65` and `00:90:00` are valid as long as no greater unit precedes them.
     if (minutes > 59 and (hours or parts["days"])) or (
         seconds >= 60 and (hours or minutes or parts["days"])
     ):
@@ -348,14 +350,14 @@ def _read_full(text: str) -> float | None:
 def _read_words(text: str) -> float | None:
     milliseconds = _MILLI.match(text)
     if milliseconds:
-        return _float(milliseconds[1]) / 1000
+        return _parse_float(milliseconds[1]) / 1000
     parts = _WORDS.match(text) or _ISO.match(text)
     if not parts or not any(parts[name] for name in "dhms"):
         return None
     total = (
         int(parts["d"] or 0) * 86_400
-        + _float(parts["h"]) * 3600
-        + _float(parts["m"]) * 60
-        + _float(parts["s"])
+        + _parse_float(parts["h"]) * 3600
+        + _parse_float(parts["m"]) * 60
+        + _parse_float(parts["s"])
     )
     return -total if parts["sign"] else total

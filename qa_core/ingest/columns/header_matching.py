@@ -1,5 +1,5 @@
-"""Which column of a file is which field: header synonyms in French and English, and
-what a header says besides (unit, scale).
+"""Matching of columns to fields by header synonyms in French and English, and what else
+a header says (unit, scale).
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ _FLAG_MARKS = re.compile(
 )
 _FLAGS = (ValueType.FLAG, ValueType.BOOLEAN)
 OTHER_LANGUAGE = 100
-"""How good a sign a header in another language is: the last."""
+"""Rank of a synonym in another language: the last."""
 MAX_SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
-    """`Call_Duration_Min` → call duration, in minutes; `Note (1-5)` → note, on 1–5;
-    `Accueil /2` → accueil, out of 2.
+    """Split a header into its words, unit, scale, maximum and currency.
+    `Call_Duration_Min` gives call duration, in minutes; `Note (1-5)` gives note, on
+    1–5; `Accueil /2` gives accueil, out of 2.
     """
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
@@ -77,7 +78,7 @@ def parse_header(text: str) -> Header:
 
 @cache
 def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
-    """Simplified header → field, and how good a sign it is (0 the best)."""
+    """Index fields by simplified header, with the rank of that synonym (0 is the best)."""
     vocabulary: dict[str, tuple[Field, int]] = {}
     for field in fields:
         for rank, spelling in enumerate((field.name, *filter(None, field.synonyms.split("|")))):
@@ -85,30 +86,30 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
             for words in (simplify(spelling), parsed.words if parsed.unit else ""):
                 if words and words not in vocabulary:
                     vocabulary[words] = (field, rank)
-    named = {field.name: field for field in fields}
+    fields_by_name = {field.name: field for field in fields}
     for headers in languages.HEADERS.values():
         for name, spellings in headers.items():
-            for spelling in spellings.split("|") if name in named else ():
-                vocabulary.setdefault(simplify(spelling), (named[name], OTHER_LANGUAGE))
-    for words, found in list(vocabulary.items()):
-        vocabulary.setdefault(_without_links(words), found)
+            for spelling in spellings.split("|") if name in fields_by_name else ():
+                vocabulary.setdefault(simplify(spelling), (fields_by_name[name], OTHER_LANGUAGE))
+    for words, hit in list(vocabulary.items()):
+        vocabulary.setdefault(_drop_links(words), hit)
     return vocabulary
 
 
-def _without_links(words: str) -> str:
-    """`temps d attente` and `temps attente`, `nombre d appels recus` and `appels recus`
-    are one.
+def _drop_links(words: str) -> str:
+    """Drop articles and "number of", so that `temps d attente` equals `temps attente`,
+    and `nombre d appels recus` equals `appels recus`.
     """
-    kept = [word for word in words.split() if word not in _LINKS]
-    if len(kept) > 1 and kept[0] in _COUNTS:
-        return " ".join(kept[1:])
-    return " ".join(kept) if len(kept) > 1 else words
+    content_words = [word for word in words.split() if word not in _LINKS]
+    if len(content_words) > 1 and content_words[0] in _COUNTS:
+        return " ".join(content_words[1:])
+    return " ".join(content_words) if len(content_words) > 1 else words
 
 
 def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
     """Count the different fields that these cells would name."""
-    found = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
-    return len({hit[0].name for hit in found if hit})
+    hits = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
+    return len({hit[0].name for hit in hits if hit})
 
 
 def score_rows(
@@ -123,42 +124,44 @@ def score_rows(
 def find_field(
     header: Header, vocabulary: Mapping[str, tuple[Field, int]]
 ) -> tuple[Field, int] | None:
-    """The field that a header names, exactly or but for its unit."""
+    """Find the field that a header names, exactly or apart from its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     return (
         vocabulary.get(whole)
         or vocabulary.get(header.words)
-        or vocabulary.get(_without_links(whole))
-        or vocabulary.get(_without_links(header.words))
+        or vocabulary.get(_drop_links(whole))
+        or vocabulary.get(_drop_links(header.words))
         or (flag if flag and flag[0].value_type in _FLAGS else None)
     )
 
 
 def match_columns(
-    profile: Profile, headers: list[str], given: Mapping[str, str], ignored: Iterable[str] = ()
+    profile: Profile, headers: list[str], requested: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
-    """Field name → column; what the person says (`given`) first, then synonyms, the
-    better sign first, but for the columns `ignored`.
+    """Map field names to columns: first as requested, then by synonym, the best synonym
+    first. Columns of `ignored` are left out.
 
     Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`,
     `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
-    found = {name: _find_requested(profile, name, column, parsed) for name, column in given.items()}
-    taken = {column.index for column in found.values()} | find_ignored(headers, ignored)
+    columns = {
+        name: _find_requested(profile, name, column, parsed) for name, column in requested.items()
+    }
+    used = {column.index for column in columns.values()} | find_ignored(headers, ignored)
     vocabulary = build_vocabulary(profile.fields)
     hits = [
         (hit[1], index, hit[0])
         for index, header in enumerate(parsed)
-        if index not in taken and (hit := find_field(header, vocabulary))
+        if index not in used and (hit := find_field(header, vocabulary))
     ]
     for _rank, index, field in sorted(hits, key=lambda hit: hit[:2]):
-        if field.name not in found and index not in taken:
-            found[field.name] = Column(field, index, parsed[index])
-            taken.add(index)
-    _require_needed(profile, headers, found)
-    return found
+        if field.name not in columns and index not in used:
+            columns[field.name] = Column(field, index, parsed[index])
+            used.add(index)
+    _require_needed(profile, headers, columns)
+    return columns
 
 
 def refit_columns(
@@ -167,8 +170,8 @@ def refit_columns(
     requested: Mapping[str, str],
     rows: Iterable[list[str]],
 ) -> None:
-    """Give columns whose cells are plainly of another kind than their header the field
-    that they fill: a moment under `Call answered`, a text under `Wrap-up`.
+    """Move columns whose cells clearly contradict their header to the field that they
+    fill: a moment under `Call answered`, a text under `Wrap-up`.
     """
     rows = list(rows)
     for name, looks_other, other in _REFITS:
@@ -198,23 +201,18 @@ _REFITS = (
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
-    """Find the columns that a person wants left aside. Raises Refusal for one
-    that the file does not have.
+    """Find the indexes of the columns to be left aside. Raises Refusal for one that the
+    file does not have.
     """
-    places = set()
+    indexes = set()
     for name in ignored:
-        like = [index for index, text in enumerate(headers) if text == name] or [
+        matches = [index for index, text in enumerate(headers) if text == name] or [
             index for index, text in enumerate(headers) if simplify(text) == simplify(name)
         ]
-        if not like:
-            raise Refusal(
-                "unknown_column",
-                N_("The file has no column {column}. Its columns are: {seen}."),
-                column=name,
-                seen=format_headers(headers),
-            )
-        places.update(like)
-    return places
+        if not matches:
+            raise refuse_unknown_column(name, headers)
+        indexes.update(matches)
+    return indexes
 
 
 def _find_requested(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
@@ -231,27 +229,22 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
             known=known,
         )
     exact = [index for index, header in enumerate(parsed) if header.text == column]
-    like = exact or [
+    matches = exact or [
         index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)
     ]
-    if not like:
-        raise Refusal(
-            "unknown_column",
-            N_("The file has no column {column}. Its columns are: {seen}."),
-            options=tuple(f"--map {name}={header.text}" for header in parsed[:8]),
-            column=column,
-            seen=format_headers([header.text for header in parsed]),
-        )
-    return Column(field, like[0], parsed[like[0]])
+    if not matches:
+        options = (f"--map {name}={header.text}" for header in parsed[:8])
+        raise refuse_unknown_column(column, [header.text for header in parsed], *options)
+    return Column(field, matches[0], parsed[matches[0]])
 
 
-def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Column]) -> None:
-    missing = [group for group in profile.needs if not any(name in found for name in group)]
+def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, Column]) -> None:
+    missing = [group for group in profile.needs if not any(name in columns for name in group)]
     if not missing:
         return
     seen = format_headers(headers)
     options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
-    if not found:
+    if not columns:
         message = N_(
             "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which "
             "column is which with --map FIELD=COLUMN, for example "
@@ -278,9 +271,20 @@ def _require_needed(profile: Profile, headers: list[str], found: Mapping[str, Co
     )
 
 
-def format_headers(headers: list[str], most: int = MAX_SHOWN) -> str:
-    """The headers as a sentence can carry them."""
-    shown = [text or "–" for text in headers[:most]]
+def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Refusal:
+    """Build the refusal of a column that the file does not have."""
+    return Refusal(
+        "unknown_column",
+        N_("The file has no column {column}. Its columns are: {seen}."),
+        options=options,
+        column=column,
+        seen=format_headers(headers),
+    )
+
+
+def format_headers(headers: list[str], limit: int = MAX_SHOWN) -> str:
+    """Format headers as part of a sentence, shortened."""
+    shown = [text or "–" for text in headers[:limit]]
     return ", ".join(text[:60] for text in shown) + (
-        f" … (+{len(headers) - most})" if len(headers) > most else ""
+        f" … (+{len(headers) - limit})" if len(headers) > limit else ""
     )

@@ -1,5 +1,5 @@
-"""What stands around a header row: groups above the names, a second row of names, units
-or types, and another table beside it.
+"""Rows and columns around a header row: group names above it, a second row of names,
+units or types, and another table beside it.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ MIN_DENSITY = 0.9
 def complete_header(
     header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """The header with what the rows directly above and below it say of its columns;
-    those below are marked as no data.
+    """Add to the header what the rows directly above and below it say of its columns. A
+    row below it that does so is marked as no data.
     """
-    own = list(header.raw)
-    places = {line: [cell.strip() for cell in row] for line, row in sample}
-    above, below = places.get(header.line - 1, []), places.get(header.line + 1, [])
+    raw_names = list(header.raw)
+    cells_by_line = {line: [cell.strip() for cell in row] for line, row in sample}
+    above, below = cells_by_line.get(header.line - 1, []), cells_by_line.get(header.line + 1, [])
     decisions: list[Decision] = []
-    second: dict[int, str] = {}
-    kind, names = _read_second(own, below, vocabulary)
+    second_rows: dict[int, str] = {}
+    kind, names = _read_second(raw_names, below, vocabulary)
     if kind:
-        second[header.line + 1] = kind
+        second_rows[header.line + 1] = kind
         decisions.append(
             Decision.of(
                 "file",
@@ -65,8 +65,8 @@ def complete_header(
             )
         )
     if _are_groups(above, names):
-        names, before = _combine(above, names, vocabulary), names
-        if names != before:
+        names, ungrouped = _combine(above, names, vocabulary), names
+        if names != ungrouped:
             decisions.append(
                 Decision.of(
                     "file",
@@ -75,16 +75,18 @@ def complete_header(
                     seen=_format_cells([*names, *above]),
                 )
             )
-    if names == own and not second:
+    if names == raw_names and not second_rows:
         return header, decisions
-    return replace(header, names=table_bounds.make_unique(names), second=second), decisions
+    return replace(
+        header, names=table_bounds.make_unique(names), second_rows=second_rows
+    ), decisions
 
 
 def _read_second(
     names: list[str], below: list[str], vocabulary: Vocabulary
 ) -> tuple[str | None, list[str]]:
-    """Return what the row under the header is (`types`, `header`, None: data), and the names
-    it leads to.
+    """Classify the row under the header (`types`, `header`, or None: data), and return
+    the names that result.
     """
     filled = [cell for cell in below if cell]
     if not filled or len(below) > len(names) + 1:
@@ -124,7 +126,7 @@ def _read_second(
 
 
 def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) -> list[str]:
-    """Each name, or the one under it where only that one is known."""
+    """Replace a name by the one under it where only that one is known."""
     under = [*below, *[""] * len(names)]
     return [
         other
@@ -137,8 +139,8 @@ def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) ->
 
 
 def _are_groups(above: list[str], names: list[str]) -> bool:
-    """Tell whether the row above names groups of columns: several, in letters, at least one
-    of them wider than a column.
+    """Tell whether the row above names groups of columns: several names in letters, at
+    least one of them over more than one column.
     """
     filled = [index for index, cell in enumerate(above) if cell]
     if (
@@ -153,8 +155,8 @@ def _are_groups(above: list[str], names: list[str]) -> bool:
 
 
 def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> list[str]:
-    """`Temps moyen` over `Attente` → `Temps moyen Attente`, where the two together say
-    more than the name alone.
+    """Join group and name where the two together say more than the name: `Temps moyen`
+    over `Attente` gives `Temps moyen Attente`.
     """
     width = max(len(names), len(groups))
     names, groups = [*names, *[""] * (width - len(names))], [*groups, *[""] * (width - len(groups))]
@@ -191,8 +193,8 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
 def choose_table(
     header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """Of tables side by side, parted by an empty column, the one that names the most
-    fields; what stands in the others is no part of it.
+    """Choose, of tables side by side with an empty column between them, the one that
+    names the most fields. The others are left out.
 
     Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
     """
@@ -202,21 +204,21 @@ def choose_table(
     runs, extents = _measure_runs(header, source, runs)
     if len(runs) < 2:
         return header, []
-    known = [count_known(header.raw[start:end], vocabulary) for start, end in runs]
-    chosen = known.index(max(known))
+    scores = [count_known(header.raw[start:end], vocabulary) for start, end in runs]
+    chosen = scores.index(max(scores))
     simple = [{simplify(name) for name in header.raw[start:end] if name} for start, end in runs]
-    apart = [
+    separate_runs = [
         index
         for index in range(len(runs))
         if index != chosen
         and _stands_apart(simple[chosen] & simple[index], extents[chosen], extents[index])
     ]
-    if not apart:
+    if not separate_runs:
         return header, []
     twin = next(
         (
             index
-            for index in apart
+            for index in separate_runs
             if len(simple[chosen] & simple[index]) > len(simple[chosen] | simple[index]) / 2
         ),
         None,
@@ -230,19 +232,22 @@ def choose_table(
             ),
             seen=_format_cells(list(header.raw[runs[twin][0] : runs[twin][1]])),
         )
-    first = min(start for index, (start, _end) in enumerate(runs) if index not in apart)
-    last = max(end for index, (_start, end) in enumerate(runs) if index not in apart)
-    outside = [
-        name for index in apart for name in header.raw[runs[index][0] : runs[index][1]] if name
+    first = min(start for index, (start, _end) in enumerate(runs) if index not in separate_runs)
+    last = max(end for index, (_start, end) in enumerate(runs) if index not in separate_runs)
+    other_names = [
+        name
+        for index in separate_runs
+        for name in header.raw[runs[index][0] : runs[index][1]]
+        if name
     ]
     names = tuple(name if first <= index < last else "" for index, name in enumerate(header.raw))
     decision = Decision.of(
         "file",
         N_("another table beside it is left aside: {columns}"),
         N_("an empty column parts them; {own} rows here, {other} there"),
-        columns=_format_cells(outside),
+        columns=_format_cells(other_names),
         own=extents[chosen][0],
-        other=extents[apart[0]][0],
+        other=extents[separate_runs[0]][0],
     )
     return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [
         decision
@@ -250,7 +255,7 @@ def choose_table(
 
 
 def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Find where named columns stand together."""
+    """Find the runs of adjacent named columns, as (start, end)."""
     runs: list[tuple[int, int]] = []
     for index, name in enumerate(names):
         if not name:
@@ -265,8 +270,8 @@ def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
 def _measure_runs(
     header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The runs that an empty column really parts, and for each how many rows it fills
-    and which is the last.
+    """Merge runs whose separating column is not empty. Returns the runs, and for each
+    the number of rows it fills and the last of them.
     """
     gaps = [False] * (len(runs) - 1)
     counts, lasts = [0] * len(runs), [0] * len(runs)
@@ -278,7 +283,7 @@ def _measure_runs(
         for row in reader:
             if reader.line_num <= header.line or table_bounds.is_footer(row):
                 continue
-            full = [
+            filled = [
                 any(cell and not cell.isspace() for cell in row[start:end]) for start, end in runs
             ]
             for index in range(len(gaps)):
@@ -286,24 +291,26 @@ def _measure_runs(
                     cell and not cell.isspace() for cell in row[runs[index][1] : runs[index + 1][0]]
                 )
             if sum(bool(cell) for cell in row) > 1:
-                counts = [count + there for count, there in zip(counts, full, strict=True)]
-                lasts = [
-                    reader.line_num - header.line if there else last
-                    for last, there in zip(lasts, full, strict=True)
+                counts = [
+                    count + is_filled for count, is_filled in zip(counts, filled, strict=True)
                 ]
-    kept, extents = [runs[0]], [(counts[0], lasts[0])]
+                lasts = [
+                    reader.line_num - header.line if is_filled else last
+                    for last, is_filled in zip(lasts, filled, strict=True)
+                ]
+    merged, extents = [runs[0]], [(counts[0], lasts[0])]
     for gap, run, count, last in zip(gaps, runs[1:], counts[1:], lasts[1:], strict=True):
         if gap:
-            kept[-1] = (kept[-1][0], run[1])
+            merged[-1] = (merged[-1][0], run[1])
             extents[-1] = (max(extents[-1][0], count), max(extents[-1][1], last))
         else:
-            kept.append(run)
+            merged.append(run)
             extents.append((count, last))
-    return kept, extents
+    return merged, extents
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Tell whether a run is a table of its own: it repeats a header, or its rows end
+    """Tell whether a run is a separate table: it repeats a header, or its rows end
     elsewhere without a gap.
     """
     shorter = min(own, other, key=lambda extent: extent[1])

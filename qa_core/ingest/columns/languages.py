@@ -1,5 +1,5 @@
-"""Headers and words of files in Spanish, Portuguese, German and Italian; English and
-French stand with the fields themselves and in `vocabulary`.
+"""Headers and words of files in Spanish, Portuguese, German and Italian. Those in
+English and French are with the fields themselves and in `vocabulary`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Numbers and marks as files spell them: decimal comma, thousands, scales; decided on
-the whole column.
+"""Numbers and marks as files spell them: decimal comma, thousands, scales. How to read
+them is decided on the whole column.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
 MANY_MARKS = 30
-"""So many marks of effort, all in the lower five, were hardly given on a scale to
-seven.
+"""Number of marks of effort, all of them up to five, from which on a scale to seven is
+unlikely.
 """
 
 
 @dataclass
 class NumberEvidence:
-    """What was seen of one column of numbers."""
+    """Evidence about one column of numbers."""
 
     field: str
     column: str
     total: int = 0
-    unread: int = 0
+    unreadable: int = 0
     percents: int = 0
     negative: int = 0
     fractions: int = 0
     zeros: int = 0
-    above: dict[int, int] = field(default_factory=lambda: {1: 0, 5: 0, 7: 0, 10: 0, 100: 0})
+    counts_above: dict[int, int] = field(default_factory=lambda: {1: 0, 5: 0, 7: 0, 10: 0, 100: 0})
     lowest: float = np.inf
     highest: float = -np.inf
     denominators: set[float] = field(default_factory=set)
@@ -85,8 +85,8 @@ class NumberEvidence:
         self.negative += int((numbers < 0).sum())
         self.zeros += int((numbers == 0).sum())
         self.fractions += int((numbers != np.floor(numbers)).sum())
-        for limit in self.above:
-            self.above[limit] += int((numbers > limit).sum())
+        for limit in self.counts_above:
+            self.counts_above[limit] += int((numbers > limit).sum())
         dotted = pc.match_substring(values, ".")
         with_dot = int(pc.sum(dotted).as_py())
         three = (
@@ -101,24 +101,24 @@ class NumberEvidence:
         self.bare_small += len(values) - with_dot - long
 
     def _add_one(self, text: str, count: int) -> None:
-        given = _OF.match(text)
-        if given:
-            self.denominators.add(float(given[2].replace(",", ".")))
-            text = given[1]
+        fraction = _OF.match(text)
+        if fraction:
+            self.denominators.add(float(fraction[2].replace(",", ".")))
+            text = fraction[1]
         plain = strip_decoration(text)
         self.percents += count * text.endswith("%")
         self._add_spelling(plain, count)
         value = parse_number(plain, "," if "," in plain and "." not in plain else ".")
         if value is None:
-            self.unread += count
+            self.unreadable += count
             self.odd_example = self.odd_example or text
             return
         self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
         self.negative += count * (value < 0)
         self.zeros += count * (value == 0)
         self.fractions += count * (value != int(value))
-        for limit in self.above:
-            self.above[limit] += count * (value > limit)
+        for limit in self.counts_above:
+            self.counts_above[limit] += count * (value > limit)
 
     def _add_spelling(self, plain: str, count: int) -> None:
         digits = plain.lstrip("+-")
@@ -149,8 +149,8 @@ class NumberEvidence:
 
 
 def read_plain(values: pa.Array) -> np.ndarray | None:
-    """Cells that are all plain numbers with a dot, as most machines write them, the
-    fast way; None when any is not. Missing is NaN.
+    """Parse cells that are all plain numbers with a decimal point, NaN where missing;
+    None when any is written otherwise. This is the fast path.
     """
     try:
         numbers = pc.cast(values, pa.float64())
@@ -161,13 +161,13 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
 
 
 def strip_decoration(text: str) -> str:
-    """A number without its currency, per cent sign and spaces."""
+    """Remove currency, per cent sign and spaces from a number."""
     return _SPACES.sub("", _DECORATION.sub(r"\1", text.strip())).translate(_MINUS)
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
-    """The number; None when it is none. The other of `,` and `.` is taken for a
-    separator of thousands.
+    """Parse a number; None when it is none. Of `,` and `.`, the sign that is not
+    `decimal` separates thousands.
     """
     text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
     number = float(text) if _NUMBER.match(text) else math.inf
@@ -177,7 +177,7 @@ def parse_number(plain: str, decimal: str) -> float | None:
 def decide_decimal(
     evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
 ) -> str:
-    """`,` or `.`: what separates the decimals of the column. Raises Refusal
+    """Decide whether `,` or `.` separates the decimals of the column. Raises Refusal
     `ambiguous_decimal`.
     """
     if requested:
@@ -216,47 +216,47 @@ def decide_decimal(
 
 @dataclass(frozen=True)
 class NumberReading:
-    """How a column of numbers is read; values outside `low`–`high` are refused with
-    `off_scale`.
+    """Reading of a column of numbers. Values outside `low`–`high` are missing, with the
+    reason `off_scale`.
     """
 
     decimal: str = "."
     low: float | None = None
     high: float | None = None
     zero_is_missing: bool = False
-    whole: bool = False
+    is_whole: bool = False
     factor: float = 1.0
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells (empty ones null) → float64 (missing NaN), which are no numbers, which
-        are off the scale.
+        """Convert cells (empty ones null) to float64, NaN where missing. The two masks
+        mark cells that are no number and numbers off the scale.
         """
-        numbers, bad = parse_cells(values, self._parse, self.decimal)
+        numbers, unreadable = parse_cells(values, self._parse, self.decimal)
         if self.zero_is_missing:
             numbers[numbers == 0] = np.nan
         numbers *= self.factor
-        off = np.zeros(len(numbers), bool)
+        off_scale = np.zeros(len(numbers), bool)
         if self.low is not None:
-            off |= numbers < self.low - 1e-9
+            off_scale |= numbers < self.low - 1e-9
         if self.high is not None:
-            off |= numbers > self.high + 1e-9
-        if self.whole:
-            bad |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
-        numbers[off | bad] = np.nan
-        return numbers, bad, off
+            off_scale |= numbers > self.high + 1e-9
+        if self.is_whole:
+            unreadable |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
+        numbers[off_scale | unreadable] = np.nan
+        return numbers, unreadable, off_scale
 
     def _parse(self, text: str) -> float | None:
-        given = _OF.match(text)
-        return parse_number(strip_decoration(given[1] if given else text), self.decimal)
+        fraction = _OF.match(text)
+        return parse_number(strip_decoration(fraction[1] if fraction else text), self.decimal)
 
 
 def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apply `parse` once to each distinct cell: float64 with NaN for missing, and which
-    cells could not be parsed.
+    """Parse each distinct cell once. Returns float64 with NaN for missing, and a mask
+    of the cells that `parse` could not read.
 
-    Chunks of plain numbers are not parsed one by one but multiplied by `factor`.
+    Batches of plain numbers are not parsed but multiplied by `factor`.
     """
     plain = read_plain(values) if decimal == "." else None
     if plain is not None:
@@ -272,17 +272,6 @@ def parse_cells(
     return numbers, bad
 
 
-def decide_number(
-    evidence: NumberEvidence,
-    decimal: str | None,
-    decisions: list[Decision],
-    low: float | None = None,
-    whole: bool = False,
-) -> NumberReading:
-    """Decide how a column of plain numbers is read."""
-    return NumberReading(decide_decimal(evidence, decimal, decisions), low=low, whole=whole)
-
-
 def decide_mark(
     evidence: NumberEvidence,
     decimal: str | None,
@@ -292,7 +281,7 @@ def decide_mark(
 ) -> tuple[NumberReading, str]:
     """Decide how a column of satisfaction marks is read, and its scale, "least-greatest"."""
     separator = decide_decimal(evidence, decimal, decisions)
-    readable = max(1, evidence.total - evidence.unread)
+    readable = max(1, evidence.total - evidence.unreadable)
     requested = parse_scale(scale) if scale else None
     factor = 1.0
     column = {
@@ -313,7 +302,11 @@ def decide_mark(
         low, high, factor = 0, 100, 100.0
         reason = N_("{column}: shares of one, from {low} to {high}")
     else:
-        if evidence.field == "ces" and evidence.total >= MANY_MARKS and not evidence.above[5]:
+        if (
+            evidence.field == "ces"
+            and evidence.total >= MANY_MARKS
+            and not evidence.counts_above[5]
+        ):
             raise Refusal(
                 "ambiguous_scale",
                 N_(
@@ -329,7 +322,7 @@ def decide_mark(
             (
                 (low, high)
                 for low, high in scales
-                if evidence.above[high] <= MAX_FAULT_SHARE * readable
+                if evidence.counts_above[high] <= MAX_FAULT_SHARE * readable
             ),
             (0, 100),
         )

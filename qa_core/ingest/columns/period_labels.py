@@ -18,8 +18,8 @@ _WEEK = re.compile(
 
 
 def parse_period(text: str) -> tuple[date, int] | None:
-    """The first day of a week or month, and its length in minutes; None when the text
-    names none.
+    """Find the first day of a week or month, and its length in minutes; None when the
+    text names none.
     """
     plain = " ".join(text.split())
     week = _WEEK.match(plain)

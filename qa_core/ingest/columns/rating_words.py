@@ -40,8 +40,8 @@ _LEADING = re.compile(
 
 
 def find_mark(text: str) -> str | None:
-    """The mark that a cell says in words or stars, as a number is written; None when it
-    says none.
+    """Find the mark that a cell gives in words or stars, written as a number; None when
+    it gives none.
     """
     plain = text.strip()
     if _STARS.match(plain):
@@ -55,19 +55,19 @@ def find_mark(text: str) -> str | None:
 
 
 def read_words(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
-    """The same cells with numbers in the place of words, and which words were read as
-    which mark.
+    """Replace words and stars by the marks that they stand for. Returns the cells, and
+    the mark of each word that was replaced.
     """
     encoded = values.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    read = {
+    marks = {
         text: mark
         for text in texts
         if not text[:1].isascii() or not text[-1:].isdigit()
         if (mark := find_mark(text))
     }
-    if not read:
-        return values, read
+    if not marks:
+        return values, marks
     return pc.take(
-        pa.array([read.get(text, text) for text in texts], pa.string()), encoded.indices
-    ), read
+        pa.array([marks.get(text, text) for text in texts], pa.string()), encoded.indices
+    ), marks

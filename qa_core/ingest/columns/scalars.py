@@ -1,33 +1,40 @@
-"""What single values of an export say: moments, spans and numbers, None where they are
-none.
+"""Conversion of single values of an export to moments, durations and numbers; None
+where a value is none.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
+from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.timezones import FIRST_YEAR, LAST_YEAR
+from qa_core.storage.schema import Direction
 
+CLOCK_PARTS = 3
+DIRECTIONS: Mapping[str, str | None] = {item.value: item.value for item in Direction}
 _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """A count of seconds (or their parts) since 1970 as UTC without zone; None when it
-    is none, or zero.
+    """Convert a count of seconds (or parts of them) since 1970 to UTC, without zone;
+    None when it is none, zero, or outside the years that are read.
     """
     try:
         seconds = float(value) / per_second
-        moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None) if seconds > 0 else None
+        moment = datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
     return moment if moment is None or FIRST_YEAR < moment.year < LAST_YEAR else None
 
 
 def from_stamp(value: Any) -> datetime | None:
-    """A stamp as a server writes it: in UTC with its zone where it names one, without
-    zone on the server's clock; None when it is no moment.
+    """Parse an ISO 8601 timestamp. One that names its zone is returned in UTC, with
+    `tzinfo`; any other on the clock of the export, without. None when it is no moment.
+    `2021-04-2T…` is accepted.
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -39,17 +46,9 @@ def from_stamp(value: Any) -> datetime | None:
     return moment if FIRST_YEAR < moment.year < LAST_YEAR else None
 
 
-def from_iso(value: Any) -> datetime | None:
-    """ISO 8601 with a zone as UTC without zone, or as it stands without one; None when
-    it is no moment. `2021-04-2T…` will do.
-    """
-    moment = from_stamp(value)
-    return moment and moment.replace(tzinfo=None)
-
-
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Return the seconds from one moment to the other; None when either is missing, they are in
-    the wrong order, or only one of them names its zone.
+    """Compute the seconds from one moment to the other; None when either is missing,
+    they are in the wrong order, or only one of them names its zone.
     """
     if (
         start is None
@@ -62,7 +61,7 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 
 
 def as_number(value: Any) -> float | None:
-    """A number that is not negative, however it is written; None when it is none."""
+    """Convert a value to a number; None when it is none or negative."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -70,9 +69,28 @@ def as_number(value: Any) -> float | None:
     return number if 0 <= number < 1e12 else None
 
 
+def read_seconds(value: Any) -> float | None:
+    """A duration in seconds, as a number or as a clock with hours shows it: `27`,
+    `00:01:00`; None when it is none.
+    """
+    parts = value.split(":") if isinstance(value, str) else [value]
+    numbers = [as_number(part) for part in parts]
+    if None in numbers or len(parts) not in (1, CLOCK_PARTS):
+        return None
+    return sum(number * 60**place for place, number in enumerate(reversed(numbers)))
+
+
+def find_meaning(word: Any, known: Mapping[str, str | None], own: type[StrEnum]) -> str | None:
+    """Find what a platform means by a word (`known` are simplified), or the word itself
+    where it is one of our own; None where it is neither.
+    """
+    text = simplify(str(word or ""))
+    return known[text] if text in known else text if text in set(own) else None
+
+
 def read_direction(value: Any) -> str | None:
-    """A direction in our own words; None for any other value."""
-    return value if value in ("inbound", "outbound", "internal") else None
+    """Find the direction that a word names; None for any other value."""
+    return find_meaning(value, DIRECTIONS, Direction)
 
 
 def keep_of_answered(record: dict[str, Any], *columns: str) -> dict[str, Any]:

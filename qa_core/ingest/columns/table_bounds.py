@@ -1,5 +1,5 @@
-"""Where the table of a file is: titles above the header, phantom columns beside it,
-blank rows, notes and totals among its rows.
+"""Bounds of the table within a file: titles above the header, phantom columns beside
+it, and blank rows, notes and totals among its rows.
 """
 
 from __future__ import annotations
@@ -30,20 +30,47 @@ MIN_WIDTH_OF_NOTES = 3
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 
 
+_RECORDS_WITHOUT_HEADER = (
+    (
+        re.compile(
+            r"^(?=.*\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b).*"
+            r"(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}) \d{1,2}:\d{2}"
+        ),
+        N_(
+            "These look like records of FreeSWITCH without a header, by a template of "
+            "mod_cdr_csv that is not known. Add a first row with the names of its variables, "
+            "such as caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,"
+            "duration,billsec,hangup_cause,uuid."
+        ),
+    ),
+    (
+        re.compile(r"^(?:\d{6} )?\d{4} +\d{4,5} +[0-9A-K] [^,;]*$"),
+        N_(
+            "These look like call detail records of Avaya Communication Manager without a "
+            "header: their columns are places in the line, as the form system-parameters cdr "
+            "lays them out. Write them as CSV with a first row such as date,time,duration,"
+            "condition code,calling number,dialed number, and say with --word what the "
+            "condition codes mean."
+        ),
+    ),
+)
+"""How records look that a tool writes without a header, and what to do with them."""
+
+
 @dataclass(frozen=True)
 class HeaderRow:
-    """The header row: which row of the file it is, its line, and the names of its
-    columns ("" for a phantom).
+    """Header row: its row and line in the file, and the names of its columns (empty for
+    a phantom).
 
-    `raw`: its cells as they stand. `second`: lines right under it that are no data, and
-    what they are. `span`: the columns of the table where another stands beside it.
+    `raw`: its cells unchanged. `second_rows`: the lines right under it that are no data, and
+    their kind. `span`: the columns of the table where another one is beside it.
     """
 
     row: int
     line: int
     names: tuple[str, ...]
     raw: tuple[str, ...] = ()
-    second: Mapping[int, str] = field(default_factory=dict)
+    second_rows: Mapping[int, str] = field(default_factory=dict)
     span: tuple[int, int] | None = None
 
     @property
@@ -54,12 +81,12 @@ class HeaderRow:
 def find_header(
     sample: list[tuple[int, list[str]]],
     vocabulary: Mapping[str, tuple[Field, int]],
-    wanted: tuple[str, ...],
+    requested: tuple[str, ...],
 ) -> HeaderRow:
-    """The row that names the most fields (or columns asked for); where none does, the
-    first row that looks like headers.
+    """Find the row that names the most fields or requested columns; where none does,
+    the first row that looks like headers.
 
-    Raises Refusal `empty_file`, `headers_only`.
+    Raises Refusal `empty_file`, `no_header`.
     """
     filled = [
         (index, line, [cell.strip() for cell in row])
@@ -68,17 +95,18 @@ def find_header(
     ]
     if not filled:
         raise Refusal("empty_file", N_("The file is empty. Export it again and try once more."))
-    asked = {simplify(name) for name in wanted}
+    requested_names = {simplify(name) for name in requested}
     best, best_score = None, 0
     for index, line, cells in filled:
         score = count_known(cells, vocabulary) + 3 * sum(
-            simplify(cell) in asked for cell in cells if cell
+            simplify(cell) in requested_names for cell in cells if cell
         )
         # One known word alone in a row of many cells is rather a value ("Total",
         # "Chat") than a header.
         if score > best_score and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:
+        _require_header([cells for _index, _line, cells in filled])
         widest = max(sum(bool(cell) for cell in cells) for _index, _line, cells in filled)
         best = next(item for item in filled if sum(bool(cell) for cell in item[2]) == widest)
         if looks_like_data(best[2]):
@@ -96,8 +124,17 @@ def find_header(
     return HeaderRow(index, line, make_unique(cells), tuple(cells))
 
 
+def _require_header(rows: list[list[str]]) -> None:
+    """Raise Refusal where most rows are records that a tool writes without a header, in a
+    layout of its administrator.
+    """
+    for pattern, message in _RECORDS_WITHOUT_HEADER:
+        if sum(bool(pattern.search(",".join(row))) for row in rows) * 2 > len(rows):
+            raise Refusal("records_without_header", message)
+
+
 def looks_like_data(cells: list[str]) -> bool:
-    """Tell whether a row that names nothing known holds a date, a time or mostly numbers."""
+    """Tell whether a row that names no field holds a date, a time or mostly numbers."""
     filled = [cell for cell in cells if cell]
     numbers = sum(not any(letter.isalpha() for letter in cell) for cell in filled)
     return any(_MOMENT.search(cell) for cell in filled) or numbers > len(filled) / 2
@@ -112,7 +149,7 @@ def looks_like_headers(cells: list[str]) -> bool:
 
 
 def make_unique(cells: list[str]) -> tuple[str, ...]:
-    """The names of columns with a number behind the second of a name."""
+    """Number the repeated names of columns: `Date`, `Date (2)`."""
     seen: dict[str, int] = {}
     names = []
     for cell in cells:
@@ -122,11 +159,11 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
 
 
 def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
-    """Return what a row is that is not clearly data: `blank`, `note`, `footer`,
+    """Classify a row that is not clearly data: `blank`, `note`, `footer` or
     `too_many_cells`; None when it is data.
 
-    `key`: the columns without which a row says nothing (when it began, which contact it
-    is about).
+    `key`: the columns without which a row says nothing, such as its start or its
+    contact.
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
     if not filled:
@@ -141,7 +178,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
 
 
 def is_footer(row: list[str]) -> bool:
-    """Tell whether the first filled cell says that the row sums up others or signs the
+    """Tell whether the first filled cell marks a row of totals or the signature of the
     report.
     """
     first = next((cell for cell in row if cell and not cell.isspace()), "")

@@ -1,5 +1,5 @@
-"""From a file to staged rows: found, recognised, inferred on the whole column, typed,
-and written without any clear identity.
+"""Reading of a file into staged rows: its table is found, its columns are inferred from
+all their cells, and typed rows are written without any clear identity.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +22,8 @@ from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.files import readers
-from qa_core.files.archives import Content, open_content
+from qa_core.files import readers, workbooks
+from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
@@ -39,7 +38,7 @@ from qa_core.ingest.columns import (
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.load.quarantine import REJECTED
+from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
@@ -52,8 +51,6 @@ SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
 SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
-MAX_REJECTED = 0.2
-"""Share of rejected rows from which on the export of a platform is tried as a table."""
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 
@@ -66,61 +63,49 @@ def stage(
     system: str | None = None,
     digest: str | None = None,
 ) -> Staged:
-    """Read one file of that kind. The temporary files of the result are the caller's to
-    `discard()`.
+    """Read one file of that kind. The caller must `discard()` the temporary files of
+    the result.
 
-    `system`: where the rows come from when neither the options nor the rows say it;
-    else the profile's name. `digest`: of the file, where it is known already.
+    `system`: the source of the rows where neither the options nor the rows name it;
+    default the profile's name. `digest`: that of the file, where it is known already.
 
-    Raises Refusal when the file cannot be read rightly; nothing is left behind then.
+    Raises Refusal when the file cannot be read reliably; no temporary file is left
+    then.
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
+    if options.only and kind != "contacts":
+        raise Misuse("bad_only", N_("--only is for files of contacts."))
     content = open_content(path, options.encoding)
-    # Who says which column is what means a table.
-    platform = (
-        None
-        if options.columns or options.ignored or options.words or options.only
-        else find_platform(take_sample(content), kind, options.profile)
-    )
+    platform, export = _find_platform(content, kind, options)
     if platform is None:
         return _stage_table(content, kind, options, progress, system, digest)
-    staged = refused = None
-    try:
-        staged = _stage_platform(
-            platform,
-            content,
-            kind,
-            replace(options, system=options.system or system),
-            digest,
-            progress,
-        )
-    except Refusal as refusal:
-        refused = refusal
-    if staged and staged.tally.rejected <= MAX_REJECTED * max(1, staged.tally.read):
-        return staged
-    table = None
-    if options.profile is None and not take_sample(content).is_document:
-        table = _try_table(content, kind, options, progress, system, digest)
-    if table is not None and (staged is None or table.accepted > staged.accepted):
-        if staged:
-            staged.discard()
-        found = N_("its headers are those of {platform}, its cells are not: read as a table")
-        table.decisions.insert(0, Decision.of("file", found, platform=platform.title))
-        return table
-    if table is not None:
-        table.discard()
-    if staged is None:
-        raise refused
-    return staged
+    named = replace(options, system=options.system or system)
+    return _stage_platform(platform, export, kind, named, digest, progress)
 
 
-def _try_table(content: Content, *described: Any) -> Staged | None:
-    """The file as a table, or None where it cannot be read as one."""
-    try:
-        return _stage_table(content, *described)
-    except Refusal:
-        return None
+def _find_platform(
+    content: Content, kind: str, options: ImportOptions
+) -> tuple[Platform | None, Content]:
+    """Find the platform that a file is an export of, and the text of that export: a
+    sheet, where a spreadsheet has saved it as a workbook.
+    """
+    if not workbooks.is_workbook(content):
+        return find_platform(take_sample(content), kind, options.profile), content
+    for sheet in workbooks.find_sheets(content):
+        if options.sheet not in (None, sheet["name"]):
+            continue
+        # Records without a header are known by their places, empty first ones among them.
+        margin = [""] * sheet["first_column"]
+        beginning = workbooks.write_rows([margin + row for row in sheet["rows"]])
+        sample = take_sample(HeldContent(content.path, data=beginning))
+        platform = find_platform(sample, kind, options.profile)
+        if platform is not None:
+            _first, cells = workbooks.read_sheet(content, sheet["name"])
+            rows = cells.splitlines(keepends=True)
+            data = b"".join(b"," * len(margin) + row for row in rows)
+            return platform, HeldContent(content.path, data=data)
+    return None, content
 
 
 def _stage_table(
@@ -132,8 +117,6 @@ def _stage_table(
     digest: str,
 ) -> Staged:
     profile = get_profile(kind, options.profile)
-    if options.only and kind != "contacts":
-        raise Misuse("bad_only", N_("--only is for files of contacts."))
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content,
@@ -145,9 +128,9 @@ def _stage_table(
         profile = registry.recognise_profile(kind, [row for _line, row in sample]) or profile
         vocabulary = header_matching.build_vocabulary(profile.fields)
     header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
-    header, seen_beside = header_rows.choose_table(header, source, vocabulary)
-    if not seen_beside:
-        header, seen_beside = header_rows.complete_header(header, sample, vocabulary)
+    header, header_decisions = header_rows.choose_table(header, source, vocabulary)
+    if not header_decisions:
+        header, header_decisions = header_rows.complete_header(header, sample, vocabulary)
     columns = header_matching.match_columns(
         profile, list(header.names), options.columns, options.ignored
     )
@@ -163,7 +146,7 @@ def _stage_table(
         options.columns,
         [row for line, row in sample if line > header.line][:REFITTED_ROWS],
     )
-    taught = taught_words.find_taught(options.words, header.names)
+    taught = taught_words.index_meanings(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
     context = FileContext(
@@ -175,7 +158,7 @@ def _stage_table(
         Zone(here.timezone),
         Pseudonyms.current(may_create=not options.dry_run),
         taught,
-        [*source.decisions, *seen_beside],
+        [*source.decisions, *header_decisions],
     )
     if header.row:
         place = header.line + source.line_offset
@@ -232,8 +215,8 @@ def _stage_platform(
 
 
 def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
-    """A folder of our own; in a dry run outside the home, which is left as it is. The
-    number tells whether its maker still lives.
+    """Create a folder for temporary files, in a dry run outside the home, which must
+    not change. The process number in its name tells whether its owner is still alive.
     """
     name = f"staged-{os.getpid()}-"
     if options.dry_run:
@@ -243,13 +226,13 @@ def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
 
 
 def compute_digest(path: Path) -> str:
-    """SHA-256 of the file as it is."""
+    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _RowReader:
-    """The rows of one file, read twice: to infer on whole columns, then to write."""
+    """Rows of one file, read twice: to infer from whole columns, then to write."""
 
     def __init__(
         self,
@@ -265,15 +248,15 @@ class _RowReader:
         self._shorter = 0
         self._last_line = self._last_short = -1
 
-    def _blocks(self, half: int) -> Iterator[RowBlock]:
-        """Data rows, all as wide as the header; other rows are counted or kept as
-        misfits.
+    def _read_blocks(self, half: int) -> Iterator[RowBlock]:
+        """Yield the data rows, all as wide as the header. Other rows are counted, or
+        kept as odd rows.
         """
         width = self.header.width
         key = tuple(
             column.index
             for name, column in self.context.columns.items()
-            if name in self._key_fields()
+            if name in self._list_key_fields()
         )
         self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
         self._last_line = self._last_short = -1
@@ -290,7 +273,7 @@ class _RowReader:
             self._progress(N_("Reading"), (half + block.share) / 2)
 
     def _select_data(self, block: RowBlock, width: int, key: tuple[int, ...]) -> Iterator[RowBlock]:
-        block = self._without_headers(block)
+        block = self._drop_header_rows(block)
         without_key = _is_blank(block.cells[key[0] if key else 0])
         if without_key.any():
             blank = np.logical_and.reduce([_is_blank(column) for column in block.cells])
@@ -319,11 +302,11 @@ class _RowReader:
                 block.share,
             )
 
-    def _without_headers(self, block: RowBlock) -> RowBlock:
-        """The same without the second header row and those that repeat the first."""
+    def _drop_header_rows(self, block: RowBlock) -> RowBlock:
+        """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
-        suspect = np.isin(block.lines, [line + offset for line in header.second])
+        suspect = np.isin(block.lines, [line + offset for line in header.second_rows])
         suspect |= (
             pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
             .to_numpy(zero_copy_only=False)
@@ -338,7 +321,7 @@ class _RowReader:
     def _skip_header(self, line: int, row: list[str]) -> bool:
         header = self.header
         first, last = header.span or (0, header.width)
-        kind = header.second.get(line - self.source.line_offset)
+        kind = header.second_rows.get(line - self.source.line_offset)
         if (
             kind is None
             and [cell.strip() for cell in row[first:last]]
@@ -352,41 +335,34 @@ class _RowReader:
     def _classify_odd_row(
         self, line: int, row: list[str], width: int, key: tuple[int, ...]
     ) -> bool:
-        found = table_bounds.classify_row(row, width, key)
-        if found in ("blank", "note", "footer"):
-            self._tally.skip(found)
-        elif found:
-            self._odd_rows.append((line, found, row))
+        kind = table_bounds.classify_row(row, width, key)
+        if kind in ("blank", "note", "footer"):
+            self._tally.skip(kind)
+        elif kind:
+            self._odd_rows.append((line, kind, row))
         elif len(row) < width:
             self._shorter += 1
             self._last_short = line
-        return found is not None
+        return kind is not None
 
-    def _key_fields(self) -> set[str]:
+    def _list_key_fields(self) -> set[str]:
         return {name for group in self.context.profile.needs for name in group}
 
     def infer(self) -> None:
-        """Look at every value of the columns that must be inferred, then decide. Raises
+        """Read every value of the columns that must be inferred, then decide. Raises
         Refusal.
         """
         context = self.context
         context.start_evidence()
         seen = 0
-        for block in self._blocks(0):
+        for block in self._read_blocks(0):
             seen += len(block.lines)
             for name in context.evidence:
                 context.add_evidence(name, block.cells[context.columns[name].index])
             context.look_at_unread(block.cells)
             context.add_sample(block.lines, block.cells)
         if not seen:
-            raise Refusal(
-                "headers_only",
-                N_(
-                    "The file has headers but no row of data. Seen: {seen}. Export it again "
-                    "with its rows."
-                ),
-                seen=header_matching.format_headers(list(self.header.names)),
-            )
+            raise self._refuse_headers_only()
         context.notes["mapping"] = {
             name: column.header.text for name, column in context.columns.items()
         }
@@ -394,17 +370,19 @@ class _RowReader:
         context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Type the rows and write them and the rejected ones to the temporary files;
-        fill in the counts.
+        """Convert the rows to their types and write them, and the rejected ones, to the
+        temporary files. Fills in the counts.
         """
         context = self.context
         schema: pa.Schema | None = None
-        kept_lines = 0
+        accepted_lines = 0
         with ExitStack() as stack:
-            rejected_file = stack.enter_context(pq.ParquetWriter(staged.rejected_rows, REJECTED))
+            rejected_file = stack.enter_context(
+                pq.ParquetWriter(staged.rejected_rows, REJECTED_SCHEMA)
+            )
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
-            for block in self._blocks(1):
+            for block in self._read_blocks(1):
                 batch = RowBatch(
                     context,
                     block.lines,
@@ -415,22 +393,22 @@ class _RowReader:
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, batch, built)
-                kept = (
+                accepted = (
                     table.filter(
                         pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
                     )
                     if not keep.all()
                     else table
                 )
-                kept_lines += int(keep.sum())
+                accepted_lines += int(keep.sum())
                 if writer is None:
-                    schema = kept.schema
+                    schema = accepted.schema
                     writer = stack.enter_context(
                         pq.ParquetWriter(
                             staged.rows, schema, compression="zstd", compression_level=1
                         )
                     )
-                writer.write_table(kept.cast(schema))
+                writer.write_table(accepted.cast(schema))
                 self._sample_rows(staged, block, keep)
                 skipped = np.isin(batch.reasons[~keep], SKIP_REASONS)
                 self._tally.skipped_kinds.update(batch.reasons[~keep][skipped].tolist())
@@ -446,22 +424,25 @@ class _RowReader:
             self._tally.reasons.update(reason for _line, reason, _row in self._odd_rows)
             self._write_rejected(rejected_file, self._odd_rows)
         if schema is None:
-            raise Refusal(
-                "headers_only",
-                N_(
-                    "The file has headers but no row of data. Seen: {seen}. Export it again "
-                    "with its rows."
-                ),
-                seen=header_matching.format_headers(list(self.header.names)),
-            )
-        self._describe(staged, schema, kept_lines)
+            raise self._refuse_headers_only()
+        self._describe(staged, schema, accepted_lines)
 
-    def _describe(self, staged: Staged, schema: pa.Schema, kept: int) -> None:
+    def _refuse_headers_only(self) -> Refusal:
+        return Refusal(
+            "headers_only",
+            N_(
+                "The file has headers but no row of data. Seen: {seen}. Export it again "
+                "with its rows."
+            ),
+            seen=header_matching.format_headers(list(self.header.names)),
+        )
+
+    def _describe(self, staged: Staged, schema: pa.Schema, accepted: int) -> None:
         context = self.context
-        staged.tally, staged.accepted = self._tally, kept
+        staged.tally, staged.accepted = self._tally, accepted
         staged.tally.blanked = context.blanked
         staged.guesses = frozenset(context.guesses)
-        staged.tally.require_identity(staged.file.name, kept)
+        staged.tally.require_identity(staged.file.name, accepted)
         staged.columns = tuple(name for name in schema.names if name != "line")
         staged.mapping = {
             name: context.headers[column.index] for name, column in context.columns.items()
@@ -477,11 +458,11 @@ class _RowReader:
             if name and index not in used | ignored
         ]
         if ignored:
-            asked = header_matching.format_headers(
+            ignored_names = header_matching.format_headers(
                 [context.headers[index] for index in sorted(ignored)]
             )
             context.decisions.append(
-                Decision.of("file", N_("left aside, as asked: {columns}"), columns=asked)
+                Decision.of("file", N_("left aside, as asked: {columns}"), columns=ignored_names)
             )
         if unknown:
             context.decisions.append(
@@ -493,14 +474,20 @@ class _RowReader:
                     kind=staged.kind,
                 )
             )
-        hidden = [name for name, column in context.columns.items() if column.field.is_identity]
-        if hidden:
-            staged.pseudonymised = tuple(context.columns[name].header.text for name in hidden)
+        identity_fields = [
+            name for name, column in context.columns.items() if column.field.is_identity
+        ]
+        if identity_fields:
+            staged.pseudonymised = tuple(
+                context.columns[name].header.text for name in identity_fields
+            )
             context.decisions.append(
                 Decision.of(
                     "customer",
                     N_("replaced by pseudonyms: {columns}"),
-                    columns=", ".join(context.columns[name].header.text for name in hidden),
+                    columns=", ".join(
+                        context.columns[name].header.text for name in identity_fields
+                    ),
                 )
             )
         if self._shorter:
@@ -514,7 +501,7 @@ class _RowReader:
             )
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
-        """A file cut in the middle ends in a row without its end."""
+        """Reject the last row of a file that ends in the middle of it."""
         if (
             self.source.ends_with_newline
             or self._last_short != self._last_line
@@ -531,10 +518,10 @@ class _RowReader:
                 batch.reasons[index] = "footer"
 
     def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
-        """The first rows as the file has them, identities masked, to be shown beside
-        what they became.
+        """Keep the first rows as they are in the file, identities masked, to be shown
+        beside the values they became.
         """
-        shown = self._shown_columns()
+        shown = self._find_shown_columns()
         for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
             row = block.row(int(index))
             staged.before[int(block.lines[index])] = {
@@ -544,8 +531,8 @@ class _RowReader:
                 for column in self.context.columns.values()
             }
 
-    def _shown_columns(self) -> set[int]:
-        """Of the columns in use, those that identify nobody."""
+    def _find_shown_columns(self) -> set[int]:
+        """Find the columns in use that identify nobody."""
         return {
             column.index
             for column in self.context.columns.values()
@@ -559,7 +546,7 @@ class _RowReader:
         if not rows:
             return
         width = self.header.width
-        shown = self._shown_columns()
+        shown = self._find_shown_columns()
         masked = [
             [
                 (cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip()))
@@ -570,7 +557,7 @@ class _RowReader:
         writer.write_table(
             pa.table(
                 [[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked],
-                schema=REJECTED,
+                schema=REJECTED_SCHEMA,
             )
         )
 
@@ -585,8 +572,8 @@ def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Tabl
 
 
 def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
-    """Some files write 0 where nobody answered. Where every unanswered contact has 0,
-    it is no measure: it becomes missing.
+    """Clear zeros that some files write where nobody answered: in a column where every
+    unanswered contact has 0, it is no measurement.
     """
     names = [name for name in ZERO_COLUMNS if name in staged.columns]
     if "outcome" not in staged.columns or not names:
@@ -594,7 +581,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
     with pq.ParquetFile(staged.rows) as file:
         counts = {name: [0, 0] for name in names}
         for batch in file.iter_batches(columns=["outcome", *names]):
-            unanswered = _not_answered(batch)
+            unanswered = _find_unanswered(batch)
             for name in names:
                 values = batch.column(name).filter(unanswered).drop_null()
                 counts[name][0] += len(values)
@@ -607,7 +594,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
             replaced, file.schema_arrow, compression="zstd", compression_level=1
         ) as writer:
             for batch in file.iter_batches():
-                unanswered = _not_answered(batch)
+                unanswered = _find_unanswered(batch)
                 for name in emptied:
                     index = batch.schema.get_field_index(name)
                     batch = batch.set_column(
@@ -641,6 +628,6 @@ def _is_blank(cells: pa.Array) -> np.ndarray:
     return pc.match_substring_regex(cells, r"^\s*$").to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _not_answered(batch: pa.RecordBatch) -> pa.Array:
+def _find_unanswered(batch: pa.RecordBatch) -> pa.Array:
     outcome = batch.column("outcome")
     return pc.fill_null(pc.not_equal(outcome, Outcome.ANSWERED.value), False)

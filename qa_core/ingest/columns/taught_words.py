@@ -1,4 +1,4 @@
-"""Words that a person has taught for the columns of one file: `--word
+"""Words that a person has taught for the columns of one file, as `--word
 COLUMN:VALUE=MEANING`.
 """
 
@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.header_matching import format_headers, parse_header
+from qa_core.ingest.columns.header_matching import parse_header, refuse_unknown_column
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.storage.schema import Direction, Outcome
 
@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, Meaning] = {
 
 
 def parse_meaning(text: str) -> Meaning:
-    """Read what a person says that a word means. Raises Misuse for what is no meaning."""
+    """Parse the meaning of a taught word. Raises Misuse for what is no meaning."""
     word = text.strip().casefold()
     if word in MEANINGS:
         return MEANINGS[word]
@@ -41,41 +41,38 @@ def parse_meaning(text: str) -> Meaning:
     return word
 
 
-def find_taught(words: Mapping[str, str], headers: Sequence[str]) -> dict[int, dict[str, Meaning]]:
-    """By place of the column: its words, simplified, and their meanings. Raises Misuse,
-    and Refusal for a column that the file does not have.
+def index_meanings(
+    words: Mapping[str, str], headers: Sequence[str]
+) -> dict[int, dict[str, Meaning]]:
+    """Index the taught words by column: its index, then the simplified word, then the
+    meaning. Raises Misuse, and Refusal for a column that the file does not have.
     """
     places = {simplify(header): index for index, header in reversed(list(enumerate(headers)))}
     taught: dict[int, dict[str, Meaning]] = {}
-    for text, said in words.items():
+    for text, meaning in words.items():
         parts = text.split(":")
         pairs = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
         found = next((pair for pair in pairs if simplify(pair[0]) in places), None)
         if found is None:
-            raise Refusal(
-                "unknown_column",
-                N_("The file has no column {column}. Its columns are: {seen}."),
-                column=parts[0],
-                seen=format_headers(list(headers)),
-            )
+            raise refuse_unknown_column(parts[0], list(headers))
         column, word = found
-        taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(said)
+        taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(meaning)
     return taught
 
 
 def claim_columns(
     profile: Profile,
-    taught: Mapping[int, Mapping[str, Meaning]],
+    meanings: Mapping[int, Mapping[str, Meaning]],
     headers: Sequence[str],
     columns: dict[str, Column],
 ) -> None:
-    """Take a column that no header names, and whose words were taught, for the outcome
-    or the direction, as the meanings say.
+    """Use a column as outcome or direction when no header names it and the meanings
+    taught for its words are outcomes or directions.
     """
-    named = {column.index for column in columns.values()}
-    for index, words in taught.items():
+    used = {column.index for column in columns.values()}
+    for index, words in meanings.items():
         for name, kind in (("outcome", Outcome), ("direction", Direction)):
             field = profile.get_field(name)
             is_meant = any(isinstance(meaning, kind) for meaning in words.values())
-            if index not in named and is_meant and field and name not in columns:
+            if index not in used and is_meant and field and name not in columns:
                 columns[name] = Column(field, index, parse_header(headers[index]))

@@ -1,4 +1,4 @@
-"""Dates and times as files spell them: what is seen of a whole column, and the values
+"""Dates and times as files spell them: evidence about a whole column, and its values
 once their order is decided.
 """
 
@@ -16,8 +16,8 @@ from qa_core.ingest.columns.timezones import (
     EPOCH_DAY,
     FIRST_YEAR,
     LAST_YEAR,
+    combine_clock,
     combine_day,
-    seconds_of_day,
 )
 
 PIVOT_YEAR = 70
@@ -64,8 +64,8 @@ _RANGE = (
 """
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
-"""Spreadsheets and databases that have a time and no day write it on a day of 1899 or
-1900, or of the year 1; nobody called then.
+"""First day that counts as one. Spreadsheets and databases write a time without a day
+on one of 1899 or 1900, or of the year 1.
 """
 _MONTHS = {
     start: number
@@ -96,8 +96,8 @@ ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")
 
 @dataclass
 class Moments:
-    """What a column of dates or times says, row by row. `day` and `clock` may each be
-    missing (NaT); `fixed`: already UTC.
+    """Dates and times of a column, row by row. `day` and `clock` may each be missing
+    (NaT); `fixed`: already UTC.
     """
 
     day: np.ndarray  # datetime64[D]
@@ -112,12 +112,12 @@ class Moments:
 
 @dataclass
 class MomentEvidence:
-    """What was seen of one column, batch after batch."""
+    """Evidence about one column of dates or times, batch after batch."""
 
     field: str
     column: str
     counts: dict[str, int] = field(default_factory=dict)
-    places: dict[str, dict[str, dict[int, int]]] = field(
+    value_counts: dict[str, dict[str, dict[int, int]]] = field(
         default_factory=dict
     )  # shape → place (a, b, c) → value → rows
     months: dict[str, set[tuple[int, int, int]]] = field(
@@ -125,17 +125,17 @@ class MomentEvidence:
     )  # shape → (year, first, second) seen
     with_clock: int = 0
     with_day: int = 0
-    unread: int = 0
+    unreadable: int = 0
     destroyed: int = 0
     example: str = ""
     numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
     clock_faults: dict[int, int] = field(
         default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SEPARATOR, 0)
     )  # numbers that are no clock so written
-    unwritten: int = 0  # rows on a day that stands for none
+    placeholder_days: int = 0  # rows on a day that stands for none
     ranges: int = 0
     range_minutes: set[int] = field(default_factory=set)
-    behind_utc: set[str] = field(default_factory=set)
+    negative_offsets: set[str] = field(default_factory=set)
 
     def add(self, values: pa.Array) -> None:
         """Look at one batch of cells (empty ones null)."""
@@ -153,20 +153,20 @@ class MomentEvidence:
             np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)),
         )
         unique = self._add_ranges(unique, rows)
-        destroyed = _matches(unique, _DESTROYED)
+        destroyed = _find_matches(unique, _DESTROYED)
         self.destroyed += int(rows[destroyed].sum())
-        left = ~destroyed
+        unmatched = ~destroyed
         for shape, pattern in _SHAPES.items():
-            if not left.any():
+            if not unmatched.any():
                 break
-            groups, matched = _extract(unique, pattern, left)
+            groups, matched = _extract(unique, pattern, unmatched)
             if matched.any():
                 self._add_shape(shape, groups, rows[matched])
-                left &= ~matched
-        self.unread += int(rows[left].sum())
+                unmatched &= ~matched
+        self.unreadable += int(rows[unmatched].sum())
 
     def _add_ranges(self, unique: pa.Array, rows: np.ndarray) -> pa.Array:
-        """The same with only the start of each range."""
+        """Cut each range to its start, and note how long ranges are."""
         starts, groups, matched = _cut_ranges(unique)
         if matched.any():
             self.ranges += int(rows[matched].sum())
@@ -180,8 +180,8 @@ class MomentEvidence:
     def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
         self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
         days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
-        unwritten = int((days < _FIRST_REAL_DAY).sum())
-        self.unwritten += unwritten
+        placeholders = int((days < _FIRST_REAL_DAY).sum())
+        self.placeholder_days += placeholders
         months = days.astype("M8[M]")
         self._add_places(
             "year_first",
@@ -194,7 +194,7 @@ class MomentEvidence:
             self.months.setdefault("year_first", set()).update(
                 (year, number, int(str(day)[8:10])) for day in of_month
             )
-        self.with_day += len(values) - unwritten
+        self.with_day += len(values) - placeholders
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
             self.with_clock += len(values)
 
@@ -202,7 +202,7 @@ class MomentEvidence:
         total = int(rows.sum())
         self.counts[shape] = self.counts.get(shape, 0) + total
         if shape == "number":
-            numbers = _floats(groups.field("n"))
+            numbers = _read_floats(groups.field("n"))
             self.numbers = [
                 min(self.numbers[0], float(numbers.min())),
                 max(self.numbers[1], float(numbers.max())),
@@ -211,50 +211,52 @@ class MomentEvidence:
                 self.clock_faults[digits] += int(rows[_split_clock(numbers, digits)[1]].sum())
             return
         names = {item.name for item in groups.type}
-        places = {name: _integers(groups, name) for name in ("a", "b", "c") if name in names}
+        places = {name: _read_integers(groups, name) for name in ("a", "b", "c") if name in names}
         self._add_places(shape, places, rows)
         if shape in ("year_first", "year_last"):
             first, second = ("b", "c") if shape == "year_first" else ("a", "b")
             seen = np.unique(
-                np.column_stack([_integers(groups, "y"), places[first], places[second]]), axis=0
+                np.column_stack([_read_integers(groups, "y"), places[first], places[second]]),
+                axis=0,
             )
             self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
         if shape in CLOCKS:
             self.with_clock += total
         else:
-            unwritten = int(rows[_is_placeholder(groups)].sum())
-            self.unwritten += unwritten
-            self.with_day += total - unwritten
-            self.with_clock += int(rows[_filled(groups, "H")].sum())
-            self.behind_utc |= {
+            placeholders = int(rows[_is_placeholder(groups)].sum())
+            self.placeholder_days += placeholders
+            self.with_day += total - placeholders
+            self.with_clock += int(rows[_find_filled(groups, "H")].sum())
+            self.negative_offsets |= {
                 zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")
             }
 
     def _add_places(self, shape: str, places: dict[str, np.ndarray], rows: np.ndarray) -> None:
         for name, values in places.items():
-            seen = self.places.setdefault(shape, {}).setdefault(name, {})
-            found, inverse = np.unique(values, return_inverse=True)
+            counts = self.value_counts.setdefault(shape, {}).setdefault(name, {})
+            distinct, inverse = np.unique(values, return_inverse=True)
             for value, count in zip(
-                found.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True
+                distinct.tolist(), np.bincount(inverse, weights=rows).tolist(), strict=True
             ):
-                seen[value] = seen.get(value, 0) + int(count)
+                counts[value] = counts.get(value, 0) + int(count)
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values()) + self.unread + self.destroyed
+        return sum(self.counts.values()) + self.unreadable + self.destroyed
 
-    def beyond(self, shape: str, place: str, limit: int) -> int:
-        """Rows whose number at that place is greater than `limit`."""
+    def count_above(self, shape: str, place: str, limit: int) -> int:
+        """Count the rows whose number at that place is greater than `limit`."""
         return sum(
             rows
-            for value, rows in self.places.get(shape, {}).get(place, {}).items()
+            for value, rows in self.value_counts.get(shape, {}).get(place, {}).items()
             if value > limit
         )
 
     @property
     def number_meaning(self) -> str | None:
-        """Return what plain numbers of the column are: epoch, epoch_ms, serial (days of a
-        spreadsheet), fraction (of a day), or unknown.
+        """Meaning of the column's plain numbers: epoch, epoch_ms, serial (days of a
+        spreadsheet), fraction (of a day), a clock, or unknown; None without plain
+        numbers.
         """
         low, high = self.numbers
         if high < low:
@@ -262,7 +264,7 @@ class MomentEvidence:
         if low >= 0 and high < 1:
             return "fraction"
         if self.field == "time":
-            written = next(
+            clock_digits = next(
                 (
                     digits
                     for digits in _CLOCKS_WITHOUT_SEPARATOR
@@ -270,8 +272,8 @@ class MomentEvidence:
                 ),
                 None,
             )
-            if written:
-                return _CLOCKS_WITHOUT_SEPARATOR[written]
+            if clock_digits:
+                return _CLOCKS_WITHOUT_SEPARATOR[clock_digits]
         if low >= 20_000 and high < 80_000:
             return "serial"
         if low >= 5e8 and high < 5e9:
@@ -297,30 +299,35 @@ class MomentEvidence:
 
     @property
     def is_timeless(self) -> bool:
-        """Whether every day of the column stands for none: what it tells is the time of
-        day.
+        """Whether most days of the column are placeholders, so that only the time of
+        day counts.
         """
-        return self.unwritten > 0 and self.unwritten > (self.with_day + self.unwritten) / 2
+        return (
+            self.placeholder_days > 0
+            and self.placeholder_days > (self.with_day + self.placeholder_days) / 2
+        )
 
 
 @dataclass(frozen=True)
 class MomentReading:
-    """How one column is read."""
+    """Reading of a column of dates or times."""
 
     shapes: tuple[str, ...]
     order: str | None  # of year_last
     short_order: str | None  # of short_year
-    number: str | None
-    swapped: bool = False
-    ranged: bool = False  # what looks like an offset behind UTC is the end of a range
-    timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
+    number_meaning: str | None
+    is_swapped: bool = False
+    has_ranges: bool = False  # what looks like an offset behind UTC is the end of a range
+    is_timeless: bool = False  # a day of 1899 or 1900 stands for no day; else for no moment
 
     def read(self, values: pa.Array) -> Moments:
-        """Cells (empty ones null) → dates and times."""
+        """Convert cells (empty ones null) to dates and times."""
         length = len(values)
-        strict = _read_strict(values) if "year_first" in self.shapes and not self.swapped else None
+        strict = (
+            _read_strict(values) if "year_first" in self.shapes and not self.is_swapped else None
+        )
         if strict is not None:
-            return _from_strict(strict, values, self.timeless)
+            return _from_strict(strict, values, self.is_timeless)
         result = Moments(
             np.full(length, "NaT", "M8[D]"),
             np.full(length, "NaT", "m8[us]"),
@@ -339,14 +346,14 @@ class MomentReading:
                 )
             )
         )
-        left = np.ones(len(encoded.dictionary), bool)
-        texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.ranged)[0]
+        unmatched = np.ones(len(encoded.dictionary), bool)
+        texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.has_ranges)[0]
         for shape in self.shapes:
-            groups, matched = _extract(texts, _SHAPES[shape], left)
+            groups, matched = _extract(texts, _SHAPES[shape], unmatched)
             if matched.any():
                 self._fill(unique, shape, groups, matched)
-                left &= ~matched
-        unique.bad |= left
+                unmatched &= ~matched
+        unique.bad |= unmatched
         present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
         chosen = encoded.indices.drop_null().to_numpy()
         for whole, part in (
@@ -362,31 +369,34 @@ class MomentReading:
         self, unique: Moments, shape: str, groups: pa.StructArray, matched: np.ndarray
     ) -> None:
         if shape == "number":
-            self._fill_numbers(unique, _floats(groups.field("n")), matched)
+            self._fill_numbers(unique, _read_floats(groups.field("n")), matched)
             return
         bad = np.zeros(int(matched.sum()), bool)
-        unwritten = np.zeros(len(bad), bool)
+        is_placeholder = np.zeros(len(bad), bool)
         if shape not in CLOCKS:
             year, month, day = self._find_parts(shape, groups)
             days, impossible = combine_day(year, month, day)
-            unwritten = _is_placeholder(groups)
-            bad |= impossible & ~unwritten
+            is_placeholder = _is_placeholder(groups)
+            bad |= impossible & ~is_placeholder
             unique.day[matched] = days
-        filled = _filled(groups, "H") & (~unwritten | self.timeless)
+        filled = _find_filled(groups, "H") & (~is_placeholder | self.is_timeless)
         clock, wrong = _find_clock(groups)
         clock[~filled] = np.timedelta64("NaT")
         bad |= wrong & filled
         zone = groups.field("z").to_pylist()
         if any(zone):
             fixed = np.array([bool(text) for text in zone]) & filled
-            clock[fixed] -= np.array([_offset_seconds(text) for text in zone], np.int64)[
+            clock[fixed] -= np.array([_parse_offset(text) for text in zone], np.int64)[
                 fixed
             ].astype("m8[s]")
             unique.fixed[matched] = fixed
         unique.clock[matched] = clock
         unique.bad[matched] = bad
-        where = np.flatnonzero(matched)[bad]
-        unique.day[where], unique.clock[where] = np.datetime64("NaT"), np.timedelta64("NaT")
+        bad_places = np.flatnonzero(matched)[bad]
+        unique.day[bad_places], unique.clock[bad_places] = (
+            np.datetime64("NaT"),
+            np.timedelta64("NaT"),
+        )
 
     def _find_parts(
         self, shape: str, groups: pa.StructArray
@@ -395,36 +405,46 @@ class MomentReading:
             month = np.array(
                 [find_month(name) for name in groups.field("mon").to_pylist()], np.int64
             )
-            return _complete_year(_integers(groups, "y")), month, _integers(groups, "d")
+            return _complete_year(_read_integers(groups, "y")), month, _read_integers(groups, "d")
         if shape in ("year_first", "compact"):
-            year, month, day = (_integers(groups, name) for name in ("y", "b", "c"))
+            year, month, day = (_read_integers(groups, name) for name in ("y", "b", "c"))
             return (
-                (year, day, month) if self.swapped and shape == "year_first" else (year, month, day)
+                (year, day, month)
+                if self.is_swapped and shape == "year_first"
+                else (year, month, day)
             )
         order = self.order if shape == "year_last" else self.short_order
         places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
         parts = dict(
-            zip(ORDERS[order or "dmy"], (_integers(groups, name) for name in places), strict=True)
+            zip(
+                ORDERS[order or "dmy"],
+                (_read_integers(groups, name) for name in places),
+                strict=True,
+            )
         )
         return _complete_year(parts["y"]), parts["m"], parts["d"]
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
-        if self.number == "fraction":
+        if self.number_meaning == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
         digits = next(
-            (digits for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items() if name == self.number),
+            (
+                digits
+                for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items()
+                if name == self.number_meaning
+            ),
             None,
         )
         if digits:
             unique.clock[matched] = _split_clock(numbers, digits)[0]
             return
-        if self.number == "serial":
+        if self.number_meaning == "serial":
             # Spreadsheets count days from 30 December 1899 and keep times as fractions
             # that never come out even: to the second.
             seconds = np.round((numbers - EPOCH_DAY) * DAY)
-        elif self.number in _EPOCHS:
-            seconds = numbers / _EPOCHS[self.number]
+        elif self.number_meaning in _EPOCHS:
+            seconds = numbers / _EPOCHS[self.number_meaning]
             unique.fixed[matched] = True
         else:
             unique.bad[matched] = True
@@ -435,16 +455,16 @@ class MomentReading:
 
 
 def find_month(name: str) -> int:
-    """The number of a month by its English or French name, whole or cut short; 0 when
-    it is none.
+    """Find the number of a month by its English or French name, whole or cut short; 0
+    when it is none.
     """
     lowered = name.casefold()
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 
 
 def _read_strict(values: pa.Array) -> pa.Array | None:
-    """Arrow's own parser takes one spelling, `2021-01-27 09:12:58`, checks it to the
-    day and is a hundred times faster.
+    """Parse cells that are all written `2021-01-27 09:12:58`; None when any is written
+    otherwise. Arrow's own parser checks the day too, and is a hundred times faster.
     """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if not re.match(r"\d{4}-\d\d-\d\d", first):
@@ -455,47 +475,48 @@ def _read_strict(values: pa.Array) -> pa.Array | None:
         return None
 
 
-def _from_strict(strict: pa.Array, values: pa.Array, timeless: bool) -> Moments:
+def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Moments:
     moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
     day = moments.astype("M8[D]")
     clock = moments - day.astype("M8[us]")
-    bare = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
+    is_bare_day = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
         zero_copy_only=False
     )
-    clock[bare] = np.timedelta64("NaT")
-    unwritten = day < _FIRST_REAL_DAY
+    clock[is_bare_day] = np.timedelta64("NaT")
+    is_placeholder = day < _FIRST_REAL_DAY
     bad = (
-        ~unwritten
+        ~is_placeholder
         & ~np.isnat(day)
         & (
             (day < np.datetime64(str(FIRST_YEAR), "D"))
             | (day >= np.datetime64(str(LAST_YEAR + 1), "D"))
         )
     )
-    clock[bad | (unwritten & (not timeless))] = np.timedelta64("NaT")
-    day = np.where(bad | unwritten, np.datetime64("NaT", "D"), day)
+    clock[bad | (is_placeholder & (not is_timeless))] = np.timedelta64("NaT")
+    day = np.where(bad | is_placeholder, np.datetime64("NaT", "D"), day)
     return Moments(day, clock, np.zeros(len(day), bool), bad)
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:
-    """The same with one plain space where there were several, or others."""
+    """Replace each run of spaces of any kind by one plain space."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
 
 
 def _cut_ranges(
     texts: pa.Array, even_tight: bool = False
 ) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
-    """The starts of ranges, the ranges, and which texts are some. After a date,
-    `08:00-05:00` is an offset unless told otherwise.
+    """Cut ranges to their starts. Returns the texts, the parts of the ranges, and a
+    mask of the texts that are ranges. After a date, `08:00-05:00` is a time with an
+    offset, unless `even_tight`.
     """
-    groups, matched = _extract(texts, _RANGE, ~_matches(texts, _DATED_OFFSET) | even_tight)
+    groups, matched = _extract(texts, _RANGE, ~_find_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
         return texts, groups, matched
     return pc.replace_with_mask(texts, pa.array(matched), groups.field("start")), groups, matched
 
 
 def find_minute(text: str) -> int:
-    """The minute of the day that the clock at the end of a text shows."""
+    """Find the minute of the day in the clock at the end of a text."""
     hour, minute, half = re.search(
         r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text
     ).groups()
@@ -507,43 +528,47 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
     if "y" not in {item.name for item in groups.type}:
         return np.zeros(len(groups), bool)
     years = groups.field("y")
-    return (_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
+    return (_read_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
         zero_copy_only=False
     )
 
 
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
-    """`905` as a clock of four digits, 9:05, and which numbers are none."""
+    """Split numbers of so many digits into clocks: `905` is 9:05. The mask marks those
+    that are no clock.
+    """
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
-    clock, wrong = seconds_of_day(whole // 10_000, whole // 100 % 100, whole % 100)
+    clock, wrong = combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
-def _matches(values: pa.Array, pattern: str) -> np.ndarray:
+def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
     return pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _extract(values: pa.Array, pattern: str, left: np.ndarray) -> tuple[pa.StructArray, np.ndarray]:
-    """The groups of the values that match and are still left, and the mask of those
-    values.
+def _extract(
+    values: pa.Array, pattern: str, unmatched: np.ndarray
+) -> tuple[pa.StructArray, np.ndarray]:
+    """Match a pattern on the values still `unmatched`. Returns the groups of those that
+    match, and their mask.
     """
     groups = pc.extract_regex(values, pattern)
-    matched = groups.is_valid().to_numpy(zero_copy_only=False) & left
+    matched = groups.is_valid().to_numpy(zero_copy_only=False) & unmatched
     return groups.filter(pa.array(matched)), matched
 
 
-def _filled(groups: pa.StructArray, name: str) -> np.ndarray:
+def _find_filled(groups: pa.StructArray, name: str) -> np.ndarray:
     return pc.not_equal(groups.field(name), "").to_numpy(zero_copy_only=False).astype(bool)
 
 
-def _integers(groups: pa.StructArray, name: str) -> np.ndarray:
+def _read_integers(groups: pa.StructArray, name: str) -> np.ndarray:
     texts = groups.field(name)
     return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(
         zero_copy_only=False
     )
 
 
-def _floats(texts: pa.Array) -> np.ndarray:
+def _read_floats(texts: pa.Array) -> np.ndarray:
     return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(
         zero_copy_only=False
     )
@@ -554,7 +579,7 @@ def _complete_year(years: np.ndarray) -> np.ndarray:
 
 
 def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
-    hour, minute, second = (_integers(groups, name) for name in ("H", "M", "S"))
+    hour, minute, second = (_read_integers(groups, name) for name in ("H", "M", "S"))
     half = pc.utf8_lower(groups.field("ap")).to_pylist()
     wrong = np.zeros(len(hour), bool)
     if any(half):
@@ -564,7 +589,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
         )
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
-    clock, impossible = seconds_of_day(hour, minute, second)
+    clock, impossible = combine_clock(hour, minute, second)
     fractions = groups.field("f")
     if pc.any(pc.not_equal(fractions, "")).as_py():
         padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)
@@ -572,7 +597,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     return clock, wrong | impossible
 
 
-def _offset_seconds(text: str) -> int:
+def _parse_offset(text: str) -> int:
     if not text or text in _ZONES:
         return _ZONES.get(text, 0)
     text = text.removeprefix("GMT").removeprefix("UTC")

@@ -1,5 +1,5 @@
-"""Wall clocks and UTC: the hour that is missing in March and the one that comes twice
-in October are found and counted, never lost.
+"""Conversion between wall clocks and UTC. The hour that is missing in March and the one
+that comes twice in October are counted, never lost.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
 class Zone:
-    """Turns arrays of local times into UTC and back for one time zone, remembering the
-    offsets it has looked up.
+    """Conversion of arrays of local times to UTC and back, for one time zone. Offsets
+    are looked up once.
     """
 
     def __init__(self, name: str) -> None:
@@ -36,13 +36,13 @@ class Zone:
         self._utc: dict[int, int] = {}
 
     def to_utc(self, local: np.ndarray) -> np.ndarray:
-        """Local datetime64[us] → UTC. A repeated hour is taken the first time, a
-        missing one as the clock before the change counts on.
+        """Convert local datetime64[us] to UTC. Of a repeated hour the first one is
+        meant; a missing hour is counted on by the clock before the change.
 
-        Both are counted in `repeated` and `missing`.
+        Both are counted, in `repeated` and `missing`.
         """
-        bins, inverse = _bins(local)
-        offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
+        bins, inverse = _find_bins(local)
+        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
         first, second = offsets[inverse, 0], offsets[inverse, 1]
         known = ~np.isnat(local)
         self.repeated += int(((first > second) & known).sum())
@@ -50,22 +50,22 @@ class Zone:
         return local - first.astype("m8[s]")
 
     def find_gains(self, local: np.ndarray) -> np.ndarray:
-        """Seconds by which the second time of a repeated hour lies behind the first, 0
-        for any other moment.
+        """Find the seconds by which the second occurrence of a repeated hour is later
+        than the first; 0 for any other moment.
         """
-        bins, inverse = _bins(local)
-        offsets = _look_up(bins, self._local_offsets).reshape(-1, 2)
+        bins, inverse = _find_bins(local)
+        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
         return np.where(
             np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0)
         )
 
     def to_local(self, utc: np.ndarray) -> np.ndarray:
-        """UTC datetime64[us] → the wall clock of this zone."""
-        bins, inverse = _bins(utc)
-        offsets = _look_up(bins, self._utc_offset)
+        """Convert UTC datetime64[us] to the wall clock of this zone."""
+        bins, inverse = _find_bins(utc)
+        offsets = _look_up(bins, self._find_utc_offset)
         return utc + offsets[inverse].astype("m8[s]")
 
-    def _local_offsets(self, number: int) -> tuple[int, int]:
+    def _find_local_offsets(self, number: int) -> tuple[int, int]:
         if number not in self._local:
             moment = _as_datetime(number)
             self._local[number] = tuple(
@@ -74,7 +74,7 @@ class Zone:
             )
         return self._local[number]
 
-    def _utc_offset(self, number: int) -> int:
+    def _find_utc_offset(self, number: int) -> int:
         if number not in self._utc:
             self._utc[number] = int(
                 _as_datetime(number)
@@ -86,7 +86,7 @@ class Zone:
         return self._utc[number]
 
 
-def _bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.where(
         np.isnat(moments),
         0,
@@ -96,8 +96,8 @@ def _bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _look_up(bins: np.ndarray, offset: Callable[[int], Any]) -> np.ndarray:
-    """The offsets of those quarters of an hour: one for the whole day where its first
-    and the next day's first have the same.
+    """Look up the offsets of quarters of an hour. A day whose start and end have the
+    same offset is looked up once.
     """
     days, inverse = np.unique(bins // _BINS_OF_A_DAY, return_inverse=True)
     starts = [offset(day * _BINS_OF_A_DAY) for day in days.tolist()]
@@ -118,7 +118,9 @@ def _as_datetime(number: int) -> datetime:
 def combine_day(
     year: np.ndarray, month: np.ndarray, day: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """datetime64[D], and which of them no calendar has (or lie outside 1970–2100)."""
+    """Combine year, month and day to datetime64[D]. The mask marks days that no
+    calendar has, or outside 1970–2100.
+    """
     wrong = (month < 1) | (month > 12) | (year < FIRST_YEAR) | (year > LAST_YEAR) | (day < 1)
     months = (np.where(wrong, FIRST_YEAR, year) - 1970) * 12 + np.where(wrong, 1, month) - 1
     first = months.astype("M8[M]")
@@ -127,9 +129,11 @@ def combine_day(
     return np.where(wrong, np.datetime64("NaT", "D"), days), wrong
 
 
-def seconds_of_day(
+def combine_clock(
     hour: np.ndarray, minute: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """timedelta64[us] since midnight, and which of them no clock shows."""
+    """Combine hour, minute and second to timedelta64[us] since midnight. The mask marks
+    times that no clock shows.
+    """
     wrong = (hour > 23) | (minute > 59) | (second > 59)
     return (hour * 3600 + minute * 60 + second).astype("m8[s]").astype("m8[us]"), wrong

@@ -1,5 +1,5 @@
-"""Words of files in French and English: yes and no, how a contact ended, its direction,
-its channel; and cells that only look filled.
+"""Words of files in French and English for yes and no, outcomes, directions and
+channels; and cells that only look filled.
 """
 
 from __future__ import annotations
@@ -99,55 +99,55 @@ _NON_ANSWERS = {
 
 
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
-"""How spreadsheets keep a number as text: `="0042"`, `'0042`."""
+"""Number that a spreadsheet keeps as text: `="0042"`, `'0042`."""
 
 
 @cache
-def _empty_set() -> pa.Array:
-    """Made when a file is read: Arrow loads pandas for its first array, which a known
-    file need not wait for.
+def _build_empty_words() -> pa.Array:
+    """Build the words that mean nothing, when a file is first read: Arrow loads pandas
+    for its first array, which recognising a known file does not need.
     """
     return pa.array(EMPTY, pa.string())
 
 
-def clean_cells(column: list[str] | pa.Array, taught: Mapping[str, object] = {}) -> pa.Array:
-    """Cells without the spaces around them; those that say nothing (empty, NULL, NaN …)
-    become null, unless a person has `taught` what they mean.
+def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {}) -> pa.Array:
+    """Trim cells, and turn those that say nothing (empty, NULL, NaN …) into null,
+    unless a person has taught their `meanings`.
     """
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
         trimmed = pc.replace_substring_regex(trimmed, _AS_TEXT, r"\1\2")
-    empty = _empty_set()
-    if taught:
-        empty = pa.array([word for word in EMPTY if simplify(word) not in taught], pa.string())
+    empty = _build_empty_words()
+    if meanings:
+        empty = pa.array([word for word in EMPTY if simplify(word) not in meanings], pa.string())
     return pc.if_else(pc.is_in(trimmed, value_set=empty), pa.scalar(None, pa.string()), trimmed)
 
 
 def clear_non_answers(values: pa.Array) -> pa.Array:
-    """The same, where words such as "not scored" stand for a mark, a number or a date
-    that was not given.
+    """Turn words such as "not scored", which stand for a mark, number or date that was
+    not given, into null.
     """
-    # Letters come after digits, signs and capitals' A only: one comparison spares the
-    # expression in nearly every column.
+    # Letters are sorted at "A" or after it: one comparison saves the expression in nearly
+    # every column.
     if (
         not pc.any(pc.greater_equal(values, "A")).as_py()
         or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()
     ):
         return values
     encoded = values.dictionary_encode()
-    kept = pa.array(
+    cleared = pa.array(
         [
             None if simplify(text) in _NON_ANSWERS else text
             for text in encoded.dictionary.to_pylist()
         ],
         pa.string(),
     )
-    return pc.take(kept, encoded.indices) if kept.null_count else values
+    return pc.take(cleared, encoded.indices) if cleared.null_count else values
 
 
 def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
-    """The words of several lists with what they mean; the first list wins."""
+    """Index the words of several lists by simplified word; the first list wins."""
     return {
         simplify(word): value
         for words in reversed(lists)
@@ -248,15 +248,15 @@ WEAK_ANSWERS = _list_words(
     "complete|completed|success|succes|received|recu|connected|transferred|transfere|"
     "transferee|processed|termine|terminee|agent|accepted|accepte|finished|ended"
 )
-"""Words for a call that went through, whoever or whatever took it: any column that says
-more goes over them.
+"""Words for a call that was connected, to a person or not. A column that says more
+overrides them.
 """
 STATES_OF_CASES = _list_words(
     "resolved|unresolved|not resolved|solved|unsolved|not solved|open|closed|pending|in "
     "progress|on hold|escalated|new|reopened|waiting|fixed|resolu|non resolu|pas resolu|ouvert|"
     "clos|cloture|ferme|en cours|en attente|escalade|nouveau|regle|non regle"
 )
-"""What a status says of a case or ticket, which is not how a contact ended."""
+"""States of a case or ticket, which are no outcomes of a contact."""
 _OUTCOME_STEMS = (
     "answer", "abandon", "missed", "unattended", "voicemail", "voice mail", "repond", "decroch",
     "manqu", "messagerie", "hung up", "raccroch", "atendid", "contestad", "beantwortet",
@@ -271,17 +271,19 @@ _OUTCOME_HEADER = re.compile(
 
 
 def is_plain_outcome(word: str) -> bool:
-    """Tell whether a word can hardly be said of anything but a call."""
+    """Tell whether a word describes the outcome of a call and hardly anything else."""
     return any(stem in simplify(word) for stem in _OUTCOME_STEMS)
 
 
 def names_an_outcome(header: str) -> bool:
-    """Tell whether a header speaks of how contacts ended."""
+    """Tell whether a header names the outcome of contacts."""
     return bool(_OUTCOME_HEADER.search(simplify(header)))
 
 
 def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
-    """Read what `Inbound - answered` and `Missed call` say of direction and outcome."""
+    """Parse words that name a direction, an outcome or both, such as `Inbound -
+    answered` and `Missed call`.
+    """
     plain = simplify(text)
     if plain in OUTCOMES and plain not in DIRECTIONS:
         return None, OUTCOMES[plain]
@@ -289,10 +291,10 @@ def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
         return DIRECTIONS[plain], None
     words = plain.split()
     direction = next((_DIRECTION_PARTS[word] for word in words if word in _DIRECTION_PARTS), None)
-    left = [word for word in words if word not in _DIRECTION_PARTS]
-    rest = [word for word in left if word not in _FILLERS]
-    outcome = OUTCOMES.get(" ".join(left)) or OUTCOMES.get(" ".join(rest))
-    if rest and outcome is None:
+    remaining = [word for word in words if word not in _DIRECTION_PARTS]
+    significant = [word for word in remaining if word not in _FILLERS]
+    outcome = OUTCOMES.get(" ".join(remaining)) or OUTCOMES.get(" ".join(significant))
+    if significant and outcome is None:
         return None, None
     return direction, outcome
 
@@ -315,20 +317,20 @@ CHANNELS = _index_words(
 
 @dataclass
 class WordEvidence:
-    """The words of one column, and how many are known."""
+    """Evidence about one column of words, and how many of them are known."""
 
     field: str
     column: str
     known: Mapping[str, object]
     seen: Counter = field(default_factory=Counter)
-    most: int = 2_000
+    limit: int = 2_000
     empty: int = 0
 
     def add(self, values: pa.Array) -> None:
         """Look at one batch of cells (empty ones null)."""
         self.empty += values.null_count
         for item in pc.value_counts(values.drop_null()).to_pylist():
-            if item["values"] in self.seen or len(self.seen) < self.most:
+            if item["values"] in self.seen or len(self.seen) < self.limit:
                 self.seen[item["values"]] += item["counts"]
 
     @property
@@ -357,30 +359,30 @@ class WordEvidence:
             simplify(word) in (TICK, "x") for word in self.seen
         )
 
-    def show(self, most: int = 6) -> str:
-        """The most frequent words, with their counts."""
-        return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(most))
+    def show(self, limit: int = 6) -> str:
+        """Format the most frequent words with their counts."""
+        return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(limit))
 
 
-def replace_words(values: pa.Array, taught: Mapping[str, object]) -> pa.Array:
-    """The same with the numbers that some words stand for in their place, and nothing
-    for those that stand for nothing.
+def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
+    """Replace taught words by the number that they stand for; those that stand for a
+    missing value become null.
     """
     encoded = values.dictionary_encode()
-    kept = [
+    replaced = [
         meaning if meaning is None or isinstance(meaning, str) else text
         for text in encoded.dictionary.to_pylist()
-        for meaning in (taught.get(simplify(text), text),)
+        for meaning in (meanings.get(simplify(text), text),)
     ]
-    return pc.take(pa.array(kept, pa.string()), encoded.indices)
+    return pc.take(pa.array(replaced, pa.string()), encoded.indices)
 
 
 def read_words(
     values: pa.Array, known: Mapping[str, object], empty: object = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (empty ones null) → what they mean (`empty` when missing or not known), and
-    which are not known. The array is of objects, or of small integers where `empty` is
-    one.
+    """Convert cells (empty ones null) to their meanings, `empty` where missing or
+    unknown. The mask marks unknown words. The array is of objects, or of small integers
+    where `empty` is one.
     """
     encoded = values.dictionary_encode()
     words = [simplify(text) for text in encoded.dictionary.to_pylist()]

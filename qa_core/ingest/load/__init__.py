@@ -1,1 +1,1 @@
-"""Staged files into the stores, and back out."""
+"""Loading of staged files into the stores, and rollback."""

@@ -1,5 +1,5 @@
-"""The life of a batch in the records: `started` before the lake is touched, `done`
-after, `failed` or `undone` otherwise; one at a time.
+"""States of a batch in the records: `started` before the lake is touched, `done` after,
+else `failed` or `undone`. One import runs at a time.
 """
 
 from __future__ import annotations
@@ -35,12 +35,10 @@ from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
 from qa_core.storage.records.store import Session
 
-"""Of the advisory lock that holds imports apart where the records are in PostgreSQL."""
-
 DRY_RUN_BATCH = "rehearsal"
 
 CONTACT_KINDS = {"contacts", *attach.VALUES}
-"""Kinds that write on the same rows."""
+"""Kinds that write to the rows of contacts."""
 
 STATES = {
     "done": N_("imported"),
@@ -70,8 +68,8 @@ MAPPING_OPTIONS = (
 
 @contextmanager
 def open_dry_run(kind: str) -> Iterator[Session]:
-    """A session in which a dry run may write as the batch `REHEARSAL`; nothing of it
-    stays.
+    """Open a session in which a dry run may write under the batch `DRY_RUN_BATCH`; it
+    is rolled back at the end.
     """
     with store.rehearsing() as session:
         session.add(
@@ -90,29 +88,31 @@ def open_dry_run(kind: str) -> Iterator[Session]:
         yield session
 
 
-def new_id() -> str:
-    """An identifier that sorts by time."""
+def create_id() -> str:
+    """Create an identifier that sorts by time."""
     return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 def find_done(
     session: Session, kind: str, digest: str, reading: dict[str, Any]
 ) -> ImportBatch | None:
-    """The batch that brought the same content under the same options, if it stands and
-    no later import may have changed its rows.
+    """Find the batch that imported the same content with the same options, if it is
+    done and no later import may have changed its rows.
     """
-    same = (
+    same_content = (
         sa.select(ImportBatch)
         .filter_by(kind=kind, digest=digest, state="done")
         .order_by(ImportBatch.started_at.desc())
     )
-    batch = next((batch for batch in session.scalars(same) if batch.options == reading), None)
+    batch = next(
+        (batch for batch in session.scalars(same_content) if batch.options == reading), None
+    )
     return None if batch is None or _may_be_overwritten(session, batch) else batch
 
 
 def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
-    """Tell whether a later import changed rows of these days and fields. When in doubt it
-    did: reading the file again then tells, and costs time alone.
+    """Tell whether a later import may have changed rows of these days and fields. In
+    doubt the answer is yes: reading the file again costs only time.
     """
     columns = (
         ImportBatch.kind,
@@ -122,14 +122,14 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
         ImportBatch.last_day,
     )
     changed = ImportBatch.counts["updated"].as_integer() > 0
-    own = _written_fields(batch.kind, batch.mapping)
+    own_fields = _find_written_fields(batch.kind, batch.mapping)
     for kind, mapping, system, first_day, last_day in session.execute(
         sa.select(*columns).where(
             ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed
         )
     ):
         if kind != batch.kind and not (
-            {kind, batch.kind} <= CONTACT_KINDS and own & _written_fields(kind, mapping)
+            {kind, batch.kind} <= CONTACT_KINDS and own_fields & _find_written_fields(kind, mapping)
         ):
             continue
         is_other_system = (
@@ -145,9 +145,9 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
     return False
 
 
-def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
-    """List what a file of that kind may write onto a contact that another kind may write
-    too.
+def _find_written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
+    """List the fields of a contact that such a file writes and that other kinds of file
+    may write too.
     """
     shared = {name for values in attach.VALUES.values() for name in values}
     return {
@@ -156,8 +156,8 @@ def _written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
 
 
 def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileReport:
-    """The report of a file that is known: all that it brought is unchanged, also what
-    has found its contact since.
+    """Build the report of a file that was imported before: its rows are unchanged,
+    including those that found their contact since.
     """
     report = FileReport(
         file=file,
@@ -170,15 +170,15 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
         tally=ImportTally.from_counts(batch.counts),
     )
     tally = report.tally
-    joined = session.scalar(
+    joined_rows = session.scalar(
         of_files(
             sa.select(sa.func.count())
             .select_from(WaitingRow)
             .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
         )
     )
-    tally.skip("unmatched", -joined)
-    tally.unchanged += tally.new + tally.updated + joined
+    tally.skip("unmatched", -joined_rows)
+    tally.unchanged += tally.new + tally.updated + joined_rows
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
     report.decisions = [
@@ -201,11 +201,11 @@ def start(
     report: FileReport,
     write: Callable[[Session, str], None],
 ) -> ImportBatch:
-    """Enter the batch as started, together with what `write` puts into the records for
+    """Create the batch as started, together with what `write` adds to the records for
     it.
     """
     batch = ImportBatch(
-        id=new_id(),
+        id=create_id(),
         kind=staged.kind,
         file_name=Path(report.file).name,
         digest=staged.digest,
@@ -238,11 +238,11 @@ def start(
 def finish(
     session: Session, batch_id: str, counts: dict[str, Any], days: tuple[Any, Any] = (None, None)
 ) -> None:
-    """Enter the batch as done, with its figures, and say so in the journal."""
+    """Mark the batch as done, with its figures, and record it in the audit log."""
     batch = session.get_one(ImportBatch, batch_id)
     batch.state, batch.counts, batch.finished_at = "done", counts, now()
     batch.first_day, batch.last_day = days
-    path = quarantine.path_of(batch_id)
+    path = quarantine.build_path(batch_id)
     batch.quarantine = str(path) if path.exists() else None
     audit_log.record(
         session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}"
@@ -250,7 +250,9 @@ def finish(
 
 
 def fail(session: Session, batch: ImportBatch) -> None:
-    """Take back what a batch had written before it was interrupted short of the lake."""
+    """Undo in the records what a batch wrote before it was interrupted short of the
+    lake.
+    """
     rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
     audit_log.record(
@@ -259,33 +261,33 @@ def fail(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback_records(session: Session, batch_id: str) -> None:
-    """Remove from the records all that the batch brought, and put back what it had
-    replaced.
-    """
+    """Remove from the records what the batch added, and restore what it had replaced."""
     evaluations.restore(session, batch_id)
     recordings.take_back(session, batch_id)
     advisors.restore(session, batch_id, find_names_in_lake(session, batch_id))
     session.execute(sa.delete(TrackingAssignment).filter_by(batch_id=batch_id))
     session.execute(sa.delete(WaitingRow).filter_by(batch_id=batch_id))
     session.execute(sa.delete(BeforeImage).filter_by(batch_id=batch_id))
-    quarantine.path_of(batch_id).unlink(missing_ok=True)
+    quarantine.build_path(batch_id).unlink(missing_ok=True)
 
 
 def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
-    """Of the advisors and teams that the batch created: those that contacts carry."""
+    """Find the advisors and teams that the batch created and that contacts carry, as
+    two sets.
+    """
     created = sa.select(BeforeImage.object, BeforeImage.key).where(
         BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
     )
     images = session.execute(of_files(created)).all()
-    found: tuple[set[str], set[str]] = (set(), set())
+    names_in_lake: tuple[set[str], set[str]] = (set(), set())
     if images:
         with lake.working() as connection:
-            carried = (
-                ("advisor", "advisor_id", found[0]),
-                ("advisor", "given_advisor_id", found[0]),
-                ("team", "team", found[1]),
+            name_columns = (
+                ("advisor", "advisor_id", names_in_lake[0]),
+                ("advisor", "given_advisor_id", names_in_lake[0]),
+                ("team", "team", names_in_lake[1]),
             )
-            for kind, column, names in carried:
+            for kind, column, names in name_columns:
                 keys = [key for object, key in images if object == kind]
                 if keys:
                     names |= {
@@ -296,20 +298,20 @@ def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[s
                             [keys],
                         ).fetchall()
                     }
-    return found
+    return names_in_lake
 
 
 @dataclass(frozen=True)
 class BatchFilter:
-    """Which imports are meant: of that kind, begun on that day by the centre's clock,
-    only those with rejected rows or without an end.
+    """Filter of imports by kind, by the day of their start in the centre's time, and by
+    trouble: rejected rows, or not finished.
     """
 
     kind: str | None = None
     day: date | None = None
-    troubled: bool = False
+    has_problems: bool = False
 
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
+    def build_conditions(self) -> list[sa.ColumnElement[bool]]:
         conditions = [ImportBatch.kind == self.kind] if self.kind else []
         if self.day is not None:
             begins, ends = (
@@ -317,7 +319,7 @@ class BatchFilter:
                 for day in (self.day, self.day + timedelta(days=1))
             )
             conditions += [ImportBatch.started_at >= begins, ImportBatch.started_at < ends]
-        if self.troubled:
+        if self.has_problems:
             conditions.append(
                 sa.or_(
                     ImportBatch.counts["rejected"].as_integer() > 0,
@@ -327,26 +329,33 @@ class BatchFilter:
         return conditions
 
 
-def count_batches(viewer: Viewer, which: BatchFilter = BatchFilter()) -> int:
-    """Count these imports. Needs MANAGE_IMPORTS."""
+def count_batches(viewer: Viewer, batch_filter: BatchFilter = BatchFilter()) -> int:
+    """Count the imports that pass the filter. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return (
             session.scalar(
-                sa.select(sa.func.count()).select_from(ImportBatch).where(*which.conditions())
+                sa.select(sa.func.count())
+                .select_from(ImportBatch)
+                .where(*batch_filter.build_conditions())
             )
             or 0
         )
 
 
 def find_batches(
-    viewer: Viewer, which: BatchFilter = BatchFilter(), limit: int | None = None, offset: int = 0
+    viewer: Viewer,
+    batch_filter: BatchFilter = BatchFilter(),
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[dict[str, Any]]:
-    """Those imports, newest first, as plain values. Needs MANAGE_IMPORTS."""
+    """Find the imports that pass the filter, newest first, as plain values. Needs
+    MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = (
         sa.select(ImportBatch)
-        .where(*which.conditions())
+        .where(*batch_filter.build_conditions())
         .order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
     )
     with store.reading() as session:
@@ -374,7 +383,7 @@ def find_batches(
 
 
 def load_decisions(batch: ImportBatch) -> list[Decision]:
-    """The decisions of a batch, to be said in any language."""
+    """Load the decisions of a batch; they can be shown in any language."""
     return [
         Decision(
             item["field"],
@@ -387,7 +396,7 @@ def load_decisions(batch: ImportBatch) -> list[Decision]:
 
 
 def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None:
-    """The options saved under that name for that kind of file."""
+    """Find the options saved under that name for that kind of file."""
     saved = session.get(SavedMapping, name)
     if saved is None or saved.kind != kind:
         return None
@@ -399,7 +408,7 @@ def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None
 
 
 def find_mappings(viewer: Viewer, kind: str) -> list[str]:
-    """The names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
+    """Find the names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         return list(
@@ -410,10 +419,12 @@ def find_mappings(viewer: Viewer, kind: str) -> list[str]:
 
 
 def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
-    """Every saved mapping, by kind and name, as plain values. Needs MANAGE_IMPORTS."""
+    """List every saved mapping, by kind and name, as plain values. Needs
+    MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
-        found = session.scalars(
+        mappings = session.scalars(
             sa.select(SavedMapping).order_by(SavedMapping.kind, SavedMapping.name)
         )
         return [
@@ -424,23 +435,21 @@ def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
                 "saved_by": item.saved_by,
                 "saved_at": item.saved_at,
             }
-            for item in found
+            for item in mappings
         ]
 
 
 def save_mapping(
     session: Session, viewer: Viewer, batch: ImportBatch, options: ImportOptions
 ) -> None:
-    """Keep the mapping of a batch and the options that go with it, when a name was
-    given for that.
-    """
+    """Save the mapping of a batch with its reading options, where the options name it."""
     if options.save_mapping:
-        given = {
+        reading_options = {
             name: value
             for name, value in options.as_reading_options().items()
             if name in MAPPING_OPTIONS
         }
-        content = {**given, "columns": {**batch.mapping, **options.columns}}
+        content = {**reading_options, "columns": {**batch.mapping, **options.columns}}
         session.merge(
             SavedMapping(
                 name=options.save_mapping,

@@ -1,5 +1,5 @@
-"""The rows of a contacts file on their way into the lake: ids for those without, the
-newest of each id, advisors and teams by name.
+"""Preparation of the rows of a contacts file for the lake: ids for rows without one,
+the newest row of each id, advisors and teams by name.
 """
 
 from __future__ import annotations
@@ -37,16 +37,15 @@ NOT_IN_LAKE = frozenset(
 NOT_IN_ROW_ID = frozenset(
     {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
 )
-"""What does not make one row differ from another: the scale is inferred from the
-column, the wall clock follows from the moment, and several contacts may belong to one
-ticket.
+"""Columns that are no part of a row's id: the scale is inferred from the column, the
+wall clock follows from the moment, and several contacts may belong to one ticket.
 """
 
 
 @dataclass(frozen=True)
 class PreparedContacts:
-    """Rows ready to merge: one per contact, with the columns that the file carries and
-    those that only a new contact takes.
+    """Rows ready to merge, one per contact: the columns that the file carries, and
+    those that only a new contact gets.
     """
 
     path: Path
@@ -58,14 +57,14 @@ class PreparedContacts:
 def assign_keys(
     connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None = None
 ) -> int:
-    """Give every row its key and keep the newest of each; leaves `keyed` (line,
-    source_system, contact_id). Returns how many rows were duplicates.
+    """Assign a key to every row and keep the newest row of each. Creates the table
+    `keyed` (line, source_system, contact_id) and returns the number of duplicates.
 
     A row without an id gets one from its mapped values and its rank among equals:
-    identical rows stay apart, and the same file again gives the same ids. `scope`: a
-    format of the start, where ids are used again and the key includes it.
+    identical rows stay apart, and the same file again gets the same ids. `scope`:
+    format of the start, which is part of the key where ids are used again.
     """
-    reference = _column(staged, "contact_id")
+    reference = staged.select_column("contact_id")
     if scope:
         reference = f"({reference} || '@' || strftime(local_start, {quoted(scope)}))"
     system = select_system(staged)
@@ -86,7 +85,7 @@ def assign_keys(
     )
     newest = "s.updated_at DESC NULLS LAST, " if "updated_at" in staged.columns else ""
     source = "keyed k JOIN staged s USING (line)" if newest else "keyed k"
-    before = connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+    row_count = connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
     connection.execute(
         f"""
         CREATE TEMP TABLE older AS
@@ -99,31 +98,31 @@ def assign_keys(
         ) WHERE place > 1"""
     )
     connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
-    return before - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
+    return row_count - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
 
 
 def select_system(staged: Staged) -> str:
-    """The system that a row of `staged` comes from (SQL): the one that it names itself,
-    else that of the whole file.
+    """Build SQL for the system of a row of `staged`: the one that the row names, else
+    that of the whole file.
     """
-    return f"coalesce({_column(staged, 'source_system')}, {quoted(staged.system)})"
+    return f"coalesce({staged.select_column('source_system')}, {quoted(staged.system)})"
 
 
 def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[AdvisorReference]:
-    """Every advisor that the file names, as (text, name)."""
+    """Find every advisor that the file names, as (text, name)."""
     if not {"advisor", "advisor_name"} & set(staged.columns):
         return []
     return connection.execute(
-        f"SELECT DISTINCT {_column(staged, 'advisor')}, {_column(staged, 'advisor_name')} FROM "
-        "staged"
+        f"SELECT DISTINCT {staged.select_column('advisor')}, "
+        f"{staged.select_column('advisor_name')} FROM staged"
     ).fetchall()
 
 
 def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, str | None]:
-    """Every team that the file names, with its site where the file has one."""
+    """Find every team that the file names, with its site where the file has one."""
     if "team" not in staged.columns:
         return {}
-    site = f"max({_column(staged, 'site')})"
+    site = f"max({staged.select_column('site')})"
     return dict(
         connection.execute(
             f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team"
@@ -132,24 +131,24 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
 
 
 def find_shared_numbers(
-    connection: duckdb.DuckDBPyConnection, staged: Staged, conventions: ActiveRules
+    connection: duckdb.DuckDBPyConnection, staged: Staged, rules: ActiveRules
 ) -> bool:
-    """Make the relation of the shared numbers of this file, counted together with what
-    is stored. True when contacts of theirs are stored as those of customers, so that
-    these must follow.
+    """Create the relation of the file's shared numbers, counted together with stored
+    contacts. Returns whether stored contacts carry one of them as a customer, so that
+    the rules must be applied to these too.
     """
     if "customer_key" not in staged.columns:
         return False
-    stored = source_value("customer_key")
-    others = f"""
-        SELECT {stored}, CAST(c.local_start AS DATE) FROM contacts c
+    stored_key = source_value("customer_key")
+    stored_rows = f"""
+        SELECT {stored_key}, CAST(c.local_start AS DATE) FROM contacts c
         ANTI JOIN keyed k ON k.source_system = c.source_system AND k.contact_id = c.contact_id
-        WHERE {stored} IN (SELECT customer_key FROM staged)"""
-    own = (
+        WHERE {stored_key} IN (SELECT customer_key FROM staged)"""
+    file_rows = (
         "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed "
         "USING (line) WHERE s.customer_key IS NOT NULL"
     )
-    connection.execute(conventions.make_shared(f"{own} UNION ALL {others}"))
+    connection.execute(rules.make_shared(f"{file_rows} UNION ALL {stored_rows}"))
     return (
         connection.execute(
             "SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM "
@@ -162,31 +161,34 @@ def find_shared_numbers(
 def prepare_contacts(
     connection: duckdb.DuckDBPyConnection,
     staged: Staged,
-    naming: ResolvedNames,
+    resolved_names: ResolvedNames,
     memberships: pa.Table,
-    conventions: ActiveRules,
+    rules: ActiveRules,
 ) -> PreparedContacts:
-    """Write the rows of the lake from `staged` and `keyed` as the centre's conventions
-    have them; needs `find_shared` before.
+    """Write the rows of the lake from `staged` and `keyed`, with the rules of the
+    centre applied. Needs the relation of `find_shared_numbers`.
     """
-    own = [name for name in staged.columns if name not in NOT_IN_LAKE]
-    select = {name: f's."{name}"' for name in own}
+    own_columns = [name for name in staged.columns if name not in NOT_IN_LAKE]
+    select = {name: f's."{name}"' for name in own_columns}
     joins = ["FROM staged s JOIN keyed k USING (line)"]
-    carried = [*own]
+    carried = [*own_columns]
     if {"advisor", "advisor_name"} & set(staged.columns):
-        connection.register("names", build_names_table(naming.ids))
+        connection.register("names", build_names_table(resolved_names.ids))
         text, name = (
-            f"coalesce({_column(staged, column, 's.')}, '')"
+            f"coalesce({staged.select_column(column, 's.')}, '')"
             for column in ("advisor", "advisor_name")
         )
         joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
         select["advisor_id"] = "n.advisor_id"
         carried.append("advisor_id")
-    merged = conventions.kept.get("advisor", {}) if "advisor_id" in select else {}
-    named = set(naming.ids.values())
+    merged_advisors = rules.kept.get("advisor", {}) if "advisor_id" in select else {}
+    advisor_ids = set(resolved_names.ids.values())
     from_memberships = "advisor_id" in select and bool(
         set(memberships["advisor_id"].to_pylist())
-        & (named | {merged.get(one, one) for one in named})
+        & (
+            advisor_ids
+            | {merged_advisors.get(advisor_id, advisor_id) for advisor_id in advisor_ids}
+        )
     )
     if from_memberships:
         connection.register("memberships", memberships)
@@ -199,7 +201,7 @@ def prepare_contacts(
         select["team"] = "coalesce(s.team, m.team)" if from_memberships else "s.team"
         carried.append("team")
     elif from_memberships:
-        # What a file once said of the team stands, as long as the advisor is the same.
+        # The team of an earlier file stays while the advisor is the same.
         joins.append(
             "LEFT JOIN contacts c ON c.source_system = k.source_system AND c.contact_id = "
             "k.contact_id"
@@ -209,11 +211,11 @@ def prepare_contacts(
             f"coalesce({source_value('team')}, m.team) ELSE m.team END"
         )
         carried.append("team")
-    if merged and from_memberships:
-        kept = name_merges.spell("n.advisor_id", merged)
+    if merged_advisors and from_memberships:
+        kept_advisor = name_merges.spell("n.advisor_id", merged_advisors)
         joins.append(
-            f"LEFT JOIN memberships p ON {kept} <> n.advisor_id AND p.advisor_id = {kept} AND "
-            f"{day} >= p.starts_on AND {day} < p.ends_on"
+            f"LEFT JOIN memberships p ON {kept_advisor} <> n.advisor_id "
+            f"AND p.advisor_id = {kept_advisor} AND {day} >= p.starts_on AND {day} < p.ends_on"
         )
         select |= {
             "team": f"coalesce({select['team']}, p.team)",
@@ -222,29 +224,30 @@ def prepare_contacts(
             ]: f"CASE WHEN {select['team']} IS NULL AND p.team IS NOT NULL THEN '' END",
         }
         carried.append(AS_GIVEN["team"])
-    if conventions.has_assignments and {"source", "medium", "campaign"} & set(own):
-        # A campaign that the file itself names goes over the one that followed from the
-        # number.
+    if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
+        # A campaign that the file names overrides the one of its tracking number.
         joins.append(
             "LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = "
             "k.contact_id"
         )
-        said = ", ".join(f's."{name}"' for name in ("source", "medium", "campaign") if name in own)
+        stated_columns = ", ".join(
+            f's."{name}"' for name in ("source", "medium", "campaign") if name in own_columns
+        )
         select["tracking_match"] = (
-            f"CASE WHEN coalesce({said}) IS NOT NULL THEN nullif(t.tracking_match, "
+            f"CASE WHEN coalesce({stated_columns}) IS NOT NULL THEN nullif(t.tracking_match, "
             f"'{BY_NUMBER}') ELSE t.tracking_match END"
         )
         carried.append("tracking_match")
-    changed = conventions.change(
+    changes = rules.change(
         select,
         "s.local_start",
-        _column(staged, "direction", "s."),
+        staged.select_column("direction", "s."),
         select.get("team", "CAST(NULL AS VARCHAR)"),
     )
-    carried += [name for name in changed if name not in carried]
-    select |= changed
+    carried += [name for name in changes if name not in carried]
+    select |= changes
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}
-    listed = ", ".join(
+    select_list = ", ".join(
         [
             "k.source_system, k.contact_id, s.started_at, s.local_start, "
             "strftime(s.local_start, '%Y-%m') AS month",
@@ -253,13 +256,13 @@ def prepare_contacts(
         ]
     )
     path = staged.folder / "contacts.parquet"
-    rows = write_rows(connection, f"SELECT {listed} {' '.join(joins)}", path)
+    rows = write_rows(connection, f"SELECT {select_list} {' '.join(joins)}", path)
     return PreparedContacts(path, rows, tuple(carried), tuple(for_new))
 
 
 def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:
-    """The advisors of a file as (advisor, advisor_name, advisor_id), empty text where
-    the file has none.
+    """Build the table (advisor, advisor_name, advisor_id) of the advisors of a file;
+    empty text where the file has none.
     """
     columns = [[pair[0] or "" for pair in ids], [pair[1] or "" for pair in ids], list(ids.values())]
     return pa.table(
@@ -268,7 +271,3 @@ def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:
             [(name, pa.string()) for name in ("advisor", "advisor_name", "advisor_id")]
         ),
     )
-
-
-def _column(staged: Staged, name: str, relation: str = "") -> str:
-    return f'{relation}"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"

@@ -1,4 +1,4 @@
-"""A DuckDB connection over one staged file and the facts that stand: where rows are
+"""DuckDB connection over one staged file and the facts in the lake, in which rows are
 numbered, compared and joined before the commit.
 """
 
@@ -31,7 +31,7 @@ def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @dataclass(frozen=True)
 class RowComparison:
-    """What a merge would do with the rows of a file."""
+    """Counts of the rows of a file that a merge would add, change or leave."""
 
     new: int
     updated: int
@@ -41,26 +41,29 @@ class RowComparison:
 def compare(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    rows: str,
+    path: Path,
     key: Sequence[str] = CONTACT_KEY,
     carried: Sequence[str] = (),
 ) -> RowComparison:
-    """Count what merging the relation `rows` would bring, without doing it: for a dry
-    run.
+    """Count what merging the Parquet rows at `path` would change, without doing it: for
+    a dry run.
     """
-    same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
-    kept = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
+    same_key = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
+    same_values = (
+        " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
+    )
     row = connection.execute(
-        "SELECT count(*) FILTER (WHERE c.batch_id IS NULL), count(*) FILTER (WHERE c.batch_id "
-        f"IS NOT NULL AND NOT ({kept})), "
-        f"count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {kept}) FROM {rows} r LEFT JOIN "
-        f"{table} c ON {same}"
+        f"""
+        SELECT count(*) FILTER (WHERE c.batch_id IS NULL),
+            count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({same_values})),
+            count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values})
+        FROM read_parquet({tables.quoted(str(path))}) r LEFT JOIN {table} c ON {same_key}"""
     ).fetchone()
     return RowComparison(*row)
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
-    """Write a SELECT as Parquet and return its number of rows."""
+    """Write the result of a SELECT as Parquet; returns its number of rows."""
     return connection.execute(
         f"COPY ({select}) TO {tables.quoted(str(path))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchone()[0]

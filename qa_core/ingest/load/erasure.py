@@ -1,5 +1,5 @@
-"""Erasing a customer from all that imports keep; the one place that knows everywhere a
-customer's key can be.
+"""Erasure of a customer from all that imports keep. No other module knows every place
+where a customer's key can be.
 """
 
 from __future__ import annotations
@@ -28,55 +28,52 @@ from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.store import Session
 
 References = set[tuple[str, str | None]]
-"""Ids or tickets with their system, and once more with none: a row that names no system
-may mean any.
+"""Ids or tickets with their system, and each of them also with None, since a row
+without a system may mean any.
 """
 
 
 @dataclass(frozen=True)
 class ErasureCounts:
-    """How many contacts were removed or lost the key, how many rows that waited or had
-    waited, how many events of calls in progress.
+    """Numbers of contacts that were removed or lost the key, of rows that waited or had
+    waited for their contact, and of events of calls in progress.
     """
 
     contacts: int
-    waiting: int
+    pending_rows: int
     events: int
 
 
 def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
-    """Remove every trace of the customer with that pseudonym from the stores; what is
-    erased already is not an error. For `Viewer.SYSTEM` alone: whoever decides on
-    requests of persons asks for it. May be run again after an interruption.
+    """Remove every trace of the customer with that pseudonym from the stores. Only
+    `Viewer.SYSTEM` may call it, for whoever decides on requests of persons. It can be
+    repeated, also after an interruption.
 
-    Where a customer's key can be, and what becomes of it:
+    A customer's key can be in these places:
 
-    - - `contacts` of the lake, as `customer_key` and, of a number that is shared, as
-      `given_customer_key`, and the before-images by which
-      imports are undone: `lake.erase`. Files of earlier versions go as soon as
-      nobody reads them, with `lake.vacuum`.
-    - - rows that wait for their contact, or had waited: removed, with what the customer
-      wrote; surveys and tracking rows also where they name
-      an erased contact or its ticket without a key. Evaluations that wait hold no key
-      of a customer, and stay: they speak of the advisor.
-    - - evaluations of the customer's contacts stay, for the same reason, without the
-      evaluator's comment and tags: here, in their before-images, and
-      where they had waited. The action list of irritants holds single words and
-      counts, never a sentence or a contact.
-    - - recordings of the customer's contacts: the audio and its waveform are deleted,
-      the row says when. Listenings stay: they speak of who listened.
-    - - events of calls in progress in a log that is followed (`watching/`): the call
+    - `contacts` of the lake, as `customer_key` and, for a shared number, as
+      `given_customer_key`; also the before-images by which imports are undone:
+      removed by `lake.erase`. `lake.vacuum` deletes files of earlier versions.
+    - rows that wait for their contact, or had waited: removed, with what the customer
+      wrote. Surveys and tracking rows are removed also where they name an erased
+      contact or its ticket without a key. Pending evaluations have no key of a
+      customer, and stay, since they are about the advisor.
+    - evaluations of the customer's contacts: they stay, without the evaluator's comment
+      and tags, which are removed from before-images and pending rows too. The action
+      list of irritants has single words and counts, never a sentence or a contact.
+    - recordings of the customer's contacts: audio and waveform are deleted, the row
+      says when. Playbacks stay, since they are about who listened.
+    - events of calls in progress in a log that is followed (`watching/`): the call
       stays, without its customer.
-    - - temporary files (`tmp/`) of imports and uploads that were killed: removed. A
-      file that is being read at this moment lands afterwards, as
-      any later file that speaks of the customer would; then erase again.
-    - - the quarantine holds identities masked and is named after its batch, as is
-      everything else in the records (before-images of advisors and
-      evaluations, counts, decisions, the journal): no key there.
+    - temporary files (`tmp/`) of killed imports and uploads: removed. A file that is
+      being read at this moment is loaded afterwards; then erase again.
 
-    Out of reach, because they are not ours to change: files as they were delivered,
-    with clear numbers, also those put into `.taken` and `.refused` of a watched folder
-    (`watch --keep DAYS` deletes them in time), the logs of the telephony, and backups.
+    The quarantine and the rest of the records (before-images of advisors and
+    evaluations, counts, decisions, the audit log) have no key.
+
+    Not erased, since they are not ours to change: files as they were delivered, with
+    clear numbers, also in `.taken` and `.refused` of a watched folder (`watch --keep
+    DAYS` deletes them in time), the logs of the telephony, and backups.
     """
     if not viewer.is_system:
         raise AccessDenied()
@@ -84,7 +81,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
         recovery.finish_interrupted()
         contacts, tickets = _find_references(customer_key)
         with store.writing() as session:
-            waiting = _erase_pending(session, customer_key, contacts, tickets)
+            pending_rows = _erase_pending(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
             recordings.delete_of(
                 session,
@@ -93,32 +90,34 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
                 viewer.username,
             )
             audit_log.record(session, viewer.username, "customer_erased", "imports")
-        # Last the contacts: were we stopped before, they would still tell on a second
-        # call what waits for them.
-        removed = lake.erase(customer_key)
+        # Contacts are erased last: after an interruption, a second call still finds by
+        # them what waits for them.
+        contact_count = lake.erase(customer_key)
         events = queue_log.erase_customer(customer_key)
     store.empty_log()
     uploads.remove_leftovers()
     recovery.remove_dead_folders(environment.current().temporary_folder)
     lake.vacuum(at_once=True)
-    return ErasureCounts(removed, waiting, events)
+    return ErasureCounts(contact_count, pending_rows, events)
 
 
 def _find_references(customer_key: str) -> tuple[References, References]:
-    """The customer's contacts, and their tickets."""
+    """Find the customer's contacts, and their tickets."""
     with lake.working() as connection:
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
             [customer_key],
         ).fetchall()
     contacts = {
-        (contact_id, place) for system, contact_id, _ticket in found for place in (system, None)
+        (contact_id, reference_system)
+        for system, contact_id, _ticket in rows
+        for reference_system in (system, None)
     }
     return contacts, {
-        (ticket, place)
-        for system, _id, ticket in found
+        (ticket, reference_system)
+        for system, _id, ticket in rows
         if ticket is not None
-        for place in (system, None)
+        for reference_system in (system, None)
     }
 
 
@@ -126,36 +125,36 @@ def _erase_pending(
     session: Session, customer_key: str, contacts: References, tickets: References
 ) -> int:
     def is_theirs(kind: str, contact_id: str | None, content: dict[str, Any]) -> bool:
-        place = content.get("system")
-        is_named = (contact_id, place) in contacts or (content.get("ticket"), place) in tickets
+        system = content.get("system")
+        is_named = (contact_id, system) in contacts or (content.get("ticket"), system) in tickets
         return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
 
     rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
-    waiting = session.execute(of_files(rows))
-    concerned = [row_id for row_id, *row in waiting if is_theirs(*row)]
-    for row_id in concerned:
+    pending_rows = session.execute(of_files(rows))
+    row_ids = [row_id for row_id, *row in pending_rows if is_theirs(*row)]
+    for row_id in row_ids:
         session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
-    return len(concerned)
+    return len(row_ids)
 
 
 def _erase_notes(session: Session, contacts: References) -> None:
-    """Take away what evaluators wrote of those contacts."""
+    """Delete what evaluators wrote about those contacts."""
     blank = {"comment": None, "tags": None}
-    known = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
-    noted = Unscoped(
-        known.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
+    keys = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
+    noted_keys = Unscoped(
+        keys.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
         "A customer's request reaches every word written about their contacts, in whichever "
         "team: keys are read, and the words taken away.",
     )
-    theirs = [
+    numbers = [
         number
-        for number, system, contact_id in session.execute(noted).all()
+        for number, system, contact_id in session.execute(noted_keys).all()
         if (contact_id, system) in contacts
     ]
-    if theirs:
+    if numbers:
         session.execute(
             sa.update(Evaluation),
-            [{"id": number, **blank, "changed_at": now()} for number in theirs],
+            [{"id": number, **blank, "changed_at": now()} for number in numbers],
         )
     images = session.scalars(
         of_files(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
@@ -167,7 +166,7 @@ def _erase_notes(session: Session, contacts: References) -> None:
         and (image.content.get("contact_id"), image.content.get("source_system")) in contacts
     ]:
         image.content = {**image.content, **blank}
-    waiting = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-    for row in session.scalars(of_files(waiting)):
+    pending_rows = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
+    for row in session.scalars(of_files(pending_rows)):
         if (row.contact_id, row.content.get("system")) in contacts:
             row.content = {**row.content, "values": {**row.content["values"], **blank}}

@@ -1,5 +1,5 @@
-"""The rows of a file of totals on their way into the lake: how long each interval is,
-and one row per interval.
+"""Preparation of the rows of a file of totals for the lake: the length of each
+interval, and one row per interval.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ import duckdb
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.ingest.columns.period_labels import DAY_MINUTES
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.profiles.intervals import refuse_unknown_length
 from qa_core.storage.lake.tables import quoted
 from qa_core.storage.schema import INTERVAL_KEY
 
-DAY_MINUTES = 1440
 MAX_CONTRADICTORY_SHARE = 0.05
-"""Rows of one interval that contradict each other: beyond this share something else
-tells them apart.
+"""Share of contradictory rows for one interval above which another column must
+distinguish them.
 """
 
 
 @dataclass(frozen=True)
 class PreparedIntervals:
-    """Rows ready to merge, one per interval; `duplicates` were older rows of the same;
-    `minutes`, where the length was found from the starts.
+    """Rows ready to merge, one per interval. `duplicates`: older rows of the same
+    interval; `minutes`: the length, where it was inferred from the starts.
     """
 
     path: Path
@@ -38,33 +39,30 @@ class PreparedIntervals:
 
 
 def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> PreparedIntervals:
-    """Write the rows of the lake from `staged`; of several rows for one interval the
-    last one stands.
+    """Write the rows of the lake from `staged`; of several rows for one interval, the
+    last.
 
     Raises Refusal where the starts do not tell the length, or rows of one interval
     contradict each other.
     """
     minutes = None if "length_minutes" in staged.columns else _find_minutes(connection)
     measures = [name for name in staged.columns if name not in (*INTERVAL_KEY, "local_start")]
-    key = {
-        name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
-        for name in INTERVAL_KEY
-    }
+    key = {name: staged.select_column(name) for name in INTERVAL_KEY}
     key |= {"source_system": quoted(staged.system)} | (
         {"length_minutes": str(minutes)} if minutes else {}
     )
-    listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
-    kept = ", ".join(f'"{name}"' for name in measures)
-    own = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
+    key_list = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
+    measure_list = ", ".join(f'"{name}"' for name in measures)
+    key_columns = ", ".join(f'"{name}"' for name in INTERVAL_KEY)
     connection.execute(
-        f"CREATE TEMP TABLE keyed AS SELECT {listed}, local_start, strftime(local_start, "
-        f"'%Y-%m') AS month, {kept}, line FROM staged"
+        f"CREATE TEMP TABLE keyed AS SELECT {key_list}, local_start, strftime(local_start, "
+        f"'%Y-%m') AS month, {measure_list}, line FROM staged"
     )
     connection.execute(
-        f"CREATE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY {own} ORDER "
-        "BY line DESC) AS place, "
-        f"count(*) OVER (PARTITION BY {own}, {kept}) AS alike, count(*) OVER (PARTITION BY "
-        f"{own}) AS several FROM keyed"
+        "CREATE TEMP TABLE numbered AS SELECT *, "
+        f"row_number() OVER (PARTITION BY {key_columns} ORDER BY line DESC) AS place, "
+        f"count(*) OVER (PARTITION BY {key_columns}, {measure_list}) AS alike, "
+        f"count(*) OVER (PARTITION BY {key_columns}) AS several FROM keyed"
     )
     rows, duplicates, contradictory = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE place > 1), count(*) FILTER (WHERE several > "
@@ -83,17 +81,17 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
             rows=rows,
         )
     path = staged.folder / "intervals.parquet"
-    written = write_rows(
+    row_count = write_rows(
         connection,
         "SELECT * EXCLUDE (line, place, alike, several) FROM numbered WHERE place = 1",
         path,
     )
-    return PreparedIntervals(path, written, tuple(measures), duplicates, minutes)
+    return PreparedIntervals(path, row_count, tuple(measures), duplicates, minutes)
 
 
 def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:
-    """The smallest step between two starts of the day; a whole day where all begin at
-    midnight.
+    """Find the smallest step between two starts of the day, in minutes; a whole day
+    where all rows start at midnight. Raises Refusal where the starts do not tell.
     """
     seconds = [
         row[0]
@@ -105,12 +103,5 @@ def _find_minutes(connection: duckdb.DuckDBPyConnection) -> int:
         return DAY_MINUTES
     steps = [later - earlier for earlier, later in pairwise(seconds)]
     if not steps or min(steps) % 60:
-        raise Refusal(
-            "unknown_length",
-            N_(
-                "The starts of the rows do not tell how long each one is. Name the column that "
-                "says it, in minutes, with --map length_minutes=COLUMN."
-            ),
-            options=("--map length_minutes=COLUMN",),
-        )
+        raise refuse_unknown_length()
     return int(min(steps) // 60)

@@ -1,5 +1,5 @@
-"""Bringing one staged file into the stores, by kind: into the records as started, into
-the lake in one commit, then done.
+"""Loading of a staged file, by kind: create the batch, merge into the lake in one
+commit, mark the batch as done.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SHOWN_NAMES = 20
 
 
 def load(job: LoadJob) -> None:
-    """Bring the file in, or say what would happen in a dry run; fills in the report."""
+    """Load the file; in a dry run, count what would change. Fills in the report."""
     LOADERS[job.staged.kind](job)
 
 
@@ -48,38 +48,31 @@ def load_contacts(job: LoadJob) -> None:
             job.report.decisions.append(decision)
         tally.duplicates = contacts.assign_keys(connection, staged, scope)
         with store.reading_or_empty() as session:
-            naming = advisors.resolve_names(
+            resolved_names = advisors.resolve_names(
                 session,
                 contacts.find_advisors(connection, staged),
                 contacts.find_teams(connection, staged).items(),
             )
-            memberships, conventions = advisors.find_memberships(session), ActiveRules.load(session)
-        _describe_created(job, naming)
-        conventions = conventions.with_teams(naming.teams)
-        others_follow = contacts.find_shared_numbers(connection, staged, conventions) or (
-            conventions.has_assignments and "tracking_number" in staged.columns
+            memberships, rules = advisors.find_memberships(session), ActiveRules.load(session)
+        _describe_created(job, resolved_names)
+        rules = rules.with_teams(resolved_names.teams)
+        must_apply_rules = contacts.find_shared_numbers(connection, staged, rules) or (
+            rules.has_assignments and "tracking_number" in staged.columns
         )
-        prepared = contacts.prepare_contacts(connection, staged, naming, memberships, conventions)
+        prepared = contacts.prepare_contacts(connection, staged, resolved_names, memberships, rules)
         _describe_changed(job, connection, prepared)
         if job.options.dry_run:
-            rows = f"read_parquet({quoted(str(prepared.path))})"
-            tally.add(
-                compare(
-                    connection,
-                    "contacts",
-                    rows,
-                    carried=("started_at", "local_start", *prepared.carried),
-                ),
-            )
+            carried = ("started_at", "local_start", *prepared.carried)
+            tally.add(compare(connection, "contacts", prepared.path, carried=carried))
             job.trial = lambda: lake.merge_contacts(
                 prepared.path, prepared.carried, batches.DRY_RUN_BATCH, for_new=prepared.for_new
             )
             return
 
     def write(session: Session, batch_id: str) -> None:
-        advisors.create_names(session, naming, batch_id)
+        advisors.create_names(session, resolved_names, batch_id)
         pending_rows.store_rows(session, batch_id, staged.legs)
-        if others_follow:
+        if must_apply_rules:
             due_work.request(session, CENTRE_RULES)
 
     batch_id = job.start(prepared.rows, write)
@@ -90,13 +83,13 @@ def load_contacts(job: LoadJob) -> None:
         progress=job.progress,
         for_new=prepared.for_new,
     )
-    joined = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
-    if joined:
+    joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
+    if joined_rows:
         job.decide(
             "file",
             N_("rows that had waited for these contacts joined them"),
             N_("{joined}"),
-            joined=_list_counts(joined),
+            joined=_list_counts(joined_rows),
         )
     job.finish(result)
     apply.apply_if_due()
@@ -106,7 +99,7 @@ def load_contacts(job: LoadJob) -> None:
 
 
 def load_tracking(job: LoadJob) -> None:
-    """Calls with their campaign, or numbers with theirs."""
+    """Load either contacts with their campaign, or numbers with theirs."""
     if tracking.are_assignments(job.staged.columns):
         load_assignments(job)
     else:
@@ -117,11 +110,11 @@ def load_assignments(job: LoadJob) -> None:
     tally = job.tally
     rows = pq.read_table(job.staged.rows).sort_by("line").to_pylist()
     with store.reading_or_empty() as session:
-        known = number_assignments.find_known(session)
-    told = {number_assignments.build_key(row): row for row in rows}
-    fresh = [row for identity, row in told.items() if identity not in known]
-    tally.duplicates = len(rows) - len(told)
-    tally.add(RowComparison(len(fresh), 0, len(told) - len(fresh)))
+        known_keys = number_assignments.find_known(session)
+    rows_by_key = {number_assignments.build_key(row): row for row in rows}
+    new_rows = [row for key, row in rows_by_key.items() if key not in known_keys]
+    tally.duplicates = len(rows) - len(rows_by_key)
+    tally.add(RowComparison(len(new_rows), 0, len(rows_by_key) - len(new_rows)))
     numbers = len({row["tracking_number"] for row in rows})
     job.decide(
         "tracking_number",
@@ -133,7 +126,7 @@ def load_assignments(job: LoadJob) -> None:
         return
 
     def write(session: Session, batch_id: str) -> None:
-        number_assignments.write(session, batch_id, fresh)
+        number_assignments.write(session, batch_id, new_rows)
         due_work.request(session, CENTRE_RULES)
 
     job.start(0, write)
@@ -152,22 +145,15 @@ def load_attachments(job: LoadJob) -> None:
     with open_session(staged) as connection:
         with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
-            kept = name_merges.find_kept(session)
-        attached = attach.attach(connection, staged, tolerance, job.system, kept["campaign"])
+            kept_names = name_merges.find_kept(session)
+        attached = attach.attach(connection, staged, tolerance, job.system, kept_names["campaign"])
         tally.duplicates = attached.duplicates
-        tally.reject(attached.doubtful)
-        late = attach.find_ambiguous_rows(connection, staged)
-        waits = attach.find_pending_rows(connection, staged, job.system)
-        tally.skip("unmatched", len(waits))
+        tally.reject(attached.rejections)
+        ambiguous_rows = attach.find_ambiguous_rows(connection, staged)
+        pending = attach.find_pending_rows(connection, staged, job.system)
+        tally.skip("unmatched", len(pending))
         if job.options.dry_run:
-            tally.add(
-                compare(
-                    connection,
-                    "contacts",
-                    f"read_parquet({quoted(str(attached.path))})",
-                    carried=attached.carried,
-                ),
-            )
+            tally.add(compare(connection, "contacts", attached.path, carried=attached.carried))
             if attached.rows:
                 job.trial = lambda: lake.merge_contacts(
                     attached.path, attached.carried, batches.DRY_RUN_BATCH, create=False
@@ -176,8 +162,8 @@ def load_attachments(job: LoadJob) -> None:
 
     batch_id = job.start(
         attached.rows,
-        lambda session, batch_id: pending_rows.store_rows(session, batch_id, waits),
-        late,
+        lambda session, batch_id: pending_rows.store_rows(session, batch_id, pending),
+        ambiguous_rows,
     )
     result = (
         lake.merge_contacts(
@@ -192,15 +178,11 @@ def load_attachments(job: LoadJob) -> None:
 def load_spend(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     with open_session(staged) as connection:
-        key = {
-            name: f'"{name}"' if name in staged.columns else "CAST(NULL AS VARCHAR)"
-            for name in SPEND_KEY
-        }
-        listed = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())
+        key_list = ", ".join(f'{staged.select_column(name)} AS "{name}"' for name in SPEND_KEY)
         path = staged.folder / "spend.parquet"
         rows = write_rows(
             connection,
-            f"SELECT {listed}, strftime(day, '%Y-%m') AS month, sum(amount) AS amount FROM "
+            f"SELECT {key_list}, strftime(day, '%Y-%m') AS month, sum(amount) AS amount FROM "
             "staged GROUP BY ALL",
             path,
         )
@@ -213,15 +195,7 @@ def load_spend(job: LoadJob) -> None:
                 count=staged.accepted - rows,
             )
         if job.options.dry_run:
-            tally.add(
-                compare(
-                    connection,
-                    "spend",
-                    f"read_parquet({quoted(str(path))})",
-                    SPEND_KEY,
-                    ("amount",),
-                ),
-            )
+            tally.add(compare(connection, "spend", path, SPEND_KEY, ("amount",)))
             return
     batch_id = job.start(rows, lambda session, batch_id: None)
     job.finish(lake.merge_spend(path, batch_id, progress=job.progress))
@@ -231,10 +205,10 @@ def load_intervals(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
     with open_session(staged) as connection:
         with store.reading_or_empty() as session:
-            naming = advisors.resolve_names(
+            resolved_names = advisors.resolve_names(
                 session, (), contacts.find_teams(connection, staged).items()
             )
-        _describe_created(job, naming)
+        _describe_created(job, resolved_names)
         prepared = intervals.prepare_intervals(connection, staged)
         tally.duplicates = prepared.duplicates
         if prepared.minutes:
@@ -245,21 +219,15 @@ def load_intervals(job: LoadJob) -> None:
                 minutes=prepared.minutes,
             )
         if job.options.dry_run:
-            tally.add(
-                compare(
-                    connection,
-                    "intervals",
-                    f"read_parquet({quoted(str(prepared.path))})",
-                    INTERVAL_KEY,
-                    ("local_start", *prepared.carried),
-                ),
-            )
+            carried = ("local_start", *prepared.carried)
+            tally.add(compare(connection, "intervals", prepared.path, INTERVAL_KEY, carried))
             job.trial = lambda: lake.merge_intervals(
                 prepared.path, prepared.carried, batches.DRY_RUN_BATCH
             )
             return
     batch_id = job.start(
-        prepared.rows, lambda session, batch_id: advisors.create_names(session, naming, batch_id)
+        prepared.rows,
+        lambda session, batch_id: advisors.create_names(session, resolved_names, batch_id),
     )
     job.finish(
         lake.merge_intervals(prepared.path, prepared.carried, batch_id, progress=job.progress)
@@ -274,8 +242,8 @@ def load_advisors(job: LoadJob) -> None:
         counts = Counter(advisors.import_row(session, batch_id, directory, row) for row in rows)
         job.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         job.tally.require_identity(job.report.file)
-        conventions = ActiveRules.load(session)
-        if conventions.hours or conventions.kept["advisor"]:
+        rules = ActiveRules.load(session)
+        if rules.hours or rules.kept["advisor"]:
             due_work.request(session, CENTRE_RULES)
 
     if job.options.dry_run:
@@ -289,35 +257,37 @@ def load_advisors(job: LoadJob) -> None:
 
 
 def load_evaluations(job: LoadJob) -> None:
-    """Load evaluations: they count as listenings, so the law is asked as for one made
-    here. Raises Refusal while a legal gate is closed.
+    """Load evaluations. They count as listening, so the legal gates and rules apply as
+    to one made here. Raises Refusal while a gate is closed.
     """
     staged, tally = job.staged, job.tally
     with store.reading_or_empty() as session:
         gates.require_open(session, "evaluation")
     with open_session(staged) as connection:
-        gathered = evaluation_rows.group_rows(connection, staged, job.system)
-        tally.duplicates = gathered.duplicates
+        grouped = evaluation_rows.group_rows(connection, staged, job.system)
+        tally.duplicates = grouped.duplicates
         with store.reading_or_empty() as session:
-            naming = advisors.resolve_names(
-                session, {(draft.first.get("advisor"), None) for draft in gathered.drafts}
+            resolved_names = advisors.resolve_names(
+                session, {(draft.first.get("advisor"), None) for draft in grouped.drafts}
             )
             spans = advisors.group_spans(advisors.find_memberships(session))
-            evaluation_rows.reject_unlawful(session, gathered.drafts, naming.ids)
-        _describe_created(job, naming)
-        for draft in gathered.drafts:
+            evaluation_rows.reject_unlawful(session, grouped.drafts, resolved_names.ids)
+        _describe_created(job, resolved_names)
+        for draft in grouped.drafts:
             tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
-        tally.skip("unmatched", sum(draft.is_pending for draft in gathered.drafts))
-        refused: list[evaluation_rows.EvaluationRow] = [
-            draft for draft in gathered.drafts if draft.reason
+        tally.skip("unmatched", sum(draft.is_pending for draft in grouped.drafts))
+        rejected: list[evaluation_rows.EvaluationRow] = [
+            draft for draft in grouped.drafts if draft.reason
         ]
-        tally.reject(Counter(draft.reason for draft in refused for _line in draft.lines))
-        cells = _find_cells(connection, staged, refused)
-    drafts = [draft for draft in gathered.drafts if draft.reason is None]
+        tally.reject(Counter(draft.reason for draft in rejected for _line in draft.lines))
+        rejected_rows = _find_rejected_rows(connection, staged, rejected)
+    drafts = [draft for draft in grouped.drafts if draft.reason is None]
 
     def write(session: Session, batch_id: str) -> None:
-        advisors.create_names(session, naming, batch_id)
-        items = [(draft, evaluation_rows.build(draft, naming.ids, spans)) for draft in drafts]
+        advisors.create_names(session, resolved_names, batch_id)
+        items = [
+            (draft, evaluation_rows.build(draft, resolved_names.ids, spans)) for draft in drafts
+        ]
         importer = evaluations.EvaluationImporter(
             session, batch_id, [item.external_key for _draft, item in items]
         )
@@ -340,7 +310,7 @@ def load_evaluations(job: LoadJob) -> None:
         with batches.open_dry_run(staged.kind) as session:
             write(session, batches.DRY_RUN_BATCH)
         return
-    job.start(len([draft for draft in drafts if not draft.is_pending]), write, cells)
+    job.start(len([draft for draft in drafts if not draft.is_pending]), write, rejected_rows)
     job.finish()
 
 
@@ -356,10 +326,10 @@ LOADERS: dict[str, Callable[[LoadJob], None]] = {
 }
 
 
-def _describe_created(job: LoadJob, naming: advisors.ResolvedNames) -> None:
+def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> None:
     for field, created in (
-        ("advisor", [name for _id, name in naming.created]),
-        ("team", [team for team, _site in naming.teams]),
+        ("advisor", [name for _id, name in resolved_names.created]),
+        ("team", [team for team, _site in resolved_names.teams]),
     ):
         if created:
             shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
@@ -388,8 +358,8 @@ CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
         ),
     ),
 }
-"""What an import says of the contacts that the centre's conventions changed, by the
-column that keeps what was given.
+"""Decisions about contacts that the centre's rules changed, by the column that keeps
+the source's value.
 """
 
 
@@ -415,12 +385,12 @@ def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
-def _find_cells(
+def _find_rejected_rows(
     connection: duckdb.DuckDBPyConnection,
     staged: Staged,
-    refused: list[evaluation_rows.EvaluationRow],
+    rejected: list[evaluation_rows.EvaluationRow],
 ) -> list[RejectedRow]:
-    lines = {line: draft.reason for draft in refused for line in draft.lines}
+    lines = {line: draft.reason for draft in rejected for line in draft.lines}
     if not lines:
         return []
     connection.execute(

@@ -1,4 +1,4 @@
-"""One staged file on its way into the stores, with its report."""
+"""Job that loads one staged file into the stores, with its report."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from qa_core.storage.records import store
 
 @dataclass
 class LoadJob:
-    """One file on its way in. `system`: the system that was named for it, so that its
-    contacts are looked for in no other.
+    """Loading of one file. `system`: the one that was named for it; its contacts are
+    then looked for in no other.
     """
 
     viewer: Viewer
@@ -35,8 +35,8 @@ class LoadJob:
     progress: Progress
     system: str | None = None
     trial: Callable[[], lake.MergeResult] | None = None
-    """In a dry run: what the import would do to the lake, for whoever tries it on a
-    copy.
+    """In a dry run, the merge that the import would do, to be tried on a copy of the
+    lake.
     """
 
     @property
@@ -47,19 +47,19 @@ class LoadJob:
         self,
         pending: int,
         write: Callable[[Session, str], None],
-        late: list[RejectedRow] | None = None,
+        rejected_rows: list[RejectedRow] | None = None,
     ) -> str:
-        """Check that every row is accounted for, enter the batch as started and write
-        its quarantine. Returns its id.
+        """Check that every row is accounted for, create the batch as started, and write
+        its quarantine. Returns the id of the batch.
         """
         report = self.report
         self.tally.require_identity(report.file, pending)
         batch = batches.start(self.viewer, self.staged, self.options, report, write)
-        report.quarantine = quarantine.write(batch.id, self.staged, late or ())
+        report.quarantine = quarantine.write(batch.id, self.staged, rejected_rows or ())
         return batch.id
 
     def finish(self, result: lake.MergeResult | RowComparison | None = None) -> None:
-        """Take over what the merge did, and enter the batch as done."""
+        """Add the counts of the merge, and mark the batch as done."""
         if result is not None:
             self.tally.add(result)
         self.tally.require_identity(self.report.file)

@@ -1,4 +1,4 @@
-"""Objections that customers made, applied to all contacts that are stored."""
+"""Application of customers' objections to all stored contacts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from qa_core.storage.records.retention import Objection
 
 
 def apply_objections(actor: str) -> int:
-    """Bring all that is stored in line with the objections, and delete what audio they
-    forbid. The caller holds the lock of imports. Returns how many recordings.
+    """Mark stored contacts by the objections, and delete the audio that they forbid.
+    The caller holds the lock of imports. Returns the number of recordings deleted.
     """
     with store.reading() as session:
         entered = session.scalars(sa.select(Objection)).all()

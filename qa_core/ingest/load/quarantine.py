@@ -1,5 +1,5 @@
-"""The rows that an import rejected, kept for the person to mend: line, reason, and the
-row's cells with identities masked.
+"""Rows that an import rejected, kept for correction: line, reason, and the row's cells
+with identities masked.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from qa_core.base.environment import write_private
 from qa_core.ingest.load.staged import Staged
 from qa_core.metrics.downloads import escape
 
-REJECTED = pa.schema(
+REJECTED_SCHEMA = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )
-"""Of the rows that reading a file refuses."""
+"""Schema of the rows that reading a file rejects."""
 
 RejectedRow = tuple[int, str, dict[str, str]]
 """Line of the file, reason code, and cells by column of the file."""
 
 
-def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Path | None:
+def write(batch_id: str, staged: Staged, rejected_rows: Iterable[RejectedRow] = ()) -> Path | None:
     """Write the quarantine of a batch, readable by its owner alone; None when nothing
     was rejected.
 
-    `late`: rows that could be read but not joined. A cell that a spreadsheet would run
-    as a formula is written as text.
+    `rejected_rows`: rows rejected after they were read. A cell that a spreadsheet
+    would run as a formula is written as text.
     """
     rows = _read_rejected(staged) + [
         (line, reason, [cells.get(name, "") for name in staged.headers])
-        for line, reason, cells in late
+        for line, reason, cells in rejected_rows
     ]
     if not rows:
         return None
@@ -44,19 +44,19 @@ def write(batch_id: str, staged: Staged, late: Iterable[RejectedRow] = ()) -> Pa
     writer.writerow(["line", "reason", *map(escape, staged.headers)])
     for line, reason, cells in sorted(rows, key=lambda row: row[0]):
         writer.writerow([line, reason, *(escape(cell or "") for cell in cells)])
-    path = path_of(batch_id)
+    path = build_path(batch_id)
     path.unlink(missing_ok=True)
     write_private(path, content.getvalue().encode("utf-8"))
     return path
 
 
-def path_of(batch_id: str) -> Path:
-    """Return the place of that batch's quarantine, if it has one."""
+def build_path(batch_id: str) -> Path:
+    """Build the path of that batch's quarantine, whether it exists or not."""
     return environment.current().folder / "quarantine" / f"{batch_id}.csv"
 
 
 def read(path: Path, limit: int = 200) -> tuple[list[str], list[list[str]]]:
-    """The header and the first rows of a quarantine."""
+    """Read the header and the first rows of a quarantine."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])

@@ -1,5 +1,5 @@
-"""Bringing audio in: each row of a manifest, or each file, is checked against its
-contact and the rules before anything of it is stored.
+"""Loading of audio: each row of a manifest, or each file, is checked against its
+contact and the rules before any of it is stored.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ PURPOSE_WORDS = {
 }
 
 RecordingKey = tuple[str, str, bool]
-"""Where a recording stands: system and id of its contact, and whether it is proof of a
-contract. There is one for each place.
+"""Key of a recording: system and id of its contact, and whether it is proof of a
+contract. One recording is stored for each key.
 """
 
 
 @dataclass
 class IncomingRecording:
-    """One row on its way in: what it says, and what was found for it. `result`: the
-    reason for which it is rejected, or what else becomes of it.
+    """One row of a manifest, and what was found for it. `result`: the reason why it is
+    rejected, or UNCHANGED, DUPLICATE or UNMATCHED.
     """
 
     line: int
@@ -65,18 +65,18 @@ class IncomingRecording:
 
     @property
     def recorded_at(self) -> datetime | None:
-        said = self.row.get("recorded_at")
-        return said.replace(tzinfo=UTC) if said else None
+        moment = self.row.get("recorded_at")
+        return moment.replace(tzinfo=UTC) if moment else None
 
 
 UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
-"""Fates that are no rejection."""
+"""Results of a row that are no rejection."""
 
 
 @dataclass
 class RecordingRules:
-    """What the centre entered: the purposes, the months a recording is kept, and the
-    moment by which it is judged.
+    """Rules that the centre entered: purposes, and months of retention. They apply as
+    of `moment`.
     """
 
     purposes: tuple[str, ...]
@@ -86,7 +86,7 @@ class RecordingRules:
 
 def load(job: LoadJob) -> None:
     """Store the audio of a manifest or a folder; fills in the report. Raises Refusal
-    while the legal gates are closed.
+    while a legal gate is closed.
     """
     staged, tally = job.staged, job.tally
     with store.reading_or_empty() as session:
@@ -104,9 +104,9 @@ def load(job: LoadJob) -> None:
         item.result = _check_row(item, rules, job.options.purpose)
     _find_duplicates(rows)
     with store.reading_or_empty() as session:
-        known = {
-            _key_of(found): found
-            for found in deletion.find_live(
+        known_recordings = {
+            _build_key(recording): recording
+            for recording in deletion.find_live(
                 session, {item.contact.contact_id for item in rows if item.contact}
             )
         }
@@ -117,7 +117,10 @@ def load(job: LoadJob) -> None:
         for number, item in enumerate(rows):
             if item.result is None:
                 _store_audio(
-                    item, staged.file, known.get(item.key), is_real=not job.options.dry_run
+                    item,
+                    staged.file,
+                    known_recordings.get(item.key),
+                    is_real=not job.options.dry_run,
                 )
                 stored_rows += [item] if item.result is None else []
             job.progress(N_("Writing"), (number + 1) / len(rows))
@@ -144,7 +147,7 @@ def load(job: LoadJob) -> None:
             list(_show_rejected(staged, [item for item in rows if item.result in results])),
         )
     except BaseException:
-        if job.report.batch_id is None:  # else the rows stand, and these are their files
+        if job.report.batch_id is None:  # else the rows are stored, with these files
             for item in stored_rows:
                 if item.stored:
                     vault.remove(item.stored.file_name)
@@ -153,36 +156,36 @@ def load(job: LoadJob) -> None:
 
 
 def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
-    # Only here: files of rows do without the libraries of the pages.
+    # Imported here, since files of rows need no libraries of the pages.
     from qa_core.compliance import law
     from qa_core.metrics.query.legal_obstacles import LegalAct
 
-    found: dict[str, list[RecordedContact]] = {}
+    contacts_by_id: dict[str, list[RecordedContact]] = {}
     with store.reading_or_empty() as session:
         contacts = law.judge(
             session, Viewer.SYSTEM, LegalAct.STORE, {item.row["contact_id"] for item in rows}
         )
     for contact in contacts:
-        found.setdefault(contact.contact_id, []).append(contact)
+        contacts_by_id.setdefault(contact.contact_id, []).append(contact)
     for item in rows:
-        named = item.row.get("source_system") or system
-        fitting = [
+        item_system = item.row.get("source_system") or system
+        matches = [
             contact
-            for contact in found.get(item.row["contact_id"], ())
-            if named in (None, contact.source_system)
+            for contact in contacts_by_id.get(item.row["contact_id"], ())
+            if item_system in (None, contact.source_system)
         ]
-        if len(fitting) == 1:
-            item.contact = fitting[0]
-        item.result = None if len(fitting) == 1 else "ambiguous_contact" if fitting else UNMATCHED
+        if len(matches) == 1:
+            item.contact = matches[0]
+        item.result = None if len(matches) == 1 else "ambiguous_contact" if matches else UNMATCHED
 
 
 def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | None) -> str | None:
-    """Return why that row may not be stored, or what else stands in its way; None: nothing
-    that its contact, its purpose and the calendar could tell.
+    """Find the reason why that row may not be stored, or its earlier result; None where
+    contact, purpose and retention allow it.
     """
-    said = (item.row.get("purpose") or purpose or "").strip().casefold()
-    item.purpose = PURPOSE_WORDS.get(said, said)
-    if not said:
+    purpose_text = (item.row.get("purpose") or purpose or "").strip().casefold()
+    item.purpose = PURPOSE_WORDS.get(purpose_text, purpose_text)
+    if not purpose_text:
         return "no_purpose"
     if item.purpose not in recordings.PURPOSES:
         return "unknown_purpose"
@@ -203,32 +206,37 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
 
 
 def _find_duplicates(rows: list[IncomingRecording]) -> None:
-    """Of the rows for one place the newest is stored, by its own time, else the last."""
-    places: dict[RecordingKey, list[IncomingRecording]] = {}
+    """Mark all but the newest of several rows for one place: the newest by recording
+    time, or the last row where times are missing.
+    """
+    rows_by_key: dict[RecordingKey, list[IncomingRecording]] = {}
     for item in rows:
         if item.result is None:
-            places.setdefault(item.key, []).append(item)
-    for several in places.values():
-        has_times = all(item.recorded_at for item in several)
+            rows_by_key.setdefault(item.key, []).append(item)
+    for rows_of_key in rows_by_key.values():
+        has_times = all(item.recorded_at for item in rows_of_key)
         newest = (
-            max(several, key=lambda item: (item.recorded_at, item.line))
+            max(rows_of_key, key=lambda item: (item.recorded_at, item.line))
             if has_times
-            else several[-1]
+            else rows_of_key[-1]
         )
-        for item in several:
+        for item in rows_of_key:
             item.result = None if item is newest else DUPLICATE
 
 
 def _store_audio(
-    item: IncomingRecording, delivered: Path, known: Recording | None, is_real: bool
+    item: IncomingRecording, source: Path, stored_recording: Recording | None, is_real: bool
 ) -> None:
-    """Look at the audio of a row and, unless it is known or unfit, store it."""
-    path = _find_file(delivered if delivered.is_dir() else delivered.parent, item.row["file"])
+    """Check the audio of a row and, unless it is known or unfit, store it."""
+    path = _find_file(source if source.is_dir() else source.parent, item.row["file"])
     if isinstance(path, str):
         item.result = path
         return
-    if known is not None:
-        is_same = known.digest == vault.find_digest(path) and known.purpose == item.purpose
+    if stored_recording is not None:
+        is_same = (
+            stored_recording.digest == vault.find_digest(path)
+            and stored_recording.purpose == item.purpose
+        )
         item.result = UNCHANGED if is_same else "stored_otherwise"
         return
     try:
@@ -242,8 +250,8 @@ def _store_audio(
 
 
 def _find_file(base: Path, name: str) -> Path | str:
-    """The audio file that a row names, within the folder of its manifest; else the
-    reason why there is none.
+    """Find the audio file that a row names within the folder of its manifest; else
+    return the reason code.
     """
     name = name.strip().replace("\\", "/")
     if (
@@ -258,8 +266,8 @@ def _find_file(base: Path, name: str) -> Path | str:
     return path if path.is_file() else "no_file"
 
 
-def _key_of(found: Recording) -> RecordingKey:
-    return found.source_system, found.contact_id, found.purpose == "proof"
+def _build_key(recording: Recording) -> RecordingKey:
+    return recording.source_system, recording.contact_id, recording.purpose == "proof"
 
 
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:

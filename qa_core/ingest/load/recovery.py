@@ -1,5 +1,5 @@
-"""What must still happen when an import was killed: a batch whose rows are in the lake
-is finished, any other is taken back.
+"""Recovery of killed imports: a batch whose rows are in the lake is finished, any other
+is rolled back.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 
 LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
-"""Kinds whose rows stand in the lake; the others are whole as soon as the records are."""
+"""Kinds whose rows are in the lake; the others are complete once the records are."""
 
 
 def finish_interrupted() -> list[str]:
-    """Finish interrupted batches, and apply changed rules that are due. The caller
-    holds the lock of imports. Returns the batches.
+    """Finish interrupted batches, and apply changed rules that are due. Returns the ids
+    of the batches. The caller holds the lock of imports.
     """
-    found = finish_batches()
+    batch_ids = finish_batches()
     apply.apply_if_due()
-    return found
+    return batch_ids
 
 
 def finish_batches() -> list[str]:
-    """Bring every batch that was started or being undone to its end. The caller holds
-    the lock of imports, so that none of them is alive.
+    """Finish or roll back every batch that was started or being undone. The caller
+    holds the lock of imports, so that none of them is still running.
     """
     with store.reading() as session:
         open_batches = sa.select(ImportBatch.id, ImportBatch.state).where(
             ImportBatch.state.in_(("started", "undoing"))
         )
-        found = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
-    for batch_id, state in found:
+        unfinished = session.execute(open_batches.order_by(ImportBatch.started_at)).all()
+    for batch_id, state in unfinished:
         if state == "undoing":
-            # Refused, it stands again as before; the import that found it so has
-            # nothing to do with that.
+            # A refused undo restores the batch, and is no failure of the import that
+            # calls this.
             with contextlib.suppress(Refusal):
                 rollback.rollback(batch_id, "system")
         else:
             _finish_or_fail(batch_id)
-    if found:
+    if unfinished:
         recordings.delete_forbidden("system")
-    return [batch_id for batch_id, _state in found]
+    return [batch_id for batch_id, _state in unfinished]
 
 
 def _finish_or_fail(batch_id: str) -> None:
@@ -81,7 +81,7 @@ def _finish_or_fail(batch_id: str) -> None:
 
 
 def remove_dead_folders(temporary: Path) -> None:
-    """Clear the scratch folders of imports that were killed."""
+    """Remove the temporary folders of imports that were killed."""
     for folder in temporary.glob("staged-*-*"):
         try:
             os.kill(int(folder.name.split("-")[1]), 0)

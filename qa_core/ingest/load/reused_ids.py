@@ -1,5 +1,5 @@
-"""Ids that a tool uses again, for counters that begin anew each day or on each device:
-the key of a contact then includes its day or its start.
+"""Ids that a tool uses again, such as counters that restart each day or on each device.
+The key of a contact then includes its day or its start.
 """
 
 from __future__ import annotations
@@ -24,59 +24,82 @@ HOURS_APART = 20
 def find_key_scope(
     connection: duckdb.DuckDBPyConnection, staged: Staged, options: ImportOptions
 ) -> tuple[str | None, Decision | None]:
-    """Find what the key of a contact includes besides its id, as a format of its start (None:
-    nothing), and the decision about it. Raises Refusal where some ids are used again and
-    others are the same contact twice.
+    """Find what the key of a contact includes besides its id, as a format of its start
+    (None: nothing), and the decision about it. Raises Refusal where some repeated ids
+    belong to several contacts and others to one.
     """
     if "contact_id" not in staged.columns:
         return None, None
-    known = _find_known_scope(connection, staged)
-    rows, ids, other_ids, other_rows, same_day = connection.execute(
+    known_scope = _find_known_scope(connection, staged)
+    rows, ids, repeats, other_ids, other_rows, same_day = connection.execute(
         _count_repeated(staged, "contact_id")
     ).fetchone()
     column = staged.mapping.get("contact_id", "contact_id")
-    places = {"column": column, "ids": ids, "others": other_ids, "rows": rows}
-    if known is None and (other_rows or 0) <= FEW_ROWS * rows:
-        return None, None
-    if known is None and other_ids < MOST_IDS * ids:
-        if options.yes:
-            return None, None
+    contacts = rows - (repeats or 0)
+    params = {
+        "column": column,
+        "ids": ids,
+        "others": other_ids,
+        "rows": rows,
+        "contacts": contacts,
+    }
+    is_mixed = (other_rows or 0) > FEW_ROWS * rows and other_ids < MOST_IDS * ids
+    if known_scope is None and is_mixed and not options.yes:
         raise Refusal(
             "mixed_ids",
             N_(
                 "Of {ids} ids that come more than once in {column}, {others} are of several "
                 "contacts (other days or customers) and the rest of one. Say --yes where the "
-                "same id is the same contact, or leave the column aside: then every row is one."
+                "same id is the same contact ({contacts} contacts), or leave the column aside: "
+                "then every row is one ({rows} contacts)."
             ),
             options=("--yes", f"--map ignore={column}"),
-            **places,
+            **params,
         )
-    scope = BY_START if known == BY_START or same_day else BY_DAY
+    if known_scope is None and (is_mixed or (other_rows or 0) <= FEW_ROWS * rows):
+        same = Decision.of(
+            "contact_id",
+            N_("the same id again is the same contact: {contacts} contacts in {rows} rows"),
+            N_("{column}: {ids} ids come more than once"),
+            **params,
+        )
+        return None, same.with_weight(rows=repeats, contacts=rows) if repeats else None
+    scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     decision = Decision.of(
         "contact_id",
         N_("ids are used again: a contact is known by its id and its day")
         if scope == BY_DAY
         else N_("ids are used again: a contact is known by its id and its start"),
-        N_("{column}: {others} of {ids} repeated ids are of several contacts, in {rows} rows")
-        if known is None
+        N_(
+            "{column}: {others} of {ids} repeated ids are of several contacts; as one contact "
+            "each they would make {contacts} of {rows}"
+        )
+        if known_scope is None
         else N_("as in an earlier file of this source"),
-        **places,
+        **params,
     )
-    return scope, decision
+    return scope, decision.with_weight(rows=repeats or 0, contacts=contacts)
 
 
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
-    found = connection.execute(
+    suffix_length = connection.execute(
         f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
         f"WHERE source_system = {quoted(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
-    return None if found is None else BY_DAY if found == len("@2026-01-01") else BY_START
+    return (
+        None
+        if suffix_length is None
+        else BY_DAY
+        if suffix_length == len("@2026-01-01")
+        else BY_START
+    )
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:
-    """Rows of the file, ids that come more than once, those of several contacts, their
-    rows, and those of several contacts on one day (SQL).
+    """Build SQL that counts the rows of the file, ids that come more than once, rows
+    beyond the first of each, ids of several contacts, their rows, and whether any of
+    them are on one day.
     """
 
     def distinct(name: str) -> str:
@@ -97,7 +120,7 @@ def _count_repeated(staged: Staged, reference: str) -> str:
             WHERE {reference} IS NOT NULL
             GROUP BY {reference}, CAST(local_start AS DATE) HAVING count(*) > 1
         )
-        SELECT (SELECT count(*) FROM staged), count(*),
+        SELECT (SELECT count(*) FROM staged), count(*), sum(rows) - count(*),
             count(*) FILTER (is_apart OR is_other),
             sum(rows) FILTER (is_apart OR is_other),
             (SELECT coalesce(bool_or(is_other), false) FROM days)

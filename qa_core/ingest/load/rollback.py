@@ -1,5 +1,5 @@
-"""Taking a batch back: what stood before it stands again, in the lake and in the
-records, or the undo is refused.
+"""Rollback of a batch: the lake and the records are as before it again, or the undo is
+refused.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from qa_core.storage.records.store import Session
 
 
 def require_last(session: Session, batch: ImportBatch) -> None:
-    """Refuse when a later import changed or used in the records what this one brought;
-    of the lake, the lake says so itself.
+    """Raise Refusal when a later import changed or used in the records what this one
+    added. For the lake, `lake.undo` checks it.
     """
     last_day = environment.to_local(batch.started_at).date() + timedelta(days=UNDO_DAYS)
     if last_day < environment.today():
@@ -54,7 +54,7 @@ def require_last(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback(batch_id: str, actor: str) -> None:
-    """Undo a batch that is marked as being undone; may be run again after an
+    """Undo a batch that is marked as being undone. Can be repeated after an
     interruption.
     """
     with store.reading() as session:
@@ -66,8 +66,8 @@ def rollback(batch_id: str, actor: str) -> None:
     except Refusal as refusal:
         _reinstate(batch_id)
         if "later" in refusal.params:
-            # The lake names the part that stands in the way; a person undoes the batch
-            # that it comes from.
+            # The lake names the commit that prevents the undo; a person undoes the batch
+            # of that commit.
             refusal.params["later"] = next(
                 (name for name in refusal.params["later"].split("+") if name != batch_id), batch_id
             )
@@ -78,7 +78,7 @@ def rollback(batch_id: str, actor: str) -> None:
         evaluation_rows.release(session, batch_id)
         pending_rows.release(session, batch_id)
         batches.rollback_records(session, batch_id)
-        # What stood before had been written under the conventions of its time.
+        # Restored values were written under the rules of their time.
         due_work.request(session, CENTRE_RULES)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
         audit_log.record(
@@ -89,8 +89,8 @@ def rollback(batch_id: str, actor: str) -> None:
 
 
 def _reinstate(batch_id: str) -> None:
-    """The undo was refused half-way: what had been taken off its contacts joins them
-    again, and the batch stands as before.
+    """Restore the batch after its undo was refused half-way: rows that were taken off
+    their contacts join them again.
     """
     with store.writing() as session:
         session.get_one(ImportBatch, batch_id).state = "done"
@@ -115,13 +115,13 @@ def _reinstate(batch_id: str) -> None:
 
 
 def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
-    """A later import of evaluations or recordings of this batch's contacts, other than
-    evaluations that had waited for them.
+    """Find a later import of evaluations or recordings of this batch's contacts, other
+    than evaluations that had waited for them.
     """
     if batch.kind != "contacts":
         return None
     rows = []
-    for table, stands in (
+    for table, is_stored in (
         (Evaluation, Evaluation.source_system.is_not(None)),
         (Recording, Recording.file_name.is_not(None)),
     ):
@@ -129,7 +129,7 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
             ImportBatch, ImportBatch.id == table.batch_id
         )
         later = Unscoped(
-            query.where(stands, ImportBatch.started_at > batch.started_at),
+            query.where(is_stored, ImportBatch.started_at > batch.started_at),
             "Contacts that a later import evaluated or recorded are not undone under it: keys and "
             "the names of imports are read.",
         )
@@ -142,9 +142,9 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
             names=["source_system", "contact_id", "later"],
         )
         connection.register("evaluated", table)
-        found = connection.execute(
+        row = connection.execute(
             "SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = "
             "e.source_system AND c.contact_id = e.contact_id "
             f"WHERE c.batch_id = {quoted(batch.id)}"
         ).fetchone()
-    return found[0]
+    return row[0]

@@ -1,4 +1,4 @@
-"""What reading a file gives: typed rows waiting on disk, the rows refused with their
+"""Result of reading a file: typed rows waiting on disk, rejected rows with their
 reason, and every decision with its evidence.
 """
 
@@ -18,16 +18,16 @@ from qa_core.storage import schema
 
 @dataclass
 class Staged:
-    """A file read: of the rows of its `tally`, those `accepted` are pending.
+    """File that was read: of the rows of its `tally`, `accepted` ones are to be loaded.
 
     `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and
     one typed column per entry of `columns` (see `SCHEMAS`); what the file does not
     carry has no column. Only evaluations may have several rows per line (one per
-    criterion). `defaults`: columns that a *new* row gets although the file does not
-    carry them (direction inbound, channel phone); they must not overwrite stored
-    values. `rejected`: Parquet with `line` (int64), `reason` (text) and `cells` (list
-    of text, aligned with `headers`, identities masked). `mapping`: field → column of
-    the file as it was recognised. `dropped`: columns of the file that are not kept.
+    criterion). `rejected_rows`: Parquet with `line` (int64), `reason` (text) and
+    `cells` (list of text, aligned with `headers`, identities masked). `mapping`: field
+    → column of the file as it was recognised. `dropped`: columns of the file that are
+    not kept. `defaults`: columns that a *new* row gets although the file does not carry
+    them (direction inbound, channel phone); they must not overwrite stored values.
     """
 
     kind: str
@@ -49,18 +49,22 @@ class Staged:
     guesses: frozenset[str] = frozenset()
     """Fields that rest on a default or a guess, not on the words of the file."""
     before: dict[int, dict[str, str]] = field(default_factory=dict)
-    """The first rows as the file has them, by line: cells of the columns in use,
-    identities masked.
+    """First rows as the file has them, by line: cells of the columns in use, identities
+    masked.
     """
     pseudonymised: tuple[str, ...] = ()
     """Columns of the file that identify a customer; of them only pseudonyms are kept."""
     legs: list[dict[str, Any]] = field(default_factory=list)
-    """Legs of contacts whose others are not in the file, as they are kept until those
-    come.
-    """
+    """Legs of incomplete contacts, as they are kept until the others come."""
+
+    def select_column(self, name: str, relation: str = "", kind: str = "VARCHAR") -> str:
+        """Build SQL for a column of `rows`, NULL of that type where the file has none.
+        `relation`: an alias and a dot.
+        """
+        return f'{relation}"{name}"' if name in self.columns else f"CAST(NULL AS {kind})"
 
     def discard(self) -> None:
-        """Remove the temporary files; call it when the rows are committed or given up."""
+        """Remove the temporary files, once the rows are committed or given up."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -68,12 +72,11 @@ MOMENT = pa.timestamp("us")
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
-    # In contacts: `source_system` where the file names one row by row (null: that of
-    # the whole file); `customer_key` is the pseudonym already; `advisor` is the file's
-    # own text, still to be found among the aliases, `advisor_name` the name beside it
-    # where the file has both; `updated_at` tells which of two rows of one contact is
-    # the newer. started_at is UTC, local_start the centre's wall clock; answered_at,
-    # ended_at … have already become seconds.
+    # `source_system`: the one that the row names, null for that of the whole file.
+    # `customer_key`: the pseudonym. `advisor`: the file's own text, not yet resolved by
+    # aliases; `advisor_name`: the name beside it where the file has both. `updated_at`
+    # tells which of two rows of one contact is newer. `started_at` is UTC, `local_start`
+    # the centre's wall clock; other moments (answered_at, ended_at …) are seconds here.
     "contacts": {
         **{
             name: kind
@@ -102,13 +105,12 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
                 "customer_key",
             )
         },
-        # Of a file that gives numbers to campaigns: the first and the last day, both
-        # inclusive.
+        # Of a file that assigns numbers to campaigns: first and last day, inclusive.
         "from": pa.date32(),
         "to": pa.date32(),
     },
-    # `answered_at` and `sent_at` in UTC; the file's `resolved`, `contacts`, `comment`
-    # are named as in the contact.
+    # `answered_at` and `sent_at` in UTC. The file's `resolved`, `contacts` and `comment`
+    # have the names of the contact's columns.
     "surveys": {
         "contact_id": pa.string(),
         "ticket": pa.string(),
@@ -137,8 +139,8 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "amount": pa.float64(),
         "currency": pa.string(),
     },
-    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock; without
-    # `length_minutes` it follows from the starts of the whole file.
+    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock. Without
+    # `length_minutes` the length follows from the starts of the whole file.
     "intervals": {
         item.name: item.type
         for item in schema.arrow_schema(schema.INTERVALS)
@@ -183,4 +185,4 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "purpose": pa.string(),
     },
 }
-"""Per kind, every column that `rows` may have, in this order."""
+"""Columns that `rows` may have, by kind, in this order."""

@@ -1,1 +1,1 @@
-"""Which contact a row belongs to."""
+"""Matching of rows to contacts."""

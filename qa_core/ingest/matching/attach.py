@@ -1,5 +1,5 @@
-"""The rows of a surveys or tracking file on their way onto the contacts they speak of;
-those whose contact has not come wait.
+"""Attachment of the rows of a surveys or tracking file to their contacts. Rows whose
+contact has not come are pending.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VALUES = {
     ),
     "tracking": ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page"),
 }
-"""What each kind brings onto a contact, where its file carries it."""
+"""Columns of a contact that each kind writes, where its file carries them."""
 
 MOMENTS = {"surveys": "answered_at", "tracking": "started_at"}
 FIELD_NAMES = {
@@ -46,20 +46,24 @@ MASK = "••"
 
 @dataclass(frozen=True)
 class AttachedRows:
-    """Rows ready to merge onto known contacts, and what became of the others."""
+    """Rows ready to merge into known contacts, and counts of the others."""
 
     path: Path
     rows: int
     carried: tuple[str, ...]
     duplicates: int
-    doubtful: dict[str, int]
+    rejections: dict[str, int]
 
 
 def find_written_columns(kind: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns of a contact that such a file writes."""
-    own = tuple(name for name in VALUES[kind] if name in set(columns))
-    given = (AS_GIVEN["campaign"],) if "campaign" in own else ()
-    return (*own, *given, "survey_sent" if kind == "surveys" else "tracking_match")
+    """List the columns of a contact that such a file writes."""
+    value_columns = tuple(name for name in VALUES[kind] if name in set(columns))
+    source_columns = (AS_GIVEN["campaign"],) if "campaign" in value_columns else ()
+    return (
+        *value_columns,
+        *source_columns,
+        "survey_sent" if kind == "surveys" else "tracking_match",
+    )
 
 
 def attach(
@@ -69,18 +73,22 @@ def attach(
     system: str | None,
     campaigns: Mapping[str, str] = {},
 ) -> AttachedRows:
-    """Join the rows of `staged` to contacts; leaves `incoming`, `matched` and
-    `doubtful` (see joining) without the duplicates.
+    """Match the rows of `staged` to contacts. Creates the tables `incoming`, `matched`
+    and `doubtful` (see `contact_match.match`) without the duplicates.
 
-    The same id twice in the file: the newest is kept, by when it was answered, else the
-    last. `campaigns`: spelling → the name that is kept.
+    The same id twice in the file: the newest row is kept, by when it was answered, else
+    the last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
-    number = _column(staged, "tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
-    customer = _column(staged, "customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
-    at = _column(staged, moment, "TIMESTAMP")
+    number = (
+        staged.select_column("tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
+    )
+    customer = (
+        staged.select_column("customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
+    )
+    at = staged.select_column(moment, kind="TIMESTAMP")
     newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
-    # One ticket may have several contacts, each with a survey of its own.
+    # One ticket may have several contacts, each with its own survey.
     values = (
         f"coalesce(CAST({name} AS VARCHAR), '')"
         for name in ("ticket", "tracking_number", "customer_key", "moment")
@@ -93,8 +101,8 @@ def attach(
             SELECT *, row_number() OVER (PARTITION BY coalesce(contact_id, {without_id})
                 ORDER BY {newest}) AS place
             FROM (
-                SELECT line, {_column(staged, "contact_id")} AS contact_id,
-                    {_column(staged, "ticket")} AS ticket,
+                SELECT line, {staged.select_column("contact_id")} AS contact_id,
+                    {staged.select_column("ticket")} AS ticket,
                     {number} AS tracking_number, {customer} AS customer_key, {at} AS moment
                 FROM staged
             )
@@ -113,22 +121,23 @@ def attach(
     for table in ("matched", "incoming"):
         connection.execute(f"DELETE FROM {table} WHERE line IN (SELECT line FROM superseded)")
     carried = find_written_columns(kind, staged.columns)
-    own = ", ".join(_value(staged, name, campaigns) for name in carried)
+    select_list = ", ".join(_select_value(staged, name, campaigns) for name in carried)
     path = staged.folder / "attached.parquet"
     rows = write_rows(
         connection,
-        f"SELECT m.source_system, m.contact_id, {own} FROM staged s JOIN matched m USING (line)",
+        f"SELECT m.source_system, m.contact_id, {select_list} FROM staged s "
+        "JOIN matched m USING (line)",
         path,
     )
-    kept = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
-    doubtful = dict(
+    row_count = connection.execute("SELECT count(*) FROM incoming").fetchone()[0]
+    rejections = dict(
         connection.execute("SELECT reason, count(*) FROM doubtful GROUP BY reason").fetchall()
     )
-    return AttachedRows(path, rows, carried, staged.accepted - kept, doubtful)
+    return AttachedRows(path, rows, carried, staged.accepted - row_count, rejections)
 
 
 def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[RejectedRow]:
-    """The rows that could not be joined without a guess, for the quarantine."""
+    """Find the rows without one certain contact, for the quarantine."""
     rows = (
         connection.sql(
             "SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) "
@@ -143,16 +152,16 @@ def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -
 def find_pending_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> list[dict[str, Any]]:
-    """The rows whose contact has not come, as they are kept in the records."""
+    """Find the rows whose contact has not come, as the records keep them."""
     names = [
         name
         for name in find_written_columns(staged.kind, staged.columns)
         if name not in ("tracking_match", *AS_GIVEN.values())
     ]
-    values = ", ".join(_value(staged, name) for name in names)
+    values = ", ".join(_select_value(staged, name) for name in names)
     rows = connection.execute(
         "SELECT i.line, i.contact_id, i.ticket, i.tracking_number AS number, i.customer_key "
-        f"AS customer, i.moment, {{{_struct(names)}}} AS kept "
+        f"AS customer, i.moment, {{{_select_struct(names)}}} AS kept "
         f"FROM incoming i JOIN (SELECT line, {values} FROM staged s) s USING (line) "
         "WHERE i.line NOT IN (SELECT line FROM matched) AND i.line NOT IN (SELECT line FROM "
         "doubtful) ORDER BY i.line"
@@ -178,7 +187,7 @@ def find_pending_rows(
 def build_values_table(
     rows: list[tuple[tuple[str, str], dict[str, Any]]], carried: tuple[str, ...]
 ) -> pa.Table:
-    """Rows that waited, as (contact, values), in the types of the lake."""
+    """Build a table of pending rows from (contact, values), in the types of the lake."""
     types = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
     columns = {
         name: pa.array([key[place] for key, _values in rows], pa.string())
@@ -190,7 +199,7 @@ def build_values_table(
     )
 
 
-def _value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
+def _select_value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
     if name == "campaign":
         return f"{name_merges.spell('s.campaign', campaigns)} AS campaign"
     if name == AS_GIVEN["campaign"]:
@@ -207,7 +216,7 @@ def _value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) -> str:
     return f's."{name}"'
 
 
-def _struct(names: list[str]) -> str:
+def _select_struct(names: list[str]) -> str:
     return ", ".join(f"'{name}': s.\"{name}\"" for name in names)
 
 
@@ -217,7 +226,3 @@ def _mask_cells(staged: Staged, row: dict[str, Any]) -> dict[str, str]:
         value = row.get(FIELD_NAMES.get(name, name))
         cells[column] = MASK if name in IDENTITIES else "" if value is None else str(value)
     return cells
-
-
-def _column(staged: Staged, name: str, kind: str = "VARCHAR") -> str:
-    return f'"{name}"' if name in staged.columns else f"CAST(NULL AS {kind})"

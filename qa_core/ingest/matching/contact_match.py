@@ -1,5 +1,5 @@
-"""Which contact a survey or a tracking row speaks of: by id, else by ticket, number or
-customer and time; doubt is never resolved by a guess.
+"""Matching of survey and tracking rows to their contact: by id, else by ticket, or by
+number or customer and time. An ambiguous row is never matched by a guess.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"
 
 DAY_IN_KEY = r"@\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$"
-"""What follows the id in the key of a contact whose tool uses ids again."""
+"""Suffix in the key of a contact whose tool uses ids again: its day, or its start."""
 
 INCOMING = pa.schema(
     [
@@ -28,19 +28,19 @@ INCOMING = pa.schema(
         ("moment", pa.timestamp("us")),
     ]
 )
-"""What the relation `incoming` holds: one row per row of the file that looks for its
-contact; the first that it gives of these decides.
+"""Schema of the relation `incoming`: one row per row of the file that needs its
+contact. The first filled column decides.
 """
 
 
 def match(
     connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None
 ) -> None:
-    """Find the contact of each row of `incoming`, among those of `contacts` (of one
-    system, when it is named).
+    """Find the contact of each row of `incoming` among those of `contacts` (of one
+    system where it is named).
 
-    Leaves the tables `matched` (line, source_system, contact_id, how) and `doubtful`
-    (line, reason); a row in neither has to wait.
+    Creates the tables `matched` (line, source_system, contact_id, how) and `doubtful`
+    (line, reason); a row in neither is pending.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE matched (line BIGINT, source_system VARCHAR, contact_id "
@@ -82,8 +82,8 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: 
 def _match_by_ticket(
     connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
 ) -> None:
-    """Of several contacts of one ticket, the last before the answer; those of two
-    systems that number their tickets alike cannot be told apart.
+    """Match each ticket to its last contact before the answer. Tickets of two systems
+    with the same number are ambiguous.
     """
     connection.execute(
         f"""
@@ -110,8 +110,8 @@ def _match_by_ticket(
 def _match_by_customer(
     connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
 ) -> None:
-    """The customer's last contact before the answer; two that started at once cannot be
-    told apart.
+    """Match each customer to their last contact before the answer. Two contacts that
+    started at once are ambiguous.
     """
     connection.execute(
         f"""
@@ -132,9 +132,9 @@ def _match_by_customer(
     _store_matches(connection, BY_CUSTOMER)
 
 
-def _store_matches(connection: duckdb.DuckDBPyConnection, how: str) -> None:
+def _store_matches(connection: duckdb.DuckDBPyConnection, method: str) -> None:
     connection.execute(
-        f"INSERT INTO matched SELECT line, source_system, contact_id, '{how}' FROM found WHERE "
+        f"INSERT INTO matched SELECT line, source_system, contact_id, '{method}' FROM found WHERE "
         "contacts = 1"
     )
     connection.execute(
@@ -145,8 +145,8 @@ def _store_matches(connection: duckdb.DuckDBPyConnection, how: str) -> None:
 def _match_by_number(
     connection: duckdb.DuckDBPyConnection, tolerance: float, of_system: str, values: list[str]
 ) -> None:
-    """Calls on the same number, near in time. Time is cut into slices as wide as the
-    tolerance, so that a busy number is not compared with itself whole.
+    """Match rows to calls on the same number, near in time. Time is cut into slices as
+    wide as the tolerance, so that a busy number is not compared with itself.
     """
     width = max(float(tolerance), 1.0)
     pairs = connection.execute(
@@ -173,17 +173,19 @@ def _match_by_number(
         ORDER BY distance, s.line, c.source_system, c.contact_id""",
         values,
     ).fetchall()
-    joined, doubtful = pair_nearest(pairs)
-    if joined:
-        columns = list(zip(*((line, *key, BY_NUMBER) for line, key in joined.items()), strict=True))
+    matched, ambiguous = pair_nearest(pairs)
+    if matched:
+        columns = list(
+            zip(*((line, *key, BY_NUMBER) for line, key in matched.items()), strict=True)
+        )
         connection.register(
             "joined_rows", pa.table(columns, names=["line", "source_system", "contact_id", "how"])
         )
         connection.execute("INSERT INTO matched SELECT * FROM joined_rows")
         connection.unregister("joined_rows")
-    if doubtful:
+    if ambiguous:
         connection.register(
-            "doubtful_rows", pa.table({"line": pa.array(sorted(doubtful), pa.int64())})
+            "doubtful_rows", pa.table({"line": pa.array(sorted(ambiguous), pa.int64())})
         )
         connection.execute(f"INSERT INTO doubtful SELECT line, '{AMBIGUOUS}' FROM doubtful_rows")
         connection.unregister("doubtful_rows")
@@ -192,30 +194,30 @@ def _match_by_number(
 def pair_nearest(
     pairs: list[tuple[int, int, str, str]],
 ) -> tuple[dict[int, tuple[str, str]], set[int]]:
-    """Give each row its nearest call and each call its nearest row, nearest first, from
-    (distance, line, system, id) sorted by distance.
+    """Pair rows and calls, nearest first, from (distance, line, system, id) sorted by
+    distance. Each has one partner at most.
 
-    Returns the calls by line, and the lines in doubt: two calls at the same distance
+    Returns the calls by line, and the ambiguous lines: two calls at the same distance
     from one row, or two rows from one call.
     """
-    joined: dict[int, tuple[str, str]] = {}
-    doubtful: set[int] = set()
-    taken: set[tuple[str, str]] = set()
+    matched: dict[int, tuple[str, str]] = {}
+    ambiguous: set[int] = set()
+    used_calls: set[tuple[str, str]] = set()
     for _distance, group in groupby(pairs, key=lambda pair: pair[0]):
-        free = [
+        candidates = [
             (line, (system, contact))
             for _d, line, system, contact in group
-            if line not in joined and line not in doubtful and (system, contact) not in taken
+            if line not in matched and line not in ambiguous and (system, contact) not in used_calls
         ]
-        calls_of = Counter(line for line, _key in free)
-        rows_of = Counter(key for line, key in free if calls_of[line] == 1)
-        for line, key in free:
+        calls_of = Counter(line for line, _key in candidates)
+        rows_of = Counter(key for line, key in candidates if calls_of[line] == 1)
+        for line, key in candidates:
             if calls_of[line] > 1:
-                doubtful.add(line)
+                ambiguous.add(line)
             elif rows_of[key] > 1:
-                doubtful.add(line)
-                taken.add(key)
+                ambiguous.add(line)
+                used_calls.add(key)
             else:
-                joined[line] = key
-                taken.add(key)
-    return joined, doubtful
+                matched[line] = key
+                used_calls.add(key)
+    return matched, ambiguous

@@ -1,5 +1,5 @@
-"""The rows of an evaluations file as evaluations: rows of one evaluation gathered, its
-contact found, or waiting until that has come.
+"""Evaluations from the rows of a file: rows of one evaluation are grouped and matched
+to their contact, or kept until it comes.
 """
 
 from __future__ import annotations
@@ -36,19 +36,17 @@ from qa_core.storage.records.store import Session
 from qa_core.storage.schema import RESTRAINTS
 
 NO_DATE = "no_date"
-FOUND = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
-LEGAL = (*RESTRAINTS, "recording_purpose")
-JUDGED = ("advisor_id", "local_start", *LEGAL)
+CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
+LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose")
+CHECKED_COLUMNS = ("advisor_id", "local_start", *LEGAL_COLUMNS)
 """What an evaluation needs of its contact, and what the law asks of it."""
 GREATEST_MARK = 1_000
-"""No criterion is out of more points than this."""
+"""Greatest mark that any criterion has."""
 
 
 @dataclass
 class EvaluationRow:
-    """One evaluation of the file: its rows, the lines that they stand on, and the
-    contact they name.
-    """
+    """Evaluation of a file: its rows, their lines, and the contact that they name."""
 
     key: str
     rows: list[dict[str, Any]]
@@ -78,10 +76,10 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Gather the rows of each evaluation and look for its contact in `contacts`.
+    """Group the rows of each evaluation and find its contact in `contacts`.
 
-    Known by the id in the file, else by contact, advisor, evaluator, moment and grid.
-    The same evaluation twice: the last is kept.
+    The key of an evaluation is its id in the file, else contact, advisor, evaluator,
+    moment and grid. The same evaluation twice: the last is kept.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
@@ -89,22 +87,22 @@ def group_rows(
         {row["line"] for row in rows}
     ) == len(rows)
     groups: dict[str, list[dict[str, Any]]] = {}
-    seen: Counter[str] = Counter()
+    ranks: Counter[str] = Counter()
     for line_rows in _group_by_line(rows):
         key = _build_key(line_rows, staged.system, is_long)
         if key.startswith("row-"):
-            seen[key] += 1
-            key = f"{key}-{seen[key]}"
+            ranks[key] += 1
+            key = f"{key}-{ranks[key]}"
         groups.setdefault(key, []).extend(line_rows)
-    gathered = GroupedRows()
-    for key, found in groups.items():
-        newest = {row.get("criterion"): row for row in found}
-        kept = sorted(newest.values(), key=lambda row: row["line"])
-        lines = sorted({row["line"] for row in kept})
-        gathered.duplicates += len({row["line"] for row in found}) - len(lines)
-        gathered.drafts.append(EvaluationRow(key, kept, lines))
-    _find_contacts(connection, gathered.drafts, system)
-    for draft in gathered.drafts:
+    grouped = GroupedRows()
+    for key, rows_of_key in groups.items():
+        newest = {row.get("criterion"): row for row in rows_of_key}
+        current_rows = sorted(newest.values(), key=lambda row: row["line"])
+        lines = sorted({row["line"] for row in current_rows})
+        grouped.duplicates += len({row["line"] for row in rows_of_key}) - len(lines)
+        grouped.drafts.append(EvaluationRow(key, current_rows, lines))
+    _find_contacts(connection, grouped.drafts, system)
+    for draft in grouped.drafts:
         if (
             draft.reason is None
             and not draft.is_pending
@@ -112,37 +110,37 @@ def group_rows(
             and draft.first.get("local_start") is None
         ):
             draft.reason = NO_DATE
-    return gathered
+    return grouped
 
 
 def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
     """Set the reason of evaluations without an evaluator, and of those whose contact
-    nobody may listen to. One that waits for its contact is judged when that comes.
+    nobody may listen to. An evaluation without its contact is checked when that comes.
     """
-    judged = [draft for draft in drafts if draft.reason is None]
-    for draft in judged:
+    checked = [draft for draft in drafts if draft.reason is None]
+    for draft in checked:
         if not draft.first.get("evaluator"):
             draft.reason = "no_evaluator"
-    judged = [draft for draft in judged if draft.reason is None and not draft.is_pending]
+    checked = [draft for draft in checked if draft.reason is None and not draft.is_pending]
     rows = [
         {
             **(draft.contact or draft.first),
             "advisor_id": (draft.contact or {}).get("advisor_id")
             or ids.get((draft.first.get("advisor"), None)),
         }
-        for draft in judged
+        for draft in checked
     ]
     obstacles = _find_obstacles(session, rows)
-    for draft, obstacle in zip(judged, obstacles, strict=True):
+    for draft, obstacle in zip(checked, obstacles, strict=True):
         draft.reason = obstacle
 
 
 def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    # Notices are kept under the one advisor that merged ones count as.
+    # Notices are stored for the advisor into whom others were merged.
     kept = name_merges.find_kept(session)["advisor"]
-    rows = [{name: row.get(name) for name in JUDGED} for row in contacts]
+    rows = [{name: row.get(name) for name in CHECKED_COLUMNS} for row in contacts]
     for row in rows:
         row["advisor_id"] = kept.get(row["advisor_id"], row["advisor_id"])
     return legal_obstacles.judge_rows(LegalAct.IMPORT, law.load(session), rows)
@@ -151,7 +149,7 @@ def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> 
 def build(
     draft: EvaluationRow, ids: Mapping[AdvisorReference, str], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
-    """The evaluation of a draft whose contact was found or is not named."""
+    """Build the evaluation of a draft whose contact was found or is not named."""
     first, contact = draft.first, draft.contact or {}
     local_start = contact.get("local_start") or first.get("local_start")
     evaluated_at = first.get("evaluated_at") or contact.get("started_at")
@@ -175,15 +173,15 @@ def build(
             for row in draft.rows
             if row.get("criterion") is not None
         ),
-        comment="\n".join(_distinct(row.get("comment") for row in draft.rows)) or None,
-        tags=_distinct(
+        comment="\n".join(_list_distinct(row.get("comment") for row in draft.rows)) or None,
+        tags=_list_distinct(
             tag.strip() for row in draft.rows for tag in re.split(r"[,;|]", row.get("tags") or "")
         ),
     )
 
 
 def build_pending_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
-    """An evaluation as it is kept until its contact comes."""
+    """Build the record of an evaluation that is kept until its contact comes."""
     values = asdict(item) | {
         "local_day": item.local_day.isoformat() if item.local_day else None,
         "evaluated_at": item.evaluated_at.isoformat() if item.evaluated_at else None,
@@ -205,10 +203,10 @@ def join_arrived(
     arrived_batch: str,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write the evaluations that waited for a contact that is in `contacts` now, in the
-    order in which they came.
+    """Write the evaluations that waited for a contact now in `contacts`, in the order
+    in which they came, where the law allows it. Returns their number.
     """
-    waiting = session.scalars(
+    pending = session.scalars(
         of_files(
             sa.select(WaitingRow)
             .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
@@ -221,35 +219,35 @@ def join_arrived(
             [{"contact_id": row.contact_id, "system": row.content["system"]}],
             [],
         )
-        for row in waiting
+        for row in pending
     ]
     for system in {draft.first["system"] for draft in drafts}:
         _find_contacts(
             connection, [draft for draft in drafts if draft.first["system"] == system], system
         )
-    joined: list[int] = []
+    joined_ids: list[int] = []
     importers: dict[str, evaluations.EvaluationImporter] = {}
-    for row, draft in zip(waiting, drafts, strict=True):
+    for row, draft in zip(pending, drafts, strict=True):
         if draft.contact is None or _find_obstacles(session, [draft.contact]) != [None]:
             continue
         if row.batch_id not in importers:
             session.flush()
             keys = [
                 other.content["values"]["external_key"]
-                for other in waiting
+                for other in pending
                 if other.batch_id == row.batch_id
             ]
             importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
         importers[row.batch_id].import_one(_complete(row.content["values"], draft.contact, teams))
-        joined.append(row.id)
+        joined_ids.append(row.id)
     session.flush()
-    mark_joined(session, joined, arrived_batch)
-    return len(joined)
+    mark_joined(session, joined_ids, arrived_batch)
+    return len(joined_ids)
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Take back the evaluations that had waited for this batch's contacts; they wait
-    again.
+    """Remove the evaluations that had waited for this batch's contacts; they are
+    pending again.
     """
     rows = session.scalars(
         of_files(
@@ -268,8 +266,8 @@ def release(session: Session, arrived_batch: str) -> None:
 def _complete(
     values: dict[str, Any], contact: dict[str, Any], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
-    """An evaluation that waited, with what its contact knows: the same as if the
-    contact had been there first.
+    """Complete an evaluation that waited from its contact: the result is the same as if
+    the contact had been there first.
     """
     day = contact["local_start"].date()
     advisor_id = values["advisor_id"] or contact["advisor_id"]
@@ -290,9 +288,9 @@ def _complete(
     )
 
 
-def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
-    """The texts that there are, each once, in order: a file that has a row per
-    criterion repeats what is said of the whole.
+def _list_distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """List the different texts in order. A file with a row per criterion repeats what
+    is said of the whole evaluation.
     """
     return tuple(dict.fromkeys(text for text in texts if text))
 
@@ -313,7 +311,7 @@ def _build_key(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:
     ]
     if first.get("contact_id") is not None or is_long:
         return f"evaluation-{_compute_digest(identity)}"
-    # Nothing says which evaluation this is: its values do, and its rank among equals.
+    # Without any other key, an evaluation is known by its values and rank among equals.
     answers = ((row.get("criterion"), row.get("points")) for row in rows)
     return f"row-{_compute_digest([*identity, first.get('score'), *answers])}"
 
@@ -323,17 +321,17 @@ def _compute_digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Set the greatest mark of a criterion to the most that anybody was given, where
-    the file does not say it.
+    """Set the greatest mark of a criterion, where the file does not give it, to the
+    highest that anybody was given.
     """
-    most: dict[tuple[Any, Any], float] = {}
+    greatest: dict[tuple[Any, Any], float] = {}
     for row in rows:
         if row.get("points") is not None:
-            place = (row.get("grid"), row.get("criterion"))
-            most[place] = max(most.get(place, 0.0), row["points"])
+            criterion = (row.get("grid"), row.get("criterion"))
+            greatest[criterion] = max(greatest.get(criterion, 0.0), row["points"])
     for row in rows:
         if row.get("points") is not None and row.get("possible") is None:
-            row["possible"] = most[(row.get("grid"), row.get("criterion"))]
+            row["possible"] = greatest[(row.get("grid"), row.get("criterion"))]
 
 
 def _find_contacts(
@@ -347,26 +345,26 @@ def _find_contacts(
     if not references:
         return
     numbers, ids = zip(*references, strict=True)
-    nothing = [None] * len(ids)
+    blank = [None] * len(ids)
     connection.register(
         "incoming",
         pa.table(
-            [list(numbers), list(ids), *(nothing for _column in range(4))],
+            [list(numbers), list(ids), *(blank for _column in range(4))],
             schema=contact_match.INCOMING,
         ),
     )
     contact_match.match(connection, 0, system)
-    found = connection.execute(
+    matches = connection.execute(
         "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
         f"{source_value('advisor_id')}, {source_value('team')}, "
-        f"{', '.join(f'c.{name}' for name in LEGAL)} "
+        f"{', '.join(f'c.{name}' for name in LEGAL_COLUMNS)} "
         "FROM matched m JOIN contacts c ON c.source_system = m.source_system AND c.contact_id "
         "= m.contact_id"
     ).fetchall()
-    for number, *contact in found:
+    for number, *contact in matches:
         drafts[number].contact = dict(
             zip(
-                (*FOUND, *LEGAL),
+                (*CONTACT_COLUMNS, *LEGAL_COLUMNS),
                 contact,
                 strict=True,
             )
@@ -377,9 +375,9 @@ def _find_contacts(
 
 
 def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
-    """Find criteria of imported evaluations that are out of more than any scale: phone
-    numbers, durations or counts that an import once took for marks. Returns the batch
-    and the criterion of each.
+    """Find criteria of imported evaluations whose greatest mark exceeds any scale:
+    phone numbers, durations or counts that an import took for marks. Returns (batch,
+    criterion) pairs.
     """
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)

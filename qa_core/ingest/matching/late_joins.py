@@ -1,5 +1,5 @@
-"""What a batch that has landed means for others: rows that waited for its contacts join
-them, contacts without a team get theirs.
+"""Late joins: match pending rows after a batch of contacts, and fill in teams after a
+batch of advisors.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def join_arrived(batch_id: str) -> dict[str, int]:
-    """Join all that waited for the contacts of this batch; returns how many rows of
-    each kind.
+    """Join all pending rows to the contacts of this batch. Returns the number of rows
+    by kind.
     """
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
-        waiting = sa.select(WaitingRow.id).where(
+        query = sa.select(WaitingRow.id).where(
             WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)
         )
-        marks = session.scalar(of_files(waiting.limit(1)))
+        pending_evaluation = session.scalar(of_files(query.limit(1)))
     joined = pending_rows.join_arrived(batch_id, tolerance)
-    if marks is not None:
+    if pending_evaluation is not None:
         with lake.working() as connection, store.writing() as session:
             count = evaluation_rows.join_arrived(
                 session,
@@ -44,8 +44,8 @@ def join_arrived(batch_id: str) -> dict[str, int]:
 
 
 def fill_teams(batch_id: str) -> None:
-    """Give contacts that came without a team the one in which their advisor was, now
-    that this batch tells it.
+    """Fill in the team of contacts that came without one, now that this batch names the
+    team of their advisor.
     """
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):
         return
@@ -53,7 +53,7 @@ def fill_teams(batch_id: str) -> None:
         keys = sa.select(BeforeImage.key).where(
             BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor"
         )
-        concerned = list(session.scalars(of_files(keys)))
+        advisor_ids = list(session.scalars(of_files(keys)))
         memberships = advisors.find_memberships(session)
     day = "CAST(c.local_start AS DATE)"
     with lake.scratch_folder() as folder:
@@ -61,7 +61,7 @@ def fill_teams(batch_id: str) -> None:
         with lake.working(spill_folder=folder) as connection:
             connection.register("memberships", memberships)
             connection.register(
-                "concerned", pa.table({"advisor_id": pa.array(concerned, pa.string())})
+                "concerned", pa.table({"advisor_id": pa.array(advisor_ids, pa.string())})
             )
             rows = write_rows(
                 connection,

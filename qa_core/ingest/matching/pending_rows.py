@@ -1,5 +1,5 @@
-"""Rows that came before their contact: when a batch of contacts arrives they join it,
-so that files may come in any order.
+"""Rows that came before their contact. They join it when it arrives, so that files may
+come in any order.
 """
 
 from __future__ import annotations
@@ -23,30 +23,28 @@ WRITE_AT_ONCE = 5_000
 
 
 def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> None:
-    """Keep rows of that batch until their contact comes; `row_key` tells them apart
-    within it.
-    """
+    """Store pending rows of that batch; `row_key` is unique within it."""
     for first in range(0, len(rows), WRITE_AT_ONCE):
-        some = rows[first : first + WRITE_AT_ONCE]
+        chunk = rows[first : first + WRITE_AT_ONCE]
         session.execute(
             sa.insert(WaitingRow),
             [
                 row | {"batch_id": batch_id, "row_key": f"{batch_id}:{row['row_key']}"}
-                for row in some
+                for row in chunk
             ],
         )
 
 
 def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
-    """The name under which the lake knows the rows of one batch that joined the
+    """Build the name of a commit in the lake: rows of one batch that joined the
     contacts of another.
     """
     return f"{waiting_batch}+{arrived_batch}"
 
 
 def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
-    """Put the surveys and tracking rows that waited onto the contacts that have come;
-    returns how many of each kind joined.
+    """Join pending survey and tracking rows to the contacts that have come. Returns the
+    number of rows by kind.
 
     One commit per batch that had waited, in the order in which they came: later answers
     overwrite earlier ones as they would have, and each batch can still be undone alone.
@@ -80,51 +78,53 @@ def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) 
             customer,
             WaitingRow.happened_at,
         )
-        waiting = sa.select(*columns).where(
+        query = sa.select(*columns).where(
             WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
         )
-        rows = session.execute(of_files(waiting)).all()
-        named = sa.select(WaitingRow.content["system"].as_string())
-        system = session.scalar(of_files(named.where(WaitingRow.batch_id == batch_id).limit(1)))
-    *known, happened = zip(*rows, strict=True)
+        rows = session.execute(of_files(query)).all()
+        system_query = sa.select(WaitingRow.content["system"].as_string())
+        system = session.scalar(
+            of_files(system_query.where(WaitingRow.batch_id == batch_id).limit(1))
+        )
+    *keys, moments_by_row = zip(*rows, strict=True)
     moments = [
-        moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in happened
+        moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in moments_by_row
     ]
-    table = pa.table([*(list(column) for column in known), moments], schema=contact_match.INCOMING)
+    table = pa.table([*(list(column) for column in keys), moments], schema=contact_match.INCOMING)
     with lake.working() as connection:
         connection.register("incoming", table)
         contact_match.match(connection, tolerance, system)
-        found = connection.execute(
+        matches = connection.execute(
             "SELECT m.line, m.source_system, m.contact_id, m.how, i.moment FROM matched m JOIN "
             "incoming i USING (line) ORDER BY i.moment NULLS FIRST, m.line"
         ).fetchall()
-    if not found:
+    if not matches:
         return 0
     part = build_part_name(batch_id, arrived_batch)
     if not lake.has_commit(part):
-        lake.merge_contacts(*_build_rows(kind, found), part, create=False)
+        lake.merge_contacts(*_build_rows(kind, matches), part, create=False)
     with store.writing() as session:
-        mark_joined(session, [row[0] for row in found], arrived_batch)
-    return len(found)
+        mark_joined(session, [row[0] for row in matches], arrived_batch)
+    return len(matches)
 
 
-def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tuple[str, ...]]:
+def _build_rows(kind: str, matches: list[tuple[Any, ...]]) -> tuple[pa.Table, tuple[str, ...]]:
     contents: dict[int, dict[str, Any]] = {}
     with store.reading() as session:
-        lines = [row[0] for row in found]
+        lines = [row[0] for row in matches]
         for first in range(0, len(lines), WRITE_AT_ONCE):
-            some = lines[first : first + WRITE_AT_ONCE]
-            rows = sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(some))
+            chunk = lines[first : first + WRITE_AT_ONCE]
+            rows = sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(chunk))
             contents |= dict(session.execute(of_files(rows)).all())
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     with store.reading() as session:
-        kept = name_merges.find_kept(session)
-    for line, source_system, contact_id, how, _moment in found:
+        kept_names = name_merges.find_kept(session)
+    for line, source_system, contact_id, method, _moment in matches:
         values = dict(contents[line]["values"])
         if kind == "tracking":
-            values["tracking_match"] = how
-        newest[(source_system, contact_id)] = apply.apply_merged_names(values, kept)
+            values["tracking_match"] = method
+        newest[(source_system, contact_id)] = apply.apply_merged_names(values, kept_names)
     carried = tuple(next(iter(newest.values())))
     return attach.build_values_table(list(newest.items()), carried), carried
 
@@ -132,38 +132,38 @@ def _build_rows(kind: str, found: list[tuple[Any, ...]]) -> tuple[pa.Table, tupl
 def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
     """Note which batch brought the contacts that these rows had waited for."""
     for first in range(0, len(rows), WRITE_AT_ONCE):
-        some = rows[first : first + WRITE_AT_ONCE]
+        chunk = rows[first : first + WRITE_AT_ONCE]
         session.execute(
-            sa.update(WaitingRow).where(WaitingRow.id.in_(some)).values(joined_by=arrived_batch)
+            sa.update(WaitingRow).where(WaitingRow.id.in_(chunk)).values(joined_by=arrived_batch)
         )
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
-    """The parts in the lake that an undo of this batch must take back first, newest
-    first: its own rows that joined later, and those that joined its contacts. Names
-    sort by time.
+    """Find the commits in the lake that an undo of this batch must undo first, newest
+    first: its own rows that joined later, and rows that joined its contacts. Names sort
+    by time.
     """
-    own = session.scalars(
+    arrived_batches = session.scalars(
         of_files(
             sa.select(WaitingRow.joined_by)
             .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
             .distinct()
         )
     )
-    theirs = session.scalars(
+    pending_batches = session.scalars(
         of_files(sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct())
     )
     return sorted(
         [
-            *(build_part_name(batch_id, other) for other in own),
-            *(build_part_name(other, batch_id) for other in theirs),
+            *(build_part_name(batch_id, other) for other in arrived_batches),
+            *(build_part_name(other, batch_id) for other in pending_batches),
         ],
         reverse=True,
     )
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Let the rows that had joined this batch's contacts wait again."""
+    """Make the rows that had joined this batch's contacts pending again."""
     session.execute(
         sa.update(WaitingRow).where(WaitingRow.joined_by == arrived_batch).values(joined_by=None)
     )

@@ -13,22 +13,25 @@ import pyarrow as pa
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
+    DIRECTIONS,
+    find_meaning,
     from_epoch,
-    from_iso,
+    from_stamp,
     keep_of_answered,
     read_direction,
     seconds_between,
 )
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
+from qa_core.storage.schema import Outcome
 
 _MISSED = {
-    "out_of_opening_hours": "closed",
-    "short_abandoned": "abandoned",
-    "abandoned_in_ivr": "abandoned",
-    "abandoned_in_classic": "abandoned",
-    "no_available_agent": "unanswered",
-    "agents_did_not_answer": "unanswered",
+    "out of opening hours": "closed",
+    "short abandoned": "abandoned",
+    "abandoned in ivr": "abandoned",
+    "abandoned in classic": "abandoned",
+    "no available agent": "unanswered",
+    "agents did not answer": "unanswered",
 }
 
 SCHEMA = record_schema(
@@ -49,7 +52,9 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call with its direct link, digits as dialled and number."""
+    """Tell whether every object is a call with its direction, start and the digits as
+    dialled.
+    """
     return bool(sample.objects) and all(
         {"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects
     )
@@ -68,7 +73,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _read_moment(value: Any) -> datetime | None:
-    return from_epoch(value) or from_iso(value)
+    return from_epoch(value) or from_stamp(value)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,11 +114,12 @@ def _find_outcome(
 ) -> str | None:
     if answered is not None:
         return "answered"
-    if item.get("missed_call_reason") == "out_of_opening_hours":
-        return "closed"
+    reason = find_meaning(item.get("missed_call_reason"), _MISSED, Outcome)
+    if reason == "closed":
+        return reason
     if item.get("voicemail"):
         return "voicemail"
-    return _MISSED.get(item.get("missed_call_reason"), "unanswered" if ended is not None else None)
+    return reason or ("unanswered" if ended is not None else None)
 
 
 PLATFORM = Platform(
@@ -139,5 +145,9 @@ PLATFORM = Platform(
         "customer": "raw_digits",
     },
     group="contact_id",
+    words=(
+        WordColumn("missed_call_reason", "outcome", _MISSED),
+        WordColumn("direction", "direction", DIRECTIONS),
+    ),
     shown=("id", "started_at"),
 )

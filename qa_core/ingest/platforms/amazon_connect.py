@@ -13,7 +13,7 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_epoch, from_iso, seconds_between
+from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.reader import (
@@ -71,7 +71,9 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object has a contact id and says how and when the contact was initiated."""
+    """Tell whether every object has a contact id and the start of the contact, and any
+    of them says how it began.
+    """
     items = [_unwrap(item) for item in sample.objects]
     return all({"ContactId", "InitiationTimestamp"} <= set(item) for item in items) and any(
         "InitiationMethod" in item for item in items
@@ -86,7 +88,7 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _read_moment(value: Any) -> datetime | None:
-    return from_iso(value) or from_epoch(value)
+    return from_stamp(value) or from_epoch(value)
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
@@ -182,8 +184,8 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
 
 
 def fold(session: FoldSession) -> str:
-    """One row per chain of transfers, under the id of its first contact. Older copies
-    of a record stay apart, as duplicates of the newest.
+    """Fold each chain of transfers into one row, under the id of its first contact.
+    Older copies of a record stay apart, as duplicates of the newest.
     """
     connection = session.connection
     connection.execute(

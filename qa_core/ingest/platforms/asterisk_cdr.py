@@ -14,14 +14,16 @@ from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
-    as_number,
+    find_meaning,
     from_stamp,
     keep_of_answered,
+    read_seconds,
     seconds_between,
 )
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import select_talks
 from qa_core.ingest.platforms.reader import (
+    LOCAL_DATE,
     MOMENT,
     Cells,
     ExportReader,
@@ -30,6 +32,7 @@ from qa_core.ingest.platforms.reader import (
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
+from qa_core.storage.schema import Outcome
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -54,17 +57,17 @@ _HEADERS = {
     "linkedid": "linkedid",
     "did": "did",
 }
-_DATE = re.compile(r"^\d{4}-\d{2}-\d{2} \d{1,2}:\d{2}:\d{2}")
+_DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
 _OUTCOMES = {
-    "ANSWERED": "answered",
-    "ANSWER": "answered",
-    "NO ANSWER": "unanswered",
-    "NOANSWER": "unanswered",
-    "BUSY": "refused",
-    "FAILED": "failed",
-    "CONGESTION": "failed",
+    "answered": "answered",
+    "answer": "answered",
+    "no answer": "unanswered",
+    "noanswer": "unanswered",
+    "busy": "refused",
+    "failed": "failed",
+    "congestion": "failed",
 }
 _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
@@ -92,8 +95,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Without a header, most rows have dates where one of the two layouts has them;
-    with one, it names the columns of a CDR.
+    """Tell whether a header names the columns of a CDR or, without a header, most rows
+    have dates where one of the two layouts has them.
     """
     if sample.has_headers("src", "dst", "billsec", "disposition"):
         return True
@@ -114,7 +117,7 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
             _DATE.match(row[start])
             and (_DATE.match(row[end]) or not row[end])
             and len(row) > disposition
-            and row[disposition].strip().upper() in _OUTCOMES
+            and row[disposition].strip().casefold() in _OUTCOMES
         ):
             return layout
     return None
@@ -164,7 +167,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     answered, ended = from_stamp(cells["answer"]), from_stamp(cells["end"])
     if cells["billsec"].startswith("-") or cells["duration"].startswith("-"):
         raise RejectedRecord("negative_duration")
-    duration, talk = as_number(cells["duration"]), as_number(cells["billsec"])
+    duration, talk = read_seconds(cells["duration"]), read_seconds(cells["billsec"])
     target = cells["did"] or cells["dst"]
     direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
     own = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
@@ -212,7 +215,7 @@ def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None,
 
 
 def _find_outcome(cells: Cells) -> str | None:
-    outcome = _OUTCOMES.get(cells["disposition"].upper())
+    outcome = find_meaning(cells["disposition"], _OUTCOMES, Outcome)
     application = cells["lastapp"].casefold()
     if outcome == "answered" and application in ("voicemail", "voicemailmain", "vm"):
         return "voicemail"
@@ -235,8 +238,8 @@ def _find_queue(cells: Cells) -> str | None:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per linked id. What several legs talked at the same time counts once; the
-    wait lasts until the first of them was answered.
+    """Fold the legs of each linked id into one row. Talk of several legs at the same
+    time counts once; the wait lasts until the first of them was answered.
     """
     return f"""
         WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records
@@ -286,6 +289,8 @@ PLATFORM = Platform(
     },
     group="call",
     is_local=True,
+    words=(WordColumn("disposition", "outcome", _OUTCOMES),),
+    durations=("duration", "billsec"),
     shown=("src", "dst", "start", "disposition", "uniqueid"),
     masked=("src", "dst"),
 )

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import Sample
+from qa_core.files.sample import TITLE_ROWS, Sample
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
@@ -112,17 +112,24 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Most lines are `epoch|call|queue|agent|EVENT…`, or a header names call, event and
-    queue or agent.
+    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names
+    call, event and queue or agent.
     """
-    if _find_columns(sample.rows[0] if sample.lines else []):
-        events = _find_columns(sample.rows[0])["event"]
-        seen = [row[events] for row in sample.rows[1:] if len(row) > events]
+    titles = _count_titles(sample)
+    if titles is not None:
+        events = _find_columns(sample.rows[titles])["event"]
+        seen = [row[events] for row in sample.rows[titles + 1 :] if len(row) > events]
         return sum(
             event.strip().upper() in (*CALL_EVENTS, *AGENT_EVENTS) for event in seen
         ) * 2 > len(seen)
     lines = [line for line in sample.lines if line.strip()]
     return bool(lines) and sum(_is_event(line) for line in lines) * 2 > len(lines)
+
+
+def _count_titles(sample: Sample) -> int | None:
+    """Count the rows above the header of a database export; None where it has none."""
+    rows = sample.rows[:TITLE_ROWS]
+    return next((place for place, row in enumerate(rows) if _find_columns(row)), None)
 
 
 def _is_event(line: str) -> bool:
@@ -162,15 +169,9 @@ def _find_columns(header: list[str]) -> dict[str, int]:
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Events of calls, block by block; those of agents are counted by their name."""
-    first = (
-        next((text for text, _share in export.content.read_line_blocks()), "")
-        .split("\n", 1)[0]
-        .rstrip("\r")
-    )
-    delimiter = max(",;\t|", key=first.count)
-    columns = _find_columns([cell.strip().strip('"') for cell in first.split(delimiter)])
-    blocks = _read_table(export, columns, delimiter) if columns else _read_lines(export)
+    """Read the events of calls, block by block; those of agents are counted by name."""
+    titles = None if export.sample.is_document else _count_titles(export.sample)
+    blocks = _read_lines(export) if titles is None else _read_table(export, titles)
     last = np.datetime64(0, "us")
     for lines, fields, pieces in blocks:
         table = _build_events(export, lines, fields, pieces)
@@ -221,8 +222,8 @@ def _read_lines(
 
 
 def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
-    """Per block of text its number of lines, which of them are filled, the cells of
-    those, and the share behind; the next block is split meanwhile.
+    """Yield per block of text its number of lines, which of them are filled, the cells
+    of those, and the share of the file read so far. The next block is split meanwhile.
     """
     with ThreadPoolExecutor(1) as splitter:
         waiting: deque[tuple[Future[tuple[int, np.ndarray, pa.ListArray]], float]] = deque()
@@ -288,15 +289,18 @@ def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
 
 
 def _read_table(
-    export: ExportReader, columns: dict[str, int], delimiter: str
+    export: ExportReader, titles: int
 ) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
-    header, first_of_row, reading = "", 2, None
+    header, delimiter = export.sample.rows[titles], export.sample.delimiter
+    columns, width = _find_columns(header), len(header)
+    export.tally.skip("note", titles)
+    first_of_row, reading = titles + 2, None
     for text, share in export.content.read_line_blocks():
-        if not header:
-            header, _newline, text = text.partition("\n")
-            width = len(header.rstrip("\r").split(delimiter))
+        if reading is None:
+            text = "".join(text.splitlines(keepends=True)[titles + 1 :])
         if not text.strip():
             continue
+        export.require_whole_numbers(text)
         odd_rows: list[pa_csv.InvalidRow] = []
 
         def keep_odd_row(
@@ -322,6 +326,8 @@ def _read_table(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
         cells = [clean_cells(column.combine_chunks()) for column in table.columns]
+        if delimiter == ";":
+            cells = [pc.replace_substring_regex(cell, r"^(\d+),(\d+)$", r"\1.\2") for cell in cells]
         numbers = np.arange(first_of_row, first_of_row + len(table))
         first_of_row += len(table) + len(odd_rows)
         export.report_share(share)
@@ -347,6 +353,7 @@ def _read_table(
         at = found.day.astype("M8[us]") + np.where(
             np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
         )
+        export.notes["without_zone"] = bool((~found.fixed & ~np.isnat(at)).any())
         at = np.where(
             found.fixed,
             at,
@@ -373,7 +380,9 @@ def _read_table(
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
-    """Older tables keep all data of an event in one column, as the log writes it."""
+    """Split the data of an event, which older tables keep in one column as the log
+    writes it.
+    """
     if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
         return pieces
     parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
@@ -397,7 +406,7 @@ def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.Moment
 def _build_events(
     export: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
 ) -> pa.Table:
-    """Events of calls as records; those of agents are counted."""
+    """Build records of the events of calls; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
     nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)).to_numpy(
@@ -457,8 +466,8 @@ def _none_as_null(values: pa.Array) -> pa.Array:
 
 
 def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
-    """The seconds that each event gives at its own place among its data; NaN where it
-    gives none.
+    """Read the seconds that each event has at its own place among its data; NaN where
+    it has none.
     """
     picked = np.full(len(event), np.nan)
     filled = (
@@ -515,5 +524,6 @@ PLATFORM = Platform(
         "tracking_number": "DID",
     },
     group="callid",
+    is_local=True,
     shown=("call", "queue", "agent", "event"),
 )

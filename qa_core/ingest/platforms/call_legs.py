@@ -1,5 +1,5 @@
-"""Contacts whose legs follow one another: from each leg to the first, what was spoken
-in all, and legs that come in another file than the rest.
+"""Contacts whose legs follow one another: the first leg of each, the talk time of all,
+and legs that come in another file than the rest.
 
 A leg that names one which is not in its file is kept, pseudonymised, with the batch
 that brought it. When legs of the same contact arrive, in whichever order, the contact
@@ -45,8 +45,8 @@ class Export(Protocol):
 
 
 def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
-    """From a SELECT of (id, before), the leg that each follows or null, make the table
-    `roots` of (id, root).
+    """Create the table `roots` (id, root) from a SELECT of (id, before), where `before`
+    is the leg that each one follows, or null.
     """
     connection.execute(
         f"""
@@ -63,8 +63,8 @@ def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
 
 
 def select_talks(legs: str, call: str) -> str:
-    """A SELECT of (call, talk_seconds) from legs with `line`, `since` and `talk`: what
-    several talked at the same time counts once.
+    """Build a SELECT of (call, talk_seconds) from legs with `line`, `since` and `talk`.
+    Talk of several legs at the same time counts once.
     """
     return f"""
         SELECT {call}, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
@@ -82,8 +82,8 @@ def select_talks(legs: str, call: str) -> str:
 def load_earlier_legs(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain, source: str
 ) -> None:
-    """Make the view `records` from the legs of the file, and those of the same contacts
-    that came before, which have no `line`.
+    """Create the view `records` from the legs of the file and earlier legs of the same
+    contacts, which have no `line`.
     """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute(
@@ -124,8 +124,8 @@ def load_earlier_legs(
 
 
 def select_current(fold: str) -> str:
-    """The rows of a fold that has left `roots`: only those with a leg of the file,
-    under the id by which their contact is known already.
+    """Build a SELECT of the rows of a fold that has created `roots`: those with a leg
+    of the file, under the id by which their contact is known already.
     """
     return (
         f"SELECT f.* REPLACE (coalesce(s.known, f.contact_id) AS contact_id) FROM ({fold}) f "
@@ -141,8 +141,8 @@ _KNOWN_ROOTS = (
 def find_incomplete(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> list[dict[str, Any]]:
-    """The legs of the file that must be kept, after the fold has left `roots`: of
-    contacts with a leg that is not there, or with one taken up.
+    """Find the legs of the file that must be kept, after the fold has created `roots`:
+    legs of contacts of which one is missing, or was loaded from an earlier file.
     """
     missing = " OR ".join(
         f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.id_column} FROM records)"
@@ -180,8 +180,8 @@ def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> 
 def _register_stored(
     connection: duckdb.DuckDBPyConnection, export: Export, first: datetime, last: datetime
 ) -> None:
-    """Make the table `kept` from the legs that came before about that time, the last
-    copy of each.
+    """Register the table `kept` of earlier legs from about that time, the last copy of
+    each, and `kept_roots` with their contacts.
     """
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
@@ -224,8 +224,8 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
 def _rebuild_first_legs(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> None:
-    """Put the first legs together again of contacts that are in the lake, and of which
-    nothing was kept.
+    """Rebuild the first legs of contacts that are in the lake and of which no leg was
+    kept.
     """
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [

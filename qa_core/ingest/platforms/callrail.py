@@ -11,8 +11,14 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_iso, keep_of_answered, read_direction
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.columns.scalars import (
+    DIRECTIONS,
+    from_stamp,
+    keep_of_answered,
+    read_direction,
+    read_seconds,
+)
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
 
 _OUTCOMES = (
@@ -51,7 +57,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call on a tracking number, with CallRail's own names."""
+    """Tell whether every object is a call on a tracking number, with CallRail's names."""
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 
@@ -73,25 +79,14 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         {
             "line": number,
             "contact_id": str(item["id"]) if item.get("id") else None,
-            "started_at": require(from_iso(start), "impossible_date"),
+            "started_at": require(from_stamp(start), "impossible_date"),
             "direction": read_direction(item.get("direction")),
             "outcome": outcome,
-            "talk_seconds": _read_duration(item.get("duration")),
+            "talk_seconds": read_seconds(item.get("duration")),
             "recorded": bool(item.get("recording")),
         }
         | {column: _find_text(item, *names) for column, names in _TEXTS.items()},
         "talk_seconds",
-    )
-
-
-def _read_duration(value: Any) -> float | None:
-    """Seconds, or as a clock shows them: `27`, `00:01:00`."""
-    parts = value.split(":") if isinstance(value, str) else [value]
-    numbers = [as_number(part) for part in parts]
-    return (
-        None
-        if None in numbers
-        else sum(number * 60**place for place, number in enumerate(reversed(numbers)))
     )
 
 
@@ -125,5 +120,7 @@ PLATFORM = Platform(
         "customer": "customer_phone_number",
     },
     kinds=("contacts", "tracking"),
+    words=(WordColumn("direction", "direction", DIRECTIONS),),
+    durations=("duration",),
     shown=("id", "start_time"),
 )

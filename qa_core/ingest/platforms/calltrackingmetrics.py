@@ -15,13 +15,15 @@ import pyarrow as pa
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
-    as_number,
+    DIRECTIONS,
+    find_meaning,
     from_epoch,
-    from_iso,
+    from_stamp,
     keep_of_answered,
     read_direction,
+    read_seconds,
 )
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import (
     ExportReader,
     SkippedRecord,
@@ -29,11 +31,12 @@ from qa_core.ingest.platforms.reader import (
     require,
     select_all,
 )
+from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
-    "answered": "answered", "completed": "answered", "in-progress": None, "ringing": None,
+    "answered": "answered", "completed": "answered", "in progress": None, "ringing": None,
     "queued": None, "received": "answered", "no answer": "unanswered",
-    "no-answer": "unanswered", "missed": "unanswered", "hangup": "abandoned",
+    "missed": "unanswered", "hangup": "abandoned",
     "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
     "canceled": "abandoned",
     "busy": "refused", "blocked": "refused", "failed": "failed", "voicemail": "voicemail",
@@ -73,7 +76,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a call on a tracking number, with the names of
+    """Tell whether every object is a call on a tracking number, with the names of
     CallTrackingMetrics.
     """
     return sample.has_keys("sid", "tracking_number") and (
@@ -89,16 +92,15 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 def _read_start(item: Mapping[str, Any]) -> datetime | None:
     moment = from_epoch(item.get("unix_time"))
     if moment is None and isinstance(item.get("called_at"), str):
-        moment = from_iso(item["called_at"])
+        moment = from_stamp(item["called_at"])
         for read_date in (parsedate_to_datetime, _read_own_date) if moment is None else ():
             with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-                parsed = read_date(item["called_at"])
-                moment = moment or (from_epoch(parsed.timestamp()) if parsed.tzinfo else None)
+                moment = moment or from_stamp(read_date(item["called_at"]).isoformat())
     return moment
 
 
 def _read_own_date(value: str) -> datetime:
-    """As its own reports write it: `2026-03-02 09:00 AM -05:00`."""
+    """Parse a date as the tool's own reports write it: `2026-03-02 09:00 AM -05:00`."""
     return datetime.strptime(value, "%Y-%m-%d %I:%M %p %z")
 
 
@@ -107,7 +109,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     if direction.startswith(_NO_CALLS):
         raise SkippedRecord(direction)
     started = require(_read_start(item), "missing_start")
-    talk = as_number(item.get("talk_time"))
+    talk = read_seconds(item.get("talk_time"))
     status = _lower(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
@@ -123,12 +125,13 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
             "advisor": _find_value(agent, "email", "name")
             if isinstance(agent, Mapping)
             else item.get("agent_id"),
-            "outcome": _OUTCOMES.get(status, "answered" if talk else None),
-            "wait_seconds": as_number(
+            "outcome": find_meaning(status, _OUTCOMES, Outcome)
+            or ("answered" if talk and not status else None),
+            "wait_seconds": read_seconds(
                 item.get("ring_time" if item.get("wait_time") is None else "wait_time")
             ),
             "talk_seconds": talk,
-            "hold_seconds": as_number(item.get("hold_time")),
+            "hold_seconds": read_seconds(item.get("hold_time")),
             "transfers": len(transfers) if isinstance(transfers, list) else None,
             "recorded": bool(item.get("audio")),
         }
@@ -175,5 +178,10 @@ PLATFORM = Platform(
         "customer": "caller_number",
     },
     kinds=("contacts", "tracking"),
+    words=(
+        *(WordColumn(name, "outcome", _OUTCOMES) for name in ("dial_status", "call_status")),
+        WordColumn("direction", "direction", DIRECTIONS),
+    ),
+    durations=("talk_time", "wait_time", "ring_time", "hold_time"),
     shown=("id", "called_at"),
 )

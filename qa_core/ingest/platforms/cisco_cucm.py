@@ -13,9 +13,9 @@ import pyarrow as pa
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
-    as_number,
     from_epoch,
     keep_of_answered,
+    read_seconds,
     seconds_between,
 )
 from qa_core.ingest.declaration import Platform
@@ -77,7 +77,7 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """The header has CUCM's own names."""
+    """Tell whether the header has CUCM's own names."""
     return sample.has_headers("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")
 
 
@@ -116,7 +116,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
         else None
     )
     desk = cells["callingPartyNumber"] if direction == "outbound" else final
-    talk = as_number(cells["duration"])
+    talk = read_seconds(cells["duration"])
     node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])
     return keep_of_answered(
         {
@@ -155,8 +155,8 @@ def _find_outcome(cells: Cells) -> str:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per global call id: from the first leg's start to its first connection,
-    the talk of all legs that were connected.
+    """Fold the legs of each global call id into one row. The wait lasts from the first
+    start to the first connection; the talk of all connected legs is added up.
     """
     return """
         SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at,
@@ -195,6 +195,7 @@ PLATFORM = Platform(
         "customer": "callingPartyNumber, finalCalledPartyNumber",
     },
     group="call",
+    durations=("duration",),
     shown=("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber"),
     masked=("callingPartyNumber",),
 )

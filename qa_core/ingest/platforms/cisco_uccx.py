@@ -1,5 +1,5 @@
-"""Cisco UCCX real-time statistics: what a wallboard shows at one moment, which is no
-record of any contact and no interval of time.
+"""Cisco UCCX real-time statistics: the state of a wallboard at one moment, which is
+neither a record of contacts nor an interval of time.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is an update of one statistic: an id, an operation, and an object
-    named after what it counts.
+    """Tell whether every object is an update of one statistic: an id, an operation, and
+    an object named after what it counts.
     """
     return sample.has_keys("id", "operation") and all(
         any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects
@@ -25,8 +25,8 @@ def recognise(sample: Sample) -> bool:
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Refuses: totals since midnight or since the last reset, without any date, would
-    be counted as something that they are not.
+    """Raise Refusal: totals since midnight or since the last reset, without any date,
+    would be counted as something that they are not.
     """
     raise Refusal(
         "real_time_statistics",

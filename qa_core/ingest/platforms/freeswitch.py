@@ -17,15 +17,17 @@ from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
-    as_number,
+    find_meaning,
     from_epoch,
     from_stamp,
     keep_of_answered,
+    read_seconds,
     seconds_between,
 )
-from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import (
+    LOCAL_DATE,
     MOMENT,
     Cells,
     ExportReader,
@@ -34,8 +36,9 @@ from qa_core.ingest.platforms.reader import (
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number
+from qa_core.storage.schema import Direction, Outcome
 
-TEMPLATE = (
+EXAMPLE = (
     "caller name",
     "caller",
     "called",
@@ -52,6 +55,12 @@ TEMPLATE = (
     "read codec",
     "write codec",
 )
+ASTERISK = (
+    "account", "caller", "called", "context", "caller id", "channel", "other channel",
+    "application", "argument", "start", "answer", "end", "duration", "talk", "cause", "flags",
+    "uuid", "user field",
+)  # fmt: skip
+"""Templates of mod_cdr_csv, as its configuration comes with them."""
 _HEADERS = {
     "caller": "caller id number|caller number|src",
     "called": "destination number|dst|callee",
@@ -80,12 +89,24 @@ _HEADERS = {
 }
 _FIELDS = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
-_STAMP = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
+_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
 _OUTCOMES = {
-    "USER_BUSY": "refused", "CALL_REJECTED": "refused", "NO_ANSWER": "unanswered",
-    "NO_USER_RESPONSE": "unanswered", "ALLOTTED_TIMEOUT": "timeout",
-    "ORIGINATOR_CANCEL": "abandoned", "NORMAL_CLEARING": "unanswered",
-    "ATTENDED_TRANSFER": "answered", "BLIND_TRANSFER": "answered", "LOSE_RACE": "unanswered",
+    "user busy": "refused", "call rejected": "refused", "no answer": "unanswered",
+    "no user response": "unanswered", "allotted timeout": "timeout",
+    "originator cancel": "abandoned", "normal clearing": "unanswered",
+    "attended transfer": "answered", "blind transfer": "answered", "lose race": "unanswered",
+    **dict.fromkeys((
+        "none", "unspecified", "unallocated number", "no route destination",
+        "channel unacceptable", "subscriber absent", "number changed", "exchange routing error",
+        "destination out of order", "invalid number format", "facility rejected",
+        "normal unspecified", "normal circuit congestion", "network out of order",
+        "normal temporary failure", "switch congestion", "requested chan unavail",
+        "outgoing call barred", "incoming call barred", "service unavailable",
+        "bearercapability notauth", "incompatible destination", "mandatory ie missing",
+        "recovery on timer expire", "interworking", "crash", "system shutdown",
+        "manager request", "media timeout", "picked off", "user not registered",
+        "progress timeout", "invalid gateway", "gateway down", "invalid profile",
+    ), "failed"),
 }  # fmt: skip
 _LEFT_QUEUE = {"TIMEOUT": "timeout", "NO_AGENT_TIMEOUT": "overflow", "EXIT_WITH_KEY": "overflow"}
 """How a caller left a queue of mod_callcenter unanswered; otherwise by hanging up."""
@@ -129,8 +150,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """The template's places hold stamps, a cause and a uuid; or a header, or the
-    variables of an object, have FreeSWITCH's own names.
+    """Tell whether a header or the variables of an object have FreeSWITCH's own names
+    or, without a header, most rows fit the template: stamps, a cause and a uuid.
     """
     if sample.is_document:
         return sample.has_keys("variables", "callflow")
@@ -139,15 +160,23 @@ def recognise(sample: Sample) -> bool:
     ):
         return True
     rows = [row for row in sample.rows if any(row)]
-    return bool(rows) and sum(_fits_template(row) for row in rows) * 2 > len(rows)
+    return bool(rows) and sum(_find_template(row) is not None for row in rows) * 2 > len(rows)
 
 
-def _fits_template(row: list[str]) -> bool:
-    return (
-        len(row) >= 11
-        and bool(_STAMP.match(row[4]) and _STAMP.match(row[6]) and _UUID.match(row[10].strip()))
-        and row[9].isupper()
-    )
+def _find_template(row: list[str]) -> tuple[str, ...] | None:
+    for template in (EXAMPLE, ASTERISK):
+        start, end, cause, own = (
+            template.index(name) for name in ("start", "end", "cause", "uuid")
+        )
+        if (
+            len(row) > own
+            and _STAMP.match(row[start])
+            and _STAMP.match(row[end])
+            and _UUID.match(row[own].strip())
+            and row[cause].isupper()
+        ):
+            return template
+    return None
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
@@ -177,12 +206,12 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
             if {"caller", "called", "talk"} <= set(named):
                 layout = named
                 continue
-            layout = TEMPLATE
+            layout = _find_template(row) or EXAMPLE
         yield number, _cells_of(zip(layout, row, strict=False))
 
 
 def _cells_of(values: Iterable[tuple[str, str]]) -> Cells:
-    """Of several values for one field, take the first that is filled."""
+    """Collect cells by field; of several values for one field, the first filled one."""
     cells = Cells()
     for field, value in values:
         cells[field] = cells[field] or value
@@ -242,7 +271,7 @@ def _read_times(cells: Cells, started: datetime) -> LegTimes:
     duration.
     """
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
-    duration, talk = as_number(cells["duration"]), as_number(cells["talk"])
+    duration, talk = read_seconds(cells["duration"]), read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):
         raise RejectedRecord("negative_duration")
     # Durations before moments: no change of the clock lies between them.
@@ -255,7 +284,7 @@ def _read_times(cells: Cells, started: datetime) -> LegTimes:
         answered,
         ended,
         seconds_between(started, ended) if duration is None else duration,
-        as_number(cells["wait"]) if wait is None else wait,
+        read_seconds(cells["wait"]) if wait is None else wait,
         seconds_between(answered, ended) if talk is None else talk,
     )
 
@@ -269,11 +298,13 @@ def _read_moment(value: str) -> datetime | None:
     return moment and moment.replace(tzinfo=UTC)
 
 
-def _find_outcome(cells: Cells, times: LegTimes) -> str:
-    if times.answered is not None or (as_number(cells["talk"]) or 0) > 0:
+def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
+    if times.answered is not None or (read_seconds(cells["talk"]) or 0) > 0:
         return "voicemail" if cells["application"].casefold() == "voicemail" else "answered"
-    cause = (cells["cause"] or _NUMBERED.get(cells["cause number"], "")).upper()
-    return _OUTCOMES.get(cause, "failed") if cause else "unanswered"
+    cause = cells["cause"] or _NUMBERED.get(cells["cause number"], "")
+    if not cause:
+        return "failed" if cells["cause number"] else "unanswered"
+    return find_meaning(cause, _OUTCOMES, Outcome)
 
 
 def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
@@ -291,7 +322,7 @@ def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
 
 
 def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str | None:
-    if (stated := _DIRECTIONS.get(cells["direction"].casefold())) is not None:
+    if (stated := find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
         return stated
     if caller:
         return "inbound"
@@ -308,12 +339,12 @@ def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bo
 
 
 def fold(session: FoldSession) -> str:
-    """One row per call: the legs that another one names as its own, or that name it, go
-    into it, over as many steps as there are.
+    """Fold each call into one row with its legs: those that another leg names, or that
+    name it, over any number of steps.
 
-    What picks up a line first is often a menu or a queue. Where a call has legs, only
-    they say who answered, after how long, and how long was spoken; what several of them
-    spoke at the same time counts once.
+    A menu or a queue often picks up first. Where a call has legs, only they say who
+    answered, after how long, and how long was spoken. Talk of several legs at the same
+    time counts once.
     """
     session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
@@ -427,6 +458,11 @@ PLATFORM = Platform(
         },
     ),
     is_local=True,
+    words=(
+        WordColumn("cause", "outcome", _OUTCOMES, "hangup_cause"),
+        WordColumn("direction", "direction", _DIRECTIONS),
+    ),
+    durations=("duration", "talk", "wait"),
     shown=("uuid", "start", "caller", "called"),
     masked=("caller", "called"),
 )

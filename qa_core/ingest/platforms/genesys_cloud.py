@@ -12,12 +12,13 @@ import pyarrow as pa
 from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
+    DIRECTIONS,
     as_number,
-    from_iso,
+    from_stamp,
     keep_of_answered,
     read_direction,
 )
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
 
 _CHANNELS = {
@@ -55,7 +56,7 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a conversation with its start and participants."""
+    """Tell whether every object is a conversation with its start and participants."""
     return sample.has_keys("conversationId", "conversationStart", "participants")
 
 
@@ -115,8 +116,8 @@ def _find_value(sessions: Iterable[Session], *names: str) -> Any:
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     contact_id = require(item.get("conversationId"), "missing_key")
-    started = require(from_iso(item.get("conversationStart")), "missing_start")
-    ended = from_iso(item.get("conversationEnd"))
+    started = require(from_stamp(item.get("conversationStart")), "missing_start")
+    ended = from_stamp(item.get("conversationEnd"))
     sessions = _find_sessions(item)
     customers = _find_sessions(item, "customer", "external")
     queues = _find_sessions(item, "acd")
@@ -227,8 +228,8 @@ def _find_wait(
 
 
 def fold(session: FoldSession) -> str:
-    """The newest of each conversation: the one that has ended, else the last; the
-    others stay as its duplicates.
+    """Select the newest record of each conversation: the one that has ended, else the
+    last. The others stay as its duplicates.
     """
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,
@@ -264,6 +265,7 @@ PLATFORM = Platform(
         "customer": "ani",
     },
     group="contact_id",
+    words=(WordColumn("originatingDirection", "direction", DIRECTIONS),),
     defaults={"channel": "phone", "direction": "inbound"},
     shown=("conversationId", "conversationStart"),
 )

@@ -1,5 +1,5 @@
-"""From the events of a queue_log to calls: what each event means, and one row per call
-as its caller lived it.
+"""Folding of a queue_log's events into calls: the meaning of each event, and one row
+per call as its caller experienced it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EX
 
 
 def fold(session: FoldSession) -> str:
-    """One row per call. The wait is what the caller waited until the first answer, in
-    every queue; talk is added up over the agents.
+    """Fold the events of each call into one row. The wait lasts until the first answer,
+    in all queues; the talk of all agents is added up.
 
     Most calls enter one queue, are answered once at most and end once: they are summed
     up directly, only the others event by event.
@@ -62,8 +62,8 @@ def fold(session: FoldSession) -> str:
 
 
 def _order_events(session: FoldSession) -> None:
-    """Leaves `events` with the `place` of each in time. The same event twice, as logs
-    put together have it, counts once.
+    """Create `events` with the `place` of each in time. A repeated event, as in merged
+    logs, counts once.
     """
     whole = "callid, moment, event, queue, agent, wait, talk, did"
     ordered = (
@@ -177,7 +177,7 @@ _WHOLE = f"""
 
 
 def _count_gaps(session: FoldSession) -> None:
-    """Add up over the parts what could only be reconstructed, to be said at the end."""
+    """Add up over the parts of the file what could only be reconstructed, for `finish`."""
     notes = session.export.notes.setdefault("queue_log", [0, 0, 0])
     row = session.connection.execute(
         "SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) "
@@ -187,7 +187,7 @@ def _count_gaps(session: FoldSession) -> None:
 
 
 def finish(export: ExportReader) -> None:
-    """Say what had to be left open or reconstructed."""
+    """Report what stayed open or was reconstructed."""
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
     export.decide(
         "outcome",

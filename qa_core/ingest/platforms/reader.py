@@ -1,5 +1,5 @@
-"""The export of a platform on its way to staged rows: records streamed to disk without
-identities, then folded, one row per contact.
+"""Reading of a platform's export into staged rows: records are streamed to disk without
+identities, then folded into one row per contact.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
@@ -29,19 +31,28 @@ from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
-from qa_core.files.sample import take_sample
+from qa_core.files.readers import parse_delimiter
+from qa_core.files.sample import Sample, take_sample
+from qa_core.ingest import reason_texts
+from qa_core.ingest.columns import date_order, taught_words, timestamps
+from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
+from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms import call_legs
+from qa_core.ingest.profiles.contacts import require_only
 from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
 from qa_core.storage.lake.tables import quoted
+from qa_core.storage.schema import Direction, Outcome
 
 MOMENT = pa.timestamp("us")
 T = TypeVar("T")
+AS_TABLE = ("--profile generic",)
+"""The options that read the export of a platform as a plain table."""
 RECORDS_AT_ONCE = 10_000
 RECORDS_PER_PART = 1_000_000
 RECORDS_SHARE = 0.6
@@ -50,6 +61,13 @@ SHOWN_OF_A_CELL = 200
 SHOWN_ROWS = 20
 MEMORY = "350MB"
 THREADS = 2
+LOCAL_DATE = r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4} \d{1,2}:\d{2}"
+"""A date in the order of a country, as a spreadsheet writes it."""
+_ROUNDED = re.compile(r"(?:^|[;,\t|\"])(\d(?:[.,]\d+)?E\+\d\d)(?=$|[;,\t|\"\r])", re.MULTILINE)
+_DECIMAL_COMMA = re.compile(r"^-?\d+,\d+$")
+MAX_UNREAD = 0.01
+"""Share of values that are not understood from which on the export asks."""
+SHOWN_VALUES = 6
 _LIKE_A_NUMBER, _LIKE_AN_ID = (
     re.compile(r"^\+?[\d .()/_-]{6,}$"),
     re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d"),
@@ -60,15 +78,15 @@ _REJECTED = pa.schema(
 
 
 def record_schema(*names: str) -> pa.Schema:
-    """The schema of records that are contacts already: `line`, and these of their
-    columns.
+    """Build the schema of records that are contacts already: `line`, and these columns
+    of a contact.
     """
     return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
 
 
 def select_all(session: FoldSession) -> str:
-    """The fold of exports with one record per contact. The same id again stays, as a
-    duplicate of its newest.
+    """Fold an export with one record per contact: nothing is merged. A repeated id
+    stays, as a duplicate of its newest record.
     """
     return "SELECT * FROM records"
 
@@ -81,7 +99,7 @@ class Cells(dict[str, str]):
 
 
 class RejectedRecord(Exception):
-    """Something that makes no record, for that reason code."""
+    """Signal that an item of the export makes no record, for that reason code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -89,7 +107,7 @@ class RejectedRecord(Exception):
 
 
 class SkippedRecord(Exception):
-    """Something that is no contact, of that kind, through no fault of its own."""
+    """Signal that an item of the export is no contact, of that kind, and no fault."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -105,8 +123,8 @@ def require(value: T | None, reason: str) -> T:
 
 @dataclass
 class ExportReader:
-    """One export being read: where it is, whose clocks and pseudonyms are used, and
-    what became of its records.
+    """Export being read: its source, the clocks and pseudonyms in use, and counts of
+    its records.
     """
 
     platform: Platform
@@ -120,6 +138,8 @@ class ExportReader:
     tally: ImportTally = field(default_factory=ImportTally)
     records: int = 0
     rejected: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    unread: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    """Values that were not understood: column of the export, reason → how many of each."""
     notes: dict[str, Any] = field(default_factory=dict)
 
     def reject(self, line: int, reason: str, cells: Iterable[Any] = ()) -> None:
@@ -137,11 +157,11 @@ class ExportReader:
         self.rejected.append((int(line), reason, shown))
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Write down a decision."""
+        """Record a decision."""
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def report_share(self, share: float) -> None:
-        """Report which share of the export is read; the step ends when it is folded."""
+        """Report the share of the export that is read; folding completes the step."""
         self.progress(N_("Reading"), RECORDS_SHARE * share)
 
     def build(
@@ -154,15 +174,103 @@ class ExportReader:
         `build` raises `RejectedRecord` or `SkippedRecord` where there is none. An object
         of an unexpected shape is rejected.
         """
+        taught = self.find_taught()
         for number, item in items:
             try:
-                yield build(number, item)
+                unread = self._find_unread(item, taught)
+                record = build(number, item)
+                for place, value in unread:
+                    self.unread.setdefault(place, Counter())[value] += 1
+                yield record
             except SkippedRecord as skipped:
                 self.tally.skip(skipped.kind)
             except RejectedRecord as rejected:
                 self._reject_item(number, rejected.reason, item)
             except (AttributeError, KeyError, TypeError, ValueError):
                 self._reject_item(number, "unexpected_shape", item)
+
+    def find_taught(self) -> list[Mapping[str, Any]]:
+        """Find the words that a person has taught, for each of the platform's columns of
+        words. Raises Refusal for a column that is none of them, Misuse for no meaning.
+        """
+        columns = self.platform.words
+        names = [column.title for column in columns]
+        for text in self.options.words:
+            if not any(simplify(text).startswith(simplify(name)) for name in names):
+                raise Refusal(
+                    "unknown_column",
+                    N_(
+                        "--word {column} changes nothing of an export of {platform}. Its columns "
+                        "of words are: {seen}."
+                    ),
+                    platform=self.platform.title,
+                    seen=", ".join(names) or "–",
+                    column=text.partition(":")[0],
+                )
+        taught = taught_words.find_taught(self.options.words, names)
+        for place, words in taught.items():
+            meanings = {"outcome": Outcome, "direction": Direction}[columns[place].field]
+            for meaning in words.values():
+                if meaning is not None and meaning not in tuple(meanings):
+                    raise Misuse(
+                        "bad_word",
+                        N_("{value} is no {field}; it is one of: {known}."),
+                        value=meaning,
+                        field=columns[place].field,
+                        known=", ".join(meanings),
+                    )
+        return [taught.get(place, {}) for place in range(len(columns))]
+
+    def _find_unread(
+        self, item: Mapping[str, Any], taught: list[Mapping[str, Any]]
+    ) -> list[tuple[tuple[str, str], str]]:
+        """Put taught meanings in the place of their words, and find the values that are not
+        understood.
+        """
+        unread = []
+        for column, words in zip(self.platform.words, taught, strict=True):
+            value = item.get(column.name)
+            word = simplify(value) if isinstance(value, str) else ""
+            if word in words:
+                item[column.name] = words[word] or ""
+            elif word and word not in column.known:
+                unread.append(((column.title, "unknown_word"), value))
+        for name in self.platform.durations:
+            value = item.get(name)
+            if value not in (None, "") and read_seconds(value) is None:
+                unread.append(((name, "bad_duration"), str(value)))
+        return unread
+
+    def require_understood(self) -> None:
+        """Count the values that were not understood as missing. Raises Refusal where they
+        are more than a few, unless the person accepts it.
+        """
+        for (name, reason), values in self.unread.items():
+            self.tally.blanked.setdefault(name, Counter())[reason] += values.total()
+            if values.total() <= MAX_UNREAD * self.records or self.options.yes:
+                continue
+            shown = [value for value, _count in values.most_common(SHOWN_VALUES)]
+            is_word = reason == "unknown_word"
+            raise Refusal(
+                "unknown_words" if is_word else "unreadable_numbers",
+                N_(
+                    "{count} values of {column} are not understood as {platform} writes it: "
+                    "{seen}. Say what they mean; with --yes they are missing."
+                )
+                if is_word
+                else N_(
+                    "{count} values of {column} are no durations as {platform} writes them: "
+                    "{seen}. Export the file again; with --yes they are missing."
+                ),
+                options=(
+                    *(f"--word {name}:{value}=MEANING" for value in shown if is_word),
+                    "--yes",
+                ),
+                count=values.total(),
+                column=name,
+                platform=self.platform.title,
+                seen=", ".join(shown),
+            )
 
     def _reject_item(self, number: int, reason: str, item: Mapping[str, Any]) -> None:
         cells = [item.get(name) for name in self.platform.shown]
@@ -171,13 +279,18 @@ class ExportReader:
 
     @property
     def system(self) -> str:
-        """The system under whose name the contacts will stand."""
+        """System under whose name the contacts are kept."""
         return self.options.system or self.platform.name
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The beginning of the export."""
+        return take_sample(self.content)
 
     @property
     def is_document(self) -> bool:
         """Whether the export is JSON."""
-        return take_sample(self.content).is_document
+        return self.sample.is_document
 
     def items(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Yield the objects of a JSON export numbered from 1, or the rows of a table by
@@ -201,26 +314,127 @@ class ExportReader:
                 header = [simplify(cell) for cell in row]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the filled rows of a table by their line, cells trimmed; count blank ones."""
-        delimiter, number = "", 0
+        """Yield the filled rows of a table by their line, cells trimmed; count blank ones
+        and titles. Dates in the order of a country read as ISO 8601. Raises Refusal where a
+        spreadsheet has rounded numbers, or where dates leave their order open.
+        """
+        readings = self._find_date_readings()
+        rows = self._filled_rows()
+        while block := list(islice(rows, RECORDS_AT_ONCE)):
+            for place, reading in readings.items():
+                _write_iso(block, place, reading)
+            yield from block
+
+    def _filled_rows(self) -> Iterator[tuple[int, list[str]]]:
+        titles = _count_titles(self.sample.rows)
+        for number, row in self._split_rows():
+            filled = sum(map(bool, row))
+            if not filled:
+                self.tally.skip("blank")
+            elif number <= titles:
+                self.tally.skip("note")
+            else:
+                yield number, row
+
+    def _split_rows(self) -> Iterator[tuple[int, list[str]]]:
+        delimiter = parse_delimiter(self.options.delimiter) or self.sample.delimiter
+        has_decimal_comma = delimiter == ";" or self.options.decimal == ","
+        number = 0
         for text, share in self.content.read_line_blocks():
+            self.require_whole_numbers(text)
             for line in text.splitlines():
                 number += 1
-                delimiter = delimiter or (max(",;\t|", key=line.count) if line.strip() else "")
                 # Line by line: a quote that is never closed costs its own row alone.
-                cells = csv.reader([line], delimiter=delimiter or ",", skipinitialspace=True)
+                cells = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
                 row = [cell.strip() for cell in next(cells, [])]
-                if any(row):
-                    yield number, row
-                else:
-                    self.tally.skip("blank")
+                if has_decimal_comma and "," in line:
+                    row = [
+                        cell.replace(",", ".") if _DECIMAL_COMMA.match(cell) else cell
+                        for cell in row
+                    ]
+                yield number, row
             self.report_share(share)
+
+    def require_whole_numbers(self, text: str) -> None:
+        """Raise Refusal where a spreadsheet has rounded ids, phone numbers or moments of
+        an export: they tell calls, callers and directions no longer apart.
+        """
+        found = _ROUNDED.search(text) if "E+" in text else None
+        if found:
+            raise Refusal(
+                "rounded_numbers",
+                N_(
+                    "{name} is a copy of an export of {platform} in which a spreadsheet has "
+                    "rounded numbers, such as {example}: calls and callers cannot be told "
+                    "apart any more. Import the export itself, as {platform} wrote it."
+                ),
+                name=self.content.name,
+                platform=self.platform.title,
+                example=found[1],
+            )
+
+    def _find_date_readings(self) -> dict[int, timestamps.MomentReading]:
+        """Find the columns with dates in the order of a country, and how to read each,
+        decided on the whole column. Raises Refusal where that does not tell, or where
+        their seconds are lost.
+        """
+        local = re.compile(LOCAL_DATE)
+        found = Counter(
+            place
+            for row in self.sample.rows
+            for place, cell in enumerate(row)
+            if local.match(cell.strip())
+        )
+        evidence = {
+            place: timestamps.MomentEvidence("started_at", self._name_column(place))
+            for place in sorted(found)
+        }
+        seconds: set[int] = set()
+        rows = self._split_rows() if evidence else iter(())
+        while block := list(islice(rows, RECORDS_AT_ONCE)):
+            for place, seen in evidence.items():
+                cells = clean_cells(_take_cells(block, place))
+                cells = cells.filter(pc.match_substring_regex(cells, r"^\d.*\d:\d"))
+                seen.add(cells)
+                if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
+                    seconds.add(place)
+        if evidence and not seconds and not self.options.yes:
+            raise Refusal(
+                "seconds_lost",
+                N_(
+                    "The moments of {name} have no seconds, which {platform} writes: a "
+                    "spreadsheet has cut them off, and waits are off by up to a minute. Import "
+                    "the export itself, or accept it with --yes."
+                ),
+                options=("--yes",),
+                name=self.content.name,
+                platform=self.platform.title,
+            )
+        readings: dict[int, timestamps.MomentReading] = {}
+        certain: list[tuple[str, str]] = []
+        # The column whose order is sure goes first: the others follow it.
+        for place in sorted(evidence, key=lambda place: not _is_certain(evidence[place])):
+            readings[place], decisions = date_order.decide_reading(
+                evidence[place], self.options.date_order, tuple(certain)
+            )
+            self.decisions += decisions
+            order = readings[place].order or readings[place].short_order
+            if order:
+                certain.append((evidence[place].column, order))
+        return readings
+
+    def _name_column(self, place: int) -> str:
+        """The header of a column, or its number where the export has none."""
+        titles = _count_titles(self.sample.rows)
+        first = self.sample.rows[titles] if len(self.sample.rows) > titles else []
+        is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
+        return first[place] if is_named and place < len(first) else str(place + 1)
 
     def tables(
         self, records: Iterable[Mapping[str, Any]], identity: str = "customer"
     ) -> Iterator[pa.Table]:
-        """Records as tables of the platform's schema, some thousand at a time; the
-        clear `customer` of each becomes its `customer_key`.
+        """Build tables of the platform's schema from records, some thousand at a time.
+        The clear `customer` of each record becomes its `customer_key`.
         """
         block: list[Mapping[str, Any]] = []
         for record in records:
@@ -246,17 +460,20 @@ class ExportReader:
                 )
                 continue
             cells = [_as_cell(record.get(item.name), item.type) for record in block]
-            local = item.type == MOMENT and self.platform.is_local
-            columns.append(self._from_file_clock(cells) if local else pa.array(cells, item.type))
+            columns.append(
+                self._from_file_clock(cells) if item.type == MOMENT else pa.array(cells, item.type)
+            )
         return pa.table(columns, schema=schema)
 
     def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
-        """Moments on the clock of the export as UTC; those that name their zone are
-        sure already.
+        """Convert moments on the export's clock to UTC; those that name their zone are
+        UTC already.
         """
         sure = np.array(
             [moment is not None and moment.tzinfo is not None for moment in moments], bool
         )
+        unsure = sum(moment is not None for moment in moments) - int(sure.sum())
+        self.notes["without_zone"] = self.notes.get("without_zone", 0) + unsure
         values = np.array([moment and moment.replace(tzinfo=None) for moment in moments], "M8[us]")
         return pa.array(
             np.where(
@@ -266,8 +483,8 @@ class ExportReader:
         )
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """The pseudonyms of the numbers that callers show; null for withheld ones,
-        desks, channels and mere names.
+        """Find the pseudonyms of callers' numbers; null for withheld numbers,
+        extensions, channels and mere names.
         """
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
@@ -283,16 +500,47 @@ class ExportReader:
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
+def _count_titles(rows: list[list[str]]) -> int:
+    """Count the rows above a table that fill less than half of its columns."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    most = max(filled, default=0)
+    return next((place for place, count in enumerate(filled) if count * 2 >= most), 0)
+
+
+def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
+    return pa.array(
+        [row[place] if place < len(row) else None for _number, row in block], pa.string()
+    )
+
+
+def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
+    """Tell whether one number of the dates is above 12 more often than the other."""
+    first, second = (evidence.beyond("year_last", name, 12) for name in ("a", "b"))
+    return first != second
+
+
+def _write_iso(
+    block: list[tuple[int, list[str]]], place: int, reading: timestamps.MomentReading
+) -> None:
+    """Write the dates of a column in the place of their spelling; others stay."""
+    found = reading.read(clean_cells(_take_cells(block, place)))
+    moments = found.day.astype("M8[us]") + found.clock
+    texts = np.datetime_as_string(moments, unit="s")
+    for index in np.flatnonzero(~np.isnat(moments)):
+        row = block[index][1]
+        row[place] = f"{texts[index].replace('T', ' ')}{'+00:00' if found.fixed[index] else ''}"
+
+
 def _mask_number(cell: str) -> str:
-    """A cell of a rejected row, which may stand in another column than it should: what
-    could be a phone number is masked.
+    """Mask what could be a phone number in a cell of a rejected row, whose values may
+    be in the wrong columns.
     """
     return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
 
 
 def _as_cell(value: Any, kind: pa.DataType) -> Any:
-    """A value as its column takes it; what an export writes in another shape than it
-    should is missing.
+    """Convert a value to the type of its column; None where the export has another
+    shape than expected.
     """
     if kind == pa.string():
         return (
@@ -307,8 +555,8 @@ def _as_cell(value: Any, kind: pa.DataType) -> Any:
 
 @dataclass
 class FoldSession:
-    """What a fold works with: a connection with the view `records`, and the work to
-    count into.
+    """Connection with the view `records` for a fold, and the export whose tally it adds
+    to.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -318,7 +566,7 @@ class FoldSession:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
 
     def counts(self, statement: str) -> dict[str, int]:
-        """The rows of a statement as (kind, how many)."""
+        """Count by kind: the rows of a statement as (kind, number)."""
         return {
             str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()
         }
@@ -333,14 +581,18 @@ def stage_platform(
     digest: str,
     progress: Progress = ignore_progress,
 ) -> Staged:
-    """Read an export into `folder`. Raises Refusal when it holds no contact at all."""
+    """Read an export into `folder`. Raises Refusal when it holds no contact at all, or
+    leaves something open.
+    """
+    if kind == "contacts":
+        require_only(options.only)
     here = environment.current()
     centre = Zone(here.timezone)
     export = ExportReader(
         platform,
         content,
         options,
-        Zone(options.timezone or here.timezone),
+        Zone(options.timezone or (here.timezone if platform.is_local else "UTC")),
         centre,
         Pseudonyms.current(may_create=not options.dry_run),
         progress,
@@ -353,11 +605,13 @@ def stage_platform(
         "",
         platform=platform.title,
     )
+    _require_known_columns(export)
     records = folder / "records.parquet"
     rejected_rows = folder / "rejected.parquet"
     with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
         _write_records(export, records, refused)
         _write_rejected(export, refused)
+    export.require_understood()
     rows = folder / "rows.parquet"
     staged_rows, columns, legs = _fold(export, records, rows, kind, folder)
     if "customer_key" in columns:
@@ -367,7 +621,11 @@ def stage_platform(
             "",
             columns=platform.mapping["customer"],
         )
-    _describe_clock_changes(export)
+    for name, value in options.only.items():
+        export.decide(
+            name, N_("{said} where no column says it, as asked for by --only"), said=value
+        )
+    _describe_clock(export)
     if platform.finish:
         platform.finish(export)
     before = _sample_records(records, rows) if options.dry_run else {}
@@ -410,9 +668,36 @@ def stage_platform(
     )
 
 
+def _require_known_columns(export: ExportReader) -> None:
+    """Raise Refusal for options that say what the columns of the export are, which its
+    platform knows, and for words that it does not have.
+    """
+    options = export.options
+    given = {
+        "--map": options.columns or options.ignored,
+        "--unit": options.units,
+        "--scale": options.scales,
+        "--start-date": options.start_date,
+    }
+    if any(given.values()):
+        raise Refusal(
+            "columns_of_export",
+            N_(
+                "{name} is an export of {platform}, whose columns are known: {given} changes "
+                "nothing of it. Leave it out, or read the file as a plain table, every row a "
+                "contact of its own."
+            ),
+            options=AS_TABLE,
+            name=export.content.name,
+            platform=export.platform.title,
+            given=", ".join(name for name, value in given.items() if value),
+        )
+    export.find_taught()
+
+
 def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
-    """The record that stands for each of the first contacts, identities masked, to be
-    shown beside what it became.
+    """Find the record behind each of the first contacts, identities masked, to be shown
+    beside the values it became.
     """
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
@@ -443,23 +728,32 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
                 _write_rejected(export, refused)
     if not export.records:
         kinds = (export.tally.skipped_kinds + export.tally.reasons).most_common(8)
-        seen = ", ".join(f"{count} × {kind}" for kind, count in kinds) or "–"
+        seen = ", ".join(f"{count} × {reason_texts.describe(kind)}" for kind, count in kinds)
         raise Refusal(
             "no_contacts",
             N_(
+                "{name} has the form of an export of {platform}, and no record is as it writes "
+                "them: {seen}. Import the export itself, or read the file as a plain table, "
+                "every row a contact of its own."
+            )
+            if export.rejected
+            else N_(
                 "{name} is an export of {platform}, but holds no call: {seen}. Export a period "
                 "with calls."
             ),
+            options=AS_TABLE if export.rejected else (),
             name=export.content.name,
             platform=export.platform.title,
-            seen=seen,
+            seen=seen or "–",
         )
 
 
 def _fold(
     export: ExportReader, records: Path, path: Path, kind: str, folder: Path
 ) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
-    """Fold part by part; returns the rows written, their columns, and the legs to keep."""
+    """Fold the records part by part. Returns the number of rows written, their columns,
+    and the legs to keep.
+    """
     group, chain, legs = export.platform.group, export.platform.chain, []
     parts = max(1, -(-export.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
@@ -516,7 +810,9 @@ def _fold(
 
 
 def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
-    """The centre's wall clock beside UTC, and the types that rows of this kind have."""
+    """Add the centre's wall clock beside UTC, and cast the columns to the types of this
+    kind.
+    """
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)
@@ -531,6 +827,14 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
             columns["contact_id"],
         )
     declared = SCHEMAS[kind]
+    for name, value in export.options.only.items():
+        said = pa.scalar(value, declared[name])
+        known = columns.get(name)
+        columns[name] = (
+            pc.coalesce(known.cast(declared[name]), said)
+            if known is not None
+            else pa.array([value] * len(table), declared[name])
+        )
     names = [name for name in declared if name in columns]
     return pa.table(
         [columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)],
@@ -555,9 +859,9 @@ def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
     export.rejected.clear()
 
 
-def _describe_clock_changes(export: ExportReader) -> None:
+def _describe_clock(export: ExportReader) -> None:
     zone = export.zone
-    if not export.platform.is_local:
+    if not export.notes.get("without_zone"):
         return
     export.decide(
         "started_at",

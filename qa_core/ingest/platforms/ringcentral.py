@@ -9,11 +9,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_iso, keep_of_answered
-from qa_core.ingest.declaration import Platform
+from qa_core.ingest.columns.scalars import (
+    DIRECTIONS,
+    as_number,
+    find_meaning,
+    from_stamp,
+    keep_of_answered,
+    read_direction,
+    read_seconds,
+)
+from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import (
     MOMENT,
     ExportReader,
@@ -21,6 +30,7 @@ from qa_core.ingest.platforms.reader import (
     SkippedRecord,
     require,
 )
+from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",
@@ -63,8 +73,10 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object is a record of a session with its direction, result and two parties."""
-    return (
+    """Tell whether every object is a record of a session with its direction, result and
+    two parties, or a table has flattened such objects.
+    """
+    return sample.has_headers("id", "sessionId", "startTime", "result") or (
         sample.has_keys("id", "sessionId", "startTime", "direction")
         and sample.has_any_with("result")
         and sample.has_any_with("from")
@@ -72,7 +84,17 @@ def recognise(sample: Sample) -> bool:
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Read the voice calls of a call log."""
+    """Read the voice calls of a call log. Raises Refusal for a table of its records."""
+    if not export.is_document:
+        raise Refusal(
+            "flattened_records",
+            N_(
+                "{name} is a table of the records of RingCentral: several of them are one "
+                "call, and their legs are lost. Import the JSON itself, or the call log that "
+                "RingCentral exports as CSV."
+            ),
+            name=export.content.name,
+        )
     export.decide(
         "talk_seconds",
         N_("the duration of answered contacts is taken as talk time"),
@@ -87,8 +109,9 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     if _lower(item.get("action")) in ("phone login", "sip forwarding login"):
         raise SkippedRecord("login")
     own = str(require(item.get("id"), "missing_key"))
-    started = require(from_iso(item.get("startTime")), "missing_start")
-    inbound = item.get("direction") == "Inbound"
+    started = require(from_stamp(item.get("startTime")), "missing_start")
+    direction = read_direction(item.get("direction"))
+    inbound = direction == "inbound"
     own_side, other_side = ("to", "from") if inbound else ("from", "to")
     ours, theirs = item.get(own_side) or {}, item.get(other_side) or {}
     is_internal = not theirs.get("phoneNumber") and bool(theirs.get("extensionNumber"))
@@ -106,12 +129,12 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
             "id": own,
             "session": str(item.get("telephonySessionId") or item.get("sessionId") or own),
             "started_at": started,
-            "updated_at": from_iso(item.get("lastModifiedTime")),
-            "direction": "internal" if is_internal else "inbound" if inbound else "outbound",
-            "outcome": _OUTCOMES.get(_lower(item.get("result"))),
+            "updated_at": from_stamp(item.get("lastModifiedTime")),
+            "direction": "internal" if is_internal else direction,
+            "outcome": find_meaning(item.get("result"), _OUTCOMES, Outcome),
             "queue": _find_queue(legs),
             "advisor": person.get("name") or person.get("extensionNumber"),
-            "duration": as_number(item.get("duration"))
+            "duration": read_seconds(item.get("duration"))
             if milliseconds is None
             else milliseconds / 1000,
             "transfers": sum(_lower(leg.get("action")) in _TRANSFERS for leg in legs),
@@ -139,8 +162,8 @@ def _lower(value: Any) -> str:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per session, under the id of its first record: answered when one desk
-    answered.
+    """Fold the records of each session into one row, under the id of the first:
+    answered when one extension answered.
     """
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id
@@ -187,5 +210,10 @@ PLATFORM = Platform(
         "customer": "from.phoneNumber, to.phoneNumber",
     },
     group="session",
+    words=(
+        WordColumn("result", "outcome", _OUTCOMES),
+        WordColumn("direction", "direction", DIRECTIONS),
+    ),
+    durations=("duration",),
     shown=("id", "startTime"),
 )

@@ -15,19 +15,28 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import as_number, from_iso
-from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.columns.scalars import find_meaning, from_stamp, read_seconds
+from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
 from qa_core.ingest.pseudonyms import find_outside_number
+from qa_core.storage.schema import Direction, Outcome
 
 _OUTCOMES = {
+    **dict.fromkeys(("queued", "initiated", "ringing", "in progress")),
     "completed": "answered",
     "busy": "refused",
-    "no-answer": "unanswered",
+    "no answer": "unanswered",
     "canceled": "abandoned",
     "failed": "failed",
 }
+_DIRECTIONS = {
+    **dict.fromkeys(("inbound", "incoming", "trunking originating"), "inbound"),
+    **dict.fromkeys(
+        ("outbound", "outgoing", "outbound api", "outbound dial", "outgoing api", "outgoing dial",
+        "trunking terminating"), "outbound"
+    ),
+}  # fmt: skip
 
 SCHEMA = pa.schema(
     [
@@ -48,8 +57,8 @@ SCHEMA = pa.schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Every object belongs to an account and has a call's sid, or it is a page of
-    another of Twilio's resources.
+    """Tell whether every object belongs to an account and has a call's sid, or the file
+    is a page of another of Twilio's resources.
     """
     return (
         sample.has_keys("sid", "account_sid")
@@ -88,15 +97,16 @@ def _read_date(value: Any) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError, OverflowError):
-        return from_iso(value)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        return from_stamp(value)
+    return moment.astimezone(UTC) if moment.tzinfo else moment
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     own = str(require(item["sid"], "missing_key"))
     started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
-    is_inbound = _lower(item.get("direction")) in ("inbound", "incoming")
-    outcome = _OUTCOMES.get(_lower(item.get("status")))
+    direction = find_meaning(item.get("direction"), _DIRECTIONS, Direction)
+    is_inbound = direction == "inbound"
+    outcome = find_meaning(item.get("status"), _OUTCOMES, Outcome)
     is_machine = _lower(item.get("answered_by")).startswith("machine")
     if outcome == "answered" and not is_inbound and is_machine:
         outcome = "voicemail"
@@ -110,9 +120,9 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         "is_leg": parent is not None,
         "started_at": require(started, "missing_start"),
         "updated_at": _read_date(item.get("date_updated")),
-        "direction": "inbound" if is_inbound else "outbound",
+        "direction": direction,
         "outcome": outcome,
-        "duration": as_number(item.get("duration")),
+        "duration": read_seconds(item.get("duration")),
         "advisor": target.removeprefix("client:") if is_agent else None,
         "did": target if is_inbound else None,
         "customer": item.get("from" if is_inbound else "to"),
@@ -124,8 +134,8 @@ def _lower(value: Any) -> str:
 
 
 def fold(session: FoldSession) -> str:
-    """One row per call with those it dialled; without any, Twilio's own answer is all
-    there is.
+    """Fold each call with the calls that it dialled into one row. Without any, only
+    Twilio's own answer is known.
     """
     connection = session.connection
     connection.execute(
@@ -225,5 +235,10 @@ PLATFORM = Platform(
             "customer_key": "customer_key",
         },
     ),
+    words=(
+        WordColumn("status", "outcome", _OUTCOMES),
+        WordColumn("direction", "direction", _DIRECTIONS),
+    ),
+    durations=("duration",),
     shown=("sid", "start_time"),
 )

@@ -1,3 +1,3 @@
-"""Profiles: tables with headers, as a kind of file or a tool writes them; one file
+"""Profiles: tables with headers, as a kind of file or a tool writes them. One file
 each.
 """

@@ -1,13 +1,10 @@
-"""The people who answer: their ids, names, other names, and the team and site they
-belong to, from when to when.
-"""
+"""Advisors: their ids, names and aliases, and their team and site by dates."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-import numpy as np
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
@@ -64,16 +61,14 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """Join a first and a last name where they stand apart."""
+    """Join a first and a last name from two columns, and drop empty dates."""
     if context.has("first_name") and not context.has("last_name") and context.has("name"):
         context.decide("name", N_("first name, then {column}"))
-    for name in ("from", "to"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("from", "to")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → advisors."""
+    """Build advisors from a batch of rows."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in ("advisor_id", "team", "site") if context.has(name)
     }
@@ -92,12 +87,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             for text in batch.read_text("aliases").to_pylist()
         ]
         columns["aliases"] = pa.array(split, pa.list_(pa.string()))
-    known = [
-        columns[name].is_valid().to_numpy(zero_copy_only=False)
-        for name in ("advisor_id", "name")
-        if name in columns
-    ]
-    batch.reject(~np.logical_or.reduce(known), "missing_key")
+    batch.require_any(columns, "advisor_id", "name")
     columns |= {
         name: pa.array(batch.read_moment(name).day.astype("M8[D]"))
         for name in ("from", "to")

@@ -1,5 +1,5 @@
-"""The fields of a contact and the headers, French and English, by which files name
-them; a new spelling is added here.
+"""Fields of a contact, and the French and English headers by which files name them. A
+new spelling is added here.
 """
 
 from qa_core.ingest.declaration import Field, ValueType
@@ -18,8 +18,8 @@ FIELDS = (
         "unique|cle appel|cdr id|"
         "record id|numero interaction|interaction guid|reference",
     ),
-    # A header that may be either names the contact, unless another column does: then
-    # `contacts.claim` takes it for the ticket.
+    # A header that may be either names the contact. Where another column does,
+    # `contacts.claim` uses it as the ticket.
     Field(
         "ticket",
         ValueType.TEXT,

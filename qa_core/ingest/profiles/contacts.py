@@ -27,11 +27,16 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.handle_time import build_times, decide_times
+from qa_core.ingest.profiles.handle_time import (
+    build_times,
+    decide_times,
+    describe_taken_off,
+)
 from qa_core.ingest.profiles.outcomes import (
     MAX_UNKNOWN,
     build_outcome,
     decide_outcome,
+    describe_alternatives,
     require_agreement,
 )
 from qa_core.ingest.profiles.starts import (
@@ -46,7 +51,8 @@ from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
 MANY_CELLS, SHARED = 100, 0.2
-"""From so many cells on, a number on more than this share of them is nobody's."""
+"""Number of cells from which on a number on more than this share of them is nobody's.
+"""
 DAY = 86_400
 _NO_ADVISOR = {
     "no server",
@@ -88,8 +94,11 @@ _BOOLEAN_COLUMNS = (
     "private_line",
 )
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
-"""Fields of which `--only` takes one of these values; of texts it takes any."""
-_ZERO_MAY_MEAN_MISSING = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
+"""Values that `--only` takes for a field; for texts it takes any."""
+ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
+"""Columns in which a file may write 0 for contacts that nobody answered; see
+`table_reader.null_out_zero_placeholders`.
+"""
 
 _CONTACT_FIELDS = (
     "contact_id",
@@ -122,6 +131,25 @@ _TOTAL_HEADERS = {
 }  # fmt: skip
 
 
+_CALL_FIELDS = (
+    "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
+    "direction", "queue", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds",
+    "duration", "handle_seconds", "transfers", "declared_resolved", "csat", "recorded",
+)  # fmt: skip
+"""Fields that a list of persons does not have."""
+_CAMPAIGN = ("source", "medium", "campaign", "landing_page")
+_PERSON_HEADERS = {
+    "name", "first name", "last name", "full name", "firstname", "lastname", "company", "email",
+    "e mail", "address", "city", "zip", "job title", "birth date", "date of birth", "nom",
+    "prenom", "nom complet", "raison sociale", "societe", "entreprise", "adresse", "ville",
+    "code postal", "date de naissance", "civilite", "fonction", "nombre", "apellidos", "nome",
+    "cognome", "vorname", "nachname", "firma", "empresa", "azienda",
+}  # fmt: skip
+_LEAD = re.compile(
+    r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
+    r"converted)\b"
+)
+_CALL = re.compile(r"\b(?:calls?|appels?|interaction|llamada|chamada|anruf|chiamata|uniqueid)\b")
 _NO_COUNTS = ("contact_id", "survey_contacts", "transfers", "customer", "ticket")
 _COUNTED = re.compile(
     r"\b(?:(?:nb|nbr|nombre|number|count|total|volume|sum|num|no) (?:d |of |de )?"
@@ -130,30 +158,30 @@ _COUNTED = re.compile(
     r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
 )
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
-"""A number as a spreadsheet shows it that had no room for its digits."""
+"""Number in scientific notation, as a spreadsheet without room for its digits exports
+it.
+"""
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take for the ticket a column that would have named the contact, had not another
-    one.
-    """
+    """Use a column as the ticket that would name the contact if no other column did."""
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
-    vocabulary, taken = (
+    vocabulary, used = (
         header_matching.build_vocabulary((field,)),
         {column.index for column in columns.values()},
     )
     for index, text in enumerate(headers):
         header = header_matching.parse_header(text)
-        if text and index not in taken and header_matching.find_field(header, vocabulary):
+        if text and index not in used and header_matching.find_field(header, vocabulary):
             columns["ticket"] = Column(field, index, header)
             return
 
 
 def refuse_totals(context: FileContext) -> None:
-    """A file of daily or half-hourly totals is not a list of contacts: each row would
-    count as one contact. Raises Refusal.
+    """Raise Refusal for a file of daily or half-hourly totals, each row of which would
+    count as one contact.
     """
     fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
@@ -186,20 +214,52 @@ def refuse_totals(context: FileContext) -> None:
         )
 
 
+def _refuse_leads(context: FileContext) -> None:
+    """Raise Refusal for a list of persons to call: their names and numbers, or stages of a
+    sale, and nothing that only a call has.
+    """
+    outcome = context.evidence.get("outcome")
+    if (
+        any(context.has(name) for name in _CALL_FIELDS)
+        or (outcome is not None and outcome.known_share > 1 / 2)
+        or (context.has("contact_id") and _CALL.search(context.columns["contact_id"].header.words))
+        or context.options.yes
+    ):
+        return
+    headers = {header_matching.parse_header(text).words for text in context.headers}
+    persons = {words for words in headers if words in _PERSON_HEADERS or _LEAD.search(words)}
+    if not (context.has("contact_id") or context.has("tracking_number")):
+        persons |= {context.columns[name].header.text for name in _CAMPAIGN if context.has(name)}
+    if persons:
+        raise Refusal(
+            "leads_not_contacts",
+            N_(
+                "This looks like a list of persons or leads ({columns}): no column says which "
+                "way or how long somebody called, or who answered. Import the calls of the "
+                "telephony, or say --yes where each row is a contact."
+            ),
+            options=("--yes",),
+            columns=", ".join(sorted(persons)),
+        )
+
+
 def _is_count(context: FileContext, index: int, header: str) -> bool:
     """Tell whether a column counts contacts: by its header, and by numbers above one."""
     words = header_matching.parse_header(header).words
     if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
         return False
-    if context.share_like(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
+    if context.compute_share(index, r"^\d{1,6}([.,]0+)?$") < 0.9:
         return words in _TOTAL_HEADERS and "%" in str(context.sample_cells(index)[:1])
-    return context.share_like(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
+    return context.compute_share(index, r"^(?:[2-9]|\d\d+)([.,]0+)?$") > 0.5
 
 
 def _drop_destroyed(context: FileContext) -> None:
-    """Leave identities aside that a spreadsheet has rounded: many people share each."""
+    """Drop identities that a spreadsheet has rounded: many people share each."""
     for name in ("contact_id", "ticket", "customer", "caller", "called"):
-        if context.has(name) and context.share_like(context.columns[name].index, DESTROYED) > 0.1:
+        if (
+            context.has(name)
+            and context.compute_share(context.columns[name].index, DESTROYED) > 0.1
+        ):
             context.drop_column(
                 name,
                 N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),
@@ -209,7 +269,9 @@ def _drop_destroyed(context: FileContext) -> None:
 
 
 def _find_placeholders(context: FileContext) -> None:
-    """Find numbers that stand for many people: on more rows than one customer calls."""
+    """Find numbers that stand for many people: they are on more rows than one customer
+    calls.
+    """
     for name in ("customer", "caller", "called"):
         if not context.has(name):
             continue
@@ -228,9 +290,10 @@ def _find_placeholders(context: FileContext) -> None:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide what says when, how it ended and how long it took."""
-    _require_only(context)
+    """Decide which columns give start, outcome and durations."""
+    require_only(context.options.only)
     refuse_totals(context)
+    _refuse_leads(context)
     _drop_destroyed(context)
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
@@ -245,9 +308,7 @@ def decide_columns(context: FileContext) -> None:
             store["started_at"] = store["local_start"]
     context.columns.pop("local_start", None)
     decide_start(context)
-    for name in ("answered_at", "ended_at", "updated_at"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("answered_at", "ended_at", "updated_at")
     decide_outcome(context)
     _decide_system(context)
     _decide_direction(context)
@@ -269,9 +330,9 @@ def decide_columns(context: FileContext) -> None:
         )
 
 
-def _require_only(context: FileContext) -> None:
+def require_only(only: Mapping[str, str]) -> None:
     """Raise Misuse where `--only` names a field or a value that there is not."""
-    for name, value in context.options.only.items():
+    for name, value in only.items():
         known = ONLY.get(name, () if name in _TEXT_COLUMNS else None)
         if known is None or (known and value not in known):
             raise Misuse(
@@ -298,17 +359,7 @@ def _decide_direction(context: FileContext) -> None:
         if sum(evidence.unknown.values()) <= MAX_UNKNOWN * evidence.total:
             return
         if evidence.known_share > 0 or "direction" in context.options.columns:
-            raise Refusal(
-                "unknown_words",
-                N_(
-                    "Too many words of the column {column}, taken for {field}, are not known: "
-                    "{seen}."
-                ),
-                options=context.list_word_options("direction"),
-                column=context.columns["direction"].header.text,
-                field="direction",
-                seen=", ".join(word for word, _count in evidence.unknown.most_common(6)),
-            )
+            raise context.refuse_words("direction")
         context.drop_column(
             "direction",
             N_("the column {column} is left aside: its words do not say it"),
@@ -321,9 +372,9 @@ def _decide_direction(context: FileContext) -> None:
 
 def _decide_times(context: FileContext) -> None:
     sample = context.take_sample()
-    own, _fixed = build_own_start(context, sample)
-    _answer, answer_seconds = _build_after(context, sample, "answered_at", own)
-    _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own)
+    own_start, _fixed = build_own_start(context, sample)
+    _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
+    _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     decide_times(context, sample, wait)
 
@@ -344,20 +395,20 @@ def _decide_system(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → the columns of a contact that the file carries."""
-    own, utc, local = build_start(context, batch)
-    batch.reject(np.isnat(own), "missing_start")
+    """Build the columns of a contact that the file carries from a batch of rows."""
+    own_start, utc, local = build_start(context, batch)
+    batch.reject(np.isnat(own_start), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     direction = _build_direction(context, batch, columns)
-    answer, answer_seconds = _build_after(context, batch, "answered_at", own)
-    _end, end_seconds = _build_after(context, batch, "ended_at", own)
+    answer, answer_seconds = _build_after(context, batch, "answered_at", own_start)
+    _end, end_seconds = _build_after(context, batch, "ended_at", own_start)
     wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     times = build_times(context, batch, answer_seconds, end_seconds, wait)
     talk = times.pop("talk_seconds", None)
     outcome = build_outcome(context, batch, answer, talk)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
-    ended_otherwise = (
+    not_answered = (
         np.zeros(len(batch), bool)
         if outcome is None
         else (outcome != None) & (outcome != Outcome.ANSWERED)  # noqa: E711
@@ -366,20 +417,12 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["wait_seconds"] = as_numbers(wait)
     if talk is not None:
         context.notes["talk_of_unanswered"] = context.notes.get("talk_of_unanswered", 0) + int(
-            (ended_otherwise & ~np.isnan(talk)).sum()
+            (not_answered & ~np.isnan(talk)).sum()
         )
-        columns["talk_seconds"] = as_numbers(np.where(ended_otherwise, np.nan, talk))
+        columns["talk_seconds"] = as_numbers(np.where(not_answered, np.nan, talk))
     columns |= {name: as_numbers(values) for name, values in times.items()}
     _build_transfers(context, batch, columns)
-    for name in ("csat", "nps", "ces"):
-        if context.has(name):
-            columns[name] = as_numbers(_build_mark(context, batch, name))
-    if "csat" in columns:
-        columns["csat_scale"] = pc.if_else(
-            pc.is_valid(columns["csat"]),
-            pa.scalar(context.scales["csat"]),
-            pa.scalar(None, pa.string()),
-        )
+    columns |= build_marks(context, batch)
     if context.has("survey_contacts"):
         columns["survey_contacts"] = as_numbers(batch.read_number("survey_contacts"), pa.int32())
     columns |= {
@@ -403,12 +446,26 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-def _build_mark(context: FileContext, batch: RowBatch, name: str) -> np.ndarray:
-    marks = batch.read_number(name)
-    if name == "ces" and context.scales[name] != "1-7":
-        low, high = (float(part) for part in context.scales[name].split("-"))
-        return 1 + 6 * (marks - low) / (high - low)
-    return marks
+def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
+    """Build csat with its scale, nps, and ces on a scale from 1 to 7; only those that the
+    file carries.
+    """
+    columns = {
+        name: as_numbers(batch.read_number(name)) for name in ("csat", "nps") if context.has(name)
+    }
+    if context.has("ces"):
+        low, high = (float(part) for part in context.scales["ces"].split("-"))
+        marks = batch.read_number("ces")
+        columns["ces"] = as_numbers(
+            marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low)
+        )
+    if context.has("csat"):
+        columns["csat_scale"] = pc.if_else(
+            pc.is_valid(columns["csat"]),
+            pa.scalar(context.scales["csat"]),
+            pa.scalar(None, pa.string()),
+        )
+    return columns
 
 
 def _build_direction(
@@ -424,19 +481,19 @@ def _build_direction(
 def _build_after(
     context: FileContext, batch: RowBatch, name: str, start: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """A later moment of the contact: whether it is there, and its seconds after the
-    start; times without a date may pass midnight.
+    """Read a later moment of the contact: whether it is there, and its seconds after
+    the start. Times without a date may pass midnight.
     """
     if not context.has(name):
         return None, None
-    found = batch.read_moment(name)
-    dated = ~np.isnat(found.day)
-    moment = np.where(dated, found.day, start.astype("M8[D]")).astype("M8[us]") + found.clock
+    moments = batch.read_moment(name)
+    dated = ~np.isnat(moments.day)
+    moment = np.where(dated, moments.day, start.astype("M8[D]")).astype("M8[us]") + moments.clock
     seconds = (moment - start) / np.timedelta64(1, "s")
     seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
     batch.blank(seconds < 0, name, "negative_duration")
     seconds = np.where(seconds < 0, np.nan, seconds)
-    return found.present & ~found.bad, seconds
+    return moments.present & ~moments.bad, seconds
 
 
 def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
@@ -450,7 +507,9 @@ def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, p
 
 
 def read_channel(cells: pa.Array) -> pa.Array:
-    """Channels by the names that we use, others as the file spells them."""
+    """Replace channels by our names for them; unknown ones stay as the file spells
+    them.
+    """
     encoded = cells.dictionary_encode()
     known = pa.array(
         [CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()],
@@ -486,7 +545,7 @@ def _build_people(
 
 
 def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
-    """The cells of a number, without those that stand for many people."""
+    """Return the numbers of a field without those that stand for many people."""
     cells, shared = batch.read_text(name), context.notes.get("placeholders", {}).get(name)
     if shared is None:
         return cells
@@ -496,25 +555,25 @@ def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
 def _find_parties(
     context: FileContext, batch: RowBatch, direction: np.ndarray | None
 ) -> tuple[pa.Array, pa.Array]:
-    """Of caller and called, who is outside (the customer) and which is a desk (the
+    """Find, of caller and called, the one outside (the customer) and the extension (the
     advisor).
     """
     empty = [None] * len(batch)
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
-    outside, desks = [], []
+    customers, extensions = [], []
     for caller, other, way in zip(
         callers, called, empty if direction is None else direction, strict=True
     ):
         parties = (
             (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
         )
-        outside.append(
+        customers.append(
             None
             if way == Direction.INTERNAL
             else next((party for party in parties if party and not is_extension(party)), None)
         )
-        desks.append(
+        extensions.append(
             next(
                 (
                     party
@@ -524,13 +583,15 @@ def _find_parties(
                 None,
             )
         )
-    return pa.array(outside, pa.string()), pa.array(desks, pa.string())
+    return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
 
 
 def finish(context: FileContext) -> None:
-    """Decide what can be said only when every row is read."""
+    """Decide what depends on every row of the file."""
     describe_clock_changes(context)
     require_agreement(context)
+    describe_alternatives(context)
+    describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",
@@ -541,12 +602,7 @@ def finish(context: FileContext) -> None:
 
 
 REQUIRED = ("started_at", "local_start", "date", "time")
-"""Fields that say when a contact began: without it a row is none."""
-
-ZERO_COLUMNS = _ZERO_MAY_MEAN_MISSING
-"""Columns in which a file may write 0 for contacts that nobody answered; see
-`read.unwrite_zeros`.
-"""
+"""Fields of the start, without which a row is no contact."""
 
 PROFILE = Profile(
     "generic",

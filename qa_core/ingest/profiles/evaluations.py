@@ -108,7 +108,7 @@ _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "commen
 
 
 _SMALL_SCALES = (1, 2, 5, 10)
-"""The greatest marks of scales in use, as far as a column of marks may leave it open."""
+"""Greatest marks of the scales that a column of marks may leave unstated."""
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
 _MOST_ROWS = 0.95
@@ -117,20 +117,20 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take the columns that no field names for criteria; those that prove to hold no
-    marks are left aside later.
+    """Use columns that no field names as criteria. Those that turn out to hold no marks
+    are dropped later.
 
-    Columns that a list of contacts would have (durations, customers) are none.
+    Columns that a list of contacts would have (durations, customers) are not used.
     """
     vocabulary = build_vocabulary(
         tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
     )
-    taken = {column.index for column in columns.values()}
+    used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = parse_header(text)
         if (
             text
-            and index not in taken
+            and index not in used
             and not find_field(header, vocabulary)
             and not {"id", "date"} & set(header.words.split())
         ):
@@ -138,7 +138,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def find_criteria(context: FileContext) -> list[str]:
-    """The criteria that a wide sheet has as columns."""
+    """Find the criteria that a wide sheet has as columns."""
     return [
         name
         for name, column in context.columns.items()
@@ -147,11 +147,10 @@ def find_criteria(context: FileContext) -> list[str]:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide which of the three forms the file has, and out of how much each criterion
-    is.
+    """Decide which of the three forms the file has, and the greatest mark of each
+    criterion.
     """
-    if context.has("evaluated_at") and not context.evidence["evaluated_at"].total:
-        context.drop_column("evaluated_at", N_("the column {column} is empty"))
+    context.drop_empty("evaluated_at")
     if context.has("criterion"):
         _decide_long(context)
         return
@@ -188,15 +187,15 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_criteria(context: FileContext) -> None:
-    """Decide which columns are criteria, and out of how much each is. Raises Refusal for
-    a column of numbers that may be one and does not say its greatest mark.
+    """Decide which columns are criteria, and the greatest mark of each. Raises Refusal
+    for a column of numbers that may be one and does not give its greatest mark.
     """
     possible = context.notes.setdefault("possible", {})
     without_maximum = []
     for name in find_criteria(context):
         evidence, header = context.evidence[name], context.columns[name].header
         is_asked = name in context.options.columns or name in context.options.scales
-        is_personal = context.share_like(context.columns[name].index, _PERSONAL) > 0.5
+        is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
             context.drop_column(name, N_("the column {column} is left aside: it holds no marks"))
         elif name in context.notes.get("yes_no", ()):
@@ -217,19 +216,12 @@ def _decide_criteria(context: FileContext) -> None:
     common = max(highest.values())
     if len(set(highest.values())) > 1 or common not in _SMALL_SCALES:
         doubtful = [name for name in without_maximum if highest[name] != 1] or without_maximum
-        raise Refusal(
-            "unclear_criteria",
-            N_(
-                "The numbers of {columns} may be marks, and nothing says out of how much. Say "
-                "the scale of each, or leave it aside."
-            ),
-            options=tuple(
-                option
-                for name in doubtful
-                for option in (f"--scale {name}=0-{highest[name]:g}", f"--map ignore={name}")
-            ),
-            columns=", ".join(doubtful),
-        )
+        options = [
+            option
+            for name in doubtful
+            for option in (f"--scale {name}=0-{highest[name]:g}", f"--map ignore={name}")
+        ]
+        raise _refuse_unclear(doubtful, *options)
     for name in without_maximum:
         possible[name] = _decide_possible(context, name, None, None)
 
@@ -244,12 +236,13 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     column = context.columns["score"]
     reading = NumberReading(context.readings["score"].decimal)
     totals, _bad, _off = reading.read(sample.read_text("score"))
-    given = ~np.isnan(totals) & ~np.isnan(shares)
-    if not given.any() or context.options.yes:
+    comparable = ~np.isnan(totals) & ~np.isnan(shares)
+    if not comparable.any() or context.options.yes:
         return
     scales = (earned, shares, 10 * shares, 20 * shares, 100 * shares, 5 * shares)
     agreed = max(
-        (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[given].mean() for scale in scales
+        (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[comparable].mean()
+        for scale in scales
     )
     if agreed < _MOST_ROWS:
         raise Refusal(
@@ -281,8 +274,7 @@ def _decide_long(context: FileContext) -> None:
                 ),
                 options=("--map points=COLUMN",),
             )
-        # With a criterion on each row, a column called score or note is that of the
-        # criterion.
+        # With a criterion on each row, a column called score or note has its points.
         context.columns["points"] = context.columns.pop("score")
         context.evidence["points"] = context.evidence.pop("score")
         context.readings["points"] = NumberReading(context.readings.pop("score").decimal, 0)
@@ -294,12 +286,12 @@ def _decide_long(context: FileContext) -> None:
 
 
 def _require_common_maximum(context: FileContext) -> None:
-    """Raise Refusal where nothing says out of how much points are, and the criteria do
-    not all reach the same greatest mark of a usual scale.
+    """Raise Refusal where nothing gives the greatest mark, and the criteria do not all
+    reach the same one of a usual scale.
     """
     column, evidence = context.columns["points"], context.evidence["points"]
-    said = {"points", column.header.text} & set(context.options.scales)
-    if said or column.header.out_of or column.header.scale or evidence.denominators:
+    stated_scale = {"points", column.header.text} & set(context.options.scales)
+    if stated_scale or column.header.out_of or column.header.scale or evidence.denominators:
         return
     sample = context.take_sample()
     points = sample.read_number("points")
@@ -309,49 +301,57 @@ def _require_common_maximum(context: FileContext) -> None:
         greatest[criterion] = max(greatest.get(criterion, 0.0), np.nan_to_num(mark))
     if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
         return
-    raise Refusal(
+    raise _refuse_unclear(
+        [column.header.text],
+        "--map possible=COLUMN",
+        f"--scale points=0-{evidence.highest:g}",
+    )
+
+
+def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
+    return Refusal(
         "unclear_criteria",
         N_(
             "The numbers of {columns} may be marks, and nothing says out of how much. Say "
             "the scale of each, or leave it aside."
         ),
-        options=("--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"),
-        columns=column.header.text,
+        options=options,
+        columns=", ".join(columns),
     )
 
 
 def _decide_possible(
     context: FileContext, name: str, out_of: float | None, scale: str | None
 ) -> float:
-    """Out of how much: as asked for, as the header or the cells say, else the greatest
-    mark of the file.
+    """Decide the greatest mark: as requested, as the header or the cells give it, else
+    the highest mark of the file.
     """
     evidence, column = context.evidence[name], context.columns[name]
-    given = context.options.scales.get(name) or context.options.scales.get(column.header.text)
-    if given or scale:
-        possible, found = (
-            parse_scale(given or scale)[1],
-            N_("as asked for by --scale") if given else N_("as the header {column} says"),
+    requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
+    if requested or scale:
+        possible, reason = (
+            parse_scale(requested or scale)[1],
+            N_("as asked for by --scale") if requested else N_("as the header {column} says"),
         )
     elif out_of:
-        possible, found = out_of, N_("as the header {column} says")
+        possible, reason = out_of, N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
-        possible, found = (
+        possible, reason = (
             next(iter(evidence.denominators)),
             N_("{column}: each mark says out of how much"),
         )
     else:
-        possible, found = (
+        possible, reason = (
             evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
             N_("{column}: the greatest mark of the file; --scale says otherwise"),
         )
-    context.decide(name, N_("out of {possible}"), found, possible=f"{possible:g}")
+    context.decide(name, N_("out of {possible}"), reason, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → evaluations: one row per criterion, or one per mark."""
+    """Build evaluations from a batch of rows: one row per criterion, or one per mark."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in _TEXTS if context.has(name)
     }
@@ -361,12 +361,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("evaluated_at"):
         utc, local = build_moment(context, batch, "evaluated_at")
         columns |= {"evaluated_at": as_moments(utc), "local_start": as_moments(local)}
-    keys = [
-        columns[name].is_valid().to_numpy(zero_copy_only=False)
-        for name in ("contact_id", "advisor")
-        if name in columns
-    ]
-    batch.reject(~np.logical_or.reduce(keys), "missing_key")
+    batch.require_any(columns, "contact_id", "advisor")
     form = context.notes["form"]
     if form == "score":
         return columns | {"score": as_numbers(_build_score(context, batch))}

@@ -1,5 +1,5 @@
-"""The call details of Google Ads: contacts that an advert brought, without any number
-to join them by.
+"""Call details of Google Ads: contacts that an advert brought, without a number by
+which they could be matched.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIELDS = tuple(
 
 
 def decide_columns(context: FileContext) -> None:
-    """As any contacts, all from the same source."""
+    """Decide as for any contacts; all are from the same source."""
     contacts.decide_columns(context)
     context.decide(
         "source",
@@ -43,7 +43,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → contacts."""
+    """Build contacts from a batch of rows."""
     constant = {
         name: pa.array([value] * len(batch), pa.string())
         for name, value in (("source", SOURCE), ("medium", MEDIUM))

@@ -1,18 +1,19 @@
-"""Which times of a file are talk, hold and after-contact work, where it has totals
-beside or in place of them: tried on the rows, not taken from the headers.
+"""Talk, hold and after-contact work of a file that has totals beside them or instead.
+Their meaning is tested on the rows, not taken from the headers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.outcomes import build_outcome
@@ -32,20 +33,21 @@ _DURATION = r"^(?:\d+(?:[.,]\d+)?|\d{1,4}:\d{2}(?::\d{2})?)$"
 
 @dataclass
 class TalkPlan:
-    """Where the talk time comes from: a column, less those that it contains. `whole`:
-    the column of the handle time, which decides blank parts.
+    """Source of the talk time: a column, less the parts that it contains.
+    `handle_column`: the column of the handle time, from which blank parts follow.
+    `taken_off`, `taken_rows`: seconds that were taken off so far, and of how many rows.
     """
 
     source: str | None = None
-    less: tuple[str, ...] = ()
-    whole: str | None = None
-    by_end: bool = False
-    names: dict[str, str] = field(default_factory=dict)
+    contained: tuple[str, ...] = ()
+    handle_column: str | None = None
+    taken_off: float = 0.0
+    taken_rows: int = 0
 
 
 def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None) -> None:
-    """Decide from a sample of rows what each column of times contains. `wait`: of the
-    sample, read or computed. Raises Refusal where the rows do not tell.
+    """Decide from a sample of rows what each column of times contains. `wait`: the
+    sample's waiting times. Raises Refusal where the rows do not tell.
     """
     plan = context.notes["talk"] = TalkPlan()
     times = {
@@ -64,8 +66,8 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     if "talk_seconds" in times:
         plan.source = "talk_seconds"
     elif context.has("handle_seconds"):
-        plan.source = plan.whole = "handle_seconds"
-        plan.less = tuple(name for name in PARTS if name in times)
+        plan.source = plan.handle_column = "handle_seconds"
+        plan.contained = tuple(name for name in PARTS if name in times)
         _describe(context, plan, N_("the handle time of the file is used"))
     elif context.has("answered_at", "ended_at"):
         context.decide("talk_seconds", N_("the time from the answer to the end"))
@@ -110,35 +112,35 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
 
 
 def _require_read(context: FileContext) -> None:
-    """Raise Refusal where a column without a field may be the talk or handle time, which
-    would follow from other columns.
+    """Raise Refusal where a column without a field may be the talk or handle time,
+    which would otherwise be computed from other columns.
     """
-    taken = {column.index for column in context.columns.values()} | context.ignored
-    found = [
+    used = {column.index for column in context.columns.values()} | context.ignored
+    unread_columns = [
         text
         for index, text in enumerate(context.headers)
-        if index not in taken
+        if index not in used
         and _TALK.search(simplify(text))
-        and context.share_like(index, _DURATION) == 1
+        and context.compute_share(index, _DURATION) == 1
     ]
-    if found:
+    if unread_columns:
         raise Refusal(
             "unread_time",
             N_("{columns} may be the talk or handle time, and was not understood. Say what it is."),
             options=tuple(
                 f"--map {name}={text}"
-                for text in found
+                for text in unread_columns
                 for name in ("talk_seconds", "handle_seconds", "ignore")
             ),
-            columns=", ".join(found),
+            columns=", ".join(unread_columns),
         )
 
 
 def _decide_beside_talk(
     context: FileContext, plan: TalkPlan, name: str, times: dict[str, np.ndarray]
 ) -> None:
-    """A total beside the talk time: which parts it is the sum of tells what the talk
-    time contains.
+    """Decide what the talk time contains, by the parts of which a total beside it is
+    the sum. Raises Refusal where a handle time is no such sum.
     """
     total, talk = times[name], times["talk_seconds"]
     others = [other for other in ("hold_seconds", "wrap_seconds", "wait_seconds") if other in times]
@@ -151,7 +153,7 @@ def _decide_beside_talk(
             chosen
             for size in range(len(positive), -1, -1)
             for chosen in combinations(positive, size)
-            if _fits(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
+            if _is_sum(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
         ),
         None,
     )
@@ -184,9 +186,9 @@ def _decide_beside_talk(
         and (name == "handle_seconds" or other == "hold_seconds")
     )
     if name == "handle_seconds" or ("wait_seconds" not in fitting and "wrap_seconds" in fitting):
-        plan.whole = name
+        plan.handle_column = name
     if within:
-        plan.less = within
+        plan.contained = within
         _describe(
             context,
             plan,
@@ -197,7 +199,7 @@ def _decide_beside_talk(
         )
 
 
-def _fits(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
+def _is_sum(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
     added = np.sum([np.nan_to_num(part) for part in parts], axis=0)
     return bool((np.abs(total - added) <= WITHIN_SECONDS).mean() >= MOST_ROWS)
 
@@ -211,9 +213,9 @@ def _decide_duration(
     if plan.source == "call_seconds":
         contains.append("wait_seconds")
     elif wait is not None and np.nansum(wait) > 0:
-        found = _contains_wait(context, batch, times["duration"], wait)
+        is_wait_contained = _contains_wait(context, batch, times["duration"], wait)
         column = context.columns["duration"].header.text
-        if found is None:
+        if is_wait_contained is None:
             raise Refusal(
                 "duration_and_wait",
                 N_(
@@ -223,9 +225,9 @@ def _decide_duration(
                 options=(f"--map call_seconds={column}", f"--map talk_seconds={column}"),
                 column=column,
             )
-        if found:
+        if is_wait_contained:
             contains.append("wait_seconds")
-    plan.less = tuple(contains)
+    plan.contained = tuple(contains)
     if contains:
         _describe(context, plan, N_("{source} less {less}"), N_("as the rows tell"))
     else:
@@ -241,10 +243,10 @@ def _contains_wait(
     context: FileContext, batch: RowBatch, duration: np.ndarray, wait: np.ndarray
 ) -> bool | None:
     """Tell whether the duration contains the wait; None where the rows do not tell."""
-    known = ~np.isnan(duration) & ~np.isnan(wait)
+    comparable = ~np.isnan(duration) & ~np.isnan(wait)
     outcome = build_outcome(context, batch, None)
-    answered = known if outcome is None else known & (outcome == Outcome.ANSWERED)
-    missed = known & (wait > WITHIN_SECONDS)
+    answered = comparable if outcome is None else comparable & (outcome == Outcome.ANSWERED)
+    missed = comparable & (wait > WITHIN_SECONDS)
     if outcome is not None:
         missed &= np.array([item in (Outcome.ABANDONED, Outcome.UNANSWERED) for item in outcome])
         if missed.sum() >= MIN_ROWS - 1:
@@ -260,9 +262,9 @@ def _contains_wait(
         span = context.notes["sample_span"]
         spanned = answered & ~np.isnan(span)
         if spanned.sum() >= MIN_ROWS:
-            if _fits(span[spanned], [duration[spanned]]):
+            if _is_sum(span[spanned], [duration[spanned]]):
                 return True
-            if _fits(span[spanned], [duration[spanned], wait[spanned]]):
+            if _is_sum(span[spanned], [duration[spanned], wait[spanned]]):
                 return False
     return None
 
@@ -279,9 +281,30 @@ def _describe(
         decision,
         evidence,
         source=show(source),
-        less=", ".join(show(name) for name in plan.less),
+        less=", ".join(show(name) for name in plan.contained),
         **places,
     )
+
+
+def describe_taken_off(context: FileContext) -> None:
+    """Write down how much longer the talk times would be with what was taken off."""
+    plan: TalkPlan = context.notes.get("talk", TalkPlan())
+    if plan.taken_rows:
+        seconds = plan.taken_off / plan.taken_rows
+        decision = Decision.of(
+            "talk_seconds",
+            N_("with {less} the talk times would be {seconds} seconds longer"),
+            N_("{count} contacts"),
+            less=", ".join(
+                context.columns[name].header.text if context.has(name) else name
+                for name in plan.contained
+            ),
+            seconds=f"{seconds:.1f}",
+            count=plan.taken_rows,
+        )
+        context.decisions.append(
+            decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
+        )
 
 
 def build_times(
@@ -291,19 +314,23 @@ def build_times(
     end: np.ndarray | None,
     wait: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    """Talk, hold and after-contact work of a batch in seconds, NaN where missing; only
-    those that the file carries. `answer`, `end`: seconds after the start.
+    """Build talk, hold and after-contact work of a batch in seconds, NaN where missing;
+    only those that the file carries. `answer`, `end`: seconds after the start.
     """
     plan: TalkPlan = context.notes["talk"]
     times = {name: batch.read_number(name) for name in PARTS[1:] if context.has(name)}
-    contained = [wait if name == "wait_seconds" else times[name] for name in plan.less]
+    contained_times = [wait if name == "wait_seconds" else times[name] for name in plan.contained]
     talk: np.ndarray | None = None
     if plan.source:
-        talk = batch.read_number(plan.source)
-        for name, part in zip(plan.less, contained, strict=True):
-            # A hold or an after-work that is blank did not happen; a wait did.
-            off = part if name == "wait_seconds" else np.nan_to_num(part)
-            talk = np.maximum(talk - off, 0)
+        whole_time = talk = batch.read_number(plan.source)
+        for name, part in zip(plan.contained, contained_times, strict=True):
+            # A blank hold or after-work did not happen; a blank wait is not known.
+            deduction = part if name == "wait_seconds" else np.nan_to_num(part)
+            talk = np.maximum(talk - deduction, 0)
+        if not batch.is_sample:
+            shorter = (talk > 0) & (whole_time > talk)
+            plan.taken_off += float((whole_time - talk)[shorter].sum())
+            plan.taken_rows += int(shorter.sum())
     elif answer is not None and end is not None:
         talk = end - answer
         batch.blank(talk < 0, "ended_at", "negative_duration")
@@ -312,13 +339,13 @@ def build_times(
         talk = end if wait is None else np.maximum(end - np.nan_to_num(wait), 0)
     if talk is None:
         return times
-    if plan.whole and plan.whole != plan.source:
-        whole = batch.read_number(plan.whole)
+    if plan.handle_column and plan.handle_column != plan.source:
+        handle_time = batch.read_number(plan.handle_column)
         for name, values in times.items():
-            others = [talk, *(part for other, part in times.items() if other != name)]
-            rest = whole - np.sum(others, axis=0)
+            other_parts = [talk, *(part for other, part in times.items() if other != name)]
+            rest = handle_time - np.sum(other_parts, axis=0)
             times[name] = np.where(np.isnan(values) & (rest >= 0), rest, values)
-    elif plan.whole:
+    elif plan.handle_column:
         times = {
             name: np.where(np.isnan(talk), part, np.nan_to_num(part))
             for name, part in times.items()

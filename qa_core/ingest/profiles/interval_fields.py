@@ -1,5 +1,5 @@
-"""The fields of an interval and the headers, French and English, by which reports of
-totals name them; a new spelling is added here.
+"""Fields of an interval, and the French and English headers by which reports of totals
+name them. A new spelling is added here.
 """
 
 from qa_core.ingest.declaration import Field, ValueType

@@ -1,5 +1,5 @@
-"""Totals by half-hour, hour or day, as platforms report them that list no single
-contacts. Averages are multiplied by what they are averages of.
+"""Totals by half-hour, hour or day, from platforms that list no single contacts.
+Averages are multiplied by the number of contacts behind them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
-from qa_core.ingest.columns.period_labels import parse_period
+from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import FIELDS
@@ -30,7 +30,6 @@ from qa_core.ingest.profiles.starts import (
     to_clocks,
 )
 
-DAY_MINUTES = 1440
 USUAL_THRESHOLD = 20
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
@@ -42,8 +41,8 @@ AVERAGES = {
     "hold_seconds": ("average_hold", "answered"),
     "wrap_seconds": ("average_wrap", "answered"),
 }
-"""For each sum of seconds, the field of the average that may stand in its place, and of
-how many contacts.
+"""For each sum of seconds, the field of its average and the count that this is
+multiplied by.
 """
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
@@ -67,14 +66,14 @@ _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<",
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Take the columns whose header says a number of seconds, and see which sums are
-    averages by their header.
+    """Use columns whose header names a number of seconds, and find sums that their
+    header calls averages.
     """
-    taken = {column.index for column in columns.values()}
-    found: dict[str, list[tuple[int, int]]] = {}
+    used = {column.index for column in columns.values()}
+    candidates_by_field: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
         seconds, plain = find_seconds(text), header_matching.simplify(text)
-        if index in taken:
+        if index in used:
             continue
         if _AVERAGE.search(plain):
             _claim_average(columns, index, text)
@@ -92,8 +91,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         else:
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
         if name and name not in columns:
-            found.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
-    for name, candidates in found.items():
+            candidates_by_field.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
+    for name, candidates in candidates_by_field.items():
         index = min(candidates)[1]
         columns[name] = Column(
             _get_field(name), index, header_matching.parse_header(headers[index])
@@ -112,15 +111,15 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
-    """`Avg talk time` and `Temps de communication moyen` are averages of what their
-    other words name.
+    """Use a column as the average of what its other words name: `Avg talk time`, `Temps
+    de communication moyen`.
     """
-    found = header_matching.find_field(
+    hit = header_matching.find_field(
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
         header_matching.build_vocabulary(FIELDS),
     )
-    if found and found[0].name in AVERAGES:
-        average = AVERAGES[found[0].name][0]
+    if hit and hit[0].name in AVERAGES:
+        average = AVERAGES[hit[0].name][0]
         columns.setdefault(
             average, Column(_get_field(average), index, header_matching.parse_header(header))
         )
@@ -131,23 +130,23 @@ def _get_field(name: str) -> Field:
 
 
 def find_seconds(header: str) -> int | None:
-    """The number of seconds that a header speaks of: `Service Level (20 Seconds)`."""
-    found = _SECONDS.search(header)
-    return int(found[1]) if found else None
+    """Find the number of seconds in a header: `Service Level (20 Seconds)`."""
+    match = _SECONDS.search(header)
+    return int(match[1]) if match else None
 
 
 def _decide_sums(context: FileContext) -> None:
-    """Rows that sum up the others of the file name no queue or team of their own: they
-    are no further contacts.
+    """Find rows that sum up the others of the file, by the label of their queue or
+    team. They are left out.
     """
     for name in ("queue", "team"):
         if not context.has(name):
             continue
-        seen = context.evidence[name].seen
-        sums = {label for label in seen if _SUMS.fullmatch(header_matching.simplify(label))}
-        if sums and len(sums) < len(seen):
+        counts = context.evidence[name].seen
+        sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
+        if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
-            count = sum(seen[label] for label in sums)
+            count = sum(counts[label] for label in sums)
             context.decide(
                 name,
                 N_("rows of {labels} sum up the others and are left out"),
@@ -158,7 +157,7 @@ def _decide_sums(context: FileContext) -> None:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide what is counted, when, and over how long."""
+    """Decide what is counted, for which period, and its length."""
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
             "not_totals",
@@ -193,7 +192,9 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_periods(context: FileContext) -> bool:
-    """Tell whether a column labels weeks or months; then these say when each row is about."""
+    """Tell whether a column labels weeks or months, which then are the periods of the
+    rows.
+    """
     name = "period"
     if not context.has(name):
         return False
@@ -215,9 +216,7 @@ def _decide_periods(context: FileContext) -> bool:
 def _decide_start(context: FileContext) -> None:
     if _decide_periods(context):
         return
-    for name in ("start", "date", "time"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("start", "date", "time")
     if context.columns.keys() & {"start", "date", "time"}:
         decide_start(context, "start")
         clock = context.notes["start"][1]
@@ -254,14 +253,14 @@ def _decide_length(context: FileContext) -> None:
         _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            said = (
+            decision = (
                 N_("each row is a day")
                 if context.notes["daily"]
                 else N_("each row is {minutes} minutes")
             )
             context.decide(
                 "length_minutes",
-                said,
+                decision,
                 N_("no column says how long it is"),
                 minutes=context.notes["length"],
             )
@@ -288,24 +287,31 @@ def _decide_length(context: FileContext) -> None:
         del context.columns["length_minutes"]
     else:
         context.readings["length_minutes"] = replace(
-            context.readings["length_minutes"], low=1, high=DAY_MINUTES, whole=True
+            context.readings["length_minutes"], low=1, high=DAY_MINUTES, is_whole=True
         )
 
 
 def _decide_range(context: FileContext) -> None:
-    """`08:00-08:30` says how long each row is; `08:00-08:29` names its last minute."""
+    """Decide the length of each row from ranges: `08:00-08:30`, or `08:00-08:29`, which
+    names the last minute. Raises Refusal where lengths differ.
+    """
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
     if len(lengths) > 1 and evidence.ranges:
-        raise Refusal(
-            "unknown_length",
-            N_(
-                "The starts of the rows do not tell how long each one is. Name the column that "
-                "says it, in minutes, with --map length_minutes=COLUMN."
-            ),
-            options=("--map length_minutes=COLUMN",),
-        )
+        raise refuse_unknown_length()
     context.notes["length"] = next(iter(lengths), None) or None
+
+
+def refuse_unknown_length() -> Refusal:
+    """Build the refusal of a file whose starts do not tell the length of its rows."""
+    return Refusal(
+        "unknown_length",
+        N_(
+            "The starts of the rows do not tell how long each one is. Name the column that "
+            "says it, in minutes, with --map length_minutes=COLUMN."
+        ),
+        options=("--map length_minutes=COLUMN",),
+    )
 
 
 def _decide_counts(context: FileContext) -> None:
@@ -316,7 +322,7 @@ def _decide_counts(context: FileContext) -> None:
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
             context.drop_column(rate, N_("the column {column} is not needed: the counts say it"))
-    for count, rate, given, otherwise in (
+    for count, rate, is_derivable, otherwise in (
         ("received", "", has("abandoned"), N_("answered and abandoned together")),
         ("answered", "answer_rate", has("abandoned"), N_("those received less those abandoned")),
         (
@@ -328,15 +334,15 @@ def _decide_counts(context: FileContext) -> None:
     ):
         if has(count):
             continue
-        found = (
+        decision = (
             N_("the share of those received that {other} says")
             if rate and has(rate)
             else otherwise
-            if given
+            if is_derivable
             else N_("not known")
         )
         other = context.columns[rate].header.text if rate and has(rate) else ""
-        context.decide(count, found, N_("no column counts them"), other=other)
+        context.decide(count, decision, N_("no column counts them"), other=other)
     if has("long_abandons"):
         if has("short_abandons"):
             context.drop_column(
@@ -351,8 +357,8 @@ def _decide_counts(context: FileContext) -> None:
 
 
 def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading:
-    """`94.01%` and `94.01` are hundredths where any value says so or is above one;
-    `0.94` is a share already.
+    """Read a rate as a share: `94.01%` and `94.01` are hundredths where any value has
+    the sign or exceeds one; `0.94` is a share already.
     """
     return replace(
         reading,
@@ -399,8 +405,8 @@ def _decide_threshold(context: FileContext) -> None:
 
 
 def _decide_seconds(context: FileContext, name: str) -> None:
-    """Tell whether a column of seconds holds sums or averages: as its header says, or plain
-    from its size; else a question.
+    """Decide whether a column of seconds holds sums or averages, by its header or its
+    size. Raises Refusal where neither tells.
     """
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
@@ -419,12 +425,14 @@ def _decide_seconds(context: FileContext, name: str) -> None:
     elif context.has(name):
         header = context.columns[name].header
         evidence: DurationEvidence = context.evidence[name]
-        said = (
+        is_stated = (
             name in context.options.columns
             or header.text == name
             or _TOTAL.search(header_matching.simplify(header.text))
         )
-        if not said and not (evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE):
+        if not is_stated and not (
+            evidence.numbers.total and evidence.numbers.highest > LONG_AVERAGE
+        ):
             raise Refusal(
                 "sum_or_average",
                 N_(
@@ -437,13 +445,13 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         context.decide(
             name,
             N_("sums"),
-            N_("the header {column}") if said else N_("{column}: too great for averages"),
+            N_("the header {column}") if is_stated else N_("{column}: too great for averages"),
         )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → intervals."""
-    own, utc, local = _build_start(context, batch)
+    """Build intervals from a batch of rows."""
+    own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
             pc.is_in(batch.read_text(name), value_set=pa.array(sums))
@@ -451,8 +459,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             .astype(bool),
             "footer",
         )
-    batch.reject(np.isnat(own), "missing_start")
-    utc = _separate_repeated_hour(context, batch, own, utc)
+    batch.reject(np.isnat(own_start), "missing_start")
+    utc = _separate_repeated_hour(context, batch, own_start, utc)
     columns = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     if "periods" in context.notes:
         columns["length_minutes"] = as_numbers(context.notes["lengths"], pa.int32())
@@ -478,9 +486,12 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["threshold_seconds"] = as_numbers(np.full(len(batch), context.notes["threshold"]))
     seconds = {name: _build_seconds(context, batch, name, counts) for name in AVERAGES}
     if context.has("average_handle"):
-        whole = _multiply_average(batch.read_number("average_handle"), counts["answered"])
+        handle_seconds = _multiply_average(batch.read_number("average_handle"), counts["answered"])
         seconds["wrap_seconds"] = np.maximum(
-            whole - _or_zero(seconds["talk_seconds"]) - _or_zero(seconds["hold_seconds"]), 0
+            handle_seconds
+            - _fill_zeros(seconds["talk_seconds"])
+            - _fill_zeros(seconds["hold_seconds"]),
+            0,
         )
     return columns | {
         name: as_numbers(values) for name, values in seconds.items() if values is not None
@@ -491,30 +502,30 @@ def _build_start(
     context: FileContext, batch: RowBatch
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if "periods" in context.notes:
-        own = _read_periods(context, batch)
+        own_start = _read_periods(context, batch)
     elif "days" in context.notes:
-        own = _count_days(context, batch)
+        own_start = _count_days(context, batch)
     else:
-        own, *clocks = build_start(context, batch)
+        own_start, *clocks = build_start(context, batch)
         if context.has("hour"):
             hours = batch.read_number("hour")
-            own = own.astype("M8[D]").astype("M8[us]") + np.where(
+            own_start = own_start.astype("M8[D]").astype("M8[us]") + np.where(
                 np.isnan(hours), np.nan, hours * 3_600_000_000
             ).astype("m8[us]")
             batch.reject(np.isnan(hours), "missing_start")
         else:
-            return own, *clocks
-    return own, *to_clocks(context, own, np.zeros(len(batch), bool))
+            return own_start, *clocks
+    return own_start, *to_clocks(context, own_start, np.zeros(len(batch), bool))
 
 
 def _separate_repeated_hour(
-    context: FileContext, batch: RowBatch, own: np.ndarray, utc: np.ndarray
+    context: FileContext, batch: RowBatch, own_start: np.ndarray, utc: np.ndarray
 ) -> np.ndarray:
-    """A start that the clocks show twice and that comes twice for one queue: the rows
-    follow each other as the file goes, forwards or backwards.
+    """Separate two rows of one queue for a start that the clocks show twice, by the
+    order of the file, forwards or backwards. Returns their starts in UTC.
     """
     clock = context.notes.get("start", (None, None))[1]
-    gains = context.zone.find_gains(own)
+    gains = context.zone.find_gains(own_start)
     if not gains.any() or (clock and batch.read_moment(clock).fixed.any()):
         return utc
     labels = [
@@ -523,14 +534,14 @@ def _separate_repeated_hour(
     ]
     seen, latest = context.notes.setdefault("repeated", {}), {}
     shifted = utc.copy()
-    for row in np.flatnonzero(~np.isnat(own)):
+    for row in np.flatnonzero(~np.isnat(own_start)):
         series = tuple(values[row] for values in labels)
         before = latest.get(series)
         if not gains[row]:
-            latest[series] = (own[row], before is not None and own[row] < before[0])
+            latest[series] = (own_start[row], before is not None and own_start[row] < before[0])
             continue
-        backwards = before is not None and (own[row] < before[0] if not before[1] else True)
-        seen.setdefault((*series, own[row]), []).append((row, backwards))
+        backwards = before is not None and (own_start[row] < before[0] if not before[1] else True)
+        seen.setdefault((*series, own_start[row]), []).append((row, backwards))
     for (*_series, _start), rows in seen.items():
         if len(rows) > 1:
             later = rows[0] if rows[0][1] else rows[1]
@@ -542,34 +553,38 @@ def _separate_repeated_hour(
 
 
 def finish(context: FileContext) -> None:
-    """Decide what can be said only when every row is read."""
+    """Decide what depends on every row of the file."""
     describe_clock_changes(context)
     if context.notes.get("second_hours"):
-        found = N_(
+        decision = N_(
             "of two rows for a start that the clocks show twice, the order of the file tells "
             "the earlier"
         )
-        context.decide("start", found, N_("{count} starts"), count=context.notes["second_hours"])
+        context.decide("start", decision, N_("{count} starts"), count=context.notes["second_hours"])
 
 
 def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
-    """The first day of the week or month that each row is about; keeps their lengths."""
-    found = [
+    """Read the first day of the week or month of each row; notes their lengths."""
+    periods = [
         None if text is None else parse_period(text)
         for text in batch.read_text(context.notes["periods"]).to_pylist()
     ]
-    context.notes["lengths"] = np.array([np.nan if item is None else item[1] for item in found])
-    return np.array([None if item is None else item[0] for item in found], "M8[D]").astype("M8[us]")
+    context.notes["lengths"] = np.array([np.nan if item is None else item[1] for item in periods])
+    return np.array([None if item is None else item[0] for item in periods], "M8[D]").astype(
+        "M8[us]"
+    )
 
 
 def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
-    """One day after the other; queue by queue where the file holds several."""
+    """Number the rows as consecutive days, for each queue where the file has several.
+    Raises Refusal where a row is missing between them.
+    """
     parts = [
         batch.read_text(name).to_pylist()
         for name in ("queue", "channel", "team")
         if context.has(name)
     ]
-    seen, first = context.notes["days"], context.options.start_date
+    days_by_series, first = context.notes["days"], context.options.start_date
     lines = np.append(context.notes.get("last_line", batch.lines[:1] - 1), batch.lines)
     gaps = np.flatnonzero(np.diff(lines) != 1)
     if len(gaps):
@@ -585,51 +600,51 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
     context.notes["last_line"] = batch.lines[-1:]
     days = []
     for key in zip(*parts, strict=True) if parts else [()] * len(batch):
-        days.append(first + timedelta(days=seen.get(key, 0)))
-        seen[key] = seen.get(key, 0) + 1
+        days.append(first + timedelta(days=days_by_series.get(key, 0)))
+        days_by_series[key] = days_by_series.get(key, 0) + 1
     return np.array(days, "M8[D]").astype("M8[us]")
 
 
 def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray]:
-    given = {
+    numbers = {
         name: batch.read_number(name)
         for name in (*COUNTS, "long_abandons", *RATES)
         if context.has(name)
     }
     nothing = np.full(len(batch), np.nan)
     received, answered, abandoned = (
-        given.get(name, nothing) for name in ("received", "answered", "abandoned")
+        numbers.get(name, nothing) for name in ("received", "answered", "abandoned")
     )
-    if "received" not in given:
+    if "received" not in numbers:
         received = answered + abandoned
-    if "answered" not in given:
+    if "answered" not in numbers:
         answered = (
-            np.round(given["answer_rate"] * received)
-            if "answer_rate" in given
+            np.round(numbers["answer_rate"] * received)
+            if "answer_rate" in numbers
             else received - abandoned
         )
-    if "abandoned" not in given:
+    if "abandoned" not in numbers:
         abandoned = (
-            np.round(given["abandon_rate"] * received)
-            if "abandon_rate" in given
+            np.round(numbers["abandon_rate"] * received)
+            if "abandon_rate" in numbers
             else received - answered
         )
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
-    if "short_abandons" in given:
-        counts["short_abandons"] = given["short_abandons"]
-    elif "long_abandons" in given:
-        counts["short_abandons"] = abandoned - given["long_abandons"]
+    if "short_abandons" in numbers:
+        counts["short_abandons"] = numbers["short_abandons"]
+    elif "long_abandons" in numbers:
+        counts["short_abandons"] = abandoned - numbers["long_abandons"]
     if "short_abandons" in counts:
         batch.reject(
             (counts["short_abandons"] < 0) | (counts["short_abandons"] > abandoned),
             "more_short_abandons_than_abandoned",
         )
-    if "answered_in_threshold" in given:
-        counts["answered_in_threshold"] = given["answered_in_threshold"]
-    elif "service_level" in given:
-        queued = answered + abandoned - _or_zero(counts.get("short_abandons"))
+    if "answered_in_threshold" in numbers:
+        counts["answered_in_threshold"] = numbers["answered_in_threshold"]
+    elif "service_level" in numbers:
+        queued = answered + abandoned - _fill_zeros(counts.get("short_abandons"))
         counts["answered_in_threshold"] = np.minimum(
-            np.round(given["service_level"] * queued), answered
+            np.round(numbers["service_level"] * queued), answered
         )
     return counts
 
@@ -644,13 +659,13 @@ def _build_seconds(
 
 
 def _multiply_average(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The sum behind an average; of no contacts it is nothing, whatever the report
-    prints there.
+    """Compute the sum behind an average: 0 for no contacts, whatever the report prints
+    there.
     """
     return np.where(rows == 0, 0.0, averages * rows)
 
 
-def _or_zero(values: np.ndarray | None) -> np.ndarray | float:
+def _fill_zeros(values: np.ndarray | None) -> np.ndarray | float:
     return 0.0 if values is None else np.nan_to_num(values)
 
 

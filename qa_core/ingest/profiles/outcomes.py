@@ -1,19 +1,21 @@
-"""How each contact ended, as the file itself says it: a column of words, flags, the
+"""Outcome of each contact, as the file itself states it: a column of words, flags, the
 moment of the answer, the direction.
 
-What no column says is not known; nothing follows from durations. Where columns
-contradict each other, or talk times contradict them, the file asks.
+What no column states is not known; nothing is inferred from durations alone. Where
+columns contradict each other, or talk times contradict them, the file asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
@@ -23,7 +25,7 @@ from qa_core.ingest.declaration import Column
 from qa_core.storage.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
-"""Ranks of what a cell says of the outcome; those above `UNANSWERED` say how."""
+"""Ranks of a cell by what it says of the outcome; those above `UNANSWERED` say how."""
 _SPECIFIC = [item for item in Outcome if item not in (Outcome.ANSWERED, Outcome.UNANSWERED)]
 _MEANINGS = np.array([None, None, *[Outcome.ANSWERED] * 2, Outcome.UNANSWERED, *_SPECIFIC], object)
 _CODES: dict[object, int] = {
@@ -40,6 +42,8 @@ FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
 them; of more than one, never more than the second share.
 """
 EXAMPLES = 3
+_TELLS_ANSWERED = ("outcome", "answered", "missed", "answered_at")
+"""Columns that alone would tell the answer rate."""
 
 
 @dataclass
@@ -67,8 +71,8 @@ class Contradictions:
 
 @dataclass
 class OutcomePlan:
-    """How the outcome is read: for each column the rank of each of its words, and what
-    the rows are that say nothing.
+    """Plan for reading the outcome: for each column the rank of each of its words, and
+    the outcome of rows without one.
     """
 
     ranks: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -78,6 +82,11 @@ class OutcomePlan:
     rest: int = NOT_SAID
     talk: bool = False
     rows: int = 0
+    chosen: Counter[str] = field(default_factory=Counter)
+    alone: dict[str, Counter[str]] = field(default_factory=dict)
+    """Received contacts that are `known` and `answered`, as they are read and by one column
+    alone; `moved` are those that it ends otherwise.
+    """
     columns: Contradictions = field(default_factory=Contradictions)
     durations: Contradictions = field(default_factory=Contradictions)
 
@@ -87,8 +96,8 @@ class OutcomePlan:
 
 
 def decide_outcome(context: FileContext) -> None:
-    """Decide which columns say how contacts ended. Raises Refusal where words are not
-    known, or where a column that no field names may say it.
+    """Decide which columns give the outcome. Raises Refusal where words are not known,
+    or where a column without a field may give it.
     """
     plan = context.notes["outcome"] = OutcomePlan()
     _rename_flags(context)
@@ -124,8 +133,8 @@ def decide_outcome(context: FileContext) -> None:
 
 
 def _require_times(context: FileContext, plan: OutcomePlan) -> None:
-    """Raise Refusal where flags tell some ends, and nothing tells which of the other
-    contacts were answered.
+    """Raise Refusal where flags mark some outcomes, and nothing tells which of the
+    other contacts were answered.
     """
     times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
     if any(context.has(name) for name in times) or context.options.yes:
@@ -143,8 +152,8 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
 
 
 def _rename_flags(context: FileContext) -> None:
-    """A column of yes and no that was taken for the outcome is the flag that its header
-    names. Raises Refusal where it names none.
+    """Use a column of yes and no that was taken for the outcome as the flag that its
+    header names. Raises Refusal where it names none.
     """
     if not context.has("outcome"):
         return
@@ -185,7 +194,7 @@ def _rename_flags(context: FileContext) -> None:
 
 
 def _add_direction(context: FileContext) -> None:
-    """Read words that say direction and outcome together, such as `Missed inbound`."""
+    """Read words that give direction and outcome together, such as `Missed inbound`."""
     for name, place in (("outcome", 1), ("direction", 0)):
         if context.has(name):
             words = context.words[name]
@@ -210,8 +219,8 @@ def _add_direction(context: FileContext) -> None:
 
 
 def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> None:
-    """Leave a column of words aside that says nothing of the outcome, or ask what they
-    mean. Raises Refusal.
+    """Drop a column of words that says nothing of the outcome. Raises Refusal where it
+    must be asked what they mean.
     """
     evidence = context.evidence[name]
     unknown = sum(evidence.unknown.values())
@@ -257,13 +266,13 @@ def _rank_words(context: FileContext, name: str) -> dict[str, int]:
 
 
 def _as_flag(name: str, meaning: object) -> object:
-    """A taught yes or no as what it means of this flag."""
+    """Translate a taught yes or no into the outcome that it means for this flag."""
     return FLAGS[name][not meaning] if isinstance(meaning, bool) and name in FLAGS else meaning
 
 
 def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
-    """Read what the words of the direction say of the outcome: a call that is not `Missed`
-    was answered.
+    """Rank the words of the direction by the outcome that they imply: an inbound call
+    that is not `Missed` was answered.
     """
     if not context.has("direction") or context.columns["direction"].index in {
         context.columns[name].index for name in plan.ranks
@@ -297,7 +306,7 @@ def _find_only(context: FileContext) -> Outcome | None:
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
-    """Tell whether the only column that says it knows no word but such as `completed`."""
+    """Tell whether the only column of the outcome has no word but such as `completed`."""
     if set(plan.ranks) != {"outcome"} or plan.by_answer:
         return False
     ranks = plan.ranks["outcome"]
@@ -306,9 +315,9 @@ def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
 
 
 def _require_read(context: FileContext, is_open: bool) -> int | None:
-    """Find a column without a field whose words all say how contacts ended, answered or
-    not; ask about others that may say it, by their words or header where that is open,
-    else where one is a flag by its header. Raises Refusal.
+    """Find a column without a field whose words all name outcomes, answered or not.
+    Raises Refusal for other columns that may name them: by words or header where
+    `is_open`, else only for flags by their header.
     """
     asked, adopted = [], []
     for index, evidence in context.unread.items():
@@ -352,7 +361,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
 
 
 def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
-    """Take the column for the outcome."""
+    """Use the column without a field as the outcome."""
     header = parse_header(context.headers[index])
     context.columns["outcome"] = Column(context.profile.get_field("outcome"), index, header)
     evidence = context.unread[index]
@@ -417,9 +426,9 @@ def build_outcome(
     answer: np.ndarray | None,
     talk: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Return how each contact of a batch ended (object array, None where it is not known);
-    None where no column says it. `answer`: whether a moment of answer is there; `talk`:
-    the talk time, which decides where there are but flags.
+    """Build the outcome of each contact of a batch (object array, None where not
+    known); None where no column gives it. `answer`: whether there is a moment of
+    answer; `talk`: the talk time, which decides where there are only flags.
     """
     plan: OutcomePlan = context.notes["outcome"]
     plan.rows += 0 if batch.is_sample else len(batch)
@@ -453,11 +462,79 @@ def build_outcome(
         answered = (merged == WEAKLY_ANSWERED) | (merged == ANSWERED)
         odd = (missed & (talk > 0)) | (answered & (talk == 0))
         plan.durations.add(context, batch, odd, (*plan.ranks, "talk_seconds"))
+    if not batch.is_sample:
+        _count_alternatives(context, batch, plan, parts, merged)
     return _MEANINGS[merged]
 
 
+def _count_alternatives(
+    context: FileContext,
+    batch: RowBatch,
+    plan: OutcomePlan,
+    parts: Mapping[str, np.ndarray],
+    merged: np.ndarray,
+) -> None:
+    """Count what the received contacts of a batch are by each column alone that tells
+    answered ones from others.
+    """
+    received = np.ones(len(batch), bool)
+    if context.has("direction"):
+        direction = batch.read_word("direction")
+        received = (direction == None) | (direction == Direction.INBOUND)  # noqa: E711
+
+    def is_answered(ranks: np.ndarray) -> np.ndarray:
+        return (ranks == WEAKLY_ANSWERED) | (ranks == ANSWERED)
+
+    alternatives = {name: part for name, part in parts.items() if name in _TELLS_ANSWERED}
+    for counts, ranks in (
+        (plan.chosen, merged),
+        *((plan.alone.setdefault(name, Counter()), part) for name, part in alternatives.items()),
+    ):
+        known = received & (ranks > NOT_FLAGGED)
+        counts["known"] += int(known.sum())
+        counts["answered"] += int((known & is_answered(ranks)).sum())
+        counts["moved"] += int((known & (is_answered(ranks) != is_answered(merged))).sum())
+
+
+def describe_alternatives(context: FileContext) -> None:
+    """Write down what the answer rate would be by another column alone, or where what
+    was taken for answered is not known.
+    """
+    plan: OutcomePlan = context.notes.get("outcome", OutcomePlan())
+    if "outcome" in context.guesses and plan.chosen["known"]:
+        decision = Decision.of(
+            "outcome",
+            N_("taken as not known, the answer rate would have no data instead of {rate} %"),
+            N_("{count} contacts"),
+            rate=_format_rate(plan.chosen),
+            count=plan.chosen["answered"],
+        )
+        context.decisions.append(
+            decision.with_weight(rows=plan.chosen["answered"], answer_rate=None)
+        )
+    for name, alone in plan.alone.items():
+        if alone["moved"]:
+            decision = Decision.of(
+                "outcome",
+                N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
+                N_("{count} contacts end otherwise"),
+                column=context.columns[name].header.text,
+                other=_format_rate(alone),
+                rate=_format_rate(plan.chosen),
+                count=alone["moved"],
+            )
+            rate = alone["answered"] / alone["known"]
+            context.decisions.append(decision.with_weight(rows=alone["moved"], answer_rate=rate))
+
+
+def _format_rate(counts: Counter[str]) -> str:
+    return f"{100 * counts['answered'] / max(1, counts['known']):.1f}"
+
+
 def _is_exact(reading: DurationReading) -> bool:
-    """Tell whether zero means none at all: whole minutes round short calls down to it."""
+    """Tell whether a duration of zero means none: whole minutes round short calls down
+    to zero.
+    """
     return reading.unit in ("s", "ms")
 
 
@@ -476,7 +553,8 @@ def require_agreement(context: FileContext) -> None:
             "contradicting_outcomes",
             N_(
                 "{columns} contradict each other on how {count} of {rows} contacts ended "
-                "(line {examples}). Leave one aside, or say --yes: then {first} is right."
+                "(line {examples}). The answer rate by each: {rates}. Leave one aside, or say "
+                "--yes: then {first} is right."
             ),
             options=(*(f"--map ignore={name}" for name in names), "--yes"),
             columns=", ".join(names),
@@ -484,6 +562,11 @@ def require_agreement(context: FileContext) -> None:
             rows=plan.rows,
             examples="; ".join(plan.columns.examples),
             first=names[0],
+            rates=", ".join(
+                f"{context.columns[name].header.text} {_format_rate(alone)} %"
+                for name, alone in plan.alone.items()
+            )
+            or "–",
         )
     if plan.durations.is_more_than_few(plan.rows):
         talk = context.columns["talk_seconds"].header.text

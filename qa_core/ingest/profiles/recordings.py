@@ -1,5 +1,5 @@
-"""Manifests of recordings: which audio file is of which contact, when it was made,
-whether the caller was told, and what it is kept for.
+"""Manifests of recordings: audio file, contact, time of recording, whether the notice
+was played, and the purpose.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_words
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
@@ -43,13 +42,12 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """A moment is not needed: the contact has one."""
-    if context.has("recorded_at") and not context.evidence["recorded_at"].total:
-        context.drop_column("recorded_at", N_("the column {column} is empty"))
+    """Drop an empty column of moments: the contact has one."""
+    context.drop_empty("recorded_at")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → recordings."""
+    """Build recordings from a batch of rows."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name)
         for name in ("file", "contact_id", "source_system", "purpose")

@@ -1,4 +1,4 @@
-"""What campaigns cost, day by day."""
+"""Cost of campaigns by day."""
 
 from __future__ import annotations
 
@@ -45,32 +45,32 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """Find the currency where no column says it."""
+    """Decide the currency where no column gives it."""
     if context.has("currency"):
         return
-    said = context.columns["amount"].header.currency
-    sign = next(
+    header_currency = context.columns["amount"].header.currency
+    cell_currency = next(
         (_SIGNS[mark] for mark in re.findall(r"[€$£]", context.evidence["amount"].example)), None
     )
-    context.notes["currency"] = said or sign or CURRENCY
-    found = (
+    context.notes["currency"] = header_currency or cell_currency or CURRENCY
+    reason = (
         N_("as the header {column} says")
-        if said
+        if header_currency
         else N_("as the amounts say")
-        if sign
+        if cell_currency
         else N_("nothing says another")
     )
     context.decide(
         "currency",
         N_("amounts in {currency}"),
-        found,
+        reason,
         currency=context.notes["currency"],
         column=context.columns["amount"].header.text,
     )
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → spend."""
+    """Build spend from a batch of rows."""
     day = batch.read_moment("day").day
     batch.reject(np.isnat(day), "missing_start")
     amount = batch.read_number("amount")

@@ -1,4 +1,4 @@
-"""When a row began: from one column or from a date and a time, with the clock changes
+"""Start of each row, from one column or from a date and a time, with the clock changes
 of the year.
 """
 
@@ -17,8 +17,8 @@ MIDNIGHT = np.timedelta64(0, "us")
 
 
 class StartContext(Protocol):
-    """What reads a file on some clock and says what it decides: a context of columns,
-    or the work of a platform.
+    """Reader of a file with a clock, which records its decisions: the context of a
+    table, or the reader of an export.
     """
 
     zone: Zone
@@ -27,13 +27,10 @@ class StartContext(Protocol):
 
 
 def decide_start(context: FileContext, name: str = "started_at") -> None:
-    """Decide which columns say when a row began. Raises Refusal `missing_date` when
-    only times of day are there.
+    """Decide which columns give the start of a row. Raises Refusal `missing_start` when
+    they are empty, `missing_date` when there are only times of day.
     """
-    for candidate in (name, "date", "time"):
-        evidence = context.evidence.get(candidate)
-        if context.has(candidate) and not evidence.total:
-            context.drop_column(candidate, N_("the column {column} is empty"))
+    context.drop_empty(name, "date", "time")
     whole, day = context.evidence.get(name), context.evidence.get("date")
     clock = context.evidence.get("time")
     has_whole, has_day, has_clock = context.has(name), context.has("date"), context.has("time")
@@ -88,15 +85,15 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The start in the file's own clock, in UTC, and on the centre's wall clock
-    (datetime64[us], NaT when missing).
+    """Build the start on the file's own clock, in UTC, and on the centre's wall clock
+    (datetime64[us], NaT where missing).
     """
-    own, fixed = build_own_start(context, batch)
-    return own, *to_clocks(context, own, fixed)
+    own_start, fixed = build_own_start(context, batch)
+    return own_start, *to_clocks(context, own_start, fixed)
 
 
 def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray]:
-    """The start in the file's own clock, and which of them are UTC."""
+    """Build the start on the file's own clock, and the mask of those in UTC."""
     day_name, clock_name = context.notes["start"]
     days = (
         batch.read_moment(day_name).day
@@ -112,30 +109,34 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
 
 
 def to_clocks(
-    context: FileContext, own: np.ndarray, fixed: np.ndarray
+    context: FileContext, own_moment: np.ndarray, fixed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of the file → UTC, and the centre's wall clock. `fixed` ones are UTC
-    already.
+    """Convert moments of the file to UTC, and to the centre's wall clock. Those marked
+    by `fixed` are UTC already.
     """
     if fixed.all() and len(fixed):
-        utc = own
+        utc = own_moment
     else:
-        utc = context.zone.to_utc(np.where(fixed, np.datetime64("NaT", "us"), own))
-        utc = np.where(fixed, own, utc)
+        utc = context.zone.to_utc(np.where(fixed, np.datetime64("NaT", "us"), own_moment))
+        utc = np.where(fixed, own_moment, utc)
     return utc, context.centre.to_local(utc)
 
 
 def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A column of whole moments (a bare date is midnight) in UTC and on the centre's
-    wall clock.
+    """Read a column of whole moments in UTC and on the centre's wall clock; a bare date
+    is midnight.
     """
-    found = batch.read_moment(name)
-    own = found.day.astype("M8[us]") + np.where(np.isnat(found.clock), MIDNIGHT, found.clock)
-    return to_clocks(context, own, found.fixed)
+    moments = batch.read_moment(name)
+    own_moment = moments.day.astype("M8[us]") + np.where(
+        np.isnat(moments.clock), MIDNIGHT, moments.clock
+    )
+    return to_clocks(context, own_moment, moments.fixed)
 
 
 def describe_clock_changes(context: StartContext) -> None:
-    """Report the hours that clock changes made doubtful, once the whole file is read."""
+    """Record how many values fell into the hours of clock changes, once the whole file
+    is read.
+    """
     zone = context.zone
     if zone.repeated:
         context.decide(

@@ -1,4 +1,4 @@
-"""Satisfaction surveys: what customers answered about a contact or a ticket."""
+"""Satisfaction surveys: customers' answers about a contact or a ticket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
@@ -18,6 +17,7 @@ from qa_core.ingest.columns.column_inference import (
     as_words,
 )
 from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
 FIELDS = (
@@ -109,10 +109,8 @@ _ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_
 
 
 def decide_columns(context: FileContext) -> None:
-    """Leave out what is empty; refuse what could never be joined."""
-    for name in ("answered_at", "sent_at"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    """Drop empty dates, and record how rows are matched to contacts."""
+    context.drop_empty("answered_at", "sent_at")
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide(
             "contact_id",
@@ -126,36 +124,17 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → surveys."""
+    """Build surveys from a batch of rows."""
     columns: dict[str, pa.Array] = {
         name: batch.read_text(name) for name in ("contact_id", "ticket") if context.has(name)
     }
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")
-    keys = [
-        columns[name].is_valid().to_numpy(zero_copy_only=False)
-        for name in ("contact_id", "ticket", "customer_key")
-        if name in columns
-    ]
-    batch.reject(~np.logical_or.reduce(keys), "missing_key")
+    batch.require_any(columns, "contact_id", "ticket", "customer_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):
             columns[name] = as_moments(build_moment(context, batch, name)[0])
-    columns |= {
-        name: as_numbers(batch.read_number(name)) for name in ("csat", "nps") if context.has(name)
-    }
-    if context.has("ces"):
-        low, high = (float(part) for part in context.scales["ces"].split("-"))
-        marks = batch.read_number("ces")
-        columns["ces"] = as_numbers(
-            marks if (low, high) == (1, 7) else 1 + 6 * (marks - low) / (high - low)
-        )
-    if context.has("csat"):
-        columns["csat_scale"] = pc.if_else(
-            pc.is_valid(columns["csat"]),
-            pa.scalar(context.scales["csat"]),
-            pa.scalar(None, pa.string()),
-        )
+    columns |= build_marks(context, batch)
     if context.has("resolved"):
         columns["survey_resolved"] = as_words(batch.read_word("resolved"), pa.bool_())
     if context.has("contacts"):
@@ -179,8 +158,8 @@ def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.
     )
     return as_words(
         (
-            True if there else said
-            for said, there in zip(batch.read_word("survey_sent"), answered, strict=True)
+            True if is_answered else is_sent
+            for is_sent, is_answered in zip(batch.read_word("survey_sent"), answered, strict=True)
         ),
         pa.bool_(),
     )

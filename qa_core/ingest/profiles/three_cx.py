@@ -1,5 +1,5 @@
-"""The call log of 3CX: newest first, totals below, and calls that talked without being
-answered by anybody.
+"""Call log of 3CX: newest first, totals below, and calls with talk time that nobody
+answered.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FIELDS = (
 
 
 def decide_columns(context: FileContext) -> None:
-    """As any contacts; the direction follows from who called whom."""
+    """Decide as for any contacts; the direction follows from caller and called."""
     contacts.decide_columns(context)
     context.defaults.pop("direction", None)
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
@@ -54,7 +54,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → contacts."""
+    """Build contacts from a batch of rows."""
     columns = dict(contacts.build(context, batch))
     callers = [find_outside_number(text) for text in batch.read_text("from_party").to_pylist()]
     others = (
@@ -62,33 +62,33 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     )
     called = [find_outside_number(text) for text in others]
     own = batch.read_text("from_party").to_pylist()
-    ways, outside, desks = [], [], []
+    directions, customers, extensions = [], [], []
     for caller, source, target, other in zip(callers, own, called, others, strict=True):
-        way = (
+        direction = (
             Direction.INBOUND
-            if caller or not source or not _is_desk(source)
+            if caller or not source or not _is_extension(source)
             else Direction.OUTBOUND
             if target
             else Direction.INTERNAL
         )
-        ways.append(way)
-        outside.append(caller if way == Direction.INBOUND else target)
-        desks.append(source if way == Direction.OUTBOUND else other)
+        directions.append(direction)
+        customers.append(caller if direction == Direction.INBOUND else target)
+        extensions.append(source if direction == Direction.OUTBOUND else other)
     answered = (
         np.array(columns["outcome"].to_pylist(), object) == "answered"
         if "outcome" in columns
         else np.zeros(len(batch), bool)
     )
-    columns["direction"] = as_words(ways)
-    columns["customer_key"] = context.pseudonyms.find_keys(pa.array(outside, pa.string()))
+    columns["direction"] = as_words(directions)
+    columns["customer_key"] = context.pseudonyms.find_keys(pa.array(customers, pa.string()))
     columns["advisor"] = as_words(
-        desk if spoke and not find_outside_number(desk) else None
-        for desk, spoke in zip(desks, answered, strict=True)
+        extension if is_answered and not find_outside_number(extension) else None
+        for extension, is_answered in zip(extensions, answered, strict=True)
     )
     return columns
 
 
-def _is_desk(text: str) -> bool:
+def _is_extension(text: str) -> bool:
     """Tell whether a cell shows an extension: `101`, `Ext. 101`, `Marie Curie (101)`."""
     digits = "".join(letter for letter in text if letter.isdigit())
     return 2 <= len(digits) <= 5

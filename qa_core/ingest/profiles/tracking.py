@@ -1,5 +1,5 @@
-"""Call-tracking exports: which campaign, source or number brought a contact; or which
-number stood for which campaign, from when to when.
+"""Call-tracking exports: the campaign, source or number that brought a contact, or the
+campaign of a number by dates.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields
@@ -69,15 +68,15 @@ _STARTS = ("started_at", "date", "time")
 
 
 def are_assignments(columns: Iterable[str]) -> bool:
-    """Tell whether rows give a number to a campaign for some days, rather than a campaign to
-    a call.
+    """Tell whether rows assign a number to a campaign for some days, rather than a
+    campaign to a call.
     """
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Tell the first and last day of a number from the caller and the called of a call,
-    which some exports head alike.
+    """Distinguish the first and last day of a number from the caller and the called of
+    a call, which some exports head alike.
     """
     start = next((name for name in _STARTS if name in columns), None)
     if (
@@ -91,29 +90,27 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         start = None
     if "contact_id" not in columns and start is None:
         return
-    found = columns.pop("from", None)
+    first_day = columns.pop("from", None)
     columns.pop("to", None)
-    if found is not None and "customer" not in columns and found.header.words == "from":
+    if first_day is not None and "customer" not in columns and first_day.header.words == "from":
         columns["customer"] = replace(
-            found, field=next(field for field in FIELDS if field.name == "customer")
+            first_day, field=next(field for field in FIELDS if field.name == "customer")
         )
 
 
 def decide_columns(context: FileContext) -> None:
-    """A start is needed only where contacts are not named."""
+    """Decide the start, which is needed only where contacts are not named."""
     if context.has("started_at") or context.has("date"):
         decide_start(context)
-    for name in ("from", "to"):
-        if context.has(name) and not context.evidence[name].total:
-            context.drop_column(name, N_("the column {column} is empty"))
+    context.drop_empty("from", "to")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → tracking."""
+    """Build tracking rows, or assignments of numbers, from a batch of rows."""
     columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
-    named = (
+    has_contact = (
         columns["contact_id"].is_valid().to_numpy(zero_copy_only=False)
         if "contact_id" in columns
         else np.zeros(len(batch), bool)
@@ -122,13 +119,13 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if are_assignments(context.columns):
         return _build_assignments(context, batch, columns)
     if "start" in context.notes:
-        own, utc, local = build_start(context, batch)
+        own_start, utc, local = build_start(context, batch)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
         if "tracking_number" in columns:
-            by_number = ~np.isnat(own) & columns["tracking_number"].is_valid().to_numpy(
+            by_number = ~np.isnat(own_start) & columns["tracking_number"].is_valid().to_numpy(
                 zero_copy_only=False
             )
-    batch.reject(~named & ~by_number, "missing_key")
+    batch.reject(~has_contact & ~by_number, "missing_key")
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")
     return columns

@@ -1,5 +1,5 @@
-"""Calls of Vocalcom Hermes: flags for what became of a call, NULL written out, the
-first and the last of its agents and queues.
+"""Calls of Vocalcom Hermes: flags for the outcome, NULL written out, the first and the
+last of the agents and queues.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ FIELDS = (
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """One batch of rows → contacts. What is not abandoned is answered only where
-    somebody spoke with the caller.
+    """Build contacts from a batch of rows. A contact that is not abandoned is answered
+    only where somebody spoke with the caller.
     """
     columns = dict(contacts.build(context, batch))
     outcome = np.array(

@@ -1,1 +1,1 @@
-"""A changed rule of the centre, applied to everything stored."""
+"""Application of a changed rule of the centre to everything stored."""

@@ -1,8 +1,8 @@
-"""Bringing all that is stored in line with the conventions of the centre: contacts in
-one commit, evaluations in one transaction.
+"""Application of the centre's rules to everything stored: contacts in one commit,
+evaluations in one transaction.
 
-Everything is worked out anew from what the sources said, so that it may be run at any
-time, again after an interruption, and changes nothing twice.
+All values are computed anew from those of the sources. It can be run at any time, again
+after an interruption, and never changes anything twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, source_value
-from qa_core.ingest.load.batches import new_id
+from qa_core.ingest.load.batches import create_id
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
@@ -31,8 +31,8 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def apply_if_due() -> int:
-    """Do what was asked for, if anything was. The caller holds the lock of imports.
-    Returns the number of contacts that changed.
+    """Apply changed rules, if that was requested. Returns the number of contacts that
+    changed. The caller holds the lock of imports.
     """
     if not due_work.is_due(CENTRE_RULES):
         return 0
@@ -46,58 +46,58 @@ def apply_if_due() -> int:
 
 
 def apply_to_evaluations(session: Session) -> None:
-    """Let every evaluation name the advisor whom its own was merged into, and the team
-    that follows; or what its source said again.
+    """Set the advisor of every evaluation to the one into whom their own was merged,
+    with the team that follows; or back to what the source said.
     """
-    kept = ActiveRules.load(session).kept["advisor"]
-    spans = advisors.group_spans(advisors.find_memberships(session)) if kept else {}
-    concerned = sa.or_(
+    kept_advisors = ActiveRules.load(session).kept["advisor"]
+    spans = advisors.group_spans(advisors.find_memberships(session)) if kept_advisors else {}
+    may_differ = sa.or_(
         Evaluation.given_advisor_id.is_not(None),
         Evaluation.given_team.is_not(None),
-        Evaluation.advisor_id.in_(kept),
+        Evaluation.advisor_id.in_(kept_advisors),
     )
     merged = Unscoped(
-        sa.select(Evaluation).where(concerned),
+        sa.select(Evaluation).where(may_differ),
         "Advisors who were merged, or are apart again, are renamed on all their evaluations: "
         "none is shown.",
     )
     for evaluation in session.scalars(merged).all():
-        given = evaluation.given_advisor_id or evaluation.advisor_id
+        source_advisor = evaluation.given_advisor_id or evaluation.advisor_id
         team = None if evaluation.given_team == "" else evaluation.team
-        advisor_id = kept.get(given, given)
-        filled = (
+        advisor_id = kept_advisors.get(source_advisor, source_advisor)
+        filled_team = (
             advisors.find_team(spans, advisor_id, evaluation.local_day)
-            if team is None and advisor_id != given
+            if team is None and advisor_id != source_advisor
             else None
         )
         evaluation.advisor_id, evaluation.given_advisor_id = (
             advisor_id,
-            given if advisor_id != given else None,
+            source_advisor if advisor_id != source_advisor else None,
         )
-        evaluation.team, evaluation.given_team = team or filled, "" if filled else None
+        evaluation.team, evaluation.given_team = team or filled_team, "" if filled_team else None
 
 
 def _apply_to_contacts() -> int:
     if lake.version("contacts") < 0:
         return 0
     with store.reading() as session:
-        conventions, memberships = ActiveRules.load(session), advisors.find_memberships(session)
+        rules, memberships = ActiveRules.load(session), advisors.find_memberships(session)
     with lake.scratch_folder() as folder:
         path = folder / "contacts.parquet"
         with lake.working(spill_folder=folder) as connection:
             connection.register("memberships", memberships)
             connection.execute(
-                conventions.make_shared(
+                rules.make_shared(
                     f"SELECT {source_value('customer_key')} AS customer_key, CAST(c.local_start AS "
                     "DATE) AS day FROM contacts c"
                 )
             )
             with store.reading() as session:
                 _register_assignments(connection, session)
-            rows = write_rows(connection, _select_changes(conventions), path)
+            rows = write_rows(connection, _select_changes(rules), path)
         if rows:
             lake.merge_contacts(
-                path, CARRIED, f"conventions-{new_id()}", create=False, is_derived=True
+                path, CARRIED, f"conventions-{create_id()}", create=False, is_derived=True
             )
     return rows
 
@@ -105,19 +105,21 @@ def _apply_to_contacts() -> int:
 CARRIED = (*AS_GIVEN, *AS_GIVEN.values(), "source", "medium", "tracking_match")
 
 
-def _select_changes(conventions: ActiveRules) -> str:
-    """The contacts that read otherwise than the conventions have it, as they should."""
-    kept = name_merges.spell("c.given_or_own_advisor", conventions.kept["advisor"])
+def _select_changes(rules: ActiveRules) -> str:
+    """Build a SELECT of the contacts whose values differ from the rules, with the
+    values that they should have.
+    """
+    kept_advisor = name_merges.spell("c.given_or_own_advisor", rules.kept["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"
-    given = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
+    source_values = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
         "campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE "
         "c.raw_campaign END"
     }
     team = "coalesce(c.raw_team, m.team)"
-    values = {name: given[name] for name in AS_GIVEN} | dict.fromkeys(
+    values = {name: source_values[name] for name in AS_GIVEN} | dict.fromkeys(
         AS_GIVEN.values(), "CAST(NULL AS VARCHAR)"
     )
-    values |= conventions.change(given, "c.local_start", "c.direction", team)
+    values |= rules.change(source_values, "c.local_start", "c.direction", team)
     values |= {
         "team": team,
         AS_GIVEN["team"]: "CASE WHEN c.raw_team IS NULL AND m.team IS NOT NULL THEN '' END",
@@ -131,7 +133,7 @@ def _select_changes(conventions: ActiveRules) -> str:
         "NULL ELSE c.tracking_match END"
     )
     raw = ", ".join(f'{source_value(name)} AS "raw_{name}"' for name in AS_GIVEN)
-    # A contact follows its number when nothing better says where it came from.
+    # A contact gets the campaign of its number where nothing else gives its source.
     free = (
         "c.tracking_match IS NULL AND c.source IS NULL AND c.medium IS NULL AND "
         f"{source_value('campaign')} IS NULL AND c.tracking_number IS NOT NULL"
@@ -152,15 +154,16 @@ def _select_changes(conventions: ActiveRules) -> str:
             LEFT JOIN assignments a ON c.is_by_number AND a.tracking_number = k.number
                 AND CAST(c.local_start AS DATE) >= a.starts_on
                     AND CAST(c.local_start AS DATE) < a.ends_on
-            LEFT JOIN memberships m ON {kept} <> c.given_or_own_advisor AND m.advisor_id = {kept}
+            LEFT JOIN memberships m ON {kept_advisor} <> c.given_or_own_advisor
+                AND m.advisor_id = {kept_advisor}
                 AND CAST(c.local_start AS DATE) >= m.starts_on
                     AND CAST(c.local_start AS DATE) < m.ends_on
         ) n WHERE {differs}"""
 
 
 def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Make the relations `assignments`, by number in one spelling, and `numbers`, which
-    says that spelling for each that contacts carry.
+    """Register the relations `assignments`, by normalised number, and `numbers`, with
+    the normalised form of each number that contacts carry.
     """
     known = {row[0] for row in number_assignments.find_known(session)}
     carried = (
@@ -173,9 +176,9 @@ def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Sessio
         if known
         else set()
     )
-    spelled = {number: _normalise_number(number) for number in known | carried}
-    connection.register("assignments", number_assignments.build_table(session, spelled))
-    columns = [pa.array(list(values), pa.string()) for values in (spelled, spelled.values())]
+    normalised = {number: _normalise_number(number) for number in known | carried}
+    connection.register("assignments", number_assignments.build_table(session, normalised))
+    columns = [pa.array(list(values), pa.string()) for values in (normalised, normalised.values())]
     connection.register("numbers", pa.table(columns, names=["tracking_number", "number"]))
 
 
@@ -184,17 +187,17 @@ def _normalise_number(text: str) -> str:
 
 
 def apply_merged_names(
-    values: Mapping[str, object], kept: Mapping[str, Mapping[str, str]]
+    values: Mapping[str, object], kept_names: Mapping[str, Mapping[str, str]]
 ) -> dict[str, object]:
-    """The values of one row with the spellings that the centre keeps, and what was
-    given beside those that changed.
+    """Replace the names of one row by the spellings that the centre keeps; the source's
+    own is kept beside each that changed.
     """
-    spelled = dict(values)
+    result = dict(values)
     for name in SPELLED:
         if name in values:
-            shown = kept[name].get(values[name], values[name])
-            spelled |= {
-                name: shown,
-                AS_GIVEN[name]: values[name] if shown != values[name] else None,
+            kept_name = kept_names[name].get(values[name], values[name])
+            result |= {
+                name: kept_name,
+                AS_GIVEN[name]: values[name] if kept_name != values[name] else None,
             }
-    return spelled
+    return result

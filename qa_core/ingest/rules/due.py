@@ -1,6 +1,4 @@
-"""Changed rules of the centre: applied to everything stored once no import is under
-way.
-"""
+"""Application of changed rules of the centre once no import is running."""
 
 from __future__ import annotations
 
@@ -11,10 +9,10 @@ from qa_core.storage.records.imports import CENTRE_RULES
 
 
 def apply_due() -> int:
-    """Apply what a changed rule requested, and finish interrupted imports first.
+    """Apply changed rules that were requested, and finish interrupted imports first.
 
-    Whoever changes a rule calls this next; killed in between, the next start does it.
-    Returns the number of contacts that read otherwise for it.
+    Whoever changes a rule calls this next; after a kill in between, the next start does
+    it. Returns the number of contacts that changed.
     """
     store.require_ready()
     if not due_work.is_due(CENTRE_RULES):

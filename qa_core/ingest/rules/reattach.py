@@ -1,8 +1,8 @@
-"""What was heard follows the contact it is about: once an advisor was merged or parted,
-rows of listening name the advisor and team that the lake now does.
+"""Advisor and team of recordings, playbacks, draws and evaluations, brought in line
+with their contact once an advisor was merged or parted.
 
-Coaching plans are about no contact: they follow the decision itself, and remember whom
-they were opened for.
+Coaching plans have no contact: they follow the decision itself, and remember for whom
+they were opened.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ Key = tuple[str, str]
 
 
 def update_listening(session: Session) -> None:
-    """Bring recordings, listenings, what was drawn or calibrated, evaluations made here
-    and coaching plans in line with the merges that stand.
+    """Update recordings, playbacks, drawn and calibrated contacts, evaluations made
+    here and coaching plans to the merges in force.
     """
-    decided = sa.select(NameDecision.spelling, NameDecision.kept).where(
+    decisions = sa.select(NameDecision.spelling, NameDecision.kept).where(
         NameDecision.kind == "advisor", NameDecision.is_same
     )
-    concerned = {advisor_id for pair in session.execute(decided) for advisor_id in pair}
-    if not concerned:
+    advisor_ids = {advisor_id for pair in session.execute(decisions) for advisor_id in pair}
+    if not advisor_ids:
         return
-    _update_contact_rows(session, concerned)
+    _update_contact_rows(session, advisor_ids)
     kept = name_merges.find_kept(session)["advisor"]
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
     )
-    for plan in session.scalars(_of_merged(sa.select(CoachingPlan).where(may_differ))).all():
-        given = plan.given_advisor_id or plan.advisor_id
-        plan.advisor_id = kept.get(given, given)
-        plan.given_advisor_id = given if plan.advisor_id != given else None
+    for plan in session.scalars(_exempt_merged(sa.select(CoachingPlan).where(may_differ))).all():
+        source_advisor = plan.given_advisor_id or plan.advisor_id
+        plan.advisor_id = kept.get(source_advisor, source_advisor)
+        plan.given_advisor_id = source_advisor if plan.advisor_id != source_advisor else None
 
 
-def _update_contact_rows(session: Session, concerned: set[str]) -> None:
-    # Imported evaluations say themselves whom they name, and have followed already.
+def _update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
+    # Imported evaluations name an advisor themselves, and were updated with the rules.
     made_here = sa.and_(
         Evaluation.batch_id.is_(None),
         Evaluation.given_advisor_id.is_(None),
@@ -60,23 +60,25 @@ def _update_contact_rows(session: Session, concerned: set[str]) -> None:
         row
         for table in OF_CONTACTS
         for row in session.scalars(
-            _of_merged(sa.select(table).where(table.advisor_id.in_(concerned)))
+            _exempt_merged(sa.select(table).where(table.advisor_id.in_(advisor_ids)))
         )
     ]
     rows += session.scalars(
-        _of_merged(sa.select(Evaluation).where(Evaluation.advisor_id.in_(concerned), made_here))
+        _exempt_merged(
+            sa.select(Evaluation).where(Evaluation.advisor_id.in_(advisor_ids), made_here)
+        )
     )
-    now_named = _find_contacts({(row.source_system, row.contact_id) for row in rows})
-    known = members.find_names(session)
+    people_by_contact = _find_contacts({(row.source_system, row.contact_id) for row in rows})
+    advisor_names = members.find_names(session)
     for row in rows:
-        advisor_id, team = now_named.get((row.source_system, row.contact_id), (None, None))
-        if advisor_id in known and advisor_id != row.advisor_id:
+        advisor_id, team = people_by_contact.get((row.source_system, row.contact_id), (None, None))
+        if advisor_id in advisor_names and advisor_id != row.advisor_id:
             row.advisor_id = advisor_id
             if not isinstance(row, Playback):
                 row.team = team
 
 
-def _of_merged(statement: sa.Select) -> Unscoped:
+def _exempt_merged(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
         "What was made of contacts here follows advisors who were merged, or are apart again, in "
@@ -85,7 +87,7 @@ def _of_merged(statement: sa.Select) -> Unscoped:
 
 
 def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
-    """The advisor and team of each of these contacts, as the lake names them."""
+    """Find the advisor and team of each of these contacts in the lake."""
     if not keys:
         return {}
     with lake.working() as connection:

@@ -1,1 +1,1 @@
-"""Folders and logs imported as they grow."""
+"""Import of folders and logs as they grow."""

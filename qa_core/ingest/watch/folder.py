@@ -1,11 +1,11 @@
-"""Watching a folder: files are taken as they come to rest, and logs followed as they
-grow; whatever stops it, nothing is lost and nothing comes twice.
+"""Watch of a folder: files are imported once they are complete, and logs as they grow.
+Whenever it is stopped, nothing is lost and nothing comes twice.
 
-A file leaves the folder only when its import is done, and an import knows a file that
-it has seen by its content. So a stop at any moment costs at most a second look. The
-folder is looked at again and again rather than listened to: the system's own notices do
-not tell what another machine writes on a network folder, and a file must be seen twice
-anyway to know that it is whole.
+A file leaves the folder only when its import is done, and an import recognises a file
+that it has seen by its content. So a stop at any moment costs a second look at most.
+The folder is polled, since the system's own notices do not tell what another machine
+writes to a network folder. A file must be seen twice anyway to know that it is
+complete.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from qa_core.base.stop_signal import Stop
 from qa_core.centre import settings
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline, purge
+from qa_core.ingest.columns import table_reader
 from qa_core.ingest.kinds import find_kind
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
@@ -39,7 +40,7 @@ from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import SavedMapping
 
-TAKEN, REFUSED = ".taken", ".refused"
+TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
 UNFINISHED = (
     ".part",
@@ -58,20 +59,18 @@ final name.
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 MAX_TRIES = 3
-"""How often an import may fail unexpectedly before its file is set aside."""
+"""Number of unexpected failures after which a file is set aside."""
 LOG_SECONDS = 60.0
 REST_FACTOR = 10
-"""After what a log brought is landed, its next look waits at least so many times as
-long as that took.
-"""
+"""After a log was loaded, it rests for at least so many times the duration of that."""
 GROWTH_SECONDS = 3600.0
-"""A file taken is watched so long: should it grow, somebody was still writing, and it
-is taken again.
+"""Seconds for which an imported file is watched. If it grows, somebody was still
+writing, and it is imported again.
 """
 
 ALERT_SECONDS = 600.0
-"""Alert rules are evaluated so often at most while files come and logs grow: they speak
-of whole days, weeks and months.
+"""Minimum of seconds between evaluations of the alert rules, which are about whole
+days, weeks and months.
 """
 
 Report = Callable[[FileReport | Refusal], None]
@@ -79,21 +78,21 @@ Report = Callable[[FileReport | Refusal], None]
 
 @dataclass
 class FileSighting:
-    """A file as it was seen: for how long it has looked the same, and when to try it
-    (again).
+    """State of a file when it was last seen: since when it has looked the same, and
+    when to try it (again).
     """
 
     state: tuple[int, int]
-    since: float
+    unchanged_since: float
     tries: int = 0
-    wait: float = 0.0
-    due: float = 0.0
+    delay: float = 0.0
+    next_try: float = 0.0
 
 
 @dataclass(frozen=True)
 class Instructions:
-    """What `import.toml` in a folder, a file's own `.toml` beside it, or the command
-    line say about files.
+    """Kind and options of files, from `import.toml` in a folder, a file's own `.toml`
+    beside it, or the command line.
     """
 
     kind: str | None
@@ -101,8 +100,8 @@ class Instructions:
 
 
 class Watch:
-    """One folder being watched. Reports, and refusals about the folder itself, go to
-    `tell`.
+    """Watch of one folder. Reports, and refusals about the folder itself, go to
+    `report`.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Watch:
         logs: tuple[Path, ...] = (),
         stable_seconds: float = 5.0,
         keep_days: int | None = None,
-        report: Report = lambda told: None,
+        report: Report = lambda _report: None,
     ) -> None:
         viewer.require(Permission.MANAGE_IMPORTS)
         self.viewer, self.folder, self.options, self.report = (
@@ -125,17 +124,17 @@ class Watch:
         self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
         """How many files were refused so far."""
-        self._sights: dict[Path, FileSighting] = {}
-        self._done: dict[Path, tuple[int, int]] = {}
-        self._taken: dict[Path, tuple[Path, int, float]] = {}
+        self._sightings: dict[Path, FileSighting] = {}
+        self._unmovable: dict[Path, tuple[int, int]] = {}
+        self._archived: dict[Path, tuple[Path, int, float]] = {}
         self._logs: dict[Path, tuple[Follower, FileSighting]] = {}
-        self._reported: set[tuple[str, str]] = set()
-        self._has_news, self._alerts_at = False, -ALERT_SECONDS
+        self._reported_problems: set[tuple[str, str]] = set()
+        self._has_new_figures, self._alerts_at = False, -ALERT_SECONDS
         for path in logs:
             self._follow(path.absolute(), self.options)
 
     def run(self, stop: Stop, every: float = 5.0) -> None:
-        """Look again and again until told to stop; the file at work is finished first."""
+        """Check again and again until stopped; the file at work is finished first."""
         while not stop.is_set():
             self.check(stop)
             if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
@@ -144,24 +143,28 @@ class Watch:
         self._work_unattended()
 
     def run_once(self, stop: Stop) -> None:
-        """Take what is there and at rest, read the logs to their end, and return."""
+        """Import the files that are there and complete, read the logs to their end, and
+        return.
+        """
         self.check(stop)
         stop.wait(self.stable_seconds + 0.01)
         self.check(stop)
         self._work_unattended()
 
     def _work_unattended(self) -> None:
-        """Evaluate the alert rules on what came since the last time, and purge once a day."""
-        if self._has_news:
+        """Evaluate the alert rules on what came since the last time, and purge once a
+        day.
+        """
+        if self._has_new_figures:
             pipeline.evaluate_alerts()
         purge.purge_daily()
-        self._has_news, self._alerts_at = False, time.monotonic()
+        self._has_new_figures, self._alerts_at = False, time.monotonic()
 
     def check(self, stop: Stop | None = None) -> None:
-        """One look: new files are noted, those at rest are taken, logs are read on."""
+        """Check once: note new files, import complete ones, read the logs on."""
         stop = stop or Stop()
         try:
-            found = {path: _read_state(path) for path in self._find_files()}
+            states = {path: _read_state(path) for path in self._find_files()}
         except OSError as error:
             self._report_once(
                 Refusal(
@@ -172,15 +175,15 @@ class Watch:
                 )
             )
             return
-        for path in set(self._sights) - set(found):
-            del self._sights[path]
-        for path, look in found.items():
+        for path in set(self._sightings) - set(states):
+            del self._sightings[path]
+        for path, state in states.items():
             if stop.is_set():
                 return
-            if look is not None and LOG_NAME.fullmatch(path.name):
+            if state is not None and LOG_NAME.fullmatch(path.name):
                 self._notice_log(path)
-            elif look is not None and self._done.get(path) != look:
-                self._check_file(path, look)
+            elif state is not None and self._unmovable.get(path) != state:
+                self._check_file(path, state)
         for path in list(self._logs):
             if not stop.is_set():
                 self._read_log(path, stop)
@@ -188,43 +191,43 @@ class Watch:
         self._clear_old()
 
     def _find_files(self) -> Iterator[Path]:
-        """Files in the folder and those below it, each kind of thing that is none left
-        out; the oldest first.
+        """Find the files in the folder and those below it, the oldest first; hidden and
+        unfinished ones and options are left out.
         """
         paths = []
-        for root, folders, names in _walk(self.folder):
+        for root, folders, names in os.walk(self.folder, onerror=_reraise):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             paths += [
-                root / name
+                Path(root) / name
                 for name in names
                 if not name.startswith(".") and not name.endswith((*UNFINISHED, ".toml"))
             ]
         return iter(sorted(paths, key=lambda path: ((_read_state(path) or (0, 0))[1], path)))
 
-    def _check_file(self, path: Path, look: tuple[int, int]) -> None:
+    def _check_file(self, path: Path, state: tuple[int, int]) -> None:
         now = time.monotonic()
-        sight = self._sights.get(path)
-        if sight is None or sight.state != look:
-            sight = self._sights[path] = FileSighting(look, now)
+        sighting = self._sightings.get(path)
+        if sighting is None or sighting.state != state:
+            sighting = self._sightings[path] = FileSighting(state, now)
         if (
-            now - sight.since >= self.stable_seconds
-            and now >= sight.due
-            and (self.stable_seconds or look[0])
+            now - sighting.unchanged_since >= self.stable_seconds
+            and now >= sighting.next_try
+            and (self.stable_seconds or state[0])
         ):
-            self._import(path, sight)
+            self._import(path, sighting)
 
-    def _import(self, path: Path, sight: FileSighting) -> None:
-        """Import one file and put it away; what stands in the way is tried again later."""
+    def _import(self, path: Path, sighting: FileSighting) -> None:
+        """Import one file and move it away; a temporary failure is tried again later."""
         try:
-            instructions = self._instructions_for(path)
+            instructions = self._find_instructions(path)
         except Misuse as misuse:
             self._report_once(misuse)
-            self._postpone(sight)
+            self._postpone(sighting)
             return
         try:
             kind = (
                 instructions.kind
-                or _kind_of_mapping(instructions.options.profile)
+                or _find_mapping_kind(instructions.options.profile)
                 or find_kind(path, instructions.options)
             )
             report = pipeline.import_files(self.viewer, kind, [path], instructions.options)[0]
@@ -232,77 +235,75 @@ class Watch:
         except Refusal as refused:
             report, refusal = FileReport(file=str(path), refusal=refused), refused
         except Exception as error:
-            sight.tries += 1
-            refusal = system_errors.find_refusal(error) or Refusal(
-                "failed",
-                N_("The import failed unexpectedly ({error})."),
-                error=type(error).__name__,
-            )
+            sighting.tries += 1
+            refusal = _as_refusal(error)
             report = FileReport(file=str(path), refusal=refusal)
         if refusal is None:
-            self._has_news |= report.changes_figures
+            self._has_new_figures |= report.changes_figures
             self.report(report)
-            self._archive(path, sight.state, report)
+            self._archive(path, sighting.state, report)
         elif refusal.code == "no_file":
-            self._sights.pop(path, None)
+            self._sightings.pop(path, None)
         elif refusal.code in system_errors.TEMPORARY_CODES or (
-            refusal.code == "failed" and sight.tries < MAX_TRIES
+            refusal.code == "failed" and sighting.tries < MAX_TRIES
         ):
             self._report_once(refusal)
-            self._postpone(sight)
+            self._postpone(sighting)
         else:
             self.report(report)
-            self._refuse(path, sight.state, refusal)
+            self._refuse(path, sighting.state, refusal)
 
-    def _archive(self, path: Path, look: tuple[int, int], report: FileReport) -> None:
-        """Into `.taken`, with its report beside it; but not when it changed while it
-        was read: then it is taken again.
+    def _archive(self, path: Path, state: tuple[int, int], report: FileReport) -> None:
+        """Move the file into `.taken`, with its report beside it; but not when it
+        changed while it was read: then it is imported again.
         """
-        if _read_state(path) != look:
+        if _read_state(path) != state:
             return
         target = (
             self.folder
-            / TAKEN
+            / TAKEN_FOLDER
             / path.parent.relative_to(self.folder)
             / f"{report.batch_id}-{path.name}"
         )
         if self._move(
             path,
-            look,
+            state,
             target,
             json.dumps(report.as_json(), ensure_ascii=False, indent=2),
             ".report.json",
         ):
-            self._taken[target] = (path, look[0], time.monotonic())
-            self._reported -= {
-                said for said in self._reported if said[0] in system_errors.TEMPORARY_CODES
+            self._archived[target] = (path, state[0], time.monotonic())
+            self._reported_problems -= {
+                problem
+                for problem in self._reported_problems
+                if problem[0] in system_errors.TEMPORARY_CODES
             }
 
-    def _refuse(self, path: Path, look: tuple[int, int], refusal: Refusal) -> None:
-        """Into `.refused`, with the reason beside it."""
+    def _refuse(self, path: Path, state: tuple[int, int], refusal: Refusal) -> None:
+        """Move the file into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
         target = (
             self.folder
-            / REFUSED
+            / REFUSED_FOLDER
             / path.parent.relative_to(self.folder)
-            / f"{_short_digest(path)}-{path.name}"
+            / f"{table_reader.compute_digest(path)[:8]}-{path.name}"
         )
         self._move(
             path,
-            look,
+            state,
             target,
             f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n",
             ".reason.txt",
         )
 
     def _move(
-        self, path: Path, look: tuple[int, int], target: Path, note: str, ending: str
+        self, path: Path, state: tuple[int, int], target: Path, note: str, ending: str
     ) -> bool:
-        """Move a file in one step, its note first. Where nothing may be moved, the file
+        """Move a file in one step, after its note. Where nothing may be moved, the file
         stays and is remembered as done.
         """
-        self._sights.pop(path, None)
+        self._sightings.pop(path, None)
         try:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             target.with_name(target.name + ending).write_text(note, encoding="utf-8")
@@ -310,7 +311,7 @@ class Watch:
         except FileNotFoundError:
             return False
         except OSError as error:
-            self._done[path] = look
+            self._unmovable[path] = state
             self._report_once(
                 Refusal(
                     "cannot_move",
@@ -329,23 +330,23 @@ class Watch:
         return True
 
     def _requeue_grown(self) -> None:
-        for target, (origin, size, at) in list(self._taken.items()):
-            look = _read_state(target)
-            if look is not None and look[0] != size and not origin.exists():
+        for target, (origin, size, at) in list(self._archived.items()):
+            state = _read_state(target)
+            if state is not None and state[0] != size and not origin.exists():
                 with suppress(OSError):
                     target.replace(origin)
-            if look is None or look[0] != size or time.monotonic() - at > GROWTH_SECONDS:
-                del self._taken[target]
+            if state is None or state[0] != size or time.monotonic() - at > GROWTH_SECONDS:
+                del self._archived[target]
 
     def _clear_old(self) -> None:
-        """Delete files taken or refused: they hold what their tool exported, clear numbers
-        too. They go after the days asked for, at most those of other working files.
+        """Delete files taken or refused, since they hold clear numbers. They go after
+        the days of `keep_days`, at most those of other working files.
         """
         with store.reading() as session:
             days = settings.current(session).working_file_retention_days
         days = min(days, days if self.keep_days is None else self.keep_days)
         before = environment.now().timestamp() - days * 86400
-        folders = (self.folder / TAKEN, self.folder / REFUSED)
+        folders = (self.folder / TAKEN_FOLDER, self.folder / REFUSED_FOLDER)
         for root, _folders, names in chain.from_iterable(map(os.walk, folders)):
             for name in names:
                 with suppress(OSError):
@@ -356,7 +357,7 @@ class Watch:
         live = path.with_name("queue_log")
         if live not in self._logs:
             try:
-                self._follow(live, self._instructions_for(live).options)
+                self._follow(live, self._find_instructions(live).options)
             except Misuse as misuse:
                 self._report_once(misuse)
 
@@ -364,24 +365,19 @@ class Watch:
         self._logs[path] = (Follower(self.viewer, path, options), FileSighting((0, 0), 0.0))
 
     def _read_log(self, path: Path, stop: Stop) -> None:
-        follower, sight = self._logs[path]
+        follower, sighting = self._logs[path]
         began = time.monotonic()
-        if began < sight.due:
+        if began < sighting.next_try:
             return
-        refusal, landed = None, False
+        refusal, has_loaded = None, False
         try:
             for report in follower.catch_up(stop):
-                refusal, landed = report.refusal, True
+                refusal, has_loaded = report.refusal, True
                 if refusal is None:
-                    self._has_news |= report.changes_figures
+                    self._has_new_figures |= report.changes_figures
                     self.report(report)
         except Exception as error:
-            refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
-            refusal = refusal or Refusal(
-                "failed",
-                N_("The import failed unexpectedly ({error})."),
-                error=type(error).__name__,
-            )
+            refusal = _as_refusal(error)
         if follower.lost:
             follower.lost = False
             self.report(
@@ -396,52 +392,52 @@ class Watch:
             )
         if refusal is not None:
             self._report_once(refusal)
-            self._postpone(sight)
+            self._postpone(sighting)
             return
-        sight.wait = 0.0
-        if landed:
-            sight.due = time.monotonic() + max(
+        sighting.delay = 0.0
+        if has_loaded:
+            sighting.next_try = time.monotonic() + max(
                 LOG_SECONDS, REST_FACTOR * (time.monotonic() - began)
             )
 
-    def _postpone(self, sight: FileSighting) -> None:
-        sight.wait = min(LONGEST_WAIT, sight.wait * 2 or FIRST_WAIT)
-        sight.due = time.monotonic() + sight.wait
+    def _postpone(self, sighting: FileSighting) -> None:
+        sighting.delay = min(LONGEST_WAIT, sighting.delay * 2 or FIRST_WAIT)
+        sighting.next_try = time.monotonic() + sighting.delay
 
     def _report_once(self, refusal: Refusal) -> None:
-        """Tell of a trouble once, not at every try."""
+        """Report a problem once, not at every try."""
         key = (refusal.code, str(refusal))
-        if key not in self._reported:
-            self._reported.add(key)
+        if key not in self._reported_problems:
+            self._reported_problems.add(key)
             self.report(refusal)
 
-    def _instructions_for(self, path: Path) -> Instructions:
-        """Find what is said about a file: beside it, else in its folder, else in those
-        above, else by the command. Raises Misuse.
+    def _find_instructions(self, path: Path) -> Instructions:
+        """Find the instructions for a file: beside it, else in its folder, else in
+        those above, else those of the command. Raises Misuse.
         """
         kind, options = None, ImportOptions()
         folders = [
             folder for folder in (path.parent, *path.parents) if folder.is_relative_to(self.folder)
         ]
-        for place in (
+        for path_of_options in (
             path.with_name(path.name + ".toml"),
             *(folder / OPTIONS_FILE for folder in dict.fromkeys(folders)),
         ):
-            said = read_instructions(place)
-            kind, options = kind or said.kind, options.with_defaults(said.options)
-        named = (folder.name for folder in dict.fromkeys(folders) if folder != self.folder)
+            instructions = read_instructions(path_of_options)
+            kind, options = kind or instructions.kind, options.with_defaults(instructions.options)
+        folder_names = (folder.name for folder in dict.fromkeys(folders) if folder != self.folder)
         prefixes = (known for known in KINDS if path.name.lower().startswith(known))
         kind = (
             kind
-            or next((name.lower() for name in named if name.lower() in KINDS), None)
+            or next((name.lower() for name in folder_names if name.lower() in KINDS), None)
             or next(prefixes, None)
         )
         return Instructions(kind, options.with_defaults(self.options))
 
 
 def read_instructions(path: Path) -> Instructions:
-    """The kind and the options in a TOML file, whose keys are those of the import's
-    options; nothing where there is none. Raises Misuse.
+    """Read kind and options from a TOML file, whose keys are those of the import's
+    options; empty where there is no file. Raises Misuse.
     """
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -481,14 +477,14 @@ def read_instructions(path: Path) -> Instructions:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. Raises Refusal when another one of this centre
+    """Lock the folder for this process. Raises Refusal when another one of this centre
     watches it.
     """
-    place = environment.current().folder / "watching"
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (place / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock").open(
-        "w"
-    ) as file:
+    lock_files = environment.current().folder / "watching"
+    lock_files.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        lock_files / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock"
+    ).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -500,15 +496,18 @@ def lock_folder(folder: Path) -> Iterator[None]:
         yield
 
 
-def _kind_of_mapping(name: str | None) -> str | None:
+def _find_mapping_kind(name: str | None) -> str | None:
     with store.reading() as session:
         saved = session.get(SavedMapping, name) if name else None
         return saved.kind if saved else None
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    for root, folders, names in os.walk(folder, onerror=_reraise):
-        yield Path(root), folders, names
+def _as_refusal(error: Exception) -> Refusal:
+    """Return the refusal that an error is or stands for, else one for a failure."""
+    refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
+    return refusal or Refusal(
+        "failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__
+    )
 
 
 def _reraise(error: OSError) -> None:
@@ -516,14 +515,9 @@ def _reraise(error: OSError) -> None:
 
 
 def _read_state(path: Path) -> tuple[int, int] | None:
-    """Size and time of change; None when it is no file (any more)."""
+    """Read size and time of change; None when there is no such file (any more)."""
     try:
         stat = path.stat()
     except OSError:
         return None
     return (stat.st_size, stat.st_mtime_ns) if path.is_file() else None
-
-
-def _short_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:8]

@@ -1,14 +1,13 @@
-"""Following a queue_log that is still being written: only what is new is read, and
+"""Follower of a queue_log that is still being written: only new lines are read, and
 calls that have not ended are kept, without identities, until they do.
 
-A log is known by how it begins, not by its name or its number on the disk, so that a
-rotated one is read to its end wherever it went.
+A log is recognised by how it begins, not by its name or its number on the disk, so that
+a rotated one is read to its end wherever it went.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -17,9 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -32,7 +29,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
-from qa_core.files.archives import Content, open_content
+from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.columns import table_reader
@@ -47,18 +44,18 @@ queue_log.2.gz.
 """
 
 STEP_BYTES = 32 << 20
-"""Bytes that are read and landed at once."""
+"""Bytes that are read and loaded at once."""
 START_BYTES = 4096
 MEMORY = "350MB"
 KEEP_ENDED = timedelta(hours=2)
-"""A call that ended is kept so long: it may come back into another queue under the same
-id.
+"""Time for which an ended call is kept: it may come back into another queue under the
+same id.
 """
 KEEP_UNENDED = timedelta(hours=24)
-"""A call that never ended is kept so long; some versions lose the event of its end."""
+"""Time for which a call without an end is kept; some versions lose that event."""
 MAX_SILENCE = timedelta(minutes=30)
-"""A caller who is still in the queue is no unanswered call until nothing was heard of
-the call for so long.
+"""A call whose caller is still in the queue counts as unanswered after so long without
+an event.
 """
 
 _POSITION_KEY = b"mark"
@@ -70,11 +67,11 @@ _UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 
 @dataclass(frozen=True)
 class LogPosition:
-    """How far a log was read: how it began (`length` bytes with that `digest`), and the
-    first byte and line not read yet.
+    """Position up to which a log was read: its beginning (`length` bytes with that
+    `digest`), and the first byte and line not read yet.
 
     `first`: the moment on its first line, in seconds since 1970. `landed_at`: when
-    calls of it landed last, likewise.
+    calls of it were last loaded, likewise.
     """
 
     length: int
@@ -87,7 +84,7 @@ class LogPosition:
 
 @dataclass(frozen=True)
 class Log:
-    """One file of a log and its rotations."""
+    """File of a log or of one of its rotations."""
 
     content: Content
     first: float
@@ -96,8 +93,8 @@ class Log:
         return _compute_digest(self.content.read_start(position.length)) == position.digest
 
     def read(self, offset: int, is_last: bool) -> bytes:
-        """The next bytes after that offset, whole lines only; what ends without one is
-        taken from a log that nobody writes any more.
+        """Read the next bytes after that offset, whole lines only. Of a log that is
+        written no more, an unfinished last line is read too.
         """
         with self.content.open() as file:
             if self.content.packing is None:
@@ -111,26 +108,8 @@ class Log:
         return whole if is_last or (whole and len(data) == STEP_BYTES) else data
 
 
-@dataclass(frozen=True)
-class LogPiece(Content):
-    """Bytes of a log that were read already."""
-
-    data: bytes = b""
-
-    def open(self) -> BinaryIO:
-        return io.BytesIO(self.data)
-
-    @cached_property
-    def unpacked_size(self) -> int:
-        return max(1, len(self.data))
-
-    @cached_property
-    def ends_with_newline(self) -> bool:
-        return self.data.endswith(b"\n")
-
-
 class Follower:
-    """One log on its way into the stores. Its state lies in the home, whole after every
+    """Import of one log as it grows. Its state in the home is complete after every
     step: a step done twice changes nothing.
     """
 
@@ -150,7 +129,7 @@ class Follower:
         self._missed = False
 
     def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
-        """Read and land what is new, step by step; yields the report of each step that
+        """Read and load what is new, step by step; yields the report of each step that
         brought calls.
 
         A report with a refusal ends it: the step is not done, and will be tried again.
@@ -158,22 +137,22 @@ class Follower:
         if _read_state(self._state) != self._loaded:  # a customer was erased from it
             self.position, self.open_events = self._load()
         while not (stop and stop.is_set()):
-            found = self._find_next()
-            if found is None:
+            next_piece = self._find_next()
+            if next_piece is None:
                 return
-            log, offset, data = found
-            report, kept = self._load_piece(log, offset, data)
+            log, offset, data = next_piece
+            report, open_events = self._load_piece(log, offset, data)
             if report is not None:
                 yield report
                 if report.is_refused:
                     return
-            self._save(log, offset, data, kept, landed=report is not None)
+            self._save(log, offset, data, open_events, landed=report is not None)
             if not data:
                 return
 
     def _find_next(self) -> tuple[Log, int, bytes] | None:
-        """The log to go on with, from which byte, and what is new there; empty bytes
-        when only calls that wait too long are due.
+        """Find the log to go on with, the offset, and the new bytes. They are empty
+        when only calls that wait too long are due; None when nothing is.
         """
         logs = find_logs(self.path)
         place, offset = 0, 0
@@ -184,8 +163,7 @@ class Follower:
             if place >= 0:
                 offset, self._missed = self.position.offset, False
             elif not self._missed:
-                # It may be on its way to another name at this very moment: only the
-                # next look believes that it is gone.
+                # It may just be being renamed: only the next look takes it for gone.
                 self._missed = True
                 return None
             else:
@@ -199,28 +177,28 @@ class Follower:
             place, offset = place + 1, 0
         else:
             return None
-        return (logs[place], offset, data) if data or len(self._find_due()) else None
+        return (logs[place], offset, data) if data or len(self._find_overdue_calls()) else None
 
     def _load_piece(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
-        """Bring in the calls of a piece, with what is kept of them, and say which
-        events to keep now; no report when it speaks of no call.
+        """Load the calls of a piece together with kept events, and return the events to
+        keep now. The report is None when the piece has no call.
         """
         events: list[pa.Table] = []
-        due = self._find_due()
+        overdue_calls = self._find_overdue_calls()
         lines = self.position.lines if offset and self.position else 0
         platform = replace(
             asterisk_queue_log.PLATFORM,
-            read=lambda export: self._read(export, lines, due, events),
+            read=lambda export: self._read(export, lines, overdue_calls, events),
             fold=_fold_ended,
             finish=None,
         )
-        piece = LogPiece(self.path, encoding=self.options.encoding, data=data)
+        piece = HeldContent(self.path, encoding=self.options.encoding, data=data)
         identity = "|".join(
             (
                 str(self.path),
                 _compute_digest(log.content.read_start(START_BYTES)),
                 str(offset),
-                *due.to_pylist(),
+                *overdue_calls.to_pylist(),
             )
         )
         folder = table_reader.make_folder(environment.current(), self.options)
@@ -245,10 +223,10 @@ class Follower:
         return report, _select_open([self.open_events, *events])
 
     def _read(
-        self, export: ExportReader, lines: int, due: pa.Array, events: list[pa.Table]
+        self, export: ExportReader, lines: int, overdue_calls: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
-        """Read what is kept of the calls that go on in this piece or are due, then the piece
-        itself.
+        """Yield the kept events of calls that go on in this piece or are due, then the
+        piece itself.
         """
         events += asterisk_queue_log.PLATFORM.read(export)
         export.rejected[:] = [
@@ -258,7 +236,10 @@ class Follower:
             table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
         ]
         calls = pa.concat_arrays(
-            [due, *(column for table in events for column in table.column("callid").chunks)]
+            [
+                overdue_calls,
+                *(column for table in events for column in table.column("callid").chunks),
+            ]
         )
         earlier = self.open_events.filter(
             pc.is_in(self.open_events.column("callid"), value_set=pc.unique(calls))
@@ -281,9 +262,9 @@ class Follower:
             )
         yield from (table for table in events if len(table))
 
-    def _find_due(self) -> pa.Array:
-        """The calls whose caller has been in the queue for too long to be waiting
-        still, and that have not landed for that reason.
+    def _find_overdue_calls(self) -> pa.Array:
+        """Find the calls whose caller has been in the queue for too long to be still
+        waiting, and that were not loaded for that reason before.
         """
         if not len(self.open_events) or self.position is None:
             return pa.array([], pa.string())
@@ -291,14 +272,16 @@ class Follower:
             datetime.fromtimestamp(self.position.landed_at, UTC).replace(tzinfo=None) - MAX_SILENCE
         )
         with _open_connection(self.open_events) as connection:
-            found = connection.sql(
+            calls = connection.sql(
                 f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND "
                 "max(moment) >= ? AND max(moment) < ? ORDER BY callid",
                 params=[asterisk_queue_log.ENTRY, since, _now() - MAX_SILENCE],
             ).to_arrow_table()
-        return found.column("callid").combine_chunks().cast(pa.string())
+        return calls.column("callid").combine_chunks().cast(pa.string())
 
-    def _save(self, log: Log, offset: int, data: bytes, kept: pa.Table, landed: bool) -> None:
+    def _save(
+        self, log: Log, offset: int, data: bytes, open_events: pa.Table, landed: bool
+    ) -> None:
         beginning = log.content.read_start(min(START_BYTES, offset + len(data)))
         lines = (self.position.lines if offset and self.position else 0) + data.count(b"\n")
         landed_at = (
@@ -315,12 +298,12 @@ class Follower:
                 log.first,
                 landed_at,
             ),
-            kept,
+            open_events,
         )
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(
             self._state,
-            kept.replace_schema_metadata({_POSITION_KEY: json.dumps(asdict(self.position))}),
+            open_events.replace_schema_metadata({_POSITION_KEY: json.dumps(asdict(self.position))}),
         )
         self._loaded = _read_state(self._state)
 
@@ -335,8 +318,8 @@ class Follower:
 
 
 def erase_customer(customer_key: str) -> int:
-    """Take a customer out of what is kept of calls in progress, of every log; the calls
-    stay. Returns the number of events.
+    """Remove a customer from the kept events of calls in progress, in every log; the
+    calls stay. Returns the number of events.
     """
     erased = 0
     for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
@@ -361,7 +344,7 @@ def _write(state: Path, table: pa.Table) -> None:
 
 
 def _read_state(state: Path) -> tuple[int, int] | None:
-    """Read what tells one state of a log from another; None when there is none."""
+    """Read what identifies one state of a log; None when there is none."""
     try:
         status = state.stat()
     except FileNotFoundError:
@@ -370,10 +353,10 @@ def _read_state(state: Path) -> tuple[int, int] | None:
 
 
 def find_logs(path: Path) -> list[Log]:
-    """A log and its rotations, the oldest first; those that hold no event yet are left
-    out, and a packed copy of one that is there.
+    """Find a log and its rotations, the oldest first. Those without any event yet are
+    left out, and a packed copy of one that is there.
     """
-    found: dict[str, Log] = {}
+    logs_by_digest: dict[str, Log] = {}
     names = [
         path.name,
         *sorted(
@@ -398,14 +381,14 @@ def find_logs(path: Path) -> list[Log]:
             None,
         )
         if first is not None:
-            found.setdefault(
+            logs_by_digest.setdefault(
                 _compute_digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first)
             )
-    return sorted(found.values(), key=lambda log: log.first)
+    return sorted(logs_by_digest.values(), key=lambda log: log.first)
 
 
 def _fold_ended(session: FoldSession) -> str:
-    """The calls, but for those whose caller is in the queue at this moment: nobody
+    """Fold the calls, except those whose caller is in the queue at this moment: nobody
     knows yet how they end.
     """
     rows = asterisk_queue_log.PLATFORM.fold(session)
@@ -414,28 +397,28 @@ def _fold_ended(session: FoldSession) -> str:
         f"callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
         [asterisk_queue_log.ENTRY, _now() - MAX_SILENCE],
     )
-    # One event of each: the others count as folded already.
+    # One event of each call: its others are already counted as folded.
     session.export.tally.skip("still_waiting", session.count("SELECT count(*) FROM still_waiting"))
     return f"SELECT * FROM ({rows}) WHERE contact_id NOT IN (SELECT callid FROM still_waiting)"
 
 
 def _select_open(tables: list[pa.Table]) -> pa.Table:
-    """The events that a later one may complete: of calls that have not ended, and of
-    those that ended a short while ago.
+    """Select the events that a later one may complete: those of calls that have not
+    ended, or ended a short while ago.
     """
     events = pa.concat_tables(tables)
     if not len(events):
         return events
     newest = min(pc.max(events.column("moment")).as_py(), _now())
     with _open_connection(events) as connection:
-        kept = connection.sql(
+        open_events = connection.sql(
             "SELECT * FROM events SEMI JOIN ("
             "SELECT callid FROM events GROUP BY callid HAVING max(moment) >= ? OR "
             f"{_LAST_STEP} IN {_UNFINISHED} AND min(moment) >= ?"
             ") USING (callid) ORDER BY moment, line",
             params=[newest - KEEP_ENDED, newest - KEEP_UNENDED],
         ).to_arrow_table()
-    return kept.cast(asterisk_queue_log.SCHEMA)
+    return open_events.cast(asterisk_queue_log.SCHEMA)
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def _average_time_to_abandon(given: KpiInputs) -> Contribution:
 
 
 def _or_zero(column: sa.Column[float], systems: tuple[str, ...]) -> Amount:
-    """The column, and zero where it is blank in one of these systems."""
+    """Replace blanks of the column by zero in these systems."""
     if not systems:
         return column
     is_zero = sa.and_(_c.source_system.in_(systems), column.is_(None))

@@ -198,5 +198,7 @@ def sum_of_intervals(
 def mean_of_intervals(
     amount: sa.Column[float], rows: sa.Column[int]
 ) -> Callable[[KpiInputs], IntervalContribution]:
-    """Seconds that intervals give as a sum over so many contacts."""
+    """Build the contribution of intervals that give a sum of seconds over so many
+    contacts.
+    """
     return lambda given: IntervalContribution(are_given(amount, rows), counted=rows, amount=amount)

@@ -64,8 +64,8 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
 def team_medians(
     viewer: Viewer, kpis: Sequence[str], period: Period
 ) -> dict[str, tuple[float, int]]:
-    """For each KPI the median over the advisors of the viewer's team, and how many they
-    are; left out below five advisors or ten rows.
+    """Compute for each KPI the median over the advisors of the viewer's team, and their
+    number; left out below five advisors or ten rows.
 
     The team is that of the viewer's last contact of the period. By period alone: finer
     filters would let the median be taken apart.

@@ -71,8 +71,8 @@ def find_last(group: str) -> date | None:
 
 @dataclass(frozen=True)
 class ClosedPart:
-    """What closed months add to a question: `records` like those of a statement, and the
-    question about the time since (`is_empty`: it asks for none).
+    """Contribution of closed months to a question: `records` like those of a statement,
+    and the question about the time since (`is_empty`: it asks for none).
     """
 
     records: list[Record]
@@ -231,7 +231,7 @@ def find_published(group: str) -> dict[str, dict[str, Any]]:
     """Map each closed month of a group to what was published of it."""
     with store.reading() as session:
         rows = sa.select(ClosedMonth.month, ClosedMonth.published)
-        return dict(session.execute(rows.where(ClosedMonth.group == group)).tuples().all())
+        return dict(session.execute(rows.where(ClosedMonth.group == group)).all())
 
 
 def _last_day(month: str | date) -> date:

@@ -28,7 +28,7 @@ HALF_HOURS = tuple(f"{position // 2:02d}:{position % 2 * 30:02d}" for position i
 
 @dataclass(frozen=True)
 class Names:
-    """What the records know about people and places: the label of each advisor, and the
+    """Names of people and places in the records: the label of each advisor, and the
     teams of each site.
     """
 

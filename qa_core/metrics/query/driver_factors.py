@@ -1,5 +1,5 @@
-"""What a contact may have been like for its customer: the factors that satisfaction is
-held against, and their levels, fixed for everybody.
+"""Factors that satisfaction is compared with, as properties of a contact, and their
+levels, fixed for everybody.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ ASKED_BY_NAME = 500
 
 @dataclass(frozen=True)
 class _Kept:
-    """What was read: its counter, how the grids stood, and the table."""
+    """Table of evaluations, with the counter and the grids as of which it was read."""
 
     counter: tuple[Any, ...]
     critical: dict[tuple[int, str], str]
@@ -152,7 +152,7 @@ def _read(
     critical: dict[tuple[int, str], str],
     only: list[int] | None = None,
 ) -> Iterator[pa.Table]:
-    """Those evaluations (default: all) with their answers, piece by piece."""
+    """Yield those evaluations (default: all) with their answers, piece by piece."""
     wanted = sa.select(*_READ).where(*_COUNTED).order_by(Evaluation.id)
     # Of the table, not of the class, whose rows would take as long again.
     answer = EvaluationAnswer.__table__.c

@@ -1,5 +1,5 @@
-"""What an evaluator may know of a contact that is theirs to listen to: when, where and
-why, never who called nor what they said of it.
+"""Contact of an evaluator's listening list: when, where and why; never who called, nor
+what they said of it.
 """
 
 from __future__ import annotations

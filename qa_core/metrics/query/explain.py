@@ -95,7 +95,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Variant:
-    """What the value would be with another value of a setting, for the whole period."""
+    """Value of a KPI under another value of a setting, for the whole period."""
 
     value: Any
     row: Row

@@ -1,5 +1,5 @@
-"""How fresh each source is: when something of it came last, and the newest contact that
-it knows, as far as the viewer's own rows go.
+"""Freshness of each source: when it was last imported, and its newest contact, within
+the viewer's own rows.
 """
 
 from __future__ import annotations

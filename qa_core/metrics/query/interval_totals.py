@@ -1,5 +1,5 @@
-"""What the intervals of platforms that export only totals add to KPIs: where no contact
-covers the same queue and day, and never twice.
+"""Contribution of intervals to KPIs, for platforms that export only totals: where no
+contact covers the same queue and day, and never twice.
 """
 
 from __future__ import annotations
@@ -265,8 +265,8 @@ def _run(statement: sa.Select) -> list[Record]:
 
 @functools.lru_cache(maxsize=2)
 def find_silent(lake_url: str, version: int) -> dict[str, tuple[str, ...]]:
-    """For each component of the handling time, the systems whose intervals never give
-    it; looked up once per version of the lake.
+    """Find, for each component of the handling time, the systems whose intervals never
+    give it; looked up once per version of the lake.
     """
     if version < 0:
         return {}

@@ -20,7 +20,7 @@ from qa_core.storage.schema import CONTACTS, arrow_schema
 
 
 class LegalAct(StrEnum):
-    """What somebody is about to do with a contact."""
+    """Act with a contact that the rules decide about."""
 
     STORE = "store"
     DRAW = "draw"
@@ -34,7 +34,9 @@ class LegalAct(StrEnum):
 
 @dataclass(frozen=True)
 class LegalFacts:
-    """What the rules must know besides the contact, as of one moment of the centre's clock.
+    """Facts that the rules need besides the contact, as of one moment of the centre's
+    clock. `informed`: advisor id → the day they were informed; `oldest_recording` and
+    `oldest_analysis`: the retention of contacts before these days is over.
 
     `informed`: advisor id → the day they were informed; `oldest_recording` and
     `oldest_analysis`: contacts before these days are over.

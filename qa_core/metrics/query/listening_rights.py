@@ -1,4 +1,4 @@
-"""Which contacts may be listened to together: answered by an advisor, in the viewer's
+"""Listening rights of contacts taken together: answered by an advisor, in the viewer's
 scope, and with nothing that forbids it (docs/compliance.md, R3, R9).
 """
 
@@ -41,8 +41,8 @@ def find_listenable(
     first_month: str | None = None,
     last_month: str | None = None,
 ) -> list[Listenable]:
-    """Those of these contacts that may be listened to, in the order asked; the months
-    (`YYYY-MM`), where known, spare reading the others.
+    """Find those of these contacts that may be listened to, in the order of `keys`. The
+    months (`YYYY-MM`), where known, spare reading the others.
     """
     asked = list(dict.fromkeys(keys))
     found = {

@@ -48,8 +48,8 @@ def build_query(
 
 
 def _giver() -> Callable[[Settings], KpiInputs]:
-    """Makes what KPIs are given, once per set of settings, so that equal settings are
-    equal parameters.
+    """Make the builder of KPI inputs. It builds them once per set of settings, so that
+    equal settings are equal parameters.
     """
     lake_url, span = environment.current().lake_url, lake.span()
     profile, silent = (
@@ -70,10 +70,10 @@ def _giver() -> Callable[[Settings], KpiInputs]:
 
 @dataclass(frozen=True)
 class LakeProfile:
-    """What KPIs must know of the lake as a whole, whoever looks: the components of the
-    handling time that a source system never gives for an answered contact, those that
+    """Properties of the lake as a whole that KPIs need, whoever looks: the components
+    of the handling time that a source never gives for an answered contact; those that
     it gives for fewer than half of them (a blank is then a hold or an after-work that
-    did not happen), and the ends of each scale of ratings.
+    did not happen); and the ends of each scale of ratings.
     """
 
     absent_components: Mapping[str, tuple[str, ...]]

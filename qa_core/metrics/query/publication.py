@@ -274,8 +274,9 @@ def _load_kind(viewer: Viewer, kind: str) -> dict[str, dict[str, Table]]:
     }
     months = _months_of(Period(span[0].replace(day=1), last_day))
     question = build_query(viewer, ("site",), Filters())
+    folder = environment.current().folder / "published"
     keys = {
-        _path(month, kind): (month, key)
+        folder / f"{month}-{kind}.json": (month, key)
         for month, key in _find_keys(
             question, kind, [month for month in months if month not in kept]
         )
@@ -298,11 +299,12 @@ def _read_cells(cells: Iterable[Sequence[Any]]) -> Table:
 def _find_keys(
     question: MetricQuery, kind: str, months: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """For each month a digest of all that its tables depend on."""
+    """Compute for each month a digest of all that its tables depend on."""
     with store.reading() as session:
         merged = name_merges.find_kept(session)
         counter = evaluation_table.change_counter(session) if kind == "evaluations" else ()
     names = sorted({name for one in FAMILIES[kind] for name in get_kpi(one.kpi).settings})
+    contacts, intervals = lake.snapshot("contacts"), lake.snapshot("intervals")
     for month in months:
         period = periods.period_of("month", month)
         first = period.first_day - timedelta(days=NEIGHBOUR_DAYS)
@@ -312,8 +314,8 @@ def _find_keys(
             POLICY,
             FAMILIES[kind],
             (MINIMUM_ADVISORS, MINIMUM_CONTACTS, sorted(EXECUTIVE_DIMENSIONS)),
-            lake.files("contacts", f"{first:%Y-%m}", month),  # the first miss of a caller
-            lake.files("intervals", month, month),
+            contacts.files(f"{first:%Y-%m}", month),  # the first miss of a caller
+            intervals.files(month, month),
             sorted(question.names.sites.items()),
             [sorted(kept.items()) for kept in merged.values()],
             counter,
@@ -334,10 +336,6 @@ def _within(
     last = datetime.combine(period.last_day, datetime.min.time()) + timedelta(days=2)
     ends = (span[0] + window, span[1] - window) if span else ()
     return [min(max(end, first), last) for end in ends]
-
-
-def _path(month: str, kind: str) -> Path:
-    return environment.current().folder / "published" / f"{month}-{kind}.json"
 
 
 def _is_kept(path: Path, key: str) -> bool:

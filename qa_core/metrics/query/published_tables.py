@@ -49,9 +49,9 @@ Table = dict[Cell, bool]
 
 @dataclass(frozen=True)
 class _Counts:
-    """What was counted. `atoms`: per month and combination of values, the rows of each
-    family (`n0`, `n1` …). `advisors`: per cell and advisor, a bit for each family that
-    counts them. `customers`: the combinations of each known customer of a month.
+    """Counts to be published. `atoms`: per month and combination of values, the rows of
+    each family (`n0`, `n1` …). `advisors`: per cell and advisor, a bit for each family
+    that counts them. `customers`: the combinations of each known customer of a month.
     """
 
     atoms: pd.DataFrame
@@ -212,8 +212,8 @@ def _select_misses(question: MetricQuery) -> sa.Select:
 
 
 def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> list[pd.DataFrame]:
-    """Contacts that only totals by interval know, like atoms, if there are any: nobody
-    is known to have taken them.
+    """Count contacts that only totals by interval know, like atoms, if there are any:
+    nobody is known to have taken them.
     """
     kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
     found = [

@@ -97,8 +97,8 @@ class RepeatChain:
 
 @dataclass(frozen=True)
 class CustomerHistory:
-    """What the customer of one contact did within 31 days of it, in the viewer's scope,
-    oldest first, and how many contacts lie beyond it.
+    """Contacts of one contact's customer within 31 days of it, in the viewer's scope,
+    oldest first, and the number of those beyond it.
     """
 
     links: tuple[ChainContact, ...]

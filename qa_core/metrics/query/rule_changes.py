@@ -1,5 +1,5 @@
-"""When the rules behind a number changed: a setting got another value, or evaluators
-another version of a grid. Charts start anew there.
+"""Dates on which the rules behind a number changed: a setting got another value, or
+evaluators another version of a grid. Charts start anew there.
 """
 
 from __future__ import annotations

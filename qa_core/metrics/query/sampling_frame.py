@@ -195,8 +195,8 @@ def _find_shares(
 def find_first(
     viewer: Viewer, asked: FrameQuery, take: Mapping[tuple[str, str], int], prefix: str
 ) -> list[dict[str, Any]]:
-    """For each (advisor, stratum) the first so many contacts of the frame in the order
-    of `ticket`, the SHA-256 of the prefix and their key.
+    """Find for each (advisor, stratum) the first so many contacts of the frame in the
+    order of `ticket`, the SHA-256 of the prefix and their key.
 
     Rows: `ticket`, `advisor_id`, `source_system`, `contact_id`, `team`, `local_start`,
     and one `by_…` per dimension; in the order of the tickets.

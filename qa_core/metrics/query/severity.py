@@ -51,10 +51,10 @@ class Adjusted:
 
 @dataclass(frozen=True)
 class EvaluatorFigures:
-    """What one evaluator gave in the viewer's scope: mean and standard deviation of
+    """Figures of one evaluator in the viewer's scope: mean and standard deviation of
     their scores; severity in points (positive: stricter than the others), None where
-    nothing connects them with the rest; the median of the seconds that an evaluation
-    took, where they are known.
+    nothing connects them with the rest; the median duration of an evaluation in
+    seconds, where durations are known.
     """
 
     evaluator: str | None

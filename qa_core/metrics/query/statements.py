@@ -367,8 +367,8 @@ def evaluations_of(
 
 
 def _errors() -> list[sa.ColumnElement[bool]]:
-    """Of the answers together, whether one is a critical error of each class; null
-    where the class does not apply.
+    """Build for each class whether one of the answers is a critical error; null where
+    the class does not apply.
     """
     applies = {
         name: sa.and_(ANSWERS.c.critical == word(name), ANSWERS.c.earned.is_not(None))

@@ -87,7 +87,7 @@ class DrawResult:
 
 @dataclass(frozen=True)
 class DrawVerification:
-    """Whether a draw computed again gives the same list. `causes`: lake_changed ·
+    """Comparison of a draw with the same draw computed again. `causes`: lake_changed ·
     frame_changed · reason codes whose counts differ · list_changed.
     """
 

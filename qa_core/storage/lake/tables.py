@@ -114,16 +114,19 @@ class Commit:
 
 def lake_folder() -> Path:
     """Return the local folder of the lake. Raises Refusal when QA_LAKE_URL points elsewhere."""
-    url = environment.current().lake_url
-    if url.startswith("file://"):
-        url = url.removeprefix("file://")
-    if "://" in url:
+    return _resolve(environment.current().lake_url)
+
+
+@functools.lru_cache(maxsize=8)
+def _resolve(url: str) -> Path:
+    path = url.removeprefix("file://")
+    if "://" in path:
         raise Refusal(
             "lake_not_local",
             N_("The lake must be a folder of this machine, but QA_LAKE_URL is {url}. Give a path."),
             url=url,
         )
-    return Path(url).resolve()
+    return Path(path).resolve()
 
 
 _newest: dict[Path, tuple[int, tuple[int, int]]] = {}

@@ -1,3 +1,1 @@
-"""What the pages are laid out from: one module per page, and the cards that several
-share.
-"""
+"""Views of the pages: one module per page, and the cards that several share."""

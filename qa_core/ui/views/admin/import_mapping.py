@@ -1,5 +1,5 @@
-"""Which column of a file is which field of an import, what its words mean, and whether
-what looks odd is accepted.
+"""Mapping of a file's columns to fields, the meaning of its words, and the acceptance
+of what looks odd.
 """
 
 from __future__ import annotations

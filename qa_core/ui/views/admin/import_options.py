@@ -1,4 +1,4 @@
-"""What a person may say about the files of an import, all at once."""
+"""Form for the options of an import."""
 
 from __future__ import annotations
 

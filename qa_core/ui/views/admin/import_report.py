@@ -216,9 +216,9 @@ def _show_rows(examination: Examination) -> None:
     ):
         line = _("Line")
         st.caption(_("As the file has them; identities are masked:"))
-        before = dict.fromkeys(name for row in rows for name in row.before)
+        before = dict.fromkeys(name for row in rows for name in row.cells)
         _show_lines(
-            [{line: row.line, **row.before} for row in rows], (line, *before), "import_before"
+            [{line: row.line, **row.cells} for row in rows], (line, *before), "import_before"
         )
         st.caption(
             _("As they are understood; times on the clock of the centre, durations in seconds:")
@@ -226,14 +226,14 @@ def _show_rows(examination: Examination) -> None:
         fields = dict.fromkeys(
             field
             for row in rows
-            for field in row.after
-            if field != "started_at" or "local_start" not in row.after
+            for field in row.values
+            if field != "started_at" or "local_start" not in row.values
         )
         titles = {field: import_fields.title(field) for field in fields}
         after = [
             {line: row.line}
             | {
-                title: _describe_cell(field, row.after.get(field))
+                title: _describe_cell(field, row.values.get(field))
                 for field, title in titles.items()
             }
             for row in rows

@@ -1,4 +1,4 @@
-"""What a draft changes against the last version, and its publication."""
+"""Changes of a draft against the last version, and its publication."""
 
 from __future__ import annotations
 

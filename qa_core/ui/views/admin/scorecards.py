@@ -1,5 +1,5 @@
-"""Which scorecards there are, which one is looked at, and how a draft is started: from a
-version, a starter, a file, or nothing.
+"""List of scorecards, the choice of one, and the start of a draft: from a version, a
+starter, a file, or nothing.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Who may listen and until when, and which advisors were informed that calls are recorded
-and listened to.
+"""People who may listen, until when, and the advisors who were informed that calls are
+recorded and listened to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long each kind of data is kept, and the certificates of what was deleted."""
+"""Retention of each kind of data, and the certificates of what was deleted."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class ContactsQuery:
-    """What the list shows: filters, what the address adds to them, and the KPI that counts
-    the contacts.
+    """Query of the list: filters, what the address adds to them, and the KPI that
+    counts the contacts.
     """
 
     where: Filters

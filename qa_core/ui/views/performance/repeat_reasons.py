@@ -1,5 +1,5 @@
-"""What brings customers back: reasons or queues by their repeats, the time that these
-take and what it costs.
+"""Reasons or queues that bring customers back: their repeats, the time that these take
+and their cost.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ ENOUGH = 30
 
 @dataclass(frozen=True)
 class ResolutionCounts:
-    """What became of contacts of which something was said, and whose window is complete.
+    """Repeats of contacts with a declared or confirmed resolution and a complete
+    window. `dimension`, `value`: who said what (yes or no). `back` of `n` came back;
+    `low` and `high`: the interval of that share. `confirmed`: row of `measure` of those
+    surveyed.
 
     `dimension`, `value`: who said what (yes or no). `back` of `n` came back; `low` and
     `high`: the interval of that share. `confirmed`: row of `measure` of those surveyed.

@@ -1,5 +1,5 @@
-"""What satisfaction goes with: each level of each factor against the rest, the other
-factors held alike. Worded as association.
+"""Factors associated with satisfaction: each level of each factor against the rest, the
+other factors held alike. Never worded as causes.
 """
 
 from __future__ import annotations

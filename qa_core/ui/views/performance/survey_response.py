@@ -1,5 +1,5 @@
-"""Who answered surveys: how far the silent could move satisfaction, and whether those who
-answered are like all.
+"""Survey response: how far customers who did not answer could move satisfaction, and
+whether those who did are like all.
 """
 
 from __future__ import annotations

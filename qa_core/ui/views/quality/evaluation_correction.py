@@ -30,8 +30,8 @@ OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 @dataclass
 class OpenCorrection:
-    """What this tab holds beside the widgets: the version it was filled from, and what went
-    wrong at the last try to save.
+    """Correction as this tab holds it beside the widgets: the version it was filled
+    from, and the error of the last try to save.
     """
 
     version: int

@@ -1,4 +1,6 @@
-"""Who listened to one's calls, for what purpose and with what reason."""
+"""Playbacks of an advisor's own calls: who listened, for what purpose and with what
+reason.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""How many evaluations it takes: what a plan's number can show of an advisor and of a
-team, and what it would take to see more.
+"""Sample sizes of evaluations: what a plan's number can show of an advisor and of a
+team, and how many it takes to see more.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ DIMENSIONS: Mapping[str, SourceWords] = {
 
 @dataclass(frozen=True)
 class StepKind:
-    """What a step is called, what it is a share of, and the KPI whose contacts a click on
-    it opens.
+    """Kind of step: its title, what it is a share of, and the KPI whose contacts a
+    click on it opens.
     """
 
     title: str

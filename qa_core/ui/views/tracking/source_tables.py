@@ -1,5 +1,5 @@
-"""What each campaign (or source, medium, keyword, number) brings: its steps, its cost, its
-new and returning callers; and how sources are known.
+"""Tables of campaigns (or sources, media, keywords, numbers): their steps, their cost,
+their new and returning callers; and how sources are known.
 """
 
 from __future__ import annotations
@@ -327,6 +327,13 @@ def show_callers(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
     """Show customers who came for the first time, and who had come before."""
+    period = state.where.period
+    if viewer.needs_suppression and f"{period.first_day:%Y-%m}" != f"{period.last_day:%Y-%m}":
+        cards.show_message(
+            _("New and returning callers: choose one month"),
+            _("Each customer is counted once, so the figures of several months do not add up."),
+        )
+        return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
     rows = tables.wide(frame, dimension)
     new, old = CALLERS

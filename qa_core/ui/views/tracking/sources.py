@@ -21,8 +21,8 @@ TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_
 
 @dataclass(frozen=True)
 class SourceCut:
-    """What the page compares: a dimension, the value whose path is drawn, and the rows of
-    every step by value.
+    """Comparison of sources on the page: a dimension, the value whose path is drawn,
+    and the rows of every step by value.
     """
 
     dimension: str
