@@ -21,12 +21,12 @@ from qa_core.compliance import law, retention
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
-from qa_core.quality.calibration.sessions import KIND
+from qa_core.quality.calibration.sessions import KIND, build_contacts
 from qa_core.quality.evaluations import finalise
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.records.listening import Calibration, CalibrationContact, Recording
+from qa_core.storage.records.listening import Calibration, Recording
 from qa_core.storage.records.store import Session
 
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
@@ -145,16 +145,7 @@ def _open(
         opened_at=plan.moment(days[0], CLOCK),
     )
     made.due_on = plan.day(days[1])
-    made.contacts = [
-        CalibrationContact(
-            source_system=contact.source_system,
-            contact_id=contact.contact_id,
-            advisor_id=contact.advisor_id,
-            team=contact.team,
-            local_start=contact.local_start,
-        )
-        for contact in contacts
-    ]
+    made.contacts = build_contacts(contacts)
     session.add(made)
     session.flush()
     return made

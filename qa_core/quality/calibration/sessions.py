@@ -4,7 +4,7 @@ Nobody sees another's marks before the closing. Their only writer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -144,17 +144,7 @@ def open_session(
             due_on=due_on,
             opened_by=viewer.username,
         )
-        calibration.contacts = [
-            CalibrationContact(
-                source_system=contact.source_system,
-                contact_id=contact.contact_id,
-                advisor_id=contact.advisor_id,
-                team=contact.team,
-                local_start=contact.local_start,
-                reference_evaluator=reference_evaluator,
-            )
-            for contact in (found[key] for key in keys)
-        ]
+        calibration.contacts = build_contacts((found[key] for key in keys), reference_evaluator)
         session.add(calibration)
         session.flush()
         audit_log.record(
@@ -165,6 +155,23 @@ def open_session(
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
         return calibration.id
+
+
+def build_contacts(
+    contacts: Iterable[listening_rights.Listenable], reference_evaluator: str | None = None
+) -> list[CalibrationContact]:
+    """Build the rows of a session's contacts."""
+    return [
+        CalibrationContact(
+            source_system=contact.source_system,
+            contact_id=contact.contact_id,
+            advisor_id=contact.advisor_id,
+            team=contact.team,
+            local_start=contact.local_start,
+            reference_evaluator=reference_evaluator,
+        )
+        for contact in contacts
+    ]
 
 
 def close_session(viewer: Viewer, number: int) -> None:
