@@ -337,10 +337,9 @@ def _find_earlier_draw(
         build_from_row(DrawEntry, one, advisor_id=one.advisor_id or "")
         for one in find_originals(stored)
     )
-    known = {
-        one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one
-        for one in {*stored.short, *(one.advisor_id for one in drawn)}
-    }
+    labels = Names.load(session, frozenset({"advisor"}))
+    advisors = {*stored.short, *(one.advisor_id for one in drawn)}
+    known = {advisor: labels.advisor_label(advisor) or advisor for advisor in advisors}
     return DrawResult(
         plan.name,
         seed,
