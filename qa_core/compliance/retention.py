@@ -138,17 +138,15 @@ BY_KIND = {entry.kind: entry for entry in CLASSES}
 
 
 def find_period(session: Session, kind: str) -> int:
-    """Return the period of a kind in its unit: the shortest of the legal maximum and what
-    was entered.
-    """
+    """Return the period of a kind: the legal maximum, or what was entered if shorter."""
     entry = BY_KIND[kind]
     if entry.setting is None:
         return entry.period
     if entry.setting in gates.BY_NAME:
-        entered = gates.value_of(session, entry.setting)
+        value = gates.value_of(session, entry.setting)
     else:
-        entered = getattr(settings.current(session), entry.setting)
-    return min(entry.period, int(entered or entry.period))
+        value = getattr(settings.current(session), entry.setting)
+    return min(entry.period, int(value or entry.period))
 
 
 def find_oldest_day(session: Session, kind: str, as_of: date) -> date:

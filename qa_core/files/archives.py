@@ -91,10 +91,10 @@ class Content:
 
     def decode_start(self, start: bytes) -> str | None:
         """Decode the beginning as text; None when it is none."""
-        marked = find_marked_encoding(start)
-        if marked is None and b"\x00" in start[:4096]:
+        encoding = find_marked_encoding(start)
+        if encoding is None and b"\x00" in start[:4096]:
             return None
-        decoder = codecs.getincrementaldecoder(self.encoding or marked or "utf-8")()
+        decoder = codecs.getincrementaldecoder(self.encoding or encoding or "utf-8")()
         try:
             return decoder.decode(start)
         except (UnicodeDecodeError, UnicodeError):
@@ -129,8 +129,8 @@ class Content:
             rest = b""
             while block := file.read(BLOCK_BYTES):
                 block = rest + block
-                cut = block.rfind(b"\n") + 1
-                if not cut and len(block) > MAX_LINE_LENGTH:
+                end = block.rfind(b"\n") + 1
+                if not end and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
                         N_(
@@ -140,7 +140,7 @@ class Content:
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
                     )
-                block, rest = (block[:cut], block[cut:]) if cut else (b"", block)
+                block, rest = (block[:end], block[end:]) if end else (b"", block)
                 if block:
                     yield _decode(block), share()
             if rest:
@@ -355,8 +355,8 @@ def _read_text_blocks(
     rest = ""
     while block := file.read(BLOCK_BYTES):
         block = rest + block
-        cut = block.rfind("\n") + 1
-        block, rest = (block[:cut], block[cut:]) if cut else ("", block)
+        end = block.rfind("\n") + 1
+        block, rest = (block[:end], block[end:]) if end else ("", block)
         if block:
             yield block, share()
     if rest:

@@ -15,8 +15,8 @@ def simplify(text: str) -> str:
     """Simplify a header: lower case without accents, and one space for whatever is no
     letter or digit. `CallID`, `call_id` and `Call Id` become equal.
     """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
     plain = (
-        unicodedata.normalize("NFKD", spaced.replace("’", "'")).encode("ascii", "ignore").decode()
+        unicodedata.normalize("NFKD", words.replace("’", "'")).encode("ascii", "ignore").decode()
     )
     return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))

@@ -349,7 +349,7 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     channel = (
         "channel"
         if "channel" in staged.columns
-        else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
+        else f"{tables.quote(staged.defaults.get('channel', ''))} AS channel"
     )
     rows = connection.execute(
         f"""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from qa_core.base import environment
 from qa_core.base.i18n import N_, _, language, ngettext
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Unit
@@ -69,7 +70,7 @@ def duration(seconds: float) -> str:
     return f"{sign}{number(seconds / 3600)}{NO_BREAK}h"
 
 
-def waited(above: float, until: float | None) -> str:
+def wait_range(above: float, until: float | None) -> str:
     """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
     if until is None:
         return _("more than {wait}", wait=duration(above))
@@ -197,6 +198,16 @@ def moment(at: datetime) -> str:
     return f"{day(at.date(), year=True)}, {at:%H:%M}"
 
 
+def local_moment(utc: datetime) -> str:
+    """Format a moment by the clock of the centre."""
+    return moment(environment.to_local(utc))
+
+
+def local_day(utc: datetime) -> str:
+    """Format the day of a moment by the clock of the centre, with its year."""
+    return day(environment.to_local(utc).date(), year=True)
+
+
 def period(span: Period) -> str:
     """Format the days of a bounded period, as short as it can be said: 2–29 Nov 2026,
     Oct 2026, Jan – Mar 2026.
@@ -267,11 +278,11 @@ def name(dimension: str, key: object) -> str:
     if dimension == "hour":
         return f"{int(key):02d}:00"
     if dimension in ("day", "week"):
-        shown = date.fromisoformat(str(key)[:10])
+        first_day = date.fromisoformat(str(key)[:10])
         return (
-            _("week of {day}", day=day(shown, year=True))
+            _("week of {day}", day=day(first_day, year=True))
             if dimension == "week"
-            else day(shown, year=True)
+            else day(first_day, year=True)
         )
     if dimension == "month":
         return month(str(key))

@@ -26,10 +26,12 @@ from qa_core.quality.coaching import effect, needs, plans
 from qa_core.quality.evaluations import disputes
 from qa_core.storage import lake
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertEvent
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
-from qa_core.storage.records.steering import AlertEvent, Annotation, SettingValue, Target
+from qa_core.storage.records.settings import SettingValue
+from qa_core.storage.records.targets import Annotation, Target
 
 _VERSION = "data_version"
 SECONDS = 300
@@ -51,9 +53,7 @@ def current_settings() -> Settings:
 
 
 def version() -> tuple[Any, ...]:
-    """Return the version looked up at the start of this run, so that all reads of a run
-    see one state.
-    """
+    """Return the version looked up at the start of this run: its reads see one state."""
     return st.session_state.get(_VERSION) or look_up_version()
 
 
@@ -104,9 +104,7 @@ def look_up_version() -> tuple[Any, ...]:
 def _cached(
     read: Read[Given, Result], besides: Callable[[], tuple[Any, ...]] = tuple
 ) -> Read[Given, Result]:
-    """Cache that read. `besides`: returns what its result depends on that the version does
-    not cover.
-    """
+    """Cache that read. `besides` returns what its result depends on besides the version."""
     name, signature = f"{read.__module__}.{read.__qualname__}", inspect.signature(read)
     _READS[name] = read
 

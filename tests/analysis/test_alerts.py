@@ -23,12 +23,12 @@ from qa_core.centre import settings
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.storage.records.steering import AlertRule
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
-LEAD = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 ADMIN = Viewer("ada", Role.ADMIN)
 FIRST_SUNDAY = date(2026, 6, 7)
@@ -283,7 +283,7 @@ def test_whoever_looks_after_an_alert_says_so_and_it_rings_no_more(centre: Path)
     land_weeks([90, 90], team="Sud")
     alerts.evaluate(SYSTEM)
     [event] = alerts.find(LEAD)
-    for stranger in (EXECUTIVE, Viewer("sue", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))):
+    for stranger in (EXECUTIVE, Viewer("sue", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))):
         with pytest.raises(AccessDenied):
             alerts.acknowledge(stranger, event.id)
     alerts.acknowledge(LEAD, event.id)

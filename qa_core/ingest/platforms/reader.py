@@ -46,7 +46,7 @@ from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import Direction, Outcome
 
 MOMENT = pa.timestamp("us")
@@ -766,7 +766,7 @@ def _fold(
         with ExitStack() as stack:
             for part in range(parts):
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
-                source = f"read_parquet({quoted(str(records))}) {where}"
+                source = f"read_parquet({quote(str(records))}) {where}"
                 if chain:
                     call_legs.load_earlier_legs(connection, export, chain, source)
                 else:

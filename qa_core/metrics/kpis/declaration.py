@@ -1,6 +1,4 @@
-"""Declaration of a KPI: its words, its unit, and what each row of the facts contributes
-to it.
-"""
+"""Declaration of a KPI: its words, its unit, and what each row contributes to it."""
 
 from __future__ import annotations
 
@@ -126,7 +124,7 @@ class KpiNote:
 class Contribution:
     """Contribution of rows to a KPI.
 
-    `counted`: rows of the denominator, which are n; `hits`: rows of the numerator;
+    `denominator`: the rows counted, which are n; `hits`: rows of the numerator;
     `negative`: rows that count −1 in it; `amount`: the number averaged or summed, null
     where the row is left out; `identity`: what is counted once. `required_rows`:
     without such a row there is no data (default: the rows counted);
@@ -134,7 +132,7 @@ class Contribution:
     rows counted).
     """
 
-    counted: Predicate
+    denominator: Predicate
     hits: Predicate | None = None
     negative: Predicate | None = None
     amount: Amount | None = None
@@ -150,14 +148,14 @@ class Contribution:
 class IntervalContribution:
     """Contribution of an interval where no contact covers it: totals in place of rows.
 
-    `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or
+    `usable`: the intervals that say enough. `denominator` goes to n; `hits` (of a total or
     ratio) or `amount` (of a mean) to the numerator. `required_rows`: contacts without
     which there is no data (default: those counted). The notes count contacts of
     intervals, usable or not.
     """
 
     usable: Predicate
-    counted: Amount
+    denominator: Amount
     hits: Amount | None = None
     amount: Amount | None = None
     required_rows: Amount | None = None
@@ -252,9 +250,7 @@ class Kpi:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the glossary entry, in the language spoken (docs/contract.md, section
-        3, `kpis --json`).
-        """
+        """Return the glossary entry in the current language (docs/contract.md, section 3)."""
         return {
             "key": self.key,
             "title": _(self.title),

@@ -14,7 +14,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.base.errors import Misuse
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.metrics.dimensions import Filters, Period
@@ -136,15 +137,15 @@ def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
 
 
 def predicate(
-    dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
+    dimension: str, choices: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
 ) -> sa.ColumnElement[bool]:
     """Select the rows whose dimension has one of the values (None: missing). Raises
     Misuse for a value that the dimension cannot have.
     """
-    values = [value for value in chosen if value is not None]
+    values = [value for value in choices if value is not None]
     if dimension == "site":
         tests = [columns.team.in_([team for team, site in names.sites.items() if site in values])]
-        if None in chosen:
+        if None in choices:
             tests.append(sa.or_(columns.team.is_(None), columns.team.not_in(list(names.sites))))
         return sa.or_(*tests)
     if dimension == "advisor":
@@ -157,7 +158,7 @@ def predicate(
     if dimension == "half_hour":
         values = [HALF_HOURS.index(value) for value in values]
     tests = [column.in_(values)] if values else []
-    if None in chosen:
+    if None in choices:
         tests.append(column.is_(None))
     return sa.or_(*tests)
 
@@ -236,3 +237,9 @@ def plain(dimension: str, value: Any, names: Names) -> Value:
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:
     """Return every dimension that a question touches."""
     return frozenset((*by, *(dimension for dimension, _ in where.values)))
+
+
+def require_filters(viewer: Viewer, where: Filters) -> None:
+    """Raise AccessDenied for a filter that the viewer may not use."""
+    if not all(map(viewer.can_cut_by, dimensions_of((), where))):
+        raise AccessDenied()

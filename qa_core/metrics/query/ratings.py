@@ -6,7 +6,6 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
@@ -30,21 +29,18 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     may not use; Refusal for what is not published.
     """
     viewer.require(Permission.SEE_SATISFACTION)
-    if not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
-        raise AccessDenied()
+    dimension_sql.require_filters(viewer, where)
     if viewer.needs_suppression:
         publication.require_one_table((), where)
         where = publication.close_period(where)
     question = build_query(viewer, (), where)
-    mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted
+    mark, is_rated = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).denominator
     groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
     conditions = [
         COUNTED_DIRECTION,
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
-        counted,
+        is_rated,
     ]
     statement = (
         sa.select(*groups, sa.func.count().label("n"))
@@ -58,12 +54,12 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     dimension, value = next(
         ((name, values[0]) for name, values in where.values if name != "month"), (None, None)
     )
-    shown = [
+    published_months = [
         month
         for month in frame["month"].unique()
         if publication.shows(viewer, kpi, [month], dimension, value)
     ]
-    return frame[frame["month"].isin(shown)].reset_index(drop=True)
+    return frame[frame["month"].isin(published_months)].reset_index(drop=True)
 
 
 def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
@@ -74,5 +70,5 @@ def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
             (answer <= number("6.0"), word("detractor")),
             else_=word("passive"),
         )
-    scaled = parts_of(question, get_kpi("csat_mean"), CONTACTS.c).amount
-    return sa.cast(sa.cast(sa.func.floor(scaled + number("0.5")), sa.Integer), sa.Text)
+    rating = parts_of(question, get_kpi("csat_mean"), CONTACTS.c).amount
+    return sa.cast(sa.cast(sa.func.floor(rating + number("0.5")), sa.Integer), sa.Text)

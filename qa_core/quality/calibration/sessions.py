@@ -4,7 +4,7 @@ Nobody sees another's marks before the closing. Their only writer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,14 +17,15 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
-from qa_core.metrics.query.calibration_metrics import KIND, find_rounds, on_marks
+from qa_core.metrics.query.calibration_metrics import find_rounds, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
@@ -143,17 +144,7 @@ def open_session(
             due_on=due_on,
             opened_by=viewer.username,
         )
-        calibration.contacts = [
-            CalibrationContact(
-                source_system=contact.source_system,
-                contact_id=contact.contact_id,
-                advisor_id=contact.advisor_id,
-                team=contact.team,
-                local_start=contact.local_start,
-                reference_evaluator=reference_evaluator,
-            )
-            for contact in (found[key] for key in keys)
-        ]
+        calibration.contacts = build_contacts((found[key] for key in keys), reference_evaluator)
         session.add(calibration)
         session.flush()
         audit_log.record(
@@ -164,6 +155,23 @@ def open_session(
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
         return calibration.id
+
+
+def build_contacts(
+    contacts: Iterable[listening_rights.Listenable], reference_evaluator: str | None = None
+) -> list[CalibrationContact]:
+    """Build the rows of a session's contacts."""
+    return [
+        CalibrationContact(
+            source_system=contact.source_system,
+            contact_id=contact.contact_id,
+            advisor_id=contact.advisor_id,
+            team=contact.team,
+            local_start=contact.local_start,
+            reference_evaluator=reference_evaluator,
+        )
+        for contact in contacts
+    ]
 
 
 def close_session(viewer: Viewer, number: int) -> None:
@@ -178,7 +186,7 @@ def close_session(viewer: Viewer, number: int) -> None:
         )
         submitted = sa.select(sa.func.count()).where(
             Evaluation.calibration_id == number,
-            Evaluation.kind == KIND,
+            Evaluation.kind == CALIBRATION,
             Evaluation.state != "draft",
         )
         done = session.scalar(on_marks(submitted)) or 0
@@ -284,26 +292,24 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     names = people.find_names(session)
     scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(
-        Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft"
+        Evaluation.calibration_id == row.id,
+        Evaluation.kind == CALIBRATION,
+        Evaluation.state != "draft",
     )
     counted = dict(session.execute(on_marks(done.group_by(Evaluation.evaluator))).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)
-    return CalibrationSession(
-        id=row.id,
-        title=row.title,
-        grid_id=row.grid_id,
+    return build_from_row(
+        CalibrationSession,
+        row,
         scorecard=scoring.parse_scorecard(scorecard_row.content),
         scorecard_version=scorecard_row.version,
         evaluators={username: names.get(username, username) for username in row.evaluators},
         contacts=tuple(
-            SessionContact(
-                contact.id,
-                position,
-                contact.source_system,
-                contact.contact_id,
-                contact.local_start,
-                contact.reference_evaluator,
-                contact.consensus if row.closed_at is not None else None,
+            build_from_row(
+                SessionContact,
+                contact,
+                position=position,
+                consensus=contact.consensus if row.closed_at is not None else None,
             )
             for position, contact in enumerate(
                 sorted(row.contacts, key=lambda contact: contact.id), start=1
@@ -314,10 +320,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
             for username in row.evaluators
             if knows_all or username == viewer.username
         },
-        due_on=row.due_on,
         opened_by=names.get(row.opened_by, row.opened_by),
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
     )
 
 

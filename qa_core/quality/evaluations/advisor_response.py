@@ -16,7 +16,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
@@ -85,22 +85,29 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
                     "fill in. Write a comment instead."
                 ),
             )
-        own = drafts.open_draft(
-            session,
-            viewer,
-            kind="self",
-            grid_id=evaluation.grid_id,
-            evaluator=viewer.username,
-            source_system=evaluation.source_system,
-            contact_id=evaluation.contact_id,
-            advisor_id=evaluation.advisor_id,
-            team=evaluation.team,
-            local_day=evaluation.local_day,
-            purpose=evaluation.purpose,
-            answered_evaluation_id=evaluation.id,
-        )
+        own = open_self_evaluation(session, viewer, evaluation, viewer.username)
         audit_log.record(session, viewer.username, "self_evaluation_started", str(evaluation.id))
         return own.id
+
+
+def open_self_evaluation(
+    session: Session, viewer: Viewer, evaluation: Evaluation, username: str
+) -> Evaluation:
+    """Open that person's own evaluation of the same contact, on the same scorecard."""
+    return drafts.open_draft(
+        session,
+        viewer,
+        kind=drafts.SELF,
+        grid_id=evaluation.grid_id,
+        evaluator=username,
+        source_system=evaluation.source_system,
+        contact_id=evaluation.contact_id,
+        advisor_id=evaluation.advisor_id,
+        team=evaluation.team,
+        local_day=evaluation.local_day,
+        purpose=evaluation.purpose,
+        answered_evaluation_id=evaluation.id,
+    )
 
 
 def find_news(viewer: Viewer) -> News:
@@ -109,7 +116,7 @@ def find_news(viewer: Viewer) -> News:
     if not viewer.advisor_id:
         raise AccessDenied()
     since = now() - timedelta(days=NEWS_DAYS)
-    mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(evaluation_view.READ_KINDS)]
+    mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(EVALUATOR_KINDS)]
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
     unread = (
         sa.select(Evaluation.id)

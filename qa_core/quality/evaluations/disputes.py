@@ -19,6 +19,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
@@ -27,7 +28,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
@@ -257,7 +258,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
     within = [
         evaluation_view.is_readable(viewer),
         Evaluation.state == "published",
-        Evaluation.kind.in_(evaluation_view.READ_KINDS),
+        Evaluation.kind.in_(EVALUATOR_KINDS),
     ]
     within += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     within += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
@@ -298,7 +299,7 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     if (
         not viewer.advisor_id
         or evaluation.advisor_id != viewer.advisor_id
-        or evaluation.kind not in evaluation_view.READ_KINDS
+        or evaluation.kind not in EVALUATOR_KINDS
     ):
         raise AccessDenied()
     return evaluation
@@ -363,20 +364,14 @@ def _build_line(
     local_day: date,
     advisor_id: str | None,
 ) -> DisputeLine:
-    return DisputeLine(
+    return build_from_row(
+        DisputeLine,
+        dispute,
         dispute_id=dispute.id,
-        evaluation_id=dispute.evaluation_id,
-        criterion=dispute.criterion,
         advisor=advisors.get(advisor_id, advisor_id),
         team=team,
         evaluator=names.get(evaluator, evaluator),
         local_day=local_day,
-        original=dispute.original,
-        proposed=dispute.proposed,
-        decided=dispute.decided,
-        decision=dispute.decision,
-        raised_at=dispute.raised_at,
-        decided_at=dispute.decided_at,
         decided_by=names.get(dispute.decided_by, dispute.decided_by),
     )
 

@@ -1,6 +1,4 @@
-"""The legal gates with their state, their source and who acts; and whether listening stays
-within measure.
-"""
+"""The legal gates with state, source and who acts; whether listening is within measure."""
 
 from __future__ import annotations
 
@@ -74,7 +72,7 @@ def show_gates(viewer: Viewer) -> None:
         if found.value is not None:
             value = _describe_value(entry, found.value)
         if found.set_at:
-            day = formatting.day(environment.to_local(found.set_at).date(), year=True)
+            day = formatting.local_day(found.set_at)
             by = _("entered by {name} on {day}", name=found.set_by, day=day)
         place = _show_gate(entry.name, entry.title, entry.meaning, entry.source, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):
@@ -126,7 +124,7 @@ def show_proportions(viewer: Viewer) -> None:
 
 
 def _show_exceeded(found: proportionality.Proportions) -> None:
-    for share in filter(proportionality.is_permanent, found.recorded):
+    for share in filter(proportionality.is_permanent, found.recorded_shares):
         said = _(
             "{team}: {rate} of the answered contacts are recorded, which is permanent recording.",
             team=share.team or _("no team"),
@@ -137,7 +135,7 @@ def _show_exceeded(found: proportionality.Proportions) -> None:
             "answers for it, and the data protection officer asks for it."
         )
         st.warning(escape(f"{said} {who}"), icon=":material/radio_button_checked:")
-    if names := [one.name for one in found.heard if one.is_much]:
+    if names := [one.name for one in found.playbacks if one.is_much]:
         said = _("Listened to far more than the rest: {names}.", names=formatting.listing(names))
         who = _(
             "Who acts: the manager, by fewer contacts per advisor in the listening plans; the "
@@ -147,11 +145,11 @@ def _show_exceeded(found: proportionality.Proportions) -> None:
 
 
 def _show_recorded(found: proportionality.Proportions) -> None:
-    if not found.recorded:
+    if not found.recorded_shares:
         st.caption(_("No contact of these days says whether it was recorded."))
         return
     tables.show(
-        found.recorded,
+        found.recorded_shares,
         (
             tables.name_column(
                 _("Team"),
@@ -160,7 +158,7 @@ def _show_recorded(found: proportionality.Proportions) -> None:
                 ),
             ),
             tables.share_column(_("Recorded"), lambda share: share.rate),
-            tables.count_column(_("Answered"), lambda share: share.answered),
+            tables.count_column(_("Answered"), lambda share: share.answered_contacts),
         ),
         "recorded_shares",
         height=300,
@@ -168,11 +166,11 @@ def _show_recorded(found: proportionality.Proportions) -> None:
 
 
 def _show_heard(found: proportionality.Proportions) -> None:
-    if not found.heard:
+    if not found.playbacks:
         st.caption(_("Nobody listened to anything in these days."))
         return
     tables.show(
-        found.heard,
+        found.playbacks,
         (
             tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
             tables.count_column(_("Contacts listened to"), lambda one: one.contacts),

@@ -1,19 +1,16 @@
-"""The advisor's reply to an evaluation: that they read it, a comment, an evaluation of
-their own.
-"""
+"""The advisor's reply to an evaluation: read, a comment, an evaluation of their own."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import advisor_response
 from qa_core.quality.evaluations.disputes import LONGEST_TEXT
-from qa_core.quality.evaluations.evaluation_view import READ_KINDS
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView, SelfEvaluationView
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS
 from qa_core.ui import actions, cards, drill, layout, personal_data
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import evaluation_answers
@@ -22,7 +19,7 @@ from qa_core.ui.views.quality.answer_texts import describe
 
 def show(viewer: Viewer, evaluation: EvaluationView) -> None:
     """Show the card below the answers."""
-    if evaluation.kind not in READ_KINDS or evaluation.state != "published":
+    if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
         return
     title = _("Your answer") if evaluation.is_own else _("What the advisor answered")
     with cards.card(title, gap="small"):
@@ -40,7 +37,7 @@ def show(viewer: Viewer, evaluation: EvaluationView) -> None:
 
 
 def _show_acknowledged(evaluation: EvaluationView) -> None:
-    moment = formatting.moment(environment.to_local(evaluation.acknowledged_at))
+    moment = formatting.local_moment(evaluation.acknowledged_at)
     st.caption(_("Read on {when}.", when=moment))
 
 
