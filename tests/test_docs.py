@@ -25,7 +25,7 @@ SOURCES = [
     for root in ("qa_core", "pages")
     for path in sorted((environment.PROJECT / root).rglob("*.py"))
 ]
-GETTEXT = {"_": 1, "N_": 1, "ngettext": 2}
+GETTEXT = {"_": 1, "N_": 1, "NN_": 2, "ngettext": 2}
 """The functions that take messages, and how many."""
 SHOWING = {
     "title", "header", "subheader", "caption", "text", "markdown", "write", "info", "warning",

@@ -198,7 +198,7 @@ def add(
     (then `propose` it).
     """
     terms = AccountTerms(
-        _known_role(role),
+        parse_role(role),
         display_name.strip(),
         tuple(teams),
         tuple(sites),
@@ -644,7 +644,8 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     return text
 
 
-def _known_role(role: Role | str) -> Role:
+def parse_role(role: Role | str) -> Role:
+    """Parse a role by its name. Raises Misuse."""
     if role not in set(Role):
         raise Misuse(
             "unknown_role",

@@ -16,6 +16,7 @@ from qa_core.analysis.targets import CENTRE, Scope
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import audit_log
@@ -202,16 +203,13 @@ def _concerns(
 
 
 def _build_note(row: Annotation, may_remove: bool) -> DayNote:
-    return DayNote(
-        row.id,
-        row.title,
-        row.dimension,
-        row.dimension_value,
-        row.starts_on,
-        row.ends_on,
-        row.author,
-        row.created_at,
-        may_remove,
+    return build_from_row(
+        DayNote,
+        row,
+        name=row.dimension_value,
+        first_day=row.starts_on,
+        last_day=row.ends_on,
+        is_mine_to_remove=may_remove,
     )
 
 

@@ -21,6 +21,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics import periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi
@@ -400,17 +401,7 @@ def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetVal
 
 
 def _build_target(row: Target) -> TargetValue:
-    return TargetValue(
-        row.id,
-        row.kpi,
-        row.value,
-        row.dimension,
-        row.dimension_value,
-        row.starts_on,
-        row.ends_on,
-        row.set_by,
-        row.set_at,
-    )
+    return build_from_row(TargetValue, row, name=row.dimension_value)
 
 
 def _find_applicable_scopes(

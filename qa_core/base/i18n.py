@@ -21,6 +21,11 @@ def N_(message: str) -> str:
     return message
 
 
+def NN_(singular: str, plural: str) -> tuple[str, str]:
+    """Mark two forms for the catalogues where they are declared, for `ngettext`."""
+    return singular, plural
+
+
 def use(language: str) -> None:
     """Set the language of this thread of work; an unknown one falls back to English."""
     _language.set(language if language in LANGUAGES else "en")

@@ -1,6 +1,4 @@
-"""Command line application: runs a command, and turns every refusal into one line and
-an exit code.
-"""
+"""Command line application: runs a command, turns refusals into one line and an exit code."""
 
 from __future__ import annotations
 

@@ -328,7 +328,6 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from qa_core.base import environment
     from qa_core.ingest.load.batches import STATES
     from qa_core.metrics import formatting
 
@@ -348,7 +347,7 @@ def _print_batches(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         told = (
             row["id"],
-            formatting.moment(environment.to_local(row["finished_at"] or row["started_at"])),
+            formatting.local_moment(row["finished_at"] or row["started_at"]),
             row["kind"],
             states[row["state"]],
         )

@@ -1,6 +1,4 @@
-"""Families of commands, and the options that they share: days, `NAME=VALUE` pairs, the
-person to read as.
-"""
+"""Families of commands and their shared options: days, `NAME=VALUE` pairs, who reads."""
 
 from __future__ import annotations
 
@@ -69,9 +67,7 @@ def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tupl
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
-    """Read a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, and `code` for
-    what is no TOML.
-    """
+    """Read a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, `code` for no TOML."""
     text = _read_text(file)
     try:
         return tomllib.loads(text)

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import Json, add_commands, add_family, parse_day
 from qa_core.cli.output import DONE, REFUSED, print_json
 
@@ -53,13 +52,7 @@ def add(
     from qa_core.access import accounts
     from qa_core.storage.records import store
 
-    if role not in set(Role):
-        raise Misuse(
-            "unknown_role",
-            N_("{role} is not a role. Known: {known}."),
-            role=role,
-            known=", ".join(Role),
-        )
+    accounts.parse_role(role)
     store.require_ready()
     starts_on = parse_day(since)
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None

@@ -14,6 +14,7 @@ from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.centre import settings
 from qa_core.compliance import gates
 from qa_core.metrics.dimensions import add_months
@@ -40,9 +41,7 @@ class AccreditationEntry:
 
 
 def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
-    """Let a person listen from today through that day, for these purposes (default:
-    those of the centre).
-    """
+    """Let a person listen from today to that day, for these purposes (default: the centre's)."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     today = environment.today()
     if until < today:
@@ -132,17 +131,14 @@ def find_all(viewer: Viewer) -> list[AccreditationEntry]:
         rows = session.scalars(sa.select(Accreditation)).all()
         accounts_by_name = people.find_people(session)
     entries = [
-        AccreditationEntry(
-            row.id,
-            row.username,
-            accounts_by_name[row.username].name,
-            accounts_by_name[row.username].role,
-            tuple(row.purposes),
-            row.starts_on,
-            row.ends_on,
-            row.given_by,
-            row.ended_at is not None,
-            _holds(row, today),
+        build_from_row(
+            AccreditationEntry,
+            row,
+            display_name=accounts_by_name[row.username].name,
+            role=accounts_by_name[row.username].role,
+            purposes=tuple(row.purposes),
+            is_ended=row.ended_at is not None,
+            holds=_holds(row, today),
         )
         for row in rows
     ]

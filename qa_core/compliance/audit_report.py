@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _, ngettext
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics import downloads, spreadsheets
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.storage import audit_log
@@ -43,15 +44,7 @@ def find_entries(
         statement = statement.where(JournalRow.action == action)
     with store.reading() as session:
         return [
-            AuditEntry(
-                row.seq,
-                datetime.fromisoformat(row.at),
-                row.actor,
-                row.action,
-                row.object,
-                row.reason,
-                row.mac,
-            )
+            build_from_row(AuditEntry, row, at=datetime.fromisoformat(row.at), seal=row.mac)
             for row in session.scalars(_whole(statement))
         ]
 

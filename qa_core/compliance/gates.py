@@ -1,6 +1,4 @@
-"""Legal gates: values without which nobody draws, listens or evaluates
-(docs/compliance.md, section 2).
-"""
+"""Legal gates: values that drawing and listening require (docs/compliance.md, section 2)."""
 
 from __future__ import annotations
 
@@ -217,9 +215,7 @@ def find_all(viewer: Viewer) -> list[GateState]:
 
 
 def set_gate(viewer: Viewer, name: str, text: str) -> None:
-    """Enter the value of a gate, and log it. Raises Misuse for an unknown gate or a bad
-    value.
-    """
+    """Enter the value of a gate, and log it. Raises Misuse for an unknown gate or bad value."""
     set_gates(viewer, [(name, text)])
 
 

@@ -56,9 +56,7 @@ def inform(viewer: Viewer, names: list[str], on: date) -> int:
 
 
 def find_all(viewer: Viewer) -> list[Notice]:
-    """List every advisor with the day they were informed, those not informed first;
-    merged advisors once.
-    """
+    """List every advisor once with the day they were informed, those not informed first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         information_days = find_information_days(session)

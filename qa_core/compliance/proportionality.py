@@ -30,9 +30,7 @@ allowed. Of fewer answered contacts nothing is said.
 
 @dataclass(frozen=True)
 class AdvisorPlaybacks:
-    """An advisor and how many of their contacts others played; `is_much`: far more than
-    the rest.
-    """
+    """An advisor and how many contacts others played; `is_much`: far more than the rest."""
 
     advisor_id: str
     name: str
@@ -58,9 +56,7 @@ def is_permanent(share: RecordedShare) -> bool:
 
 
 def is_exceeded(proportions: Proportions) -> bool:
-    """Tell whether a team is permanently recorded, or an advisor played far more than
-    the rest.
-    """
+    """Tell whether a team is permanently recorded, or an advisor played far more."""
     return any(map(is_permanent, proportions.recorded_shares)) or any(
         one.is_much for one in proportions.playbacks
     )

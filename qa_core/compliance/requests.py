@@ -1,6 +1,4 @@
-"""Requests of persons under the GDPR (art. 12, 15–21): entered, checked, answered within a
-month.
-"""
+"""Requests of persons (GDPR, art. 12, 15–21): entered, checked, answered within a month."""
 
 from __future__ import annotations
 

@@ -138,9 +138,7 @@ BY_KIND = {entry.kind: entry for entry in CLASSES}
 
 
 def find_period(session: Session, kind: str) -> int:
-    """Return the period of a kind in its unit: the shortest of the legal maximum and what
-    was entered.
-    """
+    """Return the period of a kind: the legal maximum, or what was entered if shorter."""
     entry = BY_KIND[kind]
     if entry.setting is None:
         return entry.period

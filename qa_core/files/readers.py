@@ -290,7 +290,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
 
 
 def parse_delimiter(name: str | None) -> str | None:
-    """The sign that `--delimiter` names. Raises Refusal where it is none."""
+    """Find the character that `--delimiter` names. Raises Refusal where it is none."""
     if not name:
         return None
     delimiter = {

@@ -34,22 +34,22 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
 def choose_sheet(
-    content: Content, requested_sheet: str | None, score_rows: Callable[[list[list[str]]], int]
+    content: Content, requested: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
     """Choose the sheet to read: the requested one, else the one whose headers are known
     best (the first of equals).
     """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
-    if requested_sheet is not None:
-        if requested_sheet in names:
-            return requested_sheet, []
+    if requested is not None:
+        if requested in names:
+            return requested, []
         raise Refusal(
             "unknown_sheet",
             N_("{name} has no sheet called {sheet}; it has: {names}."),
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
-            sheet=requested_sheet,
+            sheet=requested,
             names=", ".join(names),
         )
     if not names:
@@ -59,20 +59,20 @@ def choose_sheet(
             name=content.name,
         )
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
-    best_sheet = (
+    sheet_name = (
         names[scores.index(max(scores))]
         if max(scores)
         else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
     )
-    others = ", ".join(name for name in names if name != best_sheet)
+    others = ", ".join(name for name in names if name != sheet_name)
     if not others:
-        return best_sheet, []
-    return best_sheet, [
+        return sheet_name, []
+    return sheet_name, [
         Decision.of(
             "file",
             N_("the sheet {sheet} is read; --sheet chooses another"),
             N_("left aside: {others}"),
-            sheet=best_sheet,
+            sheet=sheet_name,
             others=others,
         )
     ]
@@ -124,11 +124,11 @@ def _check_archive(content: Content) -> None:
                     name=content.name,
                 )
             return
-        source = (
+        packed = (
             io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
         )
     try:
-        with zipfile.ZipFile(source) as archive:
+        with zipfile.ZipFile(packed) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _refuse_damaged(content) from error
@@ -139,26 +139,26 @@ def _check_archive(content: Content) -> None:
             name=content.name,
             type="ZIP",
         )
-    unpacked_size, packed_size = (
+    unpacked, packed_size = (
         sum(entry.file_size for entry in entries),
         max(1, sum(entry.compress_size for entry in entries)),
     )
     if (
         len(entries) > MAX_ENTRIES
-        or unpacked_size > MAX_UNPACKED_BYTES
-        or (unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size / packed_size > MAX_RATIO)
+        or unpacked > MAX_UNPACKED_BYTES
+        or (unpacked > MIN_BYTES_FOR_RATIO and unpacked / packed_size > MAX_RATIO)
     ):
         raise _refuse_size(content)
 
 
 def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes]:
     command = [sys.executable, "-I", str(PROCESS), mode, sheet]
-    with tempfile.TemporaryFile() as complaints, content.open() as workbook:
+    with tempfile.TemporaryFile() as error_file, content.open() as workbook:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if content.packing else workbook,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=error_file,
         )
         if content.packing:
             _feed(process, workbook.read(MAX_PACKED_BYTES))
@@ -172,14 +172,14 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
                 process.kill()
                 process.wait()
             process.stdout.close()
-        complaints.seek(0)
-        error_output = complaints.read()[-4_000:]
+        error_file.seek(0)
+        error_text = error_file.read()[-4_000:]
     if code:
         out_of_room = (
             code < 0
-            or b"MemoryError" in error_output
-            or b"memory allocation" in error_output
-            or b"capacity overflow" in error_output
+            or b"MemoryError" in error_text
+            or b"memory allocation" in error_text
+            or b"capacity overflow" in error_text
         )
         raise _refuse_size(content) if out_of_room else _refuse_damaged(content)
     line, _newline, rest = output.partition(b"\n")

@@ -71,7 +71,7 @@ class ClockHour:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Contacts that another source brought for days and queues which this file has too."""
+    """Contacts that another source already has for days and queues of this file."""
 
     system: str
     contacts: int

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from qa_core.base import environment
 from qa_core.base.i18n import N_, _, language, ngettext
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Unit
@@ -195,6 +196,16 @@ def month(moment: date | str, year: bool = True) -> str:
 def moment(at: datetime) -> str:
     """24 Nov 2026, 14:05."""
     return f"{day(at.date(), year=True)}, {at:%H:%M}"
+
+
+def local_moment(utc: datetime) -> str:
+    """Format a moment by the clock of the centre."""
+    return moment(environment.to_local(utc))
+
+
+def local_day(utc: datetime) -> str:
+    """Format the day of a moment by the clock of the centre, with its year."""
+    return day(environment.to_local(utc).date(), year=True)
 
 
 def period(span: Period) -> str:

@@ -90,7 +90,5 @@ def write_cookie(held: gate.SignInState) -> None:
 
 
 def delete_cookie() -> None:
-    """Take a cookie that is good for nothing out of the browser; in a fragment too, for
-    the same reason.
-    """
+    """Take a useless cookie out of the browser; in a fragment too, for the same reason."""
     st.fragment(_Cookie().delete_cookie)()

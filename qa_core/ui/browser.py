@@ -33,9 +33,7 @@ def current() -> Browser:
 
 
 def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) -> Browser:
-    """Build the browser behind a request with those cookies, headers (lower-case names) and
-    address.
-    """
+    """Build the browser of a request: cookies, headers (lower-case names), address."""
     token, _at = decode_xsrf_token_string(cookies.get(XSRF_COOKIE_NAME, ""))
     # A proxy on this machine makes every visitor look local: none of its marks may be
     # there, and every name asked for must be this machine's.

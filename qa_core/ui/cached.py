@@ -53,9 +53,7 @@ def current_settings() -> Settings:
 
 
 def version() -> tuple[Any, ...]:
-    """Return the version looked up at the start of this run, so that all reads of a run
-    see one state.
-    """
+    """Return the version looked up at the start of this run: its reads see one state."""
     return st.session_state.get(_VERSION) or look_up_version()
 
 
@@ -106,9 +104,7 @@ def look_up_version() -> tuple[Any, ...]:
 def _cached(
     read: Read[Given, Result], besides: Callable[[], tuple[Any, ...]] = tuple
 ) -> Read[Given, Result]:
-    """Cache that read. `besides`: returns what its result depends on that the version does
-    not cover.
-    """
+    """Cache that read. `besides` returns what its result depends on besides the version."""
     name, signature = f"{read.__module__}.{read.__qualname__}", inspect.signature(read)
     _READS[name] = read
 

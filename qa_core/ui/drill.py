@@ -94,9 +94,7 @@ def to_draft(evaluation_id: int) -> None:
 
 
 def to_advisor(advisor_id: str, **parameters: str) -> None:
-    """Callback: open one advisor under the filters of this page; `parameters` go into
-    the address.
-    """
+    """Callback: open one advisor under this page's filters; `parameters`: of the address."""
     kept = ("view", "measure", "difference")
     st.session_state[_ADVISORS_LEFT] = {
         name: value for name, value in _address().items() if name in kept
@@ -111,9 +109,7 @@ def show_link_from_contact() -> None:
 
 
 def show_link_from_evaluation(viewer: Viewer) -> None:
-    """Show the link from an evaluation back to where it was opened (default: the
-    viewer's first page).
-    """
+    """Show the link from an evaluation back to where it was opened (default: first page)."""
     _show_back(*st.session_state.get(_EVALUATION_FROM, (menu.find_first(viewer).key, {})))
 
 

@@ -24,9 +24,7 @@ def show_link(
     label: str = "",
     help_text: str | None = None,
 ) -> None:
-    """Show the link to the explanation of that KPI under the filters of this page and
-    under these values.
-    """
+    """Show the link to the explanation of a KPI under this page's filters and these values."""
     chosen = {
         dimension: ["" if value is None else str(value) for value in kept]
         for dimension, kept in values.items()

@@ -35,9 +35,7 @@ _MISSING = "-"
 
 @dataclass(frozen=True)
 class FilterState:
-    """The filters chosen with their period, the period to compare with, and the longer one
-    of the trends.
-    """
+    """The filters chosen, their period, the one compared with, and the longer one of trends."""
 
     where: Filters = field(default_factory=Filters)
     compare: Period | None = None
@@ -82,9 +80,7 @@ class FilterState:
 
 
 def show(viewer: Viewer, page_key: str) -> None:
-    """Draw the row for that page and keep what was chosen; called by the front door,
-    before the page runs.
-    """
+    """Draw the row of a page and keep what was chosen; for the front door, before the page."""
     st.session_state[_STATE] = FilterState()
     st.session_state[_PAGE] = page_key
     keep(_drawn(page_key))
@@ -174,9 +170,7 @@ def current() -> FilterState:
 
 
 def show_title(title: str, period: Period | None = None) -> None:
-    """Show the title of a page, and below it the days it is about (default: those of the
-    row).
-    """
+    """Show the title of a page, and the days it is about (default: those of the row)."""
     state = current()
     with st.container(gap=None):
         st.title(title, anchor=False)

@@ -13,7 +13,5 @@ _JOINER = "\u2060"
 
 
 def escape(text: str) -> str:
-    """Return markdown that shows the text as it is: no link, picture, colour, formula or
-    icon.
-    """
+    """Return markdown that shows a text as it is: no link, picture, colour, formula or icon."""
     return _SIGNS.sub(r"\\\1", _AFTER_ESCAPES.sub(_JOINER, text))

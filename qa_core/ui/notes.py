@@ -24,9 +24,7 @@ MARKER_WIDTH = 44
 
 
 def find_markers(viewer: Viewer, state: FilterState, kpi: str) -> list[Marker]:
-    """Return the notes on the days of the trends, and the changes of rules that concern
-    that KPI.
-    """
+    """Return the notes on the days of the trends, and the changes of that KPI's rules."""
     notes = [
         Marker(
             note.first_day,

@@ -15,9 +15,7 @@ Content = TypeVar("Content")
 def read(
     kind: str, subject: Hashable, open_it: Callable[[], Content], again: Callable[[], Content]
 ) -> Content:
-    """Open that subject, or read it again where it is the last of its kind that this
-    browser tab opened.
-    """
+    """Open a subject, or read it again if it is the last of its kind that this tab opened."""
     if st.session_state.get(kind) == subject:
         return again()
     content = open_it()

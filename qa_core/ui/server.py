@@ -154,9 +154,7 @@ def find_signed_in(request: Request) -> sessions.SignedIn | None:
 
 
 def check_start() -> None:
-    """Make or check the secrets and bring the records up to date. Where that fails, print
-    why and exit.
-    """
+    """Make or check the secrets and migrate the records; if that fails, print why and exit."""
     try:
         if store.has_tables():
             environment.now()  # a moved clock is refused before anything is touched

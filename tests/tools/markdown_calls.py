@@ -28,7 +28,8 @@ NUMERIC = frozenset({"len", "int", "sum", "round", "abs"})
 NUMBER_TEXTS = frozenset(
     {
         *("number", "percent", "duration", "money", "value", "change", "interval"),
-        *("days", "day", "full_day", "month", "moment", "period", "name_role"),
+        *("days", "day", "local_day", "full_day", "month", "moment", "local_moment", "period"),
+        "name_role",
     }
 )
 """Functions whose result holds digits, units, names of months and roles."""

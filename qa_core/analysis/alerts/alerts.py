@@ -12,6 +12,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics import dimensions, formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
@@ -250,24 +251,5 @@ def _compare(
 
 
 def _build_alert(row: AlertEvent, rule: Rule) -> Alert:
-    return Alert(
-        row.id,
-        rule,
-        row.dimension_value,
-        row.first_day,
-        Period(row.starts_on, row.ends_on),
-        row.fired,
-        row.side,
-        row.value,
-        row.low,
-        row.high,
-        row.n,
-        row.reference,
-        row.first_seen,
-        row.last_seen,
-        row.state,
-        row.acknowledged_by,
-        row.acknowledged_at,
-        row.closed_by,
-        row.closed_at,
-    )
+    period = Period(row.starts_on, row.ends_on)
+    return build_from_row(Alert, row, rule=rule, name=row.dimension_value, period=period)

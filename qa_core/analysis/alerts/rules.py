@@ -13,6 +13,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import targets
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
@@ -287,19 +288,7 @@ def _identify(rule: Rule) -> Rule:
 
 def build_rule(row: AlertRule) -> Rule:
     """Build the rule of a row."""
-    return Rule(
-        row.kpi,
-        row.kind,
-        row.grain,
-        row.dimension,
-        row.dimension_value,
-        row.side,
-        row.threshold,
-        row.periods,
-        row.clear_after,
-        row.id,
-        row.created_by,
-    )
+    return build_from_row(Rule, row, name=row.dimension_value, is_mine=False)
 
 
 def _describe(rule: Rule) -> str:

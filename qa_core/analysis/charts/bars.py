@@ -133,9 +133,7 @@ def build_waterfall(
     return dress(figure, tint, height)
 
 
-def build_durations(
-    parts: Sequence[tuple[str, float]], *, dark: bool = False, height: int = 84
-) -> go.Figure:
+def build_durations(parts: Sequence[tuple[str, float]], *, dark: bool = False) -> go.Figure:
     """Draw times (label, seconds) in sequence on a single bar."""
     tint, figure = colours(dark), go.Figure()
     total = sum(seconds for _label, seconds in parts) or 1
@@ -157,4 +155,4 @@ def build_durations(
     figure.update_layout(barmode="stack")
     figure.update_xaxes(visible=False, range=[0, total])
     figure.update_yaxes(visible=False)
-    return dress(figure, tint, height)
+    return dress(figure, tint, 84)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import label_rows
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import SERIES, colours, dress
 from qa_core.metrics import formatting
@@ -28,12 +29,7 @@ class DatedSpan:
 
 
 def build_spans(
-    spans: Sequence[DatedSpan],
-    first_day: date,
-    last_day: date,
-    *,
-    dark: bool = False,
-    row_height: int = 26,
+    spans: Sequence[DatedSpan], first_day: date, last_day: date, *, dark: bool = False
 ) -> go.Figure:
     """Draw the spans between two days; overlapping ones share their row."""
     tint, figure = colours(dark), go.Figure()
@@ -95,13 +91,8 @@ def build_spans(
         nticks=5,
         tickformat="%m/%Y",
     )
-    figure.update_yaxes(
-        range=[len(labels) - 0.5, -0.5],
-        tickvals=list(range(len(labels))),
-        ticktext=[cut(label) for label in labels],
-        showgrid=False,
-    )
-    return dress(figure, tint, 40 + row_height * max(len(labels), 1))
+    label_rows(figure, [cut(label) for label in labels])
+    return dress(figure, tint, 40 + 26 * max(len(labels), 1))
 
 
 def _lay_out(spans: Sequence[DatedSpan]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import draw_intervals
+from qa_core.analysis.charts.elements import draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, plain
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.base.i18n import _
@@ -95,12 +95,7 @@ def build_differences(
         showgrid=True,
         side="bottom",
     )
-    figure.update_yaxes(
-        range=[len(frame) - 0.5, -0.5],
-        tickvals=rows,
-        ticktext=[cut(str(label), CUT) for label in frame["label"]],
-        showgrid=False,
-    )
+    label_rows(figure, [cut(str(label), CUT) for label in frame["label"]])
     return dress(figure, tint, 34 + row_height * max(len(frame), 3))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis, draw_intervals
+from qa_core.analysis.charts.elements import build_value_axis, draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
@@ -19,7 +19,6 @@ def build_dots(
     unit: str,
     *,
     dark: bool = False,
-    currency: str | None = None,
     centre: float | None = None,
     bounds: tuple[float, float] | None = None,
     row_height: int = 22,
@@ -69,7 +68,7 @@ def build_dots(
         },
         cliponaxis=False,  # a dot at 100 % is whole
         customdata=[[key] for key in frame["key"]],
-        text=[format_point(row, row.label, unit, currency) for row in frame.itertuples()],
+        text=[format_point(row, row.label, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
     shown = [
@@ -79,15 +78,10 @@ def build_dots(
         for value in frame[name].dropna()
     ]
     low, high = find_range(shown, bounds)
-    figure.update_xaxes(
-        **build_value_axis(low, high, unit, currency, 4), showgrid=True, side="bottom"
-    )
-    figure.update_yaxes(
-        range=[len(frame) - 0.5, -0.5],
-        tickvals=rows,
-        ticktext=[cut(str(label), lines=2 if row_height >= 36 else 1) for label in frame["label"]],
-        showgrid=False,
-    )
+    axis = build_value_axis(low, high, unit, count=4)
+    figure.update_xaxes(**axis, showgrid=True, side="bottom")
+    lines = 2 if row_height >= 36 else 1
+    label_rows(figure, [cut(str(label), lines=lines) for label in frame["label"]])
     return dress(figure, tint, 46 + row_height * max(len(frame), 2))
 
 

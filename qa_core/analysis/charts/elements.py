@@ -59,3 +59,13 @@ def build_value_axis(
         "tickvals": ticks,
         "ticktext": [format_tick(tick, unit, currency, ticks) for tick in ticks],
     }
+
+
+def label_rows(figure: go.Figure, labels: Sequence[str]) -> None:
+    """Label the rows 0, 1, 2 …, the first on top."""
+    figure.update_yaxes(
+        range=[len(labels) - 0.5, -0.5],
+        tickvals=list(range(len(labels))),
+        ticktext=list(labels),
+        showgrid=False,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis
+from qa_core.analysis.charts.elements import build_value_axis, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.metrics import formatting
@@ -157,12 +157,7 @@ def build_criteria(
         hovertext=frame["text"].tolist(),
         hovertemplate="%{hovertext}<extra></extra>",
     )
-    figure.update_yaxes(
-        range=[len(rows) - 0.5, -0.5],
-        tickvals=list(range(len(rows))),
-        ticktext=[cut(name, 22) for name in advisors],
-        showgrid=False,
-    )
+    label_rows(figure, [cut(name, 22) for name in advisors])
     dress(figure, tint, 200 + 25 * max(len(rows), 2)).update_layout(
         hoverdistance=40, hovermode="closest"
     )

@@ -15,9 +15,7 @@ WRITTEN = 0.1
 """Minimum share whose bar has room for its text."""
 
 
-def build_shares(
-    frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = False, height: int = 230
-) -> go.Figure:
+def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = False) -> go.Figure:
     """Draw stacked bars of shares. `frame`: `month` (YYYY-MM), `mark`, `n`; `marks`:
     mark → title, the least pleased first.
     """
@@ -62,7 +60,7 @@ def build_shares(
     ]
     figure.update_xaxes(tickvals=ticks, ticktext=text, showgrid=False)
     figure.update_yaxes(range=[0, 1], visible=False)
-    dress(figure, tint, height)
+    dress(figure, tint, 230)
     legend = {
         "orientation": "h",
         "y": 1.02,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import draw_intervals
+from qa_core.analysis.charts.elements import draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import colours, dress
 
@@ -32,7 +32,7 @@ class Bar:
     opens: str | None = None
 
 
-def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42) -> go.Figure:
+def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
     """Draw the rows from the top: label and note, share with interval on its track,
     texts. Bars carry what they open.
     """
@@ -101,7 +101,5 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False, row_height: int = 42
         + (f'<br><span style="font-size:11px">{plain(bar.note)}</span>' if bar.note else "")
         for bar in bars
     ]
-    figure.update_yaxes(
-        range=[len(bars) - 0.5, -0.5], tickvals=rows, ticktext=labels, showgrid=False
-    )
-    return dress(figure, tint, 14 + row_height * len(bars))
+    label_rows(figure, labels)
+    return dress(figure, tint, 14 + 42 * len(bars))

@@ -19,7 +19,6 @@ def build_history(
     here: int,
     *,
     dark: bool = False,
-    height: int = 96,
 ) -> go.Figure:
     """Draw a disc per answered contact, else a cross; `here` is large."""
     tint, figure = colours(dark), go.Figure()
@@ -66,4 +65,4 @@ def build_history(
         showgrid=False,
     )
     figure.update_yaxes(visible=False, range=[-1, 1])
-    return dress(figure, tint, height)
+    return dress(figure, tint, 96)

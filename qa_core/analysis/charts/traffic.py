@@ -11,7 +11,7 @@ from datetime import date
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis, draw_band
+from qa_core.analysis.charts.elements import build_value_axis, draw_band, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
 from qa_core.analysis.charts.lines import build_curve, date_axis
 from qa_core.analysis.charts.palette import Colours, colours, dress
@@ -95,12 +95,7 @@ def build_when(
         text=frame["text"].tolist(),
         hovertemplate="%{text}<extra></extra>",
     )
-    figure.update_yaxes(
-        range=[len(weekdays) - 0.5, -0.5],
-        tickvals=list(range(len(weekdays))),
-        ticktext=[formatting.name("weekday", one)[:3] for one in weekdays],
-        showgrid=False,
-    )
+    label_rows(figure, [formatting.name("weekday", one)[:3] for one in weekdays])
     _clock_axis(figure, times, grain)
     return dress(figure, tint, 46 + 32 * max(len(weekdays), 2)).update_layout(
         hoverdistance=40, hovermode="closest"
@@ -201,7 +196,7 @@ def build_lines(
 
 
 def build_waits(
-    frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False, height: int = 270
+    frame: pd.DataFrame, width: int, threshold: float, *, dark: bool = False
 ) -> go.Figure:
     """Draw waiting times as bars, answered and abandoned stacked, with the threshold of
     the service level.
@@ -257,19 +252,17 @@ def build_waits(
         "yanchor": "bottom",
         "bgcolor": "rgba(0,0,0,0)",
     }
-    return dress(figure, tint, height).update_layout(
+    return dress(figure, tint, 270).update_layout(
         barmode="stack", showlegend=True, legend=legend, margin_t=30
     )
 
 
-def build_threshold_curve(
-    frame: pd.DataFrame, here: float, *, dark: bool = False, height: int = 270
-) -> go.Figure:
+def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False) -> go.Figure:
     """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
     `n`, with the threshold in force marked.
     """
     xs = frame["threshold"].tolist()
-    figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=height)
+    figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=270)
     _mark_threshold(figure, here, colours(dark))
     ticks = formatting.nice_ticks(0, max(xs), Unit.SECONDS)
     texts = [format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
@@ -278,9 +271,7 @@ def build_threshold_curve(
     )
 
 
-def build_shares(
-    parts: Sequence[tuple[str, int, str]], *, dark: bool = False, height: int = 200
-) -> go.Figure:
+def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
     """Draw parts of a whole as bars with number and share: (label, count, severity);
     severity as in a chart title, or `reference`.
     """
@@ -315,13 +306,8 @@ def build_shares(
     figure.update_xaxes(
         range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
-    figure.update_yaxes(
-        range=[len(parts) - 0.5, -0.5],
-        tickvals=rows,
-        ticktext=[cut(label, 30) for label, _count, _severity in parts],
-        showgrid=False,
-    )
-    return dress(figure, tint, height).update_layout(
+    label_rows(figure, [cut(label, 30) for label, _count, _severity in parts])
+    return dress(figure, tint, 200).update_layout(
         margin_r=16 + 7 * max(map(len, labels), default=0)
     )
 

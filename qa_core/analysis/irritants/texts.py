@@ -16,7 +16,6 @@ from qa_core.analysis.irritants.subject import (
     IrritantKind,
     IrritantSubject,
 )
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, downloads, formatting
 from qa_core.metrics.kpis import Unit
@@ -211,7 +210,7 @@ def describe_history(entry: ActionEntry) -> str:
                 None,
                 (
                     _(STATES[step.state]),
-                    formatting.day(environment.to_local(step.at).date(), year=True),
+                    formatting.local_day(step.at),
                     f"({step.by})" if step.by else "",
                 ),
             )

@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po, write_po
 from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
-KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "NN_": (1, 2)}
 HEADER = """msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"

@@ -1,6 +1,4 @@
-"""Answers of demo advisors to their latest evaluations: read, commented, disputed,
-self-evaluated.
-"""
+"""Answers of demo advisors to evaluations: read, commented, disputed, self-evaluated."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
 from qa_core.cli.demo.staff import TEAMS, Staff
-from qa_core.quality.evaluations import disputes, drafts, evaluation_view, finalise
+from qa_core.quality.evaluations import advisor_response, disputes, evaluation_view, finalise
 from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -105,9 +103,7 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
 
 
 def _find_latest(session: Session, team: str) -> list[Evaluation]:
-    """Find the imported evaluations of the team in its last weeks, newest first,
-    without the last days.
-    """
+    """Find the team's imported evaluations of its last weeks but the last days, newest first."""
     mine = (
         Evaluation.team == team,
         Evaluation.kind == "scored",
@@ -178,20 +174,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     plan = evaluation_view.find_scorecard(session, evaluation)
     if plan is None or evaluation.grid_id is None:
         return
-    own = drafts.open_draft(
-        session,
-        Viewer.SYSTEM,
-        kind=drafts.SELF,
-        grid_id=evaluation.grid_id,
-        evaluator=username,
-        source_system=evaluation.source_system,
-        contact_id=evaluation.contact_id,
-        advisor_id=evaluation.advisor_id,
-        team=evaluation.team,
-        local_day=evaluation.local_day,
-        purpose=evaluation.purpose,
-        answered_evaluation_id=evaluation.id,
-    )
+    own = advisor_response.open_self_evaluation(session, Viewer.SYSTEM, evaluation, username)
     answers = finalise.read_answers(evaluation)
     finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)

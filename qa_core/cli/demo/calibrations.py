@@ -21,11 +21,12 @@ from qa_core.compliance import law, retention
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
+from qa_core.quality.calibration.sessions import build_contacts
 from qa_core.quality.evaluations import finalise
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, ScorecardVersion
-from qa_core.storage.records.listening import Calibration, CalibrationContact, Recording
+from qa_core.storage.records.listening import Calibration, Recording
 from qa_core.storage.records.store import Session
 
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
@@ -86,9 +87,7 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
 
 
 def remove(session: Session) -> None:
-    """Remove the sessions opened by demo accounts, with their scores, before these
-    accounts are removed.
-    """
+    """Remove the sessions of demo accounts, with their scores, before the accounts themselves."""
     demo = [person.username for person in people.find_people(session).values() if person.is_demo]
     rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
     session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))
@@ -146,16 +145,7 @@ def _open(
         opened_at=plan.moment(days[0], CLOCK),
     )
     made.due_on = plan.day(days[1])
-    made.contacts = [
-        CalibrationContact(
-            source_system=contact.source_system,
-            contact_id=contact.contact_id,
-            advisor_id=contact.advisor_id,
-            team=contact.team,
-            local_start=contact.local_start,
-        )
-        for contact in contacts
-    ]
+    made.contacts = build_contacts(contacts)
     session.add(made)
     session.flush()
     return made

@@ -155,9 +155,7 @@ class Tracking:
         }
 
     def spend(self) -> pa.Table:
-        """Compute the daily cost of each paid campaign; the last day's bill of one
-        network is missing.
-        """
+        """Compute the daily cost of each paid campaign; one network's last bill is missing."""
         chance, calendar = self.chance, self.calendar
         found = []
         for position, campaign in enumerate(CAMPAIGNS):

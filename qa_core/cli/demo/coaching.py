@@ -148,9 +148,7 @@ def _order(staff: Staff, team: int, spoken: int) -> list[int]:
 def _find_weakest(
     viewer: Viewer, plan: DemoPlan, team: str, advisor_id: str, story: CoachingStory
 ) -> tuple[str, ...]:
-    """Find the two criteria on which that advisor was furthest behind the team before
-    the plan.
-    """
+    """Find the two criteria on which the advisor was furthest behind before the plan."""
     before = Period(plan.day(story.starts + LOOKED_AT_DAYS), plan.day(story.starts + 1))
     where = Filters.of(before, {"team": (team,)})
     everybody = {

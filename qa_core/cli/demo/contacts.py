@@ -332,9 +332,7 @@ class Simulation:
         return self._follow(after, chance.lognormal(np.log(1500), 1.5, len(after)), INBOUND)
 
     def _call_back(self, wave: Wave) -> Wave:
-        """Draw call-backs of missed callers who show their number; those reached may
-        need nothing more.
-        """
+        """Draw call-backs of missed callers with a number; those reached may need nothing more."""
         chance = self.chance
         missed = (
             np.isin(wave.outcome, (ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL))

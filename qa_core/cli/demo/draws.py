@@ -23,9 +23,7 @@ DAYS_TO_LISTEN = 10
 
 
 def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
-    """Plan and draw for the team whose calls can be heard; nothing where the centre may
-    not listen.
-    """
+    """Plan and draw for the team with audio; nothing where the centre may not listen."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
     evaluator = next(entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR)

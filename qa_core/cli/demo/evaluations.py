@@ -109,9 +109,7 @@ def evaluate(
 
 
 def _draw(calendar: Calendar, extracts: Extracts, chance: np.random.Generator) -> np.ndarray:
-    """Draw the calls listened to: recorded, inbound, long enough to judge, few per
-    advisor and month.
-    """
+    """Draw the calls listened to: recorded, inbound, long enough, few per advisor and month."""
     wave = extracts.wave
     day = calendar.position(wave.at)
     frame = np.nonzero(
@@ -141,9 +139,7 @@ def _answer(
 
 
 def _find_lacking(per_criterion: list[tuple[np.ndarray, np.ndarray]]) -> list[list[str]]:
-    """Find, for each evaluation, the criteria with no more than half of their points,
-    the worst first.
-    """
+    """Find each evaluation's criteria with at most half of their points, the worst first."""
     criteria = read_grid().criteria
     possible = [float(criterion.points) for criterion in criteria]
     shares = np.array(

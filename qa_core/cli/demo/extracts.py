@@ -49,9 +49,7 @@ class Extracts:
         self._record()
 
     def _record(self) -> None:
-        """Draw who is recorded: some of the answered calls, after the notice, never
-        against an objection.
-        """
+        """Draw who is recorded: some answered calls, after the notice, without an objection."""
         chance, size = self.chance, len(self.wave)
         phone = self.answered & (self.wave.channel == PHONE) & (self.wave.direction != INTERNAL)
         self.may_be_recorded = phone
@@ -65,9 +63,7 @@ class Extracts:
         self.purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
 
     def customer_keys(self) -> pa.Array:
-        """Compute the pseudonym of each customer; null where the number is withheld or
-        the writer unknown.
-        """
+        """Compute the pseudonym of each customer; null for withheld numbers and unknown writers."""
         known = np.unique(self.wave.customer[self.wave.customer != WITHHELD])
         keys = Pseudonyms.current().find_keys(
             pa.array(
@@ -159,9 +155,7 @@ def flag(values: np.ndarray, known: np.ndarray) -> pa.Array:
 
 
 def to_utc(wall_clock: np.ndarray) -> pa.Array:
-    """Convert the centre's wall clock to UTC without zone; the hour missing in March is
-    the one after it.
-    """
+    """Convert the centre's clock to UTC without zone; March's missing hour is the one after."""
     aware = pc.assume_timezone(
         pa.array(wall_clock.astype("datetime64[us]")),
         environment.current().timezone,

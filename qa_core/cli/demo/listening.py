@@ -74,9 +74,7 @@ def _values(plan: DemoPlan) -> dict[str, str]:
 
 
 def _days_of_notice(plan: DemoPlan, staff: Staff) -> dict[date, list[str]]:
-    """Choose the day on which each advisor is informed: before the centre records, or
-    when they join.
-    """
+    """Choose the day each advisor is informed: before recording begins, or when they join."""
     joined: dict[int, date] = {}
     for membership in staff.memberships:
         joined[membership.advisor] = min(

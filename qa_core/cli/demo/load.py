@@ -46,9 +46,7 @@ def stage_advisors(plan: DemoPlan, staff: Staff) -> Staged:
 
 
 def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
-    """Stage every other file, in the order in which they can be joined; each is made on
-    demand.
-    """
+    """Stage every other file, in the order in which they join; each is made on demand."""
     with store.reading() as session:
         months = gates.retention_months(session, "analysis")
     extracts = Extracts(plan, staff, contacts.Simulation(plan, calendar, staff).run())

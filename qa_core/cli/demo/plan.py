@@ -51,7 +51,5 @@ class DemoPlan:
         return datetime.combine(self.day(days_before), clock, here).astimezone(UTC)
 
     def chance(self, part: str) -> np.random.Generator:
-        """Return the random generator of one part of the centre; other parts do not
-        change its draws.
-        """
+        """Return the random generator of one part; other parts do not change its draws."""
         return np.random.default_rng([self.seed, crc32(part.encode())])

@@ -1,6 +1,4 @@
-"""Recordings of the demo centre: a few spoken calls, each assigned to several contacts
-that it fits.
-"""
+"""Recordings of the demo centre: a few spoken calls, each for several fitting contacts."""
 
 from __future__ import annotations
 
@@ -54,16 +52,12 @@ FOUND = (
 
 
 def read_calls() -> list[dict[str, Any]]:
-    """Read the spoken calls: file, language, title, the queue and reason they fit, and
-    their lines.
-    """
+    """Read the spoken calls: file, language, title, fitting queue and reason, lines."""
     return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))["call"]
 
 
 def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
-    """Give audio to recorded calls of the last two months, of the advisors of the demo
-    lead's team.
-    """
+    """Give audio to recorded calls of the demo lead's team in the last two months."""
     viewer.require(Permission.MANAGE_IMPORTS)
     chance, calls = plan.chance("recordings"), read_calls()
     chosen = _choose(plan, staff)
@@ -102,9 +96,7 @@ def remove(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, staff: Staff) -> list[Any]:
-    """Choose the contacts that get audio: by advisor the newest evaluated ones, and the
-    newest others.
-    """
+    """Choose the contacts that get audio: each advisor's newest evaluated ones and others."""
     team, own = TEAMS[accounts.choose_team(staff)][0], staff.names[accounts.choose_advisor(staff)]
     period = Period(max(plan.first_day, plan.last_day - timedelta(days=DAYS)), plan.last_day)
     where = Filters.of(period, {"team": (team,), "channel": ("phone",), "direction": ("inbound",)})

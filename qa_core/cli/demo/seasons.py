@@ -1,6 +1,4 @@
-"""Times of contacts: opening hours, French holidays, the week, the year, and the weeks
-after a launch.
-"""
+"""Times of contacts: opening hours, holidays, the week, the year, weeks after a launch."""
 
 from __future__ import annotations
 
@@ -69,9 +67,7 @@ class Calendar:
         self._written_hours = _cumulative(WRITTEN_HOURS)
 
     def _next_open(self) -> np.ndarray:
-        """Find the next open day from each day on; beyond the end: the position after
-        the last day.
-        """
+        """Find the next open day from each day on; past the end, the position after the last."""
         following = np.full(self.size + 1, self.size)
         for position in range(self.size - 1, -1, -1):
             following[position] = position if self.is_open[position] else following[position + 1]

@@ -68,9 +68,7 @@ class DemoMembership:
 
 @dataclass(frozen=True)
 class Staff:
-    """Advisors as arrays by position. Each trait is 0 (the factor: 1) for the many who
-    do not differ.
-    """
+    """Advisors as arrays by position. A trait is 0 (the factor: 1) for most of them."""
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
@@ -128,9 +126,7 @@ class Staff:
 
 
 def hire(plan: DemoPlan, calendar: Calendar) -> Staff:
-    """Hire everybody who works in the centre at some time: teams over time, shifts, and
-    true differences.
-    """
+    """Hire all who ever work in the centre: teams over time, shifts, true differences."""
     chance = plan.chance("staff")
     size = plan.advisors
     names = _draw_names(size, chance)

@@ -1,6 +1,4 @@
-"""Reasons why a contact has no recording to play, as one sentence that reveals nothing
-more.
-"""
+"""Reasons why a contact has no recording to play, each a sentence that reveals no more."""
 
 from __future__ import annotations
 

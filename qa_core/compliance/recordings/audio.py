@@ -32,9 +32,7 @@ READ_BYTES = 64 * 1024
 
 
 class Unfit(Exception):
-    """A file that cannot be kept; `reason`: not_audio, damaged_audio, image_attached or
-    too_long.
-    """
+    """A file not kept; `reason`: not_audio, damaged_audio, image_attached or too_long."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -137,9 +135,7 @@ def read(audio: Audio) -> Iterator[bytes]:
 
 
 def _recognise(path: Path, head: bytes) -> tuple[str, int]:
-    """Recognise wav, flac, ogg, mp3 or gsm by content; return the kind and the bytes
-    before the audio.
-    """
+    """Recognise wav, flac, ogg, mp3 or gsm by content; return kind and bytes before audio."""
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav", 0
     if head.startswith(b"fLaC"):
@@ -236,9 +232,7 @@ def _is_cut(log: str) -> bool:
 
 
 def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
-    """Count the readable frames, and find the loudest sample of each two-hundredth of a
-    second.
-    """
+    """Count the readable frames, and find the peak of each two-hundredth of a second."""
     import numpy
 
     window, frames = max(sound.samplerate // 200, 1), 0

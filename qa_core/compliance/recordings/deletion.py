@@ -1,6 +1,4 @@
-"""Storage and deletion of recordings: row and file together; the row stays as proof of
-deletion.
-"""
+"""Storage and deletion of recordings, row and file; the row stays as proof of deletion."""
 
 from __future__ import annotations
 
@@ -52,9 +50,7 @@ class StoredAudio:
 
 
 def store_audio(path: Path, sound: audio.Audio | None = None) -> StoredAudio:
-    """Read an audio file through and encrypt it. Raises audio.Unfit, OSError, leaving
-    nothing behind.
-    """
+    """Read and encrypt an audio file. Raises audio.Unfit, OSError, leaving nothing behind."""
     sound = sound or audio.examine(path)
     name = vault.write(audio.read(sound))
     return StoredAudio(
@@ -75,9 +71,7 @@ def add(
     recorded_at: datetime | None = None,
     batch_id: str | None = None,
 ) -> Recording:
-    """Add stored audio as the recording of a contact; `recorded_at` (with zone)
-    defaults to its start.
-    """
+    """Add stored audio as a contact's recording; `recorded_at` (with zone) default: its start."""
     recorded_at = recorded_at or contact.local_start.replace(tzinfo=environment.current().zone)
     day = min(
         contact.local_start.date(), environment.to_local(recorded_at).date(), environment.today()
@@ -132,9 +126,7 @@ def find_oldest_day(as_of: date, months: int) -> date:
 
 
 def find_last_moment(recording: Recording, months: int) -> datetime:
-    """Return when a recording ends: by its own date or the current retention, whichever
-    is earlier.
-    """
+    """Return when a recording ends: its own date or the retention, whichever is earlier."""
     return min(recording.delete_after, find_end(recording.local_day, months))
 
 
@@ -158,9 +150,7 @@ def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[
 
 
 def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> list[Recording]:
-    """List the recordings with a file, by import order; of these contacts only, where
-    any are named.
-    """
+    """List the recordings with a file (of these contacts, if named), by import order."""
     live = sa.select(Recording).where(Recording.file_name.is_not(None)).order_by(Recording.id)
     if contact_ids is None:
         return list(session.scalars(_of_anybody(live)))

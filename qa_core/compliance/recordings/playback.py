@@ -1,6 +1,4 @@
-"""Playback: who may listen, by a link of one session that starts within a minute; each
-one is a row.
-"""
+"""Playback: who may listen, by a link of one session good for a minute; each is a row."""
 
 from __future__ import annotations
 
@@ -82,9 +80,7 @@ class Sound:
 
 @dataclass
 class _StartedSounds:
-    """Playbacks under way in this process: ticket id → end time; `lock` starts one at a
-    time.
-    """
+    """Playbacks under way in this process: ticket → end time; `lock` starts one at a time."""
 
     ends: dict[str, float]
     lock: threading.Lock
@@ -175,9 +171,7 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
 
 
 def _mask(reason: str) -> str:
-    """Mask what looks like personal data, names after a title too: the log keeps what it
-    is given.
-    """
+    """Mask what looks like personal data, names after a title too, before it is logged."""
     for match in reversed(masking.find_personal_data(reason)):
         reason = reason[: match.start] + masking.MASK + reason[match.end :]
     return _TITLED_NAME.sub(masking.MASK, reason)
@@ -225,8 +219,8 @@ def _start(viewer: Viewer, request: dict[str, Any]) -> Sound:
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Read a span of the clear audio, piece by piece. Raises vault.DamagedFile, also for a
-    wrong length.
+    """Read a span of the clear audio in pieces. Raises vault.DamagedFile, for a wrong length
+    too.
     """
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
         raise vault.DamagedFile(sound.file_name)
@@ -286,9 +280,7 @@ def _to_be_judged(statement: sa.Select) -> Unscoped:
 
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
-    """Tell whether an evaluator has to listen to that contact, or an advisor was
-    evaluated on it.
-    """
+    """Tell whether an evaluator must listen to a contact, or its advisor was evaluated on it."""
     from qa_core.metrics.query.calibration_metrics import find_rounds  # as in _require
 
     if viewer.role == Role.EVALUATOR:

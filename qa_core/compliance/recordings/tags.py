@@ -44,9 +44,7 @@ def _starts(data: mmap, position: int, kind: tuple[int, int]) -> bool:
 
 
 def _find_frame_end(data: mmap, position: int, kind: tuple[int, int]) -> int | None:
-    """Find the end of the frame that begins there; None where none of that version and
-    rate does.
-    """
+    """Find the end of the frame that begins there; None without one of that version and rate."""
     head = data[position : position + 4]
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None

@@ -26,9 +26,7 @@ CHUNK = 64 * 1024
 
 
 class DamagedFile(Exception):
-    """A file that was cut, changed, exchanged, keyed otherwise, or deleted while it was
-    read.
-    """
+    """A file cut, changed, exchanged, keyed otherwise, or deleted while it was read."""
 
 
 def folder() -> Path:
@@ -138,9 +136,7 @@ def sweep(names: Set[str]) -> int:
 
 
 def find_digest(path: Path) -> str:
-    """Compute the HMAC of a delivered file, so that it is recognised without being
-    identifiable.
-    """
+    """Compute the HMAC by which a delivered file is recognised, without identifying it."""
     mac = hmac.new(_key("digest"), digestmod=hashlib.sha256)
     with path.open("rb") as file:
         while block := file.read(CHUNK):

@@ -110,14 +110,18 @@ def _count_repeated(staged: Staged, reference: str) -> str:
         "AND max(local_start) - min(local_start) > INTERVAL 1 HOUR))"
     )
     return f"""
-        WITH repeated AS (
+        WITH again AS MATERIALIZED (
+            SELECT * FROM staged SEMI JOIN (
+                SELECT {reference} FROM staged WHERE {reference} IS NOT NULL
+                GROUP BY {reference} HAVING count(*) > 1
+            ) USING ({reference})
+        ), repeated AS (
             SELECT {reference}, count(*) AS rows,
                 max(local_start) - min(local_start) > INTERVAL {HOURS_APART} HOUR AS is_apart,
                 {other_people} AS is_other
-            FROM staged WHERE {reference} IS NOT NULL GROUP BY {reference} HAVING count(*) > 1
+            FROM again GROUP BY {reference}
         ), days AS (
-            SELECT {reference}, {other_people} AS is_other FROM staged
-            WHERE {reference} IS NOT NULL
+            SELECT {reference}, {other_people} AS is_other FROM again
             GROUP BY {reference}, CAST(local_start AS DATE) HAVING count(*) > 1
         )
         SELECT (SELECT count(*) FROM staged), count(*), sum(rows) - count(*),

@@ -424,7 +424,7 @@ class ExportReader:
         return readings
 
     def _name_column(self, place: int) -> str:
-        """The header of a column, or its number where the export has none."""
+        """Find the header of a column, or its number where the export has none."""
         titles = _count_titles(self.sample.rows)
         first = self.sample.rows[titles] if len(self.sample.rows) > titles else []
         is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
@@ -515,7 +515,7 @@ def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
 
 def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
     """Tell whether one number of the dates is above 12 more often than the other."""
-    first, second = (evidence.beyond("year_last", name, 12) for name in ("a", "b"))
+    first, second = (evidence.count_above("year_last", name, 12) for name in ("a", "b"))
     return first != second
 
 
@@ -804,8 +804,8 @@ def _fold(
     export.tally.fold(
         "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]
     )
-    # A column without any value is one that this export does not carry: it must not
-    # empty what other files have brought.
+    # A column without any value counts as absent from the export: it must not clear the
+    # values of other files.
     return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
 
 

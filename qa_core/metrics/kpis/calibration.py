@@ -1,6 +1,4 @@
-"""Calibration: how alike evaluators mark the same contacts, from the rounds that are
-closed.
-"""
+"""Calibration: how alike evaluators mark the same contacts, from closed rounds."""
 
 from __future__ import annotations
 

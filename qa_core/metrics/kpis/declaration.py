@@ -1,6 +1,4 @@
-"""Declaration of a KPI: its words, its unit, and what each row of the facts contributes
-to it.
-"""
+"""Declaration of a KPI: its words, its unit, and what each row contributes to it."""
 
 from __future__ import annotations
 
@@ -252,9 +250,7 @@ class Kpi:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the glossary entry, in the language spoken (docs/contract.md, section
-        3, `kpis --json`).
-        """
+        """Return the glossary entry in the current language (docs/contract.md, section 3)."""
         return {
             "key": self.key,
             "title": _(self.title),

@@ -1,6 +1,4 @@
-"""First-contact resolution, three ways: seen from repeats, declared by advisors, said
-by customers.
-"""
+"""First-contact resolution: from repeats, declared by advisors, said by customers."""
 
 from __future__ import annotations
 

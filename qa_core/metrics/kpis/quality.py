@@ -1,6 +1,4 @@
-"""Quality: what evaluators found with the grid, over all evaluations and advisor by
-advisor.
-"""
+"""Quality: what evaluators found with the grid, over all and advisor by advisor."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Repeats: how many contacts bring the same customers back, the time that
-they take and what that costs.
-"""
+"""Repeats: how many contacts bring customers back, the time they take, and their cost."""
 
 from __future__ import annotations
 

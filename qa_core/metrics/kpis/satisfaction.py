@@ -1,6 +1,4 @@
-"""Satisfaction: what customers answered, how many answered, and how far those who did
-not could move it.
-"""
+"""Satisfaction: what customers answered, how many, and how far the silent could move it."""
 
 from __future__ import annotations
 

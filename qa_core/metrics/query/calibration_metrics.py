@@ -95,9 +95,7 @@ def takes_part(viewer: Viewer, row: Calibration) -> bool:
 def find_rounds(
     session: Session, viewer: Viewer, *conditions: sa.ColumnElement[bool]
 ) -> list[Calibration]:
-    """Find the rounds that the viewer manages or takes part in, the oldest first, their
-    contacts loaded.
-    """
+    """Find the viewer's rounds (managed or taken part in), oldest first, contacts loaded."""
     visible = sa.select(Calibration).where(is_visible(viewer), *conditions)
     rounds = Unscoped(
         visible.options(selectinload(Calibration.contacts)).order_by(Calibration.id),

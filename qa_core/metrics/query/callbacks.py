@@ -56,9 +56,8 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     filter by, and for those who see large cells alone.
     """
     viewer.require(Permission.SEE_CALL_STATISTICS)
-    if viewer.needs_suppression or not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
+    dimension_sql.require_filters(viewer, where)
+    if viewer.needs_suppression:
         raise AccessDenied()
     span = lake.span()
     if span is None:

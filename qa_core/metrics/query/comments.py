@@ -56,10 +56,9 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     failed; one of no known contact is left out. Raises AccessDenied for whoever may not
     read remarks.
     """
-    if not may_read_remarks(viewer) or not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
+    if not may_read_remarks(viewer):
         raise AccessDenied()
+    dimension_sql.require_filters(viewer, where)
     question = build_query(viewer, (), where)
     unhappy = parts_of(question, get_kpi(UNHAPPY), CONTACTS.c)
     conditions = [
@@ -112,9 +111,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
 
 
 def _find_notes(question: MetricQuery) -> pa.Table:
-    """Find the published evaluations in scope that say something in words, of the days
-    asked for.
-    """
+    """Find the published evaluations of these days in scope that say something in words."""
     period, viewer = question.where.period, question.viewer
     if not viewer.can(Permission.SEE_SCORES):
         return _NOTES_SCHEMA.empty_table()

@@ -1,6 +1,4 @@
-"""Uses of tracking numbers: for each number, which campaigns its contacts carried,
-month by month.
-"""
+"""Uses of tracking numbers: the campaigns of each number's contacts, month by month."""
 
 from __future__ import annotations
 

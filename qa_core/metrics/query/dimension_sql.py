@@ -14,7 +14,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.base.errors import Misuse
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.metrics.dimensions import Filters, Period
@@ -236,3 +237,9 @@ def plain(dimension: str, value: Any, names: Names) -> Value:
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:
     """Return every dimension that a question touches."""
     return frozenset((*by, *(dimension for dimension, _ in where.values)))
+
+
+def require_filters(viewer: Viewer, where: Filters) -> None:
+    """Raise AccessDenied for a filter that the viewer may not use."""
+    if not all(map(viewer.can_cut_by, dimensions_of((), where))):
+        raise AccessDenied()

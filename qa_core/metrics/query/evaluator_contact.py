@@ -1,5 +1,5 @@
-"""Contact of an evaluator's listening list: when, where and why; never who called, nor
-what they said of it.
+"""Contact as its evaluator may see it: when, where and why; never who called, nor what
+they said of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Compute KPIs for a viewer: authorise, run one statement per fact table, add
-confidence intervals.
-"""
+"""Compute KPIs for a viewer: authorise, one statement per fact table, add intervals."""
 
 from __future__ import annotations
 
@@ -305,9 +303,7 @@ def _beside(
 
 
 def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
-    """Return the day, week or month of the period at the place of this one in
-    the period compared with.
-    """
+    """Return the day, week or month at the place of this one in the other period."""
     if value is None or period.first_day is None or compare.first_day is None:
         return value
     if dimension == "day":

@@ -6,7 +6,6 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
@@ -30,10 +29,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     may not use; Refusal for what is not published.
     """
     viewer.require(Permission.SEE_SATISFACTION)
-    if not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
-        raise AccessDenied()
+    dimension_sql.require_filters(viewer, where)
     if viewer.needs_suppression:
         publication.require_one_table((), where)
         where = publication.close_period(where)

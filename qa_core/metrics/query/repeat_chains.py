@@ -118,10 +118,7 @@ def find_chains(
     may see no single contacts, and for what the viewer may not filter by.
     """
     viewer.require(Permission.SEE_CONTACTS)
-    if not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
-        raise AccessDenied()
+    dimension_sql.require_filters(viewer, where)
     question = build_query(viewer, ("advisor",), where, overrides)
     chains = Scoped(
         _select_chains(question, limit),

@@ -10,7 +10,6 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, Kpi, get_kpi
 from qa_core.metrics.query import dimension_sql, evaluation_table
@@ -48,10 +47,7 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     for whoever may not see satisfaction, and for a filter that the viewer may not use.
     """
     viewer.require(Permission.SEE_SATISFACTION)
-    if not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
-        raise AccessDenied()
+    dimension_sql.require_filters(viewer, where)
     factors = [
         factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)
     ]

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import EVALUATED
 from qa_core.metrics.query import dimension_sql, evaluation_table
@@ -85,10 +84,7 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
     """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
-    if not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
-        raise AccessDenied()
+    dimension_sql.require_filters(viewer, where)
     severity, evaluators = _fit(viewer, where)
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))

@@ -120,9 +120,8 @@ def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataF
 
 def _conditions(viewer: Viewer, where: Filters) -> list[sa.ColumnElement[bool]]:
     viewer.require(Permission.SEE_CALL_STATISTICS)
-    if viewer.needs_suppression or not all(
-        viewer.can_cut_by(dimension) for dimension in dimension_sql.dimensions_of((), where)
-    ):
+    dimension_sql.require_filters(viewer, where)
+    if viewer.needs_suppression:
         # A distribution is a cut finer than any that large cells allow.
         raise AccessDenied()
     question = build_query(viewer, (), where)

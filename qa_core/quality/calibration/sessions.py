@@ -4,7 +4,7 @@ Nobody sees another's marks before the closing. Their only writer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.calibration_metrics import find_rounds, on_marks
@@ -143,17 +144,7 @@ def open_session(
             due_on=due_on,
             opened_by=viewer.username,
         )
-        calibration.contacts = [
-            CalibrationContact(
-                source_system=contact.source_system,
-                contact_id=contact.contact_id,
-                advisor_id=contact.advisor_id,
-                team=contact.team,
-                local_start=contact.local_start,
-                reference_evaluator=reference_evaluator,
-            )
-            for contact in (found[key] for key in keys)
-        ]
+        calibration.contacts = build_contacts((found[key] for key in keys), reference_evaluator)
         session.add(calibration)
         session.flush()
         audit_log.record(
@@ -164,6 +155,23 @@ def open_session(
             reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
         )
         return calibration.id
+
+
+def build_contacts(
+    contacts: Iterable[listening_rights.Listenable], reference_evaluator: str | None = None
+) -> list[CalibrationContact]:
+    """Build the rows of a session's contacts."""
+    return [
+        CalibrationContact(
+            source_system=contact.source_system,
+            contact_id=contact.contact_id,
+            advisor_id=contact.advisor_id,
+            team=contact.team,
+            local_start=contact.local_start,
+            reference_evaluator=reference_evaluator,
+        )
+        for contact in contacts
+    ]
 
 
 def close_session(viewer: Viewer, number: int) -> None:
@@ -290,22 +298,18 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     )
     counted = dict(session.execute(on_marks(done.group_by(Evaluation.evaluator))).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)
-    return CalibrationSession(
-        id=row.id,
-        title=row.title,
-        grid_id=row.grid_id,
+    return build_from_row(
+        CalibrationSession,
+        row,
         scorecard=scoring.parse_scorecard(scorecard_row.content),
         scorecard_version=scorecard_row.version,
         evaluators={username: names.get(username, username) for username in row.evaluators},
         contacts=tuple(
-            SessionContact(
-                contact.id,
-                position,
-                contact.source_system,
-                contact.contact_id,
-                contact.local_start,
-                contact.reference_evaluator,
-                contact.consensus if row.closed_at is not None else None,
+            build_from_row(
+                SessionContact,
+                contact,
+                position=position,
+                consensus=contact.consensus if row.closed_at is not None else None,
             )
             for position, contact in enumerate(
                 sorted(row.contacts, key=lambda contact: contact.id), start=1
@@ -316,10 +320,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
             for username in row.evaluators
             if knows_all or username == viewer.username
         },
-        due_on=row.due_on,
         opened_by=names.get(row.opened_by, row.opened_by),
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
     )
 
 

@@ -23,6 +23,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.quality.coaching.members import find_members, find_names
 from qa_core.scoring import parse_scorecard
@@ -416,20 +417,14 @@ def _build_view(
     teams: Mapping[str, frozenset[str]],
 ) -> CoachingPlanView:
     still_open, has_left = row.state == CoachingState.OPEN, _has_left(row, teams)
-    return CoachingPlanView(
-        id=row.id,
-        advisor_id=row.advisor_id,
+    return build_from_row(
+        CoachingPlanView,
+        row,
         advisor=people.get(row.advisor_id, row.advisor_id),
-        team=row.team,
-        goal=row.goal,
         criteria=tuple(row.criteria),
         evaluations=tuple(row.evaluations),
-        starts_on=row.starts_on,
-        due_on=row.due_on,
         state=CoachingState(row.state),
-        version=row.version,
         opened_by=accounts.get(row.opened_by, row.opened_by),
-        ended_on=row.ended_on,
         notes=tuple(
             SessionNote(
                 note.text, note.minutes, accounts.get(note.author, note.author), note.written_at

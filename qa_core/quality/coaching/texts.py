@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qa_core.base import environment
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching.effect import (
@@ -22,34 +22,32 @@ STATES = {
 }
 
 
+REASONS = {
+    NeedKind.OVERDUE: NN_("Coaching is overdue by {n} day", "Coaching is overdue by {n} days"),
+    NeedKind.UNHEARD: NN_("Not evaluated for {n} week", "Not evaluated for {n} weeks"),
+    NeedKind.UNREAD: NN_(
+        "{n} evaluation not acknowledged for more than a week",
+        "{n} evaluations not acknowledged for more than a week",
+    ),
+    NeedKind.DISPUTED: NN_(
+        "{n} disputed criterion waits for the manager's decision",
+        "{n} disputed criteria wait for the manager's decision",
+    ),
+    NeedKind.TURNED_DOWN: NN_(
+        "{n} dispute was turned down in the last four weeks: talk it over",
+        "{n} disputes were turned down in the last four weeks: talk them over",
+    ),
+}
+"""Words for a need with its number; others are about a gap."""
+
+
 def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
     """Describe one need."""
-    n = reason.n or 0
-    if reason.kind == NeedKind.OVERDUE:
-        return ngettext("Coaching is overdue by {n} day", "Coaching is overdue by {n} days", n)
-    if reason.kind == NeedKind.UNHEARD:
-        if reason.n is None:
-            return _("Never evaluated yet")
-        return ngettext("Not evaluated for {n} week", "Not evaluated for {n} weeks", n)
-    if reason.kind == NeedKind.UNREAD:
-        return ngettext(
-            "{n} evaluation not acknowledged for more than a week",
-            "{n} evaluations not acknowledged for more than a week",
-            n,
-        )
-    if reason.kind == NeedKind.DISPUTED:
-        return ngettext(
-            "{n} disputed criterion waits for the manager's decision",
-            "{n} disputed criteria wait for the manager's decision",
-            n,
-        )
-    if reason.kind == NeedKind.TURNED_DOWN:
-        return ngettext(
-            "{n} dispute was turned down in the last four weeks: talk it over",
-            "{n} disputes were turned down in the last four weeks: talk them over",
-            n,
-        )
-    return _describe_gap(reason, texts)
+    if reason.kind not in REASONS:
+        return _describe_gap(reason, texts)
+    if reason.kind == NeedKind.UNHEARD and reason.n is None:
+        return _("Never evaluated yet")
+    return ngettext(*REASONS[reason.kind], reason.n or 0)
 
 
 def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:

@@ -85,22 +85,29 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
                     "fill in. Write a comment instead."
                 ),
             )
-        own = drafts.open_draft(
-            session,
-            viewer,
-            kind="self",
-            grid_id=evaluation.grid_id,
-            evaluator=viewer.username,
-            source_system=evaluation.source_system,
-            contact_id=evaluation.contact_id,
-            advisor_id=evaluation.advisor_id,
-            team=evaluation.team,
-            local_day=evaluation.local_day,
-            purpose=evaluation.purpose,
-            answered_evaluation_id=evaluation.id,
-        )
+        own = open_self_evaluation(session, viewer, evaluation, viewer.username)
         audit_log.record(session, viewer.username, "self_evaluation_started", str(evaluation.id))
         return own.id
+
+
+def open_self_evaluation(
+    session: Session, viewer: Viewer, evaluation: Evaluation, username: str
+) -> Evaluation:
+    """Open that person's own evaluation of the same contact, on the same scorecard."""
+    return drafts.open_draft(
+        session,
+        viewer,
+        kind=drafts.SELF,
+        grid_id=evaluation.grid_id,
+        evaluator=username,
+        source_system=evaluation.source_system,
+        contact_id=evaluation.contact_id,
+        advisor_id=evaluation.advisor_id,
+        team=evaluation.team,
+        local_day=evaluation.local_day,
+        purpose=evaluation.purpose,
+        answered_evaluation_id=evaluation.id,
+    )
 
 
 def find_news(viewer: Viewer) -> News:

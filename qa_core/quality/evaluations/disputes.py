@@ -19,6 +19,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
@@ -363,20 +364,14 @@ def _build_line(
     local_day: date,
     advisor_id: str | None,
 ) -> DisputeLine:
-    return DisputeLine(
+    return build_from_row(
+        DisputeLine,
+        dispute,
         dispute_id=dispute.id,
-        evaluation_id=dispute.evaluation_id,
-        criterion=dispute.criterion,
         advisor=advisors.get(advisor_id, advisor_id),
         team=team,
         evaluator=names.get(evaluator, evaluator),
         local_day=local_day,
-        original=dispute.original,
-        proposed=dispute.proposed,
-        decided=dispute.decided,
-        decision=dispute.decision,
-        raised_at=dispute.raised_at,
-        decided_at=dispute.decided_at,
         decided_by=names.get(dispute.decided_by, dispute.decided_by),
     )
 

@@ -15,6 +15,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
@@ -198,28 +199,18 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
                 finalise.read_comments(evaluation),
             )
             result = scoring.score(get_scorecard(session, evaluation), answers)
-        return Draft(
-            id=evaluation.id,
-            kind=evaluation.kind,
-            state=evaluation.state,
-            version=evaluation.version,
+        return build_from_row(
+            Draft,
+            evaluation,
             scorecard=get_scorecard(session, evaluation),
             scorecard_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
             answers=dict(answers),
             comments=dict(comments),
             comment=evaluation.comment or "",
-            purpose=evaluation.purpose,
-            source_system=evaluation.source_system,
-            contact_id=evaluation.contact_id,
             contact=contact,
-            local_day=evaluation.local_day,
-            drawn_id=evaluation.drawn_id,
-            calibration_id=evaluation.calibration_id,
-            answered_evaluation_id=evaluation.answered_evaluation_id,
             seconds_spent=evaluation.seconds_spent or 0.0,
             saved_at=evaluation.changed_at,
             due_on=drawn.due_on if drawn else None,
-            publish_on=evaluation.publish_on,
             result=result,
         )
 

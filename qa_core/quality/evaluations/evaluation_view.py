@@ -16,6 +16,7 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise
@@ -168,17 +169,13 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
             session, viewer, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR
         )
     title = scorecard_row.title if scorecard_row else evaluation.grid_name or ""
-    return EvaluationView(
+    return build_from_row(
+        EvaluationView,
+        evaluation,
         evaluation_id=evaluation.id,
-        kind=evaluation.kind,
-        state=evaluation.state,
-        purpose=evaluation.purpose,
-        source_system=evaluation.source_system,
-        contact_id=evaluation.contact_id,
         advisor_id=evaluation.advisor_id if knows_advisor else None,
         advisor=_name_advisor(session, evaluation.advisor_id) if knows_advisor else None,
         team=evaluation.team if knows_advisor else None,
-        local_day=evaluation.local_day,
         evaluator=names.get(evaluation.evaluator, evaluation.evaluator)
         if knows_evaluator
         else None,
@@ -187,15 +184,6 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         pass_mark=float(scorecard.pass_mark)
         if scorecard and scorecard.pass_mark is not None
         else None,
-        score=evaluation.score,
-        calculated_score=evaluation.calculated_score,
-        outcome=evaluation.outcome,
-        comment=evaluation.comment,
-        evaluated_at=evaluation.evaluated_at,
-        published_at=evaluation.published_at,
-        acknowledged_at=evaluation.acknowledged_at,
-        advisor_comment=evaluation.advisor_comment,
-        answered_evaluation_id=evaluation.answered_evaluation_id,
         sections=_read_sections(evaluation, scorecard, disputes)
         if scorecard
         else _read_without_scorecard(evaluation, disputes),
@@ -246,19 +234,14 @@ def _read_sections(
 def _read_answer(
     answer: EvaluationAnswer, criterion: scoring.Criterion, disputes: Mapping[str, DisputeView]
 ) -> AnswerView:
-    return AnswerView(
-        key=criterion.key,
-        text=criterion.text,
+    return build_from_row(
+        AnswerView,
+        criterion,
         earned=answer.earned if answer.applicable else None,
         most=float(criterion.points),
         share=answer.applied_weight,
         comment=answer.comment,
-        help=criterion.help,
         levels=tuple(sorted(float(level) for level in criterion.levels)),
-        not_applicable=criterion.not_applicable,
-        critical=criterion.critical,
-        fails=criterion.fails,
-        bonus=criterion.bonus,
         dispute=disputes.get(criterion.key),
     )
 
@@ -314,18 +297,11 @@ def _read_disputes(
 ) -> dict[str, DisputeView]:
     statement = sa.select(Dispute).where(Dispute.evaluation_id == evaluation.id)
     return {
-        dispute.criterion: DisputeView(
+        dispute.criterion: build_from_row(
+            DisputeView,
+            dispute,
             dispute_id=dispute.id,
-            criterion=dispute.criterion,
-            original=dispute.original,
-            proposed=dispute.proposed,
-            reason=dispute.reason,
-            raised_at=dispute.raised_at,
-            decision=dispute.decision,
-            decided=dispute.decided,
-            decision_reason=dispute.decision_reason,
             decided_by=names.get(dispute.decided_by, dispute.decided_by),
-            decided_at=dispute.decided_at,
         )
         for dispute in session.scalars(Scoped(statement, viewer))
     }

@@ -12,6 +12,7 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.quality.sampling import draws
@@ -103,17 +104,13 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
                 for advisor, missing in stored.short.items()
             }
             found.append(
-                StoredDraw(
-                    stored.id,
-                    plan,
-                    stored.seed,
-                    stored.frame,
-                    stored.excluded,
-                    short,
-                    len(draws.find_originals(stored)),
-                    draws.read_fairness(stored),
-                    stored.drawn_by,
-                    stored.drawn_at,
+                build_from_row(
+                    StoredDraw,
+                    stored,
+                    plan=plan,
+                    short=short,
+                    drawn=len(draws.find_originals(stored)),
+                    shares=draws.read_fairness(stored),
                 )
             )
     return found
@@ -144,22 +141,17 @@ def find_assignments(
         labels = Names.load(session, frozenset({"advisor"}))
         evaluators = people.find_names(session)
         return [
-            DrawnAssignment(
-                row.id,
-                name,
-                purpose,
-                row.source_system,
-                row.contact_id,
-                labels.advisor_label(row.advisor_id),
-                row.team,
-                row.local_start,
-                row.stratum.get("channel"),
-                row.stratum.get("queue"),
-                evaluators.get(row.evaluator, row.evaluator),
-                row.due_on,
-                row.state,
-                row.state in OPEN and row.due_on is not None and row.due_on < today,
-                row.replaced_because,
+            build_from_row(
+                DrawnAssignment,
+                row,
+                drawn_id=row.id,
+                plan=name,
+                purpose=purpose,
+                advisor=labels.advisor_label(row.advisor_id),
+                channel=row.stratum.get("channel"),
+                queue=row.stratum.get("queue"),
+                evaluator=evaluators.get(row.evaluator, row.evaluator),
+                is_overdue=row.state in OPEN and row.due_on is not None and row.due_on < today,
             )
             for row, name, purpose in session.execute(Scoped(statement, viewer))
         ]

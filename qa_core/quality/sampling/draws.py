@@ -15,6 +15,7 @@ from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import gates
 from qa_core.compliance.listened import DrawCutoff
 from qa_core.metrics.query import sampling_frame
@@ -333,21 +334,12 @@ def _find_earlier_draw(
     if stored is None:
         return None
     drawn = tuple(
-        DrawEntry(
-            one.source_system,
-            one.contact_id,
-            one.advisor_id or "",
-            one.team,
-            one.local_start,
-            one.stratum,
-            one.evaluator,
-        )
+        build_from_row(DrawEntry, one, advisor_id=one.advisor_id or "")
         for one in find_originals(stored)
     )
-    known = {
-        one: Names.load(session, frozenset({"advisor"})).advisor_label(one) or one
-        for one in {*stored.short, *(one.advisor_id for one in drawn)}
-    }
+    labels = Names.load(session, frozenset({"advisor"}))
+    advisors = {*stored.short, *(one.advisor_id for one in drawn)}
+    known = {advisor: labels.advisor_label(advisor) or advisor for advisor in advisors}
     return DrawResult(
         plan.name,
         seed,

@@ -14,6 +14,7 @@ from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import gates
 from qa_core.quality import scorecards
 from qa_core.quality.sampling.plan_file import PlanContent, parse_plan, refuse
@@ -203,24 +204,18 @@ def get_row(session: Session, name: str) -> ListeningPlan:
 def _build_state(
     plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
 ) -> PlanState:
-    return PlanState(
-        plan.id,
-        plan.name,
-        plan.purpose,
-        plan.starts_on,
-        plan.ends_on,
-        plan.grid_key,
-        plan.per_advisor,
-        plan.maximum_per_advisor,
-        tuple(plan.strata),
-        plan.filters,
-        tuple(plan.evaluators),
-        plan.most_per_evaluator,
-        plan.due_on,
-        plan.closed_at is not None,
-        len(draws),
-        *progress,
-        sum(draws[-1].short.values()) if draws else 0,
+    drawn, done, overdue = progress
+    return build_from_row(
+        PlanState,
+        plan,
+        strata=tuple(plan.strata),
+        evaluators=tuple(plan.evaluators),
+        is_closed=plan.closed_at is not None,
+        draws=len(draws),
+        drawn=drawn,
+        done=done,
+        overdue=overdue,
+        short=sum(draws[-1].short.values()) if draws else 0,
     )
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, law
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
 from qa_core.storage.guard import Scoped
@@ -79,20 +80,17 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         legal,
     )
     assignments = [
-        Assignment(
-            drawn.id,
-            drawn.source_system,
-            drawn.contact_id,
-            drawn.local_start,
-            drawn.stratum.get("channel"),
-            drawn.stratum.get("queue"),
-            drawn.due_on,
-            drawn.state,
-            plan.name,
-            plan.purpose,
-            plan.grid_key,
-            evaluation_id,
-            drawn.due_on is not None and drawn.due_on < today,
+        build_from_row(
+            Assignment,
+            drawn,
+            drawn_id=drawn.id,
+            channel=drawn.stratum.get("channel"),
+            queue=drawn.stratum.get("queue"),
+            plan=plan.name,
+            purpose=plan.purpose,
+            grid_key=plan.grid_key,
+            evaluation_id=evaluation_id,
+            is_overdue=drawn.due_on is not None and drawn.due_on < today,
         )
         for drawn, plan, evaluation_id in rows
         if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.row_values import build_from_row
 from qa_core.centre.advisors import normalise_name
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -147,20 +148,8 @@ def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
 
 
 def _build_stored(row: ScorecardVersion, evaluations: int) -> StoredScorecard:
-    is_draft = row.published_at is None
-    return StoredScorecard(
-        id=row.id,
-        key=row.key,
-        version=None if is_draft else row.version,
-        title=row.title,
-        content=row.content,
-        edition=row.edition,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        published_at=row.published_at,
-        published_by=row.published_by,
-        evaluations=evaluations,
-    )
+    version = None if row.published_at is None else row.version
+    return build_from_row(StoredScorecard, row, version=version, evaluations=evaluations)
 
 
 def _build_published(row: ScorecardVersion) -> PublishedScorecard:

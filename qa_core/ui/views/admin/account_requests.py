@@ -7,7 +7,6 @@ import streamlit as st
 from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountChange
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.ui import actions, menu, tables
@@ -34,7 +33,7 @@ def show_requests(viewer: Viewer) -> None:
             )
             about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
             st.text(" · ".join(filter(None, about)))
-            moment = formatting.moment(environment.to_local(request.asked_at))
+            moment = formatting.local_moment(request.asked_at)
             st.caption(_("asked by {name}, {moment}", name=escape(request.asked_by), moment=moment))
             if viewer.username in (request.asked_by, request.username):
                 st.caption(_("Another person has to confirm it."))
@@ -73,9 +72,7 @@ def show_changes(changes: list[AccountChange], key: str) -> None:
     tables.show(
         changes,
         (
-            tables.text_column(
-                _("When"), lambda change: formatting.moment(environment.to_local(change.done_at))
-            ),
+            tables.text_column(_("When"), lambda change: formatting.local_moment(change.done_at)),
             tables.text_column(_("Account"), lambda change: change.username),
             tables.text_column(_("Change"), lambda change: _(ACTS[change.act])),
             tables.text_column(

@@ -10,7 +10,6 @@ import streamlit as st
 
 from qa_core import ingest
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.files.options import KINDS
 from qa_core.ingest.load import batches
@@ -106,7 +105,7 @@ def _name_state(batch: dict[str, Any]) -> str:
 
 def _describe_moment(batch: dict[str, Any]) -> str:
     moment = batch["finished_at"] or batch["started_at"]
-    return formatting.moment(environment.to_local(moment))
+    return formatting.local_moment(moment)
 
 
 def _show_batch(batch: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.rules.name_suggestions import Suggestion
@@ -104,7 +103,7 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
     by = _(
         "decided by {name}, {moment}",
         name=item["decided_by"],
-        moment=formatting.moment(environment.to_local(item["decided_at"])),
+        moment=formatting.local_moment(item["decided_at"]),
     )
     with st.container(border=True):
         about, undo = st.columns([8, 2], vertical_alignment="center")

@@ -6,7 +6,6 @@ import streamlit as st
 
 from qa_core.access import sessions
 from qa_core.access.sessions import SignedIn
-from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.ui import browser, user_agents
@@ -20,7 +19,7 @@ def show(signed_in: SignedIn) -> None:
             _(
                 "First sign-in with {browser} on {moment}. Was it not you? Change your password.",
                 browser=escape(user_agents.describe(new.name)),
-                moment=formatting.moment(environment.to_local(new.first_at)),
+                moment=formatting.local_moment(new.first_at),
             )
         )
     found = sessions.find_sessions(signed_in)
@@ -33,8 +32,8 @@ def show(signed_in: SignedIn) -> None:
             st.caption(
                 _(
                     "Since {start}, last used {seen}",
-                    start=formatting.moment(environment.to_local(own.created_at)),
-                    seen=formatting.moment(environment.to_local(own.last_seen_at)),
+                    start=formatting.local_moment(own.created_at),
+                    seen=formatting.local_moment(own.last_seen_at),
                 )
             )
             if own.is_this_one:

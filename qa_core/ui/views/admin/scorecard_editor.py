@@ -101,9 +101,7 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _ask_sections(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """Return the sections in their order, each with `was`: its name as it was saved (None:
-    new).
-    """
+    """Return the sections in order, each with `was`: its name as saved (None: new)."""
     saved = table.to_sections(content)
     st.markdown("##### " + _("Sections"))
     columns = {
@@ -255,9 +253,7 @@ def _is_saved(index: Any, saved: Sequence[Any]) -> bool:
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort by place; a new line without one stands at the end, and of equals the one that
-    stood first.
-    """
+    """Sort by place, lines without one at the end; equals keep their order."""
     return sorted(rows, key=lambda row: (row[PLACE] is None, row[PLACE] or 0.0))
 
 

@@ -1,6 +1,4 @@
-"""A scorecard as its evaluator will see it, with the arithmetic beside it; nothing of it is
-kept.
-"""
+"""A scorecard as evaluators will see it, with its arithmetic; nothing of it is kept."""
 
 from __future__ import annotations
 

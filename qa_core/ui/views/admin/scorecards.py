@@ -10,7 +10,7 @@ import streamlit as st
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, i18n
+from qa_core.base import i18n
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
@@ -160,7 +160,7 @@ def _describe(held: StoredScorecard) -> str:
 def _describe_publication(held: StoredScorecard) -> str | None:
     if held.published_at is None:
         return None
-    return formatting.day(environment.to_local(held.published_at).date(), year=True)
+    return formatting.local_day(held.published_at)
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:

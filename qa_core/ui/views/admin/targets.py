@@ -1,6 +1,4 @@
-"""The Targets and alerts page: targets with the gap to them, rules and what they found, and
-notes on days.
-"""
+"""The Targets and alerts page: targets with their gaps, rules and alerts, notes on days."""
 
 from __future__ import annotations
 

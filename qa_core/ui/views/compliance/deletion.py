@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.compliance import retention
 from qa_core.compliance.retention import RetentionClass
@@ -78,9 +77,7 @@ def show_certificates(viewer: Viewer) -> None:
         found,
         (
             tables.count_column(_("No."), lambda item: item.number, width=70),
-            tables.text_column(
-                _("When"), lambda item: formatting.moment(environment.to_local(item.finished_at))
-            ),
+            tables.text_column(_("When"), lambda item: formatting.local_moment(item.finished_at)),
             tables.text_column(
                 _("Deleted"),
                 lambda item: " · ".join(

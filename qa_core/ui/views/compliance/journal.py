@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_labels, audit_report
 from qa_core.metrics import formatting
@@ -26,9 +25,7 @@ def show(viewer: Viewer) -> None:
             entries,
             (
                 tables.count_column(_("No."), lambda entry: entry.seq, width=70),
-                tables.text_column(
-                    _("When"), lambda entry: formatting.moment(environment.to_local(entry.at))
-                ),
+                tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
                 tables.text_column(_("Person"), lambda entry: entry.actor),
                 tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
                 tables.text_column(_("On"), lambda entry: entry.object, width=300),

@@ -1,6 +1,4 @@
-"""The legal gates with their state, their source and who acts; and whether listening stays
-within measure.
-"""
+"""The legal gates with state, source and who acts; whether listening is within measure."""
 
 from __future__ import annotations
 
@@ -74,7 +72,7 @@ def show_gates(viewer: Viewer) -> None:
         if found.value is not None:
             value = _describe_value(entry, found.value)
         if found.set_at:
-            day = formatting.day(environment.to_local(found.set_at).date(), year=True)
+            day = formatting.local_day(found.set_at)
             by = _("entered by {name} on {day}", name=found.set_by, day=day)
         place = _show_gate(entry.name, entry.title, entry.meaning, entry.source, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):

@@ -11,7 +11,6 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import charts
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings
 from qa_core.metrics import formatting, query
@@ -99,9 +98,7 @@ def show_course(contact: Contact) -> None:
 
 
 def show_player(viewer: Viewer, contact: Contact) -> None:
-    """Show its recording: to advisors their own call, to those who lead them with a purpose
-    and a reason.
-    """
+    """Show its recording: to its advisor, and with purpose and reason to who leads them."""
     key = (contact["source_system"], contact["contact_id"])
     if not viewer.can(Permission.LISTEN):
         return
@@ -241,7 +238,7 @@ def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None
             if not formatting.is_missing(entry["score"]):
                 score = _("{score} of 100", score=formatting.value(entry["score"], "score"))
             scorecard = texts.name("grid", entry["grid"]) if entry["grid"] else None
-            moment = formatting.moment(environment.to_local(entry["evaluated_at"]))
+            moment = formatting.local_moment(entry["evaluated_at"])
             st.markdown(f"**{score}**")
             st.text(" · ".join(filter(None, (scorecard, entry.get("evaluator"), moment))))
             st.button(

@@ -1,6 +1,4 @@
-"""The action list of irritants: who sees to what until when, how far they are, and what
-came of it.
-"""
+"""The action list of irritants: who does what by when, how far it is, what came of it."""
 
 from __future__ import annotations
 
@@ -19,7 +17,6 @@ from qa_core.analysis.irritants.action_list import (
     ActionState,
 )
 from qa_core.analysis.irritants.subject import Count
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.ui import actions, cached, cards, download_links, gate, tables
@@ -177,5 +174,5 @@ def _show_plan(entry: ActionEntry) -> None:
 def _show_history(entry: ActionEntry) -> None:
     st.caption(_("History"))
     for step in reversed(entry.steps):
-        moment = formatting.moment(environment.to_local(step.at))
+        moment = formatting.local_moment(step.at)
         st.text(" · ".join(filter(None, (_(texts.STATES[step.state]), moment, step.by))))

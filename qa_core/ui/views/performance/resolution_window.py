@@ -19,9 +19,7 @@ NAME = "window"
 
 @dataclass(frozen=True)
 class Window:
-    """Days that count, and those of the settings; `tried`: the days as text, where they
-    differ.
-    """
+    """Days that count, and those of the settings; `tried`: as text, where they differ."""
 
     days: float
     in_force: float

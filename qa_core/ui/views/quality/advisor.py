@@ -35,9 +35,7 @@ FEW_A_WEEK = 10
 
 @dataclass(frozen=True)
 class CaseMixSide:
-    """One advisor's filters, and those of the colleagues in the same teams (None: there
-    are none).
-    """
+    """One advisor's filters, and those of colleagues in the same teams (None: nobody)."""
 
     advisor: AdvisorProfile
     own: Filters
@@ -73,9 +71,7 @@ def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> Ca
 
 
 def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
-    """Show every measure beside what the colleagues' averages would have given with the
-    same contacts.
-    """
+    """Show each measure beside what colleagues' averages give with the same contacts."""
     rows = cached.headline(viewer, MEASURES, side.own)
     standards = _standardise(viewer, side)
     sides = case_mix.find_sides(standards)

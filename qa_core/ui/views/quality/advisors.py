@@ -74,9 +74,7 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
-    """Show bands of those who cannot be told apart, the funnel, and how much more data it
-    would take.
-    """
+    """Show bands of those who are alike, the funnel, and how much more data it would take."""
     key = segmented_choice.ask(
         "measure",
         _("Measure"),

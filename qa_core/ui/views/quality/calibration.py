@@ -30,9 +30,7 @@ VIEWS = {"rounds": N_("Rounds"), "new": N_("Open a round"), "evaluators": N_("Ev
 
 
 def show(viewer: Viewer) -> None:
-    """Show the sessions; who manages them may open one, and look at evaluators over all
-    their evaluations.
-    """
+    """Show the sessions; who manages them may open one, and look at evaluators over all."""
     actions.show_outcome()
     chosen = "rounds"
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
@@ -143,9 +141,7 @@ def _choose(item: CalibrationSession) -> None:
 
 
 def _show_all_closed(viewer: Viewer) -> None:
-    """Show both KPIs of calibration over all closed sessions, by criterion, the least alike
-    first.
-    """
+    """Show both KPIs over all closed sessions, by criterion, the least alike first."""
     (whole,) = cached.measure(viewer, ("alignment",)).itertuples()
     if formatting.is_missing(whole.value):
         return

@@ -1,6 +1,4 @@
-"""The Coaching page: who needs what this week, and the plans with their progress and
-effect.
-"""
+"""The Coaching page: who needs what this week, the plans, their progress and effect."""
 
 from __future__ import annotations
 

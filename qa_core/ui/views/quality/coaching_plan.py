@@ -6,7 +6,6 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
@@ -121,7 +120,7 @@ def _show_notes(plan: CoachingPlanView) -> None:
         kind = _("remark")
         if note.minutes is not None:
             kind = _("session of {n} min", n=note.minutes)
-        moment = formatting.moment(environment.to_local(note.written_at))
+        moment = formatting.local_moment(note.written_at)
         with st.container(gap=None):
             st.caption(escape(f"{moment} · {note.author} · {kind}"))
             st.text(note.text)

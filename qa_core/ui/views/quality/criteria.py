@@ -23,9 +23,7 @@ MOST_ADVISORS = 40
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show the heat map; a click on a cell opens the advisor's evaluations with that
-    criterion.
-    """
+    """Show the heat map; a click opens the advisor's evaluations with that criterion."""
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
@@ -72,9 +71,7 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Decided by"), lambda line: line.decided_by),
             tables.text_column(
                 _("Decided on"),
-                lambda line: formatting.day(
-                    environment.to_local(line.decided_at).date(), year=True
-                ),
+                lambda line: formatting.local_day(line.decided_at),
             ),
             tables.text_column(
                 _("After"),

@@ -1,6 +1,4 @@
-"""Draws for a listening plan: a preview, the draws that were made, and whether each was
-fair.
-"""
+"""Draws for a listening plan: a preview, the draws made, and whether each was fair."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ import streamlit as st
 from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import charts
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, REASONS
@@ -141,7 +138,7 @@ def _show_missing(missing: Mapping[str, int]) -> None:
 
 
 def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
-    moment = formatting.moment(environment.to_local(stored.drawn_at))
+    moment = formatting.local_moment(stored.drawn_at)
     title = _("Draw of {moment}", moment=moment) + " · " + _("seed {seed}", seed=stored.seed)
     with st.expander(title, expanded=is_newest):
         _show_count(stored.drawn, stored.frame)

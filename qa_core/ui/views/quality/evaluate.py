@@ -231,7 +231,7 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
         if entry.published_at is None and entry.publish_on is not None:
             published = _("published on {day}", day=formatting.day(entry.publish_on))
         parts = [
-            formatting.moment(environment.to_local(entry.submitted_at)),
+            formatting.local_moment(entry.submitted_at),
             _(HEADS[entry.kind][0]),
             texts.name("grid", entry.scorecard),
             _format_score(entry.score),

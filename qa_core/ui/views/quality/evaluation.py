@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates, recordings
 from qa_core.metrics import formatting
@@ -143,7 +142,7 @@ def show_history(evaluation: EvaluationView) -> None:
                 before=formatting.value(revision.score, "score"),
                 after=formatting.value(score, "score"),
             )
-            by = formatting.moment(environment.to_local(revision.replaced_at))
+            by = formatting.local_moment(revision.replaced_at)
             if revision.replaced_by:
                 by = _("{when}, by {name}", when=by, name=revision.replaced_by)
             st.markdown(f"**{escape(said)}** · {escape(by)}")
@@ -168,7 +167,7 @@ def _show_change(label: str, before: str, after: str) -> None:
 
 
 def _describe_origin(evaluation: EvaluationView) -> list[str]:
-    day = formatting.day(environment.to_local(evaluation.evaluated_at).date(), year=True)
+    day = formatting.local_day(evaluation.evaluated_at)
     by = _("evaluated on {day}", day=day)
     if evaluation.evaluator:
         by = _("evaluated by {name} on {day}", name=evaluation.evaluator, day=day)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import disputes
@@ -52,7 +49,7 @@ def show(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None
     with cards.card():
         asked = _(
             "Disputed on {day}: {proposed} instead of {original}",
-            day=_format_day(dispute.raised_at),
+            day=formatting.local_day(dispute.raised_at),
             proposed=of_most(dispute.proposed, answer.most),
             original=of_most(dispute.original, answer.most),
         )
@@ -72,7 +69,7 @@ def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
         decision=_(DECIDED[DisputeDecision(dispute.decision)]),
         points=of_most(dispute.decided, answer.most),
     )
-    day = _format_day(dispute.decided_at)
+    day = formatting.local_day(dispute.decided_at)
     by = _("by {name} on {day}", name=dispute.decided_by, day=day)
     st.markdown(f"**{escape(said)}** · {escape(by)}")
     st.text(dispute.decision_reason or "")
@@ -141,7 +138,3 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
 
 def _open(criterion: str | None) -> None:
     st.session_state[OPEN] = criterion
-
-
-def _format_day(moment: datetime) -> str:
-    return formatting.day(environment.to_local(moment).date(), year=True)

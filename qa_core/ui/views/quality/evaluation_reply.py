@@ -1,13 +1,10 @@
-"""The advisor's reply to an evaluation: that they read it, a comment, an evaluation of
-their own.
-"""
+"""The advisor's reply to an evaluation: read, a comment, an evaluation of their own."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import advisor_response
@@ -40,7 +37,7 @@ def show(viewer: Viewer, evaluation: EvaluationView) -> None:
 
 
 def _show_acknowledged(evaluation: EvaluationView) -> None:
-    moment = formatting.moment(environment.to_local(evaluation.acknowledged_at))
+    moment = formatting.local_moment(evaluation.acknowledged_at)
     st.caption(_("Read on {when}.", when=moment))
 
 

@@ -1,6 +1,4 @@
-"""The Listening plan page: plans with their progress, and the ways to drawing, giving out
-and sizing.
-"""
+"""The Listening plan page: plans with their progress; drawing, giving out, sizing."""
 
 from __future__ import annotations
 

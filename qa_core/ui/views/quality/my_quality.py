@@ -10,7 +10,6 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance.gates import PURPOSE_TITLES
 from qa_core.metrics import formatting, query
@@ -131,7 +130,7 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
         return _("answered") if entry["id"] in news.decided else ""
 
     def listened_on(entry: dict[str, Any]) -> str:
-        return formatting.day(environment.to_local(entry["evaluated_at"]).date(), year=True)
+        return formatting.local_day(entry["evaluated_at"])
 
     return [
         tables.text_column(

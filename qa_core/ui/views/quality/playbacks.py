@@ -9,7 +9,6 @@ import re
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import playback_list
@@ -52,7 +51,7 @@ def show(viewer: Viewer) -> None:
             (
                 tables.text_column(
                     _("Listened on"),
-                    lambda entry: formatting.moment(environment.to_local(entry.played_at)),
+                    lambda entry: formatting.local_moment(entry.played_at),
                 ),
                 tables.text_column(_("Listened by"), lambda entry: entry.listener),
                 tables.text_column(

@@ -175,9 +175,7 @@ def _centre(rows: list[Any]) -> float:
 
 
 def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str) -> pd.DataFrame:
-    """Return the dots, highest rate first: all, or of many those who stand out and the
-    largest others.
-    """
+    """Return the dots, highest rate first: of many, those who stand out and the largest."""
     centre, good, bad = _centre(rows), compared.above, compared.below
     if better != "up":
         good, bad = bad, good
@@ -243,9 +241,7 @@ def show_attention(
 def _find_apart(
     by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str
 ) -> Iterator[ChangedSource]:
-    """Find those that differ from the rest by more than chance, all values of a rate tried
-    at once.
-    """
+    """Find those that differ from the rest by more than chance, a rate's values at once."""
     for key in rates:
         names, rows, compared = compare(by, key)
         for name, row in zip(names, rows, strict=True):
