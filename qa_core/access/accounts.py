@@ -105,16 +105,16 @@ def get_viewer(session: Session, username: str) -> Viewer:
     if account is None or not account.active:
         raise AccessDenied()
     role = Role(account.role) if account.role in set(Role) else None
-    led: tuple[TeamSpan, ...] = ()
-    managed: tuple[str, ...] = ()
+    led_teams: tuple[TeamSpan, ...] = ()
+    managed_teams: tuple[str, ...] = ()
     if role == Role.TEAM_LEAD:
-        led = tuple(
+        led_teams = tuple(
             TeamSpan(span.team_name, span.starts_on, span.ends_on)
             for span in sorted(account.led_teams, key=lambda span: span.id)
         )
     if role == Role.MANAGER:
         own = Team.site_name.in_([site.site_name for site in account.sites])
-        managed = tuple(
+        managed_teams = tuple(
             session.scalars(
                 sa.select(Team.name)
                 .where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own)
@@ -125,12 +125,12 @@ def get_viewer(session: Session, username: str) -> Viewer:
     if advisor_id is not None:
         # Merged into another one, an advisor's facts stand under that id; undone, under
         # their own again.
-        advisor_id = name_merges.find_kept(session)["advisor"].get(advisor_id, advisor_id)
+        advisor_id = name_merges.find_kept_names(session)["advisor"].get(advisor_id, advisor_id)
     return Viewer(
         username=account.username,
         role=role,
-        led=led,
-        managed_teams=managed,
+        led_teams=led_teams,
+        managed_teams=managed_teams,
         sees_unassigned=role == Role.MANAGER and account.sees_unassigned,
         advisor_id=advisor_id,
         display_name=account.display_name or account.username,
@@ -316,7 +316,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
     """
     viewer.require(Permission.CONFIRM_ACCOUNTS)
     one_time = passwords.make_one_time()
-    hashed = passwords.hash_password(one_time)
+    password_hash = passwords.hash_password(one_time)
     with store.writing() as session:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
@@ -327,7 +327,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
         act, terms = AccountAction(row.act), _read_terms(row.content)
         _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
-        _apply(session, act, row.username, terms, hashed, must_change=True)
+        _apply(session, act, row.username, terms, password_hash, must_change=True)
         audit_log.record(
             session,
             viewer.username,
@@ -420,10 +420,10 @@ def _perform(
         passwords.check_policy(password, username)
     elif act in (AccountAction.ADD, AccountAction.RESET) and not is_external:
         one_time = passwords.make_one_time()
-    chosen = password if password is not None else one_time
+    new_password = password if password is not None else one_time
     # Hashing takes a quarter of a second on purpose: done before the records are locked
     # for writing.
-    hashed = passwords.hash_password(chosen) if chosen is not None else ""
+    password_hash = passwords.hash_password(new_password) if new_password is not None else ""
     with store.writing() as session:
         _check_possible(session, viewer, act, username, terms)
         if _needs_second(session, viewer, act, session.get(Account, username)):
@@ -438,7 +438,15 @@ def _perform(
             row = _build_row(viewer, act, username, terms)
             row.decided_at, row.confirmed = now(), True
             session.add(row)
-        _apply(session, act, username, terms, hashed, must_change=one_time is not None, demo=demo)
+        _apply(
+            session,
+            act,
+            username,
+            terms,
+            password_hash,
+            must_change=one_time is not None,
+            demo=demo,
+        )
         audit_log.record(
             session,
             viewer.username,
@@ -497,14 +505,14 @@ def _needs_second(
     )
     if viewer.is_system or is_harmless:
         return False
-    confirming = [role for role, held in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in held]
-    asking = session.get(Account, viewer.username)
+    roles = [role for role, grants in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in grants]
+    own_account = session.get(Account, viewer.username)
     others = sa.select(Account.username).where(
-        Account.role.in_(confirming),
+        Account.role.in_(roles),
         Account.active,
         Account.username != viewer.username,
         # Anybody at this machine can sign in as the people of the demo centre.
-        Account.demo == (asking is not None and asking.demo),
+        Account.demo == (own_account is not None and own_account.demo),
     )
     return session.scalar(others.limit(1)) is not None
 
@@ -590,7 +598,7 @@ def _bind(session: Session, account: Account, terms: AccountTerms) -> None:
     account.sites = [ManagedSite(site_name=name) for name in dict.fromkeys(terms.sites)]
     # A team that is led no longer keeps its past: the lead still sees what happened
     # while they led it.
-    kept = [span for span in account.led_teams if span.ends_on is not None]
+    spans = [span for span in account.led_teams if span.ends_on is not None]
     today = environment.today()
     for span in account.led_teams:
         if (
@@ -598,34 +606,34 @@ def _bind(session: Session, account: Account, terms: AccountTerms) -> None:
             and span.team_name in terms.teams
             and terms.since in (None, span.starts_on)
         ):
-            kept.append(span)
+            spans.append(span)
         elif span.ends_on is None and (span.starts_on is None or span.starts_on < today):
             span.ends_on = today
-            kept.append(span)
-    still = {span.team_name for span in kept if span.ends_on is None}
-    kept.extend(
+            spans.append(span)
+    still = {span.team_name for span in spans if span.ends_on is None}
+    spans.extend(
         TeamLead(team_name=name, starts_on=terms.since)
         for name in dict.fromkeys(terms.teams)
         if name not in still
     )
-    account.led_teams = kept
+    account.led_teams = spans
 
 
 def _find_or_make_advisor(session: Session, text: str) -> str:
     text = text.strip()
     if session.get(Advisor, text) is not None:
         return text
-    named = session.scalars(
+    advisor_ids = session.scalars(
         sa.select(Advisor.advisor_id).where(sa.func.lower(Advisor.name) == text.lower())
     ).all()
-    if len(named) == 1:
-        return named[0]
-    if named:
+    if len(advisor_ids) == 1:
+        return advisor_ids[0]
+    if advisor_ids:
         raise Refusal(
             "ambiguous_advisor",
             N_("Several advisors are called {name}; give the identifier of one: {ids}."),
             name=text,
-            ids=", ".join(sorted(named)),
+            ids=", ".join(sorted(advisor_ids)),
         )
     session.add(Advisor(advisor_id=text, name=text))
     session.flush()

@@ -107,7 +107,7 @@ def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str,
     """
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    kept = {
+    claims = {
         "provider": provider.name,
         "state": state,
         "nonce": nonce,
@@ -116,7 +116,7 @@ def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str,
         "redirect_uri": redirect_uri,
         "until": time.time() + SECONDS,
     }
-    asked = {
+    parameters = {
         "response_type": "code",
         "client_id": provider.client_id,
         "redirect_uri": redirect_uri,
@@ -127,26 +127,26 @@ def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str,
         "code_challenge_method": "S256",
     }
     address = _discover(provider.issuer)["authorization_endpoint"]
-    return f"{address}?{urlencode(asked)}", signed_links.seal(USE, kept)
+    return f"{address}?{urlencode(parameters)}", signed_links.seal(USE, claims)
 
 
-def finish(provider: Provider, kept: str, state: str, code: str, browser: Browser) -> str:
+def finish(provider: Provider, ticket: str, state: str, code: str, browser: Browser) -> str:
     """End a sign-in with the code that the provider gave. Returns the id of the session.
 
     Raises AccessDenied for an answer to another browser, another sign-in or too late;
     Refusal where the provider's word is not good, or its groups give nothing here.
     """
-    asked = signed_links.unseal(USE, kept)
+    request = signed_links.unseal(USE, ticket)
     if (
-        asked["provider"] != provider.name
-        or not secrets.compare_digest(asked["state"], state)
-        or asked["browser"] != hashlib.sha256(browser.token).hexdigest()
-        or asked["until"] < time.time()
+        request["provider"] != provider.name
+        or not secrets.compare_digest(request["state"], state)
+        or request["browser"] != hashlib.sha256(browser.token).hexdigest()
+        or request["until"] < time.time()
         or not browser.token
     ):
         raise AccessDenied()
     try:
-        claims = _fetch_claims(provider, asked, code)
+        claims = _fetch_claims(provider, request, code)
     except (requests.RequestException, jwt.PyJWTError, KeyError, ValueError) as error:
         raise Refusal("identity_refused", REFUSED) from error
     username = _apply(provider, claims)
@@ -159,25 +159,25 @@ def is_external(username: str) -> bool:
         return _find_identity(session, username) is not None
 
 
-def _fetch_claims(provider: Provider, asked: dict[str, Any], code: str) -> dict[str, Any]:
-    found = _discover(provider.issuer)
+def _fetch_claims(provider: Provider, request: dict[str, Any], code: str) -> dict[str, Any]:
+    endpoints = _discover(provider.issuer)
     answer = requests.post(
-        found["token_endpoint"],
+        endpoints["token_endpoint"],
         data={
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": asked["redirect_uri"],
-            "code_verifier": asked["verifier"],
+            "redirect_uri": request["redirect_uri"],
+            "code_verifier": request["verifier"],
         },
         auth=(provider.client_id, provider.client_secret),
         timeout=TIMEOUT,
     )
     answer.raise_for_status()
     tokens = answer.json()
-    claims = _check_token(provider, tokens["id_token"], asked["nonce"])
-    if provider.groups_claim not in claims and "userinfo_endpoint" in found:
+    claims = _check_token(provider, tokens["id_token"], request["nonce"])
+    if provider.groups_claim not in claims and "userinfo_endpoint" in endpoints:
         more = requests.get(
-            found["userinfo_endpoint"],
+            endpoints["userinfo_endpoint"],
             headers={"Authorization": f"Bearer {tokens['access_token']}"},
             timeout=TIMEOUT,
         )
@@ -215,8 +215,8 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
     terms = _find_terms(provider, claims)
     subject = str(claims["sub"])
     with store.reading() as session:
-        known = session.get(ExternalIdentity, (provider.issuer, subject))
-        username = known.username if known else None
+        link = session.get(ExternalIdentity, (provider.issuer, subject))
+        username = link.username if link else None
         account = session.get(Account, username) if username else None
         present = account and (account.role, _bounds_of(account))
         is_active = account is not None and account.active
@@ -243,24 +243,24 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
 def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | None:
     groups = claims.get(provider.groups_claim) or ()
     groups = {groups} if isinstance(groups, str) else set(map(str, groups))
-    fitting = [grant for grant in provider.grants if grant.group in groups]
-    if not fitting:
+    own_grants = [grant for grant in provider.grants if grant.group in groups]
+    if not own_grants:
         return None
-    role = fitting[0].role
-    fitting = [grant for grant in fitting if grant.role == role]
+    role = own_grants[0].role
+    own_grants = [grant for grant in own_grants if grant.role == role]
     advisor = claims.get(provider.advisor_claim) if provider.advisor_claim else None
     return AccountTerms(
         role,
         str(claims.get("name") or ""),
-        tuple(dict.fromkeys(team for grant in fitting for team in grant.teams)),
-        tuple(dict.fromkeys(site for grant in fitting for site in grant.sites)),
+        tuple(dict.fromkeys(team for grant in own_grants for team in grant.teams)),
+        tuple(dict.fromkeys(site for grant in own_grants for site in grant.sites)),
         str(advisor) if advisor and role == Role.ADVISOR else None,
     )
 
 
 def _bounds_of(account: Account) -> tuple[Any, ...]:
-    led = {span.team_name for span in account.led_teams if span.ends_on is None}
-    return led, {site.site_name for site in account.sites}, account.advisor_id
+    led_teams = {span.team_name for span in account.led_teams if span.ends_on is None}
+    return led_teams, {site.site_name for site in account.sites}, account.advisor_id
 
 
 def _bounds_of_terms(terms: AccountTerms) -> tuple[Any, ...]:
@@ -297,15 +297,15 @@ def _read_discovery(issuer: str, _hour: int) -> dict[str, Any]:
             f"{issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TIMEOUT
         )
         answer.raise_for_status()
-        found = answer.json()
+        discovery = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise Refusal(
             "identity_unreachable",
             N_("The identity provider does not answer. Try again in a minute."),
         ) from error
-    if found.get("issuer") != issuer:
+    if discovery.get("issuer") != issuer:
         raise Refusal("identity_refused", REFUSED)
-    return found
+    return discovery
 
 
 @functools.lru_cache(maxsize=8)

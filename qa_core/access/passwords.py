@@ -82,10 +82,10 @@ def check_policy(password: str, username: str) -> None:
 
 
 def _is_common(password: str) -> bool:
-    folded = password.casefold()
-    letters = re.sub(r"[\W\d_]+", "", folded)
-    core = folded.strip(string.digits + string.punctuation + " ").translate(_LOOKALIKES)
-    return len(set(folded)) < 6 or any(
+    lower_case = password.casefold()
+    letters = re.sub(r"[\W\d_]+", "", lower_case)
+    core = lower_case.strip(string.digits + string.punctuation + " ").translate(_LOOKALIKES)
+    return len(set(lower_case)) < 6 or any(
         re.sub(r"^(.+?)\1+$", r"\1", form) in COMMON_WORDS for form in (letters, core)
     )
 
@@ -95,11 +95,11 @@ def hash_password(password: str) -> str:
     return bcrypt.hashpw(normalise(password).encode(), bcrypt.gensalt(ROUNDS)).decode()
 
 
-def matches(password: str, kept: str | None) -> bool:
+def matches(password: str, password_hash: str | None) -> bool:
     """Compare a password with a hash. Without a hash, return False after the same time."""
-    typed = normalise(password).encode()
-    good = bcrypt.checkpw(typed[:MAXIMUM_BYTES], (kept or _nobody()).encode())
-    return good and kept is not None and len(typed) <= MAXIMUM_BYTES
+    typed_bytes = normalise(password).encode()
+    good = bcrypt.checkpw(typed_bytes[:MAXIMUM_BYTES], (password_hash or _nobody()).encode())
+    return good and password_hash is not None and len(typed_bytes) <= MAXIMUM_BYTES
 
 
 @functools.cache

@@ -50,20 +50,20 @@ def find_in_charge(
     """Find who leads one of these teams on that day or manages its site (username →
     name, by name). `with_unassigned`: also those who see what belongs to no site.
     """
-    known = sa.select(Account.username).where(Account.active)
+    active_accounts = sa.select(Account.username).where(Account.active)
     in_force = (
         sa.or_(TeamLead.starts_on.is_(None), TeamLead.starts_on <= day),
         sa.or_(TeamLead.ends_on.is_(None), TeamLead.ends_on > day),
     )
-    leads = known.where(
+    leads = active_accounts.where(
         Account.role == Role.TEAM_LEAD,
         Account.led_teams.any(sa.and_(TeamLead.team_name.in_(teams), *in_force)),
     )
     sites = sa.select(Team.site_name).where(Team.name.in_(teams))
     manages = Account.sites.any(ManagedSite.site_name.in_(sites))
-    managers = known.where(
+    managers = active_accounts.where(
         Account.role == Role.MANAGER,
         sa.or_(manages, Account.sees_unassigned) if with_unassigned else manages,
     )
-    found = {*session.scalars(leads), *session.scalars(managers)}
-    return {username: name for username, name in find_names(session).items() if username in found}
+    heads = {*session.scalars(leads), *session.scalars(managers)}
+    return {username: name for username, name in find_names(session).items() if username in heads}

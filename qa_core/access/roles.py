@@ -220,7 +220,7 @@ class Viewer:
 
     username: str
     role: Role | None
-    led: tuple[TeamSpan, ...] = ()
+    led_teams: tuple[TeamSpan, ...] = ()
     managed_teams: tuple[str, ...] = ()
     """Teams of a manager's sites, today."""
     sees_unassigned: bool = False
@@ -243,18 +243,18 @@ class Viewer:
             return True
         if self.role == Role.EXECUTIVE:
             return dimension in EXECUTIVE_DIMENSIONS
-        needed = DIMENSION_PERMISSIONS.get(dimension)
-        return self.role in GRANTS and (needed is None or self.can(needed))
+        permission = DIMENSION_PERMISSIONS.get(dimension)
+        return self.role in GRANTS and (permission is None or self.can(permission))
 
     @property
     def teams(self) -> frozenset[str]:
         """Teams that this viewer manages, leads or ever led."""
-        return frozenset((*self.managed_teams, *(span.team for span in self.led)))
+        return frozenset((*self.managed_teams, *(span.team for span in self.led_teams)))
 
     def teams_on(self, day: date) -> frozenset[str]:
         """Find the teams that this viewer manages, or leads on that day."""
         return frozenset(
-            (*self.managed_teams, *(span.team for span in self.led if span.holds_on(day)))
+            (*self.managed_teams, *(span.team for span in self.led_teams if span.holds_on(day)))
         )
 
     @property
@@ -278,7 +278,7 @@ class Viewer:
             own = columns.team.in_(self.managed_teams) if self.managed_teams else sa.false()
             return sa.or_(own, columns.team.is_(None)) if self.sees_unassigned else own
         if self.role == Role.TEAM_LEAD:
-            return sa.or_(sa.false(), *(self._within(columns, span) for span in self.led))
+            return sa.or_(sa.false(), *(self._within(columns, span) for span in self.led_teams))
         if self.role == Role.ADVISOR and self.advisor_id and "advisor_id" in columns:
             return columns.advisor_id == self.advisor_id
         if self.role == Role.EVALUATOR and "evaluator" in columns:

@@ -131,14 +131,14 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         # many tries for one.
         wait = _count_try(session, username, browser)
         account = session.get(Account, username)
-        kept = account.password_hash if account else None
+        password_hash = account.password_hash if account else None
     _refuse_early(wait)
-    good, ticket = passwords.matches(password, kept), None
+    good, ticket = passwords.matches(password, password_hash), None
     with store.writing() as session:
         account = session.get(Account, username)
         reason = _find_failure(
             account,
-            good and account is not None and account.password_hash == kept,
+            good and account is not None and account.password_hash == password_hash,
             browser,
             now() - timedelta(days=one_time_days),
         )
@@ -177,19 +177,19 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     Raises AccessDenied for a ticket that is old, or of another browser or password;
     Refusal for a wrong code, throttled like passwords.
     """
-    asked = signed_links.unseal("second step", ticket)
-    username = asked["username"]
+    claims = signed_links.unseal("second step", ticket)
+    username = claims["username"]
     with store.writing() as session:
         wait = _count_try(session, username, browser)
     _refuse_early(wait)
     with store.writing() as session:
         account = session.get(Account, username)
-        expected = account and _build_claims(account, browser)
+        expected_claims = account and _build_claims(account, browser)
         if (
-            not expected
+            not expected_claims
             or not account.active
-            or asked | expected != asked
-            or asked["until"] < now().timestamp()
+            or claims | expected_claims != claims
+            or claims["until"] < now().timestamp()
         ):
             raise AccessDenied()
         if second_factor.use(session, username, code):
@@ -325,14 +325,14 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
     username = signed_in.viewer.username
     with store.writing() as session:
         wait = _count_try(session, username, browser)
-        kept = session.get(Account, username).password_hash
+        old_hash = session.get(Account, username).password_hash
     _refuse_early(wait)
-    if not passwords.matches(current, kept):
+    if not passwords.matches(current, old_hash):
         raise Refusal("wrong_password", N_("The present password is wrong."))
     passwords.check_policy(new, username)
     if passwords.normalise(current) == passwords.normalise(new):
         raise Refusal("same_password", N_("The new password is the present one; choose another."))
-    hashed = passwords.hash_password(new)
+    new_hash = passwords.hash_password(new)
     with store.writing() as session:
         account, row = (
             session.get(Account, username),
@@ -341,14 +341,14 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         if (
             account is None
             or not account.active
-            or account.password_hash != kept
+            or account.password_hash != old_hash
             or row is None
             or row.revoked_at is not None
         ):
             raise AccessDenied()
         _forget_try(session, username, browser)
         account.password_hash, account.must_change_password, account.one_time_since = (
-            hashed,
+            new_hash,
             False,
             None,
         )
@@ -521,13 +521,13 @@ def _refuse_early(wait: timedelta) -> None:
 
 
 def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
-    ((own, _), *shared), account = _throttles(session, username, browser)
+    ((own, _), *shared_throttles), account = _throttles(session, username, browser)
     session.flush()
     if not keeps_own:
         session.delete(own)
     # One good sign-in takes back its own count only: an address that guesses must not
     # wash itself clean.
-    for row, limit in (*shared, (account, FAILURES_PER_ACCOUNT)):
+    for row, limit in (*shared_throttles, (account, FAILURES_PER_ACCOUNT)):
         row.failures = max(row.failures - 1, 0)
         if row.failures < limit:
             row.blocked_until = None

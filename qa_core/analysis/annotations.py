@@ -20,8 +20,9 @@ from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import audit_log
-from qa_core.storage.records import steering, store
+from qa_core.storage.records import store
 from qa_core.storage.records.people import Site, Team
+from qa_core.storage.records.targets import Annotation
 
 LONGEST_TITLE = 120
 
@@ -58,9 +59,7 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     with store.reading() as session:
         reach = _NoteScopes(viewer, _site_of_teams(session))
         rows = session.scalars(
-            sa.select(steering.Annotation).order_by(
-                steering.Annotation.starts_on, steering.Annotation.id
-            )
+            sa.select(Annotation).order_by(Annotation.starts_on, Annotation.id)
         ).all()
     chosen = dict(where.values)
     kept = [
@@ -112,7 +111,7 @@ def add(
     if (dimension, name) not in find_scopes(viewer):
         raise AccessDenied()
     with store.writing() as session:
-        row = steering.Annotation(
+        row = Annotation(
             title=title,
             dimension=dimension,
             dimension_value=name,
@@ -130,7 +129,7 @@ def remove(viewer: Viewer, number: int) -> None:
     """Remove a note. Raise AccessDenied for one outside the viewer's scopes."""
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
-        row = session.get(steering.Annotation, number)
+        row = session.get(Annotation, number)
         if row is None or not _NoteScopes(viewer, _site_of_teams(session)).may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
@@ -179,20 +178,18 @@ def _site_of_teams(session: Session) -> dict[str, str | None]:
     return {row.name: row.site_name for row in session.scalars(sa.select(Team))}
 
 
-def _scope(row: steering.Annotation) -> Scope:
+def _scope(row: Annotation) -> Scope:
     return row.dimension, row.dimension_value
 
 
-def _overlaps(row: steering.Annotation, period: Period) -> bool:
+def _overlaps(row: Annotation, period: Period) -> bool:
     return (period.first_day is None or period.first_day <= row.ends_on) and (
         period.last_day is None or row.starts_on <= period.last_day
     )
 
 
 def _concerns(
-    row: steering.Annotation,
-    chosen: Mapping[str, tuple[Any, ...]],
-    site_of: Mapping[str, str | None],
+    row: Annotation, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]
 ) -> bool:
     if row.dimension is None:
         return True
@@ -205,7 +202,7 @@ def _concerns(
     )
 
 
-def _build_note(row: steering.Annotation, may_remove: bool) -> DayNote:
+def _build_note(row: Annotation, may_remove: bool) -> DayNote:
     return build_from_row(
         DayNote,
         row,
@@ -216,6 +213,6 @@ def _build_note(row: steering.Annotation, may_remove: bool) -> DayNote:
     )
 
 
-def _describe(row: steering.Annotation) -> str:
+def _describe(row: Annotation) -> str:
     days = f"{row.starts_on}" if row.starts_on == row.ends_on else f"{row.starts_on} {row.ends_on}"
     return " ".join(part for part in (days, row.dimension or "centre", row.dimension_value) if part)

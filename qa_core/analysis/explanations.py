@@ -124,7 +124,7 @@ def _rows(viewer: Viewer, explanation: Explanation) -> Iterator[list[Any]]:
     yield []
     for variant in explanation.variants:
         yield [
-            setting_value(str(explanation.varied), variant.value),
+            setting_value(str(explanation.varied_setting), variant.value),
             variant.row.value,
             variant.row.n,
         ]

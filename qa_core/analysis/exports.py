@@ -69,7 +69,7 @@ def build_contact_parameters(
     behind: str | None,
     order: str,
     overrides: Mapping[str, str] | None = None,
-    waited: query.Waited | None = None,
+    waited: query.WaitRange | None = None,
 ) -> dict[str, Any]:
     """Return a list of contacts as plain values, for its download link."""
     wait_note = {
@@ -164,7 +164,7 @@ def build_contacts(
         order=order,
         behind=behind or None,
         overrides=overrides,
-        waited=within,
+        wait_range=within,
     )
     counted = [
         _("Contacts"),
@@ -172,7 +172,7 @@ def build_contacts(
         _("of"),
         query.count_contacts(viewer, where, behind or None, overrides, within),
     ]
-    wait_note = [[_(WAIT), formatting.waited(*within)]] if within else []
+    wait_note = [[_(WAIT), formatting.wait_range(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [
         _("{title} (seconds)", title=title) if name.endswith("_seconds") else title

@@ -26,9 +26,10 @@ from qa_core.metrics import periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi
 from qa_core.storage import audit_log, name_merges
-from qa_core.storage.records import steering, store
+from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Site, Team
+from qa_core.storage.records.targets import Target
 
 SCOPES = ("team", "queue", "site")
 """Dimensions of a target besides the whole centre, most specific first."""
@@ -230,7 +231,7 @@ def set_target(
     _check_scope(declared, dimension, period)
     with store.writing() as session:
         name = (
-            name_merges.find_kept(session)["queue"].get(name, name)
+            name_merges.find_kept_names(session)["queue"].get(name, name)
             if dimension == "queue"
             else name
         )
@@ -244,7 +245,7 @@ def set_target(
             "starts_on": period.first_day,
             "ends_on": period.last_day,
         }
-        row = session.scalar(sa.select(steering.Target).filter_by(**key)) or steering.Target(**key)
+        row = session.scalar(sa.select(Target).filter_by(**key)) or Target(**key)
         row.value, row.set_by, row.set_at = value, viewer.username, now()
         session.add(row)
         session.flush()
@@ -264,7 +265,7 @@ def remove(viewer: Viewer, number: int) -> None:
     """
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
-        row = session.get(steering.Target, number)
+        row = session.get(Target, number)
         if row is None or not _may_set(
             viewer, (row.dimension, row.dimension_value), find_managed_sites(session, viewer)
         ):
@@ -387,17 +388,15 @@ def _site_of_teams(session: Session) -> dict[str, str]:
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
-    chosen = [] if kpis is None else [steering.Target.kpi.in_(list(kpis))]
+    chosen = [] if kpis is None else [Target.kpi.in_(list(kpis))]
     return [
         _build_target(row)
-        for row in session.scalars(
-            sa.select(steering.Target).where(*chosen).order_by(steering.Target.id)
-        )
+        for row in session.scalars(sa.select(Target).where(*chosen).order_by(Target.id))
         if row.kpi in BY_KEY
     ]
 
 
-def _build_target(row: steering.Target) -> TargetValue:
+def _build_target(row: Target) -> TargetValue:
     return build_from_row(TargetValue, row, name=row.dimension_value)
 
 

@@ -14,7 +14,7 @@ from qa_core.access.roles import Viewer
 from qa_core.centre.rules import number_assignments
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.dialled_numbers import CARRIED
+from qa_core.metrics.query.dialled_numbers import SOURCE_COLUMNS
 from qa_core.storage import name_merges
 from qa_core.storage.records import store
 
@@ -81,7 +81,7 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
     assignments. Raise AccessDenied for viewers who may not cut by tracking number.
     """
     with store.reading() as session:
-        spelled = name_merges.find_kept(session)["campaign"]
+        spelled = name_merges.find_kept_names(session)["campaign"]
         table = number_assignments.build_table(session)
     assigned = [_read_assignment(row, spelled) for row in table.to_pylist()]
     found = query.find_number_uses(viewer, period, _number_the_rows(table))
@@ -230,7 +230,9 @@ def _is_next_month(last_day: date, month: str) -> bool:
 
 
 def _read_campaign(row: Any) -> tuple[str | None, ...]:
-    return tuple(None if pd.isna(getattr(row, name)) else getattr(row, name) for name in CARRIED)
+    return tuple(
+        None if pd.isna(getattr(row, name)) else getattr(row, name) for name in SOURCE_COLUMNS
+    )
 
 
 def _read_place(row: Any) -> int | None:

@@ -116,8 +116,8 @@ def now() -> datetime:
     """Return the present moment in UTC, moved where a drill sets `QA_CLOCK`. Raises
     Refusal for a store that was not made with it.
     """
-    asked = os.environ.get("QA_CLOCK")
-    if not asked:
+    clock = os.environ.get("QA_CLOCK")
+    if not clock:
         return datetime.now(UTC)
     here = current()
     if not _drill_file(here).exists():
@@ -129,7 +129,7 @@ def now() -> datetime:
             ),
             folder=str(here.folder),
         )
-    return datetime.now(UTC) + _read_shift(asked, here.timezone)
+    return datetime.now(UTC) + _read_shift(clock, here.timezone)
 
 
 def mark_drill() -> None:
@@ -193,10 +193,10 @@ def secret(name: str, home: Environment | None = None) -> bytes:
     """
     if name not in SECRETS:
         raise KeyError(name)
-    given = os.environ.get(f"QA_SECRET_{name.upper()}")
-    if given:
+    text = os.environ.get(f"QA_SECRET_{name.upper()}")
+    if text:
         try:
-            key = bytes.fromhex(given)
+            key = bytes.fromhex(text)
         except ValueError as error:
             raise Refusal(
                 "bad_secret",

@@ -44,16 +44,16 @@ def _catalogue(code: str) -> gettext.NullTranslations:
     from babel.messages.pofile import read_po
 
     with (CATALOGUES / f"{code}.po").open("rb") as source:
-        compiled = io.BytesIO()
-        write_mo(compiled, read_po(source, locale=code))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+        binary = io.BytesIO()
+        write_mo(binary, read_po(source, locale=code))
+    binary.seek(0)
+    return gettext.GNUTranslations(binary)
 
 
 def _(message: str, **params: Any) -> str:
     """Translate a message and fill its `{named}` places."""
-    translated = _catalogue(language()).gettext(message) if message else ""
-    return translated.format(**params) if params else translated
+    text = _catalogue(language()).gettext(message) if message else ""
+    return text.format(**params) if params else text
 
 
 def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:

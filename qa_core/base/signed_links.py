@@ -37,8 +37,8 @@ def seal(use: str, content: dict[str, Any], key: str = "cookie") -> str:
 def unseal(use: str, ticket: str, key: str = "cookie") -> dict[str, Any]:
     """Open a ticket. Raises AccessDenied unless it was sealed here for that use."""
     try:
-        sealed = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
-        body = _cipher(use, key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+        content = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
+        body = _cipher(use, key).decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], None)
     except (ValueError, InvalidTag) as error:
         raise AccessDenied() from error
     return json.loads(body)

@@ -27,5 +27,5 @@ class Stop:
     def wait(self, seconds: float) -> None:
         """Wait that many seconds, or until soon after the flag is set."""
         ends = time.monotonic() + seconds
-        while not self._is_set and (left := ends - time.monotonic()) > 0:
-            time.sleep(min(left, POLL_SECONDS))
+        while not self._is_set and (remaining_seconds := ends - time.monotonic()) > 0:
+            time.sleep(min(remaining_seconds, POLL_SECONDS))

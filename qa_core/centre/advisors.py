@@ -14,7 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from qa_core.storage import name_merges as kept_names
+from qa_core.storage import name_merges
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.people import (
@@ -27,7 +27,7 @@ from qa_core.storage.records.people import (
     Team,
     TeamLead,
 )
-from qa_core.storage.records.steering import Target
+from qa_core.storage.records.targets import Target
 
 AdvisorReference = tuple[str | None, str | None]
 """Advisor as a file names them: the text in the advisor's column (an id or a name), and
@@ -67,11 +67,11 @@ class Directory:
     ids: set[str] = field(default_factory=set)
     by_alias: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[str]] = field(default_factory=dict)
-    merged: Mapping[str, str] = field(default_factory=dict)
+    merged_ids: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def load(session: Session) -> Directory:
-        directory = Directory(merged=kept_names.find_kept(session)["advisor"])
+        directory = Directory(merged_ids=name_merges.find_kept_names(session)["advisor"])
         for advisor_id, name in session.execute(
             sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)
         ):
@@ -96,23 +96,24 @@ class Directory:
         known by nothing but that name, and not when the file gives it to several ids
         (`shared_names`).
         """
-        for known in (text, name if text is None else None):
-            if known is None:
+        for reference in (text, name if text is None else None):
+            if reference is None:
                 continue
-            if known in self.ids:
-                return known
-            if normalise_name(known) in self.by_alias:
-                return self.by_alias[normalise_name(known)]
-            named = self.by_name.get(normalise_name(known), [])
-            if len({self.merged.get(advisor_id, advisor_id) for advisor_id in named}) == 1:
-                return named[0] if len(named) == 1 else self.merged.get(named[0], named[0])
+            if reference in self.ids:
+                return reference
+            if normalise_name(reference) in self.by_alias:
+                return self.by_alias[normalise_name(reference)]
+            namesakes = self.by_name.get(normalise_name(reference), [])
+            kept_ids = {self.merged_ids.get(advisor_id, advisor_id) for advisor_id in namesakes}
+            if len(kept_ids) == 1:
+                return namesakes[0] if len(namesakes) == 1 else kept_ids.pop()
         if text is not None and name is not None and normalise_name(name) not in shared_names:
-            named = [
-                found
-                for found in self.by_name.get(normalise_name(name), [])
-                if normalise_name(found) == normalise_name(name)
+            namesakes = [
+                namesake
+                for namesake in self.by_name.get(normalise_name(name), [])
+                if normalise_name(namesake) == normalise_name(name)
             ]
-            return named[0] if len(named) == 1 else None
+            return namesakes[0] if len(namesakes) == 1 else None
         return None
 
 
@@ -121,7 +122,7 @@ class ResolvedNames:
     """Advisors of a file: the id of each reference, and the advisors and teams that are new."""
 
     ids: dict[AdvisorReference, str] = field(default_factory=dict)
-    created: list[tuple[str, str]] = field(default_factory=list)
+    new_advisors: list[tuple[str, str]] = field(default_factory=list)
     aliases: list[tuple[str, str]] = field(default_factory=list)
     teams: list[tuple[str, str | None]] = field(default_factory=list)
 
@@ -137,23 +138,27 @@ def resolve_names(
         key=lambda pair: (pair[0] or "", pair[1] or ""),
     )
     names = Counter(normalise_name(name) for text, name in pairs if text and name)
-    shared = frozenset(name for name, count in names.items() if count > 1)
+    shared_names = frozenset(name for name, count in names.items() if count > 1)
     directory, naming = Directory.load(session), ResolvedNames()
     for text, name in pairs:
-        found = directory.find(text, name, shared)
-        if found is None:
-            found = text or name
-            directory.add(found, name or found)
-            naming.created.append((found, name or found))
-        elif text is not None and text != found and normalise_name(text) not in directory.by_alias:
-            directory.by_alias[normalise_name(text)] = found
-            naming.aliases.append((text, found))
-        naming.ids[(text, name)] = found
-    known = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
+        advisor_id = directory.find(text, name, shared_names)
+        if advisor_id is None:
+            advisor_id = text or name
+            directory.add(advisor_id, name or advisor_id)
+            naming.new_advisors.append((advisor_id, name or advisor_id))
+        elif (
+            text is not None
+            and text != advisor_id
+            and normalise_name(text) not in directory.by_alias
+        ):
+            directory.by_alias[normalise_name(text)] = advisor_id
+            naming.aliases.append((text, advisor_id))
+        naming.ids[(text, name)] = advisor_id
+    sites_by_team = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
     naming.teams = [
         (team, site)
         for team, site in sorted(dict(teams).items())
-        if team not in known or (site and known[team] is None)
+        if team not in sites_by_team or (site and sites_by_team[team] is None)
     ]
     return naming
 
@@ -162,7 +167,7 @@ def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None
     """Create what `resolve_names` found missing, in the caller's transaction, with what
     undoing the batch needs.
     """
-    for advisor_id, name in naming.created:
+    for advisor_id, name in naming.new_advisors:
         _save_advisor_image(session, batch_id, advisor_id)
         session.add(Advisor(advisor_id=advisor_id, name=name, created_by_batch=batch_id))
     session.flush()
@@ -187,23 +192,25 @@ def find_memberships(session: Session) -> pa.Table:
             Membership.id,
         )
     ).all()
-    cut: list[tuple[str, str, date | None, date | None]] = []
-    following: tuple[str | None, date | None] = (None, None)
+    spans: list[tuple[str, str, date | None, date | None]] = []
+    next_start: tuple[str | None, date | None] = (None, None)
     for row in sorted(
         rows, key=lambda row: (row.advisor_id, row.starts_on or date.min, row.id), reverse=True
     ):
         ends_on = row.ends_on
         if (
-            following[0] == row.advisor_id
-            and following[1] is not None
-            and (ends_on is None or ends_on > following[1])
+            next_start[0] == row.advisor_id
+            and next_start[1] is not None
+            and (ends_on is None or ends_on > next_start[1])
         ):
-            ends_on = following[1]
+            ends_on = next_start[1]
         starts_on = row.starts_on or date.min
         if ends_on is None or starts_on < ends_on:
-            cut.append((row.advisor_id, row.team_name, starts_on, ends_on or date.max))
-            following = (row.advisor_id, starts_on)
-    return pa.table(list(zip(*cut, strict=True)) if cut else [[], [], [], []], schema=MEMBERSHIPS)
+            spans.append((row.advisor_id, row.team_name, starts_on, ends_on or date.max))
+            next_start = (row.advisor_id, starts_on)
+    return pa.table(
+        list(zip(*spans, strict=True)) if spans else [[], [], [], []], schema=MEMBERSHIPS
+    )
 
 
 def group_spans(memberships: pa.Table) -> MembershipSpans:
@@ -252,9 +259,9 @@ def import_row(session: Session, batch_id: str, directory: Directory, row: dict[
         if normalise_name(alias) not in directory.by_alias:
             session.add(AdvisorAlias(key=normalise_name(alias), alias=alias, advisor_id=advisor_id))
             directory.by_alias[normalise_name(alias)] = advisor_id
-    changed_site = False
+    has_new_site = False
     if row.get("team"):
-        changed_site = ensure_team(session, batch_id, row["team"], row.get("site"))
+        has_new_site = ensure_team(session, batch_id, row["team"], row.get("site"))
         _set_membership(
             session,
             advisor_id,
@@ -263,10 +270,10 @@ def import_row(session: Session, batch_id: str, directory: Directory, row: dict[
             row["to"] + timedelta(days=1) if row.get("to") else None,
         )
     session.flush()
-    changed = before != _read_state(session, advisor_id)
-    if changed:
+    is_changed = before != _read_state(session, advisor_id)
+    if is_changed:
         _save_image(session, batch_id, "advisor", advisor_id, before)
-    return "new" if is_new else "updated" if changed or changed_site else "unchanged"
+    return "new" if is_new else "updated" if is_changed or has_new_site else "unchanged"
 
 
 def _set_membership(
@@ -309,23 +316,23 @@ def ensure_team(session: Session, batch_id: str | None, team: str, site: str | N
     """Create team and site where they do not exist; True when something was written.
     Undoing it needs a batch.
     """
-    changed = False
+    is_changed = False
     if site and session.get(Site, site) is None:
         _save_image(session, batch_id, "site", site, None)
         session.add(Site(name=site))
         session.flush()
-        changed = True
-    found = session.get(Team, team)
-    if found is None:
+        is_changed = True
+    row = session.get(Team, team)
+    if row is None:
         _save_image(session, batch_id, "team", team, None)
         session.add(Team(name=team, site_name=site))
-        changed = True
-    elif site and found.site_name != site:
-        _save_image(session, batch_id, "team", team, {"site": found.site_name})
-        found.site_name = site
-        changed = True
+        is_changed = True
+    elif site and row.site_name != site:
+        _save_image(session, batch_id, "team", team, {"site": row.site_name})
+        row.site_name = site
+        is_changed = True
     session.flush()
-    return changed
+    return is_changed
 
 
 def _save_advisor_image(session: Session, batch_id: str, advisor_id: str) -> None:

@@ -46,32 +46,32 @@ def find_members(
     )
     if teams is not None:
         statement = statement.where(Membership.team_name.in_(teams))
-    kept = name_merges.find_kept(session)["advisor"]
-    rows = sorted(session.execute(statement).all(), key=lambda row: row.advisor_id not in kept)
-    return {kept.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
+    rows = sorted(session.execute(statement).all(), key=lambda row: row.advisor_id not in kept_ids)
+    return {kept_ids.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
 
 
 def find_never_placed(session: Session) -> set[str]:
     """Find the advisors who never had a team, by id."""
-    placed = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
-    return set(session.scalars(sa.select(Advisor.advisor_id).where(~placed)))
+    has_team = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
+    return set(session.scalars(sa.select(Advisor.advisor_id).where(~has_team)))
 
 
 def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
     """Find the teams of each advisor on that day: an empty set for those in one before
     or later; advisors who never had a team are absent.
     """
-    kept = name_merges.find_kept(session)["advisor"]
-    found: dict[str, frozenset[str]] = {}
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
+    teams_by_advisor: dict[str, frozenset[str]] = {}
     for row in session.scalars(sa.select(Membership)):
-        advisor = kept.get(row.advisor_id, row.advisor_id)
+        advisor = kept_ids.get(row.advisor_id, row.advisor_id)
         holds = (row.starts_on is None or row.starts_on <= day) and (
             row.ends_on is None or row.ends_on > day
         )
-        found[advisor] = found.get(advisor, frozenset()) | (
+        teams_by_advisor[advisor] = teams_by_advisor.get(advisor, frozenset()) | (
             {row.team_name} if holds else frozenset()
         )
-    return found
+    return teams_by_advisor
 
 
 def find_last_starts(session: Session, day: date) -> dict[str, date]:

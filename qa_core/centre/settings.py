@@ -25,7 +25,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work
 from qa_core.storage.records.imports import CENTRE_RULES
-from qa_core.storage.records.steering import SettingValue
+from qa_core.storage.records.settings import SettingValue
 
 SERVICE_LEVEL_FORMULAS = (
     "short_abandons_excluded",
@@ -57,7 +57,7 @@ class Setting:
     is_optional: bool = False
     """Whether it may have no value: None, written as nothing."""
     needs: Permission = Permission.MANAGE_SETTINGS
-    offered: tuple[float | int | str, ...] = ()
+    offered_values: tuple[float | int | str, ...] = ()
     """Values that pages set side by side: the only ones open to viewers of large groups alone."""
 
     def parse(self, text: str) -> float | int | str | None:
@@ -109,7 +109,7 @@ ALL: tuple[Setting, ...] = (
         SERVICE_LEVEL_FORMULAS[0],
         "choice",
         choices=SERVICE_LEVEL_FORMULAS,
-        offered=SERVICE_LEVEL_FORMULAS,
+        offered_values=SERVICE_LEVEL_FORMULAS,
     ),
     Setting(
         "short_abandon_seconds",
@@ -131,7 +131,7 @@ ALL: tuple[Setting, ...] = (
         "number",
         1,
         30,
-        offered=(1, 3, 5, 7, 10, 14, 21, 30),
+        offered_values=(1, 3, 5, 7, 10, 14, 21, 30),
     ),
     Setting(
         "cost_per_hour",
@@ -333,11 +333,11 @@ def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings
     pieces = []
     for day in [None, *days]:
         # The entry with the latest first day holds; among equals, the one entered last.
-        chosen: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for row in sorted(rows, key=lambda row: (row.valid_from or date.min, row.id)):
             if row.valid_from is None or (day is not None and row.valid_from <= day):
-                chosen[row.name] = BY_NAME[row.name].parse(row.value)
-        pieces.append((day, Settings().with_values(**chosen)))
+                values[row.name] = BY_NAME[row.name].parse(row.value)
+        pieces.append((day, Settings().with_values(**values)))
     return tuple(pieces)
 
 
@@ -363,8 +363,8 @@ def find_versions(session: Session) -> dict[str, tuple[SettingVersion, ...]]:
             row.valid_from, BY_NAME[row.name].parse(row.value), row.set_by, row.set_at
         )
     return {
-        name: tuple(sorted(found.values(), key=lambda version: version.valid_from or date.min))
-        for name, found in versions.items()
+        name: tuple(sorted(by_day.values(), key=lambda version: version.valid_from or date.min))
+        for name, by_day in versions.items()
     }
 
 

@@ -21,9 +21,9 @@ from qa_core.compliance import audit_report, requests, retention
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake, permissions
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
-from qa_core.storage.records.steering import AlertRule
 
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3

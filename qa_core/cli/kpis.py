@@ -119,7 +119,9 @@ def _print_explanation(one: Explanation) -> None:
         print(f"  {formatting.number(n):>12}  {title}")
     for variant in one.variants:
         value = formatting.value(variant.row.value, one.kpi.unit)
-        print(f"  {value:>12}  {setting_texts.setting_value(str(one.varied), variant.value)}")
+        print(
+            f"  {value:>12}  {setting_texts.setting_value(str(one.varied_setting), variant.value)}"
+        )
 
 
 def kpis(as_json: Json = False) -> None:

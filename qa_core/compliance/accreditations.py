@@ -25,7 +25,7 @@ from qa_core.storage.records.listening import Accreditation
 
 
 @dataclass(frozen=True)
-class Accredited:
+class AccreditationEntry:
     """An accreditation; `holds` today."""
 
     id: int
@@ -75,29 +75,29 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
                 ),
                 name=username,
             )
-        entered = (gates.value_of(session, "purposes") or "").split(",")
-        chosen = (
+        centre_purposes = (gates.value_of(session, "purposes") or "").split(",")
+        own_purposes = (
             list(dict.fromkeys(purposes))
-            or [purpose for purpose in gates.PURPOSES if purpose in entered]
+            or [purpose for purpose in gates.PURPOSES if purpose in centre_purposes]
             or list(gates.PURPOSES)
         )
-        made = Accreditation(
+        accreditation = Accreditation(
             username=username,
-            purposes=chosen,
+            purposes=own_purposes,
             starts_on=today,
             ends_on=until,
             given_by=viewer.username,
         )
-        session.add(made)
+        session.add(accreditation)
         session.flush()
         audit_log.record(
             session,
             viewer.username,
             "accredited",
             username,
-            reason=f"{','.join(chosen)} until {until}",
+            reason=f"{','.join(own_purposes)} until {until}",
         )
-        return made.id
+        return accreditation.id
 
 
 def find_last_day(session: Session) -> date:
@@ -109,63 +109,66 @@ def end(viewer: Viewer, accreditation_id: int) -> None:
     """End an accreditation at once."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
-        found = session.get(Accreditation, accreditation_id)
-        if found is None:
+        accreditation = session.get(Accreditation, accreditation_id)
+        if accreditation is None:
             raise AccessDenied()
-        if found.ended_at is None:
-            found.ended_at, found.ended_by = now(), viewer.username
-            audit_log.record(session, viewer.username, "accreditation_ended", found.username)
+        if accreditation.ended_at is None:
+            accreditation.ended_at, accreditation.ended_by = now(), viewer.username
+            audit_log.record(
+                session, viewer.username, "accreditation_ended", accreditation.username
+            )
 
 
-def find_all(viewer: Viewer) -> list[Accredited]:
+def find_all(viewer: Viewer) -> list[AccreditationEntry]:
     """List every accreditation ever given, those that hold first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     today = environment.today()
     with store.reading() as session:
         rows = session.scalars(sa.select(Accreditation)).all()
-        known = people.find_people(session)
-    made = [
+        accounts_by_name = people.find_people(session)
+    entries = [
         build_from_row(
-            Accredited,
+            AccreditationEntry,
             row,
-            display_name=known[row.username].name,
-            role=known[row.username].role,
+            display_name=accounts_by_name[row.username].name,
+            role=accounts_by_name[row.username].role,
             purposes=tuple(row.purposes),
             is_ended=row.ended_at is not None,
             holds=_holds(row, today),
         )
         for row in rows
     ]
-    return sorted(made, key=lambda item: (not item.holds, item.username, item.ends_on))
+    return sorted(entries, key=lambda item: (not item.holds, item.username, item.ends_on))
 
 
 def find_eligible(viewer: Viewer) -> dict[str, str]:
     """List who may be accredited: username → shown name, by name."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        known = people.find_people(session).values()
-    shown = {
+        accounts_by_name = people.find_people(session).values()
+    labels = {
         person.username: (
             f"{person.name} ({person.username})"
             if person.name != person.username
             else person.username
         )
-        for person in known
+        for person in accounts_by_name
         if person.is_active and _may_listen(person.role)
     }
-    return dict(sorted(shown.items(), key=lambda entry: entry[1].casefold()))
+    return dict(sorted(labels.items(), key=lambda entry: entry[1].casefold()))
 
 
 def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
     """Tell whether a person may listen today, for that purpose if one is named."""
-    wanted = gates.COUNTS_AS.get(purpose, purpose)
+    required_purpose = gates.COUNTS_AS.get(purpose, purpose)
     rows = session.scalars(
         sa.select(Accreditation).where(
             Accreditation.username == username, Accreditation.ended_at.is_(None)
         )
     )
     return any(
-        _holds(row, environment.today()) and (wanted is None or wanted in row.purposes)
+        _holds(row, environment.today())
+        and (required_purpose is None or required_purpose in row.purposes)
         for row in rows
     )
 

@@ -97,8 +97,8 @@ STAGES = {"_asked": N_("{act}: asked for"), "_declined": N_("{act}: turned down"
 
 def title(action: str) -> str:
     """Translate the code of an act; an unknown one is returned as it is."""
-    for ending, said in STAGES.items():
+    for ending, message in STAGES.items():
         act = action.removesuffix(ending)
         if act != action and act in TITLES:
-            return _(said, act=_(TITLES[act]))
+            return _(message, act=_(TITLES[act]))
     return _(TITLES[action]) if action in TITLES else action

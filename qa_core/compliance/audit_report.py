@@ -37,24 +37,24 @@ def find_entries(
 ) -> list[AuditEntry]:
     """List the acts of that actor and kind (empty: of all), newest first."""
     viewer.require(Permission.SEE_JOURNAL)
-    chosen = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
+    statement = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
     if actor:
-        chosen = chosen.where(JournalRow.actor == actor)
+        statement = statement.where(JournalRow.actor == actor)
     if action:
-        chosen = chosen.where(JournalRow.action == action)
+        statement = statement.where(JournalRow.action == action)
     with store.reading() as session:
         return [
             build_from_row(AuditEntry, row, at=datetime.fromisoformat(row.at), seal=row.mac)
-            for row in session.scalars(_whole(chosen))
+            for row in session.scalars(_whole(statement))
         ]
 
 
 def find_values(viewer: Viewer, column: str) -> list[str]:
     """List the values of the column `actor` or `action`, to filter by."""
     viewer.require(Permission.SEE_JOURNAL)
-    chosen = {"actor": JournalRow.actor, "action": JournalRow.action}[column]
+    values = {"actor": JournalRow.actor, "action": JournalRow.action}[column]
     with store.reading() as session:
-        return list(session.scalars(_whole(sa.select(chosen).distinct().order_by(chosen))))
+        return list(session.scalars(_whole(sa.select(values).distinct().order_by(values))))
 
 
 def _whole(statement: sa.Select) -> Unscoped:
@@ -68,16 +68,16 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
     """Recompute every seal of the audit log, and log that it was done."""
     viewer.require(Permission.SEE_JOURNAL)
     with store.reading() as session:
-        found = audit_log.verify(session)
+        verification = audit_log.verify(session)
     with store.writing() as session:
         audit_log.record(
             session,
             viewer.username,
             "journal_verified",
-            f"{found.rows} rows",
-            reason="ok" if found.ok else f"broken at {found.first_bad or 'the end'}",
+            f"{verification.rows} rows",
+            reason="ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}",
         )
-    return found
+    return verification
 
 
 def note_from_now_on() -> None:
@@ -87,31 +87,31 @@ def note_from_now_on() -> None:
     audit_log.LOG.setLevel(logging.INFO)
     audit_log.LOG.addHandler(logging.StreamHandler())
     with store.writing() as session:
-        made = audit_log.anchor_once(session, "system")
-    if made is not None:
-        print(_("The end of the journal is noted in {file} from now on.", file=made))
+        anchor = audit_log.anchor_once(session, "system")
+    if anchor is not None:
+        print(_("The end of the journal is noted in {file} from now on.", file=anchor))
 
 
-def describe(found: audit_log.Verification) -> str:
+def describe(verification: audit_log.Verification) -> str:
     """Describe the result of a verification in a sentence."""
-    if found.ok:
-        return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", found.rows)
-    if found.first_bad is None:
+    if verification.ok:
+        return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", verification.rows)
+    if verification.first_bad is None:
         return _(
             "The end is noted nowhere: {file} is missing, so rows may have been cut off. Compare "
             "with the server's log and a backup, then run: python -m qa_core journal anchor",
-            file=found.missing_note,
+            file=verification.missing_note,
         )
-    if found.is_cut:
+    if verification.is_cut:
         return _(
             "The end is cut off: row {seq} was written and is not there any more. Compare with "
             "a backup.",
-            seq=found.first_bad,
+            seq=verification.first_bad,
         )
     return _(
         "Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with "
         "your last anchor and a backup.",
-        seq=found.first_bad,
+        seq=verification.first_bad,
     )
 
 

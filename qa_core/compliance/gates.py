@@ -84,17 +84,17 @@ class Gate:
                     )
                 return day.isoformat()
             case "purposes":
-                chosen = [
+                purposes = [
                     word for word in text.replace(";", ",").replace(" ", ",").split(",") if word
                 ]
-                if not chosen or set(chosen) - set(PURPOSES):
+                if not purposes or set(purposes) - set(PURPOSES):
                     raise Misuse(
                         "bad_gate",
                         N_("{name} is one or more of: {choices}, separated by commas."),
                         name=self.name,
                         choices=", ".join(PURPOSES),
                     )
-                return ",".join(word for word in PURPOSES if word in chosen)
+                return ",".join(word for word in PURPOSES if word in purposes)
             case _:
                 if not text.isdecimal() or not 1 <= int(text) <= self.highest:
                     raise Misuse(
@@ -219,10 +219,10 @@ def set_gate(viewer: Viewer, name: str, text: str) -> None:
     set_gates(viewer, [(name, text)])
 
 
-def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
+def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
     """Enter several gates, all or none of them."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    for name, _text in entered:
+    for name, _text in entries:
         if name == LISTENERS:
             message = N_(
                 "{name} has no value of its own: it opens with the first accreditation. Give "
@@ -236,7 +236,7 @@ def set_gates(viewer: Viewer, entered: Sequence[tuple[str, str]]) -> None:
             )
         message = N_("There is no gate {name}. Known: {known}.")
         require_known(name, BY_NAME, "unknown_gate", message)
-    values = [(name, BY_NAME[name].parse(text)) for name, text in entered]
+    values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
     with store.writing() as session:
         for name, value in values:
             session.add(GateValue(name=name, value=value, set_by=viewer.username))
@@ -289,15 +289,17 @@ def require_open(session: Session, purpose: str | None = None) -> None:
             "accredit NAME --until DATE)"
         )
         raise Refusal("gate_closed", message, titles=titles, missing=",".join(missing))
-    wanted = COUNTS_AS.get(purpose, purpose)
-    if wanted is not None and wanted not in (value_of(session, "purposes") or "").split(","):
+    required_purpose = COUNTS_AS.get(purpose, purpose)
+    if required_purpose is not None and required_purpose not in (
+        value_of(session, "purposes") or ""
+    ).split(","):
         raise Refusal(
             "purpose_not_entered",
             N_(
                 "Listening for the purpose {purpose} was not entered among the purposes of "
                 "this centre."
             ),
-            purpose=wanted,
+            purpose=required_purpose,
         )
 
 

@@ -19,10 +19,12 @@ from qa_core.storage.records.store import Session
 
 
 def load(
-    session: Session, moment: datetime | None = None, informed: Mapping[str, date] | None = None
+    session: Session,
+    moment: datetime | None = None,
+    information_days: Mapping[str, date] | None = None,
 ) -> LegalFacts:
-    """Read the facts as of a moment (default: now); `informed` where the caller knows who
-    was informed then.
+    """Read the facts as of a moment (default: now); `information_days` where the caller
+    knows who was informed then.
     """
     local = environment.to_local(moment or now())
     days = {
@@ -39,7 +41,7 @@ def load(
         days["callers_informed_since"],
         oldest["recording"],
         oldest["analysis"],
-        notices.informed(session) if informed is None else informed,
+        notices.find_information_days(session) if information_days is None else information_days,
     )
 
 

@@ -17,7 +17,7 @@ from qa_core.centre import settings
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.storage import name_merges
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
@@ -29,8 +29,6 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 Key = tuple[str, str]
-LISTENED = ("scored", "targeted")
-"""Kinds of evaluations that required listening."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class DrawCutoff:
 
 
 @dataclass(frozen=True)
-class Listened:
+class ListenedContact:
     """A contact listened to: whose, of which day, and drawn for which plan."""
 
     advisor_id: str | None
@@ -56,16 +54,16 @@ class Listened:
 
 @dataclass(frozen=True)
 class ListenedContacts:
-    """All contacts of some months that were listened to, or are to be. Those that were
-    `replaced` were tried, and do not count.
+    """All contacts of some months that were listened to, or are to be. Those of
+    `replaced_keys` were tried, and do not count.
     """
 
-    contacts: Mapping[Key, Listened] = field(default_factory=dict)
-    drawn: Mapping[Key, Listened] = field(default_factory=dict)
-    evaluated: frozenset[Key] = frozenset()
-    calibrated: frozenset[Key] = frozenset()
-    replaced: frozenset[Key] = frozenset()
-    kept: Mapping[str, str] = field(default_factory=dict)
+    contacts: Mapping[Key, ListenedContact] = field(default_factory=dict)
+    drawn_contacts: Mapping[Key, ListenedContact] = field(default_factory=dict)
+    evaluated_keys: frozenset[Key] = frozenset()
+    calibrated_keys: frozenset[Key] = frozenset()
+    replaced_keys: frozenset[Key] = frozenset()
+    kept_ids: Mapping[str, str] = field(default_factory=dict)
 
     def count(self) -> Counter[str]:
         """Count the contacts of each advisor."""
@@ -77,11 +75,11 @@ class ListenedContacts:
 
     def count_drawn(self, plan_id: int) -> Counter[str]:
         """Count the contacts of each advisor that were drawn for a plan."""
-        theirs = (item for item in self.drawn.values() if item.plan_id == plan_id)
+        theirs = (item for item in self.drawn_contacts.values() if item.plan_id == plan_id)
         return Counter(map(self._advisor_of, theirs))
 
-    def _advisor_of(self, item: Listened) -> str:
-        return self.kept.get(item.advisor_id, item.advisor_id or "")
+    def _advisor_of(self, item: ListenedContact) -> str:
+        return self.kept_ids.get(item.advisor_id, item.advisor_id or "")
 
 
 def find_listened(
@@ -89,22 +87,22 @@ def find_listened(
 ) -> ListenedContacts:
     """Find the contacts listened to in the months of a period, now or as of `before`."""
     months = whole_months(period)
-    evaluated = _find_evaluated(session, months, before)
-    drawn = _find_drawn(session, months, before)
-    replaced = _find_replaced(session, months, before)
-    calibrated = _find_calibrated(session, months, before)
-    played = {
+    evaluations = _find_evaluated(session, months, before)
+    draws = _find_drawn(session, months, before)
+    replacements = _find_replaced(session, months, before)
+    calibrations = _find_calibrated(session, months, before)
+    playbacks = {
         key: item
         for key, item in _find_played(session, months, before).items()
-        if key not in replaced
+        if key not in replacements
     }
     return ListenedContacts(
-        {**drawn, **calibrated, **played, **evaluated},
-        drawn,
-        frozenset(evaluated),
-        frozenset(calibrated),
-        frozenset(replaced),
-        name_merges.find_kept(session)["advisor"],
+        {**draws, **calibrations, **playbacks, **evaluations},
+        draws,
+        frozenset(evaluations),
+        frozenset(calibrations),
+        frozenset(replacements),
+        name_merges.find_kept_names(session)["advisor"],
     )
 
 
@@ -117,12 +115,12 @@ def require_room(session: Session, key: Key, advisor_id: str | None, day: date) 
     """Refuse one contact more of an advisor whose month is full; one that was listened to
     already is no more.
     """
-    found = find_listened(session, Period(day, day))
-    advisor = found.kept.get(advisor_id, advisor_id) if advisor_id else None
-    if advisor is None or key in found.contacts:
+    listened_contacts = find_listened(session, Period(day, day))
+    advisor = listened_contacts.kept_ids.get(advisor_id, advisor_id) if advisor_id else None
+    if advisor is None or key in listened_contacts.contacts:
         return
     ceiling = find_ceiling(session)
-    if found.count_months()[advisor, f"{day:%Y-%m}"] >= ceiling:
+    if listened_contacts.count_months()[advisor, f"{day:%Y-%m}"] >= ceiling:
         raise Refusal(
             "advisor_at_maximum",
             N_(
@@ -155,7 +153,7 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
 
 def _find_evaluated(
     session: Session, period: Period, before: DrawCutoff | None
-) -> dict[Key, Listened]:
+) -> dict[Key, ListenedContact]:
     statement = sa.select(
         Evaluation.id,
         Evaluation.source_system,
@@ -163,7 +161,7 @@ def _find_evaluated(
         Evaluation.advisor_id,
         Evaluation.local_day,
     ).where(
-        Evaluation.kind.in_(LISTENED),
+        Evaluation.kind.in_(EVALUATOR_KINDS),
         Evaluation.local_day.between(period.first_day, period.last_day),
     )
     if before:
@@ -174,14 +172,16 @@ def _find_evaluated(
         )
     # One of no known contact still was a listening to its advisor.
     return {
-        (row.source_system or f"evaluation {row.id}", row.contact_id or ""): Listened(
+        (row.source_system or f"evaluation {row.id}", row.contact_id or ""): ListenedContact(
             row.advisor_id, row.local_day
         )
         for row in _read(session, statement)
     }
 
 
-def _find_drawn(session: Session, period: Period, before: DrawCutoff | None) -> dict[Key, Listened]:
+def _find_drawn(
+    session: Session, period: Period, before: DrawCutoff | None
+) -> dict[Key, ListenedContact]:
     statement = (
         sa.select(
             DrawnContact.source_system,
@@ -196,7 +196,7 @@ def _find_drawn(session: Session, period: Period, before: DrawCutoff | None) -> 
     if before:
         statement = statement.where(Draw.id < before.draw_id)
     return {
-        (row.source_system, row.contact_id): Listened(
+        (row.source_system, row.contact_id): ListenedContact(
             row.advisor_id, row.local_start.date(), row.plan_id
         )
         for row in _read(session, statement)
@@ -214,7 +214,7 @@ def _find_replaced(session: Session, period: Period, before: DrawCutoff | None) 
 
 def _find_calibrated(
     session: Session, period: Period, before: DrawCutoff | None
-) -> dict[Key, Listened]:
+) -> dict[Key, ListenedContact]:
     statement = sa.select(
         CalibrationContact.source_system,
         CalibrationContact.contact_id,
@@ -227,14 +227,14 @@ def _find_calibrated(
             Calibration, Calibration.id == CalibrationContact.calibration_id
         ).where(Calibration.opened_at <= before.moment)
     return {
-        (row.source_system, row.contact_id): Listened(row.advisor_id, row.local_start.date())
+        (row.source_system, row.contact_id): ListenedContact(row.advisor_id, row.local_start.date())
         for row in _read(session, statement)
     }
 
 
 def _find_played(
     session: Session, period: Period, before: DrawCutoff | None
-) -> dict[Key, Listened]:
+) -> dict[Key, ListenedContact]:
     statement = (
         sa.select(
             Playback.source_system, Playback.contact_id, Playback.advisor_id, Recording.local_day
@@ -248,7 +248,7 @@ def _find_played(
     if before:
         statement = statement.where(Playback.played_at <= before.moment)
     return {
-        (row.source_system, row.contact_id): Listened(row.advisor_id, row.local_day)
+        (row.source_system, row.contact_id): ListenedContact(row.advisor_id, row.local_day)
         for row in _read(session, statement)
     }
 

@@ -30,7 +30,7 @@ class Notice:
     informed_on: date | None
 
 
-def inform(viewer: Viewer, given: list[str], on: date) -> int:
+def inform(viewer: Viewer, names: list[str], on: date) -> int:
     """Enter that these advisors (by id, name or alias) were informed on that day, all
     or none. Returns how many.
     """
@@ -43,37 +43,38 @@ def inform(viewer: Viewer, given: list[str], on: date) -> int:
         )
     with store.writing() as session:
         directory = advisors.Directory.load(session)
-        found = list(dict.fromkeys(_find(directory, name) for name in given))
+        advisor_ids = list(dict.fromkeys(_find(directory, name) for name in names))
         session.add_all(
             AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username)
-            for advisor_id in found
+            for advisor_id in advisor_ids
         )
-        for advisor_id in found:
+        for advisor_id in advisor_ids:
             audit_log.record(
                 session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat()
             )
-    return len(found)
+    return len(advisor_ids)
 
 
 def find_all(viewer: Viewer) -> list[Notice]:
     """List every advisor once with the day they were informed, those not informed first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
-        known, kept = informed(session), name_merges.find_kept(session)["advisor"]
+        information_days = find_information_days(session)
+        kept_ids = name_merges.find_kept_names(session)["advisor"]
         names = members.find_names(session)
-    made = [
-        Notice(advisor_id, name, known.get(advisor_id))
+    notices = [
+        Notice(advisor_id, name, information_days.get(advisor_id))
         for advisor_id, name in names.items()
-        if advisor_id not in kept
+        if advisor_id not in kept_ids
     ]
-    return sorted(made, key=lambda notice: (notice.informed_on is not None, notice.name))
+    return sorted(notices, key=lambda notice: (notice.informed_on is not None, notice.name))
 
 
-def informed(session: Session) -> dict[str, date]:
+def find_information_days(session: Session) -> dict[str, date]:
     """Map each advisor id to the day they were first informed, under any of their
     merged ids.
     """
-    kept = name_merges.find_kept(session)["advisor"]
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}
     every_notice = Unscoped(
         sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on),
@@ -81,21 +82,21 @@ def informed(session: Session) -> dict[str, date]:
         "notice is read.",
     )
     for advisor_id, day in session.execute(every_notice):
-        advisor_id = kept.get(advisor_id, advisor_id)
+        advisor_id = kept_ids.get(advisor_id, advisor_id)
         first[advisor_id] = min(day, first.get(advisor_id, day))
     return first
 
 
 def _find(directory: advisors.Directory, name: str) -> str:
-    found = directory.find(name)
-    if found is not None:
-        return found
-    sharing = directory.by_name.get(advisors.normalise_name(name), [])
-    if sharing:
+    advisor_id = directory.find(name)
+    if advisor_id is not None:
+        return advisor_id
+    namesakes = directory.by_name.get(advisors.normalise_name(name), [])
+    if namesakes:
         raise Refusal(
             "several_advisors",
             N_("Several advisors are called {name}: {ids}. Give the id."),
             name=name,
-            ids=", ".join(sharing),
+            ids=", ".join(namesakes),
         )
     raise AccessDenied(N_("There is no advisor {name}."), name=name)

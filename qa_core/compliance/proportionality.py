@@ -46,18 +46,20 @@ class Proportions:
 
     first_day: date
     last_day: date
-    heard: tuple[AdvisorPlaybacks, ...]
-    recorded: tuple[RecordedShare, ...]
+    playbacks: tuple[AdvisorPlaybacks, ...]
+    recorded_shares: tuple[RecordedShare, ...]
 
 
 def is_permanent(share: RecordedShare) -> bool:
     """Tell whether nearly everything of a team is recorded."""
-    return share.rate >= PERMANENT_FROM and share.answered >= ENOUGH_ANSWERED
+    return share.rate >= PERMANENT_FROM and share.answered_contacts >= ENOUGH_ANSWERED
 
 
-def is_exceeded(found: Proportions) -> bool:
-    """Tell whether a team is permanently recorded, or an advisor listened to far more."""
-    return any(map(is_permanent, found.recorded)) or any(one.is_much for one in found.heard)
+def is_exceeded(proportions: Proportions) -> bool:
+    """Tell whether a team is permanently recorded, or an advisor played far more."""
+    return any(map(is_permanent, proportions.recorded_shares)) or any(
+        one.is_much for one in proportions.playbacks
+    )
 
 
 def find(viewer: Viewer) -> Proportions:
@@ -69,7 +71,7 @@ def find(viewer: Viewer) -> Proportions:
     first_day = last_day - timedelta(days=DAYS - 1)
     since = datetime.combine(first_day, time.min, tzinfo=environment.current().zone)
     contact = sa.func.count(sa.distinct(Playback.source_system + "\t" + Playback.contact_id))
-    counted = (
+    statement = (
         sa.select(Playback.advisor_id, contact)
         .where(
             Playback.played_at >= since,
@@ -80,13 +82,13 @@ def find(viewer: Viewer) -> Proportions:
     )
     with store.reading() as session:
         query = Unscoped(
-            counted,
+            statement,
             "The data protection officer watches how much each advisor of the centre is listened "
             "to: counts are read, no contact.",
         )
         rows, names = session.execute(query).all(), members.find_names(session)
     mean = sum(count for _advisor, count in rows) / len(rows) if rows else 0.0
-    heard = [
+    playbacks = [
         AdvisorPlaybacks(
             advisor_id,
             names.get(advisor_id, advisor_id),
@@ -95,7 +97,10 @@ def find(viewer: Viewer) -> Proportions:
         )
         for advisor_id, count in rows
     ]
-    heard.sort(key=lambda one: (-one.contacts, one.name))
+    playbacks.sort(key=lambda one: (-one.contacts, one.name))
     return Proportions(
-        first_day, last_day, tuple(heard), tuple(find_recorded_shares(viewer, first_day, last_day))
+        first_day,
+        last_day,
+        tuple(playbacks),
+        tuple(find_recorded_shares(viewer, first_day, last_day)),
     )

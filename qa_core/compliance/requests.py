@@ -76,7 +76,7 @@ def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on:
             day=received_on.isoformat(),
         )
     with store.writing() as session:
-        made = SubjectRequest(
+        request = SubjectRequest(
             kind=kind,
             subject_kind=subject_kind,
             subject=subject,
@@ -84,10 +84,10 @@ def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on:
             due_on=add_months(received_on, 1),
             entered_by=viewer.username,
         )
-        session.add(made)
+        session.add(request)
         session.flush()
-        audit_log.record(session, viewer.username, "request_entered", str(made.id), reason=kind)
-        return made.id
+        audit_log.record(session, viewer.username, "request_entered", str(request.id), reason=kind)
+        return request.id
 
 
 def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:
@@ -104,13 +104,13 @@ def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> No
             N_("Check who asks before you answer, and say that you did."),
         )
     with store.writing() as session:
-        found = session.get(SubjectRequest, number)
-        if found is None:
+        request = session.get(SubjectRequest, number)
+        if request is None:
             raise AccessDenied()
-        if found.answered_on is not None:
+        if request.answered_on is not None:
             raise Refusal("already_answered", N_("This request was answered already."))
-        found.answered_on, found.answered_by = environment.today(), viewer.username
-        found.identity_checked_by, found.answer = viewer.username, text
+        request.answered_on, request.answered_by = environment.today(), viewer.username
+        request.identity_checked_by, request.answer = viewer.username, text
         audit_log.record(session, viewer.username, "request_answered", str(number))
 
 
@@ -120,5 +120,5 @@ def find_all(viewer: Viewer) -> list[PersonRequest]:
     with store.reading() as session:
         rows = session.scalars(sa.select(SubjectRequest)).all()
     fields = PersonRequest.__dataclass_fields__
-    found = [PersonRequest(**{name: getattr(row, name) for name in fields}) for row in rows]
-    return sorted(found, key=lambda item: (not item.is_open, item.due_on, item.id))
+    requests = [PersonRequest(**{name: getattr(row, name) for name in fields}) for row in rows]
+    return sorted(requests, key=lambda item: (not item.is_open, item.due_on, item.id))

@@ -143,10 +143,10 @@ def find_period(session: Session, kind: str) -> int:
     if entry.setting is None:
         return entry.period
     if entry.setting in gates.BY_NAME:
-        entered = gates.value_of(session, entry.setting)
+        value = gates.value_of(session, entry.setting)
     else:
-        entered = getattr(settings.current(session), entry.setting)
-    return min(entry.period, int(entered or entry.period))
+        value = getattr(settings.current(session), entry.setting)
+    return min(entry.period, int(value or entry.period))
 
 
 def find_oldest_day(session: Session, kind: str, as_of: date) -> date:

@@ -91,10 +91,10 @@ class Content:
 
     def decode_start(self, start: bytes) -> str | None:
         """Decode the beginning as text; None when it is none."""
-        marked = find_marked_encoding(start)
-        if marked is None and b"\x00" in start[:4096]:
+        encoding = find_marked_encoding(start)
+        if encoding is None and b"\x00" in start[:4096]:
             return None
-        decoder = codecs.getincrementaldecoder(self.encoding or marked or "utf-8")()
+        decoder = codecs.getincrementaldecoder(self.encoding or encoding or "utf-8")()
         try:
             return decoder.decode(start)
         except (UnicodeDecodeError, UnicodeError):
@@ -129,8 +129,8 @@ class Content:
             rest = b""
             while block := file.read(BLOCK_BYTES):
                 block = rest + block
-                cut = block.rfind(b"\n") + 1
-                if not cut and len(block) > MAX_LINE_LENGTH:
+                end = block.rfind(b"\n") + 1
+                if not end and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
                         N_(
@@ -140,7 +140,7 @@ class Content:
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
                     )
-                block, rest = (block[:cut], block[cut:]) if cut else (b"", block)
+                block, rest = (block[:end], block[end:]) if end else (b"", block)
                 if block:
                     yield _decode(block), share()
             if rest:
@@ -272,7 +272,7 @@ class _UnpackedFile(io.RawIOBase):
     """An unpacking file that stops when it gives more than could be meant."""
 
     def __init__(self, content: Content) -> None:
-        self._content, self._given = content, 0
+        self._content, self._bytes_read = content, 0
         self._raw = content.path.open("rb")
         self._archive = None
         if content.packing == "gzip":
@@ -285,7 +285,7 @@ class _UnpackedFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._given
+        return self._bytes_read
 
     def readinto(self, buffer: memoryview) -> int:
         try:
@@ -300,9 +300,10 @@ class _UnpackedFile(io.RawIOBase):
         ) as error:
             raise refuse_damaged_archive(self._content.path) from error
         buffer[: len(data)] = data
-        self._given += len(data)
-        if self._given > MAX_UNPACKED_BYTES or (
-            self._given > MIN_BYTES_FOR_RATIO and self._given > MAX_RATIO * self._content.size
+        self._bytes_read += len(data)
+        if self._bytes_read > MAX_UNPACKED_BYTES or (
+            self._bytes_read > MIN_BYTES_FOR_RATIO
+            and self._bytes_read > MAX_RATIO * self._content.size
         ):
             raise refuse_large_archive(self._content.path)
         return len(data)
@@ -354,8 +355,8 @@ def _read_text_blocks(
     rest = ""
     while block := file.read(BLOCK_BYTES):
         block = rest + block
-        cut = block.rfind("\n") + 1
-        block, rest = (block[:cut], block[cut:]) if cut else ("", block)
+        end = block.rfind("\n") + 1
+        block, rest = (block[:end], block[end:]) if end else ("", block)
         if block:
             yield block, share()
     if rest:

@@ -69,7 +69,7 @@ def _translate_param(name: str, value: Any) -> Any:
         return _(value) if value in OWN_WORDS else value
     return (
         re.sub(
-            r"(?<=→ )\w+", lambda found: _(found[0]) if found[0] in OWN_WORDS else found[0], value
+            r"(?<=→ )\w+", lambda match: _(match[0]) if match[0] in OWN_WORDS else match[0], value
         )
         if name == "said"
         else value

@@ -12,11 +12,11 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 
 @lru_cache(maxsize=20_000)
 def simplify(text: str) -> str:
-    """Lower case, without accents; whatever is no letter or digit is one space.
-    `CallID`, `call_id` and `Call Id` are one.
+    """Simplify a header: lower case without accents, and one space for whatever is no
+    letter or digit. `CallID`, `call_id` and `Call Id` become equal.
     """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
     plain = (
-        unicodedata.normalize("NFKD", spaced.replace("’", "'")).encode("ascii", "ignore").decode()
+        unicodedata.normalize("NFKD", words.replace("’", "'")).encode("ascii", "ignore").decode()
     )
     return " ".join(re.findall(r"[a-z0-9%+]+", plain.casefold()))

@@ -111,12 +111,12 @@ class ImportOptions:
         """Collect the options that change what is read, for the record of the batch:
         same digest and same reading, same import.
         """
-        silent = ("dry_run", "save_mapping", "yes")
-        given = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent
+        unsaved = ("dry_run", "save_mapping", "yes")
+        values = {
+            item.name: getattr(self, item.name) for item in fields(self) if item.name not in unsaved
         }
         return {
-            name: _as_plain(value) for name, value in given.items() if value not in (None, {}, ())
+            name: _as_plain(value) for name, value in values.items() if value not in (None, {}, ())
         }
 
     def with_defaults(self, saved: ImportOptions) -> ImportOptions:

@@ -198,7 +198,7 @@ def _open_records(content: Content, records: Records) -> Source:
     names.
     """
 
-    def lines(written: list[int]) -> Iterator[str]:
+    def lines(progress: list[int]) -> Iterator[str]:
         line = io.StringIO()
         writer = csv.writer(line, lineterminator="\n")
         writer.writerow(records.names)
@@ -213,12 +213,12 @@ def _open_records(content: Content, records: Records) -> Source:
                     for name in records.names
                 ]
             )
-            written[0] = number
+            progress[0] = number
         yield line.getvalue()
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
-        written = [0]
-        return lines(written), lambda: written[0] / max(1, records.count)
+        progress = [0]
+        return lines(progress), lambda: progress[0] / max(1, records.count)
 
     return Source(
         open_text,
@@ -290,19 +290,24 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
 
 
 def parse_delimiter(name: str | None) -> str | None:
-    """The sign that `--delimiter` names. Raises Refusal where it is none."""
+    """Find the character that `--delimiter` names. Raises Refusal where it is none."""
     if not name:
         return None
-    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}.get(
-        name.lower(), name
-    )
-    if len(named) != 1:
+    delimiter = {
+        "tab": "\t",
+        "\\t": "\t",
+        "comma": ",",
+        "semicolon": ";",
+        "bar": "|",
+        "pipe": "|",
+    }.get(name.lower(), name)
+    if len(delimiter) != 1:
         raise Refusal(
             "bad_delimiter",
             N_("The delimiter is one character, or tab; {value} is not."),
             value=name,
         )
-    return named
+    return delimiter
 
 
 def find_delimiter(lines: list[str]) -> str:
@@ -379,10 +384,10 @@ def _find_encoding(
     if options.encoding:
         return _require_encoding(content, options.encoding, scan), []
     start = content.read_start(512)
-    marked = find_marked_encoding(start)
-    if marked and (scan.is_valid or marked != "utf-8-sig"):
-        return marked, []
-    wide = None if marked else _find_unmarked_utf16(start)
+    marked_encoding = find_marked_encoding(start)
+    if marked_encoding and (scan.is_valid or marked_encoding != "utf-8-sig"):
+        return marked_encoding, []
+    wide = None if marked_encoding else _find_unmarked_utf16(start)
     if wide or scan.is_valid:
         return wide or "utf-8", []
     good, other = _count_lines_beyond_ascii(content)
@@ -446,10 +451,10 @@ class _NulFilter(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:
         while data := self._file.read(len(buffer)):
-            kept = data.replace(b"\x00", b"")
-            if kept:
-                buffer[: len(kept)] = kept
-                return len(kept)
+            text = data.replace(b"\x00", b"")
+            if text:
+                buffer[: len(text)] = text
+                return len(text)
         return 0
 
     def close(self) -> None:

@@ -46,8 +46,8 @@ class Sample:
 
     def has_headers(self, *names: str) -> bool:
         """Tell whether one of the first rows has all these headers, however they are spelt."""
-        wanted = {simplify(name) for name in names}
-        return any(wanted <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
+        headers = {simplify(name) for name in names}
+        return any(headers <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
 
     def has_keys(self, *names: str) -> bool:
         """Tell whether every object of the sample has all these keys."""

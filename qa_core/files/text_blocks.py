@@ -148,10 +148,10 @@ def _read_rows(
     odd_rows: list[tuple[int, list[str]]] = []
     offset = line + source.line_offset
     row: list[str] = []
-    before = last = 0
+    previous_line = last_line = 0
     with source.explain_errors(reader):
         for row in reader:
-            before, last = last, reader.line_num
+            previous_line, last_line = last_line, reader.line_num
             if len(row) == width:
                 rows.append(row)
                 numbers.append(reader.line_num + offset)
@@ -163,12 +163,12 @@ def _read_rows(
     # A cell that holds whole rows at the very end was opened by a quote that nobody
     # closed.
     if (
-        last - before > 1
+        last_line - previous_line > 1
         and width > 1
         and row
         and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:])
     ):
-        raise source.refuse_unclosed(before + 1 + offset)
+        raise source.refuse_unclosed(previous_line + 1 + offset)
     if rows or odd_rows:
         yield _build_block(numbers, rows, odd_rows, width, share())
 

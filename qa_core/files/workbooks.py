@@ -34,22 +34,22 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
 def choose_sheet(
-    content: Content, wanted: str | None, score_rows: Callable[[list[list[str]]], int]
+    content: Content, requested: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
     """Choose the sheet to read: the requested one, else the one whose headers are known
     best (the first of equals).
     """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
-    if wanted is not None:
-        if wanted in names:
-            return wanted, []
+    if requested is not None:
+        if requested in names:
+            return requested, []
         raise Refusal(
             "unknown_sheet",
             N_("{name} has no sheet called {sheet}; it has: {names}."),
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
-            sheet=wanted,
+            sheet=requested,
             names=", ".join(names),
         )
     if not names:
@@ -59,20 +59,20 @@ def choose_sheet(
             name=content.name,
         )
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
-    chosen = (
+    sheet_name = (
         names[scores.index(max(scores))]
         if max(scores)
         else next((sheet["name"] for sheet in sheets if sheet["rows"]), names[0])
     )
-    others = ", ".join(name for name in names if name != chosen)
+    others = ", ".join(name for name in names if name != sheet_name)
     if not others:
-        return chosen, []
-    return chosen, [
+        return sheet_name, []
+    return sheet_name, [
         Decision.of(
             "file",
             N_("the sheet {sheet} is read; --sheet chooses another"),
             N_("left aside: {others}"),
-            sheet=chosen,
+            sheet=sheet_name,
             others=others,
         )
     ]
@@ -153,12 +153,12 @@ def _check_archive(content: Content) -> None:
 
 def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes]:
     command = [sys.executable, "-I", str(PROCESS), mode, sheet]
-    with tempfile.TemporaryFile() as complaints, content.open() as workbook:
+    with tempfile.TemporaryFile() as error_file, content.open() as workbook:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if content.packing else workbook,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=error_file,
         )
         if content.packing:
             _feed(process, workbook.read(MAX_PACKED_BYTES))
@@ -172,14 +172,14 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
                 process.kill()
                 process.wait()
             process.stdout.close()
-        complaints.seek(0)
-        said = complaints.read()[-4_000:]
+        error_file.seek(0)
+        error_text = error_file.read()[-4_000:]
     if code:
         out_of_room = (
             code < 0
-            or b"MemoryError" in said
-            or b"memory allocation" in said
-            or b"capacity overflow" in said
+            or b"MemoryError" in error_text
+            or b"memory allocation" in error_text
+            or b"capacity overflow" in error_text
         )
         raise _refuse_size(content) if out_of_room else _refuse_damaged(content)
     line, _newline, rest = output.partition(b"\n")

@@ -71,7 +71,7 @@ class ClockHour:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Contacts that another source brought for days and queues which this file has too."""
+    """Contacts that another source already has for days and queues of this file."""
 
     system: str
     contacts: int
@@ -349,7 +349,7 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     channel = (
         "channel"
         if "channel" in staged.columns
-        else f"{tables.quoted(staged.defaults.get('channel', ''))} AS channel"
+        else f"{tables.quote(staged.defaults.get('channel', ''))} AS channel"
     )
     rows = connection.execute(
         f"""

@@ -31,8 +31,8 @@ from qa_core.ingest.report import FileReport
 from qa_core.quality import daily
 from qa_core.storage import system_errors
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.imports import ImportBatch
-from qa_core.storage.records.steering import AlertRule
 
 
 def run(

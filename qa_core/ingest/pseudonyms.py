@@ -1,5 +1,5 @@
-"""Pseudonyms of customers: numbers are brought to E.164, then hashed with a secret key.
-No clear number or name of a customer goes any further.
+"""Pseudonyms of customers: numbers are normalised to E.164, then hashed with a secret
+key. No clear number or name of a customer goes any further.
 """
 
 from __future__ import annotations

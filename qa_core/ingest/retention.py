@@ -102,8 +102,8 @@ def _find_day(path: Path) -> date:
 
 
 KEEPERS = (
-    ContactKeeper("contacts", lake.IDENTIFIED, lake.remove_identities),
-    ContactKeeper("survey_comments", lake.COMMENTED, lake.remove_comments),
+    ContactKeeper("contacts", lake.HAS_IDENTITY, lake.remove_identities),
+    ContactKeeper("survey_comments", lake.HAS_COMMENT, lake.remove_comments),
     BatchRowKeeper("waiting_rows", WaitingRow),
     BatchRowKeeper("before_images", BeforeImage),
     FileKeeper("quarantine", "quarantine"),

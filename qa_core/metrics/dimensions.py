@@ -139,20 +139,20 @@ class Filters:
         """Build filters; dimensions without values are left out. Raises Misuse for an
         unknown dimension.
         """
-        kept = {
-            get_dimension(key).key: tuple(dict.fromkeys(chosen))
-            for key, chosen in (values or {}).items()
+        by_key = {
+            get_dimension(key).key: tuple(dict.fromkeys(choices))
+            for key, choices in (values or {}).items()
         }
         return Filters(
-            period, tuple(sorted((key, chosen) for key, chosen in kept.items() if chosen))
+            period, tuple(sorted((key, choices) for key, choices in by_key.items() if choices))
         )
 
     def with_period(self, period: Period) -> Filters:
         return replace(self, period=period)
 
-    def with_value(self, dimension: str, *chosen: str | None) -> Filters:
+    def with_value(self, dimension: str, *choices: str | None) -> Filters:
         """Return the same filters with that dimension narrowed to these values."""
-        return Filters.of(self.period, {**dict(self.values), dimension: chosen})
+        return Filters.of(self.period, {**dict(self.values), dimension: choices})
 
 
 def add_months(day: date, months: int) -> date:

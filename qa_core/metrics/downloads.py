@@ -88,26 +88,26 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
     """Make the file of that link, and journal it. Raises AccessDenied for a link that
     is forged or another session's, Refusal for an old one.
     """
-    asked = signed_links.unseal("download", ticket)
-    if asked["session"] != signed_in.session_id or asked["kind"] not in KINDS:
+    request = signed_links.unseal("download", ticket)
+    if request["session"] != signed_in.session_id or request["kind"] not in KINDS:
         raise AccessDenied()
-    if asked["until"] < time.time():
+    if request["until"] < time.time():
         raise Refusal(
             "old_link",
             N_("This link is older than a minute; go back to the page and ask for the file again."),
         )
-    kind = KINDS[asked["kind"]]
+    kind = KINDS[request["kind"]]
     signed_in.viewer.require(kind.permission)
-    made = kind.build(signed_in.viewer, **asked["with"])
+    download = kind.build(signed_in.viewer, **request["with"])
     with store.writing() as session:
         audit_log.record(
             session,
             signed_in.viewer.username,
             "export",
-            asked["kind"],
-            reason=json.dumps(asked["with"], sort_keys=True) if asked["with"] else "",
+            request["kind"],
+            reason=json.dumps(request["with"], sort_keys=True) if request["with"] else "",
         )
-    return made
+    return download
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

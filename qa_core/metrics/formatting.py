@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
     return f"{sign}{number(seconds / 3600)}{NO_BREAK}h"
 
 
-def waited(above: float, until: float | None) -> str:
+def wait_range(above: float, until: float | None) -> str:
     """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
     if until is None:
         return _("more than {wait}", wait=duration(above))
@@ -278,11 +278,11 @@ def name(dimension: str, key: object) -> str:
     if dimension == "hour":
         return f"{int(key):02d}:00"
     if dimension in ("day", "week"):
-        shown = date.fromisoformat(str(key)[:10])
+        first_day = date.fromisoformat(str(key)[:10])
         return (
-            _("week of {day}", day=day(shown, year=True))
+            _("week of {day}", day=day(first_day, year=True))
             if dimension == "week"
-            else day(shown, year=True)
+            else day(first_day, year=True)
         )
     if dimension == "month":
         return month(str(key))

@@ -67,10 +67,10 @@ def _first_of(month: str) -> date:
 
 
 def build_period(
-    choice: str, last_day: date, first_day: date, chosen: tuple[date, ...] = ()
+    choice: str, last_day: date, first_day: date, ends: tuple[date, ...] = ()
 ) -> Period:
     """Return the days of a choice, for data that goes from `first_day` to `last_day`;
-    `chosen` are the two ends of "chosen days".
+    `ends` are those of "chosen days".
     """
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))
@@ -82,8 +82,8 @@ def build_period(
     if choice == "last_month":
         end = last_day.replace(day=1) - timedelta(days=1)
         return Period(end.replace(day=1), end)
-    if choice == "days" and chosen:
-        return Period(min(chosen), max(chosen))
+    if choice == "days" and ends:
+        return Period(min(ends), max(ends))
     if choice in ("all", "days"):
         return Period(first_day, last_day)
     return Period(last_day - timedelta(days=int(choice[:-1]) - 1), last_day)
@@ -176,8 +176,8 @@ def period_of(grain: str, start: str | None) -> Period | None:
 
 def last_whole_month_end(last_day: date) -> date:
     """Return the end of the last month that is whole in data that goes to `last_day`."""
-    following = last_day + timedelta(days=1)
-    return last_day if following.day == 1 else last_day.replace(day=1) - timedelta(days=1)
+    next_day = last_day + timedelta(days=1)
+    return last_day if next_day.day == 1 else last_day.replace(day=1) - timedelta(days=1)
 
 
 def last_closed_day(last_day: date, today: date) -> date:

@@ -125,8 +125,8 @@ def _make_workbook(sheet: Sheet) -> Download:
         last = 0
         for last, line in enumerate(sheet.rows, start=1):
             for column, cell in enumerate(line):
-                written = _write(figures, last, column, cell, look)
-                widths[column : column + 1] = [max(written, *widths[column : column + 1])]
+                length = _write(figures, last, column, cell, look)
+                widths[column : column + 1] = [max(length, *widths[column : column + 1])]
         for column, width in enumerate(widths):
             figures.set_column(column, column, min(max(width + 2, NARROWEST), WIDEST))
         figures.freeze_panes(1, 0)

@@ -108,32 +108,34 @@ def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
         for criterion in scorecard.criteria
         if criterion.critical and points[criterion.key] == 0
     ]
-    failing = {criterion.key for criterion in failed_criteria if criterion.fails == Fails.SECTION}
-    failed = {
+    keys = {criterion.key for criterion in failed_criteria if criterion.fails == Fails.SECTION}
+    failed_sections = {
         section.name
         for section in scorecard.sections
-        if any(criterion.key in failing for criterion in section.criteria)
+        if any(criterion.key in keys for criterion in section.criteria)
     }
-    calculated = _total(scorecard, tallies)
+    calculated_score = _total(scorecard, tallies)
     final = (
         _total(
             scorecard,
             [
-                replace(tally, earned=Fraction(0)) if tally.section.name in failed else tally
+                replace(tally, earned=Fraction(0))
+                if tally.section.name in failed_sections
+                else tally
                 for tally in tallies
             ],
         )
-        if failed
-        else calculated
+        if failed_sections
+        else calculated_score
     )
     return Result(
         score=final,
-        calculated_score=calculated,
+        calculated_score=calculated_score,
         outcome=_outcome(
             scorecard, final, any(criterion.fails == Fails.GRID for criterion in failed_criteria)
         ),
         sections=tuple(
-            SectionScore(tally.section.name, tally.percent(tally.section.name in failed))
+            SectionScore(tally.section.name, tally.percent(tally.section.name in failed_sections))
             for tally in tallies
         ),
         answers=tuple(
@@ -159,10 +161,10 @@ class _Tally:
         """Return the section's part of the total, 0–1; above its share with bonus."""
         return self.share * self.earned / self.possible if self.share else Fraction(0)
 
-    def percent(self, failed: bool) -> Fraction | None:
+    def percent(self, is_failed: bool) -> Fraction | None:
         if not self.possible:
             return None
-        return Fraction(0) if failed else HUNDRED * self.earned / self.possible
+        return Fraction(0) if is_failed else HUNDRED * self.earned / self.possible
 
 
 def _tally(scorecard: Scorecard, points: Mapping[str, Fraction | None]) -> list[_Tally]:

@@ -228,10 +228,10 @@ def _expect_distinct(names: Sequence[str], message: str) -> None:
 
 
 def _list_of(content: Mapping[str, Any], field: str, place: str) -> Sequence[Any]:
-    found = content.get(field)
-    if not isinstance(found, (list, tuple)) or not found:
+    entries = content.get(field)
+    if not isinstance(entries, (list, tuple)) or not entries:
         raise _bad_grid(place, N_("In the grid, {place} must be a list with at least one entry."))
-    return found
+    return entries
 
 
 def _number_of(

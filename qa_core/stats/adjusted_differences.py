@@ -92,11 +92,11 @@ def fit_logistic(design: np.ndarray, n: np.ndarray, hits: np.ndarray) -> Fit | N
         # Halve the step while it lowers the penalised likelihood: with many
         # small levels whole steps would oscillate.
         while (
-            reached := _penalised_likelihood(design, n, hits, beta + step)
+            likelihood := _penalised_likelihood(design, n, hits, beta + step)
         ) < best - 1e-12 and np.abs(step).max() > 1e-9:
             step /= 2
-        beta, gained, best = beta + step, reached - best, reached
-        if abs(gained) < 1e-10:
+        beta, gain, best = beta + step, likelihood - best, likelihood
+        if abs(gain) < 1e-10:
             return Fit(beta, covariance)
     return None
 
@@ -128,10 +128,10 @@ def find_drivers(
         return ()
     cells = pool_small_levels(cells, list(reported_levels))
     n, hits = cells["n"].to_numpy(float), cells["hits"].to_numpy(float)
-    adjusted = (
+    adjustments = (
         _standardise(cells, list(reported_levels), n, hits) if len(reported_levels) > 1 else {}
     )
-    total, wins, tested, changes = int(n.sum()), int(hits.sum()), [], []
+    total, wins, drivers, changes = int(n.sum()), int(hits.sum()), [], []
     for factor, levels in reported_levels.items():
         sums = cells.groupby(factor, dropna=False)[["n", "hits"]].sum()
         for level, size, good in zip(sums.index, sums["n"], sums["hits"], strict=True):
@@ -139,12 +139,12 @@ def find_drivers(
                 continue
             driver = compare_with_rest(factor, level, int(good), int(size), wins, total)
             if driver is not None:
-                tested.append(driver)
-                changes.append(adjusted.get((factor, level)))
+                drivers.append(driver)
+                changes.append(adjustments.get((factor, level)))
     return mark_significant(
         [
             _adjust(driver, change) if change else driver
-            for driver, change in zip(tested, changes, strict=True)
+            for driver, change in zip(drivers, changes, strict=True)
         ]
     )
 
@@ -158,8 +158,8 @@ def compare_with_rest(
     rest, rest_hits = total - n, all_hits - hits
     if min(n, rest) < MIN_ROWS:
         return None
-    pooled = all_hits / total
-    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / rest))
+    pooled_rate = all_hits / total
+    error = math.sqrt(pooled_rate * (1 - pooled_rate) * (1 / n + 1 / rest))
     difference = hits / n - rest_hits / rest
     low, high = difference_interval(hits, n, rest_hits, rest)
     return Driver(
@@ -177,12 +177,12 @@ def compare_with_rest(
 def mark_significant(drivers: Sequence[Driver]) -> tuple[Driver, ...]:
     """Mark the significant differences (Holm 1979). Sort by size, largest first."""
     sure = holm([driver.p_value for driver in drivers], 1 - CONFIDENCE)
-    marked = [
+    results = [
         replace(driver, is_significant=significant)
         for driver, significant in zip(drivers, sure, strict=True)
     ]
     return tuple(
-        sorted(marked, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level)))
+        sorted(results, key=lambda driver: (-abs(driver.size), driver.factor, str(driver.level)))
     )
 
 
@@ -235,12 +235,12 @@ def _standardise(
                 columns.append((codes == code).astype(float))
     design = np.column_stack(columns)
     # Drop levels determined by earlier factors (nobody waits for an e-mail).
-    kept = _independent(design, n)
-    fit = fit_logistic(design[:, kept], n, hits)
+    independent_columns = _independent(design, n)
+    fit = fit_logistic(design[:, independent_columns], n, hits)
     if fit is None:
         return {}
-    position = {column: at for at, column in enumerate(kept)}
-    design, total, found = design[:, kept], n.sum(), {}
+    position = {column: at for at, column in enumerate(independent_columns)}
+    design, total, differences = design[:, independent_columns], n.sum(), {}
     for factor, of_level in places.items():
         own = [position[column] for column in of_level.values() if column in position]
         base = design @ fit.coefficients - design[:, own] @ fit.coefficients[own]
@@ -270,20 +270,20 @@ def _standardise(
             )
             error = math.sqrt(max(float(slope @ fit.covariance @ slope), 0.0))
             if error > 0:
-                found[factor, level] = (float(difference), error)
-    return found
+                differences[factor, level] = (float(difference), error)
+    return differences
 
 
 def _independent(design: np.ndarray, n: np.ndarray) -> list[int]:
     """Return the columns that are linearly independent of those before them."""
-    products, kept = design.T @ (n[:, None] * design), [0]
+    products, independent_columns = design.T @ (n[:, None] * design), [0]
     for column in range(1, design.shape[1]):
-        among = products[np.ix_(kept, kept)]
-        with_it = products[kept, column]
-        left = products[column, column] - with_it @ np.linalg.solve(among, with_it)
-        if left > 1e-8 * products[column, column]:
-            kept.append(column)
-    return kept
+        among = products[np.ix_(independent_columns, independent_columns)]
+        with_it = products[independent_columns, column]
+        residual = products[column, column] - with_it @ np.linalg.solve(among, with_it)
+        if residual > 1e-8 * products[column, column]:
+            independent_columns.append(column)
+    return independent_columns
 
 
 def _logistic(values: np.ndarray) -> np.ndarray:

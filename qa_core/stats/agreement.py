@@ -21,32 +21,32 @@ class Alignment:
     """Points given alike, of the points possible, over `n` comparisons; both are sums
     and add up.
 
-    `unmatched`: comparisons of "not applicable" with points; they are in neither sum.
+    `unmatched_pairs`: comparisons of "not applicable" with points; they are in neither sum.
     """
 
-    agreed: float = 0.0
+    agreed_points: float = 0.0
     possible: float = 0.0
     n: int = 0
-    unmatched: int = 0
+    unmatched_pairs: int = 0
 
     def __add__(self, other: Alignment) -> Alignment:
         return Alignment(
-            self.agreed + other.agreed,
+            self.agreed_points + other.agreed_points,
             self.possible + other.possible,
             self.n + other.n,
-            self.unmatched + other.unmatched,
+            self.unmatched_pairs + other.unmatched_pairs,
         )
 
     @property
     def value(self) -> float | None:
         """Return Σ (max − |a − b|) / Σ max; None where nothing could be compared."""
-        return self.agreed / self.possible if self.possible else None
+        return self.agreed_points / self.possible if self.possible else None
 
 
 def compare_points(one: float | None, other: float | None, most: float) -> Alignment:
     """Compare two marks of a criterion worth `most`; None is "not applicable"."""
     if one is None or other is None:
-        return Alignment(unmatched=int((one is None) != (other is None)))
+        return Alignment(unmatched_pairs=int((one is None) != (other is None)))
     return Alignment(most - abs(one - other), most, 1)
 
 
@@ -70,11 +70,13 @@ def alignment_interval(
     `contacts`: one `Alignment` each. Deterministic for a seed. None with fewer than two
     comparable contacts, or when all are aligned alike: resamples would not differ.
     """
-    sums = np.array([(part.agreed, part.possible) for part in contacts if part.possible], float)
+    sums = np.array(
+        [(part.agreed_points, part.possible) for part in contacts if part.possible], float
+    )
     if len(sums) < 2 or len(np.unique(sums[:, 0] / sums[:, 1])) < 2:
         return None
-    drawn = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
+    resampled_sums = _draw(len(sums), resamples, np.random.default_rng(seed)) @ sums
+    low, high = np.quantile(resampled_sums[:, 0] / resampled_sums[:, 1], (0.025, 0.975))
     value = sums[:, 0].sum() / sums[:, 1].sum()
     return float(min(low, value)), float(max(high, value))
 
@@ -112,15 +114,15 @@ def measure_agreement(
         return Agreement(None, contacts=len(marks))
     counts = np.stack([np.sum(marks == value, axis=1) for value in domain], axis=1).astype(float)
     value = float(krippendorff_alphas(counts, np.ones((1, len(counts))), level)[0])
-    drawn = (
+    alphas = (
         _resample(counts, level, resamples, np.random.default_rng(seed))
         if len(counts) > 1
         else np.array([])
     )
-    defined = drawn[~np.isnan(drawn)]
-    if not resamples or len(defined) < MIN_DEFINED * resamples:
+    defined_alphas = alphas[~np.isnan(alphas)]
+    if not resamples or len(defined_alphas) < MIN_DEFINED * resamples:
         return Agreement(value, contacts=len(marks))
-    low, high = np.quantile(defined, (0.025, 0.975))
+    low, high = np.quantile(defined_alphas, (0.025, 0.975))
     return Agreement(value, float(min(low, value)), float(max(high, value)), len(marks))
 
 
@@ -142,10 +144,10 @@ def krippendorff_alphas(counts: np.ndarray, weights: np.ndarray, level: str) -> 
     else:
         within = of_contact**2 - np.sum(counts**2, axis=1)
         overall = n**2 - np.sum(totals**2, axis=1)
-    observed = np.sum(weights * within / (of_contact - 1), axis=1)
+    disagreement = np.sum(weights * within / (of_contact - 1), axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(
-            np.count_nonzero(totals, axis=1) > 1, 1 - (n - 1) * observed / overall, np.nan
+            np.count_nonzero(totals, axis=1) > 1, 1 - (n - 1) * disagreement / overall, np.nan
         )
 
 

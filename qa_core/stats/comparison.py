@@ -29,11 +29,11 @@ def rates_p_value(
         return None
     sizes = np.array([m for _, m in pairs])
     statistic = lambda counts: ((counts - wins * sizes / total) ** 2 / sizes).sum(axis=-1)  # noqa: E731
-    drawn = np.random.default_rng(seed).multivariate_hypergeometric(
+    samples = np.random.default_rng(seed).multivariate_hypergeometric(
         sizes, wins, size=resamples, method="marginals"
     )
-    observed = statistic(np.array([h for h, _ in pairs]))
-    return float((1 + (statistic(drawn) >= observed * (1 - 1e-12)).sum()) / (1 + resamples))
+    value = statistic(np.array([h for h, _ in pairs]))
+    return float((1 + (statistic(samples) >= value * (1 - 1e-12)).sum()) / (1 + resamples))
 
 
 def means_p_value(
@@ -44,22 +44,22 @@ def means_p_value(
 
     None unless two members have two values or more and a variance.
     """
-    used = [
+    rows = [
         (mean, d * d / m, m)
         for mean, d, m in zip(means, deviations, n, strict=True)
         if mean is not None and d and not math.isnan(d) and m > 1
     ]
-    if len(used) < 2:
+    if len(rows) < 2:
         return None
     from scipy.special import fdtrc
 
-    k, weights = len(used), [1 / square for _, square, _ in used]
+    k, weights = len(rows), [1 / square for _, square, _ in rows]
     total = sum(weights)
-    centre = sum(w * mean for w, (mean, _, _) in zip(weights, used, strict=True)) / total
+    centre = sum(w * mean for w, (mean, _, _) in zip(weights, rows, strict=True)) / total
     between = sum(
-        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, used, strict=True)
+        w * (mean - centre) ** 2 for w, (mean, _, _) in zip(weights, rows, strict=True)
     ) / (k - 1)
-    loss = sum((1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, used, strict=True))
+    loss = sum((1 - w / total) ** 2 / (m - 1) for w, (_, _, m) in zip(weights, rows, strict=True))
     return float(
         fdtrc(k - 1, (k * k - 1) / (3 * loss), between / (1 + 2 * (k - 2) * loss / (k * k - 1)))
     )
@@ -104,10 +104,8 @@ def compare_rates(keys: Sequence[str], hits: Sequence[int], n: Sequence[int]) ->
     for key, h, m in zip(keys, hits, n, strict=True):
         rest = total - m
         # Standard error under the null hypothesis, so that 0 of 3 has one too.
-        pooled = wins / total if total else 0.0
-        error = (
-            math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
-        )
+        rate = wins / total if total else 0.0
+        error = math.sqrt(rate * (1 - rate) * (1 / m + 1 / rest)) if m > 0 and rest > 0 else None
         members.append(Member(key, h / m - (wins - h) / rest if m > 0 and rest > 0 else 0.0, error))
     return _compare(members, rates_p_value(hits, n))
 
@@ -145,11 +143,11 @@ def compare_means(
 def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:
     above, below = [], []
     if p_value is not None and p_value < 1 - CONFIDENCE:
-        tried = [member for member in members if member.error]
+        group = [member for member in members if member.error]
         sure = holm(
-            [math.erfc(abs(member.value) / member.error / math.sqrt(2)) for member in tried]
+            [math.erfc(abs(member.value) / member.error / math.sqrt(2)) for member in group]
         )
-        for member in (member for member, flag in zip(tried, sure, strict=True) if flag):
+        for member in (member for member, flag in zip(group, sure, strict=True) if flag):
             (above if member.value > 0 else below).append(member.key)
     apart = {*above, *below}
     return Comparison(

@@ -55,19 +55,19 @@ def rate_limits(
     dropped and the limits computed again. None with fewer than eight points, or without
     variation.
     """
-    used = [
+    points = [
         (value, size)
         for value, size, keep in zip(values, n, baseline, strict=True)
         if keep and _is_known(value) and size
     ]
-    if len(used) < BASELINE_POINTS:
+    if len(points) < BASELINE_POINTS:
         return None
-    total = sum(size for _, size in used)
-    centre = sum(value * size for value, size in used) / total
+    total = sum(size for _, size in points)
+    centre = sum(value * size for value, size in points) / total
     chance = centre * (1 - centre)
     if chance <= 0:
         return None
-    scores = [(value - centre) / math.sqrt(chance / size) for value, size in used]
+    scores = [(value - centre) / math.sqrt(chance / size) for value, size in points]
     # Laney allows a factor below 1, which would make the limits narrower than
     # chance.
     spread = max(1.0, _mean_range(scores) / _RANGE_TO_SIGMA)
@@ -84,16 +84,16 @@ def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> Con
     `baseline` as in `rate_limits`. None with fewer than eight points, or without
     variation.
     """
-    used = [
+    points = [
         value for value, keep in zip(values, baseline, strict=True) if keep and _is_known(value)
     ]
-    if len(used) < BASELINE_POINTS:
+    if len(points) < BASELINE_POINTS:
         return None
-    one = _mean_range(used) / _RANGE_TO_SIGMA
+    one = _mean_range(points) / _RANGE_TO_SIGMA
     if one <= 0:
         return None
     control = _build_limits(
-        sum(used) / len(used), tuple(one for _ in values), 1.0, -math.inf, math.inf
+        sum(points) / len(points), tuple(one for _ in values), 1.0, -math.inf, math.inf
     )
     usual = _drop_outliers(values, baseline, control)
     return control if usual == tuple(baseline) else mean_limits(values, usual) or control
@@ -150,7 +150,7 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
         _is_known(value) and low is not None and (value < low or value > high)
         for value, low, high in zip(values, control.low, control.high, strict=True)
     ]
-    found = {position for position, flag in enumerate(beyond) if flag}
+    positions = {position for position, flag in enumerate(beyond) if flag}
     for position in range(len(distances)):
         last = distances[max(0, position - 2) : position + 1]
         for sign in (1, -1):
@@ -159,7 +159,7 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
                 and sign * distances[position] > 2
                 and sum(one is not None and sign * one > 2 for one in last) >= 2
             ):
-                found.add(position)
+                positions.add(position)
     length, side = 0, 0
     for one in distances:
         if one is None:
@@ -167,23 +167,23 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
         here = (one > 0) - (one < 0)
         length = length + 1 if here == side and here else 1
         side = here
-    known = [position for position, one in enumerate(distances) if one is not None]
-    below = _count_last(known, lambda position: beyond[position] and distances[position] < 0)
-    above = _count_last(known, lambda position: beyond[position] and distances[position] > 0)
+    places = [position for position, one in enumerate(distances) if one is not None]
+    below = _count_last(places, lambda position: beyond[position] and distances[position] < 0)
+    above = _count_last(places, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
         # Mark the last run only: earlier ones are over.
-        found |= set(known[-length:])
+        positions |= set(places[-length:])
     return Signals(
-        tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(found)),
+        tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(positions)),
         below,
         above,
         side * length,
     )
 
 
-def _count_last(known: Sequence[int], holds: Callable[[int], bool]) -> int:
+def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:
     count = 0
-    for position in reversed(known):
+    for position in reversed(positions):
         if not holds(position):
             break
         count += 1

@@ -36,6 +36,6 @@ def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
     array = np.asarray(chances, dtype=float)
     order = np.argsort(array)[::-1]
     ranks = np.arange(len(array), 0, -1)
-    corrected = np.empty_like(array)
-    corrected[order] = np.minimum(1.0, np.minimum.accumulate(array[order] * len(array) / ranks))
-    return corrected.tolist()
+    results = np.empty_like(array)
+    results[order] = np.minimum(1.0, np.minimum.accumulate(array[order] * len(array) / ranks))
+    return results.tolist()

@@ -10,7 +10,7 @@ from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
 OUTER_CONFIDENCE = 0.998
 """Confidence of the outer limits: one value in five hundred beyond them by chance."""
-TRIMMED = 0.1
+TRIMMED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def build_funnel(
     distances = sorted(
         (value - centre) / math.sqrt(within / size) for value, size in zip(values, n, strict=True)
     )
-    cut = int(TRIMMED * len(distances))
-    low, high = distances[cut], distances[-1 - cut]
+    trimmed_count = int(TRIMMED_SHARE * len(distances))
+    low, high = distances[trimmed_count], distances[-1 - trimmed_count]
     squares = [min(max(distance, low), high) ** 2 for distance in distances]
     return Funnel(centre, within, math.sqrt(max(1.0, sum(squares) / len(squares))), freedom)

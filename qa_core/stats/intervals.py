@@ -62,17 +62,17 @@ def poststratify_rate(
     95 % interval from the groups' Wilson intervals (MOVER; Zou and Donner 2008). Groups
     without rows are left out; None where all are.
     """
-    used = [
+    cells = [
         (h / m, wilson(h, m), size)
         for h, m, size in zip(hits, n, sizes, strict=True)
         if m > 0 and size > 0
     ]
-    total = sum(size for _rate, _between, size in used)
+    total = sum(size for _rate, _between, size in cells)
     if not total:
         return None
-    rate = sum(rate * size for rate, _between, size in used) / total
-    below = math.sqrt(sum((size / total * (one - between[0])) ** 2 for one, between, size in used))
-    above = math.sqrt(sum((size / total * (between[1] - one)) ** 2 for one, between, size in used))
+    rate = sum(rate * size for rate, _between, size in cells) / total
+    below = math.sqrt(sum((size / total * (one - between[0])) ** 2 for one, between, size in cells))
+    above = math.sqrt(sum((size / total * (between[1] - one)) ** 2 for one, between, size in cells))
     return rate, rate - below, rate + above
 
 

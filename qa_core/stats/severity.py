@@ -97,35 +97,41 @@ def fit_severity(
     )
     shares = encounters / n_advisor[:, None]
     values, vectors = np.linalg.eigh(inner - encounters.T @ shares)
-    determined = values > NULL_EIGENVALUE * max(1.0, float(inner.max()))
-    disconnected = [
-        _find_disconnected(vectors[start:stop, ~determined], encounters[:, start:stop].sum(axis=0))
+    is_determined = values > NULL_EIGENVALUE * max(1.0, float(inner.max()))
+    unlinked = [
+        _find_disconnected(
+            vectors[start:stop, ~is_determined], encounters[:, start:stop].sum(axis=0)
+        )
         for start, stop in itertools.pairwise(starts)
     ]
-    if any(len(places) for places in disconnected):
-        named = [
+    if any(len(places) for places in unlinked):
+        unlinked_names = [
             tuple(names[place] for place in places)
-            for places, (names, _codes) in zip(disconnected, factors, strict=True)
+            for places, (names, _codes) in zip(unlinked, factors, strict=True)
         ]
         return Severity(
-            len(y), {}, {}, disconnected_evaluators=named[0], disconnected_scorecards=named[1]
+            len(y),
+            {},
+            {},
+            disconnected_evaluators=unlinked_names[0],
+            disconnected_scorecards=unlinked_names[1],
         )
-    inverse = (vectors[:, determined] / values[determined]) @ vectors[:, determined].T
+    inverse = (vectors[:, is_determined] / values[is_determined]) @ vectors[:, is_determined].T
     effects = inverse @ (right - encounters.T @ (sums / n_advisor))
     weights = encounters.sum(axis=0) / len(y)
     for start, stop in itertools.pairwise(starts):
         effects[start:stop] -= weights[start:stop] @ effects[start:stop]
     levels = sums / n_advisor - shares @ effects
-    fitted = levels[advisor] + sum(
+    fitted_scores = levels[advisor] + sum(
         effects[start + codes] for (_names, codes), start in zip(factors, starts, strict=False)
     )
-    freedom = len(y) - len(advisor_names) - int(determined.sum())
-    variance = float(np.sum((y - fitted) ** 2)) / freedom if freedom > 0 else math.nan
+    freedom = len(y) - len(advisor_names) - int(is_determined.sum())
+    variance = float(np.sum((y - fitted_scores) ** 2)) / freedom if freedom > 0 else math.nan
     # Only contrasts can be estimated: each evaluator against the mean of all.
     contrasts = np.eye(sizes[0], width) - np.concatenate([weights[: sizes[0]], np.zeros(sizes[1])])
     of_evaluators = variance * np.einsum("ij,jk,ik->i", contrasts, inverse, contrasts)
-    centred = shares - weights
-    of_advisors = variance * (1 / n_advisor + np.einsum("ij,jk,ik->i", centred, inverse, centred))
+    design = shares - weights
+    of_advisors = variance * (1 / n_advisor + np.einsum("ij,jk,ik->i", design, inverse, design))
     severities = -effects[: sizes[0]]
     raw = right[: sizes[0]] / encounters[:, : sizes[0]].sum(axis=0)
     counts = np.bincount(factors[0][1])
@@ -152,11 +158,11 @@ def _number(names: Sequence[Hashable]) -> tuple[list[Hashable], np.ndarray]:
     return list(places), codes
 
 
-def _find_disconnected(undetermined: np.ndarray, n: np.ndarray) -> list[int]:
+def _find_disconnected(directions: np.ndarray, n: np.ndarray) -> list[int]:
     """Return the places that cannot be compared with the largest group: those that some
     undetermined direction moves differently.
     """
-    rows = [tuple(row) for row in np.round(undetermined, 6) + 0.0]
+    rows = [tuple(row) for row in np.round(directions, 6) + 0.0]
     sizes: dict[tuple[float, ...], float] = {}
     for row, count in zip(rows, n, strict=True):
         sizes[row] = sizes.get(row, 0.0) + count

@@ -25,11 +25,11 @@ def shrink_rates(hits: Sequence[float], n: Sequence[float]) -> ShrunkEstimates:
     Order is kept between members of equal n; estimates lie between the raw and the
     group's rate.
     """
-    used = [(h, m) for h, m in zip(hits, n, strict=True) if m > 0]
-    if not used:
+    rows = [(h, m) for h, m in zip(hits, n, strict=True) if m > 0]
+    if not rows:
         return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))
-    total = sum(m for _, m in used)
-    centre = sum(h for h, _ in used) / total
+    total = sum(m for _, m in rows)
+    centre = sum(h for h, _ in rows) / total
     return _shrink(
         [h / m if m > 0 else None for h, m in zip(hits, n, strict=True)],
         n,
@@ -42,10 +42,10 @@ def shrink_means(
     means: Sequence[float | None], deviations: Sequence[float | None], n: Sequence[float]
 ) -> ShrunkEstimates:
     """Shrink means (DerSimonian and Laird 1986); None where n = 0."""
-    used = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
-    if not used:
+    rows = [(mean, m) for mean, m in zip(means, n, strict=True) if m > 0 and mean is not None]
+    if not rows:
         return ShrunkEstimates(math.nan, 0.0, tuple(None for _ in n))
-    centre = sum(mean * m for mean, m in used) / sum(m for _, m in used)
+    centre = sum(mean * m for mean, m in rows) / sum(m for _, m in rows)
     return _shrink(means, n, centre, pooled_variance(deviations, n))
 
 
@@ -62,10 +62,10 @@ def pooled_variance(deviations: Sequence[float | None], n: Sequence[float]) -> f
 def _shrink(
     values: Sequence[float | None], n: Sequence[float], centre: float, within: float
 ) -> ShrunkEstimates:
-    used = [(value, m) for value, m in zip(values, n, strict=True) if m > 0 and value is not None]
-    total = sum(m for _, m in used)
-    scale = total - sum(m * m for _, m in used) / total
-    spread = sum(m * (value - centre) ** 2 for value, m in used) - (len(used) - 1) * within
+    rows = [(value, m) for value, m in zip(values, n, strict=True) if m > 0 and value is not None]
+    total = sum(m for _, m in rows)
+    scale = total - sum(m * m for _, m in rows) / total
+    spread = sum(m * (value - centre) ** 2 for value, m in rows) - (len(rows) - 1) * within
     between = max(0.0, spread / scale) if scale > 0 else 0.0
     weight = lambda m: between / (between + within / m) if between + within > 0 else 0.0  # noqa: E731
     estimates = tuple(

@@ -81,23 +81,23 @@ def standardise(
     n, around = sum(sums.n for sums in own.values()), _sum_by_level(others)
     if n < MIN_MEMBER_VALUES or () not in around:
         return None
-    observed = sum(sums.total for sums in own.values()) / n
+    observed_value = sum(sums.total for sums in own.values()) / n
     sides = [sums for side in (own, others) for sums in side.values()]
     within = pooled_variance([sums.deviation for sums in sides], [sums.n for sums in sides])
-    own_variance = _variance(own, observed)
-    expected = variance = matched = 0.0
+    own_variance = _variance(own, observed_value)
+    expected_total = variance = matched_values = 0.0
     shares: dict[ContactKind, float] = {}
     for kind, sums in own.items():
-        used = next(
+        compared_kind = next(
             level
             for level in (kind[:length] for length in range(len(kind), -1, -1))
             if level == () or around.get(level, _NONE).n >= MIN_CELL_VALUES
         )
-        shares[used] = shares.get(used, 0.0) + sums.n
-        matched += sums.n if used == kind else 0.0
+        shares[compared_kind] = shares.get(compared_kind, 0.0) + sums.n
+        matched_values += sums.n if compared_kind == kind else 0.0
     for kind, share in shares.items():
         other = around[kind]
-        expected += share * other.total / other.n
+        expected_total += share * other.total / other.n
         # Add one success and one failure, so that ten of ten keep a variance.
         rate = (other.total + 1) / (other.n + 2)
         own_part, other_part = (
@@ -106,7 +106,7 @@ def standardise(
         variance += own_part * share + other_part * share * share / other.n
     freedom = int(n) - 1 if not is_rate and own_variance > within else NORMAL
     return StandardisedValue(
-        observed, expected / n, math.sqrt(variance) / n, n, matched / n, freedom
+        observed_value, expected_total / n, math.sqrt(variance) / n, n, matched_values / n, freedom
     )
 
 
@@ -115,13 +115,13 @@ _NONE = CellSums(0, 0.0)
 
 def _sum_by_level(others: Mapping[ContactKind, CellSums]) -> dict[ContactKind, CellSums]:
     """Sum the values of every kind and of every coarser kind around it."""
-    found: dict[ContactKind, CellSums] = {}
+    sums_by_kind: dict[ContactKind, CellSums] = {}
     for kind, sums in others.items():
         if sums.n > 0:
             for length in range(len(kind) + 1):
-                before = found.get(kind[:length], _NONE)
-                found[kind[:length]] = CellSums(before.n + sums.n, before.total + sums.total)
-    return found
+                before = sums_by_kind.get(kind[:length], _NONE)
+                sums_by_kind[kind[:length]] = CellSums(before.n + sums.n, before.total + sums.total)
+    return sums_by_kind
 
 
 def _variance(own: Mapping[ContactKind, CellSums], mean: float) -> float:

@@ -100,10 +100,10 @@ def anchor_once(session: Session, actor: str) -> Path | None:
     first, *others = _end_files()
     if not others or others[0].exists() or not first.exists():
         return None
-    known = sa.select(JournalRow.seq).where(
+    earlier_anchor = sa.select(JournalRow.seq).where(
         JournalRow.action == "journal_anchored", JournalRow.object.contains(str(others[0]))
     )
-    if session.scalar(known.limit(1)) is not None:
+    if session.scalar(earlier_anchor.limit(1)) is not None:
         return None
     whole = verify(session)
     if not whole.rows or whole.first_bad is not None:
@@ -157,11 +157,11 @@ def verify(session: Session) -> Verification:
     """
     # Read first: a row that comes in between must not look like one that is missing.
     ends = {path: _read_end(path) for path in _end_files()}
-    noted = [end for end in ends.values() if end is not None]
-    latest = max((end.seq for end in noted), default=0)
+    noted_ends = [end for end in ends.values() if end is not None]
+    latest = max((end.seq for end in noted_ends), default=0)
     key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
     cut = _find_cut(session)
-    previous, expected = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
+    previous, next_seq = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
         session.execute(sa.select(JournalRow).order_by(JournalRow.seq)).scalars().yield_per(5000)
     ):
@@ -170,15 +170,16 @@ def verify(session: Session) -> Verification:
             mac = _mac(
                 key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason
             )
-            if row.seq != expected or not hmac.compare_digest(mac, row.mac):
+            if row.seq != next_seq or not hmac.compare_digest(mac, row.mac):
                 first_bad = row.seq
             elif any(
-                row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac) for end in noted
+                row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
+                for end in noted_ends
             ):
                 first_bad, is_cut = row.seq, True
-        previous, expected = row.mac, row.seq + 1
-    if first_bad is None and latest >= expected:
-        first_bad, is_cut = expected, True
+        previous, next_seq = row.mac, row.seq + 1
+    if first_bad is None and latest >= next_seq:
+        first_bad, is_cut = next_seq, True
     missing = [str(path) for path, end in ends.items() if end is None] if rows else []
     is_ok = first_bad is None and not missing
     return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None)

@@ -46,9 +46,9 @@ def memory_limit(rows: int, min_megabytes: int) -> str:
 
     It grows by doublings of the rows, so that a growing lake rarely changes it.
     """
-    doubled = 2 * MILLION
-    while doubled < rows:
-        doubled *= 2
-    wanted = min_megabytes + MEGABYTES_PER_MILLION_ROWS * (doubled // MILLION - 2)
+    rounded_rows = 2 * MILLION
+    while rounded_rows < rows:
+        rounded_rows *= 2
+    megabytes = min_megabytes + MEGABYTES_PER_MILLION_ROWS * (rounded_rows // MILLION - 2)
     half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 // MILLION
-    return f"{max(min_megabytes, min(wanted, half))}MB"
+    return f"{max(min_megabytes, min(megabytes, half))}MB"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MEGABYTES = 300
 SPELLED_WHEN_READ = {"spend": "campaign", "intervals": "queue"}
-GIVEN = "_given"
+TABLE_SUFFIX = "_given"
 """Suffix of an Arrow table's name beneath the view that is queried."""
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
@@ -66,7 +66,7 @@ class DuckDbEngine:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
         self.connection.execute("SET parquet_metadata_cache = true")
-        self.connection.execute(f"SET allowed_directories = [{tables.quoted(f'{folder}/')}]")
+        self.connection.execute(f"SET allowed_directories = [{tables.quote(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
@@ -83,12 +83,12 @@ class DuckDbEngine:
         """
         if not isinstance(query, Scoped | Unscoped):
             raise TypeError("only Scoped and Unscoped statements are run on the facts")
-        compiled = query.statement.compile(
+        compilation = query.statement.compile(
             dialect=DIALECT, compile_kwargs={"render_postcompile": True}
         )
         text, parameters = (
-            str(compiled),
-            [compiled.params[name] for name in compiled.positiontup or ()],
+            str(compilation),
+            [compilation.params[name] for name in compilation.positiontup or ()],
         )
         views = dict(tables.TABLES)
         if isinstance(query, Scoped) and query.beyond:
@@ -98,14 +98,16 @@ class DuckDbEngine:
                 if view in text and view not in arrow:
                     files = lake.files(table.name, first_month, last_month)
                     if leaves_out_damaged:
-                        damaged = {file.path for file in lake.find_damage(names=[table.name])}
-                        files = [file for file in files if not file.endswith(tuple(damaged))]
-                    rows = _spelled(table.name, tables.select_from_files(table.name, files))
+                        damaged_paths = {file.path for file in lake.find_damage(names=[table.name])}
+                        files = [file for file in files if not file.endswith(tuple(damaged_paths))]
+                    rows = _spell_names(table.name, tables.select_from_files(table.name, files))
                     cursor.execute(_create_view(query, view, table, rows))
             for view, rows in arrow.items():
-                cursor.register(f"{view}{GIVEN}", rows)
+                cursor.register(f"{view}{TABLE_SUFFIX}", rows)
                 table = sa.table(view, *map(sa.column, rows.column_names))
-                cursor.execute(_create_view(query, view, table, f'SELECT * FROM "{view}{GIVEN}"'))
+                cursor.execute(
+                    _create_view(query, view, table, f'SELECT * FROM "{view}{TABLE_SUFFIX}"')
+                )
             return cursor.execute(text, parameters).df()
 
 
@@ -113,13 +115,13 @@ def _create_view(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows
     """Write the view of a table that the statement may see: where the table has a
     scope, the viewer's rows, or every row with a mark on theirs.
     """
-    shown = rows
+    select = rows
     if view == EVERY_CONTACT.name:
         own = f"coalesce({_scope(query, table)}, false) AS is_own"
-        shown = f'SELECT *, {own} FROM ({rows}) AS "{table.name}"'
+        select = f'SELECT *, {own} FROM ({rows}) AS "{table.name}"'
     elif isinstance(query, Scoped) and has_scope(table.c.keys()):
-        shown = f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
-    return f'CREATE TEMP VIEW "{view}" AS {shown}'
+        select = f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
+    return f'CREATE TEMP VIEW "{view}" AS {select}'
 
 
 def _scope(query: Scoped, table: sa.FromClause) -> str:
@@ -128,7 +130,7 @@ def _scope(query: Scoped, table: sa.FromClause) -> str:
     return str(predicate.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
 
 
-def _spelled(table: str, select: str) -> str:
+def _spell_names(table: str, select: str) -> str:
     """Write a table of totals with the centre's spellings. Contacts carry them already;
     in totals the spelling is part of the key and so stays as imported.
     """
@@ -136,10 +138,10 @@ def _spelled(table: str, select: str) -> str:
     if column is None:
         return select
     with store.reading() as session:
-        kept = name_merges.find_kept(session)[column]
+        kept_names = name_merges.find_kept_names(session)[column]
     return (
-        f'SELECT * REPLACE ({name_merges.spell(column, kept)} AS "{column}") FROM ({select})'
-        if kept
+        f'SELECT * REPLACE ({name_merges.spell(column, kept_names)} AS "{column}") FROM ({select})'
+        if kept_names
         else select
     )
 

@@ -13,14 +13,14 @@ KINDS = ("advisor", "queue", "reason", "campaign")
 """Kinds of names that can be merged; advisors are named by their ids."""
 
 
-def find_kept(session: Session) -> dict[str, dict[str, str]]:
+def find_kept_names(session: Session) -> dict[str, dict[str, str]]:
     """Find, by kind, each merged spelling and its final name."""
-    standing = sa.select(NameDecision.kind, NameDecision.spelling, NameDecision.kept).where(
+    decisions = sa.select(NameDecision.kind, NameDecision.spelling, NameDecision.kept).where(
         NameDecision.is_same, NameDecision.undone_at.is_(None)
     )
     steps: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-    for kind, spelling, kept in session.execute(standing):
-        steps[kind][spelling] = kept
+    for kind, spelling, kept_name in session.execute(decisions):
+        steps[kind][spelling] = kept_name
     return {
         kind: {spelling: follow(names, spelling) for spelling in names}
         for kind, names in steps.items()
@@ -36,15 +36,15 @@ def follow(steps: dict[str, str], name: str) -> str:
     return name
 
 
-def spell(expression: str, kept: Mapping[str, str]) -> str:
+def spell(expression: str, names: Mapping[str, str]) -> str:
     """Write the merged name of an expression (SQL)."""
-    if not kept:
+    if not names:
         return expression
     cases = " ".join(
-        f"WHEN {_quoted(spelling)} THEN {_quoted(name)}" for spelling, name in sorted(kept.items())
+        f"WHEN {_quote(spelling)} THEN {_quote(name)}" for spelling, name in sorted(names.items())
     )
     return f"CASE {expression} {cases} ELSE {expression} END"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"

@@ -26,10 +26,12 @@ from qa_core.quality.coaching import effect, needs, plans
 from qa_core.quality.evaluations import disputes
 from qa_core.storage import lake
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertEvent
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
-from qa_core.storage.records.steering import AlertEvent, Annotation, SettingValue, Target
+from qa_core.storage.records.settings import SettingValue
+from qa_core.storage.records.targets import Annotation, Target
 
 _VERSION = "data_version"
 SECONDS = 300

@@ -262,7 +262,7 @@ def _audio(request: Request) -> Response:
         first = next(pieces, b"")
     except Refusal as refusal:
         return PlainTextResponse(i18n.format_refusal(refusal), 404)
-    except (recordings.Damaged, OSError):
+    except (recordings.DamagedFile, OSError):
         LOG.exception("a recording cannot be read")
         return PlainTextResponse("Not Found", 404)
     headers = {

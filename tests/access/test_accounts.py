@@ -44,7 +44,7 @@ def account_of(username: str) -> Account:
 def test_a_team_lead_leads_from_the_day_given(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead", teams=("Blue",), since=date(2026, 3, 1))
 
-    assert viewer_of("tom").led == (TeamSpan("Blue", date(2026, 3, 1), None),)
+    assert viewer_of("tom").led_teams == (TeamSpan("Blue", date(2026, 3, 1), None),)
     assert viewer_of("tom").managed_teams == ()
 
 
@@ -77,7 +77,7 @@ def test_bounds_count_only_for_the_role_that_has_them(add_person: Callable[..., 
     add_person("eve", "evaluator", teams=("Blue",), sites=("Lyon",), advisor_id="a1")
 
     viewer = viewer_of("eve")
-    assert (viewer.led, viewer.managed_teams, viewer.advisor_id) == ((), (), None)
+    assert (viewer.led_teams, viewer.managed_teams, viewer.advisor_id) == ((), (), None)
 
 
 def test_a_closed_account_and_an_unknown_one_are_the_same_nobody(
@@ -327,7 +327,7 @@ def test_a_lead_who_changes_teams_keeps_sight_of_the_time_they_led(
         Viewer.SYSTEM, "tom", AccountTerms(Role.TEAM_LEAD, teams=("Red",), since=date(2026, 1, 1))
     )
 
-    assert viewer_of("tom").led == (
+    assert viewer_of("tom").led_teams == (
         TeamSpan("Blue", date(2025, 1, 1), environment.today()),
         TeamSpan("Red", date(2026, 1, 1), None),
     )

@@ -219,7 +219,7 @@ def test_an_answer_is_of_its_browser_its_sign_in_and_ten_minutes(
 
 def test_groups_give_change_and_take_away(lying: identity.Provider) -> None:
     assert sign_in(lying, groups=["leads-red", "leads-blue", "other"]) == "ann"
-    assert {span.team for span in viewer_of("ann").led} == {"Blue", "Red"}
+    assert {span.team for span in viewer_of("ann").led_teams} == {"Blue", "Red"}
 
     assert sign_in(lying, groups=["quality-managers", "leads-red"]) == "ann"
     assert viewer_of("ann").role == Role.MANAGER

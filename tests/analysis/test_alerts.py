@@ -23,12 +23,12 @@ from qa_core.centre import settings
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.storage.records.steering import AlertRule
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
-LEAD = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 ADMIN = Viewer("ada", Role.ADMIN)
 FIRST_SUNDAY = date(2026, 6, 7)
@@ -283,7 +283,7 @@ def test_whoever_looks_after_an_alert_says_so_and_it_rings_no_more(centre: Path)
     land_weeks([90, 90], team="Sud")
     alerts.evaluate(SYSTEM)
     [event] = alerts.find(LEAD)
-    for stranger in (EXECUTIVE, Viewer("sue", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))):
+    for stranger in (EXECUTIVE, Viewer("sue", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))):
         with pytest.raises(AccessDenied):
             alerts.acknowledge(stranger, event.id)
     alerts.acknowledge(LEAD, event.id)
@@ -336,6 +336,17 @@ def test_managers_set_rules_of_their_teams_and_of_the_centre_where_it_is_all_the
         own.id: True,
         centre_wide.id: False,
     }
+
+
+def test_rules_are_listed_for_who_manages_them_or_sees_the_alerts_of_their_kpi(
+    centre: Path,
+) -> None:
+    alerts.add(ADMIN, Rule("csat", RuleKind.CONTROL))
+    alerts.add(ADMIN, Rule("agreement", RuleKind.THRESHOLD, side="below", threshold=0.6))
+    assert [rule.kpi for rule in alerts.find_rules(ADMIN)] == ["csat", "agreement"]
+    assert [rule.kpi for rule in alerts.find_rules(LEAD)] == ["csat"]
+    assert alerts.find_rules(Viewer("eve", Role.EVALUATOR)) == ()
+    assert alerts.find_missing(LEAD) == ()
 
 
 def test_the_suggested_rules_are_offered_until_they_are_in_force(centre: Path) -> None:

@@ -23,7 +23,7 @@ from qa_core.storage.records.audit_log import JournalRow
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
 LEAD = Viewer(
-    "lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"), TeamSpan("Sud", None, date(2026, 1, 1)))
+    "lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"), TeamSpan("Sud", None, date(2026, 1, 1)))
 )
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 ADVISOR = Viewer("ann", Role.ADVISOR, advisor_id="a1")
@@ -117,7 +117,7 @@ def test_notes_are_journalled_without_what_they_say_and_removed_by_who_may_write
         LEAD, "  Ten new   colleagues ", THAT_DAY, date(2026, 5, 13), "team", "Nord"
     )
     assert (note.title, note.author) == ("Ten new colleagues", "lea")
-    for stranger in (EXECUTIVE, Viewer("sue", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))):
+    for stranger in (EXECUTIVE, Viewer("sue", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))):
         with pytest.raises(AccessDenied):
             annotations.remove(stranger, note.id)
     assert [found.is_mine_to_remove for found in annotations.find(MANAGER)] == [True]

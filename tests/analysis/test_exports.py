@@ -185,7 +185,7 @@ def test_a_file_of_contacts_has_the_list_in_its_order_with_what_the_reader_may_s
     )
     led = read(
         exports.build_contacts(
-            Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),)),
+            Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),)),
             **exports.build_contact_parameters(Filters(MAY), None, "newest"),
         ).content
     )

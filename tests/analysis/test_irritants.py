@@ -34,12 +34,12 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
+from qa_core.storage.records.irritants import Irritant
 from qa_core.storage.records.people import Team, TeamLead
-from qa_core.storage.records.steering import Irritant
 
 MARCH = Filters(Period(date(2026, 3, 1), date(2026, 3, 31)))
 MANAGER = Viewer("mona", Role.MANAGER, managed_teams=("Nord", "Sud"))
-LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 EXECUTIVE = Viewer("eva", Role.EXECUTIVE)
 BILL = IrritantSubject(IrritantKind.CUSTOMER_WORDS, terms=("fr:factur",), shown="facture")
 INVOICE = IrritantSubject(IrritantKind.LOW_RATINGS, "reason", "invoice")
@@ -470,7 +470,7 @@ def test_an_entry_is_seen_by_who_shares_a_team_and_changed_by_who_answers_for_al
 ) -> None:
     number = action_list.open_entry(MANAGER, BILL, MARCH)
     own = action_list.open_entry(LEAD, INVOICE, MARCH)
-    sue = Viewer("sue", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))
+    sue = Viewer("sue", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
     assert [(entry.id, entry.may_change) for entry in action_list.find_entries(LEAD)] == [
         (own, True),
         (number, False),
@@ -490,7 +490,7 @@ def test_an_entry_is_seen_by_who_shares_a_team_and_changed_by_who_answers_for_al
     with pytest.raises(Refusal) as caught:
         action_list.change_entry(LEAD, own, 1, ActionPlan(owner="sue"))
     assert caught.value.code == "bad_owner"
-    left = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord", ends_on=date(2026, 3, 1)),))
+    left = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", ends_on=date(2026, 3, 1)),))
     assert action_list.find_entries(left) == ()
 
 

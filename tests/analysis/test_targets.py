@@ -22,7 +22,7 @@ from qa_core.storage.records.audit_log import JournalRow
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
-LEAD = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 ADVISOR = Viewer("ann", Role.ADVISOR, advisor_id="a1")
 ADMIN = Viewer("ada", Role.ADMIN)

@@ -85,7 +85,7 @@ def find_viewers() -> dict[str, Viewer]:
     year = TeamSpan(teams[0], date(2025, 1, 1), date(2026, 1, 1))
     return {
         "manager": Viewer("bench", Role.MANAGER, managed_teams=teams[1:]),
-        "team lead": Viewer("bench", Role.TEAM_LEAD, led=(year, TeamSpan(teams[-1]))),
+        "team lead": Viewer("bench", Role.TEAM_LEAD, led_teams=(year, TeamSpan(teams[-1]))),
         "advisor": Viewer("bench", Role.ADVISOR, advisor_id=advisor),
     }
 

@@ -501,7 +501,7 @@ SCOPES: dict[str, tuple[Viewer, Callable[[Contact], bool]]] = {
         Viewer(
             "l",
             Role.TEAM_LEAD,
-            led=(TeamSpan("Nord", date(2026, 3, 20), date(2026, 4, 10)), TeamSpan("Sud")),
+            led_teams=(TeamSpan("Nord", date(2026, 3, 20), date(2026, 4, 10)), TeamSpan("Sud")),
         ),
         lambda row: (
             row["team"] == "Sud"

@@ -20,7 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact, Playback, Recording
-from qa_core.storage.records.steering import SettingValue
+from qa_core.storage.records.settings import SettingValue
 
 FIRST = datetime(2026, 3, 10, 8)  # the clock changes on 29 March
 

@@ -80,7 +80,7 @@ def test_the_demo_opens_the_gates_and_informs_each_advisor_before_their_first_co
             for account in session.scalars(sa.select(Account))
             if accreditations.is_accredited(session, account.username)
         }
-        informed = notices.informed(session)
+        informed = notices.find_information_days(session)
         assert set(informed) == set(session.scalars(sa.select(Advisor.advisor_id)))
         rows = session.scalars(sa.select(Recording)).all()
     assert listening == {Role.EVALUATOR, Role.TEAM_LEAD, Role.MANAGER}

@@ -283,10 +283,10 @@ def test_who_is_heard_far_more_than_the_rest_is_named_and_own_listening_is_not_c
     # Nine, one and one: a mean of 3.7, and nine is more than twice that.
     assert [
         (one.advisor_id, one.contacts, one.is_much)
-        for one in found.heard
+        for one in found.playbacks
         if one.advisor_id == first
     ] == [(first, 9, True)]
-    assert sorted((one.contacts, one.is_much) for one in found.heard) == [
+    assert sorted((one.contacts, one.is_much) for one in found.playbacks) == [
         (1, False),
         (1, False),
         (9, True),
@@ -305,8 +305,8 @@ def test_the_recording_rate_is_of_answered_contacts_that_say_so(centre: Path) ->
         ]
     )
 
-    [share] = proportionality.find(SYSTEM).recorded
-    assert (share.team, share.recorded, share.answered) == ("North", 3, 4)
+    [share] = proportionality.find(SYSTEM).recorded_shares
+    assert (share.team, share.recorded_contacts, share.answered_contacts) == ("North", 3, 4)
 
 
 def test_permanent_recording_is_told_with_who_acts(

@@ -77,7 +77,9 @@ def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
     if code == "too_old":  # else the gates and the notice would be broken too
         facts = LegalFacts(NOW, None, None, date.min, FACTS.oldest_analysis, {"told": date.min})
     if code == "expired":
-        facts = LegalFacts(NOW, None, None, FACTS.oldest_recording, date.min, FACTS.informed)
+        facts = LegalFacts(
+            NOW, None, None, FACTS.oldest_recording, date.min, FACTS.information_days
+        )
     found = judge_rows(act, facts, [GOOD, GOOD | BREAKS[code]])
 
     assert found == [None, code if guards(code, act) else None]

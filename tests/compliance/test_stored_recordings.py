@@ -64,7 +64,7 @@ def test_a_file_that_was_cut_changed_reordered_or_exchanged_is_not_played(centre
     }
     for content in changed.values():
         path.write_bytes(content)
-        with pytest.raises(vault.Damaged):
+        with pytest.raises(vault.DamagedFile):
             list(vault.read(name))
     path.write_bytes(whole)
     assert b"".join(vault.read(name)) == blocks(200_000)
@@ -77,7 +77,7 @@ def test_a_file_that_is_deleted_while_it_is_read_gives_nothing_more(centre: Path
 
     vault.remove(name)
 
-    with pytest.raises(vault.Damaged):
+    with pytest.raises(vault.DamagedFile):
         next(pieces)
 
 
@@ -85,7 +85,7 @@ def test_another_key_opens_nothing(centre: Path, monkeypatch: pytest.MonkeyPatch
     name = vault.write([b"secret"])
     monkeypatch.setenv("QA_SECRET_RECORDINGS", "ab" * 32)
 
-    with pytest.raises(vault.Damaged):
+    with pytest.raises(vault.DamagedFile):
         list(vault.read(name))
 
 

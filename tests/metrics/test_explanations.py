@@ -116,7 +116,7 @@ def test_filters_and_scope_bound_what_is_explained(centre: Path) -> None:
             for hour, (team, queue) in enumerate(places)
         ]
     )
-    lead = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))
+    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
     assert query.explain(lead, "received").universe == 2
     assert query.explain(SYSTEM, "received", Filters.of(values={"queue": ["b"]})).universe == 1
     with pytest.raises(AccessDenied):

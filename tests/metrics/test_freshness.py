@@ -79,7 +79,7 @@ def test_a_manager_is_told_about_the_sources_of_their_own_contacts(sources: Path
 def test_a_team_lead_knows_no_tracking_of_another_team_and_an_advisor_no_contact_of_another(
     sources: Path,
 ) -> None:
-    assert fresh(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("South"),))) == {
+    assert fresh(Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("South"),))) == {
         ("chat", "contacts"): datetime(2026, 3, 5, 8, 0)
     }
     assert fresh(Viewer("becky", Role.ADVISOR, advisor_id="Becky")) == {

@@ -22,7 +22,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
-from qa_core.storage.records.steering import SettingValue
+from qa_core.storage.records.settings import SettingValue
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -295,7 +295,7 @@ def test_a_manager_counts_the_totals_of_own_teams_and_the_unassigned_as_with_con
             for team, received in (("Nord", 1), ("Sud", 10), (None, 100))
         ]
     )
-    lead = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord", date(2026, 5, 5)),))
+    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", date(2026, 5, 5)),))
     assert values("received", viewer=MANAGER) == {None: 1}
     assert values(
         "received",
@@ -508,7 +508,9 @@ SCOPES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     Viewer("mia", Role.MANAGER, managed_teams=("Nord", "Est"), sees_unassigned=True): lambda row: (
         row["team"] in ("Nord", "Est", None)
     ),
-    Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Sud", date(2026, 3, 27), date(2026, 4, 2)),)): (
+    Viewer(
+        "lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud", date(2026, 3, 27), date(2026, 4, 2)),)
+    ): (
         lambda row: (
             row["team"] == "Sud"
             and date(2026, 3, 27) <= row["local_start"].date() < date(2026, 4, 2)

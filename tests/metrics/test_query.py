@@ -20,7 +20,7 @@ from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
-LEAD = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord", date(2026, 5, 5)),))
+LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", date(2026, 5, 5)),))
 ADVISOR = Viewer("ann", Role.ADVISOR, advisor_id="a1")
 EVALUATOR = Viewer("eve", Role.EVALUATOR)
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)

@@ -414,7 +414,7 @@ def test_every_other_exit_reads_the_tables_that_measure_shows(centre: Path) -> N
             assert query.measure(EXECUTIVE, ("received",), (), where)["n"].isna().all()
             explained = query.explain(EXECUTIVE, "received", where)
             assert (explained.row.n, explained.counted) == (None, None)
-    for driver in query.find_drivers(EXECUTIVE, whole).found:
+    for driver in query.find_drivers(EXECUTIVE, whole).drivers:
         assert tables[driver.factor].loc[("csat", driver.level), "status"] != "suppressed"
     for name in ("queue", "reason"):
         for value, table in tables[name].loc["csat"].iterrows():

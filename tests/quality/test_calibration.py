@@ -226,7 +226,7 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
     )
     # greeting: (2 − 1) + (2 − 0) of 4; answer: 8 − 2 of 8, "na" on one side leaves both
     # sums; together 9 of 12.
-    assert [(item.alignment.value, item.alignment.unmatched) for item in found.criteria] == [
+    assert [(item.alignment.value, item.alignment.unmatched_pairs) for item in found.criteria] == [
         (0.75, 0),
         (0.75, 1),
     ]
@@ -266,7 +266,7 @@ def test_the_kpis_say_of_one_round_what_its_page_says(
             aligned, agreed = (rows[item.criterion.key, key] for key in keys)
             assert (aligned.value, aligned.numerator, aligned.denominator, aligned.n) == (
                 item.alignment.value,
-                item.alignment.agreed,
+                item.alignment.agreed_points,
                 item.alignment.possible,
                 item.alignment.n,
             )

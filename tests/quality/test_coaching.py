@@ -31,8 +31,8 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingPlan, Dispute
 from qa_core.storage.records.people import Account, Membership
 
-LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
-OTHER_LEAD = Viewer("lou", Role.TEAM_LEAD, led=(TeamSpan("Sud"),))
+LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
+OTHER_LEAD = Viewer("lou", Role.TEAM_LEAD, led_teams=(TeamSpan("Sud"),))
 MANAGER = Viewer("mona", Role.MANAGER, managed_teams=("Nord", "Sud"))
 ADVISOR = Viewer("ada", Role.ADVISOR, advisor_id="a1")
 OUTSIDERS = [Viewer("out", role) for role in (Role.EXECUTIVE, Role.EVALUATOR, Role.DPO, Role.ADMIN)]
@@ -145,8 +145,8 @@ def test_a_lead_of_before_reads_what_was_opened_in_their_time_and_changes_nothin
     early, late = plans.open_plan(LEAD, "a1", "Greet"), plans.open_plan(LEAD, "a1", "Listen")
     with store.writing() as session:
         session.get(CoachingPlan, early).local_day = days_ago(40)
-    former = Viewer("fred", Role.TEAM_LEAD, led=(TeamSpan("Nord", ends_on=days_ago(30)),))
-    newcomer = Viewer("nina", Role.TEAM_LEAD, led=(TeamSpan("Nord", starts_on=days_ago(29)),))
+    former = Viewer("fred", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", ends_on=days_ago(30)),))
+    newcomer = Viewer("nina", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", starts_on=days_ago(29)),))
 
     assert [plan.id for plan in plans.find_plans(former)] == [early]
     assert [plan.id for plan in plans.find_plans(newcomer)] == [late]

@@ -152,7 +152,7 @@ def test_criteria_weigh_by_their_points_and_not_applicable_leaves_both_sums() ->
         compare_points(None, None, 10),
     ]
 
-    assert sum_alignments(parts) == Alignment(agreed=4, possible=5, n=2, unmatched=1)
+    assert sum_alignments(parts) == Alignment(agreed_points=4, possible=5, n=2, unmatched_pairs=1)
     assert sum_alignments(parts).value == pytest.approx(0.8)
     assert compare_points(None, 3, 3).value is None
 
@@ -176,7 +176,7 @@ def test_the_interval_of_an_alignment_comes_from_its_contacts() -> None:
     assert 0.55 < low < 0.7 < high < 0.85
     assert alignment_interval([alike] * 10 + [apart] * 10) == (low, high)
     assert (
-        alignment_interval([alike, Alignment(unmatched=1)]) is None
+        alignment_interval([alike, Alignment(unmatched_pairs=1)]) is None
     )  # one contact says nothing of others
 
 

@@ -64,9 +64,12 @@ def two_teams(centre: Path) -> Path:
             ["n1", "n2", "nobody's"],
         ),
         (Viewer("max", Role.MANAGER), []),
-        (Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),)), ["n1", "n2"]),
-        (Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord", date(2026, 5, 5)),)), ["n2"]),
-        (Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord", None, date(2026, 5, 5)),)), ["n1"]),
+        (Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),)), ["n1", "n2"]),
+        (Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", date(2026, 5, 5)),)), ["n2"]),
+        (
+            Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", None, date(2026, 5, 5)),)),
+            ["n1"],
+        ),
         (Viewer("lea", Role.TEAM_LEAD), []),
         (Viewer("ann", Role.ADVISOR, advisor_id="a1"), ["n1"]),
         (Viewer("ann", Role.ADVISOR), []),
@@ -96,7 +99,9 @@ def test_a_name_is_only_ever_a_name(centre: Path, name: str) -> None:
     )
 
     assert ids(Viewer("max", Role.MANAGER, managed_teams=(name,))) == ["theirs"]
-    assert ids(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan(name, date(2026, 5, 1)),))) == ["theirs"]
+    assert ids(Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan(name, date(2026, 5, 1)),))) == [
+        "theirs"
+    ]
     assert ids(Viewer("ann", Role.ADVISOR, advisor_id=name)) == ["theirs"]
 
 

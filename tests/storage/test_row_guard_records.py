@@ -158,10 +158,10 @@ from_quality, from_centre = code_of("qa_core.quality.example"), code_of("qa_core
         (Viewer.SYSTEM, {table: ["n", "s"] for table in IDS}),
         (NORD, {table: ["n"] for table in IDS if table is not Playback}),
         (
-            Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord", date(2026, 5, 4)),)),
+            Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", date(2026, 5, 4)),)),
             {table: ["n"] for table in IDS if table is not Playback},
         ),
-        (Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord", date(2026, 5, 5)),)), {}),
+        (Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", date(2026, 5, 5)),)), {}),
         (Viewer("ann", Role.ADVISOR, advisor_id="a1"), {table: ["n"] for table in IDS}),
         (
             Viewer("eve", Role.EVALUATOR),

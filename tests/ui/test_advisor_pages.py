@@ -34,7 +34,7 @@ from qa_core.ui.views.quality import criteria
 
 SYSTEM = Viewer.SYSTEM
 REAL = os.environ.get("QA_REAL_DATA")
-LEAD = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("North"),))
+LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("North"),))
 
 
 def group_of(key: str, dimension: str = "advisor") -> peers.Group | None:
@@ -409,7 +409,7 @@ def test_evaluations_of_an_advisor_are_published_in_scope_and_name_the_evaluator
 ) -> None:
     two_teams()
     manager = Viewer("max", Role.MANAGER, managed_teams=("North", "South"))
-    south = Viewer("sol", Role.TEAM_LEAD, led=(TeamSpan("South"),))
+    south = Viewer("sol", Role.TEAM_LEAD, led_teams=(TeamSpan("South"),))
 
     found = query.find_evaluations_of(LEAD, "a", Filters())
 

@@ -20,7 +20,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.people import Membership
 from qa_core.ui import menu
 
-LEAD = Viewer("leo", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from qa_core.ui.views.performance import rate_mix_waterfall
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
-LEAD = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+LEAD = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 JUNE = Filters(Period(date(2026, 6, 1), date(2026, 6, 30)))
 FIRST, REPEATS, TIME, COST = (

@@ -53,7 +53,8 @@ def land_all(*groups: list[dict[str, Any]]) -> None:
 
 def found(viewer: Viewer, where: Filters = MAY) -> dict[tuple[str, Any], Any]:
     return {
-        (driver.factor, driver.level): driver for driver in query.find_drivers(viewer, where).found
+        (driver.factor, driver.level): driver
+        for driver in query.find_drivers(viewer, where).drivers
     }
 
 
@@ -113,7 +114,7 @@ def test_a_lead_compares_the_ratings_of_the_own_team_alone(centre: Path) -> None
     other = [row | {"team": "South"} for row in rated("Sales", 60, 60)]
     land_all(rated("Billing", 40, 20), rated("Moves", 40, 30), other)
 
-    drivers = found(Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("North"),)))
+    drivers = found(Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("North"),)))
 
     assert {level for _factor, level in drivers} == {"Billing", "Moves"}
     assert drivers["queue", "Billing"].difference == pytest.approx(20 / 40 - 30 / 40)
@@ -150,7 +151,7 @@ def test_an_executive_gets_no_drivers_under_a_filter_and_none_of_part_of_a_month
     land_all(rated("A", 200, 150), rated("B", 120, 60))
 
     narrowed = query.find_drivers(EXECUTIVE, Filters.of(MAY.period, {"queue": ("A",)}))
-    assert narrowed.is_narrowed and not narrowed.found
+    assert narrowed.is_narrowed and not narrowed.drivers
     with pytest.raises(Refusal, match="whole calendar months"):
         query.find_drivers(EXECUTIVE, Filters(Period(date(2026, 5, 2), date(2026, 5, 31))))
 
@@ -166,7 +167,7 @@ def test_what_an_executive_sees_is_not_adjusted_for_other_factors(centre: Path) 
 
     assert query.find_drivers(Viewer.SYSTEM, MAY).is_adjusted
     seen = query.find_drivers(EXECUTIVE, MAY)
-    assert seen.found and not seen.is_adjusted
+    assert seen.drivers and not seen.is_adjusted
 
 
 def test_who_may_not_see_satisfaction_gets_none_of_it(centre: Path) -> None:

@@ -407,7 +407,7 @@ def test_contacts_on_a_number_without_a_campaign_say_what_is_missing(dialled: Pa
 
 
 def test_a_number_that_only_others_were_called_on_is_not_told(dialled: Path) -> None:
-    lead = Viewer("lea", Role.TEAM_LEAD, led=(TeamSpan("Nord"),))
+    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
     assert {one.number[-1] for one in tracking_numbers.find_history(lead, MARCH).spans} == {
         "1",

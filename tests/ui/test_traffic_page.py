@@ -169,9 +169,9 @@ def test_the_contacts_of_a_bar_are_those_it_counts(centre: Path) -> None:
         above: float, until: float | None, behind: str | None = "average_speed_of_answer"
     ) -> list[str]:
         found = query.find_contacts(
-            SYSTEM, columns=("contact_id",), behind=behind, waited=(above, until)
+            SYSTEM, columns=("contact_id",), behind=behind, wait_range=(above, until)
         )
-        assert query.count_contacts(SYSTEM, behind=behind, waited=(above, until)) == len(found)
+        assert query.count_contacts(SYSTEM, behind=behind, wait_range=(above, until)) == len(found)
         return sorted(found["contact_id"])
 
     assert listed(0, 5) == ["w0", "w1"]
@@ -293,17 +293,20 @@ def test_missed_callers_are_told_apart_by_who_reached_them(centre: Path) -> None
     rows = query.measure(SYSTEM, ("recovered_rate", "call_back_rate")).set_index("kpi")
     assert (
         (rows.loc["recovered_rate", "numerator"], rows.loc["recovered_rate", "denominator"])
-        == (found.reached, found.known)
+        == (found.reached_callers, found.known_callers)
         == (2, 6)
     )
     assert rows.loc["call_back_rate", "numerator"] == 3
     assert (
-        query.find_recovery(SYSTEM, Filters(Period(date(2026, 5, 6), date(2026, 5, 6)))).missed == 1
+        query.find_recovery(
+            SYSTEM, Filters(Period(date(2026, 5, 6), date(2026, 5, 6)))
+        ).missed_contacts
+        == 1
     )
 
 
 def test_an_empty_centre_missed_nobody(centre: Path) -> None:
-    assert query.find_recovery(SYSTEM).missed == 0
+    assert query.find_recovery(SYSTEM).missed_contacts == 0
 
 
 def test_the_hour_that_comes_twice_counts_twice_and_the_one_left_out_never() -> None:

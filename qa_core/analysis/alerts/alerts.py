@@ -17,7 +17,8 @@ from qa_core.metrics import dimensions, formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.storage import audit_log
-from qa_core.storage.records import steering, store
+from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
 
 STATES = ("open", "acknowledged", "closed")
@@ -93,12 +94,12 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
     if not viewer.can(Permission.SEE_ALERTS):
         return ()
     with store.reading() as session:
-        joined = sa.select(steering.AlertEvent, steering.AlertRule).join(
-            steering.AlertRule, steering.AlertRule.id == steering.AlertEvent.rule_id
+        joined = sa.select(AlertEvent, AlertRule).join(
+            AlertRule, AlertRule.id == AlertEvent.rule_id
         )
         rows = session.execute(
-            joined.where(steering.AlertEvent.state.in_(states)).order_by(
-                steering.AlertEvent.ends_on.desc(), steering.AlertEvent.id
+            joined.where(AlertEvent.state.in_(states)).order_by(
+                AlertEvent.ends_on.desc(), AlertEvent.id
             )
         )
         found = [
@@ -118,7 +119,7 @@ def acknowledge(viewer: Viewer, number: int) -> None:
     if event is None:
         raise AccessDenied()
     with store.writing() as session:
-        row = session.get_one(steering.AlertEvent, number)
+        row = session.get_one(AlertEvent, number)
         if row.state != "open":
             return
         row.state, row.acknowledged_by, row.acknowledged_at = "acknowledged", viewer.username, now()
@@ -249,6 +250,6 @@ def _compare(
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 
 
-def _build_alert(row: steering.AlertEvent, rule: Rule) -> Alert:
+def _build_alert(row: AlertEvent, rule: Rule) -> Alert:
     period = Period(row.starts_on, row.ends_on)
     return build_from_row(Alert, row, rule=rule, name=row.dimension_value, period=period)

@@ -22,7 +22,8 @@ from qa_core.metrics import formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.storage import audit_log
-from qa_core.storage.records import steering, store
+from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertEvent
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork
 
@@ -172,9 +173,7 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
-        events = session.scalars(
-            sa.select(steering.AlertEvent).where(steering.AlertEvent.state != "closed")
-        )
+        events = session.scalars(sa.select(AlertEvent).where(AlertEvent.state != "closed"))
         unclosed = {(event.rule_id, event.dimension_value): event for event in events}
         for one in found:
             event = unclosed.get((one.rule.id, one.name))
@@ -186,7 +185,7 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
             )
             if event is None and held and held[-1] == one.usable[-1]:
                 first_day = one.series.points["at"].iat[held[0]]
-                event = unclosed[(one.rule.id, one.name)] = steering.AlertEvent(
+                event = unclosed[(one.rule.id, one.name)] = AlertEvent(
                     rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open"
                 )
                 session.add(event)
@@ -211,7 +210,7 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
         )
 
 
-def _update(event: steering.AlertEvent, one: _RuleResult, position: int) -> None:
+def _update(event: AlertEvent, one: _RuleResult, position: int) -> None:
     """Update an alert to the last period in which its rule held."""
     point, held = one.series.points.iloc[position], one.firings[position]
     event.starts_on, event.ends_on = point["at"], periods.end_of(one.rule.grain, point["at"])

@@ -17,7 +17,8 @@ from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
-from qa_core.storage.records import steering, store
+from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
 
 DIMENSIONS = (
@@ -160,7 +161,7 @@ def end(viewer: Viewer, number: int) -> None:
     """
     viewer.require(Permission.MANAGE_ALERTS)
     with store.writing() as session:
-        row = session.get(steering.AlertRule, number)
+        row = session.get(AlertRule, number)
         if (
             row is None
             or row.ended_at is not None
@@ -168,8 +169,8 @@ def end(viewer: Viewer, number: int) -> None:
         ):
             raise AccessDenied()
         row.ended_by, row.ended_at = viewer.username, now()
-        open_alerts = sa.update(steering.AlertEvent).where(
-            steering.AlertEvent.rule_id == number, steering.AlertEvent.state != "closed"
+        open_alerts = sa.update(AlertEvent).where(
+            AlertEvent.rule_id == number, AlertEvent.state != "closed"
         )
         session.execute(
             open_alerts.values(state="closed", closed_by=viewer.username, closed_at=row.ended_at)
@@ -180,9 +181,7 @@ def end(viewer: Viewer, number: int) -> None:
 def read_rules(session: Session) -> list[Rule]:
     """Return every active rule, oldest first."""
     rows = session.scalars(
-        sa.select(steering.AlertRule)
-        .where(steering.AlertRule.ended_at.is_(None))
-        .order_by(steering.AlertRule.id)
+        sa.select(AlertRule).where(AlertRule.ended_at.is_(None)).order_by(AlertRule.id)
     )
     return [rule for rule in map(build_rule, rows) if rule.is_known]
 
@@ -258,7 +257,7 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     if present is not None:
         return present
     is_threshold = rule.kind == RuleKind.THRESHOLD
-    row = steering.AlertRule(
+    row = AlertRule(
         kpi=rule.kpi,
         kind=str(rule.kind),
         grain=rule.grain,
@@ -281,7 +280,7 @@ def _identify(rule: Rule) -> Rule:
     return replace(rule, id=0, created_by="", is_mine=False, clear_after=1, kind=str(rule.kind))
 
 
-def build_rule(row: steering.AlertRule) -> Rule:
+def build_rule(row: AlertRule) -> Rule:
     """Build the rule of a row."""
     return build_from_row(Rule, row, name=row.dimension_value, is_mine=False)
 

@@ -20,7 +20,8 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage import audit_log
-from qa_core.storage.records import steering, store
+from qa_core.storage.records import store
+from qa_core.storage.records.irritants import Irritant, IrritantStep, IrritantTeam
 from qa_core.storage.records.people import Account, Team
 
 LONGEST_NOTE = 1000
@@ -89,8 +90,8 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
     and remarks for viewers who may not see them.
     """
     viewer.require(Permission.SEE_IRRITANTS)
-    whole = selectinload(steering.Irritant.teams), selectinload(steering.Irritant.steps)
-    statement = sa.select(steering.Irritant).options(*whole).order_by(steering.Irritant.id.desc())
+    whole = selectinload(Irritant.teams), selectinload(Irritant.steps)
+    statement = sa.select(Irritant).options(*whole).order_by(Irritant.id.desc())
     with store.reading() as session:
         names = people.find_names(session)
         entries = [
@@ -122,9 +123,7 @@ def open_entry(
         if not teams and not unassigned:
             raise AccessDenied()
         for row in session.scalars(
-            sa.select(steering.Irritant).where(
-                steering.Irritant.state.in_(OPEN), steering.Irritant.kind == subject.kind
-            )
+            sa.select(Irritant).where(Irritant.state.in_(OPEN), Irritant.kind == subject.kind)
         ):
             shared = {team.team_name for team in row.teams} & teams or (
                 unassigned and row.concerns_unassigned
@@ -133,7 +132,7 @@ def open_entry(
                 raise Refusal(
                     "already_listed", N_("This is on the action list already; change it there.")
                 )
-        row = steering.Irritant(
+        row = Irritant(
             kind=subject.kind,
             dimension=subject.dimension,
             dimension_value=subject.value,
@@ -144,8 +143,8 @@ def open_entry(
             opened_by=viewer.username,
             owner=_check_owner(session, owner, teams, unassigned),
         )
-        row.teams = [steering.IrritantTeam(team_name=team) for team in sorted(teams)]
-        row.steps = [steering.IrritantStep(state=ActionState.NEW, taken_by=viewer.username)]
+        row.teams = [IrritantTeam(team_name=team) for team in sorted(teams)]
+        row.steps = [IrritantStep(state=ActionState.NEW, taken_by=viewer.username)]
         session.add(row)
         session.flush()
         audit_log.record(
@@ -164,7 +163,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
     if len(plan.note) > LONGEST_NOTE:
         raise Misuse("long_note", N_("A note has at most {most} characters."), most=LONGEST_NOTE)
     with store.writing() as session:
-        row = session.get(steering.Irritant, number)
+        row = session.get(Irritant, number)
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):
             raise AccessDenied()
         if row.version != version:
@@ -178,7 +177,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
         changed = []
         if row.state != plan.state:
             row.state = ActionState(plan.state)
-            row.steps.append(steering.IrritantStep(state=plan.state, taken_by=viewer.username))
+            row.steps.append(IrritantStep(state=plan.state, taken_by=viewer.username))
             changed.append(f"state {plan.state}")
         if row.owner != plan.owner:
             row.owner = _check_owner(
@@ -206,7 +205,7 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
     """Return username → name of those in charge of its teams, and its owner."""
     viewer.require(Permission.MANAGE_IRRITANTS)
     with store.reading() as session:
-        row = session.get(steering.Irritant, entry.id)
+        row = session.get(Irritant, entry.id)
         if row is None or not _may_see(viewer, row):
             raise AccessDenied()
         found = people.find_in_charge(
@@ -223,13 +222,11 @@ def remove_orphans(session: Session) -> None:
     """Delete the entries whose teams are all gone, as those of the demo centre are. One
     for contacts without a team stays while its author has an account.
     """
-    team, account = steering.IrritantTeam, Account
-    no_team = sa.not_(sa.exists().where(team.irritant_id == steering.Irritant.id))
-    no_author = sa.not_(sa.exists().where(account.username == steering.Irritant.opened_by))
+    team, account = IrritantTeam, Account
+    no_team = sa.not_(sa.exists().where(team.irritant_id == Irritant.id))
+    no_author = sa.not_(sa.exists().where(account.username == Irritant.opened_by))
     session.execute(
-        sa.delete(steering.Irritant).where(
-            no_team, sa.or_(sa.not_(steering.Irritant.concerns_unassigned), no_author)
-        )
+        sa.delete(Irritant).where(no_team, sa.or_(sa.not_(Irritant.concerns_unassigned), no_author))
     )
 
 
@@ -250,7 +247,7 @@ def _check(subject: IrritantSubject) -> None:
         )
 
 
-def _build_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str]) -> ActionEntry:
+def _build_entry(viewer: Viewer, row: Irritant, names: Mapping[str, str]) -> ActionEntry:
     steps = tuple(
         ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by, step.taken_by))
         for step in row.steps
@@ -271,13 +268,13 @@ def _build_entry(viewer: Viewer, row: steering.Irritant, names: Mapping[str, str
     )
 
 
-def _subject_of(row: steering.Irritant) -> IrritantSubject:
+def _subject_of(row: Irritant) -> IrritantSubject:
     return IrritantSubject(
         IrritantKind(row.kind), row.dimension, row.dimension_value, tuple(row.terms), row.shown
     )
 
 
-def _filters_of(row: steering.Irritant) -> Filters:
+def _filters_of(row: Irritant) -> Filters:
     return Filters.of(values={dimension: tuple(values) for dimension, values in row.filters})
 
 
@@ -296,7 +293,7 @@ def _without_names(entry: ActionEntry) -> ActionEntry:
     )
 
 
-def _may_see(viewer: Viewer, row: steering.Irritant) -> bool:
+def _may_see(viewer: Viewer, row: Irritant) -> bool:
     if viewer.is_system or viewer.needs_suppression:
         return True
     teams = {team.team_name for team in row.teams}
@@ -305,7 +302,7 @@ def _may_see(viewer: Viewer, row: steering.Irritant) -> bool:
     )
 
 
-def _may_change(viewer: Viewer, row: steering.Irritant) -> bool:
+def _may_change(viewer: Viewer, row: Irritant) -> bool:
     """Return whether the viewer answers for all of an entry's teams, or owns it."""
     if viewer.is_system or not viewer.can(Permission.MANAGE_IRRITANTS):
         return viewer.is_system

@@ -41,11 +41,11 @@ def collect() -> Catalog:
 
 def missing(language: str) -> list[str]:
     """List the messages of the code that this catalogue does not translate."""
-    known = read(language)
+    catalogue = read(language)
     return [
         entry.id if isinstance(entry.id, str) else entry.id[0]
         for entry in collect()
-        if entry.id and not _is_translated(known.get(entry.id))
+        if entry.id and not _is_translated(catalogue.get(entry.id))
     ]
 
 
@@ -81,7 +81,7 @@ def _is_translated(entry) -> bool:
 
 if __name__ == "__main__":
     refresh()
-    left = missing("fr")
-    for message in left:
+    untranslated = missing("fr")
+    for message in untranslated:
         print(message)
-    print(f"{len(left)} messages without French", file=sys.stderr)
+    print(f"{len(untranslated)} messages without French", file=sys.stderr)

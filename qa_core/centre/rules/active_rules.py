@@ -12,23 +12,23 @@ from sqlalchemy.orm import Session
 from qa_core.centre import settings
 from qa_core.centre.rules.opening_hours import SiteHours, load_hours
 from qa_core.storage import name_merges
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.people import Team
 from qa_core.storage.schema import AS_GIVEN, Direction, Outcome
 
-SPELLED = ("queue", "reason", "campaign")
-SHARED = "shared_numbers"
+SPELLED_COLUMNS = ("queue", "reason", "campaign")
+SHARED_NUMBERS = "shared_numbers"
 """Relation of customer keys that are shared numbers; see `make_shared`."""
 
 
 @dataclass(frozen=True)
 class ActiveRules:
-    """Rules in force. `kept`: by kind, spelling → kept name; `limits`: contacts of one
+    """Rules in force. `kept_names`: by kind, spelling → name; `limits`: contacts of one
     number a day, by the first day of each setting.
     """
 
-    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    kept_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hours: tuple[SiteHours, ...] = ()
     team_sites: Mapping[str, str | None] = field(default_factory=dict)
     limits: tuple[tuple[date | None, int], ...] = ()
@@ -37,7 +37,7 @@ class ActiveRules:
     @staticmethod
     def load(session: Session) -> ActiveRules:
         return ActiveRules(
-            name_merges.find_kept(session),
+            name_merges.find_kept_names(session),
             load_hours(session),
             dict(session.execute(sa.select(Team.name, Team.site_name)).all()),
             tuple(
@@ -52,7 +52,7 @@ class ActiveRules:
         return replace(self, team_sites={**self.team_sites, **dict(teams)})
 
     def change(
-        self, given: Mapping[str, str], start: str, direction: str, team: str
+        self, source: Mapping[str, str], start: str, direction: str, team: str
     ) -> dict[str, str]:
         """Write the columns that a rule may change (name → SQL), each with the column
         that keeps its source value.
@@ -60,38 +60,38 @@ class ActiveRules:
         `start`, `direction` and `team` are SQL as well. Customer columns need the
         relation `shared_numbers`.
         """
-        changed: dict[str, str] = {}
-        for name in SPELLED:
-            if name in given and self.kept.get(name):
-                changed |= _beside(
-                    name, given[name], name_merges.spell(given[name], self.kept[name])
+        columns: dict[str, str] = {}
+        for name in SPELLED_COLUMNS:
+            if name in source and self.kept_names.get(name):
+                columns |= _beside(
+                    name, source[name], name_merges.spell(source[name], self.kept_names[name])
                 )
-        if "advisor_id" in given and self.kept.get("advisor"):
-            changed |= _beside(
+        if "advisor_id" in source and self.kept_names.get("advisor"):
+            columns |= _beside(
                 "advisor_id",
-                given["advisor_id"],
-                name_merges.spell(given["advisor_id"], self.kept["advisor"]),
+                source["advisor_id"],
+                name_merges.spell(source["advisor_id"], self.kept_names["advisor"]),
             )
-        if "outcome" in given and self.hours:
-            unanswered = (
-                f"{given['outcome']} IN ({quoted(Outcome.ABANDONED)}, {quoted(Outcome.UNANSWERED)})"
+        if "outcome" in source and self.hours:
+            outcomes = ", ".join(map(quote, (Outcome.ABANDONED, Outcome.UNANSWERED)))
+            is_unanswered = f"{source['outcome']} IN ({outcomes})"
+            is_inbound = (
+                f"coalesce({direction}, {quote(Direction.INBOUND)}) = {quote(Direction.INBOUND)}"
             )
-            inbound = (
-                f"coalesce({direction}, {quoted(Direction.INBOUND)}) = {quoted(Direction.INBOUND)}"
+            outcome = (
+                f"CASE WHEN {is_unanswered} AND {is_inbound} AND {self.is_outside(start, team)} "
+                f"THEN {quote(Outcome.CLOSED)} ELSE {source['outcome']} END"
             )
-            closed = (
-                f"CASE WHEN {unanswered} AND {inbound} AND {self.is_outside(start, team)} "
-                f"THEN {quoted(Outcome.CLOSED)} ELSE {given['outcome']} END"
-            )
-            changed |= _beside("outcome", given["outcome"], closed)
-        if "customer_key" in given:
-            key = given["customer_key"]
-            changed |= _beside(
+            columns |= _beside("outcome", source["outcome"], outcome)
+        if "customer_key" in source:
+            key = source["customer_key"]
+            columns |= _beside(
                 "customer_key",
                 key,
-                f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED}) THEN NULL ELSE {key} END",
+                f"CASE WHEN {key} IN (SELECT customer_key FROM {SHARED_NUMBERS}) THEN NULL "
+                f"ELSE {key} END",
             )
-        return changed
+        return columns
 
     def is_outside(self, start: str, team: str) -> str:
         """Write whether a contact came while its site was closed (SQL); where its site
@@ -99,7 +99,7 @@ class ActiveRules:
         """
         sites = {hours.site: hours.is_open(start) for hours in self.hours}
         cases = [
-            f"WHEN {team} IN ({', '.join(quoted(name) for name in sorted(teams))}) THEN "
+            f"WHEN {team} IN ({', '.join(quote(name) for name in sorted(teams))}) THEN "
             f"{f'NOT ({sites[site]})' if site in sites else 'false'}"
             for site in sorted({site for site in self.team_sites.values() if site})
             if (teams := [name for name, other in self.team_sites.items() if other == site])
@@ -126,7 +126,7 @@ class ActiveRules:
             f"SELECT customer_key FROM ({contacts}) GROUP BY customer_key HAVING count(*) > {least}"
         )
         return (
-            f"CREATE OR REPLACE TEMP TABLE {SHARED} AS SELECT DISTINCT customer_key FROM ("
+            f"CREATE OR REPLACE TEMP TABLE {SHARED_NUMBERS} AS SELECT DISTINCT customer_key FROM ("
             f"SELECT customer_key, day, count(*) AS contacts FROM ({contacts}) SEMI JOIN "
             f"({often}) USING (customer_key) GROUP BY ALL"
             f") WHERE contacts > {self.limit_on('day')}"
@@ -137,12 +137,12 @@ def source_value(name: str) -> str:
     """Write the source's value of a column of stored contacts, the relation `c` (SQL)."""
     if name not in AS_GIVEN:
         return f'c."{name}"'
-    stored = f'coalesce(c."{AS_GIVEN[name]}", c."{name}")'
-    return f"nullif({stored}, '')" if name == "team" else stored
+    value = f'coalesce(c."{AS_GIVEN[name]}", c."{name}")'
+    return f"nullif({value}, '')" if name == "team" else value
 
 
-def _beside(name: str, given: str, shown: str) -> dict[str, str]:
+def _beside(name: str, source: str, value: str) -> dict[str, str]:
     return {
-        name: shown,
-        AS_GIVEN[name]: f"CASE WHEN {given} IS DISTINCT FROM {shown} THEN {given} END",
+        name: value,
+        AS_GIVEN[name]: f"CASE WHEN {source} IS DISTINCT FROM {value} THEN {source} END",
     }

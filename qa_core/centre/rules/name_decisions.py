@@ -23,8 +23,8 @@ from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.people import Advisor
 
 
-def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
-    """Decide that two names mean the same, so that `spelling` counts as `kept` (for
+def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
+    """Decide that two names mean the same, so that `spelling` counts as `kept_name` (for
     advisors: ids). Returns the number of the decision. Needs MANAGE_ADVISORS.
 
     Requests that stored contacts and evaluations follow (`ingest.rules`); later ones
@@ -35,15 +35,15 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept: str) -> int:
     require_kind(kind)
     store.require_ready()
     with store.writing() as session:
-        spelling, kept = (_find_name(session, kind, text) for text in (spelling, kept))
-        steps = name_merges.find_kept(session)[kind]
-        target = name_merges.follow(steps, kept)
+        spelling, kept_name = (_find_name(session, kind, text) for text in (spelling, kept_name))
+        steps = name_merges.find_kept_names(session)[kind]
+        target = name_merges.follow(steps, kept_name)
         if target == name_merges.follow(steps, spelling):
             raise Refusal(
                 "same_already",
                 N_("{spelling} and {kept} are one already."),
                 spelling=spelling,
-                kept=kept,
+                kept=kept_name,
             )
         if spelling in steps:
             raise Refusal(
@@ -145,10 +145,10 @@ def find_names(viewer: Viewer, kind: str) -> dict[str, str]:
 
 
 def _decide(
-    session: Session, viewer: Viewer, kind: str, spelling: str, kept: str, is_same: bool
+    session: Session, viewer: Viewer, kind: str, spelling: str, kept_name: str, is_same: bool
 ) -> int:
     decision = NameDecision(
-        kind=kind, spelling=spelling, kept=kept, is_same=is_same, decided_by=viewer.username
+        kind=kind, spelling=spelling, kept=kept_name, is_same=is_same, decided_by=viewer.username
     )
     session.add(decision)
     session.flush()
@@ -175,14 +175,14 @@ def _find_name(session: Session, kind: str, text: str) -> str:
         raise Misuse("no_name", N_("A name cannot be empty."))
     if kind != "advisor" or session.get(Advisor, text) is not None:
         return text
-    named = session.scalars(sa.select(Advisor.advisor_id).where(Advisor.name == text)).all()
-    if len(named) == 1:
-        return named[0]
-    if named:
+    advisor_ids = session.scalars(sa.select(Advisor.advisor_id).where(Advisor.name == text)).all()
+    if len(advisor_ids) == 1:
+        return advisor_ids[0]
+    if advisor_ids:
         raise Refusal(
             "several_advisors",
             N_("Several advisors are called {name}: {ids}. Give the id."),
             name=text,
-            ids=", ".join(sorted(named)),
+            ids=", ".join(sorted(advisor_ids)),
         )
     raise Refusal("unknown_advisor", N_("There is no advisor {name}."), name=text)

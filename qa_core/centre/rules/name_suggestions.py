@@ -76,27 +76,27 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
     store.require_ready()
     uses = find_uses("advisor_id" if kind == "advisor" else kind)
     with store.reading() as session:
-        merged = set(name_merges.find_kept(session)[kind])
+        merged_names = set(name_merges.find_kept_names(session)[kind])
         apart = sa.select(NameDecision.spelling, NameDecision.kept).where(
             NameDecision.kind == kind, NameDecision.undone_at.is_(None)
         )
-        decided = {frozenset(pair) for pair in session.execute(apart)}
+        decisions = {frozenset(pair) for pair in session.execute(apart)}
         titles = (
             dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
             if kind == "advisor"
             else {name: name for name in uses}
         )
-        placed = (
+        team_members = (
             set(session.scalars(sa.select(Membership.advisor_id))) if kind == "advisor" else set()
         )
         pairs = _pair_advisors(session, titles) if kind == "advisor" else _pair_spellings(titles)
-    found = [
-        _build_suggestion(kind, one, other, evidence, titles, uses, placed)
+    suggestions = [
+        _build_suggestion(kind, one, other, evidence, titles, uses, team_members)
         for (one, other), evidence in pairs.items()
-        if frozenset((one, other)) not in decided and not {one, other} & merged
+        if frozenset((one, other)) not in decisions and not {one, other} & merged_names
     ]
     return sorted(
-        found,
+        suggestions,
         key=lambda item: (
             _STRENGTH.index(item.evidence),
             bool(item.together),
@@ -130,14 +130,14 @@ def _build_suggestion(
     evidence: str,
     titles: Mapping[str, str],
     uses: Mapping[str, NameUse],
-    placed: Collection[str],
+    team_members: Collection[str],
 ) -> Suggestion:
     # Of an advisor, keep the one whose team is known, then the one with an id of their
     # own; else the name with more contacts.
-    kept, spelling = sorted(
+    kept_name, spelling = sorted(
         (one, other),
         key=lambda name: (
-            name not in placed,
+            name not in team_members,
             kind == "advisor" and name == titles[name],
             -uses.get(name, NameUse()).contacts,
             name,
@@ -146,12 +146,12 @@ def _build_suggestion(
     return Suggestion(
         kind,
         spelling,
-        kept,
+        kept_name,
         evidence,
         titles[spelling],
-        titles[kept],
+        titles[kept_name],
         uses.get(spelling, NameUse()),
-        uses.get(kept, NameUse()),
+        uses.get(kept_name, NameUse()),
     )
 
 

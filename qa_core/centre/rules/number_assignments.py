@@ -71,22 +71,26 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
     `spell_number`: normalises a number.
     """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
-    cut: list[tuple[Any, ...]] = []
-    following: tuple[str | None, date] = (None, date.max)
+    spans: list[tuple[Any, ...]] = []
+    next_start: tuple[str | None, date] = (None, date.max)
     number = lambda row: spell_number.get(row.tracking_number, row.tracking_number)  # noqa: E731
     for row in sorted(
         rows, key=lambda row: (number(row), row.starts_on or date.min, row.id), reverse=True
     ):
-        limit = following[1] if following[0] == number(row) else date.max
+        limit = next_start[1] if next_start[0] == number(row) else date.max
         starts_on, ends_on = row.starts_on or date.min, min(row.ends_on or date.max, limit)
         if starts_on < ends_on:
-            cut.append((number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on))
-            following = (number(row), starts_on)
+            spans.append(
+                (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
+            )
+            next_start = (number(row), starts_on)
     return pa.table(
         [
             pa.array(column, field.type)
             for column, field in zip(
-                zip(*cut, strict=True) if cut else [[]] * len(ASSIGNMENTS), ASSIGNMENTS, strict=True
+                zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS),
+                ASSIGNMENTS,
+                strict=True,
             )
         ],
         schema=ASSIGNMENTS,

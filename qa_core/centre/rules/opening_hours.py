@@ -64,8 +64,8 @@ class SiteHours:
         weekly = f"CASE {' '.join(cases)} ELSE {rest} END" if cases else rest
         if not self.closed_days:
             return weekly
-        listed = ", ".join(f"DATE '{closed}'" for closed in sorted(self.closed_days))
-        return f"({weekly} AND {day} NOT IN ({listed}))"
+        days = ", ".join(f"DATE '{closed_day}'" for closed_day in sorted(self.closed_days))
+        return f"({weekly} AND {day} NOT IN ({days}))"
 
 
 def _build_span_condition(spans: Sequence[OpeningSpan], start: str) -> str:
@@ -103,13 +103,13 @@ def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
 
 
 def _parse_span(piece: str, text: str) -> tuple[str, str]:
-    found = _SPAN.fullmatch(piece) or _SPAN.fullmatch(
+    match = _SPAN.fullmatch(piece) or _SPAN.fullmatch(
         re.sub(r"^(\d{1,2})-(\d{1,2})$", r"\1h-\2h", piece)
     )
-    if found is None:
+    if match is None:
         raise _refuse_hours(text)
     opens, closes = (
-        f"{int(found[hour]):02d}:{found[minute] or '00'}" for hour, minute in ((1, 2), (3, 4))
+        f"{int(match[hour]):02d}:{match[minute] or '00'}" for hour, minute in ((1, 2), (3, 4))
     )
     for clock in (opens, closes):
         if clock != _END:
@@ -148,15 +148,15 @@ def parse_calendar(text: str) -> tuple[str, str | None] | None:
 
 def parse_days(text: str) -> list[date]:
     """Parse days, `2026-12-24, 2026-12-31`. Raises Misuse, naming the one that is none."""
-    found = []
+    days = []
     for piece in re.split(r"[\s,;]+", text.strip()):
         try:
-            found += [date.fromisoformat(piece)] if piece else []
+            days += [date.fromisoformat(piece)] if piece else []
         except ValueError:
             raise Misuse(
                 "bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=piece
             ) from None
-    return found
+    return days
 
 
 def load_hours(session: Session) -> tuple[SiteHours, ...]:
@@ -169,24 +169,24 @@ def load_hours(session: Session) -> tuple[SiteHours, ...]:
         spans.setdefault(row.site_name, {}).setdefault(row.starts_on, []).append(
             OpeningSpan(row.weekday, row.opens_at, row.closes_at)
         )
-    closed: dict[str, set[date]] = {}
+    closed_days: dict[str, set[date]] = {}
     for site, day in session.execute(sa.select(ClosedDay.site_name, ClosedDay.day)):
-        closed.setdefault(site, set()).add(day)
+        closed_days.setdefault(site, set()).add(day)
     years = range(FIRST_YEAR, environment.today().year + YEARS_AHEAD + 1)
     for calendar in session.scalars(
         sa.select(SiteCalendar).where(SiteCalendar.site_name.in_(spans))
     ):
-        closed.setdefault(calendar.site_name, set()).update(
+        closed_days.setdefault(calendar.site_name, set()).update(
             _find_holidays(calendar.country, calendar.region, years)
         )
     return tuple(
         SiteHours(
             site,
             tuple(
-                (first, tuple(found))
-                for first, found in sorted(versions.items(), key=lambda entry: entry[0] or date.min)
+                (first, tuple(hours))
+                for first, hours in sorted(versions.items(), key=lambda entry: entry[0] or date.min)
             ),
-            frozenset(closed.get(site, ())),
+            frozenset(closed_days.get(site, ())),
         )
         for site, versions in sorted(spans.items())
     )
@@ -231,11 +231,11 @@ def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
         ):
             hours.setdefault(row.site_name, []).append(row)
         calendars = {row.site_name: row for row in session.scalars(sa.select(SiteCalendar))}
-        closed: dict[str, list[date]] = {}
+        closed_days: dict[str, list[date]] = {}
         for site, day in session.execute(
             sa.select(ClosedDay.site_name, ClosedDay.day).order_by(ClosedDay.day)
         ):
-            closed.setdefault(site, []).append(day)
+            closed_days.setdefault(site, []).append(day)
         return [
             {
                 "site": site,
@@ -253,7 +253,7 @@ def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
                 )
                 if site in calendars
                 else NO_HOLIDAYS,
-                "closed_days": closed.get(site, []),
+                "closed_days": closed_days.get(site, []),
             }
             for site in session.scalars(sa.select(Site.name).order_by(Site.name))
         ]
@@ -339,7 +339,7 @@ def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterabl
 
 def _ensure_site(session: Session, site: str) -> None:
     if session.get(Site, site) is None:
-        known = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
+        site_names = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
         raise Refusal(
             "unknown_site",
             N_(
@@ -347,5 +347,5 @@ def _ensure_site(session: Session, site: str) -> None:
                 "advisors with team and site."
             ),
             site=site,
-            known=known,
+            known=site_names,
         )

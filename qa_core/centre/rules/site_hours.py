@@ -28,13 +28,13 @@ def set_opening(
     Refusal for an unknown site, Misuse for an unknown calendar.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
-    parsed = opening_hours.parse_calendar(calendar) if calendar is not None else None
+    parsed_calendar = opening_hours.parse_calendar(calendar) if calendar is not None else None
     store.require_ready()
     with store.writing() as session:
         if hours is not None:
             opening_hours.write_hours(session, viewer, site, hours, starts_on)
         if calendar is not None:
-            opening_hours.write_calendar(session, viewer, site, parsed)
+            opening_hours.write_calendar(session, viewer, site, parsed_calendar)
         if closed_days is not None:
             opening_hours.write_closed_days(session, viewer, site, closed_days)
         due_work.request(session, CENTRE_RULES)

@@ -21,11 +21,11 @@ from qa_core.compliance import law, retention
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
-from qa_core.quality.calibration.sessions import KIND, build_contacts
+from qa_core.quality.calibration.sessions import build_contacts
 from qa_core.quality.evaluations import finalise
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, Recording
 from qa_core.storage.records.store import Session
 
@@ -178,7 +178,7 @@ def _mark(
                 evaluator=username,
                 grid_id=made.grid_id,
                 grid_name=grid.title,
-                kind=KIND,
+                kind=CALIBRATION,
                 purpose=PURPOSE,
                 calibration_id=made.id,
                 state="submitted",

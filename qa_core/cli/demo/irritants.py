@@ -16,8 +16,8 @@ from qa_core.analysis.irritants.subject import IrritantKind, IrritantSubject
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage.records import store
+from qa_core.storage.records.irritants import Irritant, IrritantStep
 from qa_core.storage.records.people import Account
-from qa_core.storage.records.steering import Irritant, IrritantStep
 
 CLOCK = time(10)
 """Time of day of all that happens here."""

@@ -12,7 +12,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import LAUNCH_AGE
 from qa_core.storage.records import store
-from qa_core.storage.records.steering import AlertRule
+from qa_core.storage.records.alerts import AlertRule
 
 TARGETS = {
     "answer_rate": "92%",

@@ -19,4 +19,4 @@ from qa_core.compliance.recordings.playback import (
     read,
     require_playable,
 )
-from qa_core.compliance.recordings.vault import Damaged
+from qa_core.compliance.recordings.vault import DamagedFile

@@ -63,10 +63,10 @@ def _find_deletion(
     )
     if viewer.role != Role.EVALUATOR:
         return session.scalar(Scoped(deletion, viewer))
-    drawn = sa.select(DrawnContact.id).where(
+    draws = sa.select(DrawnContact.id).where(
         DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id
     )
-    if session.scalar(Scoped(drawn.limit(1), viewer)) is None:
+    if session.scalar(Scoped(draws.limit(1), viewer)) is None:
         return None
     return session.scalar(
         Unscoped(

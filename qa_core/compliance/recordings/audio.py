@@ -76,12 +76,12 @@ def examine(path: Path) -> Audio:
     with path.open("rb") as file:
         head = file.read(READ_BYTES)
     kind, skip = _recognise(path, head)
-    with _opened(path, kind) as sound:
+    with _open_sound(path, kind) as sound:
         if kind == "wav" and _is_cut(sound.extra_info):
             raise Unfit("damaged_audio")
         frames, loudest = _read_through(sound)
-        rate, channels, promised = sound.samplerate, sound.channels, sound.frames
-    if not frames or (kind == "flac" and frames < promised):
+        rate, channels, frame_count = sound.samplerate, sound.channels, sound.frames
+    if not frames or (kind == "flac" and frames < frame_count):
         raise Unfit("damaged_audio")
     if kind in ("wav", "gsm", "flac"):
         if frames * channels * 2 > MOST_WAV_BYTES:
@@ -122,15 +122,15 @@ def read(audio: Audio) -> Iterator[bytes]:
     )
     with audio.path.open("rb") as file:
         kind, _skip = _recognise(audio.path, file.read(READ_BYTES))
-    with _opened(audio.path, kind) as sound:
-        left = audio.frames
-        while left:
+    with _open_sound(audio.path, kind) as sound:
+        remaining_frames = audio.frames
+        while remaining_frames:
             block = sound.read(
-                min(left, READ_BYTES // frame_bytes or 1), dtype="int16", always_2d=True
+                min(remaining_frames, READ_BYTES // frame_bytes or 1), dtype="int16", always_2d=True
             )
             if not len(block):
                 raise Unfit("damaged_audio")
-            left -= len(block)
+            remaining_frames -= len(block)
             yield block.astype("<i2").tobytes()
 
 
@@ -206,7 +206,7 @@ def _flac_blocks(head: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
+def _open_sound(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
     # Only here: who plays what is stored needs no decoder. By number, because of a file
     # with a name the library goes by its ending.
     import soundfile
@@ -226,8 +226,8 @@ def _opened(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
 def _is_cut(log: str) -> bool:
     """Tell whether the head of a WAV promises more samples than the file has."""
     return any(
-        int(there) < int(promised) < UNKNOWN_LENGTH
-        for promised, there in re.findall(r"data : (\d+) \(should be (\d+)\)", log)
+        int(length) < int(head_length) < UNKNOWN_LENGTH
+        for head_length, length in re.findall(r"data : (\d+) \(should be (\d+)\)", log)
     )
 
 

@@ -38,7 +38,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredAudio:
     """Encrypted audio on disk that has no row yet."""
 
     file_name: str
@@ -49,23 +49,23 @@ class Stored:
     peaks: tuple[int, ...]
 
 
-def store_audio(path: Path, understood: audio.Audio | None = None) -> Stored:
+def store_audio(path: Path, sound: audio.Audio | None = None) -> StoredAudio:
     """Read and encrypt an audio file. Raises audio.Unfit, OSError, leaving nothing behind."""
-    understood = understood or audio.examine(path)
-    name = vault.write(audio.read(understood))
-    return Stored(
+    sound = sound or audio.examine(path)
+    name = vault.write(audio.read(sound))
+    return StoredAudio(
         name,
         vault.find_digest(path),
-        understood.media_type,
+        sound.media_type,
         vault.clear_bytes(name),
-        understood.seconds,
-        understood.peaks,
+        sound.seconds,
+        sound.peaks,
     )
 
 
 def add(
     session: Session,
-    stored: Stored,
+    stored_audio: StoredAudio,
     contact: RecordedContact,
     purpose: str,
     recorded_at: datetime | None = None,
@@ -76,25 +76,25 @@ def add(
     day = min(
         contact.local_start.date(), environment.to_local(recorded_at).date(), environment.today()
     )
-    made = Recording(
+    recording = Recording(
         source_system=contact.source_system,
         contact_id=contact.contact_id,
         advisor_id=known_advisor(session, contact),
         team=contact.team,
         local_day=contact.local_start.date(),
         purpose=purpose,
-        file_name=stored.file_name,
-        digest=stored.digest,
-        media_type=stored.media_type,
-        clear_bytes=stored.clear_bytes,
-        seconds=stored.seconds,
-        peaks=list(stored.peaks),
+        file_name=stored_audio.file_name,
+        digest=stored_audio.digest,
+        media_type=stored_audio.media_type,
+        clear_bytes=stored_audio.clear_bytes,
+        seconds=stored_audio.seconds,
+        peaks=list(stored_audio.peaks),
         recorded_at=recorded_at.astimezone(UTC),
         delete_after=find_end(day, gates.retention_months(session, "recording")),
         batch_id=batch_id,
     )
-    session.add(made)
-    return made
+    session.add(recording)
+    return recording
 
 
 def known_advisor(session: Session, contact: RecordedContact) -> str | None:
@@ -187,10 +187,10 @@ def drop(session: Session, recording: Recording, because: str) -> None:
 
 def take_back(session: Session, batch_id: str) -> None:
     """Delete what an import brought."""
-    brought = sa.select(Recording).where(
+    of_batch = sa.select(Recording).where(
         Recording.batch_id == batch_id, Recording.file_name.is_not(None)
     )
-    for recording in session.scalars(_of_anybody(brought)):
+    for recording in session.scalars(_of_anybody(of_batch)):
         drop(session, recording, "undone")
 
 
@@ -199,8 +199,8 @@ def delete_forbidden(actor: str) -> int:
     line. Returns how many.
     """
     with store.reading() as session:
-        kept = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
-        ids = set(session.scalars(_of_anybody(kept)))
+        with_audio = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
+        ids = set(session.scalars(_of_anybody(with_audio)))
     if not ids:
         return 0
     against = {
@@ -211,38 +211,38 @@ def delete_forbidden(actor: str) -> int:
     if not against:
         return 0
     with store.writing() as session:
-        concerned = [
+        recordings = [
             item
             for item in find_live(session, {contact_id for _system, contact_id in against})
             if (item.source_system, item.contact_id) in against
         ]
-        for recording in concerned:
+        for recording in recordings:
             delete(
                 session, recording, against[recording.source_system, recording.contact_id], actor
             )
-    return len(concerned)
+    return len(recordings)
 
 
 def delete_of(session: Session, contacts: Iterable[Key], because: str, actor: str) -> int:
     """Delete the audio of these contacts. Returns how many recordings."""
-    wanted = set(contacts)
-    concerned = [
-        item for item in find_live(session) if (item.source_system, item.contact_id) in wanted
+    keys = set(contacts)
+    recordings = [
+        item for item in find_live(session) if (item.source_system, item.contact_id) in keys
     ]
-    for recording in concerned:
+    for recording in recordings:
         delete(session, recording, because, actor)
-    return len(concerned)
+    return len(recordings)
 
 
 def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
     """Delete expired recordings. Returns how many. Needs MANAGE_COMPLIANCE."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
-        expired = sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)
-        concerned = session.scalars(_of_anybody(expired)).all()
-        for recording in concerned:
+        statement = sa.select(Recording).where(is_expired(session, as_of)).order_by(Recording.id)
+        recordings = session.scalars(_of_anybody(statement)).all()
+        for recording in recordings:
             delete(session, recording, "expired", viewer.username)
-    return len(concerned)
+    return len(recordings)
 
 
 def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
@@ -256,9 +256,9 @@ def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
 def sweep() -> int:
     """Delete the files that no row names. The caller holds the lock of imports."""
     with store.reading() as session:
-        named = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))
-        known = set(session.scalars(_of_anybody(named)))
-    return vault.sweep(known)
+        statement = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))
+        names = set(session.scalars(_of_anybody(statement)))
+    return vault.sweep(names)
 
 
 def _of_anybody(statement: sa.Select) -> Unscoped:

@@ -25,7 +25,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
@@ -79,14 +79,14 @@ class Sound:
 
 
 @dataclass
-class _Started:
+class _StartedSounds:
     """Playbacks under way in this process: ticket → end time; `lock` starts one at a time."""
 
     ends: dict[str, float]
     lock: threading.Lock
 
 
-_STARTED = _Started({}, threading.Lock())
+_STARTED = _StartedSounds({}, threading.Lock())
 
 
 def find_playable(
@@ -108,21 +108,27 @@ def find_playable(
         if viewer.role == Role.ADVISOR:
             purposes: tuple[str, ...] = (OWN,)
         else:
-            entered = (gates.value_of(session, "purposes") or "").split(",")
+            centre_purposes = (gates.value_of(session, "purposes") or "").split(",")
             purposes = tuple(
                 item
                 for item in gates.PURPOSES
-                if item in entered and accreditations.is_accredited(session, viewer.username, item)
+                if item in centre_purposes
+                and accreditations.is_accredited(session, viewer.username, item)
             )
         if not purposes:
             return None
         try:
-            found = require_playable(session, viewer, recording_id, purpose or purposes[0])
+            recording = require_playable(session, viewer, recording_id, purpose or purposes[0])
         except Refusal:
             return None
-        ends = find_last_moment(found, gates.retention_months(session, "recording"))
+        ends = find_last_moment(recording, gates.retention_months(session, "recording"))
         return Playable(
-            found.id, found.seconds, found.media_type, tuple(found.peaks or ()), ends, purposes
+            recording.id,
+            recording.seconds,
+            recording.media_type,
+            tuple(recording.peaks or ()),
+            ends,
+            purposes,
         )
 
 
@@ -166,8 +172,8 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
 
 def _mask(reason: str) -> str:
     """Mask what looks like personal data, names after a title too, before it is logged."""
-    for found in reversed(masking.find_personal_data(reason)):
-        reason = reason[: found.start] + masking.MASK + reason[found.end :]
+    for match in reversed(masking.find_personal_data(reason)):
+        reason = reason[: match.start] + masking.MASK + reason[match.end :]
     return _TITLED_NAME.sub(masking.MASK, reason)
 
 
@@ -178,42 +184,46 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
     Raises AccessDenied for a link that is forged or another session's, Refusal for one
     that is too old, and as `require_playable`.
     """
-    asked = signed_links.unseal("audio", ticket)
-    if asked["session"] != signed_in.session_id:
+    request = signed_links.unseal("audio", ticket)
+    if request["session"] != signed_in.session_id:
         raise AccessDenied()
-    if not _is_started(asked["id"]):
+    if not _is_started(request["id"]):
         with _STARTED.lock:
-            if not _is_started(asked["id"]):  # two requests at once are one listening
-                return _start(signed_in.viewer, asked)
+            if not _is_started(request["id"]):  # two requests at once are one listening
+                return _start(signed_in.viewer, request)
     with store.reading() as session:
-        return _sound(require_playable(session, signed_in.viewer, asked["recording"], asked["for"]))
+        return _sound(
+            require_playable(session, signed_in.viewer, request["recording"], request["for"])
+        )
 
 
 def _is_started(key: str) -> bool:
     moment = time.time()
-    for over in [known for known, ends in list(_STARTED.ends.items()) if ends < moment]:
+    for over in [other for other, ends in list(_STARTED.ends.items()) if ends < moment]:
         _STARTED.ends.pop(over, None)
     return key in _STARTED.ends
 
 
-def _start(viewer: Viewer, asked: dict[str, Any]) -> Sound:
+def _start(viewer: Viewer, request: dict[str, Any]) -> Sound:
     moment = time.time()
-    if asked["until"] < moment:
+    if request["until"] < moment:
         raise Refusal(
             "old_link", N_("This link is too old. Go back to the page and start to listen again.")
         )
     with store.writing() as session:
-        recording, contact = _require(session, viewer, asked["recording"], asked["for"])
-        _enter(session, viewer, recording, contact, asked["for"], asked["reason"])
+        recording, contact = _require(session, viewer, request["recording"], request["for"])
+        _enter(session, viewer, recording, contact, request["for"], request["reason"])
         sound, seconds = _sound(recording), recording.seconds
-    _STARTED.ends[asked["id"]] = moment + seconds + SECONDS_BEYOND
+    _STARTED.ends[request["id"]] = moment + seconds + SECONDS_BEYOND
     return sound
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Read a span of the clear audio in pieces. Raises vault.Damaged, for a wrong length too."""
+    """Read a span of the clear audio in pieces. Raises vault.DamagedFile, for a wrong length
+    too.
+    """
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
-        raise vault.Damaged(sound.file_name)
+        raise vault.DamagedFile(sound.file_name)
     return vault.read(sound.file_name, start, end)
 
 
@@ -246,16 +256,16 @@ def _require(
     # The lake decides whose contact it is now; of the others, what was drawn or
     # evaluated has decided already.
     scope = viewer if is_of_their_teams else Viewer.SYSTEM
-    found = [
+    verdicts = [
         item
         for item in law.judge(
             session, scope, LegalAct.PLAY, [recording.contact_id], recording.local_day
         )
         if (item.source_system, item.contact_id) == key
     ]
-    if not found or found[0].against:
+    if not verdicts or verdicts[0].against:
         raise AccessDenied()
-    [contact] = found
+    [contact] = verdicts
     if purpose != OWN:
         listened.require_room(session, key, contact.advisor_id, contact.local_start.date())
     return recording, contact
@@ -274,11 +284,11 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
     from qa_core.metrics.query.calibration_metrics import find_rounds  # as in _require
 
     if viewer.role == Role.EVALUATOR:
-        drawn = sa.select(DrawnContact.id).where(
+        draws = sa.select(DrawnContact.id).where(
             DrawnContact.source_system == source_system, DrawnContact.contact_id == contact_id
         )
-        drawn = drawn.where(DrawnContact.state != "replaced").limit(1)
-        if session.scalar(Scoped(drawn, viewer)) is not None:
+        draws = draws.where(DrawnContact.state != "replaced").limit(1)
+        if session.scalar(Scoped(draws, viewer)) is not None:
             return True
         is_of_it = Calibration.contacts.any(
             sa.and_(
@@ -288,10 +298,10 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
         )
         return bool(find_rounds(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
-        published = sa.select(Evaluation.id).where(
-            Evaluation.state == "published", Evaluation.kind.in_(("scored", "targeted"))
+        evaluations = sa.select(Evaluation.id).where(
+            Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS)
         )
-        own = published.where(
+        own = evaluations.where(
             Evaluation.source_system == source_system, Evaluation.contact_id == contact_id
         )
         return session.scalar(Scoped(own.limit(1), viewer)) is not None

@@ -84,11 +84,11 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
     with path.open("rb") as file:
         is_whole = False
         while not is_whole:
-            begins, fixed = len(head), file.read(27)
-            if len(fixed) < 27 or not fixed.startswith(b"OggS"):
+            begins, page_head = len(head), file.read(27)
+            if len(page_head) < 27 or not page_head.startswith(b"OggS"):
                 raise Misshapen
-            table = file.read(fixed[26])
-            head += fixed + table + file.read(sum(table))
+            table = file.read(page_head[26])
+            head += page_head + table + file.read(sum(table))
             pages.append((begins, len(head)))
             if begins == 0:  # the identification of the stream, alone on its page
                 continue
@@ -114,7 +114,7 @@ def _find_comments(packet: bytes) -> list[int]:
     comments.
     """
     position = 8 if packet.startswith(b"OpusTags") else 7 if packet.startswith(b"\x03vorbis") else 4
-    found: list[int] = []
+    positions: list[int] = []
     try:
         position += 4 + struct.unpack_from("<I", packet, position)[0]
         (count,) = struct.unpack_from("<I", packet, position)
@@ -124,10 +124,10 @@ def _find_comments(packet: bytes) -> list[int]:
             start, position = position + 4, position + 4 + length
             if position > len(packet):
                 raise Misshapen
-            found += range(start + packet[start:position].find(b"=") + 1, position)
+            positions += range(start + packet[start:position].find(b"=") + 1, position)
     except struct.error as error:
         raise Misshapen from error
-    return found
+    return positions
 
 
 def _make_table() -> tuple[int, ...]:

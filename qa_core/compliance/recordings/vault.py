@@ -25,7 +25,7 @@ CHUNK = 64 * 1024
 """Clear bytes of every chunk but the last."""
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """A file cut, changed, exchanged, keyed otherwise, or deleted while it was read."""
 
 
@@ -86,7 +86,7 @@ def clear_bytes(name: str) -> int:
 
 def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Decrypt from byte `start` to `end` (exclusive; None: the end), chunk by chunk.
-    Raises Damaged.
+    Raises DamagedFile.
 
     Deleted in between, by an objection that has just come, it gives no further chunk.
     """
@@ -95,14 +95,14 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         size = os.fstat(file.fileno()).st_size
         header = file.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
-            raise Damaged(name)
+            raise DamagedFile(name)
         prefix, last = header[len(MAGIC) :], _chunks(size) - 1
         end = _clear_bytes(size) if end is None else min(end, _clear_bytes(size))
         number = start // CHUNK
         file.seek(HEADER_BYTES + number * (CHUNK + TAG_BYTES))
         while number * CHUNK < end:
             if not os.fstat(file.fileno()).st_nlink:
-                raise Damaged(name)
+                raise DamagedFile(name)
             try:
                 clear = cipher.decrypt(
                     _nonce(prefix, number),
@@ -110,7 +110,7 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
                     _bound(name, number, is_last=number == last),
                 )
             except InvalidTag as error:
-                raise Damaged(name) from error
+                raise DamagedFile(name) from error
             first = number * CHUNK
             yield clear[max(start - first, 0) : end - first]
             number += 1
@@ -121,14 +121,14 @@ def remove(name: str) -> None:
     (folder() / name).unlink(missing_ok=True)
 
 
-def sweep(known: Set[str]) -> int:
+def sweep(names: Set[str]) -> int:
     """Delete files that no row names, left by killed imports or a stopped machine.
     Returns how many.
 
     The caller holds the lock of imports, so that none is writing.
     """
     orphans = [
-        path for path in folder().glob("??/*") if path.relative_to(folder()).as_posix() not in known
+        path for path in folder().glob("??/*") if path.relative_to(folder()).as_posix() not in names
     ]
     for path in orphans:
         path.unlink(missing_ok=True)

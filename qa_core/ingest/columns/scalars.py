@@ -70,7 +70,7 @@ def as_number(value: Any) -> float | None:
 
 
 def read_seconds(value: Any) -> float | None:
-    """A duration in seconds, as a number or as a clock with hours shows it: `27`,
+    """Parse a duration in seconds, written as a number or as a clock with hours: `27`,
     `00:01:00`; None when it is none.
     """
     parts = value.split(":") if isinstance(value, str) else [value]

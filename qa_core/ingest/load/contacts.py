@@ -17,7 +17,7 @@ from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
 from qa_core.storage import name_merges
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import AS_GIVEN
 
 NOT_IN_LAKE = frozenset(
@@ -66,7 +66,7 @@ def assign_keys(
     """
     reference = staged.select_column("contact_id")
     if scope:
-        reference = f"({reference} || '@' || strftime(local_start, {quoted(scope)}))"
+        reference = f"({reference} || '@' || strftime(local_start, {quote(scope)}))"
     system = select_system(staged)
     values = ", ".join(
         f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))"""
@@ -105,7 +105,7 @@ def select_system(staged: Staged) -> str:
     """Build SQL for the system of a row of `staged`: the one that the row names, else
     that of the whole file.
     """
-    return f"coalesce({staged.select_column('source_system')}, {quoted(staged.system)})"
+    return f"coalesce({staged.select_column('source_system')}, {quote(staged.system)})"
 
 
 def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[AdvisorReference]:
@@ -181,7 +181,7 @@ def prepare_contacts(
         joins.append(f"LEFT JOIN names n ON n.advisor = {text} AND n.advisor_name = {name}")
         select["advisor_id"] = "n.advisor_id"
         carried.append("advisor_id")
-    merged_advisors = rules.kept.get("advisor", {}) if "advisor_id" in select else {}
+    merged_advisors = rules.kept_names.get("advisor", {}) if "advisor_id" in select else {}
     advisor_ids = set(resolved_names.ids.values())
     from_memberships = "advisor_id" in select and bool(
         set(memberships["advisor_id"].to_pylist())
@@ -252,7 +252,7 @@ def prepare_contacts(
             "k.source_system, k.contact_id, s.started_at, s.local_start, "
             "strftime(s.local_start, '%Y-%m') AS month",
             *(f'{expression} AS "{name}"' for name, expression in select.items()),
-            *(f'{quoted(value)} AS "{name}"' for name, value in for_new.items()),
+            *(f'{quote(value)} AS "{name}"' for name, value in for_new.items()),
         ]
     )
     path = staged.folder / "contacts.parquet"

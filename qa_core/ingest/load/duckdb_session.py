@@ -24,7 +24,7 @@ def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with lake.working(staged.accepted, staged.folder / "spill") as connection:
         connection.execute(
-            f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quoted(str(staged.rows))})"
+            f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quote(str(staged.rows))})"
         )
         yield connection
 
@@ -57,7 +57,7 @@ def compare(
         SELECT count(*) FILTER (WHERE c.batch_id IS NULL),
             count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({same_values})),
             count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values})
-        FROM read_parquet({tables.quoted(str(path))}) r LEFT JOIN {table} c ON {same_key}"""
+        FROM read_parquet({tables.quote(str(path))}) r LEFT JOIN {table} c ON {same_key}"""
     ).fetchone()
     return RowComparison(*row)
 
@@ -65,5 +65,5 @@ def compare(
 def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
     """Write the result of a SELECT as Parquet; returns its number of rows."""
     return connection.execute(
-        f"COPY ({select}) TO {tables.quoted(str(path))} (FORMAT parquet, COMPRESSION snappy)"
+        f"COPY ({select}) TO {tables.quote(str(path))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchone()[0]

@@ -16,7 +16,7 @@ from qa_core.ingest.columns.period_labels import DAY_MINUTES
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.profiles.intervals import refuse_unknown_length
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import INTERVAL_KEY
 
 MAX_CONTRADICTORY_SHARE = 0.05
@@ -48,7 +48,7 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     minutes = None if "length_minutes" in staged.columns else _find_minutes(connection)
     measures = [name for name in staged.columns if name not in (*INTERVAL_KEY, "local_start")]
     key = {name: staged.select_column(name) for name in INTERVAL_KEY}
-    key |= {"source_system": quoted(staged.system)} | (
+    key |= {"source_system": quote(staged.system)} | (
         {"length_minutes": str(minutes)} if minutes else {}
     )
     key_list = ", ".join(f'{expression} AS "{name}"' for name, expression in key.items())

@@ -27,7 +27,7 @@ from qa_core.ingest.profiles import tracking
 from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import lake, name_merges
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.schema import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
@@ -145,7 +145,7 @@ def load_attachments(job: LoadJob) -> None:
     with open_session(staged) as connection:
         with store.reading_or_empty() as session:
             tolerance = settings.current(session).tracking_tolerance_seconds
-            kept_names = name_merges.find_kept(session)
+            kept_names = name_merges.find_kept_names(session)
         attached = attach.attach(connection, staged, tolerance, job.system, kept_names["campaign"])
         tally.duplicates = attached.duplicates
         tally.reject(attached.rejections)
@@ -243,7 +243,7 @@ def load_advisors(job: LoadJob) -> None:
         job.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         job.tally.require_identity(job.report.file)
         rules = ActiveRules.load(session)
-        if rules.hours or rules.kept["advisor"]:
+        if rules.hours or rules.kept_names["advisor"]:
             due_work.request(session, CENTRE_RULES)
 
     if job.options.dry_run:
@@ -328,7 +328,7 @@ LOADERS: dict[str, Callable[[LoadJob], None]] = {
 
 def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> None:
     for field, created in (
-        ("advisor", [name for _id, name in resolved_names.created]),
+        ("advisor", [name for _id, name in resolved_names.new_advisors]),
         ("team", [team for team, _site in resolved_names.teams]),
     ):
         if created:
@@ -366,7 +366,7 @@ the source's value.
 def _describe_changed(
     job: LoadJob, connection: duckdb.DuckDBPyConnection, prepared: contacts.PreparedContacts
 ) -> None:
-    rows = f"read_parquet({quoted(str(prepared.path))})"
+    rows = f"read_parquet({quote(str(prepared.path))})"
     for column, (field, decision) in CHANGE_DECISIONS.items():
         if column in prepared.carried:
             count, distinct = connection.execute(

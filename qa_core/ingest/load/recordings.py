@@ -57,7 +57,7 @@ class IncomingRecording:
     contact: RecordedContact | None = None
     result: str | None = None
     audio: audio.Audio | None = None
-    stored: deletion.Stored | None = None
+    stored: deletion.StoredAudio | None = None
 
     @property
     def key(self) -> RecordingKey:

@@ -12,7 +12,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching.contact_match import DAY_IN_KEY
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 
 BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
 FEW_ROWS = 0.01
@@ -84,7 +84,7 @@ def find_key_scope(
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
     suffix_length = connection.execute(
         f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
-        f"WHERE source_system = {quoted(staged.system)} AND regexp_matches(contact_id, "
+        f"WHERE source_system = {quote(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
     return (
@@ -110,14 +110,18 @@ def _count_repeated(staged: Staged, reference: str) -> str:
         "AND max(local_start) - min(local_start) > INTERVAL 1 HOUR))"
     )
     return f"""
-        WITH repeated AS (
+        WITH again AS MATERIALIZED (
+            SELECT * FROM staged SEMI JOIN (
+                SELECT {reference} FROM staged WHERE {reference} IS NOT NULL
+                GROUP BY {reference} HAVING count(*) > 1
+            ) USING ({reference})
+        ), repeated AS (
             SELECT {reference}, count(*) AS rows,
                 max(local_start) - min(local_start) > INTERVAL {HOURS_APART} HOUR AS is_apart,
                 {other_people} AS is_other
-            FROM staged WHERE {reference} IS NOT NULL GROUP BY {reference} HAVING count(*) > 1
+            FROM again GROUP BY {reference}
         ), days AS (
-            SELECT {reference}, {other_people} AS is_other FROM staged
-            WHERE {reference} IS NOT NULL
+            SELECT {reference}, {other_people} AS is_other FROM again
             GROUP BY {reference}, CAST(local_start AS DATE) HAVING count(*) > 1
         )
         SELECT (SELECT count(*) FROM staged), count(*), sum(rows) - count(*),

@@ -22,7 +22,7 @@ from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
@@ -145,6 +145,6 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
         row = connection.execute(
             "SELECT min(e.later) FROM evaluated e JOIN contacts c ON c.source_system = "
             "e.source_system AND c.contact_id = e.contact_id "
-            f"WHERE c.batch_id = {quoted(batch.id)}"
+            f"WHERE c.batch_id = {quote(batch.id)}"
         ).fetchone()
     return row[0]

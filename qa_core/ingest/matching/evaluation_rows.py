@@ -139,7 +139,7 @@ def reject_unlawful(
 
 def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
     # Notices are stored for the advisor into whom others were merged.
-    kept = name_merges.find_kept(session)["advisor"]
+    kept = name_merges.find_kept_names(session)["advisor"]
     rows = [{name: row.get(name) for name in CHECKED_COLUMNS} for row in contacts]
     for row in rows:
         row["advisor_id"] = kept.get(row["advisor_id"], row["advisor_id"])

@@ -119,7 +119,7 @@ def _build_rows(kind: str, matches: list[tuple[Any, ...]]) -> tuple[pa.Table, tu
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     with store.reading() as session:
-        kept_names = name_merges.find_kept(session)
+        kept_names = name_merges.find_kept_names(session)
     for line, source_system, contact_id, method, _moment in matches:
         values = dict(contents[line]["values"])
         if kind == "tracking":

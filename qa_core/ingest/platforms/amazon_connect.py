@@ -207,8 +207,8 @@ def fold(session: FoldSession) -> str:
             LEFT JOIN newest p ON p.after = n.contact_id AND p.contact_id <> n.contact_id
         GROUP BY n.contact_id, b.contact_id, f.contact_id""",
     )
-    # A chain without its beginning stands under the id of that already, so that it is
-    # the same contact when the beginning comes.
+    # A chain without its beginning already has the id of that, so that it is the same
+    # contact when the beginning comes.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
         "root FROM roots r JOIN newest n ON n.contact_id = r.root"

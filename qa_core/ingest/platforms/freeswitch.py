@@ -362,8 +362,8 @@ def fold(session: FoldSession) -> str:
         FROM calls c LEFT JOIN calls p ON p.uuid = c.parent AND p.uuid <> c.uuid LEFT
             JOIN children k ON k.child = c.uuid""",
     )
-    # Legs that name another which is not there yet stand under its id, so that they are
-    # the same contact when it comes.
+    # Legs that name a missing one already have its id, so that they are the same contact
+    # when it comes.
     session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.parent, root) AS root "
         "FROM roots r JOIN numbered n ON n.uuid = r.root AND n.copy = 1"

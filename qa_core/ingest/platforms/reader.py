@@ -46,7 +46,7 @@ from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
-from qa_core.storage.lake.tables import quoted
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import Direction, Outcome
 
 MOMENT = pa.timestamp("us")
@@ -207,7 +207,7 @@ class ExportReader:
                     seen=", ".join(names) or "–",
                     column=text.partition(":")[0],
                 )
-        taught = taught_words.find_taught(self.options.words, names)
+        taught = taught_words.index_meanings(self.options.words, names)
         for place, words in taught.items():
             meanings = {"outcome": Outcome, "direction": Direction}[columns[place].field]
             for meaning in words.values():
@@ -424,7 +424,7 @@ class ExportReader:
         return readings
 
     def _name_column(self, place: int) -> str:
-        """The header of a column, or its number where the export has none."""
+        """Find the header of a column, or its number where the export has none."""
         titles = _count_titles(self.sample.rows)
         first = self.sample.rows[titles] if len(self.sample.rows) > titles else []
         is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
@@ -515,7 +515,7 @@ def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
 
 def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
     """Tell whether one number of the dates is above 12 more often than the other."""
-    first, second = (evidence.beyond("year_last", name, 12) for name in ("a", "b"))
+    first, second = (evidence.count_above("year_last", name, 12) for name in ("a", "b"))
     return first != second
 
 
@@ -766,7 +766,7 @@ def _fold(
         with ExitStack() as stack:
             for part in range(parts):
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
-                source = f"read_parquet({quoted(str(records))}) {where}"
+                source = f"read_parquet({quote(str(records))}) {where}"
                 if chain:
                     call_legs.load_earlier_legs(connection, export, chain, source)
                 else:
@@ -804,8 +804,8 @@ def _fold(
     export.tally.fold(
         "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]
     )
-    # A column without any value is one that this export does not carry: it must not
-    # empty what other files have brought.
+    # A column without any value counts as absent from the export: it must not clear the
+    # values of other files.
     return written, tuple(name for name in SCHEMAS[kind] if known[name]), legs
 
 

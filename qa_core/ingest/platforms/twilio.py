@@ -148,7 +148,7 @@ def fold(session: FoldSession) -> str:
         "SELECT n.sid AS id, p.sid AS before FROM numbered n LEFT JOIN numbered p ON p.sid = "
         "n.call AND p.sid <> n.sid AND p.copy = 1 WHERE n.copy = 1",
     )
-    # Calls whose parent is not there yet stand under its sid, so that they are the same
+    # Calls whose parent is missing already have its sid, so that they are the same
     # contact when it comes.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, n.call AS root FROM roots r JOIN "

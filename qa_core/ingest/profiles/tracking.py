@@ -44,7 +44,7 @@ _TEXTS = (
 
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
-    # Before the caller, whom some exports head `from` too: `claim` tells them apart.
+    # Before the caller, whom some exports head `from` too: `claim` separates them.
     Field(
         "from",
         ValueType.MOMENT,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
-from qa_core.centre.rules.active_rules import SPELLED, ActiveRules, source_value
+from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
 from qa_core.ingest.load.batches import create_id
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
@@ -49,7 +49,7 @@ def apply_to_evaluations(session: Session) -> None:
     """Set the advisor of every evaluation to the one into whom their own was merged,
     with the team that follows; or back to what the source said.
     """
-    kept_advisors = ActiveRules.load(session).kept["advisor"]
+    kept_advisors = ActiveRules.load(session).kept_names["advisor"]
     spans = advisors.group_spans(advisors.find_memberships(session)) if kept_advisors else {}
     may_differ = sa.or_(
         Evaluation.given_advisor_id.is_not(None),
@@ -109,7 +109,7 @@ def _select_changes(rules: ActiveRules) -> str:
     """Build a SELECT of the contacts whose values differ from the rules, with the
     values that they should have.
     """
-    kept_advisor = name_merges.spell("c.given_or_own_advisor", rules.kept["advisor"])
+    kept_advisor = name_merges.spell("c.given_or_own_advisor", rules.kept_names["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"
     source_values = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
         "campaign": f"CASE WHEN {by_number} THEN a.campaign WHEN c.is_by_number THEN NULL ELSE "
@@ -193,7 +193,7 @@ def apply_merged_names(
     own is kept beside each that changed.
     """
     result = dict(values)
-    for name in SPELLED:
+    for name in SPELLED_COLUMNS:
         if name in values:
             kept_name = kept_names[name].get(values[name], values[name])
             result |= {

@@ -39,7 +39,7 @@ def update_listening(session: Session) -> None:
     if not advisor_ids:
         return
     _update_contact_rows(session, advisor_ids)
-    kept = name_merges.find_kept(session)["advisor"]
+    kept = name_merges.find_kept_names(session)["advisor"]
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
     )

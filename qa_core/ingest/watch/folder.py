@@ -503,7 +503,7 @@ def _find_mapping_kind(name: str | None) -> str | None:
 
 
 def _as_refusal(error: Exception) -> Refusal:
-    """Return the refusal that an error is or stands for, else one for a failure."""
+    """Return the refusal that an error is or causes, else one for a failure."""
     refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
     return refusal or Refusal(
         "failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__

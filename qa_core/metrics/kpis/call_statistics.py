@@ -62,7 +62,7 @@ from qa_core.storage.schema import CONTACTS, Outcome
 
 _c = CONTACTS.c
 _i = TOTALS.c
-_lost = sa.func.coalesce(_i.short_abandons, 0)
+_shorts = sa.func.coalesce(_i.short_abandons, 0)
 """Those who hung up at once, as far as the interval knows them: one that does not tell
 counts them with the abandoned.
 """
@@ -75,83 +75,89 @@ _shorts_unknown = (
 _UNSAID = KpiNote("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
 
 
-def _short(given: KpiInputs) -> Predicate:
-    return sa.and_(ABANDONED, _c.wait_seconds.is_not(None), _c.wait_seconds <= given.short_seconds)
+def _short(inputs: KpiInputs) -> Predicate:
+    return sa.and_(ABANDONED, _c.wait_seconds.is_not(None), _c.wait_seconds <= inputs.short_seconds)
 
 
-def _long(given: KpiInputs) -> Predicate:
+def _long(inputs: KpiInputs) -> Predicate:
     return sa.and_(
-        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.short_seconds)
+        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > inputs.short_seconds)
     )
 
 
-def _early(given: KpiInputs) -> Predicate:
-    return sa.and_(ABANDONED, _c.wait_seconds <= given.level_seconds)
+def _early(inputs: KpiInputs) -> Predicate:
+    return sa.and_(ABANDONED, _c.wait_seconds <= inputs.level_seconds)
 
 
-def _abandon_rate(given: KpiInputs) -> Contribution:
-    long = _long(given)
+def _abandon_rate(inputs: KpiInputs) -> Contribution:
+    long = _long(inputs)
     others = sa.and_(
         KNOWN,
         _c.outcome.is_distinct_from(word(Outcome.ABANDONED)),
         _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)),
     )
     notes = (_UNSAID, *UNKNOWN_NOTES)
-    return Contribution(counted=sa.or_(others, long), hits=long, required_rows=KNOWN, notes=notes)
+    return Contribution(
+        denominator=sa.or_(others, long), hits=long, required_rows=KNOWN, notes=notes
+    )
 
 
-def _abandon_rate_of_intervals(given: KpiInputs) -> IntervalContribution:
+def _abandon_rate_of_intervals(inputs: KpiInputs) -> IntervalContribution:
     return IntervalContribution(
         are_given(_i.received, _i.abandoned),
-        counted=_i.received - _lost,
-        hits=_i.abandoned - _lost,
+        denominator=_i.received - _shorts,
+        hits=_i.abandoned - _shorts,
         required_rows=_i.received,
     )
 
 
-def _service_level(given: KpiInputs) -> Contribution:
-    timed = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
-    within = sa.and_(ANSWERED, _c.wait_seconds <= given.level_seconds)
-    early = _early(given)
+def _service_level(inputs: KpiInputs) -> Contribution:
+    answers = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
+    within = sa.and_(ANSWERED, _c.wait_seconds <= inputs.level_seconds)
+    early = _early(inputs)
     late = sa.and_(
-        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > given.level_seconds)
+        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > inputs.level_seconds)
     )
-    hits, counted = {
-        "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(timed, ABANDONED)),
-        "abandons_ignored": lambda: (within, timed),
-        "abandons_penalised": lambda: (within, sa.or_(timed, ABANDONED)),
-        "late_abandons_penalised": lambda: (within, sa.or_(timed, late)),
+    hits, denominator = {
+        "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(answers, ABANDONED)),
+        "abandons_ignored": lambda: (within, answers),
+        "abandons_penalised": lambda: (within, sa.or_(answers, ABANDONED)),
+        "late_abandons_penalised": lambda: (within, sa.or_(answers, late)),
         "short_abandons_credited": lambda: (
-            sa.or_(within, _short(given)),
-            sa.or_(timed, ABANDONED),
+            sa.or_(within, _short(inputs)),
+            sa.or_(answers, ABANDONED),
         ),
-        "short_abandons_excluded": lambda: (within, sa.or_(timed, _long(given))),
-    }[given.settings.service_level_formula]()
-    queued = sa.or_(ANSWERED, ABANDONED)
-    unknown = KpiNote("waits_missing", sa.and_(queued, _c.wait_seconds.is_(None)), with_count=True)
+        "short_abandons_excluded": lambda: (within, sa.or_(answers, _long(inputs))),
+    }[inputs.settings.service_level_formula]()
+    arrivals = sa.or_(ANSWERED, ABANDONED)
+    unknown = KpiNote(
+        "waits_missing", sa.and_(arrivals, _c.wait_seconds.is_(None)), with_count=True
+    )
     return Contribution(
-        counted=counted,
+        denominator=denominator,
         hits=hits,
-        required_rows=sa.and_(queued, _c.wait_seconds.is_not(None)),
+        required_rows=sa.and_(arrivals, _c.wait_seconds.is_not(None)),
         notes=(unknown, _UNSAID, *UNKNOWN_NOTES),
     )
 
 
-def _service_level_of_intervals(given: KpiInputs) -> IntervalContribution:
+def _service_level_of_intervals(inputs: KpiInputs) -> IntervalContribution:
     """By the formulas that need no wait of single callers; an interval counted with
     another threshold is left out.
     """
-    within, queued = _i.answered_in_threshold, _i.answered + _i.abandoned
+    within, arrivals = _i.answered_in_threshold, _i.answered + _i.abandoned
     formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
         "abandons_ignored": (within, _i.answered, (_i.answered,)),
-        "abandons_penalised": (within, queued, (_i.answered, _i.abandoned)),
-        "short_abandons_credited": (within + _lost, queued, (_i.answered, _i.abandoned)),
-        "short_abandons_excluded": (within, queued - _lost, (_i.answered, _i.abandoned)),
+        "abandons_penalised": (within, arrivals, (_i.answered, _i.abandoned)),
+        "short_abandons_credited": (within + _shorts, arrivals, (_i.answered, _i.abandoned)),
+        "short_abandons_excluded": (within, arrivals - _shorts, (_i.answered, _i.abandoned)),
     }
-    hits, counted, needed = formulas.get(given.settings.service_level_formula, (within, queued, ()))
+    hits, denominator, columns = formulas.get(
+        inputs.settings.service_level_formula, (within, arrivals, ())
+    )
     usable = (
-        sa.and_(are_given(within, *needed), _i.threshold_seconds == given.level_seconds)
-        if needed
+        sa.and_(are_given(within, *columns), _i.threshold_seconds == inputs.level_seconds)
+        if columns
         else sa.false()
     )
     left_out = (
@@ -160,18 +166,18 @@ def _service_level_of_intervals(given: KpiInputs) -> IntervalContribution:
     )
     notes = (
         (left_out, _shorts_unknown)
-        if "short" in given.settings.service_level_formula
+        if "short" in inputs.settings.service_level_formula
         else (left_out,)
     )
     return IntervalContribution(
-        usable, counted=counted, hits=hits, required_rows=counted, notes=notes
+        usable, denominator=denominator, hits=hits, required_rows=denominator, notes=notes
     )
 
 
-def _average_time_to_abandon(given: KpiInputs) -> Contribution:
+def _average_time_to_abandon(inputs: KpiInputs) -> Contribution:
     parts = amount_of(ABANDONED, _c.wait_seconds, "waits_missing")
     return Contribution(
-        counted=parts.counted,
+        denominator=parts.denominator,
         amount=parts.amount,
         notes=parts.notes,
         contributing_advisors=RECEIVED,
@@ -186,71 +192,71 @@ def _or_zero(column: sa.Column[float], systems: tuple[str, ...]) -> Amount:
     return sa.case((is_zero, number("0.0")), else_=column)
 
 
-def _average_handle_time(given: KpiInputs) -> Contribution:
+def _average_handle_time(inputs: KpiInputs) -> Contribution:
     terms, notes, silent = [], [], []
     for component in COMPONENTS:
-        column, absent = _c[f"{component}_seconds"], given.absent_components.get(component, ())
+        column, absent = _c[f"{component}_seconds"], inputs.absent_components.get(component, ())
         if not absent:
-            terms.append(_or_zero(column, given.sparse_components.get(component, ())))
+            terms.append(_or_zero(column, inputs.sparse_components.get(component, ())))
             continue
         lacks = _c.source_system.in_(absent)
         silent.append(lacks)
-        sparse = _or_zero(column, given.sparse_components.get(component, ()))
+        sparse = _or_zero(column, inputs.sparse_components.get(component, ()))
         terms.append(sa.case((lacks, number("0.0")), else_=sparse))
         notes.append(KpiNote(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
-    handled = (
+    has_handle_time = (
         sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
     )
-    amount = sa.case((handled, terms[0] + terms[1] + terms[2]))
-    left_out = sa.and_(handled, amount.is_(None))
+    amount = sa.case((has_handle_time, terms[0] + terms[1] + terms[2]))
+    left_out = sa.and_(has_handle_time, amount.is_(None))
     notes.append(KpiNote("handle_time_unknown", left_out, with_count=True))
-    return Contribution(counted=amount.is_not(None), amount=amount, notes=tuple(notes))
+    return Contribution(denominator=amount.is_not(None), amount=amount, notes=tuple(notes))
 
 
-def _average_handle_time_of_intervals(given: KpiInputs) -> IntervalContribution:
-    terms, notes, needed = [], [], []
+def _average_handle_time_of_intervals(inputs: KpiInputs) -> IntervalContribution:
+    terms, notes, has_component = [], [], []
     for component in COMPONENTS:
-        column, absent = _i[f"{component}_seconds"], given.absent_of_intervals.get(component, ())
+        column, absent = _i[f"{component}_seconds"], inputs.absent_of_intervals.get(component, ())
         lacks = _i.source_system.in_(absent) if absent else sa.false()
         terms.append(sa.case((lacks, number("0.0")), else_=column))
-        needed.append(sa.not_(lacks))
+        has_component.append(sa.not_(lacks))
         notes.append((f"component_missing:{component}", sa.case((lacks, _i.answered), else_=0)))
-    handled = terms[0] + terms[1] + terms[2]
+    handle_seconds = terms[0] + terms[1] + terms[2]
     return IntervalContribution(
-        sa.and_(are_given(_i.answered), handled.is_not(None), sa.or_(*needed)),
-        counted=_i.answered,
-        amount=handled,
+        sa.and_(are_given(_i.answered), handle_seconds.is_not(None), sa.or_(*has_component)),
+        denominator=_i.answered,
+        amount=handle_seconds,
         notes=tuple(notes),
     )
 
 
-def _repeat_caller_rate(given: KpiInputs) -> Contribution:
-    known = _c.customer_key.is_not(None)
+def _repeat_caller_rate(inputs: KpiInputs) -> Contribution:
+    is_known = _c.customer_key.is_not(None)
     return Contribution(
-        counted=known,
-        hits=sa.and_(known, _c.seconds_to_next <= given.window_seconds),
+        denominator=is_known,
+        hits=sa.and_(is_known, _c.seconds_to_next <= inputs.window_seconds),
         identity=_c.customer_key,
         unknown_identity=_c.customer_key.is_(None),
     )
 
 
-def _missed_callers(given: KpiInputs, seconds: sa.ColumnElement[float]) -> Contribution:
-    known = MISSES.c.customer_key.is_not(None)
+def _missed_callers(inputs: KpiInputs, seconds: sa.ColumnElement[float]) -> Contribution:
+    is_known = MISSES.c.customer_key.is_not(None)
     return Contribution(
-        counted=known,
-        hits=sa.and_(known, seconds <= given.recovery_seconds),
+        denominator=is_known,
+        hits=sa.and_(is_known, seconds <= inputs.recovery_seconds),
         unknown_identity=MISSES.c.customer_key.is_(None),
     )
 
 
 def _callers(rows: Predicate) -> Contribution:
-    known = CALLERS.c.customer_key.is_not(None)
+    is_known = CALLERS.c.customer_key.is_not(None)
     return Contribution(
-        counted=rows,
+        denominator=rows,
         hits=rows,
         identity=CALLERS.c.customer_key,
-        required_rows=known,
-        contributing_advisors=known,
+        required_rows=is_known,
+        contributing_advisors=is_known,
         unknown_identity=CALLERS.c.customer_key.is_(None),
     )
 
@@ -259,8 +265,8 @@ def _abandons_of(
     formulas: tuple[str, ...], rows: Callable[[KpiInputs], Predicate]
 ) -> Callable[[KpiInputs], Predicate]:
     """Abandoned contacts that some formulas of the service level leave out."""
-    return lambda given: (
-        rows(given) if given.settings.service_level_formula in formulas else sa.false()
+    return lambda inputs: (
+        rows(inputs) if inputs.settings.service_level_formula in formulas else sa.false()
     )
 
 
@@ -286,7 +292,7 @@ _ABANDONS_OF_FORMULAS = (
     Exclusion(
         "abandoned",
         N_("Abandoned: this formula ignores them"),
-        _abandons_of(("abandons_ignored",), lambda given: ABANDONED),
+        _abandons_of(("abandons_ignored",), lambda inputs: ABANDONED),
     ),
     Exclusion(
         "early_abandon",
@@ -297,7 +303,7 @@ _ABANDONS_OF_FORMULAS = (
 HANDLE_TIME_UNKNOWN = Exclusion(
     "component_missing",
     N_("A part of the handling time is not known"),
-    lambda given: _average_handle_time(given).amount.is_(None),
+    lambda inputs: _average_handle_time(inputs).amount.is_(None),
 )
 TALK_UNKNOWN = exclude("talk_unknown", N_("The talk time is not known"), _c.talk_seconds.is_(None))
 TRANSFERS_UNKNOWN = exclude(
@@ -375,9 +381,9 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         ratio(ANSWERED, KNOWN, KNOWN, UNKNOWN_NOTES),
-        sums=lambda given: IntervalContribution(
+        sums=lambda inputs: IntervalContribution(
             are_given(_i.received, _i.answered),
-            counted=_i.received,
+            denominator=_i.received,
             hits=_i.answered,
             required_rows=_i.received,
         ),
@@ -428,7 +434,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.SECONDS,
         "down",
-        lambda given: amount_of(ANSWERED, _c.wait_seconds, "waits_missing"),
+        lambda inputs: amount_of(ANSWERED, _c.wait_seconds, "waits_missing"),
         has_percentiles=True,
         sums=mean_of_intervals(_i.wait_seconds, _i.answered),
         exclusions=(*ANSWERED_ONLY, WAIT_UNKNOWN),
@@ -470,7 +476,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.SECONDS,
         "neither",
-        lambda given: amount_of(ANSWERED, _c.talk_seconds),
+        lambda inputs: amount_of(ANSWERED, _c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
         exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
     ),
@@ -482,7 +488,7 @@ ALL: tuple[Kpi, ...] = (
         K.TOTAL,
         U.SECONDS,
         "neither",
-        lambda given: amount_of(ANSWERED, _c.talk_seconds),
+        lambda inputs: amount_of(ANSWERED, _c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
         exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
     ),
@@ -511,7 +517,7 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: _missed_callers(given, MISSES.c.seconds_to_call_back),
+        lambda inputs: _missed_callers(inputs, MISSES.c.seconds_to_call_back),
     ),
     _of_misses(
         "recovered_rate",
@@ -527,7 +533,7 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: _missed_callers(given, MISSES.c.seconds_to_reached),
+        lambda inputs: _missed_callers(inputs, MISSES.c.seconds_to_reached),
         needs_missed=True,
     ),
     _declare(
@@ -554,7 +560,7 @@ ALL: tuple[Kpi, ...] = (
         K.DISTINCT,
         U.COUNT,
         "neither",
-        lambda given: _callers(CALLERS.c.is_first_time),
+        lambda inputs: _callers(CALLERS.c.is_first_time),
         exclusions=(*KNOWN_CALLERS, _NOT_FIRST_TIME, SAME_CUSTOMER),
     ),
     _of_callers(
@@ -565,7 +571,7 @@ ALL: tuple[Kpi, ...] = (
         K.DISTINCT,
         U.COUNT,
         "neither",
-        lambda given: _callers(sa.not_(CALLERS.c.is_first_time)),
+        lambda inputs: _callers(sa.not_(CALLERS.c.is_first_time)),
         exclusions=(*KNOWN_CALLERS, _FIRST_TIME, SAME_CUSTOMER),
     ),
 )

@@ -124,7 +124,7 @@ class KpiNote:
 class Contribution:
     """Contribution of rows to a KPI.
 
-    `counted`: rows of the denominator, which are n; `hits`: rows of the numerator;
+    `denominator`: the rows counted, which are n; `hits`: rows of the numerator;
     `negative`: rows that count −1 in it; `amount`: the number averaged or summed, null
     where the row is left out; `identity`: what is counted once. `required_rows`:
     without such a row there is no data (default: the rows counted);
@@ -132,7 +132,7 @@ class Contribution:
     rows counted).
     """
 
-    counted: Predicate
+    denominator: Predicate
     hits: Predicate | None = None
     negative: Predicate | None = None
     amount: Amount | None = None
@@ -148,14 +148,14 @@ class Contribution:
 class IntervalContribution:
     """Contribution of an interval where no contact covers it: totals in place of rows.
 
-    `usable`: the intervals that say enough. `counted` goes to n; `hits` (of a total or
+    `usable`: the intervals that say enough. `denominator` goes to n; `hits` (of a total or
     ratio) or `amount` (of a mean) to the numerator. `required_rows`: contacts without
     which there is no data (default: those counted). The notes count contacts of
     intervals, usable or not.
     """
 
     usable: Predicate
-    counted: Amount
+    denominator: Amount
     hits: Amount | None = None
     amount: Amount | None = None
     required_rows: Amount | None = None

@@ -23,7 +23,7 @@ _c = CONTACTS.c
 
 def exclude(code: str, title: str, rows: Predicate) -> Exclusion:
     """Declare an exclusion that no setting changes."""
-    return Exclusion(code, title, lambda given: rows)
+    return Exclusion(code, title, lambda inputs: rows)
 
 
 OTHER_DIRECTION = exclude("other_direction", N_("Outbound or internal"), sa.not_(COUNTED_DIRECTION))

@@ -24,30 +24,31 @@ from qa_core.storage.schema import CONTACTS
 _c = CONTACTS.c
 
 
-def _is_complete(given: KpiInputs) -> Predicate:
+def _is_complete(inputs: KpiInputs) -> Predicate:
     """Tell whether the data reach far enough before and after the contact to judge it."""
-    if not given.span:
+    if not inputs.span:
         return sa.false()
     return _c.started_at.between(
-        sa.literal(given.span[0] + given.window, sa.DateTime),
-        sa.literal(given.span[1] - given.window, sa.DateTime),
+        sa.literal(inputs.span[0] + inputs.window, sa.DateTime),
+        sa.literal(inputs.span[1] - inputs.window, sa.DateTime),
     )
 
 
-def _by_repeat(given: KpiInputs) -> Contribution:
+def _by_repeat(inputs: KpiInputs) -> Contribution:
     first = sa.and_(
         ANSWERED,
         KNOWN_CUSTOMER,
         sa.or_(
-            _c.seconds_since_previous.is_(None), _c.seconds_since_previous > given.window_seconds
+            _c.seconds_since_previous.is_(None), _c.seconds_since_previous > inputs.window_seconds
         ),
     )
-    complete = _is_complete(given)
-    counted = sa.and_(first, complete)
+    complete = _is_complete(inputs)
+    denominator = sa.and_(first, complete)
     return Contribution(
-        counted=counted,
+        denominator=denominator,
         hits=sa.and_(
-            counted, sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > given.window_seconds)
+            denominator,
+            sa.or_(_c.seconds_to_next.is_(None), _c.seconds_to_next > inputs.window_seconds),
         ),
         pending=sa.and_(first, sa.not_(complete)),
         unknown_identity=sa.and_(ANSWERED, sa.not_(KNOWN_CUSTOMER)),
@@ -58,12 +59,12 @@ _answered_both = sa.and_(_c.survey_resolved.is_not(None), _c.survey_contacts.is_
 _NOT_FIRST = Exclusion(
     "not_first",
     N_("Not a first contact: the customer was answered within the window before"),
-    lambda given: _c.seconds_since_previous <= given.window_seconds,
+    lambda inputs: _c.seconds_since_previous <= inputs.window_seconds,
 )
 _PENDING = Exclusion(
     "pending",
     N_("The window is not complete in the data"),
-    lambda given: sa.not_(_is_complete(given)),
+    lambda inputs: sa.not_(_is_complete(inputs)),
 )
 _UNDECLARED = exclude(
     "undeclared", N_("The advisor declared nothing"), _c.declared_resolved.is_(None)

@@ -32,16 +32,16 @@ _declare = partial(
 
 
 def _critical_accuracy(name: str, title: str, meaning: str) -> Kpi:
-    failed = _e[f"failed_{name}"]
+    has_error = _e[f"failed_{name}"]
     formula = N_(
         "evaluations without a critical error of the class / evaluations where a criterion of "
         "the class applies"
     )
-    parts = Contribution(counted=failed.is_not(None), hits=sa.not_(failed))
+    parts = Contribution(denominator=has_error.is_not(None), hits=sa.not_(has_error))
     outside = exclude(
         "not_applicable",
         N_("Evaluations where no criterion of the class applies"),
-        failed.is_(None),
+        has_error.is_(None),
     )
     return _declare(
         f"critical_accuracy_{name}",
@@ -51,7 +51,7 @@ def _critical_accuracy(name: str, title: str, meaning: str) -> Kpi:
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: parts,
+        lambda inputs: parts,
         exclusions=(outside,),
     )
 
@@ -65,7 +65,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.SCORE,
         "up",
-        lambda given: Contribution(counted=_e.score.is_not(None), amount=_e.score),
+        lambda inputs: Contribution(denominator=_e.score.is_not(None), amount=_e.score),
         exclusions=(exclude("no_score", N_("Evaluations without a score"), _e.score.is_(None)),),
         heading=N_("Score"),
     ),
@@ -80,7 +80,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.SCORE,
         "up",
-        lambda given: Contribution(counted=_m.score.is_not(None), amount=_m.score),
+        lambda inputs: Contribution(denominator=_m.score.is_not(None), amount=_m.score),
         subject=FactTable.ADVISORS,
         dimensions=tuple(key for key in ALL_DIMENSIONS if key != "advisor"),
         exclusions=(exclude("no_score", N_("Advisors without a score"), _m.score.is_(None)),),
@@ -93,7 +93,7 @@ ALL: tuple[Kpi, ...] = (
         K.TOTAL,
         U.COUNT,
         "neither",
-        lambda given: Contribution(counted=EVERY, hits=EVERY),
+        lambda inputs: Contribution(denominator=EVERY, hits=EVERY),
     ),
     _declare(
         "evaluation_pass_rate",
@@ -103,8 +103,8 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: Contribution(
-            counted=_e.outcome.is_not(None), hits=_e.outcome == word("pass")
+        lambda inputs: Contribution(
+            denominator=_e.outcome.is_not(None), hits=_e.outcome == word("pass")
         ),
         dimensions=WHOLE_EVALUATION_DIMENSIONS,
         exclusions=(

@@ -10,7 +10,7 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, FactTable, Kpi, KpiKind, Unit
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, exclude
-from qa_core.metrics.kpis.rows import ANSWERED, HEARD, ratio
+from qa_core.metrics.kpis.rows import ANSWERED, LISTENING, ratio
 from qa_core.storage.schema import CONTACTS
 
 ALL: tuple[Kpi, ...] = (
@@ -50,7 +50,7 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.RATIO,
         Unit.RATE,
         "neither",
-        ratio(HEARD.c.is_listened, HEARD.c.recorded),
+        ratio(LISTENING.c.is_listened, LISTENING.c.recorded),
         Permission.SEE_CALL_STATISTICS,
         CONTACT_DIMENSIONS,
         FactTable.LISTENED,
@@ -58,9 +58,9 @@ ALL: tuple[Kpi, ...] = (
             exclude(
                 "recording_unknown",
                 N_("The source does not say whether it was recorded"),
-                HEARD.c.recorded.is_(None),
+                LISTENING.c.recorded.is_(None),
             ),
-            exclude("not_recorded", N_("Not recorded"), sa.not_(HEARD.c.recorded)),
+            exclude("not_recorded", N_("Not recorded"), sa.not_(LISTENING.c.recorded)),
         ),
     ),
 )

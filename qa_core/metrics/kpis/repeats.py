@@ -30,55 +30,55 @@ _HANDLING = next(kpi for kpi in call_statistics.ALL if kpi.key == "average_handl
 _SECONDS_OF_AN_HOUR = number("3600.0")
 
 
-def _is_repeat(given: KpiInputs) -> Predicate:
+def _is_repeat(inputs: KpiInputs) -> Predicate:
     # The mirror of "came back": a contact is the next one of an answered contact
     # exactly where that one is its previous.
-    return sa.and_(KNOWN_CUSTOMER, _c.seconds_since_previous <= given.window_seconds)
+    return sa.and_(KNOWN_CUSTOMER, _c.seconds_since_previous <= inputs.window_seconds)
 
 
-def _repeats(given: KpiInputs) -> Contribution:
-    known = KNOWN_CUSTOMER
+def _repeats(inputs: KpiInputs) -> Contribution:
+    customer_rows = KNOWN_CUSTOMER
     return Contribution(
-        counted=_is_repeat(given),
-        hits=_is_repeat(given),
-        required_rows=known,
-        contributing_advisors=known,
+        denominator=_is_repeat(inputs),
+        hits=_is_repeat(inputs),
+        required_rows=customer_rows,
+        contributing_advisors=customer_rows,
     )
 
 
-def _summed(given: KpiInputs, amount: Amount) -> Contribution:
-    repeat = _is_repeat(given)
-    kept = sa.case((repeat, amount))
+def _sum_repeats(inputs: KpiInputs, amount: Amount) -> Contribution:
+    repeat = _is_repeat(inputs)
+    repeat_amount = sa.case((repeat, amount))
     notes = tuple(
         KpiNote(note.code, sa.and_(repeat, note.rows), note.with_count)
-        for note in _HANDLING.parts(given).notes
+        for note in _HANDLING.parts(inputs).notes
     )
-    return Contribution(counted=kept.is_not(None), amount=kept, notes=notes)
+    return Contribution(denominator=repeat_amount.is_not(None), amount=repeat_amount, notes=notes)
 
 
-def _handle_time(given: KpiInputs) -> Contribution:
-    return _summed(given, _HANDLING.parts(given).amount)
+def _handle_time(inputs: KpiInputs) -> Contribution:
+    return _sum_repeats(inputs, _HANDLING.parts(inputs).amount)
 
 
-def _cost(given: KpiInputs) -> Contribution:
-    rate = given.settings.cost_per_hour
+def _cost(inputs: KpiInputs) -> Contribution:
+    rate = inputs.settings.cost_per_hour
     if rate is None:
-        return _summed(given, sa.cast(sa.null(), sa.Double))
-    return _summed(
-        given,
-        _HANDLING.parts(given).amount / _SECONDS_OF_AN_HOUR * sa.literal(float(rate), sa.Double),
+        return _sum_repeats(inputs, sa.cast(sa.null(), sa.Double))
+    return _sum_repeats(
+        inputs,
+        _HANDLING.parts(inputs).amount / _SECONDS_OF_AN_HOUR * sa.literal(float(rate), sa.Double),
     )
 
 
 _NOT_REPEAT = Exclusion(
     "not_repeat",
     N_("No repeat: the customer was not answered within the window before"),
-    lambda given: sa.not_(sa.func.coalesce(_is_repeat(given), sa.false())),
+    lambda inputs: sa.not_(sa.func.coalesce(_is_repeat(inputs), sa.false())),
 )
 _NO_RATE = Exclusion(
     "no_rate",
     N_("No cost of an hour is set for that day"),
-    lambda given: sa.true() if given.settings.cost_per_hour is None else sa.false(),
+    lambda inputs: sa.true() if inputs.settings.cost_per_hour is None else sa.false(),
 )
 
 

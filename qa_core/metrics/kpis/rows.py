@@ -61,16 +61,16 @@ CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
 whole lake; null for an unknown customer.
 """
 
-HEARD = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
+LISTENING = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
 """The contacts, and whether somebody listened to each: its recording was played to
 somebody else than its advisor, or an evaluation of it is published.
 """
 
-LISTENED = sa.table(
+LISTENED_CONTACTS = sa.table(
     "listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
 )
-"""The contacts that somebody listened to; query.heard brings them along from the
-records.
+"""The contacts that somebody listened to; query.listened_contacts brings them along
+from the records.
 """
 
 CRITICAL_CLASSES = ("customer", "business", "compliance")
@@ -140,13 +140,16 @@ EVERY = sa.true()
 
 def ratio(
     hits: Predicate,
-    counted: Predicate,
+    denominator: Predicate,
     required_rows: Predicate | None = None,
     notes: tuple[KpiNote, ...] = (),
 ) -> Callable[[KpiInputs], Contribution]:
     """Return the share of `hits` among the rows counted."""
-    return lambda given: Contribution(
-        counted=counted, hits=sa.and_(counted, hits), required_rows=required_rows, notes=notes
+    return lambda inputs: Contribution(
+        denominator=denominator,
+        hits=sa.and_(denominator, hits),
+        required_rows=required_rows,
+        notes=notes,
     )
 
 
@@ -157,8 +160,8 @@ def total(
     notes: tuple[KpiNote, ...] = (),
 ) -> Callable[[KpiInputs], Contribution]:
     """Count rows among `among`; without one of those there is no data."""
-    return lambda given: Contribution(
-        counted=rows,
+    return lambda inputs: Contribution(
+        denominator=rows,
         hits=rows,
         required_rows=among if required_rows is None else required_rows,
         contributing_advisors=among,
@@ -175,7 +178,7 @@ def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None
     """
     amount = sa.case((rows, column))
     notes = (KpiNote(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
-    return Contribution(counted=amount.is_not(None), amount=amount, notes=notes)
+    return Contribution(denominator=amount.is_not(None), amount=amount, notes=notes)
 
 
 def are_given(*columns: sa.Column[Any]) -> Predicate:
@@ -184,12 +187,12 @@ def are_given(*columns: sa.Column[Any]) -> Predicate:
 
 
 def sum_of_intervals(
-    rows: Amount, *needed: sa.Column[Any]
+    rows: Amount, *required_columns: sa.Column[Any]
 ) -> Callable[[KpiInputs], IntervalContribution]:
     """Sum a count of contacts that intervals give."""
-    return lambda given: IntervalContribution(
-        are_given(*needed),
-        counted=rows,
+    return lambda inputs: IntervalContribution(
+        are_given(*required_columns),
+        denominator=rows,
         hits=rows,
         required_rows=sa.func.coalesce(TOTALS.c.received, rows),
     )
@@ -201,4 +204,6 @@ def mean_of_intervals(
     """Build the contribution of intervals that give a sum of seconds over so many
     contacts.
     """
-    return lambda given: IntervalContribution(are_given(amount, rows), counted=rows, amount=amount)
+    return lambda inputs: IntervalContribution(
+        are_given(amount, rows), denominator=rows, amount=amount
+    )

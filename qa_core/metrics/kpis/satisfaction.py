@@ -58,52 +58,55 @@ _NEITHER = exclude(
 _NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.is_(None))
 
 
-def _per_scale(given: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
+def _per_scale(inputs: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
     """Apply `make` to for the least and the greatest mark of the row's own scale;
     null for a row without a known scale.
     """
-    if not given.scales:
+    if not inputs.scales:
         return sa.cast(sa.null(), sa.Double)
     return sa.case(
-        *((_c.csat_scale == sa.literal(scale), make(*ends)) for scale, ends in given.scales.items())
+        *(
+            (_c.csat_scale == sa.literal(scale), make(*ends))
+            for scale, ends in inputs.scales.items()
+        )
     )
 
 
-def _is_satisfied(given: KpiInputs) -> Predicate:
-    least = _per_scale(given, lambda low, high: sa.literal(low + 0.75 * (high - low), sa.Double))
+def _is_satisfied(inputs: KpiInputs) -> Predicate:
+    least = _per_scale(inputs, lambda low, high: sa.literal(low + 0.75 * (high - low), sa.Double))
     return sa.and_(RATED, _c.csat >= least)
 
 
-def _csat(given: KpiInputs) -> Contribution:
-    return Contribution(counted=RATED, hits=_is_satisfied(given))
+def _csat(inputs: KpiInputs) -> Contribution:
+    return Contribution(denominator=RATED, hits=_is_satisfied(inputs))
 
 
-def _unhappy(given: KpiInputs) -> Contribution:
-    most = _per_scale(given, lambda low, high: sa.literal(low + (high - low) / 3, sa.Double))
+def _unhappy(inputs: KpiInputs) -> Contribution:
+    most = _per_scale(inputs, lambda low, high: sa.literal(low + (high - low) / 3, sa.Double))
     return Contribution(
-        counted=sa.or_(RATED, _c.nps.is_not(None)),
+        denominator=sa.or_(RATED, _c.nps.is_not(None)),
         hits=sa.or_(sa.and_(RATED, _c.csat <= most), _c.nps <= number("6.0")),
     )
 
 
-def _csat_with_silent(given: KpiInputs, are_happy: bool) -> Contribution:
-    happy = _is_satisfied(given)
+def _csat_with_silent(inputs: KpiInputs, are_happy: bool) -> Contribution:
+    happy = _is_satisfied(inputs)
     # Without a rating of a survey known to be sent, nobody can say who was silent.
     return Contribution(
-        counted=sa.or_(RATED, SILENT),
+        denominator=sa.or_(RATED, SILENT),
         hits=sa.or_(happy, SILENT) if are_happy else happy,
         required_rows=sa.and_(RATED, _c.survey_sent),
     )
 
 
-def _csat_mean(given: KpiInputs) -> Contribution:
-    scaled = _per_scale(
-        given,
+def _csat_mean(inputs: KpiInputs) -> Contribution:
+    rating = _per_scale(
+        inputs,
         lambda low, high: (
             1.0 + (_c.csat - sa.literal(low, sa.Double)) * sa.literal(4.0 / (high - low), sa.Double)
         ),
     )
-    return Contribution(counted=RATED, amount=scaled)
+    return Contribution(denominator=RATED, amount=rating)
 
 
 K, U = KpiKind, Unit
@@ -135,7 +138,7 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: _csat_with_silent(given, are_happy=False),
+        lambda inputs: _csat_with_silent(inputs, are_happy=False),
         exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
     ),
     _declare(
@@ -152,7 +155,7 @@ ALL: tuple[Kpi, ...] = (
         K.RATIO,
         U.RATE,
         "up",
-        lambda given: _csat_with_silent(given, are_happy=True),
+        lambda inputs: _csat_with_silent(inputs, are_happy=True),
         exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
     ),
     _declare(
@@ -191,8 +194,8 @@ ALL: tuple[Kpi, ...] = (
         K.STATISTIC,
         U.NPS,
         "up",
-        lambda given: Contribution(
-            counted=_c.nps.is_not(None),
+        lambda inputs: Contribution(
+            denominator=_c.nps.is_not(None),
             hits=_c.nps >= number("9.0"),
             negative=_c.nps <= number("6.0"),
         ),
@@ -207,7 +210,7 @@ ALL: tuple[Kpi, ...] = (
         K.MEAN,
         U.EFFORT,
         "up",
-        lambda given: Contribution(counted=_c.ces.is_not(None), amount=_c.ces),
+        lambda inputs: Contribution(denominator=_c.ces.is_not(None), amount=_c.ces),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
         heading=N_("CES"),
     ),

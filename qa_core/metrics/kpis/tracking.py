@@ -47,8 +47,8 @@ def _of_spend(
     better: str = "down",
     heading: str = "",
 ) -> Kpi:
-    def parts(given: KpiInputs) -> Contribution:
-        return Contribution(counted=sa.and_(ATTRIBUTED, rows), contributing_advisors=ATTRIBUTED)
+    def parts(inputs: KpiInputs) -> Contribution:
+        return Contribution(denominator=sa.and_(ATTRIBUTED, rows), contributing_advisors=ATTRIBUTED)
 
     settings = ("provisional_spend_days",)
     needs = Permission.SEE_TRACKING

@@ -13,7 +13,7 @@ from qa_core.metrics.query.advisors import (
 from qa_core.metrics.query.callbacks import Recovery, find_recovery
 from qa_core.metrics.query.comments import find_remarks, may_read_remarks
 from qa_core.metrics.query.contacts import (
-    Waited,
+    WaitRange,
     contact_columns,
     count_contacts,
     find_contacts,

@@ -18,7 +18,7 @@ from qa_core.metrics.query.contacts import find_contacts
 from qa_core.metrics.query.measure import measure
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .where(
             Evaluation.state == "published",
-            Evaluation.kind.in_(("scored", "targeted")),
+            Evaluation.kind.in_(EVALUATOR_KINDS),
             *days,
         )
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())

@@ -54,10 +54,10 @@ def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> A
     alike.
     """
     viewer.require(Permission.SEE_ADVISORS)
-    found = _find(viewer, period, None, advisor_id) or _find(viewer, Period(), None, advisor_id)
-    if len(found) != 1:
+    profiles = _find(viewer, period, None, advisor_id) or _find(viewer, Period(), None, advisor_id)
+    if len(profiles) != 1:
         raise AccessDenied()
-    return found[0]
+    return profiles[0]
 
 
 def read_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
@@ -123,8 +123,8 @@ def find_evaluations_of(
     frame = engine.current().run(evaluations, _beside(), **dimension_sql.months(where.period))
     if "evaluator" in frame:
         with store.reading() as session:
-            known = people.find_names(session)
-        frame["evaluator"] = [known.get(username, username) for username in frame["evaluator"]]
+            names = people.find_names(session)
+        frame["evaluator"] = [names.get(username, username) for username in frame["evaluator"]]
     return frame
 
 
@@ -156,7 +156,7 @@ def _find(
     for key, team in pairs:
         if teams is None or team in teams:
             by_id.setdefault(key, set()).add(team)
-    found = [
+    profiles = [
         AdvisorProfile(
             key,
             names.advisor_label(key) or key,
@@ -164,7 +164,9 @@ def _find(
         )
         for key, of in by_id.items()
     ]
-    return tuple(sorted(found, key=lambda advisor: (advisor.name.casefold(), advisor.advisor_id)))
+    return tuple(
+        sorted(profiles, key=lambda advisor: (advisor.name.casefold(), advisor.advisor_id))
+    )
 
 
 def _beside() -> dict[str, Any]:

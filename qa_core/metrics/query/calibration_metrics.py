@@ -30,11 +30,15 @@ from qa_core.stats.agreement import (
 )
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    CALIBRATION,
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+)
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
-KIND = "calibration"
 ONE_CRITERION = "one_criterion"
 """The note of an agreement that was asked for several criteria at once: it is of each,
 and of none together.
@@ -43,7 +47,7 @@ Group = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Marked:
+class CriterionMarks:
     """One criterion on one contact of a closed round. `marks`: evaluator → points
     (None: not applicable) of all who handed this contact in.
     """
@@ -59,13 +63,13 @@ class Marked:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Two marks of one criterion on one contact. `judged`: the evaluators whom the
+class MarkPair:
+    """Two marks of one criterion on one contact. `subjects`: the evaluators whom the
     difference is about, without the reference.
     """
 
-    of: Marked
-    judged: tuple[str, ...]
+    of: CriterionMarks
+    subjects: tuple[str, ...]
     points: Alignment
 
 
@@ -116,14 +120,14 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     """Return a value that differs after a round was closed, a mark of one went, or
     somebody became a reference.
     """
-    closed = sa.select(
+    closings = sa.select(
         sa.func.count(Calibration.closed_at),
         sa.func.max(Calibration.closed_at),
         sa.func.sum(Calibration.id),
     )
     marks = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
-    ).where(Evaluation.kind == KIND)
+    ).where(Evaluation.kind == CALIBRATION)
     contact = CalibrationContact
     references = sa.select(
         contact.reference_evaluator,
@@ -132,28 +136,28 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         sa.func.sum(contact.id * contact.id),
     )
     references = references.group_by(contact.reference_evaluator)
-    counted = [
+    counts = [
         session.execute(
             Unscoped(
                 statement,
                 "A counter tells whether what is kept of rounds is still true: no row is read.",
             )
         ).all()
-        for statement in (closed, marks, references.order_by(contact.reference_evaluator))
+        for statement in (closings, marks, references.order_by(contact.reference_evaluator))
     ]
-    return tuple(itertools.chain.from_iterable(itertools.chain.from_iterable(counted)))
+    return tuple(itertools.chain.from_iterable(itertools.chain.from_iterable(counts)))
 
 
 def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
     """Measure calibrations: one row per KPI and group, as `measure` gives them."""
-    found = find_marked(question)
+    marks = find_marked(question)
     rows = []
     for kpi in kpis:
         if kpi.key == ALIGNMENT:
-            groups: Mapping[Group, Sequence[Any]] = _group(question, _compare(question, found))
+            groups: Mapping[Group, Sequence[Any]] = _group(question, _compare(question, marks))
             work_out: Callable[..., Row] = _align
         else:
-            groups, work_out = _group(question, found), _agree
+            groups, work_out = _group(question, marks), _agree
         if not question.by and not groups:
             groups = {(): ()}
         for key, members in groups.items():
@@ -161,7 +165,7 @@ def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
             row = (
                 work_out(kpi, members)
                 if kpi.key == ALIGNMENT or "criterion" in by or _names_one(question)
-                else _undefined(kpi)
+                else _undefined_row(kpi)
             )
             rows.append(replace(row, by=by))
     return rows
@@ -171,22 +175,22 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
     """Count the comparisons, or contacts, that each exclusion leaves out, by its place
     (one past the last: counted).
     """
-    found = find_marked(question)
+    marks = find_marked(question)
     if kpi.key == ALIGNMENT:
         places = [
-            2 if pair.points.n else 0 if pair.points.unmatched else 1
-            for pair in _compare(question, found)
+            2 if pair.points.n else 0 if pair.points.unmatched_pairs else 1
+            for pair in _compare(question, marks)
         ]
     else:
-        places = [int(len(_given(one)) >= 2) for one in found] if _names_one(question) else []
+        places = [int(len(_shares_of(one)) >= 2) for one in marks] if _names_one(question) else []
     return {place: places.count(place) for place in sorted(set(places))}
 
 
-def find_marked(question: MetricQuery) -> list[Marked]:
+def find_marked(question: MetricQuery) -> list[CriterionMarks]:
     """Find every criterion of every contact in the closed rounds that the viewer may
     see, within the period and filters, in the order of the rounds.
     """
-    chosen = {
+    filter_values = {
         name: {
             None if value is None else dimension_sql.parse_value(name, value) for value in values
         }
@@ -195,41 +199,43 @@ def find_marked(question: MetricQuery) -> list[Marked]:
     }
     with store.reading() as session:
         rounds = find_rounds(session, question.viewer, Calibration.closed_at.is_not(None))
-        used = session.execute(
+        versions = session.execute(
             sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content).where(
                 ScorecardVersion.id.in_({row.grid_id for row in rounds})
             )
         )
         grids = {
-            number: (title, scoring.parse_scorecard(content)) for number, title, content in used
+            number: (title, scoring.parse_scorecard(content)) for number, title, content in versions
         }
         marks = _read_marks(session, [row.id for row in rounds])
-        made = []
+        criterion_marks = []
         for row in rounds:
             title, plan = grids[row.grid_id]
             for contact in sorted(row.contacts, key=lambda contact: contact.id):
-                given = {
+                marks_by_evaluator = {
                     name: marks.get((row.id, contact.source_system, contact.contact_id, name))
                     for name in row.evaluators
                 }
-                present = {name: of for name, of in given.items() if of is not None}
+                present = {name: of for name, of in marks_by_evaluator.items() if of is not None}
                 if not present or not _is_within(question, contact.local_start):
                     continue
                 for section in plan.sections:
                     for criterion in section.criteria:
                         points = {name: of.get(criterion.key) for name, of in present.items()}
-                        placed = (title, section.name, criterion.key, float(criterion.points))
-                        made.append(
-                            Marked(
+                        place = (title, section.name, criterion.key, float(criterion.points))
+                        criterion_marks.append(
+                            CriterionMarks(
                                 contact.id,
                                 contact.local_start,
-                                *placed,
+                                *place,
                                 contact.reference_evaluator,
                                 points,
                             )
                         )
     return [
-        one for one in made if all(_value(one, name) in values for name, values in chosen.items())
+        one
+        for one in criterion_marks
+        if all(_value(one, name) in values for name, values in filter_values.items())
     ]
 
 
@@ -241,7 +247,7 @@ def _read_marks(
     """
     handed_in = (
         Evaluation.calibration_id.in_(rounds),
-        Evaluation.kind == KIND,
+        Evaluation.kind == CALIBRATION,
         Evaluation.state != "draft",
     )
     key = (
@@ -251,8 +257,8 @@ def _read_marks(
         Evaluation.contact_id,
         Evaluation.evaluator,
     )
-    found = session.execute(on_marks(sa.select(*key).where(*handed_in)))
-    places = {row[0]: tuple(row[1:]) for row in found}
+    evaluations = session.execute(on_marks(sa.select(*key).where(*handed_in)))
+    places = {row[0]: tuple(row[1:]) for row in evaluations}
     marks: dict[Any, dict[str, float | None]] = {place: {} for place in places.values()}
     answers = sa.select(
         EvaluationAnswer.evaluation_id,
@@ -278,7 +284,7 @@ def _names_one(question: MetricQuery) -> bool:
     return len(dict(question.where.values).get("criterion", ())) == 1
 
 
-def _value(one: Marked, dimension: str) -> Any:
+def _value(one: CriterionMarks, dimension: str) -> Any:
     day = one.local_start.date()
     match dimension:
         case "day":
@@ -293,35 +299,35 @@ def _value(one: Marked, dimension: str) -> Any:
             return getattr(one, dimension)
 
 
-def _compare(question: MetricQuery, found: Iterable[Marked]) -> list[Compared]:
+def _compare(question: MetricQuery, marks: Iterable[CriterionMarks]) -> list[MarkPair]:
     """Compare every pair of marks, of the evaluators that the filters leave."""
-    chosen = dict(question.where.values).get("evaluator")
-    made = []
-    for one in found:
+    evaluators = dict(question.where.values).get("evaluator")
+    pairs = []
+    for one in marks:
         for pair in find_pairs(tuple(one.marks), one.reference):
-            judged = tuple(
+            subjects = tuple(
                 name
                 for name in pair
-                if name != one.reference and (chosen is None or name in chosen)
+                if name != one.reference and (evaluators is None or name in evaluators)
             )
-            if judged:
-                made.append(
-                    Compared(
-                        one, judged, compare_points(*(one.marks[name] for name in pair), one.most)
+            if subjects:
+                pairs.append(
+                    MarkPair(
+                        one, subjects, compare_points(*(one.marks[name] for name in pair), one.most)
                     )
                 )
-    return made
+    return pairs
 
 
-def _group(question: MetricQuery, found: Iterable[Any]) -> dict[Group, list[Any]]:
+def _group(question: MetricQuery, members: Iterable[Any]) -> dict[Group, list[Any]]:
     """By the dimensions asked for; a pair without a reference is of both its
     evaluators.
     """
     groups: dict[Group, list[Any]] = {}
-    for member in found:
-        judged: tuple[str | None, ...] = member.judged if "evaluator" in question.by else (None,)
-        one = member.of if isinstance(member, Compared) else member
-        for name in judged:
+    for member in members:
+        names: tuple[str | None, ...] = member.subjects if "evaluator" in question.by else (None,)
+        one = member.of if isinstance(member, MarkPair) else member
+        for name in names:
             key = tuple(
                 name if dimension == "evaluator" else _value(one, dimension)
                 for dimension in question.by
@@ -330,23 +336,23 @@ def _group(question: MetricQuery, found: Iterable[Any]) -> dict[Group, list[Any]
     return groups
 
 
-def _align(kpi: Kpi, pairs: Sequence[Compared]) -> Row:
+def _align(kpi: Kpi, pairs: Sequence[MarkPair]) -> Row:
     of_contact: dict[int, Alignment] = {}
     for pair in pairs:
         of_contact[pair.of.contact] = of_contact.get(pair.of.contact, Alignment()) + pair.points
     whole = sum_alignments(of_contact.values())
     row = Row(kpi.key, n=whole.n, denominator=whole.possible)
     if whole.value is not None:
-        row.value, row.numerator = whole.value, whole.agreed
+        row.value, row.numerator = whole.value, whole.agreed_points
         row.low, row.high = alignment_interval(of_contact.values()) or (None, None)
     finish_row(row)
     return row
 
 
-def _agree(kpi: Kpi, found: Sequence[Marked]) -> Row:
-    given = [_given(one) for one in found]
-    table = np.full((len(given), max(map(len, given), default=0)), np.nan)
-    for line, points in enumerate(given):
+def _agree(kpi: Kpi, marks: Sequence[CriterionMarks]) -> Row:
+    shares = [_shares_of(one) for one in marks]
+    table = np.full((len(shares), max(map(len, shares), default=0)), np.nan)
+    for line, points in enumerate(shares):
         table[line, : len(points)] = points
     agreement = measure_agreement(table)
     row = Row(
@@ -361,12 +367,12 @@ def _agree(kpi: Kpi, found: Sequence[Marked]) -> Row:
     return row
 
 
-def _given(one: Marked) -> list[float]:
+def _shares_of(one: CriterionMarks) -> list[float]:
     """Return the marks that are points, as shares of the points possible: versions of a
     grid may give a criterion more.
     """
     return [points / one.most for points in one.marks.values() if points is not None]
 
 
-def _undefined(kpi: Kpi) -> Row:
+def _undefined_row(kpi: Kpi) -> Row:
     return replace(read_row(kpi, {}), notes=(ONE_CRITERION,))

@@ -34,16 +34,16 @@ class Recovery:
     open: int
 
     @property
-    def known(self) -> int:
-        return self.reached + self.called_back_in_vain + self.not_called_back
+    def known_callers(self) -> int:
+        return self.reached_callers + self.called_back_in_vain + self.not_called_back
 
     @property
-    def reached(self) -> int:
+    def reached_callers(self) -> int:
         return self.by_call_back + self.by_new_try
 
     @property
-    def missed(self) -> int:
-        return self.known + self.withheld
+    def missed_contacts(self) -> int:
+        return self.known_callers + self.withheld
 
 
 def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
@@ -76,37 +76,37 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
             "seconds_to_call_back",
         )
     ]
-    missed = (
+    misses = (
         sa.select(*key, window)
         .where(*dimension_sql.within(where.period, miss), *question.filters(miss))
         .cte("missed")
     )
     calls = EVERY_CONTACT.c
-    after = sa.extract("epoch", calls.started_at - missed.c.started_at)
+    after = sa.extract("epoch", calls.started_at - misses.c.started_at)
     answered_calls = sa.and_(
-        calls.customer_key == missed.c.customer_key,
+        calls.customer_key == misses.c.customer_key,
         on_every_contact(sa.and_(OUTGOING, ANSWERED)),
-        after.between(sa.literal_column("0"), missed.c.window_seconds),
+        after.between(sa.literal_column("0"), misses.c.window_seconds),
     )
-    left = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - missed.c.started_at)
+    remaining_seconds = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - misses.c.started_at)
     each = (
         sa.select(
-            missed.c.customer_key.is_not(None).label("is_known"),
+            misses.c.customer_key.is_not(None).label("is_known"),
             sa.func.coalesce(
-                missed.c.seconds_to_reached <= missed.c.window_seconds, sa.false()
+                misses.c.seconds_to_reached <= misses.c.window_seconds, sa.false()
             ).label("is_reached"),
             # Whatever answered contact came first is what reached them: their own, or
             # one of these calls.
-            sa.func.coalesce(sa.func.min(after) <= missed.c.seconds_to_reached, sa.false()).label(
+            sa.func.coalesce(sa.func.min(after) <= misses.c.seconds_to_reached, sa.false()).label(
                 "is_by_call"
             ),
             sa.func.coalesce(
-                missed.c.seconds_to_call_back <= missed.c.window_seconds, sa.false()
+                misses.c.seconds_to_call_back <= misses.c.window_seconds, sa.false()
             ).label("is_called"),
-            (left < missed.c.window_seconds).label("is_open"),
+            (remaining_seconds < misses.c.window_seconds).label("is_open"),
         )
-        .select_from(missed.outerjoin(EVERY_CONTACT, answered_calls))
-        .group_by(*missed.c)
+        .select_from(misses.outerjoin(EVERY_CONTACT, answered_calls))
+        .group_by(*misses.c)
         .cte("each_miss")
         .c
     )
@@ -125,5 +125,5 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         beyond="A missed caller counts as reached whoever called or answered; of those calls only "
         "their moments are used.",
     )
-    found = engine.current().run(statement, **months_of(question, FactTable.MISSED)).iloc[0]
-    return Recovery(**{name: int(found[name]) for name in kinds})
+    counts_row = engine.current().run(statement, **months_of(question, FactTable.MISSED)).iloc[0]
+    return Recovery(**{name: int(counts_row[name]) for name in kinds})

@@ -81,7 +81,7 @@ class ClosedPart:
     notes: tuple[str, ...] = ()
 
 
-def split(question: MetricQuery, group: str | None, asked: Iterable[Kpi]) -> ClosedPart:
+def split(question: MetricQuery, group: str | None, kpis: Iterable[Kpi]) -> ClosedPart:
     """Divide a question into its closed months and the time since."""
     last = find_last(group) if group else None
     period = question.where.period
@@ -92,42 +92,42 @@ def split(question: MetricQuery, group: str | None, asked: Iterable[Kpi]) -> Clo
     first = last + timedelta(days=1)
     since = Period(first, max(first, period.last_day) if period.last_day else None)
     later = replace(question, where=question.where.with_period(since))
-    cut = set(dimension_sql.dimensions_of(question.by, question.where)) - {"month"}
-    if len(cut) > 1 or not cut <= set(CUTS):
+    cuts = set(dimension_sql.dimensions_of(question.by, question.where)) - {"month"}
+    if len(cuts) > 1 or not cuts <= set(CUTS):
         return ClosedPart([], later, is_empty, (LEFT_OUT,))
-    found = _find_figures(question, {kpi.key: kpi for kpi in asked}, next(iter(cut), None), last)
-    return replace(found, since=later, is_empty=is_empty)
+    part = _find_figures(question, {kpi.key: kpi for kpi in kpis}, next(iter(cuts), None), last)
+    return replace(part, since=later, is_empty=is_empty)
 
 
 def _find_figures(
-    question: MetricQuery, asked: Mapping[str, Kpi], dimension: str | None, last: date
+    question: MetricQuery, kpis: Mapping[str, Kpi], dimension: str | None, last: date
 ) -> ClosedPart:
     viewer, period = question.viewer, question.where.period
     by_team = not (viewer.is_system or viewer.role == Role.EXECUTIVE)
     own = None if by_team and dimension in ("team", "site") else dimension
     first = period.first_day or date.min
     until = min(period.last_day or last, last)
-    wanted = sa.select(MonthlyFigure).where(
-        MonthlyFigure.kpi.in_(asked),
+    figures = sa.select(MonthlyFigure).where(
+        MonthlyFigure.kpi.in_(kpis),
         MonthlyFigure.is_whole.is_(not by_team),
         MonthlyFigure.dimension.is_(None) if own is None else MonthlyFigure.dimension == own,
         MonthlyFigure.local_day >= first,
         MonthlyFigure.local_day <= until,
     )
     with store.reading() as session:
-        rows = session.scalars(Scoped(wanted, viewer)).all()
+        rows = session.scalars(Scoped(figures, viewer)).all()
     # Months of which a part is asked for are left out: nothing tells their days apart.
     notes = [LEFT_OUT] if (first.day != 1 and first > date.min) or until != _last_day(until) else []
-    chosen = dict(question.where.values)
+    filter_values = dict(question.where.values)
     records: dict[tuple[Any, ...], Record] = {}
     for row in rows:
         if _last_day(row.local_day) > until:
             continue
         value = _value_of(row, dimension, question.names)
-        if dimension in chosen and value not in chosen[dimension]:
+        if dimension in filter_values and value not in filter_values[dimension]:
             continue
         month = f"{row.local_day:%Y-%m}"
-        if "month" in chosen and month not in chosen["month"]:
+        if "month" in filter_values and month not in filter_values["month"]:
             continue
         place = {name: month if name == "month" else value for name in question.by}
         empty = {"present": 0, "months": {}}
@@ -138,7 +138,7 @@ def _find_figures(
         _add(record, row.kpi, row.sums)
     for record in records.values():
         for key, months in record.pop("months").items():
-            if len(months) > 1 and not adds_up(asked[key]):
+            if len(months) > 1 and not adds_up(kpis[key]):
                 _drop(record, key)
                 notes.append(LEFT_OUT)
     if records:
@@ -157,22 +157,22 @@ def _add(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
     _pool(record, kpi, {f"{kpi}__{name}": value for name, value in sums.items()})
 
 
-def merge(records: list[Record], closed: list[Record], kpis: Iterable[Kpi]) -> list[Record]:
+def merge(records: list[Record], closed_records: list[Record], kpis: Iterable[Kpi]) -> list[Record]:
     """Add the sums of closed months to those since, group by group. What cannot be added
     up is left out where both have some.
     """
-    found = {_key(record): dict(record) for record in records}
-    for record in closed:
-        known = found.setdefault(_key(record), {})
+    merged_records = {_key(record): dict(record) for record in records}
+    for record in closed_records:
+        target = merged_records.setdefault(_key(record), {})
         for kpi in kpis:
             own = {name: value for name, value in record.items() if name.startswith(f"{kpi.key}__")}
-            if not adds_up(kpi) and own and known.get(f"{kpi.key}__n"):
-                _drop(known, kpi.key)
+            if not adds_up(kpi) and own and target.get(f"{kpi.key}__n"):
+                _drop(target, kpi.key)
             else:
-                _pool(known, kpi.key, own)
-        known |= {name: value for name, value in record.items() if name.startswith("by_")}
-        known["present"] = int(known.get("present") or 0) + int(record.get("present") or 0)
-    return list(found.values())
+                _pool(target, kpi.key, own)
+        target |= {name: value for name, value in record.items() if name.startswith("by_")}
+        target["present"] = int(target.get("present") or 0) + int(record.get("present") or 0)
+    return list(merged_records.values())
 
 
 def _key(record: Record) -> tuple[Any, ...]:
@@ -189,12 +189,12 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 def _pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
     """Add sums to those of a record; standard deviations are pooled, percentiles go."""
-    size, added = record.get(f"{kpi}__n") or 0, sums.get(f"{kpi}__n") or 0
+    size, added_size = record.get(f"{kpi}__n") or 0, sums.get(f"{kpi}__n") or 0
     deviation = f"{kpi}__deviation"
-    if size and added:
+    if size and added_size:
         record[deviation] = _pool_deviation(
             (size, record.get(f"{kpi}__sum"), record.get(deviation)),
-            (added, sums.get(f"{kpi}__sum"), sums.get(deviation)),
+            (added_size, sums.get(f"{kpi}__sum"), sums.get(deviation)),
         )
         for name in statements.PERCENTILES:
             record.pop(f"{kpi}__{name}", None)
@@ -203,22 +203,22 @@ def _pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
             if not size:
                 record[name] = value
         elif value is not None and value == value:
-            known = record.get(name)
-            record[name] = value + (known if known is not None and known == known else 0)
+            old = record.get(name)
+            record[name] = value + (old if old is not None and old == old else 0)
 
 
 def _pool_deviation(
     one: tuple[float, float | None, float | None], other: tuple[float, float | None, float | None]
 ) -> float | None:
     """Compute the standard deviation of two samples together, each as (n, sum, deviation)."""
-    (n, total, deviation), (m, added, spread) = one, other
-    if total is None or added is None:
+    (n, total, deviation), (m, other_total, spread) = one, other
+    if total is None or other_total is None:
         return None
     squares = sum(
         (size - 1) * (value if value is not None and value == value else 0.0) ** 2
         for size, value in ((n, deviation), (m, spread))
     )
-    squares += n * m / (n + m) * (total / n - added / m) ** 2
+    squares += n * m / (n + m) * (total / n - other_total / m) ** 2
     return math.sqrt(squares / (n + m - 1)) if n + m > 1 else None
 
 

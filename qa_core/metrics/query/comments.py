@@ -19,7 +19,7 @@ from qa_core.metrics.query.statements import MetricQuery, parts_of
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import SCORED, Evaluation
 from qa_core.storage.schema import CONTACTS
 
 UNHAPPY = "unhappy_rate"
@@ -73,38 +73,40 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
         CONTACTS.c.reason,
         CONTACTS.c.wait_seconds,
     )
-    written = sa.select(
+    remarks = sa.select(
         sa.literal_column("'customer'", sa.Text).label("origin"),
         *places,
         CONTACTS.c.survey_comment.label("text"),
     )
-    written = written.add_columns(
+    remarks = remarks.add_columns(
         sa.cast(sa.null(), sa.Text).label("tags"),
         sa.func.coalesce(unhappy.hits, sa.false()).label("is_unhappy"),
     )
-    written = written.where(*conditions, unhappy.counted, CONTACTS.c.survey_comment.is_not(None))
+    remarks = remarks.where(
+        *conditions, unhappy.denominator, CONTACTS.c.survey_comment.is_not(None)
+    )
     newest = CONTACTS.c.local_start.desc(), *_KEY
-    read = dimension_sql.months(where.period)
-    written = Scoped(written.order_by(*newest).limit(MOST_REMARKS), viewer)
-    frames = [engine.current().run(written, **read)]
+    months = dimension_sql.months(where.period)
+    remarks = Scoped(remarks.order_by(*newest).limit(MOST_REMARKS), viewer)
+    frames = [engine.current().run(remarks, **months)]
     notes = _find_notes(question)
     if notes.num_rows:
-        joined = CONTACTS.join(
+        source = CONTACTS.join(
             _NOTES, sa.and_(*(column == _NOTES.c[column.name] for column in _KEY))
         )
         is_unhappy = sa.or_(
             sa.func.coalesce(unhappy.hits, sa.false()),
             sa.func.coalesce(_NOTES.c.outcome == sa.literal(FAILED), sa.false()),
         )
-        noted = sa.select(
+        comments = sa.select(
             sa.literal_column("'evaluator'", sa.Text).label("origin"),
             *places,
             _NOTES.c.text,
             _NOTES.c.tags,
             is_unhappy.label("is_unhappy"),
         )
-        noted = Scoped(noted.select_from(joined).where(*conditions).order_by(*newest), viewer)
-        frames.append(engine.current().run(noted, {"notes": notes}, **read))
+        comments = Scoped(comments.select_from(source).where(*conditions).order_by(*newest), viewer)
+        frames.append(engine.current().run(comments, {"notes": notes}, **months))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
@@ -115,7 +117,7 @@ def _find_notes(question: MetricQuery) -> pa.Table:
         return _NOTES_SCHEMA.empty_table()
     conditions = [
         Evaluation.state == "published",
-        Evaluation.kind == "scored",
+        Evaluation.kind == SCORED,
         Evaluation.contact_id.is_not(None),
     ]
     conditions += [Evaluation.local_day >= period.first_day] if period.first_day else []
@@ -133,12 +135,12 @@ def _find_notes(question: MetricQuery) -> pa.Table:
     with store.reading() as session:
         newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id)
         rows = session.execute(Scoped(newest.limit(MOST_REMARKS), viewer)).all()
-    made = [
+    notes = [
         (system, contact, comment or "", "\n".join(tags or ()), outcome)
         for system, contact, comment, tags, outcome in rows
     ]
     return (
-        pa.table([list(column) for column in zip(*made, strict=True)], schema=_NOTES_SCHEMA)
-        if made
+        pa.table([list(column) for column in zip(*notes, strict=True)], schema=_NOTES_SCHEMA)
+        if notes
         else _NOTES_SCHEMA.empty_table()
     )

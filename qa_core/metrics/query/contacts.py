@@ -24,7 +24,7 @@ from qa_core.metrics.query.statements import parts_of
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
 from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
@@ -50,7 +50,7 @@ NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
 }
-Waited = tuple[float, float | None]
+WaitRange = tuple[float, float | None]
 """Longer than so many seconds (from 0: no wait at all too) and at most as long as so
 many, without an end where there is None; as bars of waits are cut.
 """
@@ -68,7 +68,7 @@ COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
 wrote.
 """
 
-LISTED: tuple[str, ...] = (
+LISTED_COLUMNS: tuple[str, ...] = (
     *(
         column.name
         for column in CONTACTS.columns
@@ -93,12 +93,12 @@ ORDERS = {
 def contact_columns(viewer: Viewer) -> tuple[str, ...]:
     """Return the columns of a contact that this viewer may see."""
     viewer.require(Permission.SEE_CONTACTS)
-    hidden = {name for name, permission in NEEDS.items() if not viewer.can(permission)}
+    hidden_columns = {name for name, permission in NEEDS.items() if not viewer.can(permission)}
     if not viewer.is_system and viewer.role not in COMMENT_READERS:
-        hidden.add("survey_comment")
+        hidden_columns.add("survey_comment")
     if not (viewer.is_system or viewer.role == Role.MANAGER):
-        hidden.add("customer")
-    return tuple(name for name in LISTED if name not in hidden)
+        hidden_columns.add("customer")
+    return tuple(name for name in LISTED_COLUMNS if name not in hidden_columns)
 
 
 def find_contacts(
@@ -110,23 +110,23 @@ def find_contacts(
     order: str = "newest",
     behind: str | None = None,
     overrides: Mapping[str, str] | None = None,
-    waited: Waited | None = None,
+    wait_range: WaitRange | None = None,
 ) -> pd.DataFrame:
     """Find the contacts in the viewer's scope that match, one row each; may be empty.
 
     `columns`: some of `contact_columns` (default: all). `order`: newest, oldest,
     longest_wait, longest_talk or lowest_csat. `behind`: only the rows that a KPI on
-    contacts counts in its denominator, with settings replaced by `overrides`. `waited`:
+    contacts counts in its denominator, with settings replaced by `overrides`. `wait_range`:
     only those whose wait is known and lies within.
     """
-    allowed = contact_columns(viewer)
-    wanted = tuple(columns) if columns is not None else allowed
-    if set(wanted) - set(allowed):
+    allowed_columns = contact_columns(viewer)
+    columns_read = tuple(columns) if columns is not None else allowed_columns
+    if set(columns_read) - set(allowed_columns):
         raise AccessDenied()
     message = N_("There is no order {name}. Known: {known}.")
     require_known(order, ORDERS, "unknown_order", message)
     conditions, names = _conditions(
-        viewer, where, behind, overrides, waited, with_advisors="advisor" in wanted
+        viewer, where, behind, overrides, wait_range, with_advisors="advisor" in columns_read
     )
     key = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
     page = (
@@ -134,44 +134,44 @@ def find_contacts(
         .where(*conditions)
         .order_by(ORDERS[order], *key)
     )
-    found = engine.current().run(
+    contacts = engine.current().run(
         Scoped(page.limit(int(limit)).offset(int(offset)), viewer),
         **dimension_sql.months(where.period),
     )
-    frame = _read_page(viewer, wanted, found)
-    if "advisor" in wanted:
+    frame = _read_page(viewer, columns_read, contacts)
+    if "advisor" in columns_read:
         frame["advisor"] = _texts(
             names.advisor_label(_missing_is_none(key)) for key in frame["advisor"]
         )
-    if "customer" in wanted:
+    if "customer" in columns_read:
         frame["customer"] = _texts(
             shown_customer(viewer, _missing_is_none(key)) for key in frame["customer"]
         )
     return frame
 
 
-def _read_page(viewer: Viewer, wanted: tuple[str, ...], found: pd.DataFrame) -> pd.DataFrame:
+def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> pd.DataFrame:
     """Read all the columns of the contacts found, in their order; by itself, because
     sorting whole rows reads every column of every contact.
     """
     key = (CONTACTS.c.source_system.label("key_system"), CONTACTS.c.contact_id.label("key_contact"))
-    statement = sa.select(*key, *(_column(name) for name in wanted))
-    if found.empty:
+    statement = sa.select(*key, *(_column(name) for name in columns))
+    if page.empty:
         none = engine.current().run(Scoped(statement.where(sa.false()), viewer))
         return none.drop(columns=[column.name for column in key])
     first, last = (
-        moment.to_pydatetime() for moment in (found["started_at"].min(), found["started_at"].max())
+        moment.to_pydatetime() for moment in (page["started_at"].min(), page["started_at"].max())
     )
     statement = statement.where(
         CONTACTS.c.started_at.between(first, last),
-        CONTACTS.c.contact_id.in_(found["contact_id"].tolist()),
+        CONTACTS.c.contact_id.in_(page["contact_id"].tolist()),
     )
     rows = engine.current().run(
-        Scoped(statement, viewer), first_month=found["month"].min(), last_month=found["month"].max()
+        Scoped(statement, viewer), first_month=page["month"].min(), last_month=page["month"].max()
     )
-    ordered = rows.set_index([column.name for column in key])
-    return ordered.loc[
-        list(zip(found["source_system"], found["contact_id"], strict=True))
+    rows_by_key = rows.set_index([column.name for column in key])
+    return rows_by_key.loc[
+        list(zip(page["source_system"], page["contact_id"], strict=True))
     ].reset_index(drop=True)
 
 
@@ -180,11 +180,11 @@ def count_contacts(
     where: Filters = Filters(),
     behind: str | None = None,
     overrides: Mapping[str, str] | None = None,
-    waited: Waited | None = None,
+    wait_range: WaitRange | None = None,
 ) -> int:
     """Count the contacts that `find_contacts` could list."""
     viewer.require(Permission.SEE_CONTACTS)
-    conditions, _ = _conditions(viewer, where, behind, overrides, waited)
+    conditions, _ = _conditions(viewer, where, behind, overrides, wait_range)
     statement = sa.select(sa.func.count()).select_from(CONTACTS).where(*conditions)
     frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
     return int(frame.iloc[0, 0])
@@ -223,12 +223,12 @@ def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[st
     return contact
 
 
-def read_contacts(viewer: Viewer, page: int, **asked: Any) -> pd.DataFrame:
+def read_contacts(viewer: Viewer, page: int, **arguments: Any) -> pd.DataFrame:
     """Open a page of a list for a reader: `find_contacts`, noted in the audit log."""
-    found = find_contacts(viewer, **asked)
+    contacts = find_contacts(viewer, **arguments)
     with store.writing() as session:
         audit_log.record(session, viewer.username, "contacts_read", f"page {page}")
-    return found
+    return contacts
 
 
 def find_values(
@@ -279,12 +279,12 @@ def _conditions(
     where: Filters,
     behind: str | None,
     overrides: Mapping[str, str] | None,
-    waited: Waited | None,
+    wait_range: WaitRange | None,
     *,
     with_advisors: bool = False,
 ) -> tuple[list[sa.ColumnElement[bool]], Names]:
-    touched = dimension_sql.dimensions_of((), where)
-    for dimension in touched:
+    filtered_dimensions = dimension_sql.dimensions_of((), where)
+    for dimension in filtered_dimensions:
         if not viewer.can_cut_by(dimension):
             raise AccessDenied()
         if dimensions.get_dimension(dimension).family == "quality":
@@ -296,8 +296,8 @@ def _conditions(
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
-    if waited is not None:
-        (above, until), wait = waited, CONTACTS.c.wait_seconds
+    if wait_range is not None:
+        (above, until), wait = wait_range, CONTACTS.c.wait_seconds
         conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
         if until is not None:
             conditions.append(wait <= sa.literal(float(until)))
@@ -308,7 +308,7 @@ def _conditions(
             raise Refusal(
                 "not_on_contacts", N_("{kpi} does not count contacts one by one."), kpi=kpi.key
             )
-        conditions += [declared.COUNTED_DIRECTION, parts_of(question, kpi, CONTACTS.c).counted]
+        conditions += [declared.COUNTED_DIRECTION, parts_of(question, kpi, CONTACTS.c).denominator]
     return conditions, question.names
 
 
@@ -321,7 +321,7 @@ def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[
     ]
     statement = sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group)
     frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
-    counted = {
+    counts = {
         dimension_sql.plain(dimension, value, question.names): int(n)
         for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)
     }
@@ -330,8 +330,8 @@ def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[
             dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names),
             record["present"],
         )
-        counted[value] = counted.get(value, 0) + (int(n) if n == n else 0)
-    return sorted(counted.items(), key=_most_frequent)
+        counts[value] = counts.get(value, 0) + (int(n) if n == n else 0)
+    return sorted(counts.items(), key=_most_frequent)
 
 
 def _most_frequent(entry: tuple[Any, int]) -> tuple[bool, int, str]:
@@ -352,16 +352,16 @@ def _evaluations(
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
         .where(
             Evaluation.state == "published",
-            Evaluation.kind.in_(("scored", "targeted")),
+            Evaluation.kind.in_(EVALUATOR_KINDS),
         )
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)
     )
-    found = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]
+    evaluations = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]
     if not viewer.can(Permission.SEE_EVALUATORS):
-        for entry in found:
+        for entry in evaluations:
             del entry["evaluator"]
-    return found
+    return evaluations
 
 
 def _texts(values: Iterable[str | None]) -> pd.Series:

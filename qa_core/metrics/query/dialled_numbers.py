@@ -15,7 +15,7 @@ from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT, on_every_contact
 
-ASSIGNED = sa.table(
+ASSIGNMENTS = sa.table(
     "assigned",
     sa.column("place", sa.Integer),
     sa.column("number", sa.Text),
@@ -25,10 +25,10 @@ ASSIGNED = sa.table(
 """The assignments beside the lake: `place` tells them apart, `ends_on` is the day after
 the last.
 """
-CARRIED = ("source", "medium", "campaign")
+SOURCE_COLUMNS = ("source", "medium", "campaign")
 
 
-def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.DataFrame:
+def find_number_uses(viewer: Viewer, period: Period, assignments: pa.Table) -> pd.DataFrame:
     """Find one row per tracking number, source, medium, campaign, month and assignment
     that covers the day, over all contacts of the whole lake.
 
@@ -48,15 +48,15 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
     inside = sa.and_(mine, *dimension_sql.within(period, contact))
     rows = sa.func.count().filter
     on_its_day = sa.and_(
-        ASSIGNED.c.number == contact.tracking_number,
-        day >= ASSIGNED.c.starts_on,
-        sa.or_(ASSIGNED.c.ends_on.is_(None), day < ASSIGNED.c.ends_on),
+        ASSIGNMENTS.c.number == contact.tracking_number,
+        day >= ASSIGNMENTS.c.starts_on,
+        sa.or_(ASSIGNMENTS.c.ends_on.is_(None), day < ASSIGNMENTS.c.ends_on),
     )
     groups = [
         contact.tracking_number,
-        *(contact[name] for name in CARRIED),
+        *(contact[name] for name in SOURCE_COLUMNS),
         contact.month,
-        ASSIGNED.c.place,
+        ASSIGNMENTS.c.place,
     ]
     statement = (
         sa.select(
@@ -69,7 +69,7 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
             sa.func.min(day).filter(inside).label("first_inside"),
             sa.func.max(day).filter(inside).label("last_inside"),
         )
-        .select_from(CONTACTS.outerjoin(ASSIGNED, on_its_day))
+        .select_from(CONTACTS.outerjoin(ASSIGNMENTS, on_its_day))
         .where(COUNTED_DIRECTION, contact.tracking_number.is_not(None))
         .group_by(*groups)
     )
@@ -79,4 +79,4 @@ def find_number_uses(viewer: Viewer, period: Period, assigned: pa.Table) -> pd.D
         beyond="The assignment of a tracking number concerns all its contacts, so those of others "
         "are counted; nothing else of them is read.",
     )
-    return engine.current().run(query, {"assigned": assigned})
+    return engine.current().run(query, {"assigned": assignments})

@@ -137,15 +137,15 @@ def _yes_or_no(test: sa.ColumnElement[bool]) -> sa.ColumnElement[str]:
 
 
 def predicate(
-    dimension: str, chosen: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
+    dimension: str, choices: tuple[Value, ...], columns: sa.ColumnCollection, names: Names
 ) -> sa.ColumnElement[bool]:
     """Select the rows whose dimension has one of the values (None: missing). Raises
     Misuse for a value that the dimension cannot have.
     """
-    values = [value for value in chosen if value is not None]
+    values = [value for value in choices if value is not None]
     if dimension == "site":
         tests = [columns.team.in_([team for team, site in names.sites.items() if site in values])]
-        if None in chosen:
+        if None in choices:
             tests.append(sa.or_(columns.team.is_(None), columns.team.not_in(list(names.sites))))
         return sa.or_(*tests)
     if dimension == "advisor":
@@ -158,7 +158,7 @@ def predicate(
     if dimension == "half_hour":
         values = [HALF_HOURS.index(value) for value in values]
     tests = [column.in_(values)] if values else []
-    if None in chosen:
+    if None in choices:
         tests.append(column.is_(None))
     return sa.or_(*tests)
 

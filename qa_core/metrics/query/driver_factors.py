@@ -21,16 +21,16 @@ _c = CONTACTS.c
 @dataclass(frozen=True)
 class Factor:
     """One thing that contacts differ by. `levels`: key → title (an English message),
-    none for a dimension, whose values are names. `told`: those that are compared
-    (default: all), since the second of two says the same once more. `title` is empty
-    where that of the level says it all. `expression`: the level of a contact, null
+    none for a dimension, whose values are names. `compared_levels`: default all; the
+    second of two would say the same once more. `title` is empty where that of the level
+    says it all. `expression`: the level of a contact, null
     where unknown.
     """
 
     key: str
     title: str
     levels: dict[str, str] = field(default_factory=dict, hash=False)
-    told: tuple[str, ...] | None = None
+    compared_levels: tuple[str, ...] | None = None
     expression: Callable[[KpiInputs], sa.ColumnElement[Any]] | None = None
 
     @property
@@ -47,17 +47,17 @@ def _bands(
         (column.is_(None), sa.cast(sa.null(), sa.Text)),
         *((column < number(edge), word(name)) for edge, name in below),
     ]
-    return lambda given: sa.case(*cases, else_=word(last))
+    return lambda inputs: sa.case(*cases, else_=word(last))
 
 
-def _came_back(given: KpiInputs) -> sa.ColumnElement[Any]:
+def _came_back(inputs: KpiInputs) -> sa.ColumnElement[Any]:
     """Tell whether the customer was in touch again within the window of first contact;
     unknown while it is open, and for an unknown customer.
     """
-    if given.span is None:
+    if inputs.span is None:
         return sa.cast(sa.null(), sa.Text)
-    is_over = _c.started_at + sa.literal(given.window) <= sa.literal(given.span[1], sa.DateTime)
-    came = sa.and_(_c.seconds_to_next.is_not(None), _c.seconds_to_next <= given.window_seconds)
+    is_over = _c.started_at + sa.literal(inputs.window) <= sa.literal(inputs.span[1], sa.DateTime)
+    came = sa.and_(_c.seconds_to_next.is_not(None), _c.seconds_to_next <= inputs.window_seconds)
     return sa.case(
         (sa.not_(KNOWN_CUSTOMER), sa.cast(sa.null(), sa.Text)),
         (came, word("yes")),
@@ -65,9 +65,9 @@ def _came_back(given: KpiInputs) -> sa.ColumnElement[Any]:
     )
 
 
-def _had_been_in_touch(given: KpiInputs) -> sa.ColumnElement[Any]:
+def _had_been_in_touch(inputs: KpiInputs) -> sa.ColumnElement[Any]:
     before = sa.and_(
-        _c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= given.window_seconds
+        _c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= inputs.window_seconds
     )
     return sa.case(
         (sa.not_(KNOWN_CUSTOMER), sa.cast(sa.null(), sa.Text)),
@@ -124,7 +124,7 @@ FACTORS: tuple[Factor, ...] = (
         None,
         _bands(_c.transfers, ("1", "none"), ("2", "one"), (None, "more")),
     ),
-    Factor("declared", N_("Declared"), told=("no",)),
+    Factor("declared", N_("Declared"), compared_levels=("no",)),
     Factor("came_back", "", {"yes": N_("In touch again soon after")}, ("yes",), _came_back),
     Factor(
         "had_been_in_touch",

@@ -17,7 +17,12 @@ import sqlalchemy as sa
 
 from qa_core.storage import schema
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    SCORED,
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+)
 from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
@@ -31,7 +36,7 @@ ASKED_BY_NAME = 500
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedTable:
     """Table of evaluations, with the counter and the grids as of which it was read."""
 
     counter: tuple[Any, ...]
@@ -41,8 +46,8 @@ class _Kept:
 
 
 _lock = threading.Lock()
-_kept: dict[str, _Kept] = {}
-_COUNTED = (Evaluation.state == "published", Evaluation.kind == "scored")
+_tables: dict[str, _CachedTable] = {}
+_CONDITIONS = (Evaluation.state == "published", Evaluation.kind == SCORED)
 _OF_EVALUATION = (
     "evaluation_id",
     "source_system",
@@ -55,7 +60,7 @@ _OF_EVALUATION = (
     "score",
     "outcome",
 )
-_READ = (
+_COLUMNS = (
     Evaluation.id,
     Evaluation.source_system,
     Evaluation.contact_id,
@@ -84,13 +89,13 @@ tenth of the memory.
 
 def change_counter(session: Session) -> tuple[Any, ...]:
     """Return a value that differs after any change of an evaluation."""
-    counted = sa.select(
+    counts = sa.select(
         sa.func.count(),
         sa.func.max(Evaluation.id),
         sa.func.max(Evaluation.changed_at),
         sa.func.sum(Evaluation.id),
     )
-    return tuple(_execute(session, counted.where(*_COUNTED)).one())
+    return tuple(_execute(session, counts.where(*_CONDITIONS)).one())
 
 
 def load(session: Session) -> pa.Table:
@@ -99,23 +104,23 @@ def load(session: Session) -> pa.Table:
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
-        kept = _kept.get(address)
-        if kept is None or kept.counter != counter:
+        cached = _tables.get(address)
+        if cached is None or cached.counter != counter:
             critical, titles = _read_grids(session)
             table = (
-                _bring_up_to_date(session, kept, counter, titles, critical)
-                if kept and (kept.critical, kept.titles) == (critical, titles)
+                _bring_up_to_date(session, cached, counter, titles, critical)
+                if cached and (cached.critical, cached.titles) == (critical, titles)
                 else None
             )
             if table is None:
                 table = _join(list(_read(session, titles, critical)))
-            kept = _kept[address] = _Kept(counter, critical, titles, table)
-        return kept.table
+            cached = _tables[address] = _CachedTable(counter, critical, titles, table)
+        return cached.table
 
 
 def _bring_up_to_date(
     session: Session,
-    kept: _Kept,
+    previous: _CachedTable,
     counter: tuple[Any, ...],
     titles: dict[int, str],
     critical: dict[tuple[int, str], str],
@@ -126,18 +131,18 @@ def _bring_up_to_date(
     Whoever writes an evaluation holds the only right to write until it is committed, so
     none that is older than the newest read can come up later.
     """
-    newest: datetime | None = kept.counter[2]
+    newest: datetime | None = previous.counter[2]
     if newest is None:
         return None
     since = sa.select(Evaluation.id).where(Evaluation.changed_at >= newest)
-    changed = list(_execute(session, since.limit(ASKED_BY_NAME + 1)).scalars())
-    if len(changed) > ASKED_BY_NAME:
+    changed_ids = list(_execute(session, since.limit(ASKED_BY_NAME + 1)).scalars())
+    if len(changed_ids) > ASKED_BY_NAME:
         return None
-    table = kept.table
-    known = table["evaluation_id"]
-    if changed and pc.any(pc.is_in(known, value_set=pa.array(changed, pa.int32()))).as_py():
-        table = table.filter(pc.invert(pc.is_in(known, value_set=pa.array(changed, pa.int32()))))
-    table = pa.concat_tables([table, *_read(session, titles, critical, changed)])
+    table = previous.table
+    ids = table["evaluation_id"]
+    if changed_ids and pc.any(pc.is_in(ids, value_set=pa.array(changed_ids, pa.int32()))).as_py():
+        table = table.filter(pc.invert(pc.is_in(ids, value_set=pa.array(changed_ids, pa.int32()))))
+    table = pa.concat_tables([table, *_read(session, titles, critical, changed_ids)])
     firsts = table.filter(table["is_first"])["evaluation_id"]
     # Deleted or withdrawn, an evaluation leaves no newer moment behind: then the sums
     # do not come out.
@@ -153,10 +158,10 @@ def _read(
     only: list[int] | None = None,
 ) -> Iterator[pa.Table]:
     """Yield those evaluations (default: all) with their answers, piece by piece."""
-    wanted = sa.select(*_READ).where(*_COUNTED).order_by(Evaluation.id)
+    statement = sa.select(*_COLUMNS).where(*_CONDITIONS).order_by(Evaluation.id)
     # Of the table, not of the class, whose rows would take as long again.
     answer = EvaluationAnswer.__table__.c
-    given = sa.select(
+    answers = sa.select(
         answer.evaluation_id,
         answer.criterion,
         answer.section,
@@ -166,17 +171,17 @@ def _read(
     ).order_by(answer.evaluation_id, answer.criterion)
     after = None
     while True:
-        piece = wanted if after is None else wanted.where(Evaluation.id > after)
+        piece = statement if after is None else statement.where(Evaluation.id > after)
         piece = piece if only is None else piece.where(Evaluation.id.in_(only))
         evaluations = _execute(session, piece.limit(AT_ONCE)).all()
         if not evaluations:
             return
         first, after = evaluations[0].id, evaluations[-1].id
-        within = given.where(answer.evaluation_id.between(first, after))
-        found = _execute(
+        within = answers.where(answer.evaluation_id.between(first, after))
+        answer_rows = _execute(
             session, within if only is None else within.where(answer.evaluation_id.in_(only))
         )
-        yield _build(evaluations, found.cursor.fetchall(), titles, critical)
+        yield _build(evaluations, answer_rows.cursor.fetchall(), titles, critical)
 
 
 def _execute(session: Session, statement: sa.Executable) -> sa.CursorResult:
@@ -191,26 +196,26 @@ def _execute(session: Session, statement: sa.Executable) -> sa.CursorResult:
 
 def _build(
     evaluations: list[Any],
-    given: list[Any],
+    answers: list[Any],
     titles: dict[int, str],
     critical: dict[tuple[int, str], str],
 ) -> pa.Table:
     """Build one row per answer, and one for each evaluation without any."""
-    known = np.array([evaluation[0] for evaluation in evaluations], np.int64)  # in their order
-    of = np.fromiter((answer[0] for answer in given), np.int64, len(given))
-    rows = np.searchsorted(known, of)
-    wanted = known[np.minimum(rows, len(known) - 1)] == of
-    bare = np.setdiff1d(np.arange(len(known)), rows[wanted])
-    if len(bare) or not wanted.all():
-        kept = [answer for answer, is_wanted in zip(given, wanted, strict=True) if is_wanted]
-        given = sorted(
-            [*kept, *((int(known[place]), None, None, None, None, None) for place in bare)],
+    ids = np.array([evaluation[0] for evaluation in evaluations], np.int64)  # in their order
+    of = np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
+    rows = np.searchsorted(ids, of)
+    is_known = ids[np.minimum(rows, len(ids) - 1)] == of
+    bare = np.setdiff1d(np.arange(len(ids)), rows[is_known])
+    if len(bare) or not is_known.all():
+        matches = [answer for answer, is_match in zip(answers, is_known, strict=True) if is_match]
+        answers = sorted(
+            [*matches, *((int(ids[place]), None, None, None, None, None) for place in bare)],
             key=lambda answer: answer[0],
         )  # stable
         rows = np.searchsorted(
-            known, np.fromiter((answer[0] for answer in given), np.int64, len(given))
+            ids, np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
         )
-    _ids, *rest = zip(*given, strict=True)
+    _ids, *rest = zip(*answers, strict=True)
     columns = dict(
         zip(
             _OF_EVALUATION,
@@ -222,7 +227,7 @@ def _build(
     columns["grid"] = [
         titles.get(grid, name) for grid, name in zip(grids, columns["grid"], strict=True)
     ]
-    made = {"is_first": pa.array(np.diff(rows, prepend=-1) != 0)}
+    arrays = {"is_first": pa.array(np.diff(rows, prepend=-1) != 0)}
     for name, values in columns.items():
         kind = _SCHEMA.field(name).type
         array = (
@@ -230,11 +235,11 @@ def _build(
             if name == "local_start"
             else _encode(values, kind)
         )
-        made[name] = array.take(pa.array(rows))
+        arrays[name] = array.take(pa.array(rows))
     for name, values in zip(
         ("criterion", "section", "earned", "possible", "applied_weight"), rest, strict=True
     ):
-        made[name] = _encode(values, _SCHEMA.field(name).type)
+        arrays[name] = _encode(values, _SCHEMA.field(name).type)
     harm = (
         [
             critical.get((grids[row], criterion))
@@ -243,8 +248,8 @@ def _build(
         if critical
         else [None] * len(rows)
     )
-    made["critical"] = _encode(harm, _SCHEMA.field("critical").type)
-    return pa.Table.from_arrays([made[name] for name in _SCHEMA.names], schema=_SCHEMA)
+    arrays["critical"] = _encode(harm, _SCHEMA.field("critical").type)
+    return pa.Table.from_arrays([arrays[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
 
 def _encode(values: Any, kind: pa.DataType) -> pa.Array:
@@ -267,7 +272,7 @@ def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int,
     """Read the class of each critical criterion, by grid and key, as the grid says it;
     and the titles of the grids.
     """
-    found, titles = {}, {}
+    harm_classes, titles = {}, {}
     for grid_id, title, content in session.execute(
         sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)
     ):
@@ -277,9 +282,9 @@ def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int,
             for section in content.get("section", ())
             for criterion in section.get("criterion", ())
         )
-        found |= {
+        harm_classes |= {
             (grid_id, criterion.get("key")): criterion["critical"]
             for criterion in criteria
             if criterion.get("critical")
         }
-    return found, titles
+    return harm_classes, titles

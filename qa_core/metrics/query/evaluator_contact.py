@@ -1,5 +1,5 @@
-"""Contact of an evaluator's listening list: when, where and why; never who called, nor
-what they said of it.
+"""Contact as its evaluator may see it: when, where and why; never who called, nor what
+they said of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
 from qa_core.storage.schema import CONTACTS
 
-SHOWN = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
+SHOWN_COLUMNS = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ def find_assigned(
             raise AccessDenied()
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     month = f"{local_day:%Y-%m}"
-    shown = Unscoped(
+    query = Unscoped(
         sa.select(
-            *(CONTACTS.c[name] for name in SHOWN),
+            *(CONTACTS.c[name] for name in SHOWN_COLUMNS),
             find_obstacle(LegalAct.EVALUATE, legal).label("against"),
         ).where(*key),
         "An evaluator has no contacts in scope: this one was drawn for them or is being evaluated "
         "by them, which is checked just before; neither customer nor advisor is read.",
     )
-    frame = engine.current().run(shown, legal.tables, first_month=month, last_month=month)
+    frame = engine.current().run(query, legal.tables, first_month=month, last_month=month)
     if frame.empty:
         return None
     row: dict[str, Any] = {
@@ -87,33 +87,32 @@ def find_withdrawn(
     if not days:
         return set()
     months = [f"{day:%Y-%m}" for day in days.values()]
-    named = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
-    withdrawn = Unscoped(
+    is_listed = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
+    query = Unscoped(
         sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
-            named, find_obstacle(LegalAct.EVALUATE, legal).is_not(None)
+            is_listed, find_obstacle(LegalAct.EVALUATE, legal).is_not(None)
         ),
         "An evaluator has no contacts in scope: of those listed for them, only which may no longer "
         "be listened to is read.",
     )
     frame = engine.current().run(
-        withdrawn,
-        legal.tables,
-        first_month=min(months),
-        last_month=max(months),
+        query, legal.tables, first_month=min(months), last_month=max(months)
     )
     return set(zip(frame["source_system"], frame["contact_id"], strict=True)) & set(days)
 
 
 def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str) -> bool:
-    drawn = sa.select(DrawnContact.id).where(
+    draws = sa.select(DrawnContact.id).where(
         DrawnContact.source_system == source_system,
         DrawnContact.contact_id == contact_id,
         DrawnContact.evaluator == viewer.username,
         DrawnContact.state != "replaced",
     )
-    begun = sa.select(Evaluation.id).where(
+    evaluations = sa.select(Evaluation.id).where(
         Evaluation.source_system == source_system,
         Evaluation.contact_id == contact_id,
         Evaluation.evaluator == viewer.username,
     )
-    return any(session.scalar(Scoped(some.limit(1), viewer)) is not None for some in (drawn, begun))
+    return any(
+        session.scalar(Scoped(some.limit(1), viewer)) is not None for some in (draws, evaluations)
+    )

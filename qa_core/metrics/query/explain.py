@@ -19,7 +19,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import (
     ADVISOR_MEANS,
     CALLERS,
-    HEARD,
+    LISTENING,
     MISSES,
     Contribution,
     FactTable,
@@ -122,7 +122,7 @@ class Explanation:
     is_hidden: bool
     settings: tuple[InForce, ...]
     sources: tuple[DataSource, ...]
-    varied: str | None
+    varied_setting: str | None
     variants: tuple[Variant, ...]
 
     @property
@@ -167,7 +167,7 @@ class Explanation:
             ],
             "variants": [
                 {
-                    str(self.varied): variant.value,
+                    str(self.varied_setting): variant.value,
                     "value": variant.row.value,
                     "n": variant.row.n,
                     "in_force": variant.is_in_force,
@@ -183,34 +183,36 @@ def explain(
     """Explain the value of a KPI over a period and filters, as far as `viewer` may see
     it. Raises what `measure` raises.
     """
-    asked = declared.get_kpi(kpi)
+    declaration = declared.get_kpi(kpi)
     is_hidden = viewer.needs_suppression
     if is_hidden:
         where = publication.close_period(where)
-    varied, values = (None, ()) if is_hidden else VARIANTS.get(asked.key, (None, ()))
-    in_force = find_settings(asked, where.period, overrides or {})
-    now = [entry.value for entry in in_force if entry.name == varied]
-    values = tuple(sorted({*values, *now})) if varied and isinstance(values[0], int) else values
-    variants = [_vary(asked, str(varied), value, position) for position, value in enumerate(values)]
-    found = find_rows(viewer, [asked, *variants], where, overrides)
+    setting, values = (None, ()) if is_hidden else VARIANTS.get(declaration.key, (None, ()))
+    in_force = find_settings(declaration, where.period, overrides or {})
+    now = [entry.value for entry in in_force if entry.name == setting]
+    values = tuple(sorted({*values, *now})) if setting and isinstance(values[0], int) else values
+    variants = [
+        _vary(declaration, str(setting), value, position) for position, value in enumerate(values)
+    ]
+    all_rows = find_rows(viewer, [declaration, *variants], where, overrides)
     rows = tuple(
         sorted(
-            (row for row in found if row.kpi == asked.key),
+            (row for row in all_rows if row.kpi == declaration.key),
             key=lambda row: str(row.by.get("currency") or "~"),
         )
     )
-    by_key = {row.kpi: row for row in found}
-    made = [
+    by_key = {row.kpi: row for row in all_rows}
+    outcomes = [
         Variant(value, by_key[variant.key], now == [value])
         for value, variant in zip(values, variants, strict=True)
     ]
     question = build_query(viewer, (), where, overrides)
-    counts, systems = ({}, {}) if is_hidden else _count(question, asked)
-    lines = () if is_hidden else _lines(asked, counts, rows[0])
-    of_rows = None if is_hidden else _counted(asked, rows, counts)
-    totals = int(rows[0].n or 0) - of_rows if of_rows is not None and asked.sums else 0
+    counts, systems = ({}, {}) if is_hidden else _count(question, declaration)
+    lines = () if is_hidden else _lines(declaration, counts, rows[0])
+    of_rows = None if is_hidden else _count_rows(declaration, rows, counts)
+    totals = int(rows[0].n or 0) - of_rows if of_rows is not None and declaration.sums else 0
     return Explanation(
-        asked.key,
+        declaration.key,
         where,
         rows,
         None if of_rows is None else of_rows + totals + sum(line.n for line in lines),
@@ -219,28 +221,28 @@ def explain(
         lines,
         is_hidden,
         in_force,
-        _find_sources(viewer, asked, where.period, None if is_hidden else systems),
-        varied,
-        tuple(made),
+        _find_sources(viewer, declaration, where.period, None if is_hidden else systems),
+        setting,
+        tuple(outcomes),
     )
 
 
 def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
     """Return the KPI as it is with another value of a setting."""
 
-    def other(given: KpiInputs) -> KpiInputs:
-        return replace(given, settings=given.settings.with_values(**{name: value}))
+    def other(inputs: KpiInputs) -> KpiInputs:
+        return replace(inputs, settings=inputs.settings.with_values(**{name: value}))
 
-    def parts(given: KpiInputs) -> Contribution:
-        return kpi.parts(other(given))
+    def parts(inputs: KpiInputs) -> Contribution:
+        return kpi.parts(other(inputs))
 
-    def sums(given: KpiInputs) -> IntervalContribution:
-        return kpi.sums(other(given))
+    def sums(inputs: KpiInputs) -> IntervalContribution:
+        return kpi.sums(other(inputs))
 
     return replace(kpi, key=f"{kpi.key}_{position}", parts=parts, sums=sums if kpi.sums else None)
 
 
-def _counted(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
+def _count_rows(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
     """Count the rows that are counted; customers and entries of spend by the measured
     rows, which count each once.
     """
@@ -256,11 +258,11 @@ def _counts_once(kpi: Kpi) -> bool:
 
 
 def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ...]:
-    found = dict(counts)
+    places = dict(counts)
     if _counts_once(kpi):
-        found[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
+        places[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
     return tuple(
-        CountLine(exclusion.code, exclusion.title, found.get(place, 0))
+        CountLine(exclusion.code, exclusion.title, places.get(place, 0))
         for place, exclusion in enumerate(kpi.exclusions)
     )
 
@@ -281,7 +283,7 @@ def _count(question: MetricQuery, kpi: Kpi) -> tuple[dict[int, int], dict[str, i
         else sa.cast(sa.null(), sa.Text).label("system")
     )
     statement = finish(
-        statements.grouped([place, system], [sa.func.count().label("n")]).select_from(source)
+        statements.select_groups([place, system], [sa.func.count().label("n")]).select_from(source)
     )
     counts: dict[int, int] = {}
     systems: dict[str, int] = {}
@@ -325,11 +327,11 @@ def _universe(
             lambda statement: statements.with_callers(question, statement, callers),
         )
     if kpi.subject == FactTable.LISTENED:
-        heard = statements.heard_of(question)
+        listened_contacts = statements.listening_of(question)
         return (
-            HEARD,
-            HEARD.c,
-            lambda statement: Scoped(statement.add_cte(heard), question.viewer),
+            LISTENING,
+            LISTENING.c,
+            lambda statement: Scoped(statement.add_cte(listened_contacts), question.viewer),
         )
     if kpi.subject == FactTable.EVALUATION_ANSWERS:
         return statements.evaluations_of(
@@ -359,12 +361,12 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
     tests = []
     for place, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
-            made = [exclusion.rows(question.give(settings)) for _, settings in runs]
+            predicates = [exclusion.rows(question.give(settings)) for _, settings in runs]
             tests.append(
                 (
-                    made[0]
-                    if len(made) == 1
-                    else statements.case_by_date(runs, made, columns.local_start),
+                    predicates[0]
+                    if len(predicates) == 1
+                    else statements.case_by_date(runs, predicates, columns.local_start),
                     sa.literal_column(str(place)),
                 )
             )
@@ -378,14 +380,14 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
     """
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
-    found = []
+    entries = []
     for name in kpi.settings:
         if name in overrides:
-            found.append(InForce(name, settings.get_setting(name).parse(overrides[name])))
+            entries.append(InForce(name, settings.get_setting(name).parse(overrides[name])))
             continue
         runs = statements.pieces_within(statements.changes_of(pieces, (name,)), period)
-        found += [InForce(name, getattr(values, name), first_day) for first_day, values in runs]
-    return tuple(found)
+        entries += [InForce(name, getattr(values, name), first_day) for first_day, values in runs]
+    return tuple(entries)
 
 
 def _find_sources(
@@ -405,17 +407,17 @@ def _find_sources(
         if period.first_day
         else []
     )
-    counted = sa.select(ImportBatch.system, ImportBatch.kind, sa.func.count()).where(
+    batch_counts = sa.select(ImportBatch.system, ImportBatch.kind, sa.func.count()).where(
         ImportBatch.state == "done", ImportBatch.kind.in_(kinds), *overlap
     )
     with store.reading() as session:
         batches = {
             (system, kind): n
             for system, kind, n in session.execute(
-                counted.group_by(ImportBatch.system, ImportBatch.kind)
+                batch_counts.group_by(ImportBatch.system, ImportBatch.kind)
             )
         }
-    found = []
+    data_sources = []
     for source in find_freshness(viewer):
         if source.kind not in kinds:
             continue
@@ -424,7 +426,7 @@ def _find_sources(
             if source.system not in systems:
                 continue
             rows = systems[source.system]
-        found.append(
+        data_sources.append(
             DataSource(
                 source.system,
                 source.kind,
@@ -434,7 +436,7 @@ def _find_sources(
                 source.newest,
             )
         )
-    return tuple(sorted(found, key=lambda source: (kinds.index(source.kind), source.system)))
+    return tuple(sorted(data_sources, key=lambda source: (kinds.index(source.kind), source.system)))
 
 
 def _iso(moment: date | None) -> str | None:

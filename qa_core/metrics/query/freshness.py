@@ -48,7 +48,7 @@ SOURCE_TITLES = {
 KEEPERS = (Permission.MANAGE_IMPORTS, Permission.SEE_HEALTH)
 
 _c = CONTACTS.c
-_JOINED = {
+_JOIN_CONDITIONS = {
     "surveys": sa.func.coalesce(_c.csat, _c.nps, _c.ces).is_not(None),
     "tracking": sa.func.coalesce(_c.source, _c.medium, _c.campaign).is_not(None),
 }
@@ -75,7 +75,7 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
     the one waiting longest for news first.
     """
     sees_all = viewer.is_system or any(viewer.can(permission) for permission in KEEPERS)
-    kinds = [kind for kind, needed in NEEDS.items() if sees_all or viewer.can(needed)]
+    kinds = [kind for kind, needs in NEEDS.items() if sees_all or viewer.can(needs)]
     if not kinds:
         return ()
     with store.reading() as session:
@@ -91,26 +91,28 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
             )
         ).all()
         newest_day = sa.select(sa.func.max(Evaluation.local_day))
-        evaluated = Scoped(newest_day, viewer)
+        newest_evaluation = Scoped(newest_day, viewer)
         if sees_all:
-            evaluated = Unscoped(
+            newest_evaluation = Unscoped(
                 newest_day,
                 "Whoever keeps the centre running is told how fresh every source is: the day of "
                 "the newest evaluation is read.",
             )
-        marked = session.scalar(evaluated)
+        evaluation_day = session.scalar(newest_evaluation)
     newest = _find_newest(viewer, sees_all)
-    found = []
+    entries = []
     for system, kind, finished_at, last_day in imports:
-        own = {"contacts": newest.get(("contacts", system)), "evaluations": marked}.get(
+        own = {"contacts": newest.get(("contacts", system)), "evaluations": evaluation_day}.get(
             kind, newest.get((kind, None), last_day)
         )
         if own is None and not sees_all:
             continue
         if isinstance(own, datetime) and viewer.needs_suppression:
             own = own.date()
-        found.append(Freshness(system, kind, environment.to_local(finished_at), own))
-    return tuple(sorted(found, key=lambda source: (source.imported_at, source.system, source.kind)))
+        entries.append(Freshness(system, kind, environment.to_local(finished_at), own))
+    return tuple(
+        sorted(entries, key=lambda source: (source.imported_at, source.system, source.kind))
+    )
 
 
 def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None], datetime | None]:
@@ -119,12 +121,12 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
     """
     if lake.version("contacts") < 0:
         return {}
-    joined = [
+    columns = [
         sa.func.max(sa.case((condition, _c.local_start))).label(kind)
-        for kind, condition in _JOINED.items()
+        for kind, condition in _JOIN_CONDITIONS.items()
     ]
     statement = sa.select(
-        _c.source_system, sa.func.max(_c.local_start).label("contacts"), *joined
+        _c.source_system, sa.func.max(_c.local_start).label("contacts"), *columns
     ).group_by(_c.source_system)
     query = Scoped(statement, viewer)
     if sees_all:
@@ -137,7 +139,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
     newest: dict[tuple[str, str | None], datetime | None] = {
         ("contacts", row["source_system"]): _moment(row["contacts"]) for row in rows
     }
-    for kind in _JOINED:
+    for kind in _JOIN_CONDITIONS:
         newest[kind, None] = max(
             (moment for row in rows if (moment := _moment(row[kind]))), default=None
         )

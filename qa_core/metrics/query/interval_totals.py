@@ -24,7 +24,7 @@ from qa_core.metrics.kpis import (
     Kpi,
 )
 from qa_core.metrics.query import dimension_sql
-from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, grouped
+from qa_core.metrics.query.statements import MetricQuery, case_by_date, changes_of, select_groups
 from qa_core.storage import engine, lake, name_merges
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -53,25 +53,27 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
     """Find what intervals add to these KPIs, one record per group, named as
     `statements.on_contacts` names it; nothing where there are no intervals.
     """
-    asked = [kpi for kpi in kpis if kpi.sums]
-    read = dimension_sql.months(question.where.period)
+    summed_kpis = [kpi for kpi in kpis if kpi.sums]
+    months = dimension_sql.months(question.where.period)
     if (
-        not asked
+        not summed_kpis
         or lake.version("intervals") < 0
         or not dimension_sql.dimensions_of(question.by, question.where) <= set(INTERVAL_DIMENSIONS)
     ):
         return []
-    if not lake.files("intervals", **read):
+    if not lake.files("intervals", **months):
         return []
     columns = [sa.func.sum(TOTALS.c.received).label("present")]
-    for kpi in asked:
+    for kpi in summed_kpis:
         columns += [
             aggregate.label(f"{kpi.key}__{suffix}")
             for suffix, aggregate in _aggregates(_sums_of(question, kpi))
         ]
     with store.reading() as session:
-        spellings = name_merges.find_kept(session)["queue"]
-    statement = grouped(question.groups(TOTALS.c), columns).add_cte(_counted(question, spellings))
+        spellings = name_merges.find_kept_names(session)["queue"]
+    statement = select_groups(question.groups(TOTALS.c), columns).add_cte(
+        _counted_intervals(question, spellings)
+    )
     statement = statement.where(*question.filters(TOTALS.c))
     counting = _find_counting(
         environment.current().lake_url,
@@ -79,21 +81,23 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
         lake.version("intervals"),
         tuple(sorted(spellings.items())),
     )
-    found = engine.current().run(Scoped(statement, question.viewer), {"counting": counting}, **read)
-    return found.to_dict("records")
+    rows = engine.current().run(
+        Scoped(statement, question.viewer), {"counting": counting}, **months
+    )
+    return rows.to_dict("records")
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
     """Add the sums of the intervals to those of the contacts, group by group; groups
     that only intervals have come behind.
     """
-    found = find_totals(question, kpis)
-    if not found:
+    totals = find_totals(question, kpis)
+    if not totals:
         return records
     together: dict[tuple[Hashable, ...], Record] = {
         _key(question, record): dict(record) for record in records
     }
-    for record in found:
+    for record in totals:
         target = together.setdefault(
             _key(question, record), {f"by_{name}": record[f"by_{name}"] for name in question.by}
         )
@@ -123,7 +127,7 @@ def _number(value: Any) -> Any:
     return 0 if value is None or value != value else value
 
 
-def _counted(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
+def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
     """Return the intervals of the period that count, their queues by the names that the
     centre keeps.
     """
@@ -160,15 +164,15 @@ def _counted(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
 def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
     """Return what intervals add, each by the settings of its own day."""
     runs = changes_of(question.pieces, kpi.settings)
-    made = [_make(question, kpi, settings) for _, settings in runs]
-    if len(made) == 1:
-        return made[0]
-    merged: dict[str, Any] = {}
+    contributions = [_make(question, kpi, settings) for _, settings in runs]
+    if len(contributions) == 1:
+        return contributions[0]
+    merged_fields: dict[str, Any] = {}
     for field in fields(IntervalContribution):
-        values = [getattr(sums, field.name) for sums in made]
+        values = [getattr(sums, field.name) for sums in contributions]
         if field.name == "notes":
             codes = dict.fromkeys(code for notes in values for code, _ in notes)
-            merged["notes"] = tuple(
+            merged_fields["notes"] = tuple(
                 (
                     code,
                     case_by_date(
@@ -180,8 +184,8 @@ def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
                 for code in codes
             )
         elif values[0] is not None:
-            merged[field.name] = case_by_date(runs, values, TOTALS.c.local_start)
-    return IntervalContribution(**merged)
+            merged_fields[field.name] = case_by_date(runs, values, TOTALS.c.local_start)
+    return IntervalContribution(**merged_fields)
 
 
 def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContribution:
@@ -190,18 +194,18 @@ def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContri
 
 
 def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
-    named = {
-        "n": sums.counted,
+    columns = {
+        "n": sums.denominator,
         "hits": sums.hits,
         "sum": sums.amount,
         "required_rows": sums.required_rows,
     }
-    made = [
+    aggregates = [
         (name, sa.func.sum(column).filter(sums.usable))
-        for name, column in named.items()
+        for name, column in columns.items()
         if column is not None
     ]
-    return [*made, *((f"note:{code}", sa.func.sum(column)) for code, column in sums.notes)]
+    return [*aggregates, *((f"note:{code}", sa.func.sum(column)) for code, column in sums.notes)]
 
 
 @functools.lru_cache(maxsize=2)
@@ -213,31 +217,31 @@ def _find_counting(
     says the same more finely: a shorter interval, or, where no queue is named, one of a
     queue.
     """
-    kept = dict(spellings)
+    merged_names = dict(spellings)
     contact_day, day = (
         sa.cast(table.c.local_start, sa.Date).label("day") for table in (CONTACTS, INTERVALS)
     )
-    covered = {
+    covered_queues = {
         (row["day"], row["queue"])
         for row in _run(
             sa.select(contact_day, CONTACTS.c.queue).where(COUNTED_DIRECTION).distinct()
         )
     }
-    days = {day for day, _queue in covered}
+    days = {day for day, _queue in covered_queues}
     key = (INTERVALS.c.source_system, day, INTERVALS.c.queue, INTERVALS.c.channel, INTERVALS.c.team)
-    found = _run(
+    keys = _run(
         sa.select(*key, sa.func.min(INTERVALS.c.length_minutes).label("length_minutes")).group_by(
             *key
         )
     )
-    with_queues = {(row["source_system"], row["day"]) for row in found if row["queue"] is not None}
+    with_queues = {(row["source_system"], row["day"]) for row in keys if row["queue"] is not None}
 
     def counts(row: Record) -> bool:
         if row["queue"] is None:
             return row["day"] not in days and (row["source_system"], row["day"]) not in with_queues
-        return (row["day"], kept.get(row["queue"], row["queue"])) not in covered
+        return (row["day"], merged_names.get(row["queue"], row["queue"])) not in covered_queues
 
-    return pa.Table.from_pylist([row for row in found if counts(row)], schema=_COUNTING_SCHEMA)
+    return pa.Table.from_pylist([row for row in keys if counts(row)], schema=_COUNTING_SCHEMA)
 
 
 def _run(statement: sa.Select) -> list[Record]:

@@ -38,7 +38,7 @@ class LegalFacts:
     clock. `informed`: advisor id → the day they were informed; `oldest_recording` and
     `oldest_analysis`: the retention of contacts before these days is over.
 
-    `informed`: advisor id → the day they were informed; `oldest_recording` and
+    `information_days`: advisor id → the day they were informed; `oldest_recording` and
     `oldest_analysis`: contacts before these days are over.
     """
 
@@ -47,18 +47,18 @@ class LegalFacts:
     callers_informed_since: date | None = None
     oldest_recording: date = date.min
     oldest_analysis: date = date.min
-    informed: Mapping[str, date] = field(default_factory=dict)
+    information_days: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, pa.Table]:
         """Build the tables that a statement with `find_obstacle` reads besides the lake."""
-        ids, days = list(self.informed), list(self.informed.values())
+        ids, days = list(self.information_days), list(self.information_days.values())
         columns = [pa.array(ids, pa.string()), pa.array(days, pa.date32())]
         return {"informed": pa.table(columns, names=["advisor_id", "informed_on"])}
 
 
 _c = CONTACTS.c
-_INFORMED = sa.table(
+_INFORMATION_DAYS = sa.table(
     "informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date)
 )
 Test = Callable[[LegalFacts], sa.ColumnElement[bool]]
@@ -75,11 +75,11 @@ def _is_before(day: date | None) -> sa.ColumnElement[bool]:
 
 
 def _is_uninformed(_facts: LegalFacts) -> sa.ColumnElement[bool]:
-    known = sa.exists().where(
-        _INFORMED.c.advisor_id == _c.advisor_id,
-        _INFORMED.c.informed_on <= sa.cast(_c.local_start, sa.Date),
+    is_informed = sa.exists().where(
+        _INFORMATION_DAYS.c.advisor_id == _c.advisor_id,
+        _INFORMATION_DAYS.c.informed_on <= sa.cast(_c.local_start, sa.Date),
     )
-    return sa.and_(_c.advisor_id.is_not(None), sa.not_(known))
+    return sa.and_(_c.advisor_id.is_not(None), sa.not_(is_informed))
 
 
 @dataclass(frozen=True)
@@ -216,19 +216,19 @@ def judge_rows(
     each, in their order. Columns that a row lacks are missing.
     """
     schema = arrow_schema(CONTACTS)
-    made = [
+    contacts = [
         {**dict.fromkeys(schema.names), **row, "contact_id": f"{place:09}"}
         for place, row in enumerate(rows)
     ]
-    if not made:
+    if not contacts:
         return []
     nullable = pa.schema([item.with_nullable(True) for item in schema])
-    asked = Unscoped(
+    query = Unscoped(
         sa.select(_c.contact_id, find_obstacle(act, facts).label("obstacle")).order_by(
             _c.contact_id
         ),
         "What the law says of a contact is the same for everybody; the rows are given.",
     )
-    tables = {**facts.tables, "contacts": pa.Table.from_pylist(made, schema=nullable)}
-    found = engine.current().run(asked, tables)["obstacle"]
-    return [value if isinstance(value, str) else None for value in found]
+    tables = {**facts.tables, "contacts": pa.Table.from_pylist(contacts, schema=nullable)}
+    obstacles = engine.current().run(query, tables)["obstacle"]
+    return [value if isinstance(value, str) else None for value in obstacles]

@@ -11,28 +11,28 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Playback
 from qa_core.storage.records.store import Session
 
 OWN = "own"
 """An advisor who hears their own call is no listener to it."""
 _lock = threading.Lock()
-_kept: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
-_EVALUATED = (
+_tables: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
+_CONDITIONS = (
     Evaluation.state == "published",
-    Evaluation.kind.in_(("scored", "targeted")),
+    Evaluation.kind.in_(EVALUATOR_KINDS),
     Evaluation.contact_id.is_not(None),
 )
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
     """Return a value that differs after anything was played, or an evaluation changed."""
-    played = sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
-    counted = sa.select(
+    playbacks = sa.select(sa.func.count(), sa.func.max(Playback.id), sa.func.sum(Playback.id))
+    evaluations = sa.select(
         sa.func.count(), sa.func.max(Evaluation.changed_at), sa.func.sum(Evaluation.id)
-    ).where(*_EVALUATED)
-    return (*_execute(session, played).one(), *_execute(session, counted).one())
+    ).where(*_CONDITIONS)
+    return (*_execute(session, playbacks).one(), *_execute(session, evaluations).one())
 
 
 def load(session: Session) -> pa.Table:
@@ -41,16 +41,18 @@ def load(session: Session) -> pa.Table:
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
-        kept = _kept.get(address)
-        if kept is None or kept[0] != counter:
-            kept = _kept[address] = (counter, _read(session))
-        return kept[1]
+        cached = _tables.get(address)
+        if cached is None or cached[0] != counter:
+            cached = _tables[address] = (counter, _read(session))
+        return cached[1]
 
 
 def _read(session: Session) -> pa.Table:
-    played = sa.select(Playback.source_system, Playback.contact_id).where(Playback.purpose != OWN)
-    evaluated = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_EVALUATED)
-    rows = _execute(session, sa.union(played, evaluated)).all()
+    playbacks = sa.select(Playback.source_system, Playback.contact_id).where(
+        Playback.purpose != OWN
+    )
+    evaluations = sa.select(Evaluation.source_system, Evaluation.contact_id).where(*_CONDITIONS)
+    rows = _execute(session, sa.union(playbacks, evaluations)).all()
     names = ("source_system", "contact_id")
     return pa.table(
         {

@@ -44,14 +44,14 @@ def find_listenable(
     """Find those of these contacts that may be listened to, in the order of `keys`. The
     months (`YYYY-MM`), where known, spare reading the others.
     """
-    asked = list(dict.fromkeys(keys))
-    found = {
+    keys = list(dict.fromkeys(keys))
+    contacts = {
         contact.key: contact
         for contact in _read(
-            viewer, [contact_id for _system, contact_id in asked], legal, first_month, last_month
+            viewer, [contact_id for _system, contact_id in keys], legal, first_month, last_month
         )
     }
-    return [found[key] for key in asked if key in found]
+    return [contacts[key] for key in keys if key in contacts]
 
 
 def find_by_number(viewer: Viewer, numbers: Sequence[str], legal: LegalFacts) -> list[Listenable]:

@@ -58,50 +58,52 @@ def measure(
     Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
     so, AccessDenied for what the viewer may not see.
     """
-    chosen = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
+    declarations = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
     by = tuple(dimensions.get_dimension(key).key for key in dict.fromkeys(by))
-    where = _check(viewer, chosen, by, where, overrides or {})
+    where = _check(viewer, declarations, by, where, overrides or {})
     if compare is not None and viewer.needs_suppression:
         compare = publication.close_period(where.with_period(compare)).period
-    frame = to_frame(_measure(viewer, chosen, by, where, overrides or {}), by, chosen)
+    frame = to_frame(_measure(viewer, declarations, by, where, overrides or {}), by, declarations)
     if compare is None:
         return frame
     before = to_frame(
-        _measure(viewer, chosen, by, where.with_period(compare), overrides or {}), by, chosen
+        _measure(viewer, declarations, by, where.with_period(compare), overrides or {}),
+        by,
+        declarations,
     )
     return _beside(frame, before, by, where.period, compare)
 
 
 def find_rows(
     viewer: Viewer,
-    chosen: Sequence[Kpi],
+    kpis: Sequence[Kpi],
     where: Filters,
     overrides: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Find the rows of `measure` without a cut, for declarations at hand; with the same
     errors.
     """
-    where = _check(viewer, tuple(chosen), (), where, overrides or {})
-    return _measure(viewer, tuple(chosen), (), where, overrides or {})
+    where = _check(viewer, tuple(kpis), (), where, overrides or {})
+    return _measure(viewer, tuple(kpis), (), where, overrides or {})
 
 
 def _check(
     viewer: Viewer,
-    chosen: tuple[Kpi, ...],
+    kpis: tuple[Kpi, ...],
     by: tuple[str, ...],
     where: Filters,
     overrides: Mapping[str, str],
 ) -> Filters:
     """Return the filters to measure under. Raises what `measure` raises."""
-    for kpi in chosen:
+    for kpi in kpis:
         viewer.require(kpi.needs)
-    touched = (*by, *(dimension for dimension, _ in where.values))
-    for dimension in touched:
+    used_dimensions = (*by, *(dimension for dimension, _ in where.values))
+    for dimension in used_dimensions:
         dimensions.get_dimension(dimension)
         if not viewer.can_cut_by(dimension):
             raise AccessDenied()
-    for kpi in chosen:
-        for dimension in touched:
+    for kpi in kpis:
+        for dimension in used_dimensions:
             kpi.require_cut(dimension)
     if not viewer.needs_suppression:
         return where
@@ -111,71 +113,71 @@ def _check(
 
 def _measure(
     viewer: Viewer,
-    chosen: tuple[Kpi, ...],
+    kpis: tuple[Kpi, ...],
     by: tuple[str, ...],
     where: Filters,
     overrides: Mapping[str, str],
 ) -> list[Row]:
     question = build_query(viewer, by, where, overrides)
     if viewer.needs_suppression:
-        chosen = tuple(replace(kpi, has_percentiles=False) for kpi in chosen)
+        kpis = tuple(replace(kpi, has_percentiles=False) for kpi in kpis)
     rows: list[Row] = []
     for subject in FactTable:
-        asked = [kpi for kpi in chosen if kpi.subject == subject]
-        if asked and subject == FactTable.CALIBRATED:
-            rows += calibration_metrics.measure_rounds(question, asked)
-        elif asked:
+        subject_kpis = [kpi for kpi in kpis if kpi.subject == subject]
+        if subject_kpis and subject == FactTable.CALIBRATED:
+            rows += calibration_metrics.measure_rounds(question, subject_kpis)
+        elif subject_kpis:
             if subject == FactTable.SPEND:
-                rows += _costs(question, asked)
+                rows += _costs(question, subject_kpis)
                 continue
             by_group: dict[str | None, list[Kpi]] = {}
-            for kpi in asked:
+            for kpi in subject_kpis:
                 by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
             for some in by_group.values():
                 rows += _counts(question, subject, some)
     if viewer.needs_suppression:
         publication.hide(question, rows)
-    return _complete(rows, chosen) if by else rows
+    return _complete(rows, kpis) if by else rows
 
 
-def _counts(question: MetricQuery, subject: FactTable, asked: list[Kpi]) -> list[Row]:
+def _counts(question: MetricQuery, subject: FactTable, kpis: list[Kpi]) -> list[Row]:
     """Measure KPIs of one fact table and one group of closed months."""
-    closed = closed_months.split(question, closed_months.group_of(asked[0]), asked)
+    past = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)
     records: list[dict[str, Any]] = []
-    if not closed.is_empty:
+    if not past.is_empty:
         records = (
             current()
             .run(
-                statements.BUILDERS[subject](closed.since, asked),
+                statements.BUILDERS[subject](past.since, kpis),
                 beside_the_lake(subject),
-                **statements.months_of(closed.since, subject),
+                **statements.months_of(past.since, subject),
             )
             .to_dict("records")
         )
         if subject == FactTable.CONTACTS:
-            records = interval_totals.add_totals(closed.since, asked, records)
-    if closed.records:
-        records = closed_months.merge(records, closed.records, asked)
+            records = interval_totals.add_totals(past.since, kpis, records)
+    if past.records:
+        records = closed_months.merge(records, past.records, kpis)
     rows = []
     for record in records:
-        made = [read_row(kpi, record) for kpi in asked]
-        if question.by and not record["present"] and not any(row.n for row in made):
+        kpi_rows = [read_row(kpi, record) for kpi in kpis]
+        if question.by and not record["present"] and not any(row.n for row in kpi_rows):
             continue
         group = _group(question, record)
-        made = [replace(row, by=group, notes=(*row.notes, *closed.notes)) for row in made]
-        rows += made
+        kpi_rows = [replace(row, by=group, notes=(*row.notes, *past.notes)) for row in kpi_rows]
+        rows += kpi_rows
     if not question.by and not rows:
-        rows = [replace(read_row(kpi, {}), notes=closed.notes) for kpi in asked]
+        rows = [replace(read_row(kpi, {}), notes=past.notes) for kpi in kpis]
     return rows
 
 
-def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
+def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:
     """Spend and contacts, each summed alone, joined on what both share."""
-    engine, read = current(), statements.months_of(question, FactTable.SPEND)
-    money = engine.run(statements.on_spend(question), **read).to_dict("records")
+    engine, months = current(), statements.months_of(question, FactTable.SPEND)
+    money = engine.run(statements.on_spend(question), **months).to_dict("records")
     contacts = {
         _key(question, record): record
-        for record in engine.run(statements.on_attributed(question, asked), **read).to_dict(
+        for record in engine.run(statements.on_attributed(question, kpis), **months).to_dict(
             "records"
         )
     }
@@ -190,14 +192,14 @@ def _costs(question: MetricQuery, asked: list[Kpi]) -> list[Row]:
         cells[()] = [None]
     rows = []
     for key, amounts in cells.items():
-        counted = contacts.get(key, {})
-        if question.by and is_part and not counted.get("mine"):
+        contact_record = contacts.get(key, {})
+        if question.by and is_part and not contact_record.get("mine"):
             continue  # a campaign that only others had contacts from
         for amount in amounts:
             group = dict(zip(question.by, key, strict=True))
             if len(currencies) > 1:
                 group["currency"] = amount["currency"] if amount else None
-            rows += [_cost(question, kpi, amount, counted, group) for kpi in asked]
+            rows += [_cost(question, kpi, amount, contact_record, group) for kpi in kpis]
     return rows
 
 
@@ -250,21 +252,21 @@ def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _complete(rows: list[Row], chosen: tuple[Kpi, ...]) -> list[Row]:
+def _complete(rows: list[Row], kpis: tuple[Kpi, ...]) -> list[Row]:
     """Add every KPI to every group that one of them found: what is missing there is
     said, not left out. A cost keeps its currency.
     """
-    found: dict[tuple[Any, ...], set[str]] = {}
+    kpis_by_group: dict[tuple[Any, ...], set[str]] = {}
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         group = {name: value for name, value in row.by.items() if name != "currency"}
         key = tuple(group.values())
-        found.setdefault(key, set()).add(row.kpi)
+        kpis_by_group.setdefault(key, set()).add(row.kpi)
         groups[key] = group
-    missing = [read_row(kpi, {}) for kpi in chosen]
+    missing = [read_row(kpi, {}) for kpi in kpis]
     return rows + [
         replace(row, by=groups[key])
-        for key, present in found.items()
+        for key, present in kpis_by_group.items()
         for row in missing
         if row.kpi not in present
     ]
@@ -280,22 +282,24 @@ def _beside(
         for side in (frame, before):
             if name not in side.columns:
                 side[name] = None
-    aligned = before.copy()
+    before_rows = before.copy()
     for name in keys:
         # As objects: pandas takes an empty column for numbers, which merge with no
         # names.
-        aligned[name] = pd.Series(
+        before_rows[name] = pd.Series(
             [_align(name, value, period, compare) for value in before[name]],
             index=before.index,
             dtype=object,
         )
-    wanted = aligned[[*keys, *BEFORE]].rename(columns={name: f"{name}_before" for name in BEFORE})
-    joined = frame.merge(wanted, on=keys, how="left")
-    joined["status_before"] = (
-        joined["status_before"].astype(object).where(joined["status_before"].notna(), "no_data")
+    values_before = before_rows[[*keys, *BEFORE]].rename(
+        columns={name: f"{name}_before" for name in BEFORE}
     )
-    joined["delta"] = joined["value"] - joined["value_before"]
-    return joined
+    result = frame.merge(values_before, on=keys, how="left")
+    result["status_before"] = (
+        result["status_before"].astype(object).where(result["status_before"].notna(), "no_data")
+    )
+    result["delta"] = result["value"] - result["value_before"]
+    return result
 
 
 def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:

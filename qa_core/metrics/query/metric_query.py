@@ -33,7 +33,7 @@ def build_query(
     """Build everything a statement needs besides the KPIs: names from the records, and
     the settings of each day of the period.
     """
-    changed = {
+    values = {
         name: declared_settings.get_setting(name).parse(text)
         for name, text in (overrides or {}).items()
     }
@@ -41,7 +41,7 @@ def build_query(
         pieces = declared_settings.find_settings_history(session)
         names = Names.load(session, dimension_sql.dimensions_of(by, where))
     pieces = statements.pieces_within(
-        tuple((first_day, settings.with_values(**changed)) for first_day, settings in pieces),
+        tuple((first_day, settings.with_values(**values)) for first_day, settings in pieces),
         where.period,
     )
     return MetricQuery(viewer, by, where, names, pieces, _giver())
@@ -88,11 +88,11 @@ def _profile(lake_url: str, version: int) -> LakeProfile:
         for component in COMPONENTS
     ]
     counts.append(sa.func.count().filter(declared.ANSWERED).label("answered"))
-    grouped = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
+    statement = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
         CONTACTS.c.source_system, CONTACTS.c.csat_scale
     )
     query = Unscoped(
-        grouped,
+        statement,
         "Which durations a system never gives, and its scales of ratings, are the same for "
         "everybody: only systems, scales and counts are read, and kept for all viewers.",
     )

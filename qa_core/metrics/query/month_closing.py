@@ -44,12 +44,12 @@ def close(group: str, through: date) -> None:
         return
     period = Period(last + timedelta(days=1) if last else None, until)
     rows = list(_add_up(group, period))
-    published = publication.find_tables(KINDS[group])
+    tables = publication.find_tables(KINDS[group])
     first = period.first_day or (min(span[0].date(), until) if span else until).replace(day=1)
     with store.writing() as session:
         session.add_all(rows)
         session.add_all(
-            ClosedMonth(group=group, month=month, published=published.get(month, {}))
+            ClosedMonth(group=group, month=month, published=tables.get(month, {}))
             for start in starts_of("month", Period(first, until))
             if (month := f"{start:%Y-%m}")
         )
@@ -61,25 +61,25 @@ def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
     kpis, cuts = closed_months.kpis_of(group), _find_cuts(period)
     for subject in dict.fromkeys(kpi.subject for kpi in kpis):
         some = [kpi for kpi in kpis if kpi.subject == subject]
-        found = list(_cut(group, subject, some, None, period))
-        yield from found
+        figures = list(_cut(group, subject, some, None, period))
+        yield from figures
         # Where all together are too few advisors, no part has enough.
-        for dimension in cuts if found else ():
-            fitting = [kpi for kpi in some if dimension in kpi.dimensions]
-            if fitting:
-                yield from _cut(group, subject, fitting, dimension, period)
+        for dimension in cuts if figures else ():
+            cut_kpis = [kpi for kpi in some if dimension in kpi.dimensions]
+            if cut_kpis:
+                yield from _cut(group, subject, cut_kpis, dimension, period)
 
 
 def _find_cuts(period: Period) -> list[str]:
     """List the dimensions with a value in the period; those of evaluations always."""
     columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
-    counted = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
+    statement = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
     query = Unscoped(
-        counted.where(*dimension_sql.within(period, CONTACTS.c)),
+        statement.where(*dimension_sql.within(period, CONTACTS.c)),
         "What closed months can be cut by is the same for everybody: numbers are read.",
     )
-    [found] = engine.current().run(query, **dimension_sql.months(period)).to_dict("records")
-    return [name for name in CUTS if name in OF_OTHERS or found[name]]
+    [counts] = engine.current().run(query, **dimension_sql.months(period)).to_dict("records")
+    return [name for name in CUTS if name in OF_OTHERS or counts[name]]
 
 
 def _cut(
@@ -93,20 +93,20 @@ def _cut(
         places = _find_large(question, subject, kpis, beside)
         if not places:
             return  # nothing large enough, so nothing within teams either
-        found = {
+        records = {
             _place(question, record): record for record in _run(question, subject, kpis, beside)
         }
         for place, key in sorted(places, key=repr):
-            named = dict(zip(question.by, place, strict=True))
+            group_values = dict(zip(question.by, place, strict=True))
             yield MonthlyFigure(
                 group=group,
                 kpi=key,
-                local_day=date.fromisoformat(f"{named['month']}-01"),
+                local_day=date.fromisoformat(f"{group_values['month']}-01"),
                 is_whole=not above,
-                team=named["team"] if above else None,
+                team=group_values["team"] if above else None,
                 dimension=dimension,
-                value=named[dimension] if dimension else None,
-                sums=_sums_of(found.get(place, {}), key),
+                value=group_values[dimension] if dimension else None,
+                sums=_sums_of(records.get(place, {}), key),
             )
 
 
@@ -117,14 +117,14 @@ def _find_large(
     repeated caller stand those who answer in that place.
     """
     is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
-    counted = kpis if is_own else [get_kpi("received")]
+    counted_kpis = kpis if is_own else [get_kpi("received")]
     table = subject if is_own else FactTable.CONTACTS
     advisors: Counter[tuple[tuple[Any, ...], str]] = Counter()
     by_advisor = replace(question, by=(*question.by, "advisor"))
-    for record in _run(by_advisor, table, counted, beside):
+    for record in _run(by_advisor, table, counted_kpis, beside):
         if isinstance(record["by_advisor"], str):
             place = _place(question, record)
-            advisors.update((place, kpi.key) for kpi in counted if record[f"{kpi.key}__n"] > 0)
+            advisors.update((place, kpi.key) for kpi in counted_kpis if record[f"{kpi.key}__n"] > 0)
     return {
         (place, kpi.key)
         for (place, key), count in advisors.items()
@@ -137,8 +137,8 @@ def _run(
     question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi], beside: Mapping[str, Any]
 ) -> list[Record]:
     statement = statements.BUILDERS[subject](question, list(kpis))
-    read = statements.months_of(question, subject)
-    return engine.current().run(statement, beside, **read).to_dict("records")
+    months = statements.months_of(question, subject)
+    return engine.current().run(statement, beside, **months).to_dict("records")
 
 
 def _place(question: MetricQuery, record: Record) -> tuple[Any, ...]:

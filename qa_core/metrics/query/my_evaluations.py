@@ -58,9 +58,9 @@ def find_given_evaluations(
     )
     with store.reading() as session:
         beside = {"answers": evaluation_table.load(session)}
-    given = Scoped(
+    query = Scoped(
         statement,
         viewer,
         beyond="An evaluator sees no contacts; of those they evaluated the queue is shown.",
     )
-    return engine.current().run(given, beside, **dimension_sql.months(where.period))
+    return engine.current().run(query, beside, **dimension_sql.months(where.period))

@@ -75,7 +75,7 @@ PUBLISHED_BY = {
 NOT_OF_CONTACTS = ("pending", "unknown_identity", "p50", "p90", "p95")
 """Not in the published tables: counts of what a KPI leaves out, and percentiles."""
 
-_kept: dict[Path, tuple[str, dict[str, Table]]] = {}
+_tables: dict[Path, tuple[str, dict[str, Table]]] = {}
 _lock = threading.Lock()
 
 
@@ -192,7 +192,7 @@ def hide(question: MetricQuery, rows: Sequence[Row]) -> None:
         for month in _months_of(question.where.period)
         if "month" not in filters or month in filters["month"]
     ]
-    loaded: dict[str, dict[str, dict[str, Table]]] = {}
+    tables_by_kind: dict[str, dict[str, dict[str, Table]]] = {}
     for row in rows:
         for name in NOT_OF_CONTACTS:
             setattr(row, name, None)
@@ -204,14 +204,14 @@ def hide(question: MetricQuery, rows: Sequence[Row]) -> None:
             row.suppress()
             continue
         kind = KIND_OF[key]
-        if kind not in loaded:
-            loaded[kind] = _load(question.viewer, row.kpi)
+        if kind not in tables_by_kind:
+            tables_by_kind[kind] = _load(question.viewer, row.kpi)
         cell = TOTAL
         if dimension:
             value = row.by[dimension] if dimension in row.by else filters[dimension][0]
             cell = dimension, None if value is None else str(value)
-        asked = [row.by["month"]] if "month" in row.by else months
-        verdicts = _find_verdicts(loaded[kind], row.kpi, asked, cell)
+        row_months = [row.by["month"]] if "month" in row.by else months
+        verdicts = _find_verdicts(tables_by_kind[kind], row.kpi, row_months, cell)
         if not _are_shown(row.kpi, verdicts) or (row.n and not verdicts):
             row.suppress()
 
@@ -221,14 +221,14 @@ def _are_shown(kpi: str, verdicts: Sequence[bool]) -> bool:
 
 
 def _find_verdicts(
-    loaded: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
+    tables_by_month: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
 ) -> list[bool]:
     """Tell whether the cell is shown, for each of the months that it has contacts in."""
     key, cells = family_of(kpi), [cell]
     if kpi in COUNTED_WITH_SOURCE and cell[0] != "source":
         with_source = WITH_SOURCE + cell[0], cell[1]
         cells = [with_source] if kpi in COSTS else [cell, with_source]
-    tables = [loaded[month].get(key, {}) for month in months if month in loaded]
+    tables = [tables_by_month[month].get(key, {}) for month in months if month in tables_by_month]
     return [
         all(table[one] for one in cells if one in table)
         for table in tables
@@ -268,7 +268,7 @@ def _load_kind(viewer: Viewer, kind: str) -> dict[str, dict[str, Table]]:
     if last_day is None or span is None or last_day < span[0]:
         return {}
     # Where the people behind a month were deleted, what was published then stays so.
-    kept = {
+    closed_tables = {
         month: {kpi: _read_cells(cells) for kpi, cells in tables.items()}
         for month, tables in closed_months.find_published(GROUPS[kind]).items()
     }
@@ -278,22 +278,24 @@ def _load_kind(viewer: Viewer, kind: str) -> dict[str, dict[str, Table]]:
     keys = {
         folder / f"{month}-{kind}.json": (month, key)
         for month, key in _find_keys(
-            question, kind, [month for month in months if month not in kept]
+            question, kind, [month for month in months if month not in closed_tables]
         )
     }
     with _lock:
         missing = [path for path, (_month, key) in keys.items() if not _is_kept(path, key)]
         if missing:
-            made = published_tables.work_out(question, kind, [keys[path][0] for path in missing])
+            new_tables = published_tables.work_out(
+                question, kind, [keys[path][0] for path in missing]
+            )
             for path in missing:
                 month, key = keys[path]
-                _kept[path] = key, made[month]
-                _write(path, key, made[month])
-        return kept | {month: _kept[path][1] for path, (month, _key) in keys.items()}
+                _tables[path] = key, new_tables[month]
+                _write(path, key, new_tables[month])
+        return closed_tables | {month: _tables[path][1] for path, (month, _key) in keys.items()}
 
 
 def _read_cells(cells: Iterable[Sequence[Any]]) -> Table:
-    return {(dimension, value): shown is True for dimension, value, shown in cells}
+    return {(dimension, value): is_shown is True for dimension, value, is_shown in cells}
 
 
 def _find_keys(
@@ -301,7 +303,7 @@ def _find_keys(
 ) -> Iterator[tuple[str, str]]:
     """Compute for each month a digest of all that its tables depend on."""
     with store.reading() as session:
-        merged = name_merges.find_kept(session)
+        merges = name_merges.find_kept_names(session)
         counter = evaluation_table.change_counter(session) if kind == "evaluations" else ()
     names = sorted({name for one in FAMILIES[kind] for name in get_kpi(one.kpi).settings})
     contacts, intervals = lake.snapshot("contacts"), lake.snapshot("intervals")
@@ -317,7 +319,7 @@ def _find_keys(
             contacts.files(f"{first:%Y-%m}", month),  # the first miss of a caller
             intervals.files(month, month),
             sorted(question.names.sites.items()),
-            [sorted(kept.items()) for kept in merged.values()],
+            [sorted(kept_names.items()) for kept_names in merges.values()],
             counter,
             [(day, [getattr(values, name) for name in names]) for day, values in pieces],
             [(one.absent_components, one.absent_of_intervals) for one in inputs],
@@ -340,16 +342,13 @@ def _within(
 
 def _is_kept(path: Path, key: str) -> bool:
     """Tell whether the table of that state is at hand, in memory or else in its file."""
-    if path in _kept and _kept[path][0] == key:
+    if path in _tables and _tables[path][0] == key:
         return True
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["key"] != key:
             return False
-        _kept[path] = (
-            key,
-            {kpi: _read_cells(cells) for kpi, cells in content["tables"].items()},
-        )
+        _tables[path] = (key, {kpi: _read_cells(cells) for kpi, cells in content["tables"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True

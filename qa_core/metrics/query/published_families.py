@@ -173,23 +173,25 @@ def find_population(question: MetricQuery, family: Family) -> Population:
     """
     kpi = get_kpi(family.kpi)
     if kpi.subject == FactTable.EVALUATION_ANSWERS:
-        rows = parts_of(question, kpi, EVALUATED.c).counted
+        rows = parts_of(question, kpi, EVALUATED.c).denominator
         return Population(rows, rows)
     if kpi.subject == FactTable.MISSED:
-        return _counted(sa.false(), RECEIVED)
+        return _inbound_population(sa.false(), RECEIVED)
     parts = parts_of(question, kpi, CONTACTS.c)
-    advisors = parts.counted if parts.contributing_advisors is None else parts.contributing_advisors
+    advisors = (
+        parts.denominator if parts.contributing_advisors is None else parts.contributing_advisors
+    )
     if family.part == "hits":
-        return _counted(parts.hits, parts.hits, (kpi, "hits") if kpi.sums else None)
-    rows = parts.counted
+        return _inbound_population(parts.hits, parts.hits, (kpi, "hits") if kpi.sums else None)
+    rows = parts.denominator
     if kpi.kind == KpiKind.TOTAL and parts.hits is not None:
         rows = advisors  # a count is one among those it could have been
     if kpi.kind == KpiKind.DISTINCT:
         rows = sa.false()
-    return _counted(rows, advisors, (kpi, "n") if kpi.sums else None)
+    return _inbound_population(rows, advisors, (kpi, "n") if kpi.sums else None)
 
 
-def _counted(
+def _inbound_population(
     rows: Predicate, advisors: Predicate, totals: tuple[Kpi, str] | None = None
 ) -> Population:
     return Population(

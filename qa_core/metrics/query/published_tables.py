@@ -79,12 +79,12 @@ def _count_evaluations(question: MetricQuery, span: Mapping[str, str]) -> _Count
         answers = evaluation_table.load(session)
     source, columns, finish = statements.evaluations_of(question, with_errors=True)
     populations = [find_population(question, family) for family in FAMILIES["evaluations"]]
-    described = sa.select(*_describe_rows(question, columns, populations)).select_from(source)
-    finished = finish(described)
-    rows = finished.statement.cte("rows_counted")
+    descriptions = sa.select(*_describe_rows(question, columns, populations)).select_from(source)
+    query = finish(descriptions)
+    rows = query.statement.cte("rows_counted")
 
     def run(statement: sa.SelectBase) -> pd.DataFrame:
-        return _run(question, statement, span, {"answers": answers}, finished.beyond)
+        return _run(question, statement, span, {"answers": answers}, query.beyond)
 
     return _Counts(
         run(_select_atoms(question, rows, len(populations))), run(_select_advisors(question, rows))
@@ -216,7 +216,7 @@ def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> l
     nobody is known to have taken them.
     """
     kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
-    found = [
+    records = [
         {name: record[f"by_{name}"] for name in question.by}
         | {
             f"n{place}": _weigh(*one.totals, record)
@@ -225,7 +225,7 @@ def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> l
         }
         for record in interval_totals.find_totals(question, kpis)
     ]
-    return [pd.DataFrame(found)] if found else []
+    return [pd.DataFrame(records)] if records else []
 
 
 def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
@@ -270,18 +270,18 @@ def _audit(
         return _hide(among[:, n > 0], start, live, cells)
 
     same = [n.tobytes() for _among, n in columns.values()]
-    hidden = np.zeros((len(cells), len(families)), bool)
+    is_hidden = np.zeros((len(cells), len(families)), bool)
     for one in dict.fromkeys(same):
         group = [place for place, other in enumerate(same) if other == one]
-        hidden[:, group] = choose(group, small[:, group].any(axis=1))[:, None]
+        is_hidden[:, group] = choose(group, small[:, group].any(axis=1))[:, None]
     place_of = {family.key: place for place, family in enumerate(families)}
     is_settled = False
     while not is_settled:
         is_settled = True
         for place, family in enumerate(families):
-            start = hidden[:, [place, *(place_of[key] for key in family.within)]].any(axis=1)
-            if (start & ~hidden[:, place]).any():
-                hidden[:, place], is_settled = choose([place], start), False
+            start = is_hidden[:, [place, *(place_of[key] for key in family.within)]].any(axis=1)
+            if (start & ~is_hidden[:, place]).any():
+                is_hidden[:, place], is_settled = choose([place], start), False
     # That a figure counts nothing in a cell would tell what a wider one hides there.
     for place, family in enumerate(families):
         wider = [
@@ -289,11 +289,11 @@ def _audit(
             for other, one in enumerate(families)
             if one.is_widest or one.key in family.within or family.key in one.within
         ]
-        hidden[:, place] |= (contacts[:, place] == 0) & hidden[:, wider].any(axis=1)
+        is_hidden[:, place] |= (contacts[:, place] == 0) & is_hidden[:, wider].any(axis=1)
     return {
         family.key: {
-            cells[cell]: not hidden[cell, place]
-            for cell in np.flatnonzero((contacts[:, place] > 0) | hidden[:, place])
+            cells[cell]: not is_hidden[cell, place]
+            for cell in np.flatnonzero((contacts[:, place] > 0) | is_hidden[:, place])
             if _belongs(family, cells[cell])
         }
         for place, family in enumerate(families)
@@ -306,18 +306,18 @@ def _hide(
     """Choose the cells to hide: those of `start`, and more by the audit of the `live`
     ones, in the order to be shown. Of a hidden cell, what has a source is hidden too.
     """
-    hidden, half = start.copy(), len(cells) // 2
-    for tried in ([cell for cell in live if cell < half], live):
-        found = find_shown(
-            inside[tried],
-            [place for place, cell in enumerate(tried) if not hidden[cell]],
-            hidden[tried],
+    is_hidden, half = start.copy(), len(cells) // 2
+    for candidates in ([cell for cell in live if cell < half], live):
+        is_shown = find_shown(
+            inside[candidates],
+            [place for place, cell in enumerate(candidates) if not is_hidden[cell]],
+            is_hidden[candidates],
         )
-        hidden[np.array(tried, int)[~found]] = True
-        hidden[half:] |= hidden[:half]
-        if len(tried) == len(live):
+        is_hidden[np.array(candidates, int)[~is_shown]] = True
+        is_hidden[half:] |= is_hidden[:half]
+        if len(candidates) == len(live):
             break
-    return hidden
+    return is_hidden
 
 
 def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell], np.ndarray]:
@@ -345,15 +345,15 @@ def _find_customers(
     of_month = customers[customers["month"] == month]
     place_of = {cell: place for place, cell in enumerate(cells)}
     who, _keys = pd.factorize(of_month["customer"])
-    touched = np.zeros((who.max(initial=-1) + 1, len(cells)), bool)
-    touched[:, place_of[TOTAL]] = True
+    in_contact = np.zeros((who.max(initial=-1) + 1, len(cells)), bool)
+    in_contact[:, place_of[TOTAL]] = True
     for name in question.by[1:]:
         codes, values = pd.factorize(of_month[name], use_na_sentinel=False)
         places = [
             place_of[name, dimension_sql.plain(name, value, question.names)] for value in values
         ]
-        touched[who, np.array(places, int)[codes]] = True
-    return touched.T, np.ones(len(touched), np.int64)
+        in_contact[who, np.array(places, int)[codes]] = True
+    return in_contact.T, np.ones(len(in_contact), np.int64)
 
 
 def _count_advisors(
@@ -361,15 +361,15 @@ def _count_advisors(
 ) -> np.ndarray:
     """Count the advisors of each cell and population."""
     place_of = {cell: place for place, cell in enumerate(cells)}
-    found = np.zeros((len(cells), width), np.int64)
+    counts = np.zeros((len(cells), width), np.int64)
     of_month = advisors[advisors["month"] == month]
-    for dimension, value, contributing in zip(
+    for dimension, value, families in zip(
         of_month["dimension"], of_month["value"], of_month["contributing"], strict=True
     ):
         cell = dimension, None if value is None or value != value else value
         if cell in place_of:
-            found[place_of[cell]] += contributing >> np.arange(width) & 1
-    return found
+            counts[place_of[cell]] += families >> np.arange(width) & 1
+    return counts
 
 
 def _has_prefix(cell: Cell) -> bool:

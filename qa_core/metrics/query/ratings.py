@@ -34,13 +34,13 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
         publication.require_one_table((), where)
         where = publication.close_period(where)
     question = build_query(viewer, (), where)
-    mark, counted = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).counted
+    mark, is_rated = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).denominator
     groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
     conditions = [
         COUNTED_DIRECTION,
         *dimension_sql.within(where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
-        counted,
+        is_rated,
     ]
     statement = (
         sa.select(*groups, sa.func.count().label("n"))
@@ -54,12 +54,12 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     dimension, value = next(
         ((name, values[0]) for name, values in where.values if name != "month"), (None, None)
     )
-    shown = [
+    published_months = [
         month
         for month in frame["month"].unique()
         if publication.shows(viewer, kpi, [month], dimension, value)
     ]
-    return frame[frame["month"].isin(shown)].reset_index(drop=True)
+    return frame[frame["month"].isin(published_months)].reset_index(drop=True)
 
 
 def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
@@ -70,5 +70,5 @@ def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:
             (answer <= number("6.0"), word("detractor")),
             else_=word("passive"),
         )
-    scaled = parts_of(question, get_kpi("csat_mean"), CONTACTS.c).amount
-    return sa.cast(sa.cast(sa.func.floor(scaled + number("0.5")), sa.Integer), sa.Text)
+    rating = parts_of(question, get_kpi("csat_mean"), CONTACTS.c).amount
+    return sa.cast(sa.cast(sa.func.floor(rating + number("0.5")), sa.Integer), sa.Text)

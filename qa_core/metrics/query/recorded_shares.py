@@ -23,12 +23,12 @@ class RecordedShare:
     """
 
     team: str | None
-    answered: int
-    recorded: int
+    answered_contacts: int
+    recorded_contacts: int
 
     @property
     def rate(self) -> float:
-        return self.recorded / self.answered
+        return self.recorded_contacts / self.answered_contacts
 
 
 def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> list[RecordedShare]:
@@ -39,7 +39,7 @@ def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> lis
     if lake.span() is None:
         return []
     columns = CONTACTS.c
-    asked = (
+    statement = (
         sa.select(
             columns.team,
             sa.func.count().label("answered"),
@@ -54,17 +54,17 @@ def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> lis
         .group_by(columns.team)
     )
     query = Unscoped(
-        asked,
+        statement,
         "The data protection officer watches recording in the whole centre: counts by team are "
         "read.",
     )
     frame = engine.current().run(
         query, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}"
     )
-    found = [
+    shares = [
         RecordedShare(
             row.team if isinstance(row.team, str) else None, int(row.answered), int(row.recorded)
         )
         for row in frame.itertuples()
     ]
-    return sorted(found, key=lambda share: (-share.rate, share.team or ""))
+    return sorted(shares, key=lambda share: (-share.rate, share.team or ""))

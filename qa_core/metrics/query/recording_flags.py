@@ -17,9 +17,9 @@ from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
-WANTED = sa.table("wanted", sa.column("contact_id"))
+REQUESTED_IDS = sa.table("wanted", sa.column("contact_id"))
 
-AGAINST = sa.case(
+OBSTACLE = sa.case(
     (CONTACTS.c.customer_objected, "objected"),
     (sa.not_(CONTACTS.c.notice_played), "no_notice"),
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
@@ -52,7 +52,7 @@ def find_recorded(
     viewer: Viewer,
     contact_ids: Iterable[str],
     around: date | None = None,
-    against: sa.ColumnElement[str] = AGAINST,
+    against: sa.ColumnElement[str] = OBSTACLE,
     tables: Mapping[str, pa.Table] = {},
 ) -> list[RecordedContact]:
     """Find the contacts in the viewer's scope with one of these ids, in whichever
@@ -67,15 +67,15 @@ def find_recorded(
     )
     statement = sa.select(
         *columns, sa.func.coalesce(CONTACTS.c.notice_played, sa.false()).label("has_notice")
-    ).join_from(CONTACTS, WANTED, WANTED.c.contact_id == CONTACTS.c.contact_id)
+    ).join_from(CONTACTS, REQUESTED_IDS, REQUESTED_IDS.c.contact_id == CONTACTS.c.contact_id)
     months: dict[str, str] = {}
     if around is not None:
         months = {
             "first_month": f"{around - timedelta(days=31):%Y-%m}",
             "last_month": f"{around + timedelta(days=31):%Y-%m}",
         }
-    wanted = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
-    found = engine.current().run(Scoped(statement, viewer), {"wanted": wanted, **tables}, **months)
+    ids = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
+    contacts = engine.current().run(Scoped(statement, viewer), {"wanted": ids, **tables}, **months)
     return [
         RecordedContact(
             row.source_system,
@@ -86,7 +86,7 @@ def find_recorded(
             text_or_none(row.against),
             bool(row.has_notice),
         )
-        for row in found.itertuples(index=False)
+        for row in contacts.itertuples(index=False)
     ]
 
 

@@ -39,7 +39,7 @@ from qa_core.storage.schema import (
 
 MOST = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
-_SHOWN = (
+_DETAILS = (
     "local_start",
     "direction",
     "channel",
@@ -131,12 +131,12 @@ def find_chains(
         **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS),
     )
     shows_customer = "customer" in contact_columns(viewer)
-    found = []
+    repeat_chains = []
     for _place, rows in frame.groupby("place", sort=True):
         links = tuple(_link(row, question.names) for row in rows.to_dict("records"))
         first = rows.iloc[0]
         customer = shown_customer(viewer, first["customer_key"]) if shows_customer else None
-        found.append(
+        repeat_chains.append(
             RepeatChain(
                 customer,
                 links,
@@ -144,17 +144,17 @@ def find_chains(
                 bool(first["ends_at"] > rows["started_at"].max()),
             )
         )
-    return found
+    return repeat_chains
 
 
 def read_chains(
     viewer: Viewer, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
 ) -> list[RepeatChain]:
     """Open the chains for a reader: `find_chains`, noted in the audit log."""
-    found = find_chains(viewer, where, overrides)
+    chains = find_chains(viewer, where, overrides)
     with store.writing() as session:
         audit_log.record(session, viewer.username, "chains_read", formatting.period(where.period))
-    return found
+    return chains
 
 
 def find_history(viewer: Viewer, source_system: str, contact_id: str) -> CustomerHistory:
@@ -168,10 +168,10 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     engine = current()
     itself = sa.and_(CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     place = sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(itself)
-    found = engine.run(Scoped(place, viewer)).to_dict("records")
-    if len(found) != 1:
+    places = engine.run(Scoped(place, viewer)).to_dict("records")
+    if len(places) != 1:
         raise AccessDenied()
-    customer, at = found[0]["customer_key"], found[0]["started_at"].to_pydatetime()
+    customer, at = places[0]["customer_key"], places[0]["started_at"].to_pydatetime()
     around = timedelta(days=NEIGHBOUR_DAYS)
     # A day more on both sides: months are those of the centre's clock.
     months = {
@@ -187,8 +187,8 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
         )
     )
     own = EVERY_CONTACT.c.is_own
-    shown = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_SHOWN)]
-    statement = sa.select(own, *shown).where(same).order_by(CONTACTS.c.started_at, *_KEY)
+    columns = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_DETAILS)]
+    statement = sa.select(own, *columns).where(same).order_by(CONTACTS.c.started_at, *_KEY)
     history = Scoped(
         on_every_contact(statement),
         viewer,
@@ -210,13 +210,13 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     """
     own = EVERY_CONTACT.c.is_own
     period = dimension_sql.within(question.where.period, CONTACTS.c)
-    repeat = parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).counted
-    asked = sa.func.coalesce(
+    repeat = parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).denominator
+    is_repeat = sa.func.coalesce(
         sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false()
     )
     customers = (
         sa.select(CONTACTS.c.customer_key)
-        .where(COUNTED_DIRECTION, asked)
+        .where(COUNTED_DIRECTION, is_repeat)
         .distinct()
         .cte("customers")
     )
@@ -231,10 +231,10 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         *_KEY,
         CONTACTS.c.customer_key,
         CONTACTS.c.started_at,
-        *(CONTACTS.c[name] for name in _SHOWN),
+        *(CONTACTS.c[name] for name in _DETAILS),
     )
     events = (
-        sa.select(*columns, own, asked.label("is_repeat"), is_new)
+        sa.select(*columns, own, is_repeat.label("is_repeat"), is_new)
         .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.in_(sa.select(customers.c.customer_key)))
         .cte("events")
     )
@@ -244,10 +244,10 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         .over(partition_by=events.c.customer_key, order_by=order, rows=(None, 0))
         .label("number")
     )
-    numbered = sa.select(*events.c, number).cte("numbered")
+    links = sa.select(*events.c, number).cte("numbered")
     repeats, contacts = (
-        sa.func.count().filter(numbered.c.is_repeat),
-        sa.func.count().filter(numbered.c.is_own),
+        sa.func.count().filter(links.c.is_repeat),
+        sa.func.count().filter(links.c.is_own),
     )
     place = (
         sa.func.row_number()
@@ -255,37 +255,37 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
             order_by=(
                 repeats.desc(),
                 contacts.desc(),
-                sa.func.min(numbered.c.started_at),
-                numbered.c.customer_key,
+                sa.func.min(links.c.started_at),
+                links.c.customer_key,
             )
         )
         .label("place")
     )
     chains = (
         sa.select(
-            numbered.c.customer_key,
-            numbered.c.number,
+            links.c.customer_key,
+            links.c.number,
             sa.func.count().label("contacts"),
-            sa.func.max(numbered.c.started_at).label("ends_at"),
+            sa.func.max(links.c.started_at).label("ends_at"),
             place,
         )
-        .group_by(numbered.c.customer_key, numbered.c.number)
+        .group_by(links.c.customer_key, links.c.number)
         .having(repeats > sa.literal_column("0"))
         .cte("chains")
     )
-    joined = numbered.join(
+    source = links.join(
         chains,
-        sa.and_(
-            numbered.c.customer_key == chains.c.customer_key, numbered.c.number == chains.c.number
-        ),
+        sa.and_(links.c.customer_key == chains.c.customer_key, links.c.number == chains.c.number),
     )
-    kept = [column for column in numbered.c if column.name not in ("is_new", "number", "is_own")]
-    statement = sa.select(chains.c.place, chains.c.contacts, chains.c.ends_at, *kept).select_from(
-        joined
-    )
+    link_columns = [
+        column for column in links.c if column.name not in ("is_new", "number", "is_own")
+    ]
+    statement = sa.select(
+        chains.c.place, chains.c.contacts, chains.c.ends_at, *link_columns
+    ).select_from(source)
     return on_every_contact(
-        statement.where(numbered.c.is_own, chains.c.place <= int(limit)).order_by(
-            chains.c.place, numbered.c.started_at, *(numbered.c[name] for name in CONTACT_KEY)
+        statement.where(links.c.is_own, chains.c.place <= int(limit)).order_by(
+            chains.c.place, links.c.started_at, *(links.c[name] for name in CONTACT_KEY)
         )
     )
 
@@ -300,7 +300,7 @@ def _window(question: MetricQuery) -> sa.ColumnElement[float]:
 
 
 def _link(row: Mapping[str, Any], names: Names) -> ChainContact:
-    plain = {name: None if pd.isna(row[name]) else row[name] for name in (*CONTACT_KEY, *_SHOWN)}
+    plain = {name: None if pd.isna(row[name]) else row[name] for name in (*CONTACT_KEY, *_DETAILS)}
     plain["local_start"] = plain["local_start"].to_pydatetime()
     return ChainContact(
         **{name: value for name, value in plain.items() if name != "advisor_id"},

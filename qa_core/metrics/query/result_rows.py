@@ -90,13 +90,13 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
     for name in kpi.excluded_counts:
         setattr(row, name, int(get(name) or 0))
     row.notes = tuple(_notes(kpi, sums))
-    required = row.n if get("required_rows") is None else get("required_rows")
+    required_rows = row.n if get("required_rows") is None else get("required_rows")
     unknown = get("note:outcome_unknown") or 0
     if not kpi.is_amount and unknown > MAX_UNKNOWN_OUTCOMES * (row.n + unknown):
-        required = 0
+        required_rows = 0
     match kpi.kind:
         case _ if kpi.is_amount:
-            if required:
+            if required_rows:
                 row.value = row.numerator = row.n if get("sum") is None else float(get("sum"))
         case KpiKind.MEAN:
             row.denominator = row.n
@@ -116,7 +116,7 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
                 row.low, row.high = stats.nps_interval(up, row.n - up - down, down)
         case _:
             row.denominator = row.n
-            if row.n and required:
+            if row.n and required_rows:
                 row.numerator = int(get("hits"))
                 row.value = row.numerator / row.n
                 row.low, row.high = stats.wilson(row.numerator, row.n)
@@ -133,12 +133,12 @@ def finish_row(row: Row) -> None:
 
 
 def _notes(kpi: Kpi, sums: Mapping[str, Any]) -> list[str]:
-    start, made = f"{kpi.key}__note:", []
+    start, notes = f"{kpi.key}__note:", []
     for name, count in sums.items():
         if name.startswith(start) and count and count == count:
             code = name[len(start) :]
-            made.append(code if code.startswith(WITHOUT_COUNT) else f"{code}:{int(count)}")
-    return made
+            notes.append(code if code.startswith(WITHOUT_COUNT) else f"{code}:{int(count)}")
+    return notes
 
 
 def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.
     """
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
-    chosen = sorted(
+    lines = sorted(
         rows,
         key=lambda row: (
             *(
@@ -157,8 +157,8 @@ def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.
             order[row.kpi],
         ),
     )
-    data: dict[str, list[Any]] = {name: [row.by.get(name) for row in chosen] for name in dimensions}
-    data |= {name: [getattr(row, name) for row in chosen] for name in (*COLUMNS, "deviation")}
+    data: dict[str, list[Any]] = {name: [row.by.get(name) for row in lines] for name in dimensions}
+    data |= {name: [getattr(row, name) for row in lines] for name in (*COLUMNS, "deviation")}
     frame = pd.DataFrame(
         {
             name: pd.Series(
@@ -181,7 +181,7 @@ def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]
     numbers, nothing is rounded.
     """
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
-    made = []
+    records = []
     for record in frame.to_dict("records"):
         kpi = BY_KEY[record["kpi"]]
         row: dict[str, Any] = {
@@ -210,8 +210,8 @@ def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]
             row["percentiles"] = {name: _json(record[name]) for name in ("p50", "p90", "p95")}
         if record["notes"]:
             row["notes"] = list(record["notes"])
-        made.append(row)
-    return made
+        records.append(row)
+    return records
 
 
 def _json(value: Any) -> Any:

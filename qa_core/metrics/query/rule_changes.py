@@ -51,8 +51,8 @@ def find_changes(
     lies before. Only KPIs that the viewer may see are looked at. Raises Misuse for an
     unknown KPI, AccessDenied for whoever sees no figures at all.
     """
-    asked = [kpi for kpi in (map(get_kpi, kpis) if kpis else ALL) if viewer.can(kpi.needs)]
-    if not asked:
+    declarations = [kpi for kpi in (map(get_kpi, kpis) if kpis else ALL) if viewer.can(kpi.needs)]
+    if not declarations:
         raise AccessDenied()
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
@@ -61,40 +61,38 @@ def find_changes(
             .where(ScorecardVersion.published_at.is_not(None))
             .order_by(ScorecardVersion.key, ScorecardVersion.version)
         ).all()
-    found = [
-        *_of_settings(pieces, asked),
-        *(_of_grids(grids, asked) if viewer.can(Permission.SEE_SCORES) else ()),
+    changes = [
+        *_of_settings(pieces, declarations),
+        *(_of_grids(grids, declarations) if viewer.can(Permission.SEE_SCORES) else ()),
     ]
-    inside = (change for change in found if _contains(period, change.day))
+    inside = (change for change in changes if _contains(period, change.day))
     return tuple(sorted(inside, key=lambda change: (change.day, change.name)))
 
 
 def _of_settings(
-    pieces: Sequence[tuple[date | None, settings.Settings]], asked: Sequence[Kpi]
+    pieces: Sequence[tuple[date | None, settings.Settings]], kpis: Sequence[Kpi]
 ) -> list[Change]:
     changes = []
     for (_, before), (day, after) in pairwise(pieces):
-        for name in dict.fromkeys(name for kpi in asked for name in kpi.settings):
+        for name in dict.fromkeys(name for kpi in kpis for name in kpi.settings):
             old, new = getattr(before, name), getattr(after, name)
             if old != new:
                 changes.append(
                     Change(
-                        day, name, old, new, tuple(kpi.key for kpi in asked if name in kpi.settings)
+                        day, name, old, new, tuple(kpi.key for kpi in kpis if name in kpi.settings)
                     )
                 )
     return changes
 
 
-def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
-    concerned = tuple(
+def _of_grids(grids: Sequence[Any], kpis: Sequence[Kpi]) -> list[Change]:
+    kpi_keys = tuple(
         kpi.key
-        for kpi in asked
+        for kpi in kpis
         if kpi.subject in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED)
     )
     pairs = [
-        (before, after)
-        for before, after in pairwise(grids)
-        if before.key == after.key and concerned
+        (before, after) for before, after in pairwise(grids) if before.key == after.key and kpi_keys
     ]
     return [
         Change(
@@ -102,7 +100,7 @@ def _of_grids(grids: Sequence[Any], asked: Sequence[Kpi]) -> list[Change]:
             after.key,
             before.version,
             after.version,
-            concerned,
+            kpi_keys,
             is_grid=True,
         )
         for before, after in pairs

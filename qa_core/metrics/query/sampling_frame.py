@@ -65,15 +65,17 @@ SEPARATOR = "\x1f"
 _c = CONTACTS.c
 _KEY = (_c.source_system, _c.contact_id)
 _SECONDS = _c.talk_seconds + sa.func.coalesce(_c.hold_seconds, sa.literal_column("0"))
-_HEARD = sa.table("heard", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text))
-_TOUCHED = sa.table(
+_WITH_AUDIO = sa.table(
+    "heard", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
+)
+_EARLIER_USES = sa.table(
     "touched",
     sa.column("source_system", sa.Text),
     sa.column("contact_id", sa.Text),
     sa.column("why", sa.Text),
 )
-_FILLED = sa.table("filled", sa.column("advisor_id", sa.Text), sa.column("month", sa.Text))
-_WANTED = sa.table(
+_FULL_MONTHS = sa.table("filled", sa.column("advisor_id", sa.Text), sa.column("month", sa.Text))
+_QUOTAS = sa.table(
     "wanted",
     sa.column("advisor_id", sa.Text),
     sa.column("cell", sa.Text),
@@ -88,8 +90,8 @@ class FrameQuery:
 
     `legal`: what the law says on that day. `audio`: contacts with a recording
     that can be played; `keeps_audio`: whether the centre keeps recordings at all, so
-    that those without one are out. `touched`: contacts that an evaluation or a draw
-    took, and which. `filled`: advisors and months at the maximum.
+    that those without one are out. `earlier_uses`: contacts that an evaluation or a draw
+    took, and which. `full_months`: advisors and months at the maximum.
     """
 
     period: Period
@@ -98,8 +100,8 @@ class FrameQuery:
     legal: LegalFacts = field(default_factory=LegalFacts)
     audio: frozenset[Key] = frozenset()
     keeps_audio: bool = False
-    touched: Mapping[Key, str] = field(default_factory=dict)
-    filled: frozenset[tuple[str, str]] = frozenset()
+    earlier_uses: Mapping[Key, str] = field(default_factory=dict)
+    full_months: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -130,39 +132,42 @@ class Frame:
         return sum(cell.contacts for cell in self.cells)
 
 
-def find_frame(viewer: Viewer, asked: FrameQuery) -> Frame:
+def find_frame(viewer: Viewer, query: FrameQuery) -> Frame:
     """Find the frame within the viewer's scope: cells of advisor and stratum, and what
     is outside by its first reason. No contact by itself.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    judged = _judge(viewer, asked).subquery("judged")
-    key = judged.c.source_system.concat(sa.literal(SEPARATOR)).concat(judged.c.contact_id)
-    inside = judged.c.outside.is_(None)
+    contacts = _judge(viewer, query).subquery("judged")
+    key = contacts.c.source_system.concat(sa.literal(SEPARATOR)).concat(contacts.c.contact_id)
+    inside = contacts.c.outside.is_(None)
     # One pass for all: whoever is outside has no cell, and nothing of theirs is summed.
     groups = sa.select(
-        judged.c.outside,
-        judged.c.advisor_id,
-        sa.case((inside, judged.c.cell)).label("cell"),
+        contacts.c.outside,
+        contacts.c.advisor_id,
+        sa.case((inside, contacts.c.cell)).label("cell"),
         sa.func.count().label("n"),
         sa.cast(sa.func.sum(sa.case((inside, sa.func.md5_number_lower(key)))), sa.Text).label(
             "fingerprint"
         ),
     ).group_by(sa.text("1, 2, 3"))
-    excluded: dict[str, int] = {}
-    advisors, made = set(), []
-    for row in _run(viewer, asked, groups):
+    exclusions: dict[str, int] = {}
+    advisors, cells = set(), []
+    for row in _run(viewer, query, groups):
         if row["advisor_id"] is not None:
             advisors.add(row["advisor_id"])
         if row["outside"] is None:
-            made.append(
+            cells.append(
                 FrameCell(row["advisor_id"], row["cell"], int(row["n"]), row["fingerprint"])
             )
         else:
-            excluded[row["outside"]] = excluded.get(row["outside"], 0) + int(row["n"])
-    made.sort(key=_place)
-    ordered = {reason: excluded[reason] for reason in REASONS if reason in excluded}
+            exclusions[row["outside"]] = exclusions.get(row["outside"], 0) + int(row["n"])
+    cells.sort(key=_place)
+    reasons = {reason: exclusions[reason] for reason in REASONS if reason in exclusions}
     return Frame(
-        tuple(made), ordered, tuple(sorted(advisors)), _find_shares(viewer, asked, judged, inside)
+        tuple(cells),
+        reasons,
+        tuple(sorted(advisors)),
+        _find_shares(viewer, query, contacts, inside),
     )
 
 
@@ -171,29 +176,29 @@ def _place(cell: FrameCell) -> tuple[str, str]:
 
 
 def _find_shares(
-    viewer: Viewer, asked: FrameQuery, judged: sa.Subquery, inside: sa.ColumnElement[bool]
+    viewer: Viewer, query: FrameQuery, contacts: sa.Subquery, inside: sa.ColumnElement[bool]
 ) -> dict[str, dict[str, dict[str | None, int]]]:
     sets = sa.func.grouping_sets(
-        *(sa.tuple_(judged.c.advisor_id, judged.c[f"by_{name}"]) for name in DIMENSIONS)
+        *(sa.tuple_(contacts.c.advisor_id, contacts.c[f"by_{name}"]) for name in DIMENSIONS)
     )
-    columns = [judged.c[f"by_{name}"] for name in DIMENSIONS]
+    columns = [contacts.c[f"by_{name}"] for name in DIMENSIONS]
     # One bit per dimension, the first one highest; 0 where the row is grouped by it.
     which = sa.func.grouping(*columns).label("which")
     statement = (
-        sa.select(judged.c.advisor_id, *columns, which, sa.func.count().label("n"))
+        sa.select(contacts.c.advisor_id, *columns, which, sa.func.count().label("n"))
         .where(inside)
         .group_by(sets)
     )
     shares: dict[str, dict[str, dict[str | None, int]]] = {name: {} for name in DIMENSIONS}
     every = (1 << len(DIMENSIONS)) - 1
-    for row in _run(viewer, asked, statement):
+    for row in _run(viewer, query, statement):
         name = DIMENSIONS[len(DIMENSIONS) - (every ^ int(row["which"])).bit_length()]
         shares[name].setdefault(row["advisor_id"], {})[row[f"by_{name}"]] = int(row["n"])
     return shares
 
 
 def find_first(
-    viewer: Viewer, asked: FrameQuery, take: Mapping[tuple[str, str], int], prefix: str
+    viewer: Viewer, query: FrameQuery, take: Mapping[tuple[str, str], int], prefix: str
 ) -> list[dict[str, Any]]:
     """Find for each (advisor, stratum) the first so many contacts of the frame in the
     order of `ticket`, the SHA-256 of the prefix and their key.
@@ -205,21 +210,21 @@ def find_first(
     take = {place: count for place, count in take.items() if count}
     if not take:
         return []
-    judged = _judge(viewer, asked).subquery("judged")
-    ticket = _ticket(judged.c, prefix)
-    same = sa.and_(judged.c.advisor_id == _WANTED.c.advisor_id, judged.c.cell == _WANTED.c.cell)
-    key = judged.c.source_system.concat(sa.literal(SEPARATOR)).concat(judged.c.contact_id)
+    contacts = _judge(viewer, query).subquery("judged")
+    ticket = _ticket(contacts.c, prefix)
+    same = sa.and_(contacts.c.advisor_id == _QUOTAS.c.advisor_id, contacts.c.cell == _QUOTAS.c.cell)
+    key = contacts.c.source_system.concat(sa.literal(SEPARATOR)).concat(contacts.c.contact_id)
     # The few smallest of each group, found in one pass: no contact is sorted that is
     # not drawn.
     first = sa.func.min_by(key, ticket, sa.literal_column(str(max(take.values()))))
-    statement = sa.select(sa.func.any_value(_WANTED.c.take).label("take"), first.label("keys"))
+    statement = sa.select(sa.func.any_value(_QUOTAS.c.take).label("take"), first.label("keys"))
     statement = (
-        statement.select_from(judged.join(_WANTED, same))
-        .where(judged.c.outside.is_(None))
-        .group_by(judged.c.advisor_id, judged.c.cell)
+        statement.select_from(contacts.join(_QUOTAS, same))
+        .where(contacts.c.outside.is_(None))
+        .group_by(contacts.c.advisor_id, contacts.c.cell)
     )
     schema = pa.schema([("advisor_id", pa.string()), ("cell", pa.string()), ("take", pa.int32())])
-    wanted = pa.Table.from_pylist(
+    quotas = pa.Table.from_pylist(
         [
             {"advisor_id": advisor, "cell": cell, "take": count}
             for (advisor, cell), count in take.items()
@@ -227,51 +232,51 @@ def find_first(
         schema=schema,
     )
     keys: list[Key] = []
-    for row in _run(viewer, asked, statement, {"wanted": wanted}):
+    for row in _run(viewer, query, statement, {"wanted": quotas}):
         keys += [tuple(text.split(SEPARATOR, 1)) for text in list(row["keys"])[: int(row["take"])]]
-    return _read(viewer, asked, keys, prefix)
+    return _read(viewer, query, keys, prefix)
 
 
 def find_next(
-    viewer: Viewer, asked: FrameQuery, advisor_id: str, cell: str, prefix: str
+    viewer: Viewer, query: FrameQuery, advisor_id: str, cell: str, prefix: str
 ) -> dict[str, Any] | None:
     """Find the next contact of that advisor in the same order, of the same stratum
     where one is left; a row as of `find_first`, or None.
     """
-    judged = _judge(viewer, asked, _c.advisor_id == advisor_id).subquery("judged")
+    contacts = _judge(viewer, query, _c.advisor_id == advisor_id).subquery("judged")
     is_other = sa.case(
-        (judged.c.cell == sa.literal(cell), sa.literal_column("0")), else_=sa.literal_column("1")
+        (contacts.c.cell == sa.literal(cell), sa.literal_column("0")), else_=sa.literal_column("1")
     )
-    statement = sa.select(judged.c.source_system, judged.c.contact_id).where(
-        judged.c.outside.is_(None)
+    statement = sa.select(contacts.c.source_system, contacts.c.contact_id).where(
+        contacts.c.outside.is_(None)
     )
-    found = _run(
+    next_rows = _run(
         viewer,
-        asked,
+        query,
         statement.order_by(
-            is_other, _ticket(judged.c, prefix), judged.c.source_system, judged.c.contact_id
+            is_other, _ticket(contacts.c, prefix), contacts.c.source_system, contacts.c.contact_id
         ).limit(1),
     )
     return (
-        _read(viewer, asked, [(row["source_system"], row["contact_id"]) for row in found], prefix)[
-            0
-        ]
-        if found
+        _read(
+            viewer, query, [(row["source_system"], row["contact_id"]) for row in next_rows], prefix
+        )[0]
+        if next_rows
         else None
     )
 
 
-def judge(viewer: Viewer, asked: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
+def judge(viewer: Viewer, query: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
     """Return why that contact may not be listened to (None: it may), with its row; None for
     one that is not in the period or out of scope.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    judged = _judge(viewer, asked, _c.source_system == key[0], _c.contact_id == key[1]).subquery(
+    contacts = _judge(viewer, query, _c.source_system == key[0], _c.contact_id == key[1]).subquery(
         "judged"
     )
-    found = _run(viewer, asked, sa.select(judged.c.outside))
-    rows = _read(viewer, asked, [key], "") if found else []
-    return (found[0]["outside"], rows[0]) if rows else None
+    verdicts = _run(viewer, query, sa.select(contacts.c.outside))
+    rows = _read(viewer, query, [key], "") if verdicts else []
+    return (verdicts[0]["outside"], rows[0]) if rows else None
 
 
 def find_start(viewer: Viewer, key: Key) -> datetime | None:
@@ -280,8 +285,8 @@ def find_start(viewer: Viewer, key: Key) -> datetime | None:
     """
     viewer.require(Permission.MANAGE_LISTENING)
     statement = sa.select(_c.local_start).where(_c.source_system == key[0], _c.contact_id == key[1])
-    found = engine.current().run(Scoped(statement, viewer))
-    return None if found.empty else found["local_start"].iloc[0].to_pydatetime()
+    starts = engine.current().run(Scoped(statement, viewer))
+    return None if starts.empty else starts["local_start"].iloc[0].to_pydatetime()
 
 
 def cell_of(row: Mapping[str, Any], strata: Iterable[str]) -> str:
@@ -291,26 +296,26 @@ def cell_of(row: Mapping[str, Any], strata: Iterable[str]) -> str:
     )
 
 
-def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) -> sa.Select:
+def _judge(viewer: Viewer, query: FrameQuery, *besides: sa.ColumnElement[bool]) -> sa.Select:
     """Select every contact of the period, filters and scope, with `outside` (a reason,
     null in the frame), `cell` and one `by_…` per dimension.
     """
-    joined = CONTACTS.outerjoin(
-        _FILLED,
-        sa.and_(_FILLED.c.advisor_id == _c.advisor_id, _FILLED.c.month == _c.month),
+    source = CONTACTS.outerjoin(
+        _FULL_MONTHS,
+        sa.and_(_FULL_MONTHS.c.advisor_id == _c.advisor_id, _FULL_MONTHS.c.month == _c.month),
     )
-    for table in (_HEARD, _TOUCHED):
-        joined = joined.outerjoin(
+    for table in (_WITH_AUDIO, _EARLIER_USES):
+        source = source.outerjoin(
             table,
             sa.and_(table.c.source_system == _c.source_system, table.c.contact_id == _c.contact_id),
         )
-    is_heard = _HEARD.c.contact_id.is_not(None)
-    shortest, longest = asked.filters.get("minimum_seconds"), asked.filters.get("maximum_seconds")
-    tests = legal_obstacles.find_tests(LegalAct.DRAW, asked.legal) | {
+    is_heard = _WITH_AUDIO.c.contact_id.is_not(None)
+    shortest, longest = query.filters.get("minimum_seconds"), query.filters.get("maximum_seconds")
+    tests = legal_obstacles.find_tests(LegalAct.DRAW, query.legal) | {
         "not_answered": _c.outcome.is_distinct_from(sa.literal(str(Outcome.ANSWERED))),
         "no_advisor": _c.advisor_id.is_(None),
         "not_recorded": sa.not_(sa.or_(_is(_c.recorded), is_heard)),
-        "no_audio": sa.not_(is_heard) if asked.keeps_audio else sa.false(),
+        "no_audio": sa.not_(is_heard) if query.keeps_audio else sa.false(),
         "too_short": sa.false()
         if shortest is None
         else sa.func.coalesce(_SECONDS, sa.literal_column("0")) < sa.literal(float(shortest)),
@@ -318,10 +323,10 @@ def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) 
         if longest is None
         else sa.func.coalesce(_SECONDS, sa.literal_column("0")) > sa.literal(float(longest)),
         **{
-            code: _TOUCHED.c.why == sa.literal_column(f"'{code}'")
+            code: _EARLIER_USES.c.why == sa.literal_column(f"'{code}'")
             for code in ("already_evaluated", "already_drawn", "replaced")
         },
-        "advisor_at_maximum": _FILLED.c.advisor_id.is_not(None),
+        "advisor_at_maximum": _FULL_MONTHS.c.advisor_id.is_not(None),
     }
     outside = sa.case(
         *((tests[reason], sa.literal_column(f"'{reason}'", sa.Text)) for reason in REASONS),
@@ -329,16 +334,16 @@ def _judge(viewer: Viewer, asked: FrameQuery, *besides: sa.ColumnElement[bool]) 
     ).label("outside")
     by = {name: expression.label(f"by_{name}") for name, expression in _bands().items()}
     empty = sa.literal_column("''", sa.Text)
-    parts = [sa.func.coalesce(sa.cast(_bands()[name], sa.Text), empty) for name in asked.strata]
+    parts = [sa.func.coalesce(sa.cast(_bands()[name], sa.Text), empty) for name in query.strata]
     cell = sa.func.concat_ws(sa.literal(SEPARATOR), *parts) if parts else empty
-    chosen = [
-        _c[name].in_(list(asked.filters[name])) for name in FILTERS if asked.filters.get(name)
+    conditions = [
+        _c[name].in_(list(query.filters[name])) for name in FILTERS if query.filters.get(name)
     ]
-    counted = _c.direction.in_((str(Direction.INBOUND), str(Direction.OUTBOUND)))
+    is_call = _c.direction.in_((str(Direction.INBOUND), str(Direction.OUTBOUND)))
     statement = sa.select(
         *_KEY, _c.advisor_id, outside, cell.label("cell"), *by.values()
-    ).select_from(joined)
-    return statement.where(counted, *dimension_sql.within(asked.period, _c), *chosen, *besides)
+    ).select_from(source)
+    return statement.where(is_call, *dimension_sql.within(query.period, _c), *conditions, *besides)
 
 
 def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -386,7 +391,7 @@ def _ticket(columns: Any, prefix: str) -> sa.ColumnElement[str]:
     )
 
 
-def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> list[dict[str, Any]]:
+def _read(viewer: Viewer, query: FrameQuery, keys: list[Key], prefix: str) -> list[dict[str, Any]]:
     if not keys:
         return []
     by = [expression.label(f"by_{name}") for name, expression in _bands().items()]
@@ -394,14 +399,14 @@ def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> li
         _ticket(_c, prefix).label("ticket"), *_KEY, _c.advisor_id, _c.team, _c.local_start, *by
     )
     within = (
-        *dimension_sql.within(asked.period, _c),
+        *dimension_sql.within(query.period, _c),
         _c.contact_id.in_([contact_id for _system, contact_id in keys]),
     )
-    chosen = set(keys)
+    key_set = set(keys)
     rows = [
         row
-        for row in _run(viewer, asked, statement.where(*within))
-        if (row["source_system"], row["contact_id"]) in chosen
+        for row in _run(viewer, query, statement.where(*within))
+        if (row["source_system"], row["contact_id"]) in key_set
     ]
     for row in rows:
         row["local_start"] = row["local_start"].to_pydatetime()
@@ -409,19 +414,19 @@ def _read(viewer: Viewer, asked: FrameQuery, keys: list[Key], prefix: str) -> li
 
 
 def _run(
-    viewer: Viewer, asked: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}
+    viewer: Viewer, query: FrameQuery, statement: sa.Select, besides: Mapping[str, pa.Table] = {}
 ) -> list[dict[str, Any]]:
     tables = {
-        **asked.legal.tables,
-        "heard": _table({"source_system": pa.string(), "contact_id": pa.string()}, asked.audio),
+        **query.legal.tables,
+        "heard": _table({"source_system": pa.string(), "contact_id": pa.string()}, query.audio),
         "touched": _table(
             {"source_system": pa.string(), "contact_id": pa.string(), "why": pa.string()},
-            ((*key, why) for key, why in asked.touched.items()),
+            ((*key, why) for key, why in query.earlier_uses.items()),
         ),
-        "filled": _table({"advisor_id": pa.string(), "month": pa.string()}, asked.filled),
+        "filled": _table({"advisor_id": pa.string(), "month": pa.string()}, query.full_months),
     }
     frame = engine.current().run(
-        Scoped(statement, viewer), tables | dict(besides), **dimension_sql.months(asked.period)
+        Scoped(statement, viewer), tables | dict(besides), **dimension_sql.months(query.period)
     )
     return [
         {name: None if _is_missing(value) else value for name, value in row.items()}

@@ -26,15 +26,15 @@ from qa_core.storage.schema import ANSWERS, CONTACTS
 
 @dataclass(frozen=True)
 class Drivers:
-    """`found`: what was compared, the largest difference first. `is_adjusted`: whether
+    """`drivers`: what was compared, the largest difference first. `is_adjusted`: whether
     the factors were held alike; `is_narrowed`: filters leave nothing that may be shown.
-    `evaluated`: the rated contacts that have an evaluation too, where it is asked.
+    `evaluated_contacts`: the rated contacts that have an evaluation too, where it is asked.
     """
 
-    found: tuple[Driver, ...] = ()
+    drivers: tuple[Driver, ...] = ()
     is_adjusted: bool = False
     is_narrowed: bool = False
-    evaluated: int | None = None
+    evaluated_contacts: int | None = None
 
 
 def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
@@ -58,20 +58,20 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
         get_kpi("csat"),
     )
     cells = _count(question, kpi, factors)
-    told = {factor.key: factor.told for factor in factors}
-    found = adjusted_differences.find_drivers(cells, told)
-    criteria, evaluated = (
+    compared_levels = {factor.key: factor.compared_levels for factor in factors}
+    drivers = adjusted_differences.find_drivers(cells, compared_levels)
+    criteria, evaluated_contacts = (
         _compare_criteria(question, kpi) if viewer.can(Permission.SEE_SCORES) else ([], None)
     )
     return Drivers(
-        adjusted_differences.mark_significant([*found, *criteria]),
-        _are_adjusted(found),
-        evaluated=evaluated,
+        adjusted_differences.mark_significant([*drivers, *criteria]),
+        _are_adjusted(drivers),
+        evaluated_contacts=evaluated_contacts,
     )
 
 
-def _are_adjusted(found: tuple[Driver, ...]) -> bool:
-    return any(driver.adjusted is not None for driver in found)
+def _are_adjusted(drivers: tuple[Driver, ...]) -> bool:
+    return any(driver.adjusted is not None for driver in drivers)
 
 
 def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Drivers:
@@ -80,7 +80,7 @@ def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
     total = measure(viewer, ("csat",), (), where).iloc[0]
     if total["status"] in ("suppressed", "no_data"):
         return Drivers()
-    found = []
+    drivers = []
     for factor in factors:
         if not factor.is_dimension:
             continue
@@ -89,25 +89,25 @@ def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
             if hits == hits and not pd.isna(level):
                 counts = (int(hits), int(n), int(total["numerator"]), int(total["n"]))
                 driver = adjusted_differences.compare_with_rest(factor.key, level, *counts)
-                found += [driver] if driver else []
-    return Drivers(adjusted_differences.mark_significant(found))
+                drivers += [driver] if driver else []
+    return Drivers(adjusted_differences.mark_significant(drivers))
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
     """Count ratings, and satisfied ones, for every combination of levels: one
     column per factor, `n`, `hits`.
     """
-    given = question.give(question.pieces[-1][1])
+    inputs = question.give(question.pieces[-1][1])
     dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
     groups = [
-        (dimensions[factor.key] if factor.is_dimension else factor.expression(given)).label(
+        (dimensions[factor.key] if factor.is_dimension else factor.expression(inputs)).label(
             factor.key
         )
         for factor in factors
     ]
     parts = parts_of(question, kpi, CONTACTS.c)
     counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits")]
-    statement = sa.select(*groups, *counts).where(*_conditions(question), parts.counted)
+    statement = sa.select(*groups, *counts).where(*_conditions(question), parts.denominator)
     return engine.current().run(
         Scoped(statement.group_by(*groups), question.viewer),
         **dimension_sql.months(question.where.period),
@@ -122,7 +122,7 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
         evaluations = evaluation_table.load(session)
     parts = parts_of(question, kpi, CONTACTS.c)
     is_met = (ANSWERS.c.earned >= ANSWERS.c.possible).label("is_met")
-    joined = ANSWERS.join(
+    source = ANSWERS.join(
         CONTACTS,
         sa.and_(
             ANSWERS.c.source_system == CONTACTS.c.source_system,
@@ -131,7 +131,7 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
     )
     conditions = [
         *_conditions(question),
-        parts.counted,
+        parts.denominator,
         ANSWERS.c.earned.is_not(None),
         ANSWERS.c.possible > 0,
     ]
@@ -143,7 +143,7 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
     ]
     statement = (
         sa.select(ANSWERS.c.criterion, is_met, *counts)
-        .select_from(joined)
+        .select_from(source)
         .where(*conditions)
         .group_by(ANSWERS.c.criterion, is_met)
     )
@@ -152,7 +152,7 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
         {"answers": evaluations},
         **dimension_sql.months(question.where.period),
     )
-    made = []
+    drivers = []
     for criterion, rows in frame.groupby("criterion"):
         met = rows[rows["is_met"].astype(bool)]
         driver = adjusted_differences.compare_with_rest(
@@ -163,9 +163,9 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
             int(rows["hits"].sum()),
             int(rows["n"].sum()),
         )
-        made += [driver] if driver else []
-    evaluated = int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
-    return made, evaluated
+        drivers += [driver] if driver else []
+    total = int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
+    return drivers, total
 
 
 def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:

@@ -32,8 +32,8 @@ def find_grid_texts(viewer: Viewer) -> GridTexts:
     """Find the texts of all published grids in the language spoken; of two versions the
     newest decides. Open to every reader: no person is named in a grid.
     """
-    found: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
-    spoken = i18n.language()
+    texts: dict[str, dict[str, str]] = {"grid": {}, "section": {}, "criterion": {}}
+    language = i18n.language()
     with store.reading() as session:
         contents = session.scalars(
             sa.select(ScorecardVersion.content)
@@ -42,11 +42,11 @@ def find_grid_texts(viewer: Viewer) -> GridTexts:
         ).all()
     # A grid that came with imported scores alone has no sections, and so no texts.
     for grid in (parse_scorecard(content) for content in contents if content.get("section")):
-        found["grid"][grid.title] = grid.text.in_language(spoken)
-        found["section"] |= {
-            section.name: section.text.in_language(spoken) for section in grid.sections
+        texts["grid"][grid.title] = grid.text.in_language(language)
+        texts["section"] |= {
+            section.name: section.text.in_language(language) for section in grid.sections
         }
-        found["criterion"] |= {
-            criterion.key: criterion.text.in_language(spoken) for criterion in grid.criteria
+        texts["criterion"] |= {
+            criterion.key: criterion.text.in_language(language) for criterion in grid.criteria
         }
-    return GridTexts(found)
+    return GridTexts(texts)

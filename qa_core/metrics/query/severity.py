@@ -26,7 +26,7 @@ from qa_core.stats.severity import RaterEffect, Severity, fit_severity
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import SCORED, Evaluation
 from qa_core.storage.schema import ANSWERS
 
 
@@ -85,15 +85,15 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
     dimension_sql.require_filters(viewer, where)
-    found, evaluators = _fit(viewer, where)
+    severity, evaluators = _fit(viewer, where)
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
     own = {
         advisor: effect
-        for (advisor, is_own), effect in found.advisors.items()
+        for (advisor, is_own), effect in severity.advisors.items()
         if is_own and advisor is not None
     }
-    apart = (len(found.disconnected_evaluators), len(found.disconnected_scorecards))
+    apart = (len(severity.disconnected_evaluators), len(severity.disconnected_scorecards))
     return Adjusted(
         own,
         {advisor: names.advisor_label(advisor) or advisor for advisor in own},
@@ -109,14 +109,14 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
     viewer.require(Permission.SEE_EVALUATORS)
     viewer.require(Permission.SEE_SCORES)
     where = Filters(period)
-    found, _count = _fit(viewer, where)
+    severity, _count = _fit(viewer, where)
     statement = sa.select(ANSWERS.c.evaluator, ANSWERS.c.score).where(
         *dimension_sql.within(period, ANSWERS.c), ANSWERS.c.is_first
     )
     frame = _run(Scoped(statement.where(ANSWERS.c.score.is_not(None)), viewer), where)
     seconds = _read_seconds(viewer, period)
     with store.reading() as session:
-        known = people.find_names(session)
+        names = people.find_names(session)
     figures = []
     for evaluator, scores in frame.groupby("evaluator", dropna=False)["score"]:
         name = evaluator if isinstance(evaluator, str) else None
@@ -126,26 +126,26 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
         figures.append(
             EvaluatorFigures(
                 name,
-                known.get(name, name),
+                names.get(name, name),
                 len(scores),
                 float(scores.mean()),
                 deviation,
-                found.evaluators.get(name),
+                severity.evaluators.get(name),
                 median,
             )
         )
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
     own = {item.evaluator for item in figures}
     apart = [
-        known.get(name, name)
-        for name in found.disconnected_evaluators
+        names.get(name, name)
+        for name in severity.disconnected_evaluators
         if name in own and name is not None
     ]
     return Evaluators(
         tuple(figures),
         tuple(apart),
-        tuple(grid for grid in found.disconnected_scorecards if grid),
-        found.n,
+        tuple(grid for grid in severity.disconnected_scorecards if grid),
+        severity.n,
     )
 
 
@@ -159,21 +159,21 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
             "evaluation_id"
         ]
     )
-    kept = (
+    columns = (
         ANSWERS.c.evaluation_id,
         ANSWERS.c.advisor_id,
         ANSWERS.c.evaluator,
         ANSWERS.c.grid,
         ANSWERS.c.score,
     )
-    known = (
+    conditions = (
         ANSWERS.c.score.is_not(None),
         ANSWERS.c.advisor_id.is_not(None),
         ANSWERS.c.evaluator.is_not(None),
     )
     everyone = Unscoped(
-        sa.select(*kept).where(
-            *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *known
+        sa.select(*columns).where(
+            *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *conditions
         ),
         "How strict an evaluator is follows from all their scores, those of other teams included; "
         "only the effects of advisors and evaluators in the viewer's scope are handed out.",
@@ -198,14 +198,14 @@ def _run(statement: Scoped | Unscoped, where: Filters) -> pd.DataFrame:
 def _read_seconds(viewer: Viewer, period: Period) -> dict[str | None, list[float]]:
     conditions = [
         Evaluation.state == "published",
-        Evaluation.kind == "scored",
+        Evaluation.kind == SCORED,
         Evaluation.seconds_spent.is_not(None),
     ]
     conditions += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     conditions += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
-    found: dict[str | None, list[float]] = {}
+    seconds_by_evaluator: dict[str | None, list[float]] = {}
     statement = sa.select(Evaluation.evaluator, Evaluation.seconds_spent).where(*conditions)
     with store.reading() as session:
         for evaluator, seconds in session.execute(Scoped(statement, viewer)):
-            found.setdefault(evaluator, []).append(seconds)
-    return found
+            seconds_by_evaluator.setdefault(evaluator, []).append(seconds)
+    return seconds_by_evaluator

@@ -21,8 +21,8 @@ from qa_core.metrics.kpis import (
     COUNTED_DIRECTION,
     CRITICAL_CLASSES,
     EVALUATED,
-    HEARD,
-    LISTENED,
+    LISTENED_CONTACTS,
+    LISTENING,
     MISSED,
     MISSES,
     OUTGOING,
@@ -93,8 +93,8 @@ class MetricQuery:
     ) -> list[sa.ColumnElement[bool]]:
         """Return the filters on dimensions, without the period."""
         return [
-            dimension_sql.predicate(dimension, chosen, columns, self.names)
-            for dimension, chosen in self.where.values
+            dimension_sql.predicate(dimension, choices, columns, self.names)
+            for dimension, choices in self.where.values
             if only(dimension)
         ]
 
@@ -103,7 +103,7 @@ def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts: counted once each, whatever else hangs on them."""
     conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
-    statement = grouped(
+    statement = select_groups(
         question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]
     )
     return Scoped(statement.where(*conditions), question.viewer)
@@ -129,20 +129,20 @@ def misses_of(
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
     window = recovery_window(question, CONTACTS.c.local_start)
     is_known = CONTACTS.c.customer_key.is_not(None)
-    repeated = sa.and_(
+    is_repeated = sa.and_(
         is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window
     ).label("is_repeated")
     seconds = sa.case((is_known, sa.extract("epoch", called_back - started_at))).label(
         "seconds_to_call_back"
     )
-    tries = sa.select(*CONTACTS.c, own.label("is_own"), repeated, seconds).where(
+    tries = sa.select(*CONTACTS.c, own.label("is_own"), is_repeated, seconds).where(
         sa.or_(own, OUTGOING) if with_call_backs else own
     )
     tries = (on_every_contact(tries) if with_call_backs else tries).cte("tries")
-    kept = (
+    condition = (
         tries.c.is_own if with_repeated else sa.and_(tries.c.is_own, sa.not_(tries.c.is_repeated))
     )
-    return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(kept).cte("misses")
+    return sa.select(*(tries.c[column.name] for column in MISSES.c)).where(condition).cte("misses")
 
 
 def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
@@ -153,7 +153,7 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     ]
     with_call_backs = any(kpi.key == "call_back_rate" for kpi in kpis)
     statement = (
-        grouped(question.groups(MISSES.c), _counted(question, kpis, MISSES.c))
+        select_groups(question.groups(MISSES.c), _list_columns(question, kpis, MISSES.c))
         .where(*conditions)
         .add_cte(misses_of(question, with_call_backs))
     )
@@ -172,7 +172,7 @@ def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     answered that one and whenever.
     """
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
-    statement = grouped(question.groups(CALLERS.c), _counted(question, kpis, CALLERS.c))
+    statement = select_groups(question.groups(CALLERS.c), _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
 
 
@@ -197,53 +197,55 @@ def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
     """Select the contacts that fit, and whether each is its customer's first."""
     every = EVERY_CONTACT.c
-    known = every.customer_key.is_not(None)
+    condition = every.customer_key.is_not(None)
     if question.where != Filters():
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
-        known = every.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
+        condition = every.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
     firsts = (
         sa.select(
             every.customer_key.label("customer"),
             sa.func.min(every.started_at).label("first_start"),
         )
-        .where(on_every_contact(COUNTED_DIRECTION), known)
+        .where(on_every_contact(COUNTED_DIRECTION), condition)
         .group_by(every.customer_key)
         .cte("firsts")
     )
     # Those before the last closed month are gone; who had any is marked on the next.
     is_new = sa.func.coalesce(CONTACTS.c.seen_before, sa.literal_column("false", sa.Boolean))
     is_first = sa.and_(CONTACTS.c.started_at == firsts.c.first_start, sa.not_(is_new))
-    joined = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
+    source = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
     return (
         sa.select(*CONTACTS.c, is_first.label("is_first_time"))
-        .select_from(joined)
+        .select_from(source)
         .where(*conditions)
         .cte("callers")
     )
 
 
-def on_heard(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
+def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts of any direction, each beside whether somebody listened to
     it.
     """
-    heard = heard_of(question)
-    statement = grouped(question.groups(HEARD.c), _counted(question, kpis, HEARD.c))
-    return Scoped(statement.add_cte(heard), question.viewer)
+    listened_contacts = listening_of(question)
+    statement = select_groups(
+        question.groups(LISTENING.c), _list_columns(question, kpis, LISTENING.c)
+    )
+    return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
 
-def heard_of(question: MetricQuery) -> sa.CTE:
+def listening_of(question: MetricQuery) -> sa.CTE:
     """Select the contacts of the period and the filters, and whether somebody listened
     to each.
     """
     same = sa.and_(
-        CONTACTS.c.source_system == LISTENED.c.source_system,
-        CONTACTS.c.contact_id == LISTENED.c.contact_id,
+        CONTACTS.c.source_system == LISTENED_CONTACTS.c.source_system,
+        CONTACTS.c.contact_id == LISTENED_CONTACTS.c.contact_id,
     )
-    is_listened = LISTENED.c.contact_id.is_not(None).label("is_listened")
+    is_listened = LISTENED_CONTACTS.c.contact_id.is_not(None).label("is_listened")
     return (
         sa.select(*CONTACTS.c, is_listened)
-        .select_from(CONTACTS.outerjoin(LISTENED, same))
+        .select_from(CONTACTS.outerjoin(LISTENED_CONTACTS, same))
         .where(*conditions_on_contacts(question))
         .cte("heard")
     )
@@ -257,19 +259,21 @@ def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
         question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis)
     )
     return statement(
-        grouped(question.groups(columns), _counted(question, kpis, EVALUATED.c)).select_from(source)
+        select_groups(
+            question.groups(columns), _list_columns(question, kpis, EVALUATED.c)
+        ).select_from(source)
     )
 
 
 def on_advisors(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the evaluations, averaged advisor by advisor, and then the advisors."""
     means = advisor_means_of(question)
-    made = [
+    columns = [
         sa.func.sum(ADVISOR_MEANS.c.evaluations).label("present"),
         *_aggregates(question, kpis, ADVISOR_MEANS.c),
     ]
     groups = [sa.column(f"by_{dimension}") for dimension in question.by]
-    return with_means(grouped(groups, made).select_from(ADVISOR_MEANS), means)
+    return with_means(select_groups(groups, columns).select_from(ADVISOR_MEANS), means)
 
 
 def with_means(statement: sa.Select, means: Scoped) -> Scoped:
@@ -281,13 +285,13 @@ def advisor_means_of(question: MetricQuery) -> Scoped:
     """Select the mean score of each advisor in each group, and of how many evaluations."""
     source, columns, statement = evaluations_of(question, with_errors=False)
     groups = question.groups(columns)
-    kept = [
+    columns_read = [
         EVALUATED.c.advisor_id,
         sa.func.avg(EVALUATED.c.score).label("score"),
         sa.func.count(EVALUATED.c.score).label("evaluations"),
     ]
     return statement(
-        sa.select(*groups, *kept)
+        sa.select(*groups, *columns_read)
         .select_from(source)
         .where(EVALUATED.c.advisor_id.is_not(None))
         .group_by(*groups, EVALUATED.c.advisor_id)
@@ -300,20 +304,20 @@ def evaluations_of(
     """Return what evaluations are read from, the columns to cut them by, and what
     completes a statement on them.
     """
-    touched = dimension_sql.dimensions_of(question.by, question.where)
+    used_dimensions = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
     conditions = [
         *dimension_sql.within(question.where.period, ANSWERS.c),
         *question.filters(ANSWERS.c, own),
     ]
-    parts = touched & {"criterion", "section"}
+    parts = used_dimensions & {"criterion", "section"}
     whole = [
         column
         for column in ANSWERS.c
         if column.name in EVALUATED.c
         and column.name not in ("is_first", "section", "criterion", "score")
     ]
-    kept = [
+    cuts = [
         ANSWERS.c[name] if name in question.by else sa.null().label(name)
         for name in ("section", "criterion")
     ]
@@ -323,7 +327,7 @@ def evaluations_of(
         unsaid = [
             sa.cast(sa.null(), sa.Boolean).label(f"failed_{name}") for name in CRITICAL_CLASSES
         ]
-        rows = sa.select(*whole, *kept, ANSWERS.c.score, *unsaid).where(
+        rows = sa.select(*whole, *cuts, ANSWERS.c.score, *unsaid).where(
             *conditions, ANSWERS.c.is_first
         )
     else:
@@ -333,20 +337,20 @@ def evaluations_of(
             / sa.func.nullif(sa.func.sum(ANSWERS.c.possible), 0)
         )
         score = share if parts else sa.func.max(ANSWERS.c.score)
-        rows = sa.select(*whole, *kept, score.label("score"), *_errors()).where(
+        rows = sa.select(*whole, *cuts, score.label("score"), *_errors()).where(
             *conditions, *([ANSWERS.c.criterion.is_not(None)] if parts else ())
         )
-        rows = rows.group_by(*whole, *(column for column in kept if isinstance(column, sa.Column)))
-    evaluated = rows.cte("evaluated")
-    if touched <= EVALUATION_DIMENSIONS:
+        rows = rows.group_by(*whole, *(column for column in cuts if isinstance(column, sa.Column)))
+    evaluations = rows.cte("evaluated")
+    if used_dimensions <= EVALUATION_DIMENSIONS:
         return (
             EVALUATED,
             EVALUATED.c,
-            lambda statement: Scoped(statement.add_cte(evaluated), question.viewer),
+            lambda statement: Scoped(statement.add_cte(evaluations), question.viewer),
         )
     every = EVERY_CONTACT.c
     columns = _JoinedContacts(EVALUATED.c, every)
-    joined = EVALUATED.outerjoin(
+    source = EVALUATED.outerjoin(
         EVERY_CONTACT,
         sa.and_(
             EVALUATED.c.source_system == every.source_system,
@@ -355,10 +359,10 @@ def evaluations_of(
     )
     filters = question.filters(columns, lambda dimension: not own(dimension))
     return (
-        joined,
+        source,
         columns,
         lambda statement: Scoped(
-            statement.add_cte(evaluated).where(*filters),
+            statement.add_cte(evaluations).where(*filters),
             question.viewer,
             beyond="An evaluation in scope is cut by what its contact says of itself, such as the "
             "queue; an evaluator sees no contacts, only what they evaluated.",
@@ -394,7 +398,7 @@ def on_spend(question: MetricQuery) -> Scoped:
         sa.func.count().label("rows"),
         sa.func.max(SPEND.c.day).label("last_day"),
     ]
-    statement = grouped([*groups, SPEND.c.currency], sums)
+    statement = select_groups([*groups, SPEND.c.currency], sums)
     return Scoped(statement.where(*conditions), question.viewer)
 
 
@@ -410,14 +414,14 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     columns += [rows(mine).label("mine"), rows(sa.not_(mine)).label("foreign")]
     for kpi in kpis:
         parts = parts_of(question, kpi, CONTACTS.c)
-        columns.append(rows(sa.and_(mine, parts.counted)).label(f"{kpi.key}__n"))
+        columns.append(rows(sa.and_(mine, parts.denominator)).label(f"{kpi.key}__n"))
     conditions = [
         COUNTED_DIRECTION,
         ATTRIBUTED,
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
     ]
-    statement = grouped(question.groups(CONTACTS.c), columns).where(*conditions)
+    statement = select_groups(question.groups(CONTACTS.c), columns).where(*conditions)
     return Scoped(
         on_every_contact(statement),
         question.viewer,
@@ -430,7 +434,7 @@ BUILDERS = {
     FactTable.CONTACTS: on_contacts,
     FactTable.MISSED: on_misses,
     FactTable.CUSTOMERS: on_callers,
-    FactTable.LISTENED: on_heard,
+    FactTable.LISTENED: on_listening,
     FactTable.EVALUATION_ANSWERS: on_answers,
     FactTable.ADVISORS: on_advisors,
     FactTable.SPEND: on_attributed,
@@ -450,15 +454,15 @@ def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None
 
 def pieces_within(pieces: SettingsHistory, period: Period) -> SettingsHistory:
     """Return the pieces of the settings' history that hold on some day of the period."""
-    kept = []
+    pieces_inside = []
     for position, (first_day, settings) in enumerate(pieces):
         until = pieces[position + 1][0] if position + 1 < len(pieces) else None
         if (period.last_day and first_day and first_day > period.last_day) or (
             period.first_day and until and until <= period.first_day
         ):
             continue
-        kept.append((first_day, settings))
-    return tuple(kept)
+        pieces_inside.append((first_day, settings))
+    return tuple(pieces_inside)
 
 
 class _JoinedContacts:
@@ -482,11 +486,13 @@ class _JoinedContacts:
         return self._evaluation[name] if name in EVALUATION_DIMENSIONS else self._contact[name]
 
 
-def grouped(groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[Any]]) -> sa.Select:
+def select_groups(
+    groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[Any]]
+) -> sa.Select:
     return sa.select(*groups, *columns).group_by(*groups)
 
 
-def _counted(
+def _list_columns(
     question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection
 ) -> list[sa.ColumnElement[Any]]:
     return [sa.func.count().label("present"), *_aggregates(question, kpis, columns)]
@@ -495,24 +501,24 @@ def _counted(
 def _aggregates(
     question: MetricQuery, kpis: Sequence[Kpi], columns: sa.ColumnCollection
 ) -> list[sa.ColumnElement[Any]]:
-    made: list[sa.ColumnElement[Any]] = []
+    aggregates: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
         for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns)):
-            made.append(aggregate.label(f"{kpi.key}__{suffix}"))
-    return made
+            aggregates.append(aggregate.label(f"{kpi.key}__{suffix}"))
+    return aggregates
 
 
 def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
     rows = sa.func.count().filter
-    made: list[tuple[str, sa.ColumnElement[Any]]] = []
+    aggregates: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == KpiKind.MEAN:
-        made += [
+        aggregates += [
             ("n", sa.func.count(parts.amount)),
             ("sum", sa.func.sum(parts.amount)),
             ("deviation", sa.func.stddev_samp(parts.amount)),
         ]
         if kpi.has_percentiles:
-            made += [
+            aggregates += [
                 (
                     name,
                     sa.func.percentile_cont(sa.literal_column(str(share))).within_group(
@@ -522,46 +528,46 @@ def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEl
                 for name, share in PERCENTILES.items()
             ]
     elif kpi.kind == KpiKind.DISTINCT:
-        made += [
+        aggregates += [
             (name, sa.func.count(sa.distinct(sa.case((test, parts.identity)))))
-            for name, test in (("n", parts.counted), ("hits", parts.hits))
+            for name, test in (("n", parts.denominator), ("hits", parts.hits))
         ]
     elif parts.amount is not None:
-        made += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
+        aggregates += [("n", sa.func.count(parts.amount)), ("sum", sa.func.sum(parts.amount))]
     else:
-        made += [("n", rows(parts.counted)), ("hits", rows(parts.hits))]
+        aggregates += [("n", rows(parts.denominator)), ("hits", rows(parts.hits))]
     if parts.negative is not None:
-        made.append(("negative", rows(parts.negative)))
-    made += [
+        aggregates.append(("negative", rows(parts.negative)))
+    aggregates += [
         (name, rows(test))
         for name in ("required_rows", *kpi.excluded_counts)
         if (test := getattr(parts, name)) is not None
     ]
-    made += [(f"note:{note.code}", rows(note.rows)) for note in parts.notes]
-    return made
+    aggregates += [(f"note:{note.code}", rows(note.rows)) for note in parts.notes]
+    return aggregates
 
 
 def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> Contribution:
     """Build what rows contribute, each by the settings of its own day."""
-    made: dict[Any, Contribution] = {}
+    contributions: dict[Any, Contribution] = {}
 
-    def given(settings: Settings) -> Contribution:
+    def contribution_under(settings: Settings) -> Contribution:
         key = tuple(getattr(settings, name) for name in kpi.settings)
-        if key not in made:
-            made[key] = kpi.parts(question.give(settings))
-        return made[key]
+        if key not in contributions:
+            contributions[key] = kpi.parts(question.give(settings))
+        return contributions[key]
 
     runs = changes_of(question.pieces, kpi.settings)
     if len(runs) == 1:
-        return given(runs[0][1])
-    merged: dict[str, Any] = {}
+        return contribution_under(runs[0][1])
+    merged_fields: dict[str, Any] = {}
     for field in fields(Contribution):
-        values = [getattr(given(settings), field.name) for _, settings in runs]
+        values = [getattr(contribution_under(settings), field.name) for _, settings in runs]
         if values[0] is None:
             continue
         if field.name == "notes":
             notes = zip(*values, strict=True)
-            merged["notes"] = tuple(
+            merged_fields["notes"] = tuple(
                 KpiNote(
                     same[0].code,
                     case_by_date(runs, [note.rows for note in same], columns.local_start),
@@ -570,12 +576,12 @@ def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> C
                 for same in notes
             )
         else:
-            merged[field.name] = (
+            merged_fields[field.name] = (
                 values[0]
                 if field.name == "identity"
                 else case_by_date(runs, values, columns.local_start)
             )
-    return Contribution(**merged)
+    return Contribution(**merged_fields)
 
 
 def recovery_window(

@@ -72,16 +72,16 @@ def find_service_levels(
         )
         columns += [
             sa.func.count().filter(rows).label(f"{name}_{position}")
-            for name, rows in (("n", parts.counted), ("hits", parts.hits))
+            for name, rows in (("n", parts.denominator), ("hits", parts.hits))
         ]
         if not position:
             columns.append(sa.func.count().filter(parts.required_rows).label("required_rows"))
     statement = Scoped(sa.select(*columns).where(*conditions), viewer)
-    counted = engine.current().run(statement, **dimension_sql.months(where.period)).iloc[0]
+    counts = engine.current().run(statement, **dimension_sql.months(where.period)).iloc[0]
     rows = []
     for position, threshold in enumerate(thresholds):
-        n, hits = int(counted[f"n_{position}"]), int(counted[f"hits_{position}"])
-        low, high = (stats.wilson(hits, n) if n and counted["required_rows"] else None) or (
+        n, hits = int(counts[f"n_{position}"]), int(counts[f"hits_{position}"])
+        low, high = (stats.wilson(hits, n) if n and counts["required_rows"] else None) or (
             None,
             None,
         )
@@ -104,10 +104,13 @@ def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataF
     ).label("from_seconds")
     counts = [
         sa.func.count().filter(rows).label(name)
-        for name, rows in (("n", parts.counted), ("hits", sa.and_(parts.counted, parts.hits)))
+        for name, rows in (
+            ("n", parts.denominator),
+            ("hits", sa.and_(parts.denominator, parts.hits)),
+        )
     ]
     statement = sa.select(band, *counts).where(
-        *conditions, ANSWERED, parts.counted, CONTACTS.c.wait_seconds.is_not(None)
+        *conditions, ANSWERED, parts.denominator, CONTACTS.c.wait_seconds.is_not(None)
     )
     return engine.current().run(
         Scoped(statement.group_by(band).order_by(band), viewer),

@@ -23,7 +23,7 @@ from qa_core.stats.agreement import (
     sum_alignments,
 )
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import CALIBRATION, Evaluation
 
 ENOUGH_CONTACTS = 5
 """Minimum contacts for a verdict on a criterion."""
@@ -111,7 +111,7 @@ def get_results(viewer: Viewer, number: int) -> Results:
         found = sessions.build(session, viewer, row)
         submitted = sa.select(Evaluation).where(
             Evaluation.calibration_id == number,
-            Evaluation.kind == sessions.KIND,
+            Evaluation.kind == CALIBRATION,
             Evaluation.state != "draft",
         )
         submitted = submitted.options(selectinload(Evaluation.answers))

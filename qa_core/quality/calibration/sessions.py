@@ -20,12 +20,12 @@ from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
-from qa_core.metrics.query.calibration_metrics import KIND, find_rounds, on_marks
+from qa_core.metrics.query.calibration_metrics import find_rounds, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
@@ -186,7 +186,7 @@ def close_session(viewer: Viewer, number: int) -> None:
         )
         submitted = sa.select(sa.func.count()).where(
             Evaluation.calibration_id == number,
-            Evaluation.kind == KIND,
+            Evaluation.kind == CALIBRATION,
             Evaluation.state != "draft",
         )
         done = session.scalar(on_marks(submitted)) or 0
@@ -292,7 +292,9 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     names = people.find_names(session)
     scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
     done = sa.select(Evaluation.evaluator, sa.func.count()).where(
-        Evaluation.calibration_id == row.id, Evaluation.kind == KIND, Evaluation.state != "draft"
+        Evaluation.calibration_id == row.id,
+        Evaluation.kind == CALIBRATION,
+        Evaluation.state != "draft",
     )
     counted = dict(session.execute(on_marks(done.group_by(Evaluation.evaluator))).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)

@@ -18,7 +18,7 @@ from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.evaluations import drafts
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import CALIBRATION, Evaluation
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def find_worklist(viewer: Viewer) -> list[Task]:
         Evaluation.contact_id,
         Evaluation.id,
         Evaluation.state,
-    ).where(Evaluation.kind == sessions.KIND, Evaluation.evaluator == viewer.username)
+    ).where(Evaluation.kind == CALIBRATION, Evaluation.evaluator == viewer.username)
     with store.reading() as session:
         existing = {
             tuple(row[:3]): (row.id, row.state) for row in session.execute(Scoped(own, viewer))
@@ -127,7 +127,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
         draft = drafts.open_draft(
             session,
             viewer,
-            kind=sessions.KIND,
+            kind=CALIBRATION,
             grid_id=row.grid_id,
             evaluator=viewer.username,
             purpose=PURPOSE,

@@ -26,18 +26,22 @@ from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.evaluations.evaluation_view import READ_KINDS
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    EVALUATOR_KINDS,
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+)
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
-PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
 
 
 class CoachingState(StrEnum):

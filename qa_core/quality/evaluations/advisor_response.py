@@ -16,7 +16,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision
 from qa_core.storage.records.store import Session
 
@@ -116,7 +116,7 @@ def find_news(viewer: Viewer) -> News:
     if not viewer.advisor_id:
         raise AccessDenied()
     since = now() - timedelta(days=NEWS_DAYS)
-    mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(evaluation_view.READ_KINDS)]
+    mine = [evaluation_view.is_readable(viewer), Evaluation.kind.in_(EVALUATOR_KINDS)]
     shown_at = sa.func.coalesce(Evaluation.published_at, Evaluation.evaluated_at)
     unread = (
         sa.select(Evaluation.id)

@@ -18,7 +18,7 @@ from qa_core.quality.evaluations.drafts import Draft
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
@@ -104,7 +104,7 @@ def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Eval
     evaluation = drafts.get_own(session, viewer, evaluation_id)
     if (
         evaluation.state == "draft"
-        or evaluation.kind not in (drafts.SCORED, drafts.TARGETED)
+        or evaluation.kind not in EVALUATOR_KINDS
         or evaluation_view.find_scorecard(session, evaluation) is None
     ):
         raise AccessDenied()

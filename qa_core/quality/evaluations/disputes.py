@@ -28,7 +28,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
@@ -253,7 +253,7 @@ def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
     within = [
         evaluation_view.is_readable(viewer),
         Evaluation.state == "published",
-        Evaluation.kind.in_(evaluation_view.READ_KINDS),
+        Evaluation.kind.in_(EVALUATOR_KINDS),
     ]
     within += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     within += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
@@ -294,7 +294,7 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     if (
         not viewer.advisor_id
         or evaluation.advisor_id != viewer.advisor_id
-        or evaluation.kind not in evaluation_view.READ_KINDS
+        or evaluation.kind not in EVALUATOR_KINDS
     ):
         raise AccessDenied()
     return evaluation

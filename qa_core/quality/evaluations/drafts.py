@@ -24,11 +24,17 @@ from qa_core.storage import audit_log, name_merges
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    CALIBRATION,
+    SCORED,
+    SELF,
+    TARGETED,
+    Evaluation,
+    ScorecardVersion,
+)
 from qa_core.storage.records.listening import Calibration, DrawnContact
 from qa_core.storage.records.store import Session
 
-SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
 CHANGED_MEANWHILE = "changed_meanwhile"
 WITHDRAWN = "contact_withdrawn"
 
@@ -435,7 +441,7 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
     own = None if person is None else person.advisor_id
     if own is not None and advisor_id in (
         own,
-        name_merges.find_kept(session)["advisor"].get(own, own),
+        name_merges.find_kept_names(session)["advisor"].get(own, own),
     ):
         raise Refusal(
             "own_contact",

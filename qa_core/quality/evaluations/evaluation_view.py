@@ -33,7 +33,7 @@ from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import (
     Dispute,
     Draw,
@@ -46,10 +46,6 @@ from qa_core.storage.records.store import Session
 
 DISPUTE_DAYS = 14
 """Days after publication for a dispute, unless the plan sets them."""
-READ_KINDS = ("scored", "targeted")
-"""Kinds that advisors and their leads read. Calibrations are for their evaluators; a
-self-evaluation is shown with the evaluation it answers.
-"""
 
 
 def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
@@ -89,7 +85,7 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
         return sa.true()
     if viewer.role not in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         return sa.false()
-    published = sa.and_(Evaluation.state == "published", Evaluation.kind.in_(READ_KINDS))
+    published = sa.and_(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
     if viewer.role == Role.ADVISOR:
         mine = sa.and_(Evaluation.kind == "self", Evaluation.evaluator == viewer.username)
         return sa.or_(published, mine)
@@ -143,11 +139,11 @@ def is_excluded_from_deciding(viewer: Viewer, evaluation: Evaluation) -> bool:
 
 def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> EvaluationView:
     names = people.find_names(session)
-    is_own = viewer.role == Role.ADVISOR and evaluation.kind in READ_KINDS
+    is_own = viewer.role == Role.ADVISOR and evaluation.kind in EVALUATOR_KINDS
     # Evaluators can read only what they made.
     is_readers_work = (
         viewer.role == Role.EVALUATOR
-        and evaluation.kind in READ_KINDS
+        and evaluation.kind in EVALUATOR_KINDS
         and evaluation.state != "draft"
     )
     knows_evaluator = viewer.can(Permission.SEE_EVALUATORS) or viewer.role in (
@@ -197,7 +193,7 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         dispute_until=find_dispute_day(session, evaluation),
         is_disputable=scorecard is not None
         and evaluation.state == "published"
-        and evaluation.kind in READ_KINDS,
+        and evaluation.kind in EVALUATOR_KINDS,
         is_own=is_own,
         may_decide=viewer.can(Permission.DECIDE_DISPUTES)
         and not is_excluded_from_deciding(viewer, evaluation),

@@ -26,7 +26,7 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
         for person in people.find_people(session).values()
         if person.is_active
     }
-    kept = name_merges.find_kept(session)["advisor"]
+    kept = name_merges.find_kept_names(session)["advisor"]
     found = {
         name: kept.get(accounts[name], accounts[name])
         for name in plan.evaluators

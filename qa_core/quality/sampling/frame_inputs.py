@@ -44,10 +44,10 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
     counts, by_month = found.count(), found.count_months()
     ceiling = listened.find_ceiling(session)
     maximum = min(plan.maximum_per_advisor, ceiling)
-    touched = dict.fromkeys(found.replaced, "replaced") | dict.fromkeys(
-        [*found.drawn, *found.calibrated], "already_drawn"
+    touched = dict.fromkeys(found.replaced_keys, "replaced") | dict.fromkeys(
+        [*found.drawn_contacts, *found.calibrated_keys], "already_drawn"
     )
-    touched |= dict.fromkeys((key for key in found.evaluated if key[1]), "already_evaluated")
+    touched |= dict.fromkeys((key for key in found.evaluated_keys if key[1]), "already_evaluated")
     audio, keeps_audio = _audio(session, period, before)
     full = {place for place, count in by_month.items() if count >= ceiling}
     full |= {
@@ -56,7 +56,7 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
         if count >= maximum
         for month in _list_months(period)
     }
-    informed = _informed(session, found.kept, before)
+    informed = _informed(session, found.kept_ids, before)
     legal = law.load(session, before.moment if before else None, informed)
     frame_query = sampling_frame.FrameQuery(
         period,

@@ -60,7 +60,9 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
             cell = sampling_frame.cell_of(
                 {f"by_{name}": value for name, value in old.stratum.items()}, plan.strata
             )
-            advisor = name_merges.find_kept(session)["advisor"].get(old.advisor_id, old.advisor_id)
+            advisor = name_merges.find_kept_names(session)["advisor"].get(
+                old.advisor_id, old.advisor_id
+            )
             row = sampling_frame.find_next(
                 drawer, frame_query, advisor, cell, allocation.build_prefix(stored.seed, plan.name)
             )

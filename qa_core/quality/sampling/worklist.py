@@ -11,11 +11,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, law
-from qa_core.compliance.listened import LISTENED
 from qa_core.metrics.query.evaluator_contact import find_withdrawn
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
 OPEN = ("waiting", "started")
@@ -52,7 +51,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")
     ).where(
         Evaluation.evaluator == viewer.username,
-        Evaluation.kind.in_(LISTENED),
+        Evaluation.kind.in_(EVALUATOR_KINDS),
         Evaluation.drawn_id.is_not(None),
     )
     drafts = drafts.group_by(Evaluation.drawn_id).subquery()

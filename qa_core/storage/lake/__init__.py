@@ -24,8 +24,8 @@ from qa_core.storage.lake.merge import (
 )
 from qa_core.storage.lake.tables import scratch_folder, snapshot, version
 from qa_core.storage.lake.upkeep import (
-    COMMENTED,
-    IDENTIFIED,
+    HAS_COMMENT,
+    HAS_IDENTITY,
     compact,
     erase,
     find_due_contacts,

@@ -38,13 +38,13 @@ def current_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
     """
     if base.version < 0:
         return []
-    standing, undone = [], set()
+    entries, undone = [], set()
     for entry in DeltaTable(base.folder).history():
         if "undoes" in entry:
             undone.add(entry["undoes"])
         elif "batch_id" in entry and entry["batch_id"] not in undone:
-            standing.append(entry)
-    return standing[::-1]
+            entries.append(entry)
+    return entries[::-1]
 
 
 def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
@@ -81,10 +81,10 @@ def _attempt(
 ) -> int:
     commits = current_commits(base)
     own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
-    restored = [
+    restored_columns = [
         column for column in tables.columns_of(base.name) if column not in schema.NEIGHBOURS
     ]
-    rewrite = Rewrite(connection, base, restored, progress)
+    rewrite = Rewrite(connection, base, restored_columns, progress)
     if not all((image_folder() / image).exists() for image in own):
         raise Refusal(
             "too_old_to_undo",
@@ -103,15 +103,15 @@ def _attempt(
         "CREATE TEMP VIEW incoming AS SELECT * EXCLUDE (status) FROM before WHERE status = "
         "'changed'"
     )
-    concerned = (
+    customer_columns = (
         ", s.customer_key AS before_customer, s.started_at AS before_start, "
         "b.customer_key AS after_customer, b.started_at AS after_start"
     )
     connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed("b")}, s.month AS old_month, b.month AS new_month, CASE b.status
+        SELECT {rewrite.list_key("b")}, s.month AS old_month, b.month AS new_month, CASE b.status
             WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
-        {concerned if base.name == "contacts" else ""}
+        {customer_columns if base.name == "contacts" else ""}
         FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)
     rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
@@ -145,7 +145,7 @@ def _make_before(rewrite: Rewrite, images: Sequence[str]) -> None:
 
 
 def read_image(image: str) -> str:
-    return f"read_parquet({tables.quoted(str(image_folder() / image))})"
+    return f"read_parquet({tables.quote(str(image_folder() / image))})"
 
 
 def status_of(image: str) -> str:
@@ -164,11 +164,11 @@ def _refuse_if_changed_since(
         for image in entry["undo"]
     ]
     for other, image in later:
-        changed = rewrite.connection.execute(
+        row_count = rewrite.connection.execute(
             f"SELECT count(*) FROM {read_image(image)} l SEMI JOIN before b ON "
             f"{rewrite.match('l', 'b')}"
         ).fetchone()[0]
-        if changed:
+        if row_count:
             raise Refusal(
                 "changed_since",
                 N_(
@@ -176,6 +176,6 @@ def _refuse_if_changed_since(
                     "Take {later} back first."
                 ),
                 later=other,
-                rows=changed,
+                rows=row_count,
                 batch=batch_id,
             )

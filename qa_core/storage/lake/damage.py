@@ -52,8 +52,8 @@ def explaining_damage(*names: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        damaged = find_damage(deep=True, names=names or tuple(tables.TABLES))
-        if not damaged:
+        damaged_files = find_damage(deep=True, names=names or tuple(tables.TABLES))
+        if not damaged_files:
             raise
         raise Refusal(
             "lake_damaged",
@@ -61,9 +61,9 @@ def explaining_damage(*names: str) -> Iterator[None]:
                 "A file of {month} in the lake is missing or damaged: {table}/{path}. Other months "
                 "can be used. Restore the lake from a backup; `doctor --deep` lists all damage."
             ),
-            month=damaged[0].month,
-            table=damaged[0].table,
-            path=damaged[0].path,
+            month=damaged_files[0].month,
+            table=damaged_files[0].table,
+            path=damaged_files[0].path,
         ) from error
 
 
@@ -74,9 +74,9 @@ def _is_damaged(snapshot: Snapshot, part: Part, deep: bool) -> bool:
             return True
         if not deep:
             return False
-        if written := _DIGEST.search(part.path):
+        if digest := _DIGEST.search(part.path):
             with file.open("rb") as content:
-                return hashlib.file_digest(content, "sha256").hexdigest() != written[1]
+                return hashlib.file_digest(content, "sha256").hexdigest() != digest[1]
         with pq.ParquetFile(file) as content:
             for group in range(content.num_row_groups):
                 content.read_row_group(group)

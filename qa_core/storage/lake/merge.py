@@ -50,7 +50,7 @@ class MergeResult:
 
 def merge_contacts(
     rows: Rows,
-    carried: Sequence[str],
+    columns: Sequence[str],
     batch_id: str,
     create: bool = True,
     progress: Progress = ignore_progress,
@@ -59,19 +59,18 @@ def merge_contacts(
 ) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
-    `carried` are the columns of the file: they replace what is stored, null included;
-    others keep their value. With `create` the rows hold `started_at`, `local_start` and
-    `month` too, and a changed row takes this batch's id. Without, only known keys
-    change and their batch stays. A contact whose start changes moves to its month. Only
-    new contacts take the columns `for_new`, such as defaults. A change that
-    `is_derived` follows from what is stored: it cannot be undone by itself, and blocks
-    no other batch.
+    `columns` replace what is stored, null included; others keep their value. With
+    `create` the rows hold `started_at`, `local_start` and `month` too, and a changed
+    row takes this batch's id. Without, only known keys change and their batch stays. A
+    contact whose start changes moves to its month. Only new contacts take the columns
+    `for_new`, such as defaults. A change that `is_derived` follows from what is stored:
+    it cannot be undone by itself, and blocks no other batch.
     """
     always = ("started_at", "local_start", "month") if create else ()
     return _merge(
         "contacts",
         rows,
-        tuple(dict.fromkeys((*always, *carried))),
+        tuple(dict.fromkeys((*always, *columns))),
         batch_id,
         create,
         progress,
@@ -88,7 +87,7 @@ def merge_spend(rows: Rows, batch_id: str, progress: Progress = ignore_progress)
 
 
 def merge_intervals(
-    rows: Rows, carried: Sequence[str], batch_id: str, progress: Progress = ignore_progress
+    rows: Rows, columns: Sequence[str], batch_id: str, progress: Progress = ignore_progress
 ) -> MergeResult:
     """Merge totals, one row per start, length, queue, channel, team and system; a known
     key takes the columns of the file. The rows hold `local_start` and `month` too.
@@ -96,7 +95,7 @@ def merge_intervals(
     return _merge(
         "intervals",
         rows,
-        tuple(dict.fromkeys(("local_start", "month", *carried))),
+        tuple(dict.fromkeys(("local_start", "month", *columns))),
         batch_id,
         True,
         progress,
@@ -135,21 +134,21 @@ def commit_result(batch_id: str) -> MergeResult | None:
 def _merge(
     name: str,
     rows: Rows,
-    carried: tuple[str, ...],
+    columns: tuple[str, ...],
     batch_id: str,
     create: bool,
     progress: Progress,
     for_new: tuple[str, ...] = (),
     is_derived: bool = False,
 ) -> MergeResult:
-    unknown = {*carried, *for_new} - set(tables.columns_of(name))
+    unknown = {*columns, *for_new} - set(tables.columns_of(name))
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
-    with _spooled(rows) as source:
+    with _spool(rows) as source:
         result = commit_with_retries(
             name,
             lambda connection, base: _attempt(
-                connection, base, source, carried, batch_id, create, progress, for_new, is_derived
+                connection, base, source, columns, batch_id, create, progress, for_new, is_derived
             ),
             _count_rows(source),
         )
@@ -162,7 +161,7 @@ def _attempt(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
     source: Path | pa.Table,
-    carried: tuple[str, ...],
+    columns: tuple[str, ...],
     batch_id: str,
     create: bool,
     progress: Progress,
@@ -170,13 +169,13 @@ def _attempt(
     is_derived: bool,
 ) -> MergeResult:
     rewrite = Rewrite(
-        connection, base, (*carried, "batch_id") if create else carried, progress, for_new=for_new
+        connection, base, (*columns, "batch_id") if create else columns, progress, for_new=for_new
     )
-    _make_incoming(rewrite, source, (*carried, *for_new), batch_id)
+    _make_incoming(rewrite, source, (*columns, *for_new), batch_id)
     connection.execute(
         f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}"
     )
-    _make_fate(rewrite, carried, create)
+    _make_fate(rewrite, columns, create)
     result = _count(rewrite)
     # A batch that changes nothing is committed too, so that it is known to have been
     # seen.
@@ -193,71 +192,71 @@ def _attempt(
 
 
 def _make_incoming(
-    rewrite: Rewrite, source: Path | pa.Table, carried: Sequence[str], batch_id: str
+    rewrite: Rewrite, source: Path | pa.Table, columns: Sequence[str], batch_id: str
 ) -> None:
     name, connection = rewrite.base.name, rewrite.connection
     if isinstance(source, Path):
-        relation = f"read_parquet({tables.quoted(str(source))})"
+        relation = f"read_parquet({tables.quote(str(source))})"
     else:
         connection.register("given", source)
         relation = "given"
-    columns = tables.TABLES[name].columns
-    listed = ", ".join(
-        f'CAST("{column}" AS {tables.sql_type(columns[column])}) AS "{column}"'
-        for column in dict.fromkeys((*rewrite.key, *carried))
+    declared_columns = tables.TABLES[name].columns
+    select_list = ", ".join(
+        f'CAST("{column}" AS {tables.sql_type(declared_columns[column])}) AS "{column}"'
+        for column in dict.fromkeys((*rewrite.key, *columns))
     )
     connection.execute(
-        f"CREATE TEMP VIEW incoming AS SELECT {listed}, {tables.quoted(batch_id)} AS batch_id "
+        f"CREATE TEMP VIEW incoming AS SELECT {select_list}, {tables.quote(batch_id)} AS batch_id "
         f"FROM {relation}"
     )
     twice = connection.execute(
-        f"SELECT {rewrite.listed('i')} FROM incoming i GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+        f"SELECT {rewrite.list_key('i')} FROM incoming i GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
     ).fetchone()
     if twice:
         raise ValueError(f"two rows for one key of {name}")
 
 
-def _make_fate(rewrite: Rewrite, carried: Sequence[str], create: bool) -> None:
+def _make_fate(rewrite: Rewrite, columns: Sequence[str], create: bool) -> None:
     """Decide for each incoming row: new, changed, unchanged, or missing."""
     name = rewrite.base.name
     clock = "day" if name == "spend" else "local_start"
-    has_clock = clock in carried or clock in rewrite.key
-    differs = " OR ".join(f'i."{column}" IS DISTINCT FROM s."{column}"' for column in carried)
-    new_month = "i.month" if "month" in carried else "s.month"
+    has_clock = clock in columns or clock in rewrite.key
+    differs = " OR ".join(f'i."{column}" IS DISTINCT FROM s."{column}"' for column in columns)
+    new_month = "i.month" if "month" in columns else "s.month"
     day = f"CAST({f'i.{clock}' if has_clock else f's.{clock}'} AS DATE)"
     status = (
         f"CASE WHEN s.month IS NULL THEN '{'new' if create else 'missing'}' WHEN "
         f"{differs} THEN 'changed' ELSE 'unchanged' END"
     )
-    concerned = _concerned(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
+    customers = _list_customers(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.listed("i")}, s.month AS old_month, {new_month} AS new_month,
+        SELECT {rewrite.list_key("i")}, s.month AS old_month, {new_month} AS new_month,
             {status} AS status,
             least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day},
-                CAST(s.{clock} AS DATE)) AS last_day{concerned}
+                CAST(s.{clock} AS DATE)) AS last_day{customers}
         FROM incoming i LEFT JOIN stored s ON {rewrite.match("i", "s")}
     """)
 
 
-def _concerned(rewrite: Rewrite) -> str:
+def _list_customers(rewrite: Rewrite) -> str:
     """List the columns of the fate that say whose neighbours may change: of new rows,
     and of those that change where neighbours look.
     """
     touches = (
         " OR ".join(
-            f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.carried
+            f'i."{name}" IS DISTINCT FROM s."{name}"' for name in INPUTS if name in rewrite.columns
         )
         or "false"
     )
     columns = []
     for title, name in (("customer", "customer_key"), ("start", "started_at")):
-        after = f'i."{name}"' if name in rewrite.carried else f's."{name}"'
+        after = f'i."{name}"' if name in rewrite.columns else f's."{name}"'
         columns.append(
             f'CASE WHEN s.month IS NOT NULL AND ({touches}) THEN s."{name}" END AS before_{title}'
         )
         columns.append(
-            f"CASE WHEN s.month IS NULL THEN {rewrite.arriving(name)} WHEN {touches} THEN "
+            f"CASE WHEN s.month IS NULL THEN {rewrite.select_new(name)} WHEN {touches} THEN "
             f"{after} END AS after_{title}"
         )
     return ", " + ", ".join(columns)
@@ -286,13 +285,13 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
     select = {
         "changed": "SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = "
         f"'changed') f ON {rewrite.match('s', 'f')}",
-        "new": f"SELECT {rewrite.listed('f')} FROM fate f WHERE status = 'new'",
+        "new": f"SELECT {rewrite.list_key('f')} FROM fate f WHERE status = 'new'",
     }
-    kept = [status for status, rows in (("changed", result.updated), ("new", result.new)) if rows]
-    names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kept}
+    kinds = [status for status, rows in (("changed", result.updated), ("new", result.new)) if rows]
+    names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kinds}
     for status, name in names.items():
         rewrite.connection.execute(
-            f"COPY ({select[status]}) TO {tables.quoted(str(image_folder() / name))} (FORMAT "
+            f"COPY ({select[status]}) TO {tables.quote(str(image_folder() / name))} (FORMAT "
             "parquet, COMPRESSION zstd)"
         )
     for path in (*(image_folder() / name for name in names.values()), image_folder()):
@@ -311,7 +310,7 @@ def _count_rows(source: Path | pa.Table) -> int:
 
 
 @contextmanager
-def _spooled(rows: Rows) -> Iterator[Path | pa.Table]:
+def _spool(rows: Rows) -> Iterator[Path | pa.Table]:
     """Return the rows in a form that can be read several times: a stream goes through a
     temporary file.
     """

@@ -71,6 +71,6 @@ def select_neighbours(events: str) -> str:
 
 
 def _within(any_reason: str, matching: str, distance: str) -> str:
-    found = f"CASE WHEN reason IS NULL THEN {any_reason} ELSE {matching} END"
-    seconds = f"{distance.format(found=found)} / 1000000.0"
+    time = f"CASE WHEN reason IS NULL THEN {any_reason} ELSE {matching} END"
+    seconds = f"{distance.format(found=time)} / 1000000.0"
     return f"CASE WHEN {seconds} <= {NEIGHBOUR_DAYS} * 86400 THEN {seconds} END"

@@ -40,7 +40,7 @@ class Rewrite:
 
     connection: duckdb.DuckDBPyConnection
     base: tables.Snapshot
-    carried: Sequence[str]
+    columns: Sequence[str]
     progress: Progress = ignore_progress
     adds: list[AddAction] = field(default_factory=list)
     for_new: Sequence[str] = ()
@@ -49,7 +49,7 @@ class Rewrite:
     def key(self) -> Sequence[str]:
         return KEYS[self.base.name]
 
-    def match(self, left: str, right: str) -> str:
+    def match(self, one: str, other: str) -> str:
         """Write the join of two relations on the key; parts of the key of spend and of
         intervals may be missing.
         """
@@ -57,25 +57,24 @@ class Rewrite:
             column.name for column in tables.TABLES[self.base.name].columns if column.nullable
         }
         return " AND ".join(
-            f'{left}."{name}" {"IS NOT DISTINCT FROM" if name in nullable else "="} '
-            f'{right}."{name}"'
+            f'{one}."{name}" {"IS NOT DISTINCT FROM" if name in nullable else "="} {other}."{name}"'
             for name in self.key
         )
 
-    def listed(self, relation: str) -> str:
+    def list_key(self, relation: str) -> str:
         return ", ".join(f'{relation}."{name}"' for name in self.key)
 
-    def merged(self, name: str) -> str:
+    def select_merged(self, name: str) -> str:
         """Write a column after the change, of `s` (stored) left joined to `i`
         (incoming, changed).
         """
-        if name in self.carried:
+        if name in self.columns:
             return f'CASE WHEN i.is_change THEN i."{name}" ELSE s."{name}" END'
         return f's."{name}"'
 
-    def arriving(self, name: str) -> str:
+    def select_new(self, name: str) -> str:
         """Write a column of a new row, of `i`."""
-        if name in self.carried or name in self.key or name in self.for_new:
+        if name in self.columns or name in self.key or name in self.for_new:
             return f'i."{name}"'
         column = tables.TABLES[self.base.name].columns[name]
         return f"CAST(NULL AS {tables.sql_type(column)})"
@@ -88,12 +87,12 @@ class Rewrite:
         months = self._find_months(has_neighbours)
         self._report(1 - WRITING_SHARE if months else 1.0)
         try:
-            for done, month in enumerate(months):
+            for position, month in enumerate(months):
                 add = tables.write_part(
                     self.connection, self.base, month, self._select_month(month, has_neighbours)
                 )
                 self.adds += [add] if add else []
-                self._report(1 - WRITING_SHARE * (len(months) - done - 1) / len(months))
+                self._report(1 - WRITING_SHARE * (len(months) - position - 1) / len(months))
             return tables.commit(
                 self.base, tables.Commit(self.adds, set(months), transactions, metadata)
             )
@@ -122,55 +121,55 @@ class Rewrite:
         return [month for (month,) in rows]
 
     def _select_month(self, month: str, has_neighbours: bool) -> str:
-        name, quoted = self.base.name, tables.quoted(month)
+        name, literal = self.base.name, tables.quote(month)
         columns = [column for column in tables.columns_of(name) if column not in schema.NEIGHBOURS]
-        staying = ", ".join(f'{self.merged(column)} AS "{column}"' for column in columns)
-        arriving = ", ".join(f'{self.arriving(column)} AS "{column}"' for column in columns)
-        kept = (
+        old_columns = ", ".join(f'{self.select_merged(column)} AS "{column}"' for column in columns)
+        new_columns = ", ".join(f'{self.select_new(column)} AS "{column}"' for column in columns)
+        gaps = (
             "".join(f", s.{column}" for column in schema.NEIGHBOURS) if name == "contacts" else ""
         )
-        none = (
+        blanks = (
             "".join(f", CAST(NULL AS DOUBLE) AS {column}" for column in schema.NEIGHBOURS)
             if name == "contacts"
             else ""
         )
         # Where the rows say their month, only those of this one are looked at.
         incoming = (
-            f"(SELECT * FROM incoming WHERE month = {quoted})"
-            if "month" in self.carried
+            f"(SELECT * FROM incoming WHERE month = {literal})"
+            if "month" in self.columns
             else "incoming"
         )
         pieces = []
         if month in self.base.months:
             pieces.append(
-                f"SELECT {staying}{kept} FROM "
+                f"SELECT {old_columns}{gaps} FROM "
                 f"({tables.select_from_files(name, self.base.files(months=[month]))}) s "
-                f"LEFT JOIN ({self._changes(f'f.old_month = {quoted}', incoming)}) i ON "
+                f"LEFT JOIN ({self._changes(f'f.old_month = {literal}', incoming)}) i ON "
                 f"{self.match('i', 's')} "
-                f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {quoted})"
+                f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {literal})"
             )
         origins = self.connection.execute(
             "SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = "
-            f"{quoted} AND old_month <> {quoted}"
+            f"{literal} AND old_month <> {literal}"
         ).fetchall()
         if origins:
             files = self.base.files(months=[origin for (origin,) in origins])
-            moved = self._changes(f"f.new_month = {quoted} AND f.old_month <> {quoted}", incoming)
+            moves = self._changes(f"f.new_month = {literal} AND f.old_month <> {literal}", incoming)
             pieces.append(
-                f"SELECT {staying}{kept} FROM ({tables.select_from_files(name, files)}) s "
-                f"JOIN ({moved}) i ON {self.match('i', 's')}"
+                f"SELECT {old_columns}{gaps} FROM ({tables.select_from_files(name, files)}) s "
+                f"JOIN ({moves}) i ON {self.match('i', 's')}"
             )
         if self.starts_empty:
-            pieces.append(f"SELECT {arriving}{none} FROM {incoming} i")
+            pieces.append(f"SELECT {new_columns}{blanks} FROM {incoming} i")
         elif self.connection.execute(
-            f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {quoted} LIMIT 1"
+            f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {literal} LIMIT 1"
         ).fetchone():
             fresh = (
                 f"SELECT {', '.join(self.key)} FROM fate WHERE status = 'new' AND "
-                f"new_month = {quoted}"
+                f"new_month = {literal}"
             )
             pieces.append(
-                f"SELECT {arriving}{none} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
+                f"SELECT {new_columns}{blanks} FROM {incoming} i SEMI JOIN ({fresh}) f ON "
                 f"{self.match('i', 'f')}"
             )
         rows = " UNION ALL ".join(pieces)
@@ -183,7 +182,7 @@ class Rewrite:
         )
         return (
             f"SELECT r.* EXCLUDE ({', '.join(schema.NEIGHBOURS)}), {current} FROM ({rows}) r "
-            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {quoted}) n ON "
+            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {literal}) n ON "
             f"{self.match('n', 'r')}"
         )
 
@@ -191,9 +190,9 @@ class Rewrite:
         """Write the incoming rows that change or delete a stored one whose fate fulfils
         the condition.
         """
-        carried = ", ".join(f'i."{name}"' for name in self.carried if name not in self.key)
+        columns = ", ".join(f'i."{name}"' for name in self.columns if name not in self.key)
         return (
-            f"SELECT {self.listed('f')}{', ' + carried if carried else ''}, true AS is_change, "
+            f"SELECT {self.list_key('f')}{', ' + columns if columns else ''}, true AS is_change, "
             "f.status = 'deleted' AS is_deleted, f.new_month FROM fate f "
             f"LEFT JOIN {incoming} i ON {self.match('i', 'f')} WHERE f.status IN ('changed', "
             f"'deleted') AND {condition}"
@@ -207,12 +206,12 @@ class Rewrite:
         changes: the outer half only as neighbours.
         """
         inputs = ("customer_key", *(name for name in neighbours.INPUTS if name != "customer_key"))
-        arriving = ", ".join(f'{self.arriving(name)} AS "{name}"' for name in inputs)
-        none = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS)
+        new_columns = ", ".join(f'{self.select_new(name)} AS "{name}"' for name in inputs)
+        blanks = ", ".join(f"CAST(NULL AS DOUBLE) AS old_{name}" for name in schema.NEIGHBOURS)
         if self.starts_empty:
             events = (
-                f"SELECT {self.listed('i')}, month, {arriving}, {none} FROM incoming i "
-                f"WHERE {self.arriving('customer_key')} IS NOT NULL"
+                f"SELECT {self.list_key('i')}, month, {new_columns}, {blanks} "
+                f"FROM incoming i WHERE {self.select_new('customer_key')} IS NOT NULL"
             )
             is_near = "true"
         else:
@@ -220,17 +219,17 @@ class Rewrite:
             if span is None:
                 return False
             near = self.base.files(*_months_around(*span, 2 * schema.NEIGHBOUR_DAYS))
-            staying = ", ".join(f'{self.merged(name)} AS "{name}"' for name in inputs)
+            old_columns = ", ".join(f'{self.select_merged(name)} AS "{name}"' for name in inputs)
             old = ", ".join(f"s.{name} AS old_{name}" for name in schema.NEIGHBOURS)
             events = f"""
                 SELECT * FROM (
-                    SELECT {self.listed("s")}, CASE WHEN i.is_change THEN i.new_month
-                        ELSE s.month END AS month, {staying}, {old}
+                    SELECT {self.list_key("s")}, CASE WHEN i.is_change THEN i.new_month
+                        ELSE s.month END AS month, {old_columns}, {old}
                     FROM ({tables.select_from_files("contacts", near)}) s LEFT
                         JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
-                    SELECT {self.listed("i")}, f.new_month, {arriving}, {none}
+                    SELECT {self.list_key("i")}, f.new_month, {new_columns}, {blanks}
                     FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f
                         ON {self.match("i", "f")}
                 ) SEMI JOIN touched USING (customer_key)"""
@@ -239,12 +238,12 @@ class Rewrite:
                 f"TIMESTAMP '{span[1]}' + {neighbours.REACH}"
             )
         self.connection.execute(f"CREATE TEMP VIEW events AS {events}")
-        changed = " OR ".join(f"{name} IS DISTINCT FROM old_{name}" for name in schema.NEIGHBOURS)
+        differs = " OR ".join(f"{name} IS DISTINCT FROM old_{name}" for name in schema.NEIGHBOURS)
         self.connection.execute(f"""
             CREATE TEMP TABLE neighbours AS
             SELECT source_system, contact_id, month, {", ".join(schema.NEIGHBOURS)}
                 FROM ({neighbours.select_neighbours("events")})
-            WHERE {is_near} AND ({changed})
+            WHERE {is_near} AND ({differs})
         """)
         return True
 
@@ -279,10 +278,10 @@ def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str
 def commit_with_retries(
     name: str,
     attempt: Callable[[duckdb.DuckDBPyConnection, tables.Snapshot], Result],
-    coming: int = 0,
+    new_rows: int = 0,
 ) -> Result:
     """Run the attempt on the current table, holding the lock; again from the start when
-    a writer without the lock committed in between. `coming`: rows to be added, as far
+    a writer without the lock committed in between. `new_rows`: rows to be added, as far
     as known.
     """
     with tables.writing(name):
@@ -291,7 +290,7 @@ def commit_with_retries(
             with (
                 contextlib.suppress(CommitFailedError),
                 damage.explaining_damage(name),
-                tables.scratch(base.rows + coming) as connection,
+                tables.scratch(base.rows + new_rows) as connection,
             ):
                 return attempt(connection, base)
     raise Refusal(

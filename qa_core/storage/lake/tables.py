@@ -92,13 +92,13 @@ class Snapshot:
         """List the files that hold those months (both inclusive; None is open), sorted
         by month.
         """
-        chosen = None if months is None else frozenset(months)
+        month_set = None if months is None else frozenset(months)
         return [
             str(self.folder / part.path)
             for part in self.parts
             if (first_month is None or part.month >= first_month)
             and (last_month is None or part.month <= last_month)
-            and (chosen is None or part.month in chosen)
+            and (month_set is None or part.month in month_set)
         ]
 
 
@@ -146,11 +146,11 @@ def snapshot(name: str) -> Snapshot:
     newest = _find_newest(folder)
     if newest[0] < 0:
         return Snapshot(name, folder)
-    kept = _snapshots.get(folder)
-    if kept is None or kept[0] != newest:
-        kept = (newest, _read_snapshot(name, folder, newest[0]))
-        _snapshots[folder] = kept
-    return kept[1]
+    cached = _snapshots.get(folder)
+    if cached is None or cached[0] != newest:
+        cached = (newest, _read_snapshot(name, folder, newest[0]))
+        _snapshots[folder] = cached
+    return cached[1]
 
 
 def _table_folder(name: str) -> Path:
@@ -162,9 +162,9 @@ def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
     removed and made again has another one.
     """
     log = folder / "_delta_log"
-    known = _newest.get(folder)
-    if known and _identity(log, known[0]) == known[1]:
-        number = known[0]
+    cached = _newest.get(folder)
+    if cached and _identity(log, cached[0]) == cached[1]:
+        number = cached[0]
         while _identity(log, number + 1):
             number += 1
     else:
@@ -179,9 +179,9 @@ def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
             )
         except FileNotFoundError:
             number = -1
-    found = (number, _identity(log, number) or (0, 0))
-    _newest[folder] = found
-    return found
+    newest = (number, _identity(log, number) or (0, 0))
+    _newest[folder] = newest
+    return newest
 
 
 def _identity(log: Path, number: int) -> tuple[int, int] | None:
@@ -311,7 +311,7 @@ def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.Duck
             yield connection
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Quote a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -346,7 +346,7 @@ def select_from_files(name: str, files: Sequence[str]) -> str:
         _select_from(
             name,
             missing,
-            f" FROM read_parquet([{', '.join(map(quoted, some))}], hive_partitioning = true, "
+            f" FROM read_parquet([{', '.join(map(quote, some))}], hive_partitioning = true, "
             f"hive_types = {{'month': VARCHAR}})",
         )
         for missing, some in alike.items()
@@ -354,13 +354,13 @@ def select_from_files(name: str, files: Sequence[str]) -> str:
 
 
 def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
-    listed = (
+    columns = (
         f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"'
         if column.name in missing
         else f'"{column.name}"'
         for column in TABLES[name].columns
     )
-    return f"SELECT {', '.join(listed)}{relation}"
+    return f"SELECT {', '.join(columns)}{relation}"
 
 
 @functools.lru_cache(maxsize=20_000)  # a file of the lake never changes
@@ -377,13 +377,13 @@ def write_part(
     """Write the rows of one month as a new file, not yet part of the table; None when
     there are none. The name of the file ends with its SHA-256.
     """
-    listed = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
+    select_list = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
     name = f"part-{uuid.uuid4().hex}"
     file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     clock = CLOCKS[target.name]
     statistics = connection.execute(
-        f"COPY (SELECT {listed} FROM ({select}) ORDER BY {clock}) TO {quoted(str(file))} "
+        f"COPY (SELECT {select_list} FROM ({select}) ORDER BY {clock}) TO {quote(str(file))} "
         f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP}, RETURN_STATS true)"
     ).fetchone()
     rows = statistics[1] if statistics else 0
@@ -427,13 +427,13 @@ def commit(base: Snapshot, change: Commit) -> int:
     _add_new_columns(base.name, table)
     _make_durable(base, change.adds)
     now = int(time.time() * 1000)
-    gone = [
+    removals = [
         RemoveAction(part.path, True, now, part.size, {"month": part.month})
         for part in base.parts
         if part.month in change.removed_months
     ]
     table.create_write_transaction(
-        [*change.adds, *gone],
+        [*change.adds, *removals],
         "append",
         arrow_schema(TABLES[base.name]),
         partition_by=["month"],
@@ -446,7 +446,7 @@ def commit(base: Snapshot, change: Commit) -> int:
     number = version(base.name)
     log = base.folder / "_delta_log"
     entries = [
-        path for done in range(base.version + 1, number + 1) for path in log.glob(f"{done:020d}*")
+        path for other in range(base.version + 1, number + 1) for path in log.glob(f"{other:020d}*")
     ]
     for path in (*entries, *log.glob("_last_checkpoint"), log):
         sync(path)
@@ -457,9 +457,9 @@ def _add_new_columns(name: str, table: DeltaTable) -> None:
     """Give a table of an earlier version the columns that were declared since, in a
     commit of its own; its files stay as they are.
     """
-    known = {item.name for item in table.schema().fields}
+    names = {item.name for item in table.schema().fields}
     fresh = [
-        item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in known
+        item.with_nullable(True) for item in arrow_schema(TABLES[name]) if item.name not in names
     ]
     if fresh:
         table.alter.add_columns(

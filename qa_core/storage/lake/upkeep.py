@@ -45,18 +45,18 @@ def erase(customer_key: str) -> int:
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
         rewrite = Rewrite(connection, base, (SHARED_KEY,))
-        customer = tables.quoted(customer_key)
+        customer = tables.quote(customer_key)
         connection.execute(
             f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
         )
         connection.execute(f"""
             CREATE TEMP TABLE incoming AS
-            SELECT {rewrite.listed("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s
+            SELECT {rewrite.list_key("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s
                 WHERE {SHARED_KEY} = {customer}
         """)
         connection.execute(f"""
             CREATE TEMP TABLE fate AS
-            SELECT {rewrite.listed("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
+            SELECT {rewrite.list_key("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
                 THEN s.month END AS new_month,
                 CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
                 s.customer_key AS before_customer, s.started_at AS before_start,
@@ -77,26 +77,26 @@ def erase(customer_key: str) -> int:
 def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
     for image in sorted(image_folder().glob("contacts-*.parquet")):
         # An image of an earlier version may lack the column of shared numbers.
-        source, kept = (
+        source, columns = (
             f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
             f"{read_image(image.name)})",
             "*",
         )
-        condition = touched = (
+        condition = is_touched = (
             "EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND "
             f"{rewrite.match('f', 'i')})"
         )
         if status_of(image.name) == "new":
-            kept = rewrite.listed("i")
+            columns = rewrite.list_key("i")
         else:
             condition += f" OR customer_key = {customer}"
-            touched = f"{condition} OR {SHARED_KEY} = {customer}"
-            kept += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
+            is_touched = f"{condition} OR {SHARED_KEY} = {customer}"
+            columns += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
         if not rewrite.connection.execute(
-            f"SELECT 1 FROM {source} i WHERE {touched} LIMIT 1"
+            f"SELECT 1 FROM {source} i WHERE {is_touched} LIMIT 1"
         ).fetchone():
             continue
-        kept_rows = f"SELECT {kept} FROM {source} i WHERE ({condition}) IS NOT TRUE"
+        kept_rows = f"SELECT {columns} FROM {source} i WHERE ({condition}) IS NOT TRUE"
         _replace_image(rewrite.connection, image, kept_rows)
 
 
@@ -109,12 +109,12 @@ class DueContacts:
     newest: date
 
 
-IDENTIFIED = " OR ".join(f"{column} IS NOT NULL" for column in schema.IDENTITY)
-COMMENTED = "survey_comment IS NOT NULL"
+HAS_IDENTITY = " OR ".join(f"{column} IS NOT NULL" for column in schema.IDENTITY)
+HAS_COMMENT = "survey_comment IS NOT NULL"
 
 
 def find_due_contacts(condition: str, before: date) -> DueContacts | None:
-    """Count the contacts from before that day with `IDENTIFIED` or `COMMENTED` content."""
+    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content."""
     files = tables.snapshot("contacts").files(last_month=_last_month(before))
     if not files:
         return None
@@ -137,24 +137,24 @@ def remove_identities(before: date) -> None:
     days = (f"ceil({name} / 86400.0) * 86400" for name in schema.NEIGHBOURS[:2])
     hours = f"ceil({schema.NEIGHBOURS[2]} / 3600.0) * 3600"
     coarse = zip(schema.NEIGHBOURS, (*days, hours), strict=True)
-    cleared = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
-    known = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
-    values = cleared | dict(coarse) | {"had_customer": known}
-    _change(f"local_start < DATE '{before}' AND ({IDENTIFIED})", values, _last_month(before))
+    empty_values = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
+    had_customer = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
+    values = empty_values | dict(coarse) | {"had_customer": had_customer}
+    _change(f"local_start < DATE '{before}' AND ({HAS_IDENTITY})", values, _last_month(before))
 
 
 def remove_comments(before: date) -> None:
     """Delete what customers wrote from contacts from before that day, and from the
     before-images.
     """
-    cleared = {"survey_comment": "CAST(NULL AS VARCHAR)"}
-    _change(f"local_start < DATE '{before}' AND ({COMMENTED})", cleared, _last_month(before))
+    empty_values = {"survey_comment": "CAST(NULL AS VARCHAR)"}
+    _change(f"local_start < DATE '{before}' AND ({HAS_COMMENT})", empty_values, _last_month(before))
 
 
 def remove_advisor(advisor_id: str) -> None:
     """Delete an advisor from all contacts and the before-images; the contacts stay."""
     columns = ("advisor_id", "given_advisor_id")
-    who = tables.quoted(advisor_id)
+    who = tables.quote(advisor_id)
     values = {name: f"nullif({name}, {who})" for name in columns}
     _change(" OR ".join(f"{name} = {who}" for name in columns), values)
 
@@ -163,10 +163,10 @@ def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKe
     """Enter an objection on every contact of these customers, and on these contacts (a
     system of None: of any system).
     """
-    tests = [f"customer_key = {tables.quoted(key)}" for key in customer_keys]
+    tests = [f"customer_key = {tables.quote(key)}" for key in customer_keys]
     for system, contact_id in contacts:
-        test = f"contact_id = {tables.quoted(contact_id)}"
-        tests.append(f"({test} AND source_system = {tables.quoted(system)})" if system else test)
+        test = f"contact_id = {tables.quote(contact_id)}"
+        tests.append(f"({test} AND source_system = {tables.quote(system)})" if system else test)
     if tests:
         condition = f"customer_objected IS NOT TRUE AND ({' OR '.join(tests)})"
         _change(condition, {"customer_objected": "true"})
@@ -215,7 +215,7 @@ def _rewrite_months(
     values: Mapping[str, str],
 ) -> None:
     """Set columns of the rows that fulfil the condition, in one commit; neighbours stay."""
-    replaced = ", ".join(
+    replacements = ", ".join(
         f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
         for name, value in values.items()
     )
@@ -225,8 +225,8 @@ def _rewrite_months(
         if (last_month and month > last_month) or not _has_rows(connection, rows, condition):
             continue
         months.add(month)
-        changed = f"SELECT * REPLACE ({replaced}) FROM ({rows})"
-        add = tables.write_part(connection, base, month, changed)
+        rewritten_rows = f"SELECT * REPLACE ({replacements}) FROM ({rows})"
+        add = tables.write_part(connection, base, month, rewritten_rows)
         adds += [add] if add else []
     if months:
         tables.commit(base, tables.Commit(adds, months))
@@ -252,14 +252,14 @@ def _change_images(
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) -> bool:
-    found = connection.execute(f"SELECT 1 FROM ({rows}) WHERE {condition} LIMIT 1").fetchone()
-    return found is not None
+    row = connection.execute(f"SELECT 1 FROM ({rows}) WHERE {condition} LIMIT 1").fetchone()
+    return row is not None
 
 
 def _replace_image(connection: duckdb.DuckDBPyConnection, image: Path, select: str) -> None:
     draft = image.with_suffix(".draft")
     connection.execute(
-        f"COPY ({select}) TO {tables.quoted(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY ({select}) TO {tables.quote(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
     )
     os.replace(draft, image)
 
@@ -275,15 +275,15 @@ def vacuum(at_once: bool = False) -> int:
     `at_once`: those of every earlier version, as soon as nobody reads it any more, ten
     minutes from now at most.
     """
-    removed = 0
+    count = 0
     if at_once:
         tables.wait_for_readers(READER_SECONDS)
     for name in tables.TABLES:
         with tables.writing(name):
             base = tables.snapshot(name)
-            removed += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(base)
+            count += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(base)
     _remove_dead_scratch()
-    return removed
+    return count
 
 
 def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
@@ -292,11 +292,11 @@ def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
     table = DeltaTable(base.folder)
     horizon = (time.time() - seconds) * 1000
     superseded_at = float("inf")
-    kept = []
+    kept_versions = []
     for entry in table.history():
-        if kept and superseded_at <= horizon:
+        if kept_versions and superseded_at <= horizon:
             break
-        kept.append(entry["version"])
+        kept_versions.append(entry["version"])
         superseded_at = entry["timestamp"]
     return len(
         table.vacuum(
@@ -304,20 +304,20 @@ def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
             dry_run=False,
             enforce_retention_duration=False,
             full=True,
-            keep_versions=kept,
+            keep_versions=kept_versions,
         )
     )
 
 
 def _vacuum_images(base: tables.Snapshot) -> int:
     horizon = time.time() - IMAGE_DAYS * 86400
-    needed = {
+    images = {
         image
         for entry in current_commits(base)
         if entry["timestamp"] / 1000 >= horizon
         for image in entry["undo"]
     }
-    stale = [image for image in image_folder().glob(f"{base.name}-*") if image.name not in needed]
+    stale = [image for image in image_folder().glob(f"{base.name}-*") if image.name not in images]
     for image in stale:
         image.unlink(missing_ok=True)
     return len(stale)
@@ -338,7 +338,7 @@ def compact() -> int:
     """Join the files of each month that has several, as other writers may leave them.
     Returns the number of files joined.
     """
-    joined = 0
+    joined_count = 0
     for name in tables.TABLES:
         with tables.writing(name):
             base = tables.snapshot(name)
@@ -346,5 +346,5 @@ def compact() -> int:
                 metrics = DeltaTable(base.folder).optimize.compact(
                     max_concurrent_tasks=1, writer_properties=WriterProperties(compression="ZSTD")
                 )
-                joined += metrics["numFilesRemoved"]
-    return joined
+                joined_count += metrics["numFilesRemoved"]
+    return joined_count

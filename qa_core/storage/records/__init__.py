@@ -3,13 +3,16 @@ together because they refer to each other.
 """
 
 from qa_core.storage.records import (
+    alerts,
     audit_log,
     base,
     centre_rules,
     evaluations,
     imports,
+    irritants,
     listening,
     people,
     retention,
-    steering,
+    settings,
+    targets,
 )

@@ -10,6 +10,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from qa_core.storage.records.base import Base, now
 
+SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
+"""Kinds of evaluations. KPIs count those that are scored."""
+EVALUATOR_KINDS = (SCORED, TARGETED)
+"""Kinds that required listening, and that advisors and their leads read. Calibrations
+are for their evaluators; a self-evaluation is shown with the evaluation it answers.
+"""
+
 
 class ScorecardVersion(Base):
     """Version of a scorecard. A published version never changes; evaluations are pinned
@@ -69,8 +76,8 @@ class Evaluation(Base):
     tags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(default="published")
     """draft · submitted · published"""
-    kind: Mapped[str] = mapped_column(default="scored", server_default="scored")
-    """scored (the only one that KPIs count) · targeted · calibration · self"""
+    kind: Mapped[str] = mapped_column(default=SCORED, server_default=SCORED)
+    """`SCORED` · `TARGETED` · `CALIBRATION` · `SELF`"""
     purpose: Mapped[str] = mapped_column(default="evaluation")
     drawn_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True

@@ -93,11 +93,11 @@ OPTION = "rows_are_those_of"
 OWNERS = ("qa_core.storage.", "qa_core.access.", "qa_core.centre.")
 """Rooms below those that read for a person."""
 
-_SCOPED = {table.__tablename__: None for table in BY_SCOPE} | {
+_SCOPED_TABLES = {table.__tablename__: None for table in BY_SCOPE} | {
     part.class_.__tablename__: (part.key, whole) for part, whole in PARTS
 }
-PERSONAL = frozenset({*_SCOPED, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
-_NAMED = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
+PERSONAL = frozenset({*_SCOPED_TABLES, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
+_TABLE_NAME = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
 _BETWEEN = ("qa_core.storage.records.store", __name__)
 
 
@@ -112,20 +112,20 @@ def prepare(statement: Any, dialect: str) -> Any:
     names = {
         element.name
         for element in visitors.iterate(statement.statement)
-        if isinstance(element, sa.Table) and element.name in _SCOPED
+        if isinstance(element, sa.Table) and element.name in _SCOPED_TABLES
     }
-    names |= {_SCOPED[name][1].__tablename__ for name in names if _SCOPED[name]}
-    narrowed = [
+    names |= {_SCOPED_TABLES[name][1].__tablename__ for name in names if _SCOPED_TABLES[name]}
+    scoped_rows = [
         rows
-        for name in sorted(names, key=lambda name: _SCOPED[name] is not None)
+        for name in sorted(names, key=lambda name: _SCOPED_TABLES[name] is not None)
         if (rows := _narrow(name, statement.viewer, dialect)) is not None
     ]
-    return statement.statement.add_cte(*narrowed).execution_options(**{OPTION: frozenset(names)})
+    return statement.statement.add_cte(*scoped_rows).execution_options(**{OPTION: frozenset(names)})
 
 
 def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
     """Narrow a table to the viewer's rows under its own name; None: all of them."""
-    table, part = _kept(name, dialect), _SCOPED[name]
+    table, part = _own_table(name, dialect), _SCOPED_TABLES[name]
     scope = viewer.scope(Base.metadata.tables[part[1].__tablename__] if part else table)
     if isinstance(scope, sa.True_):
         return None
@@ -137,7 +137,7 @@ def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
 
 
 @functools.cache
-def _kept(name: str, dialect: str) -> sa.FromClause:
+def _own_table(name: str, dialect: str) -> sa.FromClause:
     """Name the table itself within the rows that take its name: SQLite needs its schema
     to tell them apart, PostgreSQL looks outside by itself.
     """
@@ -150,16 +150,16 @@ def require_scope(text: str, options: dict[str, Any]) -> None:
     """Refuse a SELECT of personal tables that neither says whose rows it reads nor
     comes from a room that owns them. Raises TypeError: a programming error.
     """
-    unasked = _find_named(text) - options.get(OPTION, frozenset())
-    if unasked and not _is_owner(sys._getframe(1)):
-        raise TypeError(f"run Scoped or Unscoped what reads {', '.join(sorted(unasked))}")
+    unscoped_names = _find_named(text) - options.get(OPTION, frozenset())
+    if unscoped_names and not _is_owner(sys._getframe(1)):
+        raise TypeError(f"run Scoped or Unscoped what reads {', '.join(sorted(unscoped_names))}")
 
 
 @functools.lru_cache(maxsize=4096)
 def _find_named(text: str) -> frozenset[str]:
     """Find the personal tables that a SELECT reads from."""
     is_read = text.lstrip().upper().startswith(("SELECT", "WITH"))
-    return frozenset(_NAMED.findall(text)) if is_read else frozenset()
+    return frozenset(_TABLE_NAME.findall(text)) if is_read else frozenset()
 
 
 def _is_owner(frame: FrameType | None) -> bool:

@@ -69,10 +69,10 @@ def _require_scope(_connection, _cursor, text, _parameters, context, _many) -> N
 @functools.cache
 def engine_for(url: str) -> sa.Engine:
     """Return the engine of that database, made once per process."""
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
+    address = sa.make_url(url)
+    if address.get_backend_name() != "sqlite":
         try:
-            return sa.create_engine(parsed, pool_pre_ping=True)
+            return sa.create_engine(address, pool_pre_ping=True)
         except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
             message = N_(
                 "QA_DATABASE_URL names a database whose driver is not installed. For "
@@ -82,7 +82,7 @@ def engine_for(url: str) -> sa.Engine:
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection, _record) -> None:
@@ -108,9 +108,11 @@ def engine_for(url: str) -> sa.Engine:
 
 def file_of(url: str) -> Path | None:
     """Return the file of the records, where they are in SQLite."""
-    parsed = sa.make_url(url)
+    address = sa.make_url(url)
     return (
-        Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+        Path(address.database)
+        if address.get_backend_name() == "sqlite" and address.database
+        else None
     )
 
 
@@ -169,10 +171,10 @@ def migrate() -> None:
 
 
 def _require_known_revision() -> None:
-    found, newest = _find_revision(), _newest_revision()
-    if found is None or found == newest or FIRST_REVISION <= found < newest:
+    revision, newest = _find_revision(), _newest_revision()
+    if revision is None or revision == newest or FIRST_REVISION <= revision < newest:
         return
-    if found > newest:
+    if revision > newest:
         message = N_(
             "The records in {folder} were made by a newer version of Écoute. Update the "
             "program, then try again."

@@ -13,7 +13,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices
-from qa_core.compliance.accreditations import Accredited
+from qa_core.compliance.accreditations import AccreditationEntry
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
 from qa_core.ui import actions, gate, menu, tables
@@ -97,11 +97,11 @@ def show_notices(viewer: Viewer) -> None:
             _ask_notices(waiting)
 
 
-def _name(item: Accredited) -> str:
+def _name(item: AccreditationEntry) -> str:
     return item.display_name or item.username
 
 
-def _describe_state(item: Accredited) -> str:
+def _describe_state(item: AccreditationEntry) -> str:
     if item.holds:
         return _("holds")
     return _("ended early") if item.is_ended else _("expired")
@@ -149,7 +149,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
             actions.finish(_("{name} may listen until {day}.", name=eligible[username], day=day))
 
 
-def _ask_end(holding: Sequence[Accredited]) -> None:
+def _ask_end(holding: Sequence[AccreditationEntry]) -> None:
     if not holding:
         return
     titles = {

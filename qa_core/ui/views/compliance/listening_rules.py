@@ -124,7 +124,7 @@ def show_proportions(viewer: Viewer) -> None:
 
 
 def _show_exceeded(found: proportionality.Proportions) -> None:
-    for share in filter(proportionality.is_permanent, found.recorded):
+    for share in filter(proportionality.is_permanent, found.recorded_shares):
         said = _(
             "{team}: {rate} of the answered contacts are recorded, which is permanent recording.",
             team=share.team or _("no team"),
@@ -135,7 +135,7 @@ def _show_exceeded(found: proportionality.Proportions) -> None:
             "answers for it, and the data protection officer asks for it."
         )
         st.warning(escape(f"{said} {who}"), icon=":material/radio_button_checked:")
-    if names := [one.name for one in found.heard if one.is_much]:
+    if names := [one.name for one in found.playbacks if one.is_much]:
         said = _("Listened to far more than the rest: {names}.", names=formatting.listing(names))
         who = _(
             "Who acts: the manager, by fewer contacts per advisor in the listening plans; the "
@@ -145,11 +145,11 @@ def _show_exceeded(found: proportionality.Proportions) -> None:
 
 
 def _show_recorded(found: proportionality.Proportions) -> None:
-    if not found.recorded:
+    if not found.recorded_shares:
         st.caption(_("No contact of these days says whether it was recorded."))
         return
     tables.show(
-        found.recorded,
+        found.recorded_shares,
         (
             tables.name_column(
                 _("Team"),
@@ -158,7 +158,7 @@ def _show_recorded(found: proportionality.Proportions) -> None:
                 ),
             ),
             tables.share_column(_("Recorded"), lambda share: share.rate),
-            tables.count_column(_("Answered"), lambda share: share.answered),
+            tables.count_column(_("Answered"), lambda share: share.answered_contacts),
         ),
         "recorded_shares",
         height=300,
@@ -166,11 +166,11 @@ def _show_recorded(found: proportionality.Proportions) -> None:
 
 
 def _show_heard(found: proportionality.Proportions) -> None:
-    if not found.heard:
+    if not found.playbacks:
         st.caption(_("Nobody listened to anything in these days."))
         return
     tables.show(
-        found.heard,
+        found.playbacks,
         (
             tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
             tables.count_column(_("Contacts listened to"), lambda one: one.contacts),

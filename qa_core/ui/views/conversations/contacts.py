@@ -70,7 +70,7 @@ class ContactsQuery:
     behind: str | None
     window: str | None = None
     """Days of the first-contact window, where they are not those of the settings."""
-    waited: query.Waited | None = None
+    waited: query.WaitRange | None = None
 
     @property
     def overrides(self) -> dict[str, str] | None:
@@ -110,7 +110,7 @@ def _is_window(text: str) -> bool:
         return False
 
 
-def _read_waits(text: str) -> query.Waited | None:
+def _read_waits(text: str) -> query.WaitRange | None:
     found = WAITED.fullmatch(text)
     if not found or (found["until"] and int(found["until"]) <= int(found["above"])):
         return None
@@ -130,7 +130,7 @@ def show_query(asked: ContactsQuery) -> None:
             days = formatting.days(float(asked.window))
             url_state.show_removable("window", f"{title}: {days}")
         if asked.waited:
-            waits = formatting.waited(*asked.waited)
+            waits = formatting.wait_range(*asked.waited)
             url_state.show_removable("waited", f"{_(exports.WAIT)}: {waits}")
         for dimension, value in asked.extra:
             title = _(dimensions.get_dimension(dimension).title)
@@ -171,7 +171,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         "order": order,
         "behind": asked.behind,
         "overrides": asked.overrides,
-        "waited": asked.waited,
+        "wait_range": asked.waited,
     }
     frame = readings.read(
         "contacts_read",

@@ -146,7 +146,7 @@ def _show_counts(explanation: Explanation) -> None:
 
 
 def _show_variants(explanation: Explanation) -> None:
-    name, kpi = str(explanation.varied), explanation.kpi
+    name, kpi = str(explanation.varied_setting), explanation.kpi
     title = _(get_setting(name).title)
     with cards.card(
         _("Counted in other ways"),

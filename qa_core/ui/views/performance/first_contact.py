@@ -116,7 +116,7 @@ def _describe_pending(row: Any, window: Window) -> str:
 
 def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Show how the share depends on the window within which a contact is a repeat."""
-    windows = sorted({*map(float, SETTING.offered), window.days})
+    windows = sorted({*map(float, SETTING.offered_values), window.days})
     frame = pd.concat(
         cached.measure(viewer, (REPEAT,), (), state.where, overrides={SETTING.name: f"{days:g}"})
         for days in windows

@@ -23,10 +23,10 @@ MOST_ROWS = 18
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show dots with intervals, the largest difference first, grey if chance explains it."""
     read = cached.find_drivers(viewer, state.where)
-    if not read.found:
+    if not read.drivers:
         cards.show_message(_conclude(read), _describe_why_not(read))
         return
-    drawn = _choose(read.found)
+    drawn = _choose(read.drivers)
     records = [
         {
             "label": name(driver),
@@ -66,9 +66,9 @@ def name(driver: Driver) -> str:
 def _conclude(read: Drivers) -> str:
     if read.is_narrowed:
         return _("What satisfaction goes with: hidden under filters")
-    if not read.found:
+    if not read.drivers:
         return _("Too few ratings to say what satisfaction goes with")
-    strongest = next((driver for driver in read.found if driver.is_significant), None)
+    strongest = next((driver for driver in read.drivers if driver.is_significant), None)
     if strongest is None:
         return _("Nothing tried goes with satisfaction more than chance would explain")
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
@@ -79,7 +79,7 @@ def _conclude(read: Drivers) -> str:
 
 
 def _explain(read: Drivers, drawn: int) -> str:
-    tried = len(read.found)
+    tried = len(read.drivers)
     parts = [
         _(
             "Each against all other ratings, the other factors held alike, with 95 % interval; "
@@ -98,11 +98,13 @@ def _explain(read: Drivers, drawn: int) -> str:
                 "{n} smaller one is not drawn.", "{n} smaller ones are not drawn.", tried - drawn
             )
         )
-    if read.evaluated is not None and not any(driver.factor == CRITERION for driver in read.found):
+    if read.evaluated_contacts is not None and not any(
+        driver.factor == CRITERION for driver in read.drivers
+    ):
         parts.append(
             _(
                 "Too few rated contacts were evaluated to try the criteria ({n}).",
-                n=formatting.number(read.evaluated),
+                n=formatting.number(read.evaluated_contacts),
             )
         )
     return " ".join(parts)

@@ -56,7 +56,7 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         with right:
             _show_thresholds(viewer, state)
     recovery = cached.find_recovery(viewer, state.where)
-    if recovery.missed:
+    if recovery.missed_contacts:
         _show_recovery(viewer, state, recovery)
 
 
@@ -333,9 +333,9 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
 
 
 def _describe_recovery(recovery: Recovery) -> str:
-    if not recovery.known:
+    if not recovery.known_callers:
         return _("Nobody knows who was missed: no caller is known")
-    if recovery.known < ENOUGH:
+    if recovery.known_callers < ENOUGH:
         return _("Too few missed callers to say how they are recovered")
-    share = formatting.percent(recovery.not_called_back / recovery.known, 0)
+    share = formatting.percent(recovery.not_called_back / recovery.known_callers, 0)
     return _("{share} of missed callers were neither called back nor got through", share=share)

@@ -119,8 +119,10 @@ def _show_criteria(results: Results) -> None:
                 ),
                 tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
                 tables.text_column(_("Reading"), _read),
-                tables.text_column(_("One said n/a"), lambda item: item.alignment.unmatched or None)
-                if results.alignment.unmatched
+                tables.text_column(
+                    _("One said n/a"), lambda item: item.alignment.unmatched_pairs or None
+                )
+                if results.alignment.unmatched_pairs
                 else None,
             ),
             f"criteria_{results.round.id}",

@@ -9,8 +9,8 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import advisor_response
 from qa_core.quality.evaluations.disputes import LONGEST_TEXT
-from qa_core.quality.evaluations.evaluation_view import READ_KINDS
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView, SelfEvaluationView
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS
 from qa_core.ui import actions, cards, drill, layout, personal_data
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import evaluation_answers
@@ -19,7 +19,7 @@ from qa_core.ui.views.quality.answer_texts import describe
 
 def show(viewer: Viewer, evaluation: EvaluationView) -> None:
     """Show the card below the answers."""
-    if evaluation.kind not in READ_KINDS or evaluation.state != "published":
+    if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
         return
     title = _("Your answer") if evaluation.is_own else _("What the advisor answered")
     with cards.card(title, gap="small"):

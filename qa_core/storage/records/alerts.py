@@ -1,0 +1,73 @@
+"""Tables of alert rules and of the alerts that they raised."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base, now
+
+
+class AlertRule(Base):
+    """Alert rule of a KPI: for the whole centre, one value of a dimension, or
+    (`dimension_value` null) each of its values. Ended, not deleted.
+    """
+
+    __tablename__ = "alert_rule"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kpi: Mapped[str]
+    kind: Mapped[str]
+    """threshold · control · target"""
+    grain: Mapped[str]
+    """day · week · month"""
+    dimension: Mapped[str | None]
+    dimension_value: Mapped[str | None]
+    side: Mapped[str | None]
+    """above · below, of a threshold"""
+    threshold: Mapped[float | None]
+    periods: Mapped[int] = mapped_column(default=1)
+    clear_after: Mapped[int] = mapped_column(default=2)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_by: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+
+class AlertEvent(Base):
+    """Alert of one rule on one slice: from the first period that fired to the last
+    before enough clear periods.
+    """
+
+    __tablename__ = "alert_event"
+    __table_args__ = (sa.Index("ix_alert_event_state", "state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("alert_rule.id", ondelete="CASCADE"), index=True
+    )
+    dimension_value: Mapped[str | None]
+    first_day: Mapped[date]
+    """First day of the first period that fired."""
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    """End of the last period that fired; the numbers are of that one."""
+    fired: Mapped[str]
+    """threshold · beyond_limit · two_of_three · run · target"""
+    side: Mapped[int]
+    value: Mapped[float]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    n: Mapped[float | None]
+    reference: Mapped[float | None]
+    """Threshold, limit, usual level or target that the value is compared with."""
+    first_seen: Mapped[datetime] = mapped_column(default=now)
+    last_seen: Mapped[datetime] = mapped_column(default=now)
+    state: Mapped[str] = mapped_column(default="open")
+    """open · acknowledged · closed"""
+    acknowledged_by: Mapped[str | None]
+    acknowledged_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None]
+    closed_at: Mapped[datetime | None]

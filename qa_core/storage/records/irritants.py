@@ -1,0 +1,86 @@
+"""Tables of the action list of irritants."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from qa_core.storage.records.base import Base, now
+
+
+class Irritant(Base):
+    """Irritant on the action list: what it was seen from, who handles it, and its progress."""
+
+    __tablename__ = "irritant"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """repeats · low_ratings · customer_words · evaluator_words · tags"""
+    dimension: Mapped[str | None]
+    """reason · queue · wait; null for words"""
+    dimension_value: Mapped[str | None]
+    terms: Mapped[list[Any]] = mapped_column(default=list)
+    """One or two terms, as language and stem, or the tag; never a sentence"""
+    shown: Mapped[str] = mapped_column(default="")
+    """Most frequent spelling of the words"""
+    filters: Mapped[list[Any]] = mapped_column(default=list)
+    """Filters of the page: [dimension, values]"""
+    concerns_unassigned: Mapped[bool] = mapped_column(default=False)
+    """Whether it also concerns what belongs to no team"""
+    state: Mapped[str] = mapped_column(default="new")
+    """new · looked_at · in_hand · solved · set_aside"""
+    owner: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="SET NULL"), index=True
+    )
+    due_on: Mapped[date | None]
+    note: Mapped[str] = mapped_column(default="")
+    version: Mapped[int] = mapped_column(default=1)
+    """Raised at each change: who saved an older one is told"""
+    opened_by: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+
+    teams: Mapped[list[IrritantTeam]] = relationship(
+        back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True
+    )
+    steps: Mapped[list[IrritantStep]] = relationship(
+        back_populates="irritant",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="IrritantStep.id",
+    )
+
+
+class IrritantTeam(Base):
+    """Team whose contacts show an irritant: its leads and managers see the entry."""
+
+    __tablename__ = "irritant_team"
+
+    irritant_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("irritant.id", ondelete="CASCADE"), primary_key=True
+    )
+    team_name: Mapped[str] = mapped_column(
+        sa.ForeignKey("team.name", ondelete="CASCADE", onupdate="CASCADE"),
+        primary_key=True,
+        index=True,
+    )
+
+    irritant: Mapped[Irritant] = relationship(back_populates="teams")
+
+
+class IrritantStep(Base):
+    """State that an irritant reached, when, and by whom."""
+
+    __tablename__ = "irritant_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    irritant_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("irritant.id", ondelete="CASCADE"), index=True
+    )
+    state: Mapped[str]
+    taken_by: Mapped[str]
+    taken_at: Mapped[datetime] = mapped_column(default=now)
+
+    irritant: Mapped[Irritant] = relationship(back_populates="steps")

@@ -1,0 +1,24 @@
+"""Table of the dated values of settings."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base, now
+
+
+class SettingValue(Base):
+    """Value of a setting and the day from which it holds (null: always). The newest
+    entry for a day wins.
+    """
+
+    __tablename__ = "setting_value"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(index=True)
+    value: Mapped[str]
+    valid_from: Mapped[date | None]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime] = mapped_column(default=now)

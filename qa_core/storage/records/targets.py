@@ -1,0 +1,42 @@
+"""Tables of targets, and of the notes that charts show beside them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa_core.storage.records.base import Base, now
+
+
+class Target(Base):
+    """Target of a KPI, for the whole centre or one value of one dimension, in a period."""
+
+    __tablename__ = "target"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kpi: Mapped[str] = mapped_column(index=True)
+    dimension: Mapped[str | None]
+    dimension_value: Mapped[str | None]
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    value: Mapped[float]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Annotation(Base):
+    """Note on what happened at the centre, or in one site, team or queue, on a day or a
+    span of days (inclusive).
+    """
+
+    __tablename__ = "annotation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    dimension: Mapped[str | None]
+    dimension_value: Mapped[str | None]
+    starts_on: Mapped[date] = mapped_column(index=True)
+    ends_on: Mapped[date]
+    author: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)

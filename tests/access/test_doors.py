@@ -1,0 +1,87 @@
+"""Every function that needs a permission refuses each role without it, before it looks at
+anything else. `doors.toml` says which function needs what.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qa_core.access.roles import GRANTS, Role, Viewer
+from qa_core.base.environment import PROJECT
+from qa_core.base.errors import AccessDenied
+from qa_core.storage.records import store
+
+DOORS: dict[str, dict[str, list[str]]] = tomllib.loads(
+    Path(__file__).with_name("doors.toml").read_text(encoding="utf-8")
+)
+REQUIRED = re.compile(r"viewer\.require\(Permission\.(\w+)\)")
+
+
+def find_doors() -> dict[str, dict[str, list[str]]]:
+    """Find every public function below the pages that always requires permissions of its
+    viewer: module → function → permissions.
+    """
+    doors: dict[str, dict[str, list[str]]] = {}
+    for path in sorted((PROJECT / "qa_core").rglob("*.py")):
+        module = ".".join(path.relative_to(PROJECT / "qa_core").with_suffix("").parts)
+        if module.startswith("ui."):
+            continue
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+                continue
+            lines = [ast.unparse(statement) for statement in function.body]
+            needed = [match[1].lower() for match in map(REQUIRED.fullmatch, lines) if match]
+            if needed:
+                doors.setdefault(module.removesuffix(".__init__"), {})[function.name] = needed
+    return doors
+
+
+def call(function: Callable[..., Any], viewer: Viewer) -> None:
+    """Call it as that person, with nothing else that would make sense."""
+    values = {"viewer": viewer}
+    with store.writing() as session:
+        values["session"] = session
+        result = function(
+            **{
+                name: values.get(name)
+                for name, parameter in inspect.signature(function).parameters.items()
+                if name in values or parameter.default is parameter.empty
+            }
+        )
+        if inspect.isgenerator(result):
+            next(result)
+
+
+def find_open_doors() -> Iterator[str]:
+    """The functions that let in a role without one of their permissions, or look at
+    something else first.
+    """
+    for module, functions in DOORS.items():
+        loaded = importlib.import_module(f"qa_core.{module}")
+        for name, needed in functions.items():
+            for role in Role:
+                if set(needed) <= GRANTS[role]:
+                    continue
+                try:
+                    call(getattr(loaded, name), Viewer("paul", role))
+                except AccessDenied:
+                    continue
+                except Exception as error:
+                    yield f"{module}.{name} as {role}: {error!r}"
+                else:
+                    yield f"{module}.{name} as {role}"
+
+
+def test_every_door_refuses_each_role_without_its_permission(centre: Path) -> None:
+    assert list(find_open_doors()) == []
+
+
+def test_every_door_is_in_the_table_with_its_permissions() -> None:
+    assert find_doors() == DOORS
