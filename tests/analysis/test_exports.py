@@ -466,3 +466,9 @@ def test_no_spreadsheet_of_any_locale_finds_a_formula_in_a_csv(texts: list[str])
 @given(TEXTS_OF_FORMULAS)
 def test_the_apostrophes_of_a_csv_can_be_taken_back(text: str) -> None:
     assert downloads.unescape(downloads.escape(text)) == text
+
+
+def test_the_currency_of_campaigns_is_named_to_who_sees_campaigns(listened: Path) -> None:
+    land_spend([("2026-03-05", "Google", "spring", 100.0, "EUR")])
+    assert exports.find_currency(Viewer("max", Role.MANAGER)) == "EUR"
+    assert exports.find_currency(Viewer("ann", Role.ADVISOR, advisor_id="a1")) is None

@@ -492,6 +492,10 @@ def test_an_entry_is_seen_by_who_shares_a_team_and_changed_by_who_answers_for_al
     assert caught.value.code == "bad_owner"
     left = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord", ends_on=date(2026, 3, 1)),))
     assert action_list.find_entries(left) == ()
+    with pytest.raises(AccessDenied):
+        action_list.find_owners(left, action_list.find_entries(MANAGER)[0])
+    with pytest.raises(AccessDenied):
+        action_list.open_entry(left, INVOICE, MARCH)
 
 
 def test_an_executive_sees_what_is_done_about_figures_and_no_name_note_or_word(
@@ -513,6 +517,9 @@ def test_an_executive_sees_what_is_done_about_figures_and_no_name_note_or_word(
     ) == (number, None, None, "", (), None, False)
     with pytest.raises(AccessDenied):
         action_list.open_entry(EXECUTIVE, INVOICE, MARCH)
+    file = texts.build_file(EXECUTIVE).content.decode()
+    assert not [name for name in ("Owner", "Note", "Teams", "leo", "ask Leo") if name in file]
+    assert detection.find_follow_up(EXECUTIVE, INVOICE, MARCH, date(2026, 3, 15)) == (None, None)
 
 
 def test_a_subject_that_is_none_or_a_note_without_end_is_refused(people_of_bills: None) -> None:

@@ -273,3 +273,10 @@ def test_what_cannot_be_a_target_is_refused(
         targets.set_target(SYSTEM, kpi, text, dimension, name)
     assert refusal.value.code == code
     assert targets.find_all(SYSTEM) == ()
+
+
+def test_a_target_is_seen_by_who_sees_its_kpi(two_sites: Path) -> None:
+    targets.set_target(ADMIN, "agreement", "0.7")
+    targets.set_target(ADMIN, "answer_rate", "80%")
+    assert [target.kpi for target in targets.find_all(MANAGER)] == ["agreement", "answer_rate"]
+    assert [target.kpi for target in targets.find_all(LEAD)] == ["answer_rate"]

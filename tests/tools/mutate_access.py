@@ -117,14 +117,21 @@ def measure_coverage(folder: Path, data: Path) -> None:
     """Run the tests once, and keep which test runs which line."""
     (folder / "coverage.ini").write_text(
         "[run]\nsource = qa_core\ndynamic_context = test_function\n"
-        f"data_file = {data}\nconcurrency = thread\n",
+        f"data_file = {data}\nconcurrency = thread\nparallel = true\npatch = subprocess\n",
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "coverage", "run", "--rcfile=coverage.ini", "-m", "pytest"]
-    command += ["-q", "-m", "not long and not browser", "-p", "no:cacheprovider"]
-    command += ["--durations=0", *(f"tests/{name}" for name in TESTS)]
+    coverage = [sys.executable, "-m", "coverage"]
+    tests = ["-m", "pytest", "-q", "-m", "not long and not browser", "-p", "no:cacheprovider"]
+    tests += ["--durations=0", "-n", "auto", *(f"tests/{name}" for name in TESTS)]
     with (data.parent / "coverage.log").open("w") as log:
-        subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False)
+        subprocess.run(
+            [*coverage, "run", "--rcfile=coverage.ini", *tests],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    subprocess.run([*coverage, "combine", "--rcfile=coverage.ini"], cwd=folder, check=True)
 
 
 def find_tests(data: Path) -> dict[tuple[str, int], set[str]]:
@@ -184,6 +191,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="keep the coverage here, and use it again")
     parser.add_argument("--results", type=Path, help="keep results here, and go on from them")
     parser.add_argument("--only", default="", help="only files whose name holds this")
+    parser.add_argument("--part", default="1/1", help="every second one from the first on: 1/2")
     asked = parser.parse_args()
     results = asked.results or Path(tempfile.mkdtemp()) / "results.json"
     known = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
@@ -194,7 +202,8 @@ def main() -> int:
         if not data.exists():
             measure_coverage(folder, data)
         tests, durations = find_tests(data), read_durations(data)
-        for mutant in find_mutants():
+        part, parts = map(int, asked.part.split("/"))
+        for mutant in find_mutants()[part - 1 :: parts]:
             key = f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}"
             if asked.only not in mutant.file or key in known:
                 continue
