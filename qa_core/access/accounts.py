@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from qa_core.access import passwords, second_factor
 from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import LANGUAGES, N_
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
@@ -349,13 +349,9 @@ def decline(viewer: Viewer, request_id: int) -> None:
 
 def set_language(viewer: Viewer, language: str | None) -> None:
     """Set the language of one's own pages; None follows the browser."""
-    if language is not None and language not in LANGUAGES:
-        raise Misuse(
-            "unknown_language",
-            N_("{value} is not one of the languages: {known}."),
-            value=language,
-            known=", ".join(LANGUAGES),
-        )
+    if language is not None:
+        message = N_("{name} is not one of the languages: {known}.")
+        require_known(language, LANGUAGES, "unknown_language", message)
     with store.writing() as session:
         account = session.get(Account, viewer.username)
         if account is None or not account.active:
@@ -646,13 +642,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
 
 def parse_role(role: Role | str) -> Role:
     """Parse a role by its name. Raises Misuse."""
-    if role not in set(Role):
-        raise Misuse(
-            "unknown_role",
-            N_("{role} is not a role. Known: {known}."),
-            role=role,
-            known=", ".join(Role),
-        )
+    require_known(role, Role, "unknown_role", N_("{name} is not a role. Known: {known}."))
     return Role(role)
 
 

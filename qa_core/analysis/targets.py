@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics import periods, query
@@ -342,13 +342,9 @@ def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
 
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
-    if dimension is not None and dimension not in SCOPES:
-        raise Misuse(
-            "bad_scope",
-            N_("A target is for the whole centre, or for one of: {known}."),
-            known=", ".join(SCOPES),
-        )
     if dimension is not None:
+        message = N_("A target is for the whole centre, or for one of: {known}.")
+        require_known(dimension, SCOPES, "bad_scope", message)
         kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:
         raise Misuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 N_ = str
@@ -32,6 +33,15 @@ class Refusal(Exception):
 
 class Misuse(Refusal):
     """Malformed request: an unknown name, a bad date. The command line exits with 2."""
+
+
+def require_known(name: object, known: Iterable[str], code: str, message: str) -> None:
+    """Raise Misuse for a name that is not known; its message has places for `{name}` and
+    all that are `{known}`.
+    """
+    names = list(known)
+    if name not in names:
+        raise Misuse(code, message, name=name, known=", ".join(names))
 
 
 class AccessDenied(Refusal):

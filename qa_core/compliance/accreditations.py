@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from qa_core.access import accounts, people
 from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import settings
@@ -50,13 +50,9 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             N_("{day} is over: an accreditation ends today or later."),
             day=until.isoformat(),
         )
-    if unknown := [purpose for purpose in purposes if purpose not in gates.PURPOSES]:
-        raise Misuse(
-            "unknown_purpose",
-            N_("{purpose} is no purpose. Known: {known}."),
-            purpose=unknown[0],
-            known=", ".join(gates.PURPOSES),
-        )
+    for purpose in purposes:
+        message = N_("{name} is no purpose. Known: {known}.")
+        require_known(purpose, gates.PURPOSES, "unknown_purpose", message)
     username = accounts.normalise_username(username)
     with store.writing() as session:
         last_day = find_last_day(session)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -234,13 +234,8 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
                 name=name,
                 command="python -m qa_core accredit NAME --until DATE",
             )
-        if name not in BY_NAME:
-            raise Misuse(
-                "unknown_gate",
-                N_("There is no gate {name}. Known: {known}."),
-                name=name,
-                known=", ".join(BY_NAME),
-            )
+        message = N_("There is no gate {name}. Known: {known}.")
+        require_known(name, BY_NAME, "unknown_gate", message)
     values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
     with store.writing() as session:
         for name, value in values:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import add_months
 from qa_core.storage import audit_log
@@ -68,13 +68,7 @@ class PersonRequest:
 def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    if kind not in KINDS:
-        raise Misuse(
-            "unknown_request",
-            N_("{kind} is no request. Known: {known}."),
-            kind=kind,
-            known=", ".join(KINDS),
-        )
+    require_known(kind, KINDS, "unknown_request", N_("{name} is no request. Known: {known}."))
     if received_on > environment.today():
         raise Misuse(
             "bad_date",

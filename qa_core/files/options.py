@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from qa_core.base.errors import Misuse
+from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
@@ -28,13 +28,8 @@ IGNORE = "ignore"
 
 def require_kind(kind: str) -> None:
     """Raise Misuse for a kind of file that cannot be imported."""
-    if kind not in ALL_KINDS:
-        raise Misuse(
-            "unknown_kind",
-            N_("There is no import of {kind}. Known: {known}."),
-            kind=kind,
-            known=", ".join(ALL_KINDS),
-        )
+    message = N_("There is no import of {name}. Known: {known}.")
+    require_known(kind, ALL_KINDS, "unknown_kind", message)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from qa_core.base.errors import Misuse
+from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
 
@@ -55,13 +55,8 @@ BY_KEY: Mapping[str, Dimension] = {dimension.key: dimension for dimension in DIM
 
 def get_dimension(key: str) -> Dimension:
     """Return the dimension of that name. Raises Misuse for an unknown one."""
-    if key not in BY_KEY:
-        raise Misuse(
-            "unknown_dimension",
-            N_("There is no dimension {name}. Known: {known}."),
-            name=key,
-            known=", ".join(BY_KEY),
-        )
+    message = N_("There is no dimension {name}. Known: {known}.")
+    require_known(key, BY_KEY, "unknown_dimension", message)
     return BY_KEY[key]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import targets
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
@@ -207,17 +207,11 @@ def _may_see(viewer: Viewer, rule: Rule) -> bool:
 
 def _check(rule: Rule) -> None:
     kpi = get_kpi(rule.kpi)
-    if rule.kind not in list(RuleKind):
-        raise Misuse("bad_rule", N_("A rule is one of: {known}."), known=", ".join(RuleKind))
-    if rule.grain not in GRAINS:
-        raise Misuse("bad_grain", N_("A rule looks at one of: {known}."), known=", ".join(GRAINS))
-    if rule.dimension is not None and rule.dimension not in DIMENSIONS:
-        raise Misuse(
-            "bad_scope",
-            N_("A rule is about the whole centre, or one of: {known}."),
-            known=", ".join(DIMENSIONS),
-        )
+    require_known(rule.kind, RuleKind, "bad_rule", N_("A rule is one of: {known}."))
+    require_known(rule.grain, GRAINS, "bad_grain", N_("A rule looks at one of: {known}."))
     if rule.dimension is not None:
+        message = N_("A rule is about the whole centre, or one of: {known}.")
+        require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
         kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
         raise Misuse("bad_periods", N_("A rule counts 1 to {most} periods."), most=MOST_PERIODS)

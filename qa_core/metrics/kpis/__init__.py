@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qa_core.base.errors import Misuse
+from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import (
     calibration,
@@ -66,11 +66,5 @@ BY_KEY: Mapping[str, Kpi] = {kpi.key: kpi for kpi in ALL}
 
 def get_kpi(key: str) -> Kpi:
     """Return the declaration of that KPI. Raises Misuse for an unknown name."""
-    if key not in BY_KEY:
-        raise Misuse(
-            "unknown_kpi",
-            N_("There is no KPI {name}. Known: {known}."),
-            name=key,
-            known=", ".join(BY_KEY),
-        )
+    require_known(key, BY_KEY, "unknown_kpi", N_("There is no KPI {name}. Known: {known}."))
     return BY_KEY[key]

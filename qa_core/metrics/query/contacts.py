@@ -11,7 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
@@ -123,13 +123,8 @@ def find_contacts(
     columns_read = tuple(columns) if columns is not None else allowed_columns
     if set(columns_read) - set(allowed_columns):
         raise AccessDenied()
-    if order not in ORDERS:
-        raise Misuse(
-            "unknown_order",
-            N_("There is no order {name}. Known: {known}."),
-            name=order,
-            known=", ".join(ORDERS),
-        )
+    message = N_("There is no order {name}. Known: {known}.")
+    require_known(order, ORDERS, "unknown_order", message)
     conditions, names = _conditions(
         viewer, where, behind, overrides, wait_range, with_advisors="advisor" in columns_read
     )

@@ -17,7 +17,7 @@ from qa_core import scoring, stats
 from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, masking
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
@@ -160,13 +160,8 @@ def decide(
     third value equal to the first two.
     """
     viewer.require(Permission.DECIDE_DISPUTES)
-    if decision not in set(DisputeDecision):
-        raise Misuse(
-            "unknown_decision",
-            N_("There is no decision {name}. Known: {known}."),
-            name=decision,
-            known=", ".join(DisputeDecision),
-        )
+    message = N_("There is no decision {name}. Known: {known}.")
+    require_known(decision, DisputeDecision, "unknown_decision", message)
     reason = clean_text(reason)
     with store.writing() as session:
         statement = sa.select(Dispute).where(Dispute.id == dispute_id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates
 from qa_core.metrics.dimensions import add_months
@@ -61,13 +61,8 @@ def pick(
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    if reason not in PICK_REASONS:
-        raise Refusal(
-            "unknown_reason",
-            N_("{value} is no reason to pick a contact. Known: {known}."),
-            value=reason,
-            known=", ".join(PICK_REASONS),
-        )
+    message = N_("{name} is no reason to pick a contact. Known: {known}.")
+    require_known(reason, PICK_REASONS, "unknown_reason", message)
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
     key = scorecard or next(iter(published), None)
     if key not in published:

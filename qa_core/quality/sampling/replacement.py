@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.compliance import gates
 from qa_core.metrics.query import sampling_frame
@@ -34,13 +34,8 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     Raise Refusal `unknown_reason`, `not_replaceable` (evaluated, replaced or picked by
     hand); AccessDenied.
     """
-    if reason not in REPLACEMENT_REASONS:
-        raise Refusal(
-            "unknown_reason",
-            N_("{value} is no reason to replace a contact. Known: {known}."),
-            value=reason,
-            known=", ".join(REPLACEMENT_REASONS),
-        )
+    message = N_("{name} is no reason to replace a contact. Known: {known}.")
+    require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
     with store.writing() as session:
         statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
         old = session.scalar(Scoped(statement, viewer))
