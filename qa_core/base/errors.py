@@ -35,11 +35,11 @@ class Misuse(Refusal):
     """Malformed request: an unknown name, a bad date. The command line exits with 2."""
 
 
-def require_known(name: object, known: Iterable[str], code: str, message: str) -> None:
+def require_known(name: object, known_names: Iterable[str], code: str, message: str) -> None:
     """Raise Misuse for a name that is not known; its message has places for `{name}` and
     all that are `{known}`.
     """
-    names = list(known)
+    names = list(known_names)
     if name not in names:
         raise Misuse(code, message, name=name, known=", ".join(names))
 

@@ -68,8 +68,8 @@ class ImportOptions:
 
     def __post_init__(self) -> None:
         pairs = list(self.columns.items() if isinstance(self.columns, Mapping) else self.columns)
-        ignored = (*self.ignored, *(column for name, column in pairs if name == IGNORE))
-        object.__setattr__(self, "ignored", tuple(dict.fromkeys(ignored)))
+        ignored_columns = (*self.ignored, *(column for name, column in pairs if name == IGNORE))
+        object.__setattr__(self, "ignored", tuple(dict.fromkeys(ignored_columns)))
         object.__setattr__(
             self, "columns", {name: column for name, column in pairs if name != IGNORE}
         )
@@ -111,21 +111,21 @@ class ImportOptions:
         """Collect the options that change what is read, for the record of the batch:
         same digest and same reading, same import.
         """
-        unsaved = ("dry_run", "save_mapping", "yes")
+        silent = ("dry_run", "save_mapping", "yes")
         values = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name not in unsaved
+            item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent
         }
         return {
             name: _as_plain(value) for name, value in values.items() if value not in (None, {}, ())
         }
 
-    def with_defaults(self, saved: ImportOptions) -> ImportOptions:
+    def with_defaults(self, mapping: ImportOptions) -> ImportOptions:
         """Complete these options from a saved mapping; those set here win, field by
         field.
         """
         changes = {}
         for item in fields(self):
-            own, other = getattr(self, item.name), getattr(saved, item.name)
+            own, other = getattr(self, item.name), getattr(mapping, item.name)
             if isinstance(own, Mapping):
                 changes[item.name] = {
                     **{name: value for name, value in other.items() if value not in self.ignored},
@@ -162,8 +162,11 @@ def _as_plain(value: Any) -> Any:
     )
 
 
-def _require_one_of(option: str, value: str | None, known: tuple[str, ...]) -> None:
-    if value is not None and value not in known:
+def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
         raise Misuse(
-            "bad_option", N_("{option} is one of: {known}."), option=option, known=", ".join(known)
+            "bad_option",
+            N_("{option} is one of: {known}."),
+            option=option,
+            known=", ".join(choices),
         )

@@ -34,22 +34,22 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 
 
 def choose_sheet(
-    content: Content, requested: str | None, score_rows: Callable[[list[list[str]]], int]
+    content: Content, requested_sheet: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
     """Choose the sheet to read: the requested one, else the one whose headers are known
     best (the first of equals).
     """
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
-    if requested is not None:
-        if requested in names:
-            return requested, []
+    if requested_sheet is not None:
+        if requested_sheet in names:
+            return requested_sheet, []
         raise Refusal(
             "unknown_sheet",
             N_("{name} has no sheet called {sheet}; it has: {names}."),
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
-            sheet=requested,
+            sheet=requested_sheet,
             names=", ".join(names),
         )
     if not names:
@@ -124,11 +124,11 @@ def _check_archive(content: Content) -> None:
                     name=content.name,
                 )
             return
-        packed = (
+        source = (
             io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
         )
     try:
-        with zipfile.ZipFile(packed) as archive:
+        with zipfile.ZipFile(source) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _refuse_damaged(content) from error
@@ -139,14 +139,14 @@ def _check_archive(content: Content) -> None:
             name=content.name,
             type="ZIP",
         )
-    unpacked, packed_size = (
+    unpacked_size, packed_size = (
         sum(entry.file_size for entry in entries),
         max(1, sum(entry.compress_size for entry in entries)),
     )
     if (
         len(entries) > MAX_ENTRIES
-        or unpacked > MAX_UNPACKED_BYTES
-        or (unpacked > MIN_BYTES_FOR_RATIO and unpacked / packed_size > MAX_RATIO)
+        or unpacked_size > MAX_UNPACKED_BYTES
+        or (unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size / packed_size > MAX_RATIO)
     ):
         raise _refuse_size(content)
 
