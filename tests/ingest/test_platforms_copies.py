@@ -17,6 +17,7 @@ import test_platforms_cisco as cisco
 import test_platforms_freeswitch as freeswitch
 import test_platforms_json_exports as json_exports
 import xlsxwriter
+from builders.import_files import bring, find_contacts
 from builders.platform_files import pick, stage
 
 from qa_core.base.errors import Misuse, Refusal
@@ -250,3 +251,15 @@ def test_records_without_a_header_name_their_tool(centre: Path) -> None:
 def test_an_export_of_which_nothing_is_readable_says_how_to_go_on(centre: Path) -> None:
     refusal = refuse(centre, freeswitch.LEGS + CALL.replace("2026-03-31", "today") * 3)
     assert refusal.code == "no_contacts" and refusal.options == ("--profile generic",)
+
+
+def test_taught_words_of_a_platform_are_kept_in_a_saved_mapping(centre: Path) -> None:
+    text = TABLES["asterisk_cdr"].replace("NO ANSWER", "Manqué")
+    bring(centre, "contacts", text, words={"disposition:Manqué": "abandoned"}, save_mapping="pbx")
+    later = text.replace("2026-03-31", "2026-04-01").replace("1.1", "2.1").replace("1.4", "2.4")
+    report = bring(centre, "contacts", later, profile="pbx")
+    assert report.tally.as_counts()["new"] == 2
+    assert find_contacts("outcome", where="contact_id LIKE '2.%'") == [
+        ("2.1", "answered"),
+        ("2.4", "abandoned"),
+    ]

@@ -347,7 +347,7 @@ def test_a_damaged_or_outdated_file_of_a_table_is_not_believed(
     whole = json.loads(path.read_text(encoding="utf-8"))
     for text in ("", "{", "[]", json.dumps({**whole, "key": "of another state"})):
         path.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(publication, "_kept", {})  # as in a new process
+        monkeypatch.setattr(publication, "_tables", {})  # as in a new process
         assert shown("received", "queue") == hidden
         assert json.loads(path.read_text(encoding="utf-8"))["key"] == whole["key"]
 

@@ -39,7 +39,7 @@ def decide_reading(
     `swapped_dates`, `unreadable_dates`.
     """
     total = max(1, evidence.total)
-    if evidence.destroyed > MAX_FAULT_SHARE * total:
+    if evidence.destroyed_count > MAX_FAULT_SHARE * total:
         raise Refusal(
             "destroyed_timestamps",
             N_(
@@ -115,8 +115,8 @@ def decide_reading(
                 NUMBER_MEANINGS[meaning],
                 N_("{column}: numbers from {low} to {high}"),
                 column=evidence.column,
-                low=evidence.numbers[0],
-                high=evidence.numbers[1],
+                low=evidence.number_range[0],
+                high=evidence.number_range[1],
             )
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))

@@ -123,12 +123,12 @@ class MomentEvidence:
     months: dict[str, set[tuple[int, int, int]]] = field(
         default_factory=dict
     )  # shape → (year, first, second) seen
-    with_clock: int = 0
-    with_day: int = 0
+    clock_count: int = 0
+    day_count: int = 0
     unreadable: int = 0
-    destroyed: int = 0
+    destroyed_count: int = 0
     example: str = ""
-    numbers: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
+    number_range: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
     clock_faults: dict[int, int] = field(
         default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SEPARATOR, 0)
     )  # numbers that are no clock so written
@@ -154,7 +154,7 @@ class MomentEvidence:
         )
         unique = self._add_ranges(unique, rows)
         destroyed = _find_matches(unique, _DESTROYED)
-        self.destroyed += int(rows[destroyed].sum())
+        self.destroyed_count += int(rows[destroyed].sum())
         unmatched = ~destroyed
         for shape, pattern in _SHAPES.items():
             if not unmatched.any():
@@ -194,18 +194,18 @@ class MomentEvidence:
             self.months.setdefault("year_first", set()).update(
                 (year, number, int(str(day)[8:10])) for day in of_month
             )
-        self.with_day += len(values) - placeholders
+        self.day_count += len(values) - placeholders
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
-            self.with_clock += len(values)
+            self.clock_count += len(values)
 
     def _add_shape(self, shape: str, groups: pa.StructArray, rows: np.ndarray) -> None:
         total = int(rows.sum())
         self.counts[shape] = self.counts.get(shape, 0) + total
         if shape == "number":
             numbers = _read_floats(groups.field("n"))
-            self.numbers = [
-                min(self.numbers[0], float(numbers.min())),
-                max(self.numbers[1], float(numbers.max())),
+            self.number_range = [
+                min(self.number_range[0], float(numbers.min())),
+                max(self.number_range[1], float(numbers.max())),
             ]
             for digits in self.clock_faults:
                 self.clock_faults[digits] += int(rows[_split_clock(numbers, digits)[1]].sum())
@@ -221,12 +221,12 @@ class MomentEvidence:
             )
             self.months.setdefault(shape, set()).update(map(tuple, seen.tolist()))
         if shape in CLOCKS:
-            self.with_clock += total
+            self.clock_count += total
         else:
             placeholders = int(rows[_is_placeholder(groups)].sum())
             self.placeholder_days += placeholders
-            self.with_day += total - placeholders
-            self.with_clock += int(rows[_find_filled(groups, "H")].sum())
+            self.day_count += total - placeholders
+            self.clock_count += int(rows[_find_filled(groups, "H")].sum())
             self.negative_offsets |= {
                 zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")
             }
@@ -242,7 +242,7 @@ class MomentEvidence:
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values()) + self.unreadable + self.destroyed
+        return sum(self.counts.values()) + self.unreadable + self.destroyed_count
 
     def count_above(self, shape: str, place: str, limit: int) -> int:
         """Count the rows whose number at that place is greater than `limit`."""
@@ -258,7 +258,7 @@ class MomentEvidence:
         spreadsheet), fraction (of a day), a clock, or unknown; None without plain
         numbers.
         """
-        low, high = self.numbers
+        low, high = self.number_range
         if high < low:
             return None
         if low >= 0 and high < 1:
@@ -286,11 +286,11 @@ class MomentEvidence:
 
     @property
     def has_day(self) -> bool:
-        return self.with_day > 0 or self.number_meaning in ("serial", *_EPOCHS)
+        return self.day_count > 0 or self.number_meaning in ("serial", *_EPOCHS)
 
     @property
     def has_clock(self) -> bool:
-        return self.with_clock > 0 or self.number_meaning in (
+        return self.clock_count > 0 or self.number_meaning in (
             "serial",
             "fraction",
             *_EPOCHS,
@@ -304,7 +304,7 @@ class MomentEvidence:
         """
         return (
             self.placeholder_days > 0
-            and self.placeholder_days > (self.with_day + self.placeholder_days) / 2
+            and self.placeholder_days > (self.day_count + self.placeholder_days) / 2
         )
 
 

@@ -21,6 +21,7 @@ from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
+from qa_core.ingest import registry
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
@@ -449,7 +450,13 @@ def save_mapping(
             for name, value in options.as_reading_options().items()
             if name in MAPPING_OPTIONS
         }
-        content = {**reading_options, "columns": {**batch.mapping, **options.columns}}
+        if batch.profile in {platform.name for platform in registry.find_platforms()}:
+            # The columns of a platform are known: they are no mapping.
+            content = {**reading_options, "profile": batch.profile}
+        else:
+            content = {**reading_options, "columns": {**batch.mapping, **options.columns}}
+            if options.profile in {profile.name for profile in registry.find_profiles()}:
+                content["profile"] = options.profile
         session.merge(
             SavedMapping(
                 name=options.save_mapping,

@@ -692,7 +692,15 @@ def _require_known_columns(export: ExportReader) -> None:
             platform=export.platform.title,
             given=", ".join(name for name, value in given.items() if value),
         )
-    export.find_taught()
+    for column, words in zip(export.platform.words, export.find_taught(), strict=True):
+        if words:
+            export.decide(
+                column.field,
+                N_("read as: {said}"),
+                N_("{column}: as asked for by --word"),
+                said=", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items()),
+                column=column.title,
+            )
 
 
 def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
