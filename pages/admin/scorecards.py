@@ -11,7 +11,7 @@ from qa_core.ui.views.admin import scorecards
 
 viewer = gate.current_viewer(Permission.SEE_GRIDS)
 
-st.title(_("Evaluation grids"), anchor=False)
+st.title(_("Scorecards"), anchor=False)
 st.caption(
     _(
         "What is listened for and what it is worth. Administrators write drafts; managers "

@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.SEE_CALIBRATIONS)
 st.title(_("Calibration"), anchor=False)
 st.caption(
     _(
-        "The same contacts, scored by several evaluators who do not see each other's marks "
-        "until the round is closed. It moves no figure."
+        "The same contacts, scored by several evaluators who do not see each other's marks until "
+        "the session is closed. It moves no figure."
     )
 )
 calibration.show(viewer)

@@ -16,7 +16,7 @@ from qa_core.cli.output import print_json
 
 def register(app: typer.Typer) -> None:
     commands = {"list": list_grids, "import": import_grid, "export": export_grid}
-    add_family(app, "grid", "Evaluation grids: drafts and published versions.", **commands)
+    add_family(app, "grid", "Scorecards: drafts and published versions.", **commands)
 
 
 def list_grids(as_json: Json = False) -> None:
@@ -46,7 +46,7 @@ def list_grids(as_json: Json = False) -> None:
     if not found:
         print(
             _(
-                "There is no grid yet. Bring one in: {command}",
+                "There is no scorecard yet. Bring one in: {command}",
                 command="python -m qa_core grid import data/scorecards/customer_service.toml "
                 "--publish",
             )
@@ -91,7 +91,7 @@ def import_grid(
     elif version is None:
         print(
             _(
-                "{title} is kept as a draft of {key}. Publish it under Evaluation grids, or "
+                "{title} is kept as a draft of {key}. Publish it under Evaluation scorecards, or "
                 "import it with --publish.",
                 title=held.title,
                 key=held.key,
@@ -144,7 +144,9 @@ def export_grid(
             or "–"
         )
         raise Refusal(
-            "unknown_grid", N_("There is no such published grid. Published: {known}."), known=known
+            "unknown_grid",
+            N_("There is no such published scorecard. Published: {known}."),
+            known=known,
         )
     try:
         file.write_bytes(files.build_file(Viewer.SYSTEM, chosen.id, form).content)

@@ -48,7 +48,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     Dimension("evaluator", N_("Evaluator"), "quality"),
     Dimension("criterion", N_("Criterion"), "quality"),
     Dimension("section", N_("Section"), "quality"),
-    Dimension("grid", N_("Grid"), "quality"),
+    Dimension("grid", N_("Scorecard"), "quality"),
 )
 BY_KEY: Mapping[str, Dimension] = {dimension.key: dimension for dimension in DIMENSIONS}
 

@@ -243,7 +243,8 @@ def check_answers(scorecard: Scorecard, answers: Mapping[str, Any]) -> None:
     for key in answers:
         if key not in criteria:
             raise _bad_answer(
-                key, N_("The grid has no criterion {key}; remove the answer or correct its key.")
+                key,
+                N_("The scorecard has no criterion {key}; remove the answer or correct its key."),
             )
         _read_answer(criteria[key], answers)
 

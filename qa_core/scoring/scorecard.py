@@ -104,14 +104,14 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
     _expect_table(content, "the grid", SCORECARD_FIELDS)
     title = content.get("title", "")
     if not isinstance(title, str):
-        raise _bad_grid("title", N_("In the grid, {place} must be a text."))
+        raise _bad_grid("title", N_("In the scorecard, {place} must be a text."))
     bonus_cap = _number_of(content, "bonus_cap", "bonus_cap", default=HIGHEST_SCORE)
     if bonus_cap <= 0:
-        raise _bad_grid("bonus_cap", N_("In the grid, {place} must be greater than 0."))
+        raise _bad_grid("bonus_cap", N_("In the scorecard, {place} must be greater than 0."))
     pass_mark = _number_of(content, "pass_mark", "pass_mark") if "pass_mark" in content else None
     if pass_mark is not None and not 0 <= pass_mark <= bonus_cap:
         message = N_(
-            "In the grid, {place} must lie between 0 and {limit}, the highest score that can "
+            "In the scorecard, {place} must lie between 0 and {limit}, the highest score that can "
             "be reached."
         )
         raise _bad_grid("pass_mark", message, limit=format_number(bonus_cap))
@@ -121,15 +121,16 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
     )
     if not any(section.weight for section in sections):
         raise _bad_grid(
-            "weight", N_("In the grid, every section has the {place} 0; at least one must count.")
+            "weight",
+            N_("In the scorecard, every section has the {place} 0; at least one must count."),
         )
     _expect_distinct(
         [section.name for section in sections],
-        N_("In the grid, the section name {place} is used twice; give each section its own."),
+        N_("In the scorecard, the section name {place} is used twice; give each section its own."),
     )
     _expect_distinct(
         [criterion.key for section in sections for criterion in section.criteria],
-        N_("In the grid, the key {place} is used twice; give each criterion its own."),
+        N_("In the scorecard, the key {place} is used twice; give each criterion its own."),
     )
     return Scorecard(
         title=title,
@@ -145,10 +146,10 @@ def _parse_section(content: Any, place: str) -> Section:
     _expect_table(content, place, SECTION_FIELDS)
     name = content.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise _bad_grid(f"{place}.name", N_("In the grid, {place} must be a text."))
+        raise _bad_grid(f"{place}.name", N_("In the scorecard, {place} must be a text."))
     weight = _number_of(content, "weight", f"{name}.weight", default=Fraction(1))
     if weight < 0:
-        raise _bad_grid(f"{name}.weight", N_("In the grid, {place} must not be negative."))
+        raise _bad_grid(f"{name}.weight", N_("In the scorecard, {place} must not be negative."))
     entries = _list_of(content, "criterion", f"{name}.criterion")
     criteria = tuple(
         _parse_criterion(criterion, f"{name}.criterion {number}")
@@ -158,7 +159,7 @@ def _parse_section(content: Any, place: str) -> Section:
         raise _bad_grid(
             name,
             N_(
-                "In the grid, the section {place} has only bonus criteria; a bonus needs "
+                "In the scorecard, the section {place} has only bonus criteria; a bonus needs "
                 "points to add to."
             ),
         )
@@ -174,14 +175,14 @@ def _parse_criterion(content: Any, place: str) -> Criterion:
     _expect_table(content, place, CRITERION_FIELDS)
     key = content.get("key")
     if not isinstance(key, str) or not key.strip():
-        raise _bad_grid(f"{place}.key", N_("In the grid, {place} must be a text."))
+        raise _bad_grid(f"{place}.key", N_("In the scorecard, {place} must be a text."))
     points = _number_of(content, "points", f"{key}.points")
     if points <= 0:
-        raise _bad_grid(f"{key}.points", N_("In the grid, {place} must be greater than 0."))
+        raise _bad_grid(f"{key}.points", N_("In the scorecard, {place} must be greater than 0."))
     levels = _levels_of(content, key, points)
     for flag in ("not_applicable", "bonus"):
         if not isinstance(content.get(flag, False), bool):
-            raise _bad_grid(f"{key}.{flag}", N_("In the grid, {place} must be true or false."))
+            raise _bad_grid(f"{key}.{flag}", N_("In the scorecard, {place} must be true or false."))
     return Criterion(
         key=key,
         text=_text_of(content, "text", f"{key}.text", fallback=key),
@@ -201,7 +202,7 @@ def _levels_of(content: Mapping[str, Any], key: str, points: Fraction) -> tuple[
     levels = tuple(read_number(level) for level in _list_of(content, "levels", f"{key}.levels"))
     if any(level is None or not 0 <= level <= points for level in levels):
         message = N_(
-            "In the grid, {place} must be numbers between 0 and {limit}, the points of the "
+            "In the scorecard, {place} must be numbers between 0 and {limit}, the points of the "
             "criterion."
         )
         raise _bad_grid(f"{key}.levels", message, limit=format_number(points))
@@ -210,13 +211,13 @@ def _levels_of(content: Mapping[str, Any], key: str, points: Fraction) -> tuple[
 
 def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
     if not isinstance(content, Mapping):
-        raise _bad_grid(place, N_("In the grid, {place} must be a table."))
+        raise _bad_grid(place, N_("In the scorecard, {place} must be a table."))
     for field in content:
         # A misspelt "critical" would silently change the score.
         if field not in fields:
             raise _bad_grid(
                 f"{place}.{field}",
-                N_("In the grid, {place} is unknown here. Known: {known}."),
+                N_("In the scorecard, {place} is unknown here. Known: {known}."),
                 known=", ".join(sorted(fields)),
             )
 
@@ -230,7 +231,9 @@ def _expect_distinct(names: Sequence[str], message: str) -> None:
 def _list_of(content: Mapping[str, Any], field: str, place: str) -> Sequence[Any]:
     entries = content.get(field)
     if not isinstance(entries, (list, tuple)) or not entries:
-        raise _bad_grid(place, N_("In the grid, {place} must be a list with at least one entry."))
+        raise _bad_grid(
+            place, N_("In the scorecard, {place} must be a list with at least one entry.")
+        )
     return entries
 
 
@@ -241,7 +244,7 @@ def _number_of(
         return default
     value = read_number(content.get(field))
     if value is None:
-        raise _bad_grid(place, N_("In the grid, {place} must be a number."))
+        raise _bad_grid(place, N_("In the scorecard, {place} must be a number."))
     return value
 
 
@@ -256,7 +259,9 @@ def _choice_of(
         return default
     if content[field] not in list(choices):
         raise _bad_grid(
-            place, N_("In the grid, {place} must be one of: {choices}."), choices=", ".join(choices)
+            place,
+            N_("In the scorecard, {place} must be one of: {choices}."),
+            choices=", ".join(choices),
         )
     return choices(content[field])
 
@@ -274,7 +279,8 @@ def _text_of(content: Mapping[str, Any], field: str, place: str, fallback: str) 
         )
     ):
         raise _bad_grid(
-            place, N_('In the grid, {place} must be a text, or a table {{ fr = "…", en = "…" }}.')
+            place,
+            N_('In the scorecard, {place} must be a text, or a table {{ fr = "…", en = "…" }}.'),
         )
     return Text(text_or_table.get("fr", ""), text_or_table.get("en", ""))
 

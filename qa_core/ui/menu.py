@@ -213,7 +213,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "admin/imports.py", N_("Imports"), "upload_file", P.MANAGE_IMPORTS, first_for=(R.ADMIN,)
         ),
         MenuPage("admin/names.py", N_("Names"), "join", P.MANAGE_ADVISORS),
-        MenuPage("admin/scorecards.py", N_("Evaluation grids"), "rule", P.SEE_GRIDS),
+        MenuPage("admin/scorecards.py", N_("Scorecards"), "rule", P.SEE_GRIDS),
         MenuPage("admin/targets.py", N_("Targets and alerts"), "flag", P.EDIT_TARGETS),
         MenuPage("admin/opening_hours.py", N_("Opening hours"), "schedule", P.MANAGE_SETTINGS),
         MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),

@@ -127,7 +127,7 @@ def _remove(number: int) -> None:
 def _describe_change(change: query.Change) -> str:
     said = {"before": change.before, "after": change.after}
     if change.is_grid:
-        return _("Grid {name}: version {before} → {after}", name=change.title, **said)
+        return _("Scorecard {name}: version {before} → {after}", name=change.title, **said)
     return _("Setting changed: {title}, {before} → {after}", title=_(change.title), **said)
 
 

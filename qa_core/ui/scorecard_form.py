@@ -28,7 +28,7 @@ IDLE_SECONDS = 300
 """Longest silence between two answers that counts as time spent on the evaluation."""
 PROMPTS = {
     drafts.SCORED: N_("What you would say to the advisor: what was good, what to try next time"),
-    drafts.CALIBRATION: N_("Why you scored it so: the others read it once the round is closed"),
+    drafts.CALIBRATION: N_("Why you scored it so: the others read it once the session is closed"),
     drafts.SELF: N_("What went well, and what you would do otherwise"),
 }
 """Label of the comment on the whole, by kind of evaluation."""

@@ -316,7 +316,7 @@ def make_rounds(draw: random.Random, contacts: list[Contact]) -> list[DrawnRound
             evaluators = draw.sample(("eve", "max", "zoe"), draw.choice((2, 3)))
             is_closed = draw.random() < 0.75
             calibration = Calibration(
-                title="Round",
+                title="Calibration session",
                 grid_id=grid,
                 evaluators=evaluators,
                 opened_by="m",

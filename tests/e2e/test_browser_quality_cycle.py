@@ -270,7 +270,7 @@ def refuse_a_draw(page) -> None:
     form = page.get_by_test_id("stForm")
     form.get_by_label("Name", exact=True).fill("Autumn")
     choose(page, form, "Purpose", "evaluation")
-    choose(page, form, "Grid", "Short")
+    choose(page, form, "Scorecard", "Short")
     enter_day(form, "First day of contacts", DAY)
     enter_day(form, "Last day of contacts", DAY)
     choose(page, form, "Evaluators", "eve")

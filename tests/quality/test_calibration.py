@@ -395,7 +395,7 @@ def test_what_was_agreed_on_is_written_down_after_the_closing_by_who_manages(ope
     calibration.record_consensus(
         viewer_of("mona"), first, {"greeting": 2, "answer": "na"}, "Ask 06 12 34 56 78 again"
     )
-    consensus = calibration.get_results(viewer_of("eve"), opened).round.contacts[0].consensus
+    consensus = calibration.get_results(viewer_of("eve"), opened).session.contacts[0].consensus
 
     assert (
         consensus["answers"] == {"greeting": 2, "answer": "na"} and "12 34" not in consensus["note"]
@@ -508,7 +508,7 @@ def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_a
     assert not app.exception and "sees the marks now" in text_of(app) and "Greets" in text_of(app)
     app.button(next(button.key for button in app.button if button.label == "Save")).click().run()
     assert not app.exception
-    assert calibration.get_results(viewer_of("mona"), opened).round.contacts[0].consensus[
+    assert calibration.get_results(viewer_of("mona"), opened).session.contacts[0].consensus[
         "answers"
     ] == {"greeting": 2, "answer": 3}
 
@@ -520,7 +520,7 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(
     for username, greeting, answer in (("eve", 2, 8), ("max", 1, 6)):
         submit(username, first, greeting=greeting, answer=answer)
         submit(username, second, greeting=2, answer=answer)
-    assert "All closed rounds" not in text_of(open_app("mona", "calibration"))
+    assert "All closed sessions" not in text_of(open_app("mona", "calibration"))
     calibration.close_session(viewer_of("mona"), opened)
 
     app = open_app("mona", "calibration")
@@ -528,18 +528,18 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(
     # Greeting: 1 of 2 points alike on the first contact, 2 of 2 on the second: 3 / 4.
     assert not app.exception
     (whole,) = query.measure(viewer_of("mona"), ("alignment",)).itertuples()
-    assert f"All closed rounds: {formatting.percent(whole.value)} of the points alike" in text_of(
+    assert f"All closed sessions: {formatting.percent(whole.value)} of the points alike" in text_of(
         app
     )
     table = next(
         frame.value
         for frame in app.dataframe
-        if "Agreement" in frame.value and "Grid" in frame.value
+        if "Agreement" in frame.value and "Scorecard" in frame.value
     )
     assert sorted(table["Criterion"]) == ["Answers", "Greets"]
     greeting = table.set_index("Criterion").loc["Greets"]
-    assert greeting["Alignment"].startswith("75.0") and greeting["Grid"] == "Small"
-    assert "All closed rounds" not in text_of(open_app("eve", "calibration"))
+    assert greeting["Alignment"].startswith("75.0") and greeting["Scorecard"] == "Small"
+    assert "All closed sessions" not in text_of(open_app("eve", "calibration"))
 
 
 def test_a_manager_opens_a_round_by_the_numbers_of_contacts(room: int, open_app) -> None:

@@ -133,7 +133,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
         ({"strata": ["channel", "mood"]}, "strata", "mood is none"),
         ({"strata": "channel"}, "strata", "a list of texts"),
         ({"evaluators": ["nobody"]}, "evaluators", "nobody has no account"),
-        ({"evaluators": ["boss"]}, "evaluators", "boss has a role that fills in no grids"),
+        ({"evaluators": ["boss"]}, "evaluators", "boss has a role that fills in no scorecards"),
         ({"evaluators": []}, "evaluators", "at least one"),
         ({"grid": "manners"}, "grid", "manners is no published grid"),
         (

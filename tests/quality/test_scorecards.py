@@ -61,7 +61,7 @@ def test_a_draft_is_kept_as_it_is_and_says_all_that_is_missing(centre: Path) -> 
         (2, 1, "critical"),
         (2, 3, "key"),
     ]
-    assert str(faults[1].refusal) == "In the grid, greets.points must be a number."
+    assert str(faults[1].refusal) == "In the scorecard, greets.points must be a number."
     assert "Answer.criterion 3.key" in str(faults[3].refusal)
     with pytest.raises(Refusal) as refused:
         scorecards.publish(MANAGER, draft, 1)
@@ -259,7 +259,7 @@ def test_changes_are_told_in_words() -> None:
         "Criterion “Greets” now reads “Greets by name”.",
         "Criterion “right”: 5 points instead of 4.",
         "Criterion “right”: critical for the customer, fails its section instead of critical "
-        "for the customer, fails the whole grid.",
+        "for the customer, fails the whole scorecard.",
         "Criterion “Thanks” is added.",
         "Criterion “more” is removed.",
     ]
@@ -478,11 +478,11 @@ def test_each_fault_of_a_sheet_names_its_row_its_cell_and_what_is_expected() -> 
         files.read_file("sheet.csv", sheet.encode())
 
     assert [str(fault) for fault in refused.value.faults] == [
-        "Row 2, column “Points”, “two”: In the grid, greets.points must be a number.",
-        "Row 3, column “Levels”, “0; 5”: In the grid, smiles.levels must be numbers between 0 "
+        "Row 2, column “Points”, “two”: In the scorecard, greets.points must be a number.",
+        "Row 3, column “Levels”, “0; 5”: In the scorecard, smiles.levels must be numbers between 0 "
         "and 2, the points of the criterion.",
-        "Row 5, column “Critical”, “everybody”: In the grid, is_right.critical must be one of: "
-        "customer, business, compliance.",
+        "Row 5, column “Critical”, “everybody”: In the scorecard, is_right.critical must be one "
+        "of: customer, business, compliance.",
     ]
 
 

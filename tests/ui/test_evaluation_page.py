@@ -191,7 +191,7 @@ def test_answers_without_their_grid_are_shown_as_they_came(service: Callable[...
         [(answer.key, answer.earned) for answer in section.answers],
     ) == ("Manner", 75, [("Speed", None), ("Tone", 3)])
     assert not found.is_disputable and not found.may_dispute
-    with pytest.raises(Exception, match="came without the answers of its grid"):
+    with pytest.raises(Exception, match="came without the answers of its scorecard"):
         disputes.raise_dispute(viewer("lea"), number, "Tone", 4, "Why.")
 
 

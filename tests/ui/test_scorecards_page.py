@@ -27,7 +27,7 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(
 ) -> None:
     add_person("ada", "admin")
     app = open_app("ada", "scorecards")
-    assert "There is no grid yet" in app.info[0].value
+    assert "There is no scorecard yet" in app.info[0].value
 
     app.selectbox(key="draft_source").set_value(("starter", "customer-service"))
     button(app, "Start a draft").click().run()
@@ -36,7 +36,7 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(
     [held] = scorecards.find_all(SYSTEM)
     assert (held.key, held.is_draft, held.created_by) == ("customer-service", True, "ada")
     assert scorecards.find_faults(held.content) == []
-    assert "The first version of this grid" in text_of(app)
+    assert "The first version of this scorecard" in text_of(app)
     assert "A manager publishes it" in text_of(app)
     assert not any(found.label.startswith("Publish") for found in app.button)
 

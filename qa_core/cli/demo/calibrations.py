@@ -89,9 +89,11 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
 def remove(session: Session) -> None:
     """Remove the sessions of demo accounts, with their scores, before the accounts themselves."""
     demo = [person.username for person in people.find_people(session).values() if person.is_demo]
-    rounds = list(session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))))
-    session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))
-    session.execute(sa.delete(Calibration).where(Calibration.id.in_(rounds)))
+    calibrations = list(
+        session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo)))
+    )
+    session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(calibrations)))
+    session.execute(sa.delete(Calibration).where(Calibration.id.in_(calibrations)))
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:

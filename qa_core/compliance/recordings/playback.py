@@ -281,7 +281,7 @@ def _to_be_judged(statement: sa.Select) -> Unscoped:
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
     """Tell whether an evaluator must listen to a contact, or its advisor was evaluated on it."""
-    from qa_core.metrics.query.calibration_metrics import find_rounds  # as in _require
+    from qa_core.metrics.query.calibration_metrics import find_calibrations  # as in _require
 
     if viewer.role == Role.EVALUATOR:
         draws = sa.select(DrawnContact.id).where(
@@ -296,7 +296,7 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
                 CalibrationContact.contact_id == contact_id,
             )
         )
-        return bool(find_rounds(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
+        return bool(find_calibrations(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
         evaluations = sa.select(Evaluation.id).where(
             Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS)

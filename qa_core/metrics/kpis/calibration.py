@@ -1,4 +1,4 @@
-"""Calibration: how alike evaluators mark the same contacts, from closed rounds."""
+"""Calibration: how alike evaluators mark the same contacts, from closed sessions."""
 
 from __future__ import annotations
 

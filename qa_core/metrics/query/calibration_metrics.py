@@ -1,4 +1,4 @@
-"""Metrics of marks given blind in closed calibrations, pooled over the rounds a viewer
+"""Metrics of marks given blind in closed calibrations, pooled over the sessions a viewer
 may see: how far they are aligned, and how far they agree.
 """
 
@@ -48,7 +48,7 @@ Group = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class CriterionMarks:
-    """One criterion on one contact of a closed round. `marks`: evaluator → points
+    """One criterion on one contact of a closed session. `marks`: evaluator → points
     (None: not applicable) of all who handed this contact in.
     """
 
@@ -74,7 +74,7 @@ class MarkPair:
 
 
 def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Return which rounds the viewer may know of: who manages, those whose contacts are
+    """Return which sessions the viewer may know of: who manages, those whose contacts are
     all in their scope; of evaluators `takes_part` asks one by one.
     """
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
@@ -88,36 +88,36 @@ def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def takes_part(viewer: Viewer, row: Calibration) -> bool:
-    """Tell whether the viewer manages rounds or is one of the evaluators of this one."""
+    """Tell whether the viewer manages sessions or is one of the evaluators of this one."""
     return viewer.can(Permission.MANAGE_CALIBRATIONS) or viewer.username in row.evaluators
 
 
-def find_rounds(
+def find_calibrations(
     session: Session, viewer: Viewer, *conditions: sa.ColumnElement[bool]
 ) -> list[Calibration]:
-    """Find the viewer's rounds (managed or taken part in), oldest first, contacts loaded."""
+    """Find the viewer's sessions (managed or taken part in), oldest first, contacts loaded."""
     visible = sa.select(Calibration).where(is_visible(viewer), *conditions)
-    rounds = Unscoped(
+    calibrations = Unscoped(
         visible.options(selectinload(Calibration.contacts)).order_by(Calibration.id),
-        "A manager sees a round whose contacts are all in their scope, so those outside are "
+        "A manager sees a session whose contacts are all in their scope, so those outside are "
         "looked for.",
     )
-    return [row for row in session.scalars(rounds) if takes_part(viewer, row)]
+    return [row for row in session.scalars(calibrations) if takes_part(viewer, row)]
 
 
 def on_marks(statement: sa.Select) -> Unscoped:
-    """Build a statement on the evaluations of rounds that the viewer may see
-    (`find_rounds`).
+    """Build a statement on the evaluations of sessions that the viewer may see
+    (`find_calibrations`).
     """
     return Unscoped(
         statement,
-        "Who may see a round compares the marks of all its evaluators, which no other scope "
-        "holds; whether they may was checked, and open rounds show only how many are done.",
+        "Who may see a session compares the marks of all its evaluators, which no other scope "
+        "holds; whether they may was checked, and open sessions show only how many are done.",
     )
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after a round was closed, a mark of one went, or
+    """Return a value that differs after a session was closed, a mark of one went, or
     somebody became a reference.
     """
     closings = sa.select(
@@ -140,7 +140,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         session.execute(
             Unscoped(
                 statement,
-                "A counter tells whether what is kept of rounds is still true: no row is read.",
+                "A counter tells whether what is kept of sessions is still true: no row is read.",
             )
         ).all()
         for statement in (closings, marks, references.order_by(contact.reference_evaluator))
@@ -187,8 +187,8 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
 
 
 def find_marked(question: MetricQuery) -> list[CriterionMarks]:
-    """Find every criterion of every contact in the closed rounds that the viewer may
-    see, within the period and filters, in the order of the rounds.
+    """Find every criterion of every contact in the closed sessions that the viewer may
+    see, within the period and filters, in the order of the sessions.
     """
     filter_values = {
         name: {
@@ -198,18 +198,20 @@ def find_marked(question: MetricQuery) -> list[CriterionMarks]:
         if name != "evaluator"
     }
     with store.reading() as session:
-        rounds = find_rounds(session, question.viewer, Calibration.closed_at.is_not(None))
+        calibrations = find_calibrations(
+            session, question.viewer, Calibration.closed_at.is_not(None)
+        )
         versions = session.execute(
             sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content).where(
-                ScorecardVersion.id.in_({row.grid_id for row in rounds})
+                ScorecardVersion.id.in_({row.grid_id for row in calibrations})
             )
         )
         grids = {
             number: (title, scoring.parse_scorecard(content)) for number, title, content in versions
         }
-        marks = _read_marks(session, [row.id for row in rounds])
+        marks = _read_marks(session, [row.id for row in calibrations])
         criterion_marks = []
-        for row in rounds:
+        for row in calibrations:
             title, plan = grids[row.grid_id]
             for contact in sorted(row.contacts, key=lambda contact: contact.id):
                 marks_by_evaluator = {
@@ -240,13 +242,13 @@ def find_marked(question: MetricQuery) -> list[CriterionMarks]:
 
 
 def _read_marks(
-    session: Session, rounds: Sequence[int]
+    session: Session, calibrations: Sequence[int]
 ) -> dict[tuple[int, str, str, str], dict[str, float | None]]:
-    """(round, source system, contact, evaluator) → criterion → points, of all that was
+    """(session, source system, contact, evaluator) → criterion → points, of all that was
     handed in; drafts are no marks.
     """
     handed_in = (
-        Evaluation.calibration_id.in_(rounds),
+        Evaluation.calibration_id.in_(calibrations),
         Evaluation.kind == CALIBRATION,
         Evaluation.state != "draft",
     )

@@ -80,7 +80,7 @@ class EvaluatorResult:
 class Results:
     """Closed session: marks submitted in time, (contact, evaluator) → score 0–100."""
 
-    round: CalibrationSession
+    session: CalibrationSession
     marks: Marks
     scores: Mapping[tuple[int, str], float | None]
     comments: Mapping[tuple[int, str], Mapping[str, str]]

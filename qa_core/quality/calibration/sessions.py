@@ -20,7 +20,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
-from qa_core.metrics.query.calibration_metrics import find_rounds, on_marks
+from qa_core.metrics.query.calibration_metrics import find_calibrations, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -113,7 +113,8 @@ def open_session(
         scorecard_row = session.get(ScorecardVersion, grid_id)
         if scorecard_row is None or scorecard_row.published_at is None:
             raise Refusal(
-                "grid_not_published", N_("Only a published grid can be calibrated on; choose one.")
+                "grid_not_published",
+                N_("Only a published scorecard can be calibrated on; choose one."),
             )
         accounts = people.find_people(session)
         for username in evaluators:
@@ -265,14 +266,14 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
     """Return the viewer's sessions, open ones first, newest first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
-        rows = reversed(find_rounds(session, viewer))
+        rows = reversed(find_calibrations(session, viewer))
         found = [build(session, viewer, row) for row in rows]
     return tuple(sorted(found, key=lambda item: not item.is_open))
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
     """Return the row of a session, contacts loaded. Raise AccessDenied."""
-    for row in find_rounds(session, viewer, Calibration.id == number):
+    for row in find_calibrations(session, viewer, Calibration.id == number):
         return row
     raise AccessDenied()
 
@@ -282,7 +283,7 @@ def get_contact(
 ) -> tuple[Calibration, CalibrationContact]:
     """Return a contact and its session's row. Raise AccessDenied as `get_row` does."""
     is_in_it = Calibration.contacts.any(CalibrationContact.id == number)
-    for row in find_rounds(session, viewer, is_in_it):
+    for row in find_calibrations(session, viewer, is_in_it):
         return row, next(contact for contact in row.contacts if contact.id == number)
     raise AccessDenied()
 
@@ -329,7 +330,7 @@ def build_open_refusal() -> Refusal:
     return Refusal(
         "round_open",
         N_(
-            "This round is still open: marks stay unseen until it is closed, so that nobody "
+            "This session is still open: marks stay unseen until it is closed, so that nobody "
             "leans on another's."
         ),
     )
@@ -345,7 +346,7 @@ def _check_input(
     if not title or len(title) > LONGEST_TITLE:
         raise Refusal(
             "bad_title",
-            N_("Give the round a title of at most {limit} characters."),
+            N_("Give the session a title of at most {limit} characters."),
             limit=LONGEST_TITLE,
         )
     if len(evaluators) < LEAST_EVALUATORS:
@@ -357,4 +358,4 @@ def _check_input(
     if due_on is not None and due_on < environment.today():
         raise Refusal("bad_date", N_("The day due is over; choose today or a later one."))
     if reference is not None and reference not in evaluators:
-        raise Refusal("bad_reference", N_("The reference is one of the evaluators of the round."))
+        raise Refusal("bad_reference", N_("The reference is one of the evaluators of the session."))

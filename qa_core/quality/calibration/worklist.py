@@ -114,14 +114,14 @@ def start(viewer: Viewer, contact_number: int) -> int:
         drafts.require_not_own(session, viewer, contact.advisor_id)
         if row.closed_at is not None:
             raise Refusal(
-                "round_closed", N_("This round is closed; nothing can be scored in it any more.")
+                "round_closed", N_("This session is closed; nothing can be scored in it any more.")
             )
         if not allowed:
             raise Refusal(
                 "not_listenable",
                 N_(
                     "Nobody may listen to this contact any more. Leave it out, and tell who "
-                    "opened the round."
+                    "opened the session."
                 ),
             )
         draft = drafts.open_draft(

@@ -81,7 +81,7 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
             raise Refusal(
                 "no_grid",
                 N_(
-                    "This evaluation came without the answers of its grid; there is none to "
+                    "This evaluation came without the answers of its scorecard; there is none to "
                     "fill in. Write a comment instead."
                 ),
             )

@@ -320,7 +320,7 @@ def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scor
         raise Refusal(
             "not_disputable",
             N_(
-                "This evaluation came without the answers of its grid and cannot be scored "
+                "This evaluation came without the answers of its scorecard and cannot be scored "
                 "again; write a comment instead."
             ),
         )

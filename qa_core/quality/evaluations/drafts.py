@@ -114,7 +114,7 @@ def open_draft(
     if scorecard_row is None or scorecard_row.published_at is None:
         raise Refusal(
             "grid_not_published",
-            N_("The grid is not published; publish it first, then evaluate with it."),
+            N_("The scorecard is not published; publish it first, then evaluate with it."),
         )
     evaluation = Evaluation(
         **same,
@@ -155,7 +155,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             if scorecard_row is None:
                 raise Refusal(
                     "grid_not_published",
-                    N_("The grid is not published; publish it first, then evaluate with it."),
+                    N_("The scorecard is not published; publish it first, then evaluate with it."),
                 )
             evaluation = open_draft(
                 session,
@@ -384,7 +384,7 @@ def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluatio
     if calibration is not None and calibration.closed_at is not None:
         raise Refusal(
             "round_closed",
-            N_("This round of calibration is closed; nothing can be scored in it any more."),
+            N_("This calibration session is closed; nothing can be scored in it any more."),
         )
 
 

@@ -93,7 +93,7 @@ def add_remark(
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
             raise Refusal(
-                "unknown_criterion", N_("The grid has no criterion {name}."), name=criterion
+                "unknown_criterion", N_("The scorecard has no criterion {name}."), name=criterion
             )
         remark = TimedComment(
             evaluation_id=evaluation_id,

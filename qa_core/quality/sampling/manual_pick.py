@@ -67,7 +67,8 @@ def pick(
     key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
-            "no_grid", N_("There is no published grid to fill in; publish one under Grids first.")
+            "no_grid",
+            N_("There is no published scorecard to fill in; publish one under Scorecards first."),
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)

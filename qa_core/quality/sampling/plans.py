@@ -247,7 +247,10 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         if not _can_evaluate(roles[name]):
             raise refuse(
                 "evaluators",
-                _("{value} has a role that fills in no grids; an evaluator is needed.", value=name),
+                _(
+                    "{value} has a role that fills in no scorecards; an evaluator is needed.",
+                    value=name,
+                ),
             )
     outside = (
         []
@@ -280,7 +283,7 @@ def _publish_scorecard(viewer: Viewer, key: str) -> str:
         raise refuse(
             "grid",
             _(
-                "{value} is no published grid to fill in; known: {known}.",
+                "{value} is no published scorecard to fill in; known: {known}.",
                 value=key,
                 known=", ".join(sorted({*known, *publication.find_starters()})),
             ),

@@ -59,8 +59,8 @@ def create(
     )
     if not is_known and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
         message = N_(
-            "{key} cannot name a grid: use small letters, digits and single dashes, {most} at "
-            "most, such as customer-service."
+            "{key} cannot name a scorecard: use small letters, digits and single dashes, {most} "
+            "at most, such as customer-service."
         )
         raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
     lowest = session.scalar(
@@ -131,12 +131,12 @@ def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Refusal(
-            "bad_grid", N_("A grid holds texts, numbers, true and false, and nothing else.")
+            "bad_grid", N_("A scorecard holds texts, numbers, true and false, and nothing else.")
         ) from error
     if len(text) > LARGEST:
         raise Refusal(
             "grid_too_large",
-            N_("This grid has more than {most} characters. Shorten its texts."),
+            N_("This scorecard has more than {most} characters. Shorten its texts."),
             most=LARGEST,
         )
     return json.loads(text)

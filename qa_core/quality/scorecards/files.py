@@ -43,7 +43,7 @@ class FaultyFile(Refusal):
         )
         super().__init__(
             "bad_grid_file",
-            N_("{name} cannot become a grid yet. {faults}"),
+            N_("{name} cannot become a scorecard yet. {faults}"),
             name=name,
             faults=listed,
         )
@@ -71,7 +71,7 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     if len(content) > LARGEST_BYTES:
         raise Refusal(
             "grid_file_too_large",
-            N_("{name} is larger than {most} MB. A grid is a small file: send it alone."),
+            N_("{name} is larger than {most} MB. A scorecard is a small file: send it alone."),
             name=name,
             most=LARGEST_BYTES >> 20,
         )
@@ -81,7 +81,7 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     if form not in IMPORT_FORMATS:
         raise Refusal(
             "wrong_file_type",
-            N_("{name} is no grid: send a TOML file, a workbook (XLSX, ODS) or a CSV file."),
+            N_("{name} is no scorecard: send a TOML file, a workbook (XLSX, ODS) or a CSV file."),
             name=name,
         )
     sheets = _read_csv(content) if form in ("csv", "txt", "tsv") else _read_workbook(name, content)
@@ -246,7 +246,7 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     if len(chosen.rows) > MOST_ROWS:
         raise Refusal(
             "grid_too_large",
-            N_("{name} has more than {most} rows. A grid has one row to each criterion."),
+            N_("{name} has more than {most} rows. A scorecard has one row to each criterion."),
             name=name,
             most=MOST_ROWS,
         )

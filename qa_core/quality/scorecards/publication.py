@@ -39,7 +39,9 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
         draft = drafts.get_draft(session, grid_id, edition)
         scorecard = scoring.parse_scorecard(draft.content)
         if not scorecard.title.strip():
-            raise Refusal("bad_grid", N_("In the grid, {place} must be a text."), place="title")
+            raise Refusal(
+                "bad_grid", N_("In the scorecard, {place} must be a text."), place="title"
+            )
         last = _find_last_version(session, draft.key)
         if (
             last is not None
@@ -158,7 +160,7 @@ CLASSES = {
     scoring.CriticalClass.COMPLIANCE: N_("critical for compliance"),
 }
 FAILS = {
-    scoring.Fails.GRID: N_("fails the whole grid"),
+    scoring.Fails.GRID: N_("fails the whole scorecard"),
     scoring.Fails.SECTION: N_("fails its section"),
 }
 

@@ -48,7 +48,7 @@ TITLES = {
     "advisor_id": N_("Id of the advisor"), "name": N_("Name"), "first_name": N_("First name"),
     "last_name": N_("Last name"), "aliases": N_("Other names"),
     "evaluation_id": N_("Id of the evaluation"), "evaluator": N_("Evaluator"),
-    "evaluated_at": N_("Moment of the evaluation"), "grid": N_("Grid"),
+    "evaluated_at": N_("Moment of the evaluation"), "grid": N_("Scorecard"),
     "section": N_("Section"), "criterion": N_("Criterion"), "points": N_("Points"),
     "possible": N_("Points possible"), "score": N_("Score"),
 }  # fmt: skip

@@ -30,7 +30,7 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
     it was saved. `content`: the draft as it is written now.
     """
     last = _find_before(viewer, held)
-    title = _("The first version of this grid")
+    title = _("The first version of this scorecard")
     if last is not None:
         title = _("What changes against version {version}", version=last.version)
     with cards.card(title, gap="small"):

@@ -22,7 +22,7 @@ from qa_core.ui.views.admin import scorecard_changes
 PLACE = "place"
 ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
-FAILS = {"grid": N_("the whole grid"), "section": N_("its section")}
+FAILS = {"grid": N_("the whole scorecard"), "section": N_("its section")}
 
 
 def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:

@@ -28,7 +28,10 @@ def choose(viewer: Viewer) -> StoredScorecard | None:
     found = scorecards.find_all(viewer)
     if not found:
         st.info(
-            _("There is no grid yet. An administrator starts a draft here; a manager publishes it.")
+            _(
+                "There is no scorecard yet. An administrator starts a draft here; a manager "
+                "publishes it."
+            )
         )
         return None
     by_number = {str(held.id): held for held in found}
@@ -107,7 +110,7 @@ def ask_new(viewer: Viewer) -> None:
             key = st.text_input(
                 _("Key"),
                 placeholder="customer-service",
-                help=_("Empty: that of the grid it starts from."),
+                help=_("Empty: that of the scorecard it starts from."),
                 key="draft_key",
             )
             if st.button(_("Start a draft"), type="primary"):
@@ -138,7 +141,7 @@ def _show_list(found: list[StoredScorecard]) -> None:
     tables.show(
         found,
         (
-            tables.name_column(_("Grid"), describe_title, 220),
+            tables.name_column(_("Scorecard"), describe_title, 220),
             tables.text_column(_("Key"), lambda held: held.key),
             tables.text_column(_("State"), describe_state),
             tables.text_column(_("Published on"), _describe_publication),
@@ -166,9 +169,10 @@ def _describe_publication(held: StoredScorecard) -> str | None:
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
     held = {("version", one.id): _describe(one) for one in scorecards.find_all(viewer)}
     starters = {
-        ("starter", key): _("Starter grid: {key}", key=key) for key in publication.find_starters()
+        ("starter", key): _("Starter scorecard: {key}", key=key)
+        for key in publication.find_starters()
     }
-    return {**held, **starters, ("empty", None): _("An empty grid")}
+    return {**held, **starters, ("empty", None): _("An empty scorecard")}
 
 
 def _start(source: tuple[str, Any], key: str) -> None:
@@ -201,4 +205,4 @@ def _show_preview(content: dict[str, Any], key: str) -> None:
     if content.get("section"):
         scorecard_preview.show(scoring.parse_scorecard(content), key)
     else:
-        st.info(_("This grid came with imported scores alone: it has no criteria."))
+        st.info(_("This scorecard came with imported scores alone: it has no criteria."))

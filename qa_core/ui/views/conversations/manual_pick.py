@@ -30,13 +30,13 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
         evaluators = dict(manual_pick.find_evaluators(viewer))
         published = {version.key: version.title for version in scorecards.find_published(viewer)}
         if not evaluators or not published:
-            st.info(_("It takes an evaluator accredited today and a published grid."))
+            st.info(_("It takes an evaluator accredited today and a published scorecard."))
             return
         reason = st.selectbox(
             _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
         )
         evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
-        scorecard = st.selectbox(_("Grid"), list(published), format_func=published.get)
+        scorecard = st.selectbox(_("Scorecard"), list(published), format_func=published.get)
         if st.button(_("Give it out"), type="primary"):
             with actions.show_refusals():
                 sampling.pick(

@@ -41,9 +41,9 @@ def show_note(scores: Adjusted) -> None:
         st.caption(
             _(
                 "Adjusted: the score as an average of the {n} evaluators would give it, on an "
-                "average grid (advisor + evaluator + grid, least squares). "
-                "It assumes that contacts came to evaluators by chance; the plain score is the "
-                "one that counts.",
+                "average scorecard (advisor + evaluator + scorecard, least squares). It assumes "
+                "that contacts came to evaluators by chance; the plain score is the one that "
+                "counts.",
                 n=scores.evaluators,
             )
         )
@@ -52,7 +52,7 @@ def show_note(scores: Adjusted) -> None:
         said = (
             ngettext("{n} evaluator", "{n} evaluators", evaluators)
             if evaluators
-            else ngettext("{n} grid", "{n} grids", grids)
+            else ngettext("{n} scorecard", "{n} scorecards", grids)
         )
         st.caption(
             _(

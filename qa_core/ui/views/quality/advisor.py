@@ -181,7 +181,7 @@ def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableC
         ),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
-        tables.text_column(_("Grid"), grid),
+        tables.text_column(_("Scorecard"), grid),
         tables.text_column(_("Points"), points) if "earned" in known else None,
         tables.text_column(_("Listened by"), lambda entry: entry["evaluator"])
         if "evaluator" in known

@@ -26,7 +26,11 @@ from qa_core.ui.views.quality.calibration_form import SESSION
 
 CLOSING = "calibration_closing"
 """Number of the session whose closing waits for a confirmation."""
-VIEWS = {"rounds": N_("Rounds"), "new": N_("Open a round"), "evaluators": N_("Evaluators")}
+VIEWS = {
+    "rounds": N_("Calibration sessions"),
+    "new": N_("Open a session"),
+    "evaluators": N_("Evaluators"),
+}
 
 
 def show(viewer: Viewer) -> None:
@@ -53,10 +57,10 @@ def _show_sessions(viewer: Viewer) -> None:
         how = _("A manager opens one, on contacts that two evaluators or more then score.")
         if can_manage:
             how = _(
-                "Open one above, on contacts that two evaluators or more then score: do they "
-                "read the grid alike?"
+                "Open one above, on contacts that two evaluators or more then score: do they read "
+                "the scorecard alike?"
             )
-        cards.card(_("There is no calibration round yet"), how)
+        cards.card(_("There is no calibration session yet"), how)
         return
     _show_list(sessions)
     if can_manage:
@@ -77,7 +81,7 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
         return
     text = ngettext("{n} contact to score", "{n} contacts to score", len(left))
     is_late = any(task.is_overdue for task in left)
-    hint = _("Score as you would any other. Nobody sees your marks before the round is closed.")
+    hint = _("Score as you would any other. Nobody sees your marks before the session is closed.")
     with cards.card(ChartTitle(text, "attention" if is_late else ""), hint, gap="xsmall"):
         for task in left:
             is_started, number = task.state == "started", task.contact_number
@@ -116,15 +120,15 @@ def _show_list(sessions: Sequence[CalibrationSession]) -> None:
         day = environment.to_local(item.closed_at).date()
         return _("closed on {day}", day=formatting.day(day))
 
-    title = _("No round is open")
+    title = _("No session is open")
     if count := sum(item.is_open for item in sessions):
-        title = ngettext("{n} round is open", "{n} rounds are open", count)
-    with cards.card(title, _("Click a line to see the round below.")):
+        title = ngettext("{n} session is open", "{n} sessions are open", count)
+    with cards.card(title, _("Click a line to see the session below.")):
         tables.show(
             sessions,
             (
-                tables.name_column(_("Round"), lambda item: item.title, 220),
-                tables.text_column(_("Grid"), lambda item: describe_text(item.scorecard.text)),
+                tables.name_column(_("Calibration session"), lambda item: item.title, 220),
+                tables.text_column(_("Scorecard"), lambda item: describe_text(item.scorecard.text)),
                 tables.count_column(_("Contacts"), lambda item: len(item.contacts)),
                 tables.text_column(_("Evaluations"), finished),
                 tables.text_column(_("Due"), due),
@@ -152,7 +156,7 @@ def _show_all_closed(viewer: Viewer) -> None:
     known = [key for key in by if not formatting.is_missing(by[key]["alignment"].value)]
     texts = find_grid_texts(viewer)
     title = _(
-        "All closed rounds: {alignment} of the points alike",
+        "All closed sessions: {alignment} of the points alike",
         alignment=formatting.percent(whole.value),
     )
     hint = _(
@@ -166,7 +170,7 @@ def _show_all_closed(viewer: Viewer) -> None:
                 tables.name_column(
                     _("Criterion"), lambda key: texts.name("criterion", key[1]), 220
                 ),
-                tables.text_column(_("Grid"), lambda key: texts.name("grid", key[0])),
+                tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
                 *(
                     tables.interval_column(
                         kpi, lambda key, kpi=kpi: by[key][kpi], heading=cards.title_of(get_kpi(kpi))
@@ -182,7 +186,7 @@ def _show_all_closed(viewer: Viewer) -> None:
 def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
     """Show who has finished how much, never with what marks."""
     hint = _(
-        "Opened by {name}. Marks stay unseen, to managers too, until the round is closed.",
+        "Opened by {name}. Marks stay unseen, to managers too, until the session is closed.",
         name=found.opened_by,
     )
     with cards.card(_("{title}: still open", title=found.title), hint, gap="xsmall"):
@@ -197,7 +201,7 @@ def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
 def _ask_closing(found: CalibrationSession) -> None:
     if st.session_state.get(CLOSING) != found.id:
         st.button(
-            _("Close the round"),
+            _("Close the session"),
             type="secondary" if found.unfinished else "primary",
             icon=":material/lock_open:",
             key="close_round",
@@ -230,5 +234,7 @@ def _close(number: int) -> None:
     with actions.show_refusals():
         calibration.close_session(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), number)
         _set_closing(None)
-        actions.keep_outcome(_("The round is closed; everybody who took part sees the marks now."))
+        actions.keep_outcome(
+            _("The session is closed; everybody who took part sees the marks now.")
+        )
         st.query_params[SESSION] = str(number)

@@ -32,9 +32,9 @@ def show(viewer: Viewer) -> None:
     if offered and len(listeners) >= LEAST_EVALUATORS:
         _show_form(viewer, offered, listeners)
         return
-    with cards.card(_("A round cannot be opened yet")):
+    with cards.card(_("A session cannot be opened yet")):
         if not offered:
-            st.caption(_("There is no published grid. Publish one first."))
+            st.caption(_("There is no published scorecard. Publish one first."))
         if len(listeners) < LEAST_EVALUATORS:
             st.caption(
                 _(
@@ -52,13 +52,13 @@ def _show_form(
     texts = find_grid_texts(viewer)
     caption = _(
         "Everybody scores every contact, alone. Choose contacts that are not easy: these show "
-        "where the grid is unclear."
+        "where the scorecard is unclear."
     )
-    with cards.card(_("A new round"), caption, gap="small"):
+    with cards.card(_("A new session"), caption, gap="small"):
         one, two, three = st.columns(3, gap="small")
         title = one.text_input(_("Title"), max_chars=LONGEST_TITLE, key="calibration_title")
         scorecard = two.selectbox(
-            _("Grid"),
+            _("Scorecard"),
             offered,
             format_func=lambda item: _(
                 "{grid}, version {n}", grid=texts.name("grid", item.title), n=item.version
@@ -88,7 +88,7 @@ def _show_form(
         )
         keys = _ask_contacts(viewer)
         if st.button(
-            _("Open the round"), type="primary", icon=":material/balance:", key="open_round"
+            _("Open the session"), type="primary", icon=":material/balance:", key="open_round"
         ):
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
@@ -96,7 +96,7 @@ def _show_form(
                     acting, title, scorecard.id, chosen, keys, due, reference
                 )
                 st.query_params.from_dict({SESSION: str(number)})
-                actions.finish(_("The round is open. Its evaluators find it on this page."))
+                actions.finish(_("The session is open. Its evaluators find it on this page."))
 
 
 def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def describe_agreement(found: Agreement) -> str:
 
 
 def _show_tiles(results: Results) -> None:
-    found = results.round
+    found = results.session
     done, expected = sum(found.finished.values()), len(found.contacts) * len(found.evaluators)
     missing = _("all finished")
     if found.unfinished:
@@ -80,7 +80,7 @@ def _show_tiles(results: Results) -> None:
     evaluations = Tile(
         _("Evaluations"),
         f"{done} / {expected}",
-        _("Submitted before the round was closed, of contacts × evaluators."),
+        _("Submitted before the session was closed, of contacts × evaluators."),
         missing,
     )
     unclear = Tile(
@@ -104,7 +104,7 @@ def _show_criteria(results: Results) -> None:
 
     with cards.card(
         ChartTitle(_describe_criteria(results), "attention" if unclear else ""),
-        _("Those to reword first, then as in the grid."),
+        _("Those to reword first, then as in the scorecard."),
     ):
         tables.show(
             [*unclear, *rest],
@@ -125,7 +125,7 @@ def _show_criteria(results: Results) -> None:
                 if results.alignment.unmatched_pairs
                 else None,
             ),
-            f"criteria_{results.round.id}",
+            f"criteria_{results.session.id}",
             height=520,
         )
         _explain_criteria()
@@ -187,7 +187,7 @@ def _read(item: CriterionResult) -> str:
 
 
 def _show_evaluators(viewer: Viewer, results: Results) -> None:
-    found = results.round
+    found = results.session
     ordered = sorted(results.evaluators, key=lambda item: item.name.casefold())
     own = next((item for item in ordered if item.username == viewer.username), None)
 
@@ -246,7 +246,7 @@ def _explain_reference(found: CalibrationSession) -> str:
 
 def _show_contact(viewer: Viewer, results: Results) -> None:
     """Show the marks of one contact beside each other, and what was agreed on."""
-    found = results.round
+    found = results.session
     with cards.card(gap="xsmall"):
         top, right = st.columns([3, 2], vertical_alignment="top")
         with right:
@@ -318,7 +318,7 @@ def _mark_columns(
         return describe_points(None if points == "na" else points)
 
     def heading(evaluator: str) -> str:
-        title = results.round.evaluators[evaluator]
+        title = results.session.evaluators[evaluator]
         is_reference = contact.reference_evaluator == evaluator
         return _("{name} (reference)", name=title) if is_reference else title
 
@@ -336,8 +336,8 @@ def _mark_columns(
 
 def _show_comments(results: Results, contact: SessionContact, evaluators: Sequence[str]) -> None:
     lines = [
-        f"{describe_text(criterion.text)} · {results.round.evaluators[evaluator]}: {text}"
-        for criterion in results.round.scorecard.criteria
+        f"{describe_text(criterion.text)} · {results.session.evaluators[evaluator]}: {text}"
+        for criterion in results.session.scorecard.criteria
         for evaluator in evaluators
         if (text := results.comments.get((contact.id, evaluator), {}).get(criterion.key))
     ]

@@ -48,8 +48,8 @@ HEADS = {
     drafts.CALIBRATION: (
         N_("Calibration"),
         N_(
-            "Blind: nobody sees the others' answers before the round is closed. It counts in "
-            "no figure."
+            "Blind: nobody sees the others' answers before the session is closed. It counts in no "
+            "figure."
         ),
     ),
     drafts.SELF: (
@@ -64,7 +64,7 @@ HEADS = {
 SIGNED = {
     drafts.SCORED: N_("You sign it: it is your judgement, and the advisor reads that it is yours."),
     drafts.CALIBRATION: N_(
-        "You sign it: it is your judgement, and the other evaluators read it once the round is "
+        "You sign it: it is your judgement, and the other evaluators read it once the session is "
         "closed."
     ),
     drafts.SELF: N_("It is your own view: your team lead reads it beside the evaluator's."),
@@ -345,7 +345,7 @@ def _show_replacing(draft: Draft) -> None:
 
 
 def _show_result(viewer: Viewer, draft: Draft) -> None:
-    said = _("Submitted. The results are shown once the round is closed.")
+    said = _("Submitted. The results are shown once the session is closed.")
     if draft.state == "published":
         said = _("Submitted and published: the advisor can read it.")
     elif draft.publish_on is not None:

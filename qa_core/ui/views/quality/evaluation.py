@@ -81,7 +81,7 @@ def _show_failures(evaluation: EvaluationView) -> None:
         consequence = (
             _("it fails the whole evaluation")
             if failure.fails == "grid"
-            else _("it brings its part of the grid to zero")
+            else _("it brings its part of the scorecard to zero")
         )
         st.error(
             _(

@@ -46,8 +46,8 @@ def show(evaluation: EvaluationView) -> None:
         if evaluation.is_readers_work:
             st.caption(
                 _(
-                    "It came from a file, and its answers are not those of a grid that is known "
-                    "here: correct it where it was made, and import that again."
+                    "It came from a file, and its answers are not those of a scorecard that is "
+                    "known here: correct it where it was made, and import that again."
                 )
             )
         return

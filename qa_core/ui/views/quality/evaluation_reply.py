@@ -68,12 +68,12 @@ def _ask(viewer: Viewer, evaluation: EvaluationView) -> None:
     if can_evaluate:
         st.caption(
             _(
-                "On the same grid, for you and your team lead; it makes no numbers. It will "
+                "On the same scorecard, for you and your team lead; it makes no numbers. It will "
                 "say that it came after you read this one."
             )
             if is_read
             else _(
-                "On the same grid, for you and your team lead; it makes no numbers. Done "
+                "On the same scorecard, for you and your team lead; it makes no numbers. Done "
                 "before you marked this one as read, it says so."
             )
         )

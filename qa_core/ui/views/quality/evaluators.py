@@ -96,10 +96,9 @@ def show(viewer: Viewer) -> None:
 def _explain() -> None:
     st.caption(
         _(
-            "Severity: points that an evaluator gives less (+) or more (−) than the others "
-            "would give to the same advisors on the same grid, with its "
-            "95 % interval. Shrunk: drawn to nought by what chance did. Spread: standard "
-            "deviation of the scores."
+            "Severity: points that an evaluator gives less (+) or more (−) than the others would "
+            "give to the same advisors on the same scorecard, with its 95 % interval. Shrunk: "
+            "drawn to nought by what chance did. Spread: standard deviation of the scores."
         )
     )
     st.caption(
@@ -156,12 +155,12 @@ def _describe_lost(outcome: DisputeOutcome | None) -> str | None:
 def _describe_apart(found: Evaluators) -> str:
     if found.apart:
         return _(
-            "Nothing connects {names} with the others: they share no advisor on the same grid. "
-            "No severity is given.",
+            "Nothing connects {names} with the others: they share no advisor on the same "
+            "scorecard. No severity is given.",
             names=escape(formatting.listing(found.apart)),
         )
     return _(
-        "Nothing connects the grids: {names} met advisors whom no other grid met. No severity "
-        "is given.",
+        "Nothing connects the scorecards: {names} met advisors whom no other scorecard met. No "
+        "severity is given.",
         names=escape(formatting.listing(found.disconnected_scorecards)),
     )

@@ -24,7 +24,7 @@ USUAL_DISPUTE_DAYS = 14
 FIELDS = {
     "name": N_("Name"),
     "purpose": N_("Purpose"),
-    "grid": N_("Grid"),
+    "grid": N_("Scorecard"),
     "from": N_("First day of contacts"),
     "to": N_("Last day of contacts"),
     "due": N_("To be done by"),
@@ -46,8 +46,8 @@ def ask(viewer: Viewer, has_plans: bool) -> None:
         if not evaluators:
             st.info(
                 _(
-                    "Nobody here fills in grids yet: an administrator adds an account with the "
-                    "role of an evaluator, under People."
+                    "Nobody here fills in scorecards yet: an administrator adds an account with "
+                    "the role of an evaluator, under People."
                 )
             )
             return
@@ -89,7 +89,7 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
     content = {
         "name": one.text_input(_("Name"), max_chars=80, placeholder=f"{first:%Y-%m}"),
         "purpose": two.selectbox(_("Purpose"), gates.PURPOSES, format_func=labels.name_purpose),
-        "grid": three.selectbox(_("Grid"), list(scorecards), format_func=scorecards.get),
+        "grid": three.selectbox(_("Scorecard"), list(scorecards), format_func=scorecards.get),
     }
     one, two, three = st.columns(3)
     content |= {

@@ -140,7 +140,8 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
         tables.text_column(
-            _("Grid"), lambda entry: texts.name("grid", entry["grid"]) if entry["grid"] else None
+            _("Scorecard"),
+            lambda entry: texts.name("grid", entry["grid"]) if entry["grid"] else None,
         ),
         tables.text_column(_("Listened by"), lambda entry: entry["evaluator"]),
         tables.text_column(_("Listened on"), listened_on),
@@ -167,14 +168,14 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])
     frame["label"] = [texts.name("section", key) for key in frame["section"]]
     best, worst = frame.iloc[0], frame.iloc[-1]
-    finding = _("No part of the grid stands out")
+    finding = _("No part of the scorecard stands out")
     # Comparisons with a missing end are False.
     if len(frame) > 1 and worst["high"] < best["low"]:
         finding = _(
             "Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]
         )
     caption = _(
-        "Score by part of the grid, 95 % interval, {period}",
+        "Score by part of the scorecard, 95 % interval, {period}",
         period=formatting.period(state.trend.period),
     )
     cards.show_chart(

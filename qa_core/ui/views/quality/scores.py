@@ -43,7 +43,7 @@ def show_cuts(viewer: Viewer, state: FilterState) -> None:
     with left:
         _show_dots(viewer, state, "criterion", _("Score by criterion"))
     with right:
-        _show_dots(viewer, state, "grid", _("Score by grid"))
+        _show_dots(viewer, state, "grid", _("Score by scorecard"))
 
 
 def show_last(viewer: Viewer, state: FilterState) -> None:
@@ -74,7 +74,7 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
                 tables.text_column(
                     _("Contact of"), lambda entry: formatting.day(entry["day"].date(), year=True)
                 ),
-                tables.text_column(_("Grid"), grid),
+                tables.text_column(_("Scorecard"), grid),
                 tables.text_column(_("Queue"), queue),
                 tables.text_column(_("Score"), score),
                 tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"])),
