@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,11 @@ hypothesis.settings.load_profile("any machine")
 manifest_scanner.scan_component_manifests = functools.cache(
     manifest_scanner.scan_component_manifests
 )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores: those in a browser wait for its pages."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
