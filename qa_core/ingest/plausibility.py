@@ -26,8 +26,10 @@ from qa_core.storage.records import store
 MIN_ROWS = 200
 MIN_RECEIVED = 500
 MIN_REJECTED = 2
+MIN_HANDLE_ROWS = 5
 MAX_REJECTED = 0.05
 MIN_HANDLE_SECONDS, MAX_HANDLE_SECONDS = 15, 7_200
+LONG_HANDLE_TIME = "long_handle_time"
 MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
@@ -43,6 +45,7 @@ _ANSWERS = {
     "off_scale": ("--scale FIELD=MIN-MAX",),
     "too_few_cells": ("--delimiter D",),
     "too_many_cells": ("--delimiter D",),
+    "no_evaluator": ("--map evaluator=COLUMN",),
 }
 """For each reason of rejection, the options that would answer it."""
 
@@ -67,9 +70,11 @@ class Oddity:
         return _(self.message).format(value=f"{self.value:g}")
 
 
-def require_few_rejected(staged: Staged) -> None:
-    """Raise Refusal when more rows are rejected than the setting allows."""
-    rejected, rows = staged.tally.rejected, staged.tally.read - staged.tally.skipped
+def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
+    """Raise Refusal when more rows are rejected than the setting allows, beside those
+    that the law keeps out.
+    """
+    rejected, rows = staged.tally.rejected - by_law, staged.tally.read - staged.tally.skipped
     with store.reading_or_empty() as session:
         limit = settings.current(session).max_rejected_percent
     if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
@@ -104,11 +109,17 @@ def require_few_rejected(staged: Staged) -> None:
 
 
 def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
-    """Find what looks odd about a staged file of contacts, unless it is short.
-    `connection` has `staged` and the tables of the lake.
+    """Find what looks odd about a staged file of contacts; of a short one, nothing but a
+    long handle time. `connection` has `staged` and the tables of the lake.
     """
-    if staged.kind != "contacts" or staged.accepted < MIN_ROWS:
+    if staged.kind != "contacts":
         return []
+    if staged.accepted < MIN_ROWS:
+        return [
+            oddity
+            for oddity in _check_figures(connection, staged)
+            if oddity.code == LONG_HANDLE_TIME and staged.accepted >= MIN_HANDLE_ROWS
+        ]
     return [*_check_figures(connection, staged), *_check_history(connection, staged)]
 
 
@@ -163,7 +174,7 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         )
     if handle and handle > MAX_HANDLE_SECONDS:
         yield Oddity(
-            "long_handle_time",
+            LONG_HANDLE_TIME,
             N_("A contact takes {value} seconds on average: is the unit right?"),
             round(handle),
             "talk_seconds",

@@ -237,7 +237,7 @@ def test_closed_it_shows_everybody_who_took_part_all_marks_and_how_far_apart_the
         "max": pytest.approx(-0.25),
         "zoe": None,
     }
-    assert found.round.unfinished == 2
+    assert found.session.unfinished == 2
     with pytest.raises(AccessDenied):  # what zoe had begun is no longer blind, and dropped
         drafts.get_draft(viewer_of("zoe"), begun)
     with pytest.raises(Refusal, match="closed"):

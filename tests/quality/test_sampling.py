@@ -135,7 +135,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
         ({"evaluators": ["nobody"]}, "evaluators", "nobody has no account"),
         ({"evaluators": ["boss"]}, "evaluators", "boss has a role that fills in no scorecards"),
         ({"evaluators": []}, "evaluators", "at least one"),
-        ({"grid": "manners"}, "grid", "manners is no published grid"),
+        ({"grid": "manners"}, "grid", "manners is no published scorecard"),
         (
             {"minimum_seconds": 60, "maximum_seconds": 30},
             "maximum_seconds",

@@ -17,6 +17,7 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import delete_forbidden
+from qa_core.ingest import plausibility
 from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
 from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
 from qa_core.ingest.load.load_job import LoadJob
@@ -33,6 +34,8 @@ from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.schema import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 
 SHOWN_NAMES = 20
+OF_THE_FILE = (evaluation_rows.NO_DATE, evaluation_rows.NO_EVALUATOR)
+"""Why evaluations are rejected for what the file lacks; anything else is the law."""
 
 
 def load(job: LoadJob) -> None:
@@ -280,6 +283,10 @@ def load_evaluations(job: LoadJob) -> None:
             draft for draft in grouped.drafts if draft.reason
         ]
         tally.reject(Counter(draft.reason for draft in rejected for _line in draft.lines))
+        plausibility.require_few_rejected(
+            staged,
+            by_law=sum(len(draft.lines) for draft in rejected if draft.reason not in OF_THE_FILE),
+        )
         rejected_rows = _find_rejected_rows(connection, staged, rejected)
     drafts = [draft for draft in grouped.drafts if draft.reason is None]
 

@@ -35,7 +35,7 @@ from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
 from qa_core.storage.schema import RESTRAINTS
 
-NO_DATE = "no_date"
+NO_DATE, NO_EVALUATOR = "no_date", "no_evaluator"
 CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
 LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose")
 CHECKED_COLUMNS = ("advisor_id", "local_start", *LEGAL_COLUMNS)
@@ -122,7 +122,7 @@ def reject_unlawful(
     checked = [draft for draft in drafts if draft.reason is None]
     for draft in checked:
         if not draft.first.get("evaluator"):
-            draft.reason = "no_evaluator"
+            draft.reason = NO_EVALUATOR
     checked = [draft for draft in checked if draft.reason is None and not draft.is_pending]
     rows = [
         {

@@ -70,6 +70,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
         plan.contained = tuple(name for name in PARTS if name in times)
         _describe(context, plan, N_("the handle time of the file is used"))
     elif context.has("answered_at", "ended_at"):
+        context.guesses.add("talk_seconds")
         context.decide("talk_seconds", N_("the time from the answer to the end"))
     elif context.has("duration") or context.has("call_seconds"):
         _decide_duration(context, batch, plan, times)
