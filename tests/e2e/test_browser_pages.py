@@ -23,7 +23,8 @@ from qa_core.storage.records.people import Advisor
 from qa_core.ui import menu
 
 pytestmark = pytest.mark.browser
-PLAN = demo.DemoPlan.until_yesterday(4, 12, 4_000)
+PLAN = demo.DemoPlan.until_yesterday(15, 12, 6_000)
+"""More than a year, so that every card has something to show."""
 TITLES = {"first_contact": "First-contact resolution"}
 """Pages that call themselves otherwise than the menu does."""
 
@@ -290,3 +291,19 @@ def test_a_french_browser_reads_french(new_page) -> None:
     ]
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Conseillers", exact=True).click()
     page.get_by_role("heading", level=1, name="Conseillers", exact=True).wait_for()
+
+
+def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(
+    enter,
+) -> None:
+    page, _heard = enter(Role.EXECUTIVE, "/satisfaction")
+    page.get_by_role("heading", name="Who would recommend the centre").wait_for()
+    settle(page)
+
+    sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
+
+    assert len(sheets) == 1
+    page.emulate_media(media="print")
+    assert page.get_by_role("heading", name="Satisfaction", exact=True).is_visible()
+    assert not page.get_by_role("button", name="Sign out").is_visible()
+    assert not page.locator(".st-key-filter_bar").is_visible()
