@@ -5,6 +5,7 @@ thin, every module says what it is for.
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(environment.PROJECT / "qa_core").parts[0].removesuffix(".py")
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """Every dotted name that the file imports, anywhere in it."""
     found: set[str] = set()
@@ -270,6 +272,7 @@ ASK_FOR_A_SCOPE = {
 READS_FOR_NOBODY = {"ingest", "centre", "storage"}
 
 
+@functools.cache
 def find_calls(path: Path) -> set[str]:
     """Every function that the file calls, as it is written."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
