@@ -589,6 +589,7 @@ def _find_parties(
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
     describe_clock_changes(context)
+    _require_order(context)
     require_agreement(context)
     describe_alternatives(context)
     describe_taken_off(context)
@@ -601,6 +602,30 @@ def finish(context: FileContext) -> None:
         )
 
 
+def _require_order(context: FileContext) -> None:
+    """Raise Refusal where more than a few answers or ends lie before what they follow:
+    their times would be missing on contacts that are not like the others.
+    """
+    rows = context.notes["outcome"].rows
+    for name in ("answered_at", "ended_at"):
+        column = context.columns[name].header.text if context.has(name) else ""
+        count = context.blanked.get(column, {}).get("negative_duration", 0)
+        if count >= MIN_EARLY and count > MAX_EARLY * rows and not context.options.yes:
+            raise Refusal(
+                "moments_out_of_order",
+                N_(
+                    "{column} lies before the moment that it follows on {count} of {rows} "
+                    "contacts. Say what the column is, leave it aside, or say --yes: then their "
+                    "times are missing."
+                ),
+                options=("--map FIELD=COLUMN", f"--map ignore={column}", "--yes"),
+                column=column,
+                count=count,
+                rows=rows,
+            )
+
+
+MIN_EARLY, MAX_EARLY = 3, 0.05
 REQUIRED = ("started_at", "local_start", "date", "time")
 """Fields of the start, without which a row is no contact."""
 
