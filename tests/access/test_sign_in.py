@@ -524,3 +524,27 @@ def test_the_account_s_language_overrides_the_browser(add_person: Callable[..., 
     assert signed_in_as("tom").viewer.language == "fr"
     with store.reading() as session:
         assert session.get(Account, "tom").language == "fr"
+
+
+def test_who_is_signed_out_or_closed_meanwhile_changes_nothing(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("tom", "team_lead")
+    add_person("mona", "manager", sites=("Lyon",))
+    token = sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
+    signed_in = sessions.resume(token, HERE)
+    sessions.sign_out(token, HERE)
+    with pytest.raises(AccessDenied):
+        sessions.change_password(signed_in, HERE, PASSWORD, "Amber-Lantern-48-boats")
+    assert code_of("tom", PASSWORD) == "in"
+
+    accounts.disable(Viewer.SYSTEM, "tom")
+
+    with pytest.raises(AccessDenied):
+        sessions.open_external("tom", HERE, "provider")
+    with pytest.raises(AccessDenied):
+        sessions.open_external("nobody", HERE, "provider")
+    with pytest.raises(AccessDenied):
+        sessions.open_external("mona", replace(HERE, token=b""), "provider")
+    with pytest.raises(AccessDenied):
+        accounts.set_language(signed_in.viewer, "fr")
