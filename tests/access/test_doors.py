@@ -80,7 +80,7 @@ def find_open_doors() -> Iterator[str]:
 
 
 def test_every_door_refuses_each_role_without_its_permission(centre: Path) -> None:
-    assert list(find_open_doors()) == []
+    assert next(find_open_doors(), None) is None
 
 
 def test_every_door_is_in_the_table_with_its_permissions() -> None:
