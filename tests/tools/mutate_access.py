@@ -84,7 +84,8 @@ def _find_places(tree: ast.AST, file: str) -> Iterator[tuple[str, ast.expr, str]
                 yield "suppression", node.value, "None"
         elif isinstance(node, ast.Call):
             name = _name_of(node)
-            if name == "Scoped" and len(node.args) == 2:
+            # The operator sees every row: without the scope nothing would change.
+            if name == "Scoped" and len(node.args) == 2 and "SYSTEM" not in ast.unparse(node):
                 kept = ast.unparse(node.args[0])
                 guard = "__import__('qa_core.storage.guard', fromlist=['Unscoped'])"
                 yield "scope", node, f"{guard}.Unscoped({kept}, 'Mutant.')"
