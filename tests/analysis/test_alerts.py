@@ -225,6 +225,15 @@ def test_an_alert_is_seen_by_who_may_count_all_that_is_behind_it(centre: Path) -
     assert seen(MANAGER) == seen(LEAD) == {"Nord", "of Nord"}
     assert seen(EXECUTIVE) == {None, "of Nord", "of Sud"}, "no teams, but queues with five advisors"
     assert seen(ADMIN) == seen(Viewer("ann", Role.ADVISOR, advisor_id="a1")) == set()
+    with pytest.raises(AccessDenied):  # who sees an alert need not be one who looks after it
+        alerts.acknowledge(EXECUTIVE, alerts.find(EXECUTIVE)[0].id)
+
+
+def test_an_advisor_sees_no_alert_even_of_their_own_contacts_alone(centre: Path) -> None:
+    land_weeks([100, 100], advisor_id="a1")
+    alerts.add(SYSTEM, Rule("received", RuleKind.THRESHOLD, side="above", threshold=10))
+    assert alerts.evaluate(SYSTEM).opened == 1
+    assert alerts.find(Viewer("ann", Role.ADVISOR, advisor_id="a1")) == ()
 
 
 def test_an_executive_sees_no_alert_of_days_weeks_or_few_people(centre: Path) -> None:

@@ -156,6 +156,13 @@ def test_an_accreditation_ends_with_its_day_and_at_once_when_it_is_ended(
     assert refused.value.code == "not_accredited"
     assert missing() == ("accredited_listeners",)
     again = accreditations.accredit(SYSTEM, "eve", environment.today())
+    for person in (Viewer("mona", Role.MANAGER), Viewer("ada", Role.ADMIN)):
+        with pytest.raises(AccessDenied):
+            accreditations.end(person, again)
+    with pytest.raises(AccessDenied):
+        accreditations.end(SYSTEM, again + 1)
+    with pytest.raises(AccessDenied):
+        accreditations.accredit(SYSTEM, "nobody", environment.today())
     accreditations.end(SYSTEM, again)
     with store.reading() as session:
         assert not accreditations.is_accredited(session, "eve")
