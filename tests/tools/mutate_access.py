@@ -12,6 +12,7 @@ import argparse
 import ast
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -28,6 +29,11 @@ TESTS = ("access", "analysis", "centre", "cli", "compliance", "metrics", "qualit
 MOST_TESTS = 40
 DOORS = "test_every_door_refuses_each_role_without_its_permission"
 """Tried before all others: it asks at most doors."""
+ABOUT_ACCESS = re.compile(
+    "role|viewer|scope|sees|see_|own|may_|might|executive|lead|advisor|manager|nobody|no_one|"
+    "stranger|hidden|hide|other|refus|permission|denied|team|whoever|who_"
+)
+"""Words in the names of tests that are tried before the rest."""
 SUPPRESSION = ("require_one_table", "close_period", "hide", "require_shown")
 EQUIVALENT: dict[str, str] = {}
 """Mutants that change nothing, as `file: what`, with the reason."""
@@ -214,11 +220,10 @@ def main() -> int:
                 context.rpartition(".")[2] for context in tests.get((mutant.file, mutant.line), ())
             }
             chosen = sorted(
-                (durations[one][1] if one != DOORS else 0.0, one)
-                for one in functions
-                if one in durations
+                (one for one in functions if one in durations),
+                key=lambda one: (one != DOORS, not ABOUT_ACCESS.search(one), durations[one][1]),
             )
-            chosen = [f"{durations[one][0]}::{one}" for _, one in chosen[:MOST_TESTS]]
+            chosen = [f"{durations[one][0]}::{one}" for one in chosen[:MOST_TESTS]]
             known[key] = try_mutant(folder, mutant, chosen) if chosen else "not run"
             results.write_text(json.dumps(known, indent=1), encoding="utf-8")
             print(known[key], key, flush=True)
