@@ -10,12 +10,18 @@ import inspect
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from qa_core.access.roles import GRANTS, Role, Viewer
 from qa_core.base.environment import PROJECT
 from qa_core.base.errors import AccessDenied
+from qa_core.compliance.recordings import playback_list
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Period
 from qa_core.storage.records import store
 
 DOORS: dict[str, dict[str, list[str]]] = tomllib.loads(
@@ -90,3 +96,15 @@ def test_every_door_is_in_the_table_with_its_permissions() -> None:
         if not functions.items() <= DOORS.get(module, {}).items()
     }
     assert missing == {}
+
+
+def test_an_advisor_whose_account_is_bound_to_nobody_has_no_own_results(centre: Path) -> None:
+    unbound = Viewer("ann", Role.ADVISOR)
+    period = Period(date(2026, 5, 1), date(2026, 5, 31))
+    for ask in (
+        lambda: query.find_own_evaluations(unbound, period),
+        lambda: query.team_medians(unbound, ("csat",), period),
+        lambda: playback_list.find_own(unbound),
+    ):
+        with pytest.raises(AccessDenied):
+            ask()
