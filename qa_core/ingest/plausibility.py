@@ -80,7 +80,7 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
     if staged.kind == "recordings" or rejected < MIN_REJECTED or rejected * 100 <= limit * rows:
         return
     reasons = staged.tally.reasons.most_common()
-    is_export = staged.profile in {platform.name for platform in registry.find_platforms()}
+    is_export = registry.is_platform(staged.profile)
     raise Refusal(
         "too_many_rejected",
         N_(

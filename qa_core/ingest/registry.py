@@ -46,6 +46,11 @@ def find_platforms() -> tuple[Platform, ...]:
     )
 
 
+def is_platform(name: str | None) -> bool:
+    """Tell whether a platform has that name."""
+    return name in {platform.name for platform in find_platforms()}
+
+
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform that wrote a file: the one requested by name, else the one that
     recognises it; None when it is none of them.

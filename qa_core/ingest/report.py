@@ -50,7 +50,7 @@ class FileReport:
 
     @property
     def changes_figures(self) -> bool:
-        """Whether the import may have changed figures."""
+        """True where the import may have changed figures."""
         return not (self.is_refused or self.dry_run or self.recognised) and bool(
             self.tally.new or self.tally.updated
         )

@@ -110,6 +110,12 @@ def last_whole_day(last_day: date, today: date) -> date:
     return min(last_day, today - timedelta(days=1))
 
 
+def count_months(period: Period) -> int:
+    """Count the calendar months that a bounded period touches."""
+    first, last = period.first_day, period.last_day
+    return (last.year - first.year) * 12 + last.month - first.month + 1
+
+
 def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
     """Choose the grain and the longer period that a trend shows: half a year of weeks
     before the end, a year for longer periods, months beyond.

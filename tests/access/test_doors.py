@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.public_functions import find_public_functions
 
 from qa_core.access.roles import GRANTS, Role, Viewer
-from qa_core.base.environment import PROJECT
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance.recordings import playback_list
 from qa_core.metrics import query
@@ -35,17 +35,11 @@ def find_doors() -> dict[str, dict[str, list[str]]]:
     viewer: module → function → permissions.
     """
     doors: dict[str, dict[str, list[str]]] = {}
-    for path in sorted((PROJECT / "qa_core").rglob("*.py")):
-        module = ".".join(path.relative_to(PROJECT / "qa_core").with_suffix("").parts)
-        if module.startswith("ui."):
-            continue
-        for function in ast.parse(path.read_text(encoding="utf-8")).body:
-            if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
-                continue
-            lines = [ast.unparse(statement) for statement in function.body]
-            needed = [match[1].lower() for match in map(REQUIRED.fullmatch, lines) if match]
-            if needed:
-                doors.setdefault(module.removesuffix(".__init__"), {})[function.name] = needed
+    for module, function in find_public_functions():
+        lines = [ast.unparse(statement) for statement in function.body]
+        needed = [match[1].lower() for match in map(REQUIRED.fullmatch, lines) if match]
+        if needed:
+            doors.setdefault(module, {})[function.name] = needed
     return doors
 
 

@@ -4,7 +4,6 @@ names an advisor who is not theirs.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from builders.public_functions import find_public_functions
 
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
-from qa_core.base.environment import PROJECT
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli import demo
 from qa_core.metrics import query
@@ -30,22 +29,16 @@ WRITES = {"add_suggested", "purge", "delete_expired", "remove", "remove_demo_acc
 
 def find_questions() -> Iterator[tuple[str, Any]]:
     """Every public function that a viewer alone is enough for."""
-    for path in sorted((PROJECT / "qa_core").rglob("*.py")):
-        module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
-        if module.startswith(("qa_core.ui.", "qa_core.cli.")) or path.name == "__init__.py":
-            continue
-        for function in ast.parse(path.read_text(encoding="utf-8")).body:
-            if (
-                isinstance(function, ast.FunctionDef)
-                and not function.name.startswith("_")
-                and [one.arg for one in function.args.args][:1] == ["viewer"]
-                and len(function.args.args) - len(function.args.defaults) == 1
-                and function.name not in WRITES
-            ):
-                yield (
-                    f"{module.removeprefix('qa_core.')}.{function.name}",
-                    getattr(importlib.import_module(module), function.name),
-                )
+    for module, function in find_public_functions():
+        names = [one.arg for one in function.args.args]
+        if (
+            not module.startswith("cli.")
+            and names[:1] == ["viewer"]
+            and len(names) - len(function.args.defaults) == 1
+            and function.name not in WRITES
+        ):
+            loaded = importlib.import_module(f"qa_core.{module}")
+            yield f"{module}.{function.name}", getattr(loaded, function.name)
 
 
 def describe(answer: Any) -> str:

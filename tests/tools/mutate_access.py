@@ -79,6 +79,10 @@ class Mutant:
     text: str
 
     @property
+    def key(self) -> str:
+        return f"{self.file}:{self.line}: {self.kind}: {self.what}"
+
+    @property
     def name(self) -> str:
         return f"{self.file}: {self.what}"
 
@@ -239,9 +243,9 @@ def main() -> int:
             measure_coverage(folder, data)
         tests, durations = find_tests(data), read_durations(data)
         part, parts = map(int, asked.part.split("/"))
-        for mutant in find_mutants()[part - 1 :: parts]:
-            key = f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}"
-            if asked.only not in mutant.file or key in known:
+        mutants = find_mutants()[part - 1 :: parts]
+        for mutant in mutants:
+            if asked.only not in mutant.file or mutant.key in known:
                 continue
             functions = {
                 context.rpartition(".")[2] for context in tests.get((mutant.file, mutant.line), ())
@@ -251,21 +255,16 @@ def main() -> int:
                 key=lambda one: (one != DOORS, not ABOUT_ACCESS.search(one), durations[one][1]),
             )
             chosen = [f"{durations[one][0]}::{one}" for one in chosen[:MOST_TESTS]]
-            known[key] = try_mutant(folder, mutant, chosen) if chosen else "not run"
+            known[mutant.key] = try_mutant(folder, mutant, chosen) if chosen else "not run"
             results.write_text(json.dumps(known, indent=1), encoding="utf-8")
-            print(known[key], key, flush=True)
+            print(known[mutant.key], mutant.key, flush=True)
     counts = Counter(known.values())
     print(dict(counts))
-    alive = [
-        key for key, result in known.items() if result != "killed" and _name(key) not in EQUIVALENT
-    ]
-    return 1 if alive else 0
-
-
-def _name(key: str) -> str:
-    """Drop the line and the kind of a mutant's key: they change with every edit."""
-    place, _kind, what = key.split(": ", 2)
-    return f"{place.rpartition(':')[0]}: {what}"
+    has_survivors = any(
+        known.get(mutant.key, "killed") != "killed" and mutant.name not in EQUIVALENT
+        for mutant in mutants
+    )
+    return 1 if has_survivors else 0
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ _RECORDS_WITHOUT_HEADER = (
         ),
     ),
 )
-"""How records look that a tool writes without a header, and what to do with them."""
+"""Form of records that a tool writes without a header, and advice on them."""
 
 
 @dataclass(frozen=True)

@@ -299,9 +299,7 @@ class MomentEvidence:
 
     @property
     def is_timeless(self) -> bool:
-        """Whether most days of the column are placeholders, so that only the time of
-        day counts.
-        """
+        """True where most days of the column are placeholders: only the time of day counts."""
         return (
             self.placeholder_days > 0
             and self.placeholder_days > (self.day_count + self.placeholder_days) / 2

@@ -450,7 +450,7 @@ def save_mapping(
             for name, value in options.as_reading_options().items()
             if name in MAPPING_OPTIONS
         }
-        if batch.profile in {platform.name for platform in registry.find_platforms()}:
+        if registry.is_platform(batch.profile):
             # The columns of a platform are known: they are no mapping.
             content = {**reading_options, "profile": batch.profile}
         else:

@@ -95,6 +95,8 @@ _BOOLEAN_COLUMNS = (
 )
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
+MIN_EARLY, MAX_EARLY = 3, 0.05
+"""Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
 """Columns in which a file may write 0 for contacts that nobody answered; see
 `table_reader.null_out_zero_placeholders`.
@@ -625,7 +627,6 @@ def _require_order(context: FileContext) -> None:
             )
 
 
-MIN_EARLY, MAX_EARLY = 3, 0.05
 REQUIRED = ("started_at", "local_start", "date", "time")
 """Fields of the start, without which a row is no contact."""
 

@@ -29,7 +29,7 @@ class Irritant(Base):
     filters: Mapped[list[Any]] = mapped_column(default=list)
     """Filters of the page: [dimension, values]"""
     concerns_unassigned: Mapped[bool] = mapped_column(default=False)
-    """Whether it also concerns what belongs to no team"""
+    """True where it also concerns what belongs to no team."""
     state: Mapped[str] = mapped_column(default="new")
     """new · looked_at · in_hand · solved · set_aside"""
     owner: Mapped[str | None] = mapped_column(

@@ -7,7 +7,7 @@ import pandas as pd
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.ratings import MARKS
 from qa_core.ui import cached, cards, styles
@@ -40,7 +40,9 @@ def show(viewer: Viewer, state: FilterState, kpi: str) -> None:
         if is_rating
         else _("Share of answers by month")
     )
-    if viewer.needs_suppression and frame["month"].nunique() < _count_months(state):
+    if viewer.needs_suppression and frame["month"].nunique() < periods.count_months(
+        state.trend.period
+    ):
         caption += "; " + _("months with a small part are hidden")
     cards.show_chart(
         charts.build_shares(frame, names, dark=styles.is_dark()),
@@ -72,8 +74,3 @@ def _describe_last(frame: pd.DataFrame, kpi: str) -> str:
         worst=share("1", "2"),
         month=month,
     )
-
-
-def _count_months(state: FilterState) -> int:
-    first, last = state.trend.period.first_day, state.trend.period.last_day
-    return (last.year - first.year) * 12 + last.month - first.month + 1

@@ -12,7 +12,7 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import dimensions, formatting
+from qa_core.metrics import dimensions, formatting, periods
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui import cached, cards, download_links, drill, tables
 from qa_core.ui.filter_bar import FilterState
@@ -327,8 +327,7 @@ def show_callers(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
     """Show customers who came for the first time, and who had come before."""
-    period = state.where.period
-    if viewer.needs_suppression and f"{period.first_day:%Y-%m}" != f"{period.last_day:%Y-%m}":
+    if viewer.needs_suppression and periods.count_months(state.where.period) > 1:
         cards.show_message(
             _("New and returning callers: choose one month"),
             _("Each customer is counted once, so the figures of several months do not add up."),
