@@ -101,6 +101,10 @@ def get_viewer(session: Session, username: str) -> Viewer:
     """Build the viewer of an account as it is now. Raises AccessDenied for an unknown
     or closed account.
     """
+    return store.remember(session, f"viewer {username}", lambda held: _build_viewer(held, username))
+
+
+def _build_viewer(session: Session, username: str) -> Viewer:
     account = session.get(Account, normalise_username(username))
     if account is None or not account.active:
         raise AccessDenied()

@@ -23,7 +23,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
-from qa_core.storage.records import due_work
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.settings import SettingValue
 
@@ -327,6 +327,10 @@ def find_settings_history(session: Session) -> tuple[tuple[date | None, Settings
     """Find the dated history as (first day, settings from then on), oldest first; the
     first entry's day is None.
     """
+    return store.remember(session, "settings", _read_settings_history)
+
+
+def _read_settings_history(session: Session) -> tuple[tuple[date | None, Settings], ...]:
     rows = session.execute(sa.select(SettingValue).order_by(SettingValue.id)).scalars().all()
     rows = [row for row in rows if row.name in BY_NAME]
     days = sorted({row.valid_from for row in rows if row.valid_from is not None})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 
 KINDS = ("advisor", "queue", "reason", "campaign")
@@ -15,6 +16,10 @@ KINDS = ("advisor", "queue", "reason", "campaign")
 
 def find_kept_names(session: Session) -> dict[str, dict[str, str]]:
     """Find, by kind, each merged spelling and its final name."""
+    return store.remember(session, "kept_names", _read_kept_names)
+
+
+def _read_kept_names(session: Session) -> dict[str, dict[str, str]]:
     decisions = sa.select(NameDecision.kind, NameDecision.spelling, NameDecision.kept).where(
         NameDecision.is_same, NameDecision.undone_at.is_(None)
     )

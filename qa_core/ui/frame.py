@@ -11,23 +11,25 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
 from qa_core.quality import daily
+from qa_core.storage.records import store
 from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar
 
 
 def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     """Draw that page for its reader, or say why they may not have it."""
     daily.do_daily()
-    cached.look_up_version()
-    sidebar.show(viewer)
-    try:
-        if entry is not None and entry.permission is not None:
-            viewer.require(entry.permission)
-        drill.follow(entry.key if entry else menu.HOME)
-        if entry is not None:
-            filter_bar.show(viewer, entry.key)
-        page.run()
-    except Refusal as refusal:
-        gate.report_error(refusal)
+    with store.one_state():
+        cached.look_up_version()
+        sidebar.show(viewer)
+        try:
+            if entry is not None and entry.permission is not None:
+                viewer.require(entry.permission)
+            drill.follow(entry.key if entry else menu.HOME)
+            if entry is not None:
+                filter_bar.show(viewer, entry.key)
+            page.run()
+        except Refusal as refusal:
+            gate.report_error(refusal)
 
 
 # Streamlit collects garbage after every run; it need not look through all that was

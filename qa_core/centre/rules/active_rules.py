@@ -116,20 +116,23 @@ class ActiveRules:
         least = next(limit for first, limit in self.limits if first is None)
         return f"CASE {' '.join(cases)} ELSE {least} END" if cases else str(least)
 
-    def make_shared(self, contacts: str) -> str:
+    def make_shared(self, contacts: str, known: str = "") -> str:
         """Write the statement that makes `shared_numbers` from a relation
-        (customer_key, day), one row per contact.
+        (customer_key, day), one row per contact; and from a SELECT of keys that are known
+        to be shared.
         """
-        # Few numbers have so many contacts at all: only theirs are counted by day.
-        least = min(limit for _first, limit in self.limits)
+        # Few numbers have so many contacts on a day: they are found by the short hash of
+        # their key first, because millions of whole keys would not fit into the memory.
+        rows = f"FROM ({contacts}) WHERE customer_key IS NOT NULL"
+        too_many = f"count(*) > {self.limit_on('day')}"
         often = (
-            f"SELECT customer_key FROM ({contacts}) GROUP BY customer_key HAVING count(*) > {least}"
+            f"SELECT hash(customer_key) {rows} GROUP BY hash(customer_key), day HAVING {too_many}"
         )
         return (
             f"CREATE OR REPLACE TEMP TABLE {SHARED_NUMBERS} AS SELECT DISTINCT customer_key FROM ("
-            f"SELECT customer_key, day, count(*) AS contacts FROM ({contacts}) SEMI JOIN "
-            f"({often}) USING (customer_key) GROUP BY ALL"
-            f") WHERE contacts > {self.limit_on('day')}"
+            f"SELECT customer_key {rows} AND hash(customer_key) IN ({often}) "
+            f"GROUP BY customer_key, day HAVING {too_many}"
+            f"{f' UNION ALL {known}' if known else ''})"
         )
 
 

@@ -139,20 +139,45 @@ def find_shared_numbers(
     """
     if "customer_key" not in staged.columns:
         return False
-    stored_key = source_value("customer_key")
-    stored_rows = f"""
-        SELECT {stored_key}, CAST(c.local_start AS DATE) FROM contacts c
-        ANTI JOIN keyed k ON k.source_system = c.source_system AND k.contact_id = c.contact_id
-        WHERE {stored_key} IN (SELECT customer_key FROM staged)"""
+    # A number that had too many contacts on a day that is not in the file is known: its
+    # stored contacts keep it beside.
+    stored_key, source_key = source_value("customer_key"), AS_GIVEN["customer_key"]
+    first, last = connection.execute(
+        "SELECT min(local_start), max(local_start) FROM staged"
+    ).fetchone()
+    if first is None:
+        return False
+    others = (
+        "FROM contacts c ANTI JOIN keyed k ON k.source_system = c.source_system AND "
+        "k.contact_id = c.contact_id WHERE"
+    )
+    in_file = "IN (SELECT customer_key FROM staged)"
+    stored_rows = (
+        f"SELECT {stored_key}, CAST(c.local_start AS DATE) {others} {stored_key} {in_file} AND "
+        f"c.local_start >= DATE '{first:%Y-%m-%d}' AND "
+        f"c.local_start < DATE '{last:%Y-%m-%d}' + INTERVAL 1 DAY"
+    )
     file_rows = (
         "SELECT s.customer_key, CAST(s.local_start AS DATE) AS day FROM staged s JOIN keyed "
-        "USING (line) WHERE s.customer_key IS NOT NULL"
+        "USING (line)"
     )
-    connection.execute(rules.make_shared(f"{file_rows} UNION ALL {stored_rows}"))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE known_shared AS SELECT DISTINCT c.{source_key} AS "
+        f"customer_key {others} c.{source_key} {in_file}"
+    )
+    connection.execute(
+        rules.make_shared(
+            f"{file_rows} UNION ALL {stored_rows}", "SELECT customer_key FROM known_shared"
+        )
+    )
+    newly_shared = (
+        "SELECT customer_key FROM shared_numbers EXCEPT SELECT customer_key FROM known_shared"
+    )
+    if connection.execute(f"{newly_shared} LIMIT 1").fetchone() is None:
+        return False
     return (
         connection.execute(
-            "SELECT 1 FROM contacts WHERE customer_key IN (SELECT customer_key FROM "
-            "shared_numbers) LIMIT 1"
+            f"SELECT 1 FROM contacts WHERE customer_key IN ({newly_shared}) LIMIT 1"
         ).fetchone()
         is not None
     )

@@ -19,6 +19,7 @@ from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.records import store
 from qa_core.storage.records.people import Team
 
 Value = str | int | date | None
@@ -50,12 +51,7 @@ class Names:
             }
         sites = {}
         if "site" in dimensions:
-            sites = {
-                row.name: row.site_name
-                for row in session.execute(
-                    sa.select(Team.name, Team.site_name).where(Team.site_name.is_not(None))
-                )
-            }
+            sites = store.remember(session, "sites", _read_sites)
         return Names(advisors, sites)
 
     def advisor_label(self, advisor_id: str | None) -> str | None:
@@ -74,6 +70,11 @@ class Names:
             or tuple(key for key, label in self.advisors.items() if label == f"{text} ({key})")
             or (text,)
         )
+
+
+def _read_sites(session: Session) -> dict[str, str]:
+    sites = sa.select(Team.name, Team.site_name).where(Team.site_name.is_not(None))
+    return dict(session.execute(sites).all())
 
 
 def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[Any]:

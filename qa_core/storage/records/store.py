@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -116,19 +117,75 @@ def file_of(url: str) -> Path | None:
     )
 
 
+_shared: ContextVar[Session | None] = ContextVar("shared", default=None)
+"""Session of `one_state`, in this thread."""
+
+Found = TypeVar("Found")
+
+
 @contextmanager
 def reading() -> Iterator[Session]:
     """Open a session on one consistent state; nothing is written."""
+    shared = _shared.get()
+    if shared is None:
+        with Session(_reading_engine()) as session:
+            yield session
+        return
+    try:
+        yield shared
+    except Exception:
+        _renew(shared)
+        raise
+
+
+@contextmanager
+def one_state() -> Iterator[None]:
+    """Let everything that this thread reads meanwhile share one session, and so one state
+    of the records; what is written meanwhile is seen afterwards.
+    """
+    with Session(_reading_engine()) as session:
+        token = _shared.set(session)
+        try:
+            yield
+        finally:
+            _shared.reset(token)
+
+
+def remember(session: Session, key: str, find: Callable[[Session], Found]) -> Found:
+    """Return what `find` reads with that session: within `one_state` it is read once."""
+    if session is not _shared.get():
+        return find(session)
+    if key not in session.info:
+        session.info[key] = find(session)
+    return session.info[key]
+
+
+def _renew(session: Session) -> None:
+    """Let a shared session see the newest state; objects at hand keep what they hold."""
+    session.expunge_all()
+    session.rollback()
+    session.info.clear()
+
+
+def _reading_engine() -> sa.Engine:
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with Session(engine) as session:
-        yield session
+        return engine.execution_options(isolation_level="REPEATABLE READ")
+    return engine
 
 
 @contextmanager
 def writing() -> Iterator[Session]:
     """Open a session that is committed whole at the end, or not at all. Writers queue."""
+    with ExitStack() as stack:
+        if (shared := _shared.get()) is not None:
+            _renew(shared)
+            stack.callback(_renew, shared)
+        yield stack.enter_context(_open_for_writing())
+
+
+@contextmanager
+def _open_for_writing() -> Iterator[Session]:
     engine = engine_for(environment.current().database_url).execution_options(writes=True)
     with Session(engine, expire_on_commit=False) as session, session.begin():
         if engine.dialect.name == "postgresql":
