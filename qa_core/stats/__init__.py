@@ -22,6 +22,7 @@ from qa_core.stats.intervals import (
     difference_interval,
     mean_interval,
     nps_interval,
+    percentiles,
     poststratify_rate,
     t_quantile,
     wilson,

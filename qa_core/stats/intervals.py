@@ -1,10 +1,14 @@
-"""95 % confidence intervals of rates, means, differences and net promoter scores."""
+"""95 % confidence intervals of rates, means, differences and net promoter scores, and
+percentiles.
+"""
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 Z95 = 1.959963984540054
 CONFIDENCE = 0.95
@@ -85,6 +89,26 @@ def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, 
         return None
     half = t_quantile(n - 1) * deviation / math.sqrt(n)
     return mean - half, mean + half
+
+
+def percentiles(counts: Mapping[float, int], shares: Sequence[float]) -> tuple[float | None, ...]:
+    """Return the percentiles of a sample given as counts by value, one for each share
+    (0–1), interpolated between neighbours; None without values.
+    """
+    values = sorted(counts)
+    ends = list(itertools.accumulate(counts[value] for value in values))
+    if not ends:
+        return (None,) * len(shares)
+
+    def value_at(place: int) -> float:
+        return values[bisect.bisect_right(ends, place)]
+
+    found = []
+    for share in shares:
+        place = share * (ends[-1] - 1)
+        low, high = value_at(math.floor(place)), value_at(math.ceil(place))
+        found.append(low + (high - low) * (place - math.floor(place)))
+    return tuple(found)
 
 
 def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -83,13 +83,7 @@ class DuckDbEngine:
         """
         if not isinstance(query, Scoped | Unscoped):
             raise TypeError("only Scoped and Unscoped statements are run on the facts")
-        compilation = query.statement.compile(
-            dialect=DIALECT, compile_kwargs={"render_postcompile": True}
-        )
-        text, parameters = (
-            str(compilation),
-            [compilation.params[name] for name in compilation.positiontup or ()],
-        )
+        text, parameters = _compile(query)
         views = dict(tables.TABLES)
         if isinstance(query, Scoped) and query.beyond:
             views[EVERY_CONTACT.name] = CONTACTS
@@ -109,6 +103,21 @@ class DuckDbEngine:
                     _create_view(query, view, table, f'SELECT * FROM "{view}{TABLE_SUFFIX}"')
                 )
             return cursor.execute(text, parameters).df()
+
+
+def describe(query: Scoped | Unscoped) -> str:
+    """Describe a statement on contacts with its parameters and the scope of its viewer:
+    what is described alike finds the same in the same files.
+    """
+    scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
+    return repr((*_compile(query), scope, getattr(query, "beyond", None)))
+
+
+def _compile(query: Scoped | Unscoped) -> tuple[str, list[Any]]:
+    compilation = query.statement.compile(
+        dialect=DIALECT, compile_kwargs={"render_postcompile": True}
+    )
+    return str(compilation), [compilation.params[name] for name in compilation.positiontup or ()]
 
 
 def _create_view(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:

@@ -101,6 +101,7 @@ CONTACTS = sa.Table(
     sa.Column("given_team", sa.Text),  # empty: the source gave none
     sa.Column("given_outcome", sa.Text),
     sa.Column("given_customer_key", sa.Text),
+    sa.Column("has_customer", sa.Boolean),  # made when a file is written, see DERIVED
     sa.Column("had_customer", sa.Boolean),  # its customer key was deleted by age; else null
     sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
     sa.Column("batch_id", sa.Text, nullable=False),
@@ -166,6 +167,11 @@ RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "priva
 
 IDENTITY = ("customer_key", "given_customer_key", "advisor_id", "given_advisor_id")
 """The columns that name people; a shared number leaves its key in `given_customer_key`."""
+
+DERIVED = {"contacts": {"has_customer": '"customer_key" IS NOT NULL'}}
+"""Columns that are written from others of the same row (SQL): reading the long keys only
+to know whether there are any took most of the time of first-contact resolution.
+"""
 
 AFTER_DELETION = ("had_customer", "seen_before")
 """The columns that say what deleted keys would have."""

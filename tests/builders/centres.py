@@ -19,6 +19,7 @@ from qa_core.storage.records.people import Advisor, Site, Team
 from qa_core.storage.schema import (
     CONTACT_KEY,
     CONTACTS,
+    DERIVED,
     INTERVAL_KEY,
     INTERVALS,
     NEIGHBOURS,
@@ -40,7 +41,8 @@ ENVIRONMENT = (
 """What a test must not take over from whoever runs it."""
 
 PARIS = ZoneInfo("Europe/Paris")
-GIVEN = [column.name for column in CONTACTS.columns if column.name not in (*NEIGHBOURS, "batch_id")]
+NOT_GIVEN = (*NEIGHBOURS, *DERIVED["contacts"], "batch_id")
+GIVEN = [column.name for column in CONTACTS.columns if column.name not in NOT_GIVEN]
 
 
 def contact(local_start: datetime | str, contact_id: str = "", **columns: Any) -> dict[str, Any]:

@@ -231,33 +231,33 @@ def _average_handle_time_of_intervals(inputs: KpiInputs) -> IntervalContribution
 
 
 def _repeat_caller_rate(inputs: KpiInputs) -> Contribution:
-    is_known = _c.customer_key.is_not(None)
+    is_known = _c.has_customer
     return Contribution(
         denominator=is_known,
         hits=sa.and_(is_known, _c.seconds_to_next <= inputs.window_seconds),
         identity=_c.customer_key,
-        unknown_identity=_c.customer_key.is_(None),
+        unknown_identity=sa.not_(_c.has_customer),
     )
 
 
 def _missed_callers(inputs: KpiInputs, seconds: sa.ColumnElement[float]) -> Contribution:
-    is_known = MISSES.c.customer_key.is_not(None)
+    is_known = MISSES.c.has_customer
     return Contribution(
         denominator=is_known,
         hits=sa.and_(is_known, seconds <= inputs.recovery_seconds),
-        unknown_identity=MISSES.c.customer_key.is_(None),
+        unknown_identity=sa.not_(MISSES.c.has_customer),
     )
 
 
 def _callers(rows: Predicate) -> Contribution:
-    is_known = CALLERS.c.customer_key.is_not(None)
+    is_known = CALLERS.c.has_customer
     return Contribution(
         denominator=rows,
         hits=rows,
         identity=CALLERS.c.customer_key,
         required_rows=is_known,
         contributing_advisors=is_known,
-        unknown_identity=CALLERS.c.customer_key.is_(None),
+        unknown_identity=sa.not_(CALLERS.c.has_customer),
     )
 
 

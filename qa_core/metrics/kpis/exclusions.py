@@ -38,16 +38,14 @@ UNKNOWN_CALLER = exclude(
     "unknown_identity", N_("Caller unknown: number withheld or shared"), sa.not_(KNOWN_CUSTOMER)
 )
 UNKNOWN_MISSED_CALLER = exclude(
-    "unknown_identity", UNKNOWN_CALLER.title, MISSES.c.customer_key.is_(None)
+    "unknown_identity", UNKNOWN_CALLER.title, sa.not_(MISSES.c.has_customer)
 )
 CALLERS_OTHER_DIRECTION = exclude(
     "other_direction",
     OTHER_DIRECTION.title,
     sa.and_(CALLERS.c.direction.is_not(None), CALLERS.c.direction != word(Direction.INBOUND)),
 )
-CALLERS_UNKNOWN = exclude(
-    "unknown_identity", UNKNOWN_CALLER.title, CALLERS.c.customer_key.is_(None)
-)
+CALLERS_UNKNOWN = exclude("unknown_identity", UNKNOWN_CALLER.title, sa.not_(CALLERS.c.has_customer))
 SAME_CUSTOMER = Exclusion(
     "same_customer", N_("Further contacts of a customer who is counted already"), None
 )

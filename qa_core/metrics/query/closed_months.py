@@ -20,7 +20,7 @@ from qa_core.access.roles import Role
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.kpis import FactTable, Kpi, KpiKind
-from qa_core.metrics.query import dimension_sql, statements
+from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage.guard import Scoped
@@ -188,7 +188,7 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def _pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
-    """Add sums to those of a record; standard deviations are pooled, percentiles go."""
+    """Add sums to those of a record; standard deviations are pooled."""
     size, added_size = record.get(f"{kpi}__n") or 0, sums.get(f"{kpi}__n") or 0
     deviation = f"{kpi}__deviation"
     if size and added_size:
@@ -196,10 +196,8 @@ def _pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
             (size, record.get(f"{kpi}__sum"), record.get(deviation)),
             (added_size, sums.get(f"{kpi}__sum"), sums.get(deviation)),
         )
-        for name in statements.PERCENTILES:
-            record.pop(f"{kpi}__{name}", None)
     for name, value in sums.items():
-        if name == deviation or name.rpartition("__")[2] in statements.PERCENTILES:
+        if name == deviation:
             if not size:
                 record[name] = value
         elif value is not None and value == value:

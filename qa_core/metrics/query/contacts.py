@@ -16,11 +16,16 @@ from qa_core.base.i18n import N_
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.query import dimension_sql
+from qa_core.metrics.query import dimension_sql, month_sums
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
-from qa_core.metrics.query.statements import parts_of
+from qa_core.metrics.query.statements import (
+    MetricQuery,
+    conditions_on_contacts,
+    parts_of,
+    select_groups,
+)
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -314,16 +319,15 @@ def _conditions(
 
 def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[Any, int]]:
     question = build_query(viewer, (dimension,), where)
-    (group,) = question.groups(CONTACTS.c)
-    conditions = [
-        *dimension_sql.within(where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
-    statement = sa.select(group, sa.func.count().label("n")).where(*conditions).group_by(group)
-    frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
+
+    def build(part: MetricQuery) -> Scoped:
+        groups = part.groups(CONTACTS.c)
+        statement = select_groups(groups, [sa.func.count().label("n")])
+        return Scoped(statement.where(*conditions_on_contacts(part)), viewer)
+
     counts = {
-        dimension_sql.plain(dimension, value, question.names): int(n)
-        for value, n in zip(frame.iloc[:, 0], frame["n"], strict=True)
+        dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names): int(record["n"])
+        for record in month_sums.collect(question, build)
     }
     for record in find_totals(question, (declared.get_kpi("received"),)):
         value, n = (

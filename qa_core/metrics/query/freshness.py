@@ -13,7 +13,11 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
-from qa_core.storage import engine, lake
+from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.query import month_sums
+from qa_core.metrics.query.metric_query import build_query
+from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, select_groups
+from qa_core.storage import lake
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
@@ -121,27 +125,30 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
     """
     if lake.version("contacts") < 0:
         return {}
-    columns = [
-        sa.func.max(sa.case((condition, _c.local_start))).label(kind)
+    columns = [sa.func.max(_c.local_start).label("newest_contacts")]
+    columns += [
+        sa.func.max(sa.case((condition, _c.local_start))).label(f"newest_{kind}")
         for kind, condition in _JOIN_CONDITIONS.items()
     ]
-    statement = sa.select(
-        _c.source_system, sa.func.max(_c.local_start).label("contacts"), *columns
-    ).group_by(_c.source_system)
-    query = Scoped(statement, viewer)
-    if sees_all:
-        query = Unscoped(
+
+    def build(part: MetricQuery) -> Scoped | Unscoped:
+        groups = [_c.source_system.label("by_system"), *part.groups(_c)]
+        statement = select_groups(groups, columns).where(*conditions_on_contacts(part))
+        if not sees_all:
+            return Scoped(statement, viewer)
+        return Unscoped(
             statement,
             "Whoever keeps the centre running is told how fresh every source is: only moments by "
             "system are read.",
         )
-    rows = engine.current().run(query).to_dict("records")
+
+    rows = month_sums.collect(build_query(viewer, (), Filters()), build)
     newest: dict[tuple[str, str | None], datetime | None] = {
-        ("contacts", row["source_system"]): _moment(row["contacts"]) for row in rows
+        ("contacts", row["by_system"]): _moment(row["newest_contacts"]) for row in rows
     }
     for kind in _JOIN_CONDITIONS:
         newest[kind, None] = max(
-            (moment for row in rows if (moment := _moment(row[kind]))), default=None
+            (moment for row in rows if (moment := _moment(row[f"newest_{kind}"]))), default=None
         )
     return newest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
@@ -24,6 +25,7 @@ from qa_core.metrics.query import (
     evaluation_table,
     interval_totals,
     listened_contacts,
+    month_sums,
     publication,
     statements,
 )
@@ -145,15 +147,13 @@ def _counts(question: MetricQuery, subject: FactTable, kpis: list[Kpi]) -> list[
     past = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)
     records: list[dict[str, Any]] = []
     if not past.is_empty:
-        records = (
-            current()
-            .run(
-                statements.BUILDERS[subject](past.since, kpis),
-                beside_the_lake(subject),
-                **statements.months_of(past.since, subject),
-            )
-            .to_dict("records")
-        )
+        build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
+        if subject == FactTable.CONTACTS and all(map(closed_months.adds_up, kpis)):
+            records = month_sums.collect(past.since, build)
+        else:
+            months = statements.months_of(past.since, subject)
+            rows = current().run(build(past.since), beside_the_lake(subject), **months)
+            records = rows.to_dict("records")
         if subject == FactTable.CONTACTS:
             records = interval_totals.add_totals(past.since, kpis, records)
     if past.records:

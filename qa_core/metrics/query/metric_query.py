@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
@@ -17,11 +18,10 @@ from qa_core.centre.settings import Settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COMPONENTS, OPTIONAL_COMPONENTS, KpiInputs
-from qa_core.metrics.query import dimension_sql, interval_totals, statements
+from qa_core.metrics.query import dimension_sql, interval_totals, month_sums, statements
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import lake
-from qa_core.storage.engine import current
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS
@@ -88,16 +88,27 @@ def _profile(lake_url: str, version: int) -> LakeProfile:
         for component in COMPONENTS
     ]
     counts.append(sa.func.count().filter(declared.ANSWERED).label("answered"))
-    statement = sa.select(CONTACTS.c.source_system, CONTACTS.c.csat_scale, *counts).group_by(
-        CONTACTS.c.source_system, CONTACTS.c.csat_scale
+
+    def build(part: MetricQuery) -> Unscoped:
+        groups = [
+            CONTACTS.c.source_system.label("by_system"),
+            CONTACTS.c.csat_scale.label("by_scale"),
+            *part.groups(CONTACTS.c),
+        ]
+        return Unscoped(
+            statements.select_groups(groups, counts).where(
+                *statements.conditions_on_contacts(part)
+            ),
+            "Which durations a system never gives, and its scales of ratings, are the same for "
+            "everybody: only systems, scales and counts are read, and kept for all viewers.",
+        )
+
+    everything = MetricQuery(Viewer.SYSTEM, (), Filters(), Names({}, {}), (), KpiInputs)
+    frame = pd.DataFrame(
+        month_sums.collect(everything, build, leaves_out_damaged=True),
+        columns=["by_system", "by_scale", *COMPONENTS, "answered"],
     )
-    query = Unscoped(
-        statement,
-        "Which durations a system never gives, and its scales of ratings, are the same for "
-        "everybody: only systems, scales and counts are read, and kept for all viewers.",
-    )
-    frame = current().run(query, leaves_out_damaged=True)
-    totals = frame.groupby("source_system")[[*COMPONENTS, "answered"]].sum()
+    totals = frame.groupby("by_system")[[*COMPONENTS, "answered"]].sum()
     absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
     sparse = {
         component: tuple(
@@ -106,7 +117,7 @@ def _profile(lake_url: str, version: int) -> LakeProfile:
         for component in OPTIONAL_COMPONENTS
     }
     return LakeProfile(
-        absent, sparse, {scale: _ends(scale) for scale in frame["csat_scale"].dropna().unique()}
+        absent, sparse, {scale: _ends(scale) for scale in frame["by_scale"].dropna().unique()}
     )
 
 

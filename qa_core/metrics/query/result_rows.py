@@ -48,6 +48,7 @@ COLUMNS = (
 MAX_UNKNOWN_OUTCOMES = 0.01
 """Share of contacts with an unknown outcome beyond which a rate has no data."""
 WITHOUT_COUNT = ("component_missing", "from_totals")
+PERCENTILES = (0.5, 0.9, 0.95)
 BEFORE = ("value", "n", "low", "high", "status")
 
 
@@ -107,7 +108,9 @@ def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:
                     None,
                     None,
                 )
-                row.p50, row.p90, row.p95 = (get(name) for name in ("p50", "p90", "p95"))
+                histogram = sums.get(f"{kpi.key}__histogram")
+                if isinstance(histogram, Mapping):
+                    row.p50, row.p90, row.p95 = stats.percentiles(histogram, PERCENTILES)
         case KpiKind.STATISTIC:
             row.denominator = row.n
             if row.n:

@@ -47,7 +47,6 @@ from qa_core.storage.schema import (
     on_every_contact,
 )
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95}
 EVALUATION_DIMENSIONS = frozenset(
     {
         "day",
@@ -128,7 +127,7 @@ def misses_of(
     before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
     window = recovery_window(question, CONTACTS.c.local_start)
-    is_known = CONTACTS.c.customer_key.is_not(None)
+    is_known = CONTACTS.c.has_customer
     is_repeated = sa.and_(
         is_known, before.is_not(None), sa.extract("epoch", started_at - before) <= window
     ).label("is_repeated")
@@ -197,7 +196,7 @@ def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
     """Select the contacts that fit, and whether each is its customer's first."""
     every = EVERY_CONTACT.c
-    condition = every.customer_key.is_not(None)
+    condition = every.has_customer
     if question.where != Filters():
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
@@ -518,15 +517,7 @@ def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEl
             ("deviation", sa.func.stddev_samp(parts.amount)),
         ]
         if kpi.has_percentiles:
-            aggregates += [
-                (
-                    name,
-                    sa.func.percentile_cont(sa.literal_column(str(share))).within_group(
-                        parts.amount
-                    ),
-                )
-                for name, share in PERCENTILES.items()
-            ]
+            aggregates.append(("histogram", sa.func.histogram(parts.amount)))
     elif kpi.kind == KpiKind.DISTINCT:
         aggregates += [
             (name, sa.func.count(sa.distinct(sa.case((test, parts.identity)))))

@@ -25,7 +25,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import schema
-from qa_core.storage.lake import damage, neighbours, tables
+from qa_core.storage.lake import damage, month_sums, neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5
@@ -93,12 +93,15 @@ class Rewrite:
                 )
                 self.adds += [add] if add else []
                 self._report(1 - WRITING_SHARE * (len(months) - position - 1) / len(months))
-            return tables.commit(
+            version = tables.commit(
                 self.base, tables.Commit(self.adds, set(months), transactions, metadata)
             )
         except BaseException:
             tables.discard(self.base, self.adds)
             raise
+        if self.base.name == "contacts":
+            month_sums.forget(months)
+        return version
 
     def _report(self, share: float) -> None:
         self.progress(N_("Writing"), share)

@@ -31,7 +31,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import duckdb_connection
-from qa_core.storage.schema import CONTACTS, INTERVALS, SPEND, arrow_schema
+from qa_core.storage.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
@@ -354,11 +354,12 @@ def select_from_files(name: str, files: Sequence[str]) -> str:
 
 
 def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
+    absent = {
+        column.name: f"CAST(NULL AS {sql_type(column)})" for column in TABLES[name].columns
+    } | (DERIVED.get(name, {}) if relation else {})
     columns = (
-        f'CAST(NULL AS {sql_type(column)}) AS "{column.name}"'
-        if column.name in missing
-        else f'"{column.name}"'
-        for column in TABLES[name].columns
+        f'{absent[column]} AS "{column}"' if column in missing else f'"{column}"'
+        for column in columns_of(name)
     )
     return f"SELECT {', '.join(columns)}{relation}"
 
@@ -377,7 +378,12 @@ def write_part(
     """Write the rows of one month as a new file, not yet part of the table; None when
     there are none. The name of the file ends with its SHA-256.
     """
-    select_list = ", ".join(f'"{name}"' for name in columns_of(target.name) if name != "month")
+    derived = DERIVED.get(target.name, {})
+    select_list = ", ".join(
+        f'{derived[name]} AS "{name}"' if name in derived else f'"{name}"'
+        for name in columns_of(target.name)
+        if name != "month"
+    )
     name = f"part-{uuid.uuid4().hex}"
     file = target.folder / f"month={month}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)

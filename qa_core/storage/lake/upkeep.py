@@ -15,7 +15,7 @@ from deltalake import DeltaTable, WriterProperties
 
 from qa_core.base import environment
 from qa_core.storage import schema
-from qa_core.storage.lake import tables
+from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
@@ -282,6 +282,9 @@ def vacuum(at_once: bool = False) -> int:
         with tables.writing(name):
             base = tables.snapshot(name)
             count += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(base)
+    if at_once:
+        month_sums.forget()  # a reader of an earlier version may have kept some since
+    month_sums.tidy()
     _remove_dead_scratch()
     return count
 
