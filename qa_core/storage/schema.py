@@ -102,6 +102,7 @@ CONTACTS = sa.Table(
     sa.Column("given_outcome", sa.Text),
     sa.Column("given_customer_key", sa.Text),
     sa.Column("has_customer", sa.Boolean),  # made when a file is written, see DERIVED
+    sa.Column("customer_number", sa.BigInteger),  # likewise
     sa.Column("had_customer", sa.Boolean),  # its customer key was deleted by age; else null
     sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
     sa.Column("batch_id", sa.Text, nullable=False),
@@ -168,9 +169,16 @@ RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "priva
 IDENTITY = ("customer_key", "given_customer_key", "advisor_id", "given_advisor_id")
 """The columns that name people; a shared number leaves its key in `given_customer_key`."""
 
-DERIVED = {"contacts": {"has_customer": '"customer_key" IS NOT NULL'}}
-"""Columns that are written from others of the same row (SQL): reading the long keys only
-to know whether there are any took most of the time of first-contact resolution.
+DERIVED = {
+    "contacts": {
+        "has_customer": '"customer_key" IS NOT NULL',
+        "customer_number": """coalesce(try_cast('0x' || "customer_key"[-15:] AS BIGINT), """
+        """CAST(md5_number_lower("customer_key") >> 1 AS BIGINT))""",
+    }
+}
+"""Columns that are written from others of the same row (SQL), because reading and joining
+the long keys took most of the time of many questions. The number is the last 60 bits of
+the pseudonym: two of ten million customers share one with a probability of 1 in 20,000.
 """
 
 AFTER_DELETION = ("had_customer", "seen_before")
@@ -224,6 +232,7 @@ _ARROW = {
     sa.Date: pa.date32(),
     sa.Double: pa.float64(),
     sa.Integer: pa.int32(),
+    sa.BigInteger: pa.int64(),
     sa.Boolean: pa.bool_(),
 }
 

@@ -235,7 +235,7 @@ def _repeat_caller_rate(inputs: KpiInputs) -> Contribution:
     return Contribution(
         denominator=is_known,
         hits=sa.and_(is_known, _c.seconds_to_next <= inputs.window_seconds),
-        identity=_c.customer_key,
+        identity=_c.customer_number,
         unknown_identity=sa.not_(_c.has_customer),
     )
 
@@ -254,7 +254,7 @@ def _callers(rows: Predicate) -> Contribution:
     return Contribution(
         denominator=rows,
         hits=rows,
-        identity=CALLERS.c.customer_key,
+        identity=CALLERS.c.customer_number,
         required_rows=is_known,
         contributing_advisors=is_known,
         unknown_identity=sa.not_(CALLERS.c.has_customer),

@@ -70,7 +70,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         for name in (
             "source_system",
             "contact_id",
-            "customer_key",
+            "customer_number",
             "started_at",
             "seconds_to_reached",
             "seconds_to_call_back",
@@ -84,14 +84,14 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     calls = EVERY_CONTACT.c
     after = sa.extract("epoch", calls.started_at - misses.c.started_at)
     answered_calls = sa.and_(
-        calls.customer_key == misses.c.customer_key,
+        calls.customer_number == misses.c.customer_number,
         on_every_contact(sa.and_(OUTGOING, ANSWERED)),
         after.between(sa.literal_column("0"), misses.c.window_seconds),
     )
     remaining_seconds = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - misses.c.started_at)
     each = (
         sa.select(
-            misses.c.customer_key.is_not(None).label("is_known"),
+            misses.c.customer_number.is_not(None).label("is_known"),
             sa.func.coalesce(
                 misses.c.seconds_to_reached <= misses.c.window_seconds, sa.false()
             ).label("is_reached"),

@@ -104,8 +104,8 @@ def _count_contacts(question: MetricQuery, span: Mapping[str, str]) -> _Counts:
     atoms = pd.concat([atoms, misses, *_count_totals(question, populations)])
     atoms = atoms.fillna({f"n{place}": 0 for place in range(len(families))})
     customers = (
-        sa.select(*_values(question, CONTACTS.c), CONTACTS.c.customer_key.label("customer"))
-        .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.is_not(None))
+        sa.select(*_values(question, CONTACTS.c), CONTACTS.c.customer_number.label("customer"))
+        .where(COUNTED_DIRECTION, CONTACTS.c.has_customer)
         .distinct()
     )
     return _Counts(
@@ -205,7 +205,7 @@ def _select_misses(question: MetricQuery) -> sa.Select:
     values = _values(question, MISSES.c)
     return (
         sa.select(*values, sa.func.count().label("n"))
-        .where(MISSES.c.customer_key.is_not(None))
+        .where(MISSES.c.has_customer)
         .group_by(*values)
         .add_cte(statements.misses_of(question))
     )

@@ -215,12 +215,12 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false()
     )
     customers = (
-        sa.select(CONTACTS.c.customer_key)
+        sa.select(CONTACTS.c.customer_number)
         .where(COUNTED_DIRECTION, is_repeat)
         .distinct()
         .cte("customers")
     )
-    same = {"partition_by": CONTACTS.c.customer_key, "order_by": (CONTACTS.c.started_at, *_KEY)}
+    same = {"partition_by": CONTACTS.c.customer_number, "order_by": (CONTACTS.c.started_at, *_KEY)}
     gap = sa.extract(
         "epoch", CONTACTS.c.started_at - sa.func.lag(CONTACTS.c.started_at).over(**same)
     )
@@ -230,18 +230,22 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     columns = (
         *_KEY,
         CONTACTS.c.customer_key,
+        CONTACTS.c.customer_number,
         CONTACTS.c.started_at,
         *(CONTACTS.c[name] for name in _DETAILS),
     )
     events = (
         sa.select(*columns, own, is_repeat.label("is_repeat"), is_new)
-        .where(COUNTED_DIRECTION, CONTACTS.c.customer_key.in_(sa.select(customers.c.customer_key)))
+        .where(
+            COUNTED_DIRECTION,
+            CONTACTS.c.customer_number.in_(sa.select(customers.c.customer_number)),
+        )
         .cte("events")
     )
     order = (events.c.started_at, *(events.c[name] for name in CONTACT_KEY))
     number = (
         sa.func.sum(events.c.is_new)
-        .over(partition_by=events.c.customer_key, order_by=order, rows=(None, 0))
+        .over(partition_by=events.c.customer_number, order_by=order, rows=(None, 0))
         .label("number")
     )
     links = sa.select(*events.c, number).cte("numbered")
@@ -256,26 +260,28 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
                 repeats.desc(),
                 contacts.desc(),
                 sa.func.min(links.c.started_at),
-                links.c.customer_key,
+                links.c.customer_number,
             )
         )
         .label("place")
     )
     chains = (
         sa.select(
-            links.c.customer_key,
+            links.c.customer_number,
             links.c.number,
             sa.func.count().label("contacts"),
             sa.func.max(links.c.started_at).label("ends_at"),
             place,
         )
-        .group_by(links.c.customer_key, links.c.number)
+        .group_by(links.c.customer_number, links.c.number)
         .having(repeats > sa.literal_column("0"))
         .cte("chains")
     )
     source = links.join(
         chains,
-        sa.and_(links.c.customer_key == chains.c.customer_key, links.c.number == chains.c.number),
+        sa.and_(
+            links.c.customer_number == chains.c.customer_number, links.c.number == chains.c.number
+        ),
     )
     link_columns = [
         column for column in links.c if column.name not in ("is_new", "number", "is_own")

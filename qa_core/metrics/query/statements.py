@@ -122,7 +122,7 @@ def misses_of(
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
     started_at, same = (
         CONTACTS.c.started_at,
-        {"partition_by": CONTACTS.c.customer_key, "order_by": order},
+        {"partition_by": CONTACTS.c.customer_number, "order_by": order},
     )
     before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
@@ -200,20 +200,22 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
     if question.where != Filters():
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
-        condition = every.customer_key.in_(sa.select(CONTACTS.c.customer_key).where(*conditions))
+        condition = every.customer_number.in_(
+            sa.select(CONTACTS.c.customer_number).where(*conditions)
+        )
     firsts = (
         sa.select(
-            every.customer_key.label("customer"),
+            every.customer_number.label("customer"),
             sa.func.min(every.started_at).label("first_start"),
         )
         .where(on_every_contact(COUNTED_DIRECTION), condition)
-        .group_by(every.customer_key)
+        .group_by(every.customer_number)
         .cte("firsts")
     )
     # Those before the last closed month are gone; who had any is marked on the next.
     is_new = sa.func.coalesce(CONTACTS.c.seen_before, sa.literal_column("false", sa.Boolean))
     is_first = sa.and_(CONTACTS.c.started_at == firsts.c.first_start, sa.not_(is_new))
-    source = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_key == firsts.c.customer)
+    source = CONTACTS.outerjoin(firsts, CONTACTS.c.customer_number == firsts.c.customer)
     return (
         sa.select(*CONTACTS.c, is_first.label("is_first_time"))
         .select_from(source)

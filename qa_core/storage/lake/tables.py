@@ -329,6 +329,7 @@ def sql_type(column: sa.Column) -> str:
         sa.Date: "DATE",
         sa.Double: "DOUBLE",
         sa.Integer: "INTEGER",
+        sa.BigInteger: "BIGINT",
         sa.Boolean: "BOOLEAN",
     }[type(column.type)]
 
