@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
@@ -10,10 +10,16 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import ANSWERED, OUTGOING, FactTable
-from qa_core.metrics.query import dimension_sql
+from qa_core.metrics.query import dimension_sql, month_sums
 from qa_core.metrics.query.measure import build_query
-from qa_core.metrics.query.statements import misses_of, months_of, recovery_window
-from qa_core.storage import engine, lake
+from qa_core.metrics.query.statements import (
+    DAYS_AROUND,
+    MetricQuery,
+    misses_of,
+    recovery_window,
+    select_groups,
+)
+from qa_core.storage import lake
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import EVERY_CONTACT, on_every_contact
 
@@ -46,6 +52,9 @@ class Recovery:
         return self.known_callers + self.withheld
 
 
+NONE = dict.fromkeys((field.name for field in fields(Recovery)), 0)
+
+
 def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     """Find how the callers missed in the viewer's scope were recovered within the
     recovery window of their day.
@@ -59,15 +68,22 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     dimension_sql.require_filters(viewer, where)
     if viewer.needs_suppression:
         raise AccessDenied()
-    span = lake.span()
-    if span is None:
-        return Recovery(0, 0, 0, 0, 0, 0)
+    if lake.span() is None:
+        return Recovery(**NONE)
     question = build_query(viewer, (), where)
+    records = month_sums.collect(question, _count_misses, DAYS_AROUND[FactTable.MISSED])
+    return Recovery(**{name: int(count) for name, count in records[0].items()} if records else NONE)
+
+
+def _count_misses(question: MetricQuery) -> Scoped:
+    """Count the missed callers by what became of them, and by month if that is asked."""
+    span = question.give(question.pieces[-1][1]).span
     miss = misses_of(question, with_call_backs=True).c
     window = recovery_window(question, miss.local_start).label("window_seconds")
     key = [
         miss[name]
         for name in (
+            "month",
             "source_system",
             "contact_id",
             "customer_number",
@@ -78,7 +94,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     ]
     misses = (
         sa.select(*key, window)
-        .where(*dimension_sql.within(where.period, miss), *question.filters(miss))
+        .where(*dimension_sql.within(question.where.period, miss), *question.filters(miss))
         .cte("missed")
     )
     calls = EVERY_CONTACT.c
@@ -91,6 +107,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     remaining_seconds = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - misses.c.started_at)
     each = (
         sa.select(
+            misses.c.month,
             misses.c.customer_number.is_not(None).label("is_known"),
             sa.func.coalesce(
                 misses.c.seconds_to_reached <= misses.c.window_seconds, sa.false()
@@ -119,11 +136,10 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         "open": (each.is_known, sa.not_(each.is_reached), each.is_open),
     }
     counts = [sa.func.count().filter(sa.and_(*tests)).label(name) for name, tests in kinds.items()]
-    statement = Scoped(
-        sa.select(*counts),
-        viewer,
+    groups = [each.month.label(f"by_{name}") for name in question.by]
+    return Scoped(
+        select_groups(groups, counts),
+        question.viewer,
         beyond="A missed caller counts as reached whoever called or answered; of those calls only "
         "their moments are used.",
     )
-    counts_row = engine.current().run(statement, **months_of(question, FactTable.MISSED)).iloc[0]
-    return Recovery(**{name: int(counts_row[name]) for name in kinds})

@@ -148,8 +148,8 @@ def _counts(question: MetricQuery, subject: FactTable, kpis: list[Kpi]) -> list[
     records: list[dict[str, Any]] = []
     if not past.is_empty:
         build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
-        if subject == FactTable.CONTACTS and all(map(closed_months.adds_up, kpis)):
-            records = month_sums.collect(past.since, build)
+        if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
+            records = month_sums.collect(past.since, build, statements.DAYS_AROUND[subject])
         else:
             months = statements.months_of(past.since, subject)
             rows = current().run(build(past.since), beside_the_lake(subject), **months)

@@ -37,22 +37,25 @@ Build = Callable[[MetricQuery], Scoped | Unscoped]
 Run = Callable[[MetricQuery], pd.DataFrame]
 
 
-def collect(question: MetricQuery, build: Build, leaves_out_damaged: bool = False) -> list[Record]:
+def collect(
+    question: MetricQuery, build: Build, around: int = 0, leaves_out_damaged: bool = False
+) -> list[Record]:
     """Run the statement on contacts that `build` makes of the question; the same records as
     of one run.
 
-    Its columns are groups, named `by_…`, and aggregates that add up over months.
-    `leaves_out_damaged`: see `Engine.run`.
+    Its columns are groups, named `by_…`, and aggregates that add up over months. `around`:
+    how many days before and after the period it reads. `leaves_out_damaged`: see
+    `Engine.run`.
     """
 
     def run(part: MetricQuery) -> pd.DataFrame:
-        months = dimension_sql.months(part.where.period)
+        months = dimension_sql.months(part.where.period, around, around)
         return engine.current().run(build(part), leaves_out_damaged=leaves_out_damaged, **months)
 
     split = _split(question.where.period)
     if split is None:
         return run(question).to_dict("records")
-    frames = _recall(question, build, split.months, run)
+    frames = _recall(question, build, split.months, around, run)
     for period in split.rest:
         frames.append(run(replace(question, where=question.where.with_period(period))))
     return _add_up(frames).to_dict("records")
@@ -96,7 +99,7 @@ def _split(period: Period) -> _Split | None:
 
 
 def _recall(
-    question: MetricQuery, build: Build, months: Sequence[date], run: Run
+    question: MetricQuery, build: Build, months: Sequence[date], around: int, run: Run
 ) -> list[pd.DataFrame]:
     """Return the sums of each month: what was kept, the others computed and kept."""
     whole = Period(months[0], periods.end_of("month", months[-1]))
@@ -107,13 +110,7 @@ def _recall(
     )
     anytime = replace(settled, where=question.where.with_period(Period()))
     text = engine.describe(build(anytime))
-    snapshot = lake.snapshot("contacts")
-    keys = {
-        f"{start:%Y-%m}": hashlib.sha256(
-            "\n".join((text, *snapshot.files(months=[f"{start:%Y-%m}"]))).encode()
-        ).hexdigest()
-        for start in months
-    }
+    keys = {f"{start:%Y-%m}": _make_key(text, start, around) for start in months}
     kept = {month: month_sums.read(month, key) for month, key in keys.items()}
     frames = [
         table.to_pandas(maps_as_pydicts="strict") for table in kept.values() if table is not None
@@ -122,6 +119,13 @@ def _recall(
     if missing:
         frames += _compute(settled, missing, keys, run)
     return frames
+
+
+def _make_key(text: str, start: date, around: int) -> str:
+    """Make the key of a month's sums: of the statement, and the files that it reads."""
+    whole = Period(start, periods.end_of("month", start))
+    files = lake.files("contacts", **dimension_sql.months(whole, around, around))
+    return hashlib.sha256("\n".join((text, *files)).encode()).hexdigest()
 
 
 def _without_end(inputs: Any) -> Any:

@@ -442,6 +442,10 @@ BUILDERS = {
 }
 
 
+DAYS_AROUND = {FactTable.CONTACTS: 0, FactTable.MISSED: NEIGHBOUR_DAYS}
+"""How many days around the period statements on contacts alone look at."""
+
+
 def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None]:
     """Return what the engine must read for a statement: misses look back, to know
     whether they are the first, and ahead, for the call-back; callers look back to the
@@ -449,7 +453,7 @@ def months_of(question: MetricQuery, subject: FactTable) -> dict[str, str | None
     """
     if subject == FactTable.CUSTOMERS:
         return dimension_sql.months(Period(last_day=question.where.period.last_day))
-    around = NEIGHBOUR_DAYS if subject == FactTable.MISSED else 0
+    around = DAYS_AROUND.get(subject, 0)
     return dimension_sql.months(question.where.period, before=around, after=around)
 
 

@@ -4,7 +4,8 @@ service level would be with another threshold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -14,10 +15,14 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import ABANDONED, ANSWERED, COUNTED_DIRECTION, get_kpi
-from qa_core.metrics.query import dimension_sql
+from qa_core.metrics.query import dimension_sql, month_sums
 from qa_core.metrics.query.measure import build_query
-from qa_core.metrics.query.statements import parts_of
-from qa_core.storage import engine
+from qa_core.metrics.query.statements import (
+    MetricQuery,
+    conditions_on_contacts,
+    parts_of,
+    select_groups,
+)
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
@@ -36,22 +41,15 @@ def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     Raises AccessDenied for whoever may not see call statistics, for what the viewer may
     not filter by, and for those who see large cells alone.
     """
-    conditions = _conditions(viewer, where)
+    question = _ask(viewer, where)
     second = sa.func.least(
         sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer),
         sa.literal_column(str(LONGEST_WAIT)),
-    ).label("second")
-    counts = [
-        sa.func.count().filter(rows).label(name)
-        for name, rows in (("answered", ANSWERED), ("abandoned", ABANDONED))
-    ]
-    statement = sa.select(second, *counts).where(
-        *conditions, CONTACTS.c.wait_seconds.is_not(None), sa.or_(ANSWERED, ABANDONED)
     )
-    return engine.current().run(
-        Scoped(statement.group_by(second).order_by(second), viewer),
-        **dimension_sql.months(where.period),
-    )
+    rows = {"answered": ANSWERED, "abandoned": ABANDONED}
+    known = (CONTACTS.c.wait_seconds.is_not(None), sa.or_(*rows.values()))
+    frame = _count(question, rows, known, second)
+    return frame.rename(columns={"by_group": "second"})
 
 
 def find_service_levels(
@@ -63,25 +61,20 @@ def find_service_levels(
     Of single contacts alone: totals by interval know no threshold but their own. Raises
     AccessDenied as `find_waits` does.
     """
-    conditions, kpi, columns = _conditions(viewer, where), get_kpi("service_level"), []
+    question, kpi, counts = _ask(viewer, where), get_kpi("service_level"), {}
     for position, threshold in enumerate(thresholds):
         parts = parts_of(
             build_query(viewer, (), where, {"service_level_seconds": str(threshold)}),
             kpi,
             CONTACTS.c,
         )
-        columns += [
-            sa.func.count().filter(rows).label(f"{name}_{position}")
-            for name, rows in (("n", parts.denominator), ("hits", parts.hits))
-        ]
-        if not position:
-            columns.append(sa.func.count().filter(parts.required_rows).label("required_rows"))
-    statement = Scoped(sa.select(*columns).where(*conditions), viewer)
-    counts = engine.current().run(statement, **dimension_sql.months(where.period)).iloc[0]
+        counts |= {f"n_{position}": parts.denominator, f"hits_{position}": parts.hits}
+        counts.setdefault("required_rows", parts.required_rows)
+    sums = _count(question, counts).sum()
     rows = []
     for position, threshold in enumerate(thresholds):
-        n, hits = int(counts[f"n_{position}"]), int(counts[f"hits_{position}"])
-        low, high = (stats.wilson(hits, n) if n and counts["required_rows"] else None) or (
+        n, hits = int(sums[f"n_{position}"]), int(sums[f"hits_{position}"])
+        low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (
             None,
             None,
         )
@@ -95,38 +88,43 @@ def find_unhappy_by_wait(viewer: Viewer, where: Filters = Filters()) -> pd.DataF
     that nobody rated are absent. Raises AccessDenied as `find_waits` does.
     """
     viewer.require(Permission.SEE_SATISFACTION)
-    conditions = _conditions(viewer, where)
-    parts = parts_of(build_query(viewer, (), where), get_kpi("unhappy_rate"), CONTACTS.c)
+    question = _ask(viewer, where)
+    parts = parts_of(question, get_kpi("unhappy_rate"), CONTACTS.c)
     starts = [sa.literal_column(str(start)) for start in UNHAPPY_BANDS]
     band = sa.case(
         *((CONTACTS.c.wait_seconds >= start, start) for start in reversed(starts[1:])),
         else_=starts[0],
-    ).label("from_seconds")
-    counts = [
-        sa.func.count().filter(rows).label(name)
-        for name, rows in (
-            ("n", parts.denominator),
-            ("hits", sa.and_(parts.denominator, parts.hits)),
-        )
-    ]
-    statement = sa.select(band, *counts).where(
-        *conditions, ANSWERED, parts.denominator, CONTACTS.c.wait_seconds.is_not(None)
     )
-    return engine.current().run(
-        Scoped(statement.group_by(band).order_by(band), viewer),
-        **dimension_sql.months(where.period),
-    )
+    rows = {"n": parts.denominator, "hits": sa.and_(parts.denominator, parts.hits)}
+    known = (ANSWERED, parts.denominator, CONTACTS.c.wait_seconds.is_not(None))
+    frame = _count(question, rows, known, band)
+    return frame.rename(columns={"by_group": "from_seconds"})
 
 
-def _conditions(viewer: Viewer, where: Filters) -> list[sa.ColumnElement[bool]]:
+def _ask(viewer: Viewer, where: Filters) -> MetricQuery:
     viewer.require(Permission.SEE_CALL_STATISTICS)
     dimension_sql.require_filters(viewer, where)
     if viewer.needs_suppression:
         # A distribution is a cut finer than any that large cells allow.
         raise AccessDenied()
-    question = build_query(viewer, (), where)
-    return [
-        COUNTED_DIRECTION,
-        *dimension_sql.within(where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+    return build_query(viewer, (), where)
+
+
+def _count(
+    question: MetricQuery,
+    rows: Mapping[str, sa.ColumnElement[bool]],
+    conditions: Sequence[sa.ColumnElement[bool]] = (),
+    group: sa.ColumnElement[Any] | None = None,
+) -> pd.DataFrame:
+    """Count the contacts of each kind, by a group if there is one (`by_group`), sorted."""
+    groups = [] if group is None else [group.label("by_group")]
+    counts = [sa.func.count().filter(test).label(name) for name, test in rows.items()]
+
+    def build(part: MetricQuery) -> Scoped:
+        statement = select_groups([*groups, *part.groups(CONTACTS.c)], counts)
+        every = (COUNTED_DIRECTION, *conditions_on_contacts(part), *conditions)
+        return Scoped(statement.where(*every), question.viewer)
+
+    names = [column.name for column in (*groups, *counts)]
+    frame = pd.DataFrame(month_sums.collect(question, build), columns=names)
+    return frame.sort_values(names[0], ignore_index=True)
