@@ -1,0 +1,31 @@
+"""What is kept of an advisor, and what they are told in writing about it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.base.i18n import _
+from qa_core.compliance.documents import printing
+from qa_core.compliance.recordings import playback_list
+from qa_core.metrics import formatting
+from qa_core.ui.views.compliance import documents
+
+
+def show_counts(viewer: Viewer) -> None:
+    """Show how much is kept of the viewer; nothing where the account belongs to no advisor."""
+    if viewer.advisor_id is None:
+        return
+    counts = playback_list.count_own(viewer)
+    titles = (
+        (_("Recordings of you kept today"), counts.recordings),
+        (_("Times others listened, last 12 months"), counts.playbacks),
+        (_("Evaluations of you kept today"), counts.evaluations),
+    )
+    for column, (title, count) in zip(st.columns(3), titles, strict=True):
+        column.metric(title, formatting.number(count))
+
+
+def show_information(viewer: Viewer) -> None:
+    """Show the information that advisors also get on paper."""
+    documents.show_blocks(printing.list_own_information(viewer))
