@@ -166,13 +166,7 @@ def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes
     kind, known = BY_NAME[name], facts.read()
     digest = _digest(kind, known)
     with i18n.in_language(language):
-        content = render(
-            _(kind.title),
-            kind.build(known),
-            form,
-            digest,
-            known.settings.organisation_name or "",
-        )
+        content = render(_(kind.title), kind.build(known), form, digest)
     with store.writing() as session:
         audit_log.record(
             session, viewer.username, PRINTED, name, reason=f"{language} {form} {digest}"
@@ -180,8 +174,10 @@ def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes
     return content
 
 
-def render(title: str, blocks: list[Block], form: str, digest: str = "", author: str = "") -> bytes:
-    """Render blocks with the line that says from which version, when and by what."""
+def render(title: str, blocks: list[Block], form: str, digest: str = "") -> bytes:
+    """Render blocks with the line that says of whom, from which version, when and by what."""
+    with store.reading() as session:
+        author = settings.current(session).organisation_name or ""
     version = " · ".join(
         filter(
             None,
