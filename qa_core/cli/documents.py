@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
+from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
 from qa_core.cli.options import Json, add_family
@@ -62,7 +62,7 @@ def print_document(
             N_("{file} must end in .pdf or .docx: the suffix gives the format."),
             file=out.name,
         )
-    language = language or environment.current().language
+    language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)
     environment.write_private(out, content, overwrite=True)
     print(_("Written to {file}.", file=out))

@@ -27,6 +27,7 @@ from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.compliance import audit_report, gates
 from qa_core.compliance.documents import capabilities, printing
+from qa_core.compliance.documents.blocks import Grid
 from qa_core.compliance.recordings import playback_list
 from qa_core.compliance.recordings.playback_list import OwnCounts
 from qa_core.ingest import purge, purge_certificate
@@ -101,6 +102,13 @@ def test_each_document_is_a_pdf_of_a_few_pages(ready: Path, language: str) -> No
         assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF")
         assert len(re.findall(rb"/Type /Page\b", pdf)) in (1, 2, 3, 4)
         assert f"/Lang ({language})".encode() in pdf
+
+
+def test_a_cell_longer_than_a_page_and_letters_without_a_glyph_are_printed(centre: Path) -> None:
+    long = ", ".join(f"Queue no. {number} of Łódź ő 山" for number in range(600))
+    pdf = printing.render("T", [Grid((), (("Queues", long),), (0.3, 0.7))], "pdf")
+
+    assert len(re.findall(rb"/Type /Page\b", pdf)) > 2
 
 
 def test_a_changed_gate_or_setting_changes_text_and_version(ready: Path) -> None:

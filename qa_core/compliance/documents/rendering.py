@@ -202,6 +202,7 @@ def _build_pdf_table(grid: Grid, styles: dict[str, Any]) -> Any:
         heads + rows if grid.header else rows,
         colWidths=[share * (WIDTH - 4) * mm for share in grid.shares],  # 4: the frame's padding
         repeatRows=1 if grid.header else 0,
+        splitInRow=1,  # a cell may be longer than a page
     )
     table.setStyle(
         TableStyle(

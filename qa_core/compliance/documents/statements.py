@@ -99,11 +99,18 @@ def list_listeners(facts: Facts) -> list[Block]:
 
 
 def list_periods(facts: Facts, kinds: Sequence[str] = ()) -> Grid:
-    """List how long each kind of data is kept, and what happens then (default: all kinds)."""
+    """List how long each kind of data is kept today, and what happens then (default: all
+    kinds).
+    """
     return Grid(
         (_("Data"), _("Kept for"), _("At the end"), _("Source")),
         tuple(
-            (_(entry.title), facts.describe_period(entry.kind), _(entry.end), _(entry.source))
+            (
+                _(entry.title),
+                entry.describe_period(facts.periods[entry.kind]),
+                _(entry.end),
+                _(entry.source),
+            )
             for entry in retention.CLASSES
             if not kinds or entry.kind in kinds
         ),

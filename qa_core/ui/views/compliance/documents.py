@@ -59,7 +59,8 @@ def _show_document(state: DocumentState) -> None:
         st.markdown(f"**{escape(_(state.kind.title))}**")
         st.caption(escape(f"{_(state.kind.reader)}. {printing.describe_state(state)}"))
         if state.missing:
-            st.caption(":orange[" + _("Missing: {titles}", titles=", ".join(state.missing)) + "]")
+            missing = _("Missing: {titles}", titles=", ".join(state.missing))
+            st.caption(f":orange[{escape(missing)}]")
     with right:
         download_links.show_download(
             "document",

@@ -17,13 +17,10 @@ def show_counts(viewer: Viewer) -> None:
     if viewer.advisor_id is None:
         return
     counts = playback_list.count_own(viewer)
-    titles = (
-        (_("Recordings of you kept today"), counts.recordings),
-        (_("Times others listened, last 12 months"), counts.playbacks),
-        (_("Evaluations of you kept today"), counts.evaluations),
-    )
-    for column, (title, count) in zip(st.columns(3), titles, strict=True):
-        column.metric(title, formatting.number(count))
+    kept, heard, evaluated = st.columns(3)
+    kept.metric(_("Recordings of you kept today"), formatting.number(counts.recordings))
+    heard.metric(_("Times others listened, last 12 months"), formatting.number(counts.playbacks))
+    evaluated.metric(_("Evaluations of you kept today"), formatting.number(counts.evaluations))
 
 
 def show_information(viewer: Viewer) -> None:
