@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -44,12 +45,23 @@ class Facts:
     informed_advisors: int
     teams: tuple[str, ...]
     sites: tuple[str, ...]
-    channels: tuple[str, ...]
-    queues: tuple[str, ...]
     database: str
     has_remote_lake: bool
-    is_beyond_measure: bool
-    """Whether recording or listening stands out today (docs/compliance.md, R2)."""
+
+    # Read from the lake only for documents that say them.
+
+    @functools.cached_property
+    def channels(self) -> tuple[str, ...]:
+        return _find_values("channel")
+
+    @functools.cached_property
+    def queues(self) -> tuple[str, ...]:
+        return _find_values("queue")
+
+    @functools.cached_property
+    def is_beyond_measure(self) -> bool:
+        """Whether recording or listening stands out today (docs/compliance.md, R2)."""
+        return proportionality.is_exceeded(proportionality.find(Viewer.SYSTEM))
 
     def describe_detail(self, name: str) -> str:
         """Return the value of a setting of `DETAILS`, or a blank."""
@@ -94,11 +106,7 @@ def read() -> Facts:
         for found in gates.find_all(Viewer.SYSTEM)
         if found.value is not None
     }
-    channels, queues = (
-        tuple(sorted(str(value) for value, _count in found if value is not None))
-        for found in (query.find_values(Viewer.SYSTEM, name) for name in ("channel", "queue"))
-    )
-    here, proportions = environment.current(), proportionality.find(Viewer.SYSTEM)
+    lake_url = environment.current().lake_url
     with store.reading() as session:
         periods = {
             entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
@@ -115,12 +123,14 @@ def read() -> Facts:
             sum(informed),
             teams,
             sites,
-            channels,
-            queues,
             session.get_bind().dialect.name,
-            "://" in here.lake_url,
-            proportionality.is_exceeded(proportions),
+            "://" in lake_url and not lake_url.startswith("file:"),
         )
+
+
+def _find_values(dimension: str) -> tuple[str, ...]:
+    found = query.find_values(Viewer.SYSTEM, dimension)
+    return tuple(sorted(str(value) for value, _count in found if value is not None))
 
 
 def _blank_gate(name: str) -> str:
