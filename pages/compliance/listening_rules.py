@@ -10,6 +10,7 @@ from qa_core.ui import actions, gate
 from qa_core.ui.views.compliance import (
     accredited_people,
     deletion,
+    documents,
     listening_rules,
     person_requests,
 )
@@ -28,3 +29,4 @@ person_requests.show(viewer)
 accredited_people.show_accreditations(viewer)
 accredited_people.show_notices(viewer)
 listening_rules.show_proportions(viewer)
+documents.show(viewer)

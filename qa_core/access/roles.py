@@ -10,6 +10,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 
 from qa_core.base.errors import AccessDenied
+from qa_core.base.i18n import N_
 
 
 class Role(StrEnum):
@@ -20,6 +21,17 @@ class Role(StrEnum):
     ADVISOR = "advisor"
     DPO = "dpo"
     ADMIN = "admin"
+
+
+ROLE_TITLES: dict[Role, str] = {
+    Role.EXECUTIVE: N_("Executive"),
+    Role.MANAGER: N_("Manager"),
+    Role.TEAM_LEAD: N_("Team lead"),
+    Role.EVALUATOR: N_("Evaluator"),
+    Role.ADVISOR: N_("Advisor"),
+    Role.DPO: N_("Data protection officer"),
+    Role.ADMIN: N_("Administrator"),
+}
 
 
 class Permission(StrEnum):

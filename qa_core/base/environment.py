@@ -223,8 +223,10 @@ def has_secret(name: str, home: Environment | None = None) -> bool:
     )
 
 
-def write_private(path: Path, content: bytes) -> bool:
-    """Create `path` with mode 0600, atomically; False when it exists."""
+def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
+    """Create `path` with mode 0600, atomically; False when it exists, unless it is
+    overwritten.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -233,7 +235,10 @@ def write_private(path: Path, content: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)
+        if overwrite:
+            os.replace(draft, path)
+        else:
+            os.link(draft, path)
         return True
     except FileExistsError:
         return False

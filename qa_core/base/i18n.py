@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import gettext
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,16 @@ def use(language: str) -> None:
 def language() -> str:
     """Return the language of this thread of work."""
     return _language.get()
+
+
+@contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Speak a language within the block, whatever the reader's is."""
+    token = _language.set(language)
+    try:
+        yield
+    finally:
+        _language.reset(token)
 
 
 @functools.cache

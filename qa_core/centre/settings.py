@@ -42,8 +42,8 @@ SECOND_FACTORS = ("nobody", "deciding", "everybody")
 
 @dataclass(frozen=True)
 class Setting:
-    """Declaration of a setting: `kind` is `number`, `whole` or `choice`; numbers lie
-    between `low` and `high`, inclusive.
+    """Declaration of a setting: `kind` is `number`, `whole`, `choice` or `text`; numbers
+    lie between `low` and `high`, inclusive; a text has `high` characters at most.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Setting:
 
     def parse(self, text: str) -> float | int | str | None:
         """Parse a value as a person writes it. Raises Misuse, naming what would be accepted."""
-        text = str(text).strip()
+        text = " ".join(str(text).split())
         if self.is_optional and not text:
             return None
         if self.kind == "choice":
@@ -74,6 +74,15 @@ class Setting:
                 name=self.name,
                 choices=", ".join(self.choices),
             )
+        if self.kind == "text":
+            if len(text) > self.high:
+                raise Misuse(
+                    "bad_setting",
+                    N_("{name} has at most {high} characters."),
+                    name=self.name,
+                    high=self.high,
+                )
+            return text
         try:
             value = int(text) if self.kind == "whole" else float(text.replace(",", "."))
         except ValueError:
@@ -288,6 +297,54 @@ ALL: tuple[Setting, ...] = (
         1,
         30,
         needs=Permission.MANAGE_COMPLIANCE,
+    ),
+    *(
+        Setting(
+            name,
+            title,
+            meaning,
+            None,
+            "text",
+            0,
+            200,
+            is_optional=True,
+            needs=Permission.MANAGE_COMPLIANCE,
+        )
+        for name, title, meaning in (
+            (
+                "organisation_name",
+                N_("Name of the organisation"),
+                N_("The controller, as the register, the notices and the spoken message name it."),
+            ),
+            (
+                "organisation_contact",
+                N_("Address of the organisation"),
+                N_("Where the organisation is reached: address, e-mail or telephone."),
+            ),
+            (
+                "dpo_contact",
+                N_("Contact of the data protection officer"),
+                N_(
+                    "Where callers and advisors write to use their rights: name, e-mail or address."
+                ),
+            ),
+            (
+                "processors",
+                N_("Processors"),
+                N_(
+                    "Who handles the data on behalf of the centre (host, telephony), and in which "
+                    "country; “none” if nobody does."
+                ),
+            ),
+            (
+                "refusal_key",
+                N_("Key to refuse"),
+                N_(
+                    "The key that callers press to refuse to be recorded; empty: they tell the "
+                    "advisor."
+                ),
+            ),
+        )
     ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}

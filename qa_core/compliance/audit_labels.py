@@ -53,6 +53,7 @@ TITLES = {
     "grid_draft_saved": N_("Draft of a scorecard saved"),
     "grid_draft_deleted": N_("Draft of a scorecard deleted"),
     "gate_set": N_("Legal gate set"),
+    "document_printed": N_("Document printed"),
     "accredited": N_("Listener accredited"),
     "accreditation_ended": N_("Accreditation ended"),
     "advisor_informed": N_("Advisor informed"),

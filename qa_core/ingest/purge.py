@@ -139,7 +139,7 @@ def find_overdue(viewer: Viewer) -> list[Overdue]:
     ]
 
 
-def find_certificates(viewer: Viewer, limit: int = 50) -> list[Certificate]:
+def find_certificates(viewer: Viewer, limit: int | None = 50) -> list[Certificate]:
     """List the certificates of finished purges, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
     finished = sa.select(Purge).where(Purge.finished_at.is_not(None)).order_by(Purge.id.desc())

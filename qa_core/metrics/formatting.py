@@ -181,6 +181,11 @@ def day(moment: date, year: bool = False) -> str:
     return _format(moment, "d MMM y" if year else "d MMM")
 
 
+def long_day(moment: date) -> str:
+    """24 November 2026, as a letter or a contract writes it."""
+    return _format(moment, "d MMMM y")
+
+
 def full_day(moment: date) -> str:
     """Tuesday 24 November 2026."""
     return _format(moment, "EEEE d MMMM y")

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.access.roles import ROLE_TITLES, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
@@ -149,6 +149,12 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             first_for=(R.ADVISOR,),
         ),
         MenuPage(
+            "quality/recording_and_listening.py",
+            N_("Recording and listening"),
+            "privacy_tip",
+            P.SEE_OWN_QUALITY,
+        ),
+        MenuPage(
             "quality/evaluate.py",
             N_("Evaluate"),
             "headset_mic",
@@ -219,16 +225,6 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),
     ),
     N_("Me"): (MenuPage("account/my_account.py", N_("My account"), "account_circle"),),
-}
-
-ROLE_TITLES: dict[Role, str] = {
-    Role.EXECUTIVE: N_("Executive"),
-    Role.MANAGER: N_("Manager"),
-    Role.TEAM_LEAD: N_("Team lead"),
-    Role.EVALUATOR: N_("Evaluator"),
-    Role.ADVISOR: N_("Advisor"),
-    Role.DPO: N_("Data protection officer"),
-    Role.ADMIN: N_("Administrator"),
 }
 
 HOME = "home"

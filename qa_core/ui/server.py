@@ -218,6 +218,8 @@ def _may_upload(scope: Scope) -> bool:
 def _download(request: Request) -> Response:
     # Loaded here, so that every kind of file is known even to a server that has not yet
     # shown the page of the link.
+    from qa_core.compliance.documents import printing  # noqa: F401
+    from qa_core.ingest import purge_certificate  # noqa: F401
     from qa_core.quality.scorecards import files  # noqa: F401
 
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))

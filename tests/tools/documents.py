@@ -93,6 +93,8 @@ def list_settings() -> str:
     def limits(entry: settings.Setting) -> str:
         if entry.choices:
             return code(*entry.choices)
+        if entry.kind == "text":
+            return f"up to {entry.high:g} characters, or empty"
         return f"{entry.low:g} to {entry.high:g}" + (" or empty" if entry.is_optional else "")
 
     return build_table(

@@ -53,6 +53,7 @@ PLAIN_TEXTS = {
         'f"### {icon}{_format_score(result.score)',
     ],
     "views/admin/targets": ["f':material/check: {alert_banner.describ", "label", "text", "title"],
+    "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
     "views/compliance/journal": ["code", "entry.action"],
     "views/conversations/contact": [
         "caption",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -12,6 +12,8 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Playback, Recording
 
 
@@ -28,6 +30,48 @@ class Listening:
     listener: str
     purpose: str
     reason: str
+
+
+@dataclass(frozen=True)
+class OwnCounts:
+    """Numbers of what is kept of an advisor: recordings and published evaluations today,
+    others' playbacks in the last twelve months.
+    """
+
+    recordings: int
+    playbacks: int
+    evaluations: int
+
+
+def count_own(viewer: Viewer) -> OwnCounts:
+    """Count what is kept of the viewer."""
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    if not viewer.advisor_id:
+        raise AccessDenied()
+    since = now() - timedelta(days=365)
+    kept = Recording.advisor_id == viewer.advisor_id, Recording.file_name.is_not(None)
+    theirs = Playback.advisor_id == viewer.advisor_id, Playback.username != viewer.username
+    made = (
+        Evaluation.advisor_id == viewer.advisor_id,
+        Evaluation.state == "published",
+        Evaluation.kind.in_(EVALUATOR_KINDS),
+    )
+    counts = sa.select(
+        *(
+            sa.select(sa.func.count(table.id)).where(*conditions).scalar_subquery()
+            for table, conditions in (
+                (Recording, kept),
+                (Playback, (*theirs, Playback.played_at >= since)),
+                (Evaluation, made),
+            )
+        )
+    )
+    whole = Unscoped(
+        counts,
+        "An advisor counts what is kept of them; the statement itself names whose it is.",
+    )
+    with store.reading() as session:
+        return OwnCounts(*session.execute(whole).one())
 
 
 def find_own(viewer: Viewer, limit: int = 200) -> list[Listening]:

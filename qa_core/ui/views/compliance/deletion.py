@@ -8,10 +8,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.compliance import retention
 from qa_core.compliance.retention import RetentionClass
-from qa_core.ingest import purge
+from qa_core.ingest import purge, purge_certificate  # noqa: F401  declares its download
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, gate, tables
+from qa_core.ui import actions, download_links, gate, tables
 
 
 def offer_purge(viewer: Viewer) -> None:
@@ -106,4 +106,14 @@ def show_certificates(viewer: Viewer) -> None:
         ),
         "certificates",
         height=300,
+    )
+    newest = {item.number: item for item in found}
+    number = st.selectbox(
+        _("Certificate"),
+        list(newest),
+        format_func=lambda n: f"{n} · {formatting.local_moment(newest[n].finished_at)}",
+        width=320,
+    )
+    download_links.show_download(
+        "purge_certificate", label=_("Print"), forms=("pdf",), number=number
     )

@@ -1,0 +1,14 @@
+"""What is recorded, who listens, how long: for the advisors it is about."""
+
+import streamlit as st
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import gate
+from qa_core.ui.views.quality import own_information
+
+viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
+
+st.title(_("What is recorded, who listens, how long"), anchor=False)
+own_information.show_counts(viewer)
+own_information.show_information(viewer)

@@ -1,0 +1,68 @@
+"""`documents`: what the law wants in writing, printed from the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _
+from qa_core.cli.options import Json, add_family
+from qa_core.cli.output import print_json
+
+
+def register(app: typer.Typer) -> None:
+    help_text = "Register, impact assessment and notices, from the configuration."
+    commands = {"list": list_documents, "print": print_document}
+    add_family(app, "documents", help_text, **commands)
+
+
+def list_documents(as_json: Json = False) -> None:
+    """List the documents with their version, what is missing, and when each was printed."""
+    from qa_core.compliance.documents import printing
+
+    found = printing.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        print(f"{item.kind.name}  {item.digest}  {_(item.kind.title)}")
+        print("    " + printing.describe_state(item))
+        if item.missing:
+            print("    " + _("Missing: {titles}", titles=", ".join(item.missing)))
+
+
+def print_document(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `documents list` says.")],
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="fr|en", help="Default: QA_LANGUAGE."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.",
+        ),
+    ] = None,
+) -> None:
+    """Print a document into a file that its owner alone can read; an older file is replaced."""
+    from qa_core.compliance.documents import printing
+
+    out = out or Path(f"{name}.pdf")
+    form = out.suffix.lower().removeprefix(".")
+    if form not in printing.RENDERERS:
+        raise Misuse(
+            "unknown_format",
+            N_("{file} must end in .pdf or .docx: the suffix gives the format."),
+            file=out.name,
+        )
+    language = language or i18n.language()
+    content = printing.print_document(Viewer.SYSTEM, name, language, form)
+    environment.write_private(out, content, overwrite=True)
+    print(_("Written to {file}.", file=out))

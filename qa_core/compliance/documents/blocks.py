@@ -1,0 +1,77 @@
+"""Blocks of a document, whatever it is rendered to, and its blanks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from qa_core.base.i18n import _
+
+LINE = "." * 24
+"""Place to write by hand: a signature, a date, an opinion."""
+BLANK = re.compile("⟦([^⟧]*)⟧")
+"""A value that the configuration lacks; its group says which."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph; a quoted one is spoken, signed or copied word by word."""
+
+    text: str
+    is_quoted: bool = False
+
+
+@dataclass(frozen=True)
+class Bullets:
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table; `header` may be empty, `shares` are the columns' shares of the width."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    shares: tuple[float, ...]
+
+
+Block = Heading | Paragraph | Bullets | Grid
+
+
+def mark_blank(what: str) -> str:
+    """Mark a place where a value of the configuration is missing."""
+    return f"⟦{what}⟧"
+
+
+def label(what: str, text: str) -> str:
+    """Write a text under its label."""
+    return _("{what}: {text}", what=what, text=text)
+
+
+def list_texts(blocks: Iterable[Block]) -> Iterator[str]:
+    """List every text of the blocks in reading order."""
+    for block in blocks:
+        match block:
+            case Bullets():
+                yield from block.items
+            case Grid():
+                yield from block.header
+                for row in block.rows:
+                    yield from row
+            case _:
+                yield block.text
+
+
+def split_blanks(text: str) -> Iterator[tuple[str, bool]]:
+    """Split a text into pieces to show, each with whether it is a blank."""
+    for number, piece in enumerate(BLANK.split(text)):
+        if number % 2:
+            yield _("[to fill in: {what}]", what=piece), True
+        elif piece:
+            yield piece, False

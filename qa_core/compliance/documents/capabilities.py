@@ -1,0 +1,97 @@
+"""What each permission and each role lets a person do, in words for the works council."""
+
+from __future__ import annotations
+
+from qa_core.access.roles import GRANTS, ROLE_TITLES, Permission, Role
+from qa_core.base.i18n import N_, _
+from qa_core.compliance.documents.blocks import Grid
+
+P = Permission
+PERMISSION_TITLES: dict[Permission, str] = {
+    P.SEE_CALL_STATISTICS: N_("See call statistics"),
+    P.SEE_TRACKING: N_("See call tracking and campaigns"),
+    P.SEE_SATISFACTION: N_("See customer satisfaction"),
+    P.SEE_SCORES: N_("See evaluation scores"),
+    P.SEE_TEAMS: N_("See figures by team"),
+    P.SEE_ADVISORS: N_("See figures by advisor, with names"),
+    P.SEE_EVALUATORS: N_("See figures by evaluator"),
+    P.SEE_CONTACTS: N_("Open a single contact"),
+    P.SEE_OWN_QUALITY: N_("See one's own results and who listened"),
+    P.SEE_OWN_EVALUATIONS: N_("See the evaluations one made"),
+    P.SEE_IRRITANTS: N_("See customers' irritants"),
+    P.MANAGE_IRRITANTS: N_("Manage the action list on irritants"),
+    P.EXPORT_FIGURES: N_("Export figures"),
+    P.EXPORT_CONTACTS: N_("Export lists of contacts"),
+    P.EDIT_TARGETS: N_("Set targets"),
+    P.EDIT_NOTES: N_("Write notes on days"),
+    P.SEE_ALERTS: N_("See alerts"),
+    P.EDIT_ALERTS: N_("Acknowledge alerts"),
+    P.MANAGE_ALERTS: N_("Define alerts"),
+    P.MANAGE_IMPORTS: N_("Import files"),
+    P.MANAGE_ACCOUNTS: N_("Create and change accounts"),
+    P.CONFIRM_ACCOUNTS: N_("Confirm a change of accounts"),
+    P.MANAGE_ADVISORS: N_("Merge names of advisors"),
+    P.MANAGE_SETTINGS: N_("Change the settings of figures"),
+    P.LISTEN: N_("Listen to recordings"),
+    P.FILL_GRIDS: N_("Fill in a scorecard"),
+    P.SEE_EVALUATIONS: N_("Read evaluations"),
+    P.ANSWER_EVALUATIONS: N_("Comment or dispute one's own evaluations"),
+    P.DECIDE_DISPUTES: N_("Decide disputes"),
+    P.MANAGE_LISTENING: N_("Plan listening and draw contacts"),
+    P.SEE_CALIBRATIONS: N_("See calibration sessions"),
+    P.MANAGE_CALIBRATIONS: N_("Hold calibration sessions"),
+    P.SEE_GRIDS: N_("See scorecards and their drafts"),
+    P.EDIT_GRIDS: N_("Edit scorecards"),
+    P.PUBLISH_GRIDS: N_("Publish scorecards"),
+    P.SEE_COACHING: N_("See coaching plans"),
+    P.MANAGE_COACHING: N_("Write coaching plans"),
+    P.SEE_COMPLIANCE: N_("See the state of compliance"),
+    P.MANAGE_COMPLIANCE: N_("Enter legal conditions and accreditations"),
+    P.SEE_JOURNAL: N_("Read the journal"),
+    P.SEE_HEALTH: N_("See the health of the stores"),
+}
+
+_TEAM_RECORDINGS = N_("recordings of these teams, while accredited")
+ROLE_SCOPES: dict[Role, tuple[str, str]] = {
+    Role.EXECUTIVE: (
+        N_("the whole centre, in whole months and large groups; no team, no advisor"),
+        N_("never"),
+    ),
+    Role.MANAGER: (N_("the teams of their sites"), _TEAM_RECORDINGS),
+    Role.TEAM_LEAD: (N_("their team, for the days on which they lead it"), _TEAM_RECORDINGS),
+    Role.EVALUATOR: (
+        N_("contacts drawn for them and evaluations they made, without the advisor's name"),
+        N_("those contacts, while accredited"),
+    ),
+    Role.ADVISOR: (
+        N_("their own contacts and published evaluations; never a colleague's"),
+        N_("their own contacts whose evaluation is published"),
+    ),
+    Role.DPO: (
+        N_("numbers of recordings and playbacks, accreditations, the journal; no score"),
+        N_("never"),
+    ),
+    Role.ADMIN: (N_("accounts, imports and settings; no contact, no evaluation"), N_("never")),
+}
+"""What a role sees, and what it may listen to (docs/access.md, section 1)."""
+
+
+def list_scopes() -> Grid:
+    """List what each role sees and may listen to."""
+    return Grid(
+        (_("Role"), _("Sees"), _("Listens to")),
+        tuple((_(ROLE_TITLES[role]), *map(_, ROLE_SCOPES[role])) for role in Role),
+        (0.2, 0.45, 0.35),
+    )
+
+
+def list_matrix() -> Grid:
+    """List which role has which permission (`access.roles.GRANTS`)."""
+    return Grid(
+        (_("May"), *(_(ROLE_TITLES[role]) for role in Role)),
+        tuple(
+            (_(title), *("X" if permission in GRANTS[role] else "" for role in Role))
+            for permission, title in PERMISSION_TITLES.items()
+        ),
+        (0.26, *(0.1,) * (len(Role) - 2), 0.115, 0.125),
+    )

@@ -1,0 +1,239 @@
+"""List of the documents, and their printing: built from today's configuration, rendered,
+and noted in the audit log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.errors import require_known
+from qa_core.base.i18n import N_, _
+from qa_core.centre import settings
+from qa_core.compliance import audit_report
+from qa_core.compliance.documents import facts, notices_to_persons, records_of_processing
+from qa_core.compliance.documents.blocks import BLANK, Block, list_texts
+from qa_core.compliance.documents.facts import DETAILS, Facts
+from qa_core.compliance.documents.rendering import RENDERERS, PrintedDocument
+from qa_core.metrics import downloads, formatting
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+
+PRINTED = "document_printed"
+
+
+@dataclass(frozen=True)
+class DocumentKind:
+    """One document of the law: who it is for, and what builds its blocks."""
+
+    name: str
+    title: str
+    reader: str
+    build: Callable[[Facts], list[Block]]
+
+
+ALL: tuple[DocumentKind, ...] = (
+    DocumentKind(
+        "register",
+        N_("Register of processing"),
+        N_("For the data protection officer and the CNIL (GDPR art. 30)"),
+        records_of_processing.build_register,
+    ),
+    DocumentKind(
+        "impact_assessment",
+        N_("Impact assessment (draft)"),
+        N_("For the controller and the data protection officer (GDPR art. 35)"),
+        records_of_processing.build_assessment,
+    ),
+    DocumentKind(
+        "caller_messages",
+        N_("Messages for callers"),
+        N_("For the telephony team: what callers hear"),
+        notices_to_persons.build_messages,
+    ),
+    DocumentKind(
+        "caller_notice",
+        N_("Legal notice for callers"),
+        N_("For the public: website, letters"),
+        notices_to_persons.build_caller_notice,
+    ),
+    DocumentKind(
+        "advisor_notice",
+        N_("Information of advisors and contract clause"),
+        N_("For each advisor, to be signed"),
+        notices_to_persons.build_advisor_notice,
+    ),
+    DocumentKind(
+        "works_council",
+        N_("Sheet for the works council"),
+        N_("For the staff representatives, with the access matrix"),
+        notices_to_persons.build_council_sheet,
+    ),
+)
+BY_NAME = {kind.name: kind for kind in ALL}
+
+
+@dataclass(frozen=True)
+class Printing:
+    """When a document was last printed, by whom, and from which version."""
+
+    on: date
+    by: str
+    language: str
+    form: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class DocumentState:
+    """A document today. `missing`: values that print as blanks; `printed`: None where it
+    never was, or where the viewer may not read the audit log.
+    """
+
+    kind: DocumentKind
+    digest: str
+    missing: tuple[str, ...]
+    printed: Printing | None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it would be printed differently today."""
+        return self.printed is not None and self.printed.digest != self.digest
+
+    def as_json(self) -> dict[str, Any]:
+        """Build one entry of `documents list --json` (docs/contract.md, section 3)."""
+        printed = asdict(self.printed) if self.printed else None
+        return {
+            "name": self.kind.name,
+            "title": _(self.kind.title),
+            "digest": self.digest,
+            "missing": list(self.missing),
+            "printed": printed and {**printed, "on": printed["on"].isoformat()},
+            "is_outdated": self.is_outdated,
+        }
+
+
+def find_all(viewer: Viewer) -> list[DocumentState]:
+    """List every document with what it lacks and when it was last printed."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    known = facts.read()
+    printed: dict[str, Printing] = {}
+    if viewer.can(Permission.SEE_JOURNAL):
+        for entry in reversed(audit_report.find_entries(viewer, action=PRINTED, limit=None)):
+            day = environment.to_local(entry.at).date()
+            printed[entry.object] = Printing(day, entry.actor, *entry.reason.split())
+    return [
+        DocumentState(
+            kind, _digest(kind, known), _find_missing(kind.build(known)), printed.get(kind.name)
+        )
+        for kind in ALL
+    ]
+
+
+def describe_state(state: DocumentState) -> str:
+    """Describe when a document was last printed, and whether it still says the same."""
+    if state.printed is None:
+        return _("Not printed yet.")
+    last = _(
+        "Last printed on {day} by {name}.",
+        day=formatting.long_day(state.printed.on),
+        name=state.printed.by,
+    )
+    rest = _("It still says the same.")
+    if state.is_outdated:
+        rest = _("It would say something else today: print it again.")
+    return f"{last} {rest}"
+
+
+def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes:
+    """Render a document in a language as `pdf` or `docx`, and log who printed which
+    version. Raises Misuse for an unknown one.
+    """
+    viewer.require(Permission.SEE_COMPLIANCE)
+    require_known(
+        name, BY_NAME, "unknown_document", N_("There is no document {name}. Known: {known}.")
+    )
+    require_known(
+        language, i18n.LANGUAGES, "unknown_language", N_("There is no language {name}: {known}.")
+    )
+    require_known(form, RENDERERS, "unknown_format", N_("There is no format {name}: {known}."))
+    kind, known = BY_NAME[name], facts.read()
+    digest = _digest(kind, known)
+    with i18n.in_language(language):
+        content = render(_(kind.title), kind.build(known), form, digest)
+    with store.writing() as session:
+        audit_log.record(
+            session, viewer.username, PRINTED, name, reason=f"{language} {form} {digest}"
+        )
+    return content
+
+
+def render(title: str, blocks: list[Block], form: str, digest: str = "") -> bytes:
+    """Render blocks with the line that says of whom, from which version, when and by what."""
+    with store.reading() as session:
+        author = settings.current(session).organisation_name or ""
+    version = " · ".join(
+        filter(
+            None,
+            (
+                author,
+                digest and _("version {digest}", digest=digest),
+                _("printed on {day}", day=formatting.long_day(environment.today())),
+                f"Écoute {find_product_version()}",
+            ),
+        )
+    )
+    _media_type, to_file = RENDERERS[form]
+    return to_file(PrintedDocument(title, author, version, blocks))
+
+
+def find_product_version() -> str:
+    """Return the version of the product, from its project file."""
+    text = (environment.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]["version"]
+
+
+def enter_details(viewer: Viewer, values: dict[str, str]) -> None:
+    """Enter what only the documents need: names and addresses (`DETAILS`)."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    with store.writing() as session:
+        today = settings.current(session)
+        for name in DETAILS:
+            if name in values and (values[name].strip() or None) != getattr(today, name):
+                settings.set_value(session, viewer, name, values[name])
+
+
+def list_own_information(viewer: Viewer) -> list[Block]:
+    """List what an advisor is told about recording and listening, as printed for them."""
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    return notices_to_persons.list_advisor_information(facts.read())
+
+
+def build_file(viewer: Viewer, name: str, language: str, form: str) -> downloads.Download:
+    """Build a document for the one who downloads it."""
+    content = print_document(viewer, name, language, form)
+    return downloads.Download(f"{name}-{language}.{form}", RENDERERS[form][0], content)
+
+
+def _digest(kind: DocumentKind, known: Facts) -> str:
+    """Compute the version of a document: it changes with what the document says, and is
+    the same in both languages.
+    """
+    with i18n.in_language("en"):
+        return hashlib.sha256(repr(kind.build(known)).encode()).hexdigest()[:12]
+
+
+def _find_missing(blocks: list[Block]) -> tuple[str, ...]:
+    """Find the blanks of a document, each once."""
+    return tuple(
+        dict.fromkeys(blank for text in list_texts(blocks) for blank in BLANK.findall(text))
+    )
+
+
+downloads.declare("document", Permission.SEE_COMPLIANCE, build_file)

@@ -1,0 +1,95 @@
+"""Documents of the law: what each lacks, whether it is up to date, and its files."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import i18n
+from qa_core.base.i18n import _
+from qa_core.centre import settings
+from qa_core.compliance.documents import printing, statements
+from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
+from qa_core.compliance.documents.facts import DETAILS
+from qa_core.compliance.documents.printing import DocumentState
+from qa_core.compliance.documents.rendering import RENDERERS
+from qa_core.storage.records import store
+from qa_core.ui import actions, cards, download_links, gate
+from qa_core.ui.markdown import escape
+
+
+def show(viewer: Viewer) -> None:
+    """Show each document with its state, and links to its files in the reader's language."""
+    st.subheader(_("Documents"), anchor=False)
+    st.caption(_(statements.DRAFT_NOTE))
+    if viewer.can(Permission.MANAGE_COMPLIANCE):
+        _ask_details()
+    with cards.card(gap="small"):
+        for state in printing.find_all(viewer):
+            _show_document(state)
+
+
+def show_blocks(blocks: list[Block]) -> None:
+    """Show the blocks of a document on a page."""
+    for block in blocks:
+        match block:
+            case Heading():
+                st.subheader(escape(block.text), anchor=False)
+            case Bullets():
+                st.markdown("\n".join(f"- {_mark_up(item)}" for item in block.items))
+            case Grid():
+                head = "|".join(map(_mark_up, block.header or ("",) * len(block.shares)))
+                rows = ["|".join(map(_mark_up, row)) for row in block.rows]
+                ruler = "|".join("---" for _share in block.shares)
+                st.markdown("\n".join(f"|{line}|" for line in (head, ruler, *rows)))
+            case _:
+                st.markdown(_mark_up(block.text))
+
+
+def _mark_up(text: str) -> str:
+    return "".join(
+        f":orange-background[{escape(piece)}]" if is_blank else escape(piece)
+        for piece, is_blank in split_blanks(text)
+    )
+
+
+def _show_document(state: DocumentState) -> None:
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    with left:
+        st.markdown(f"**{escape(_(state.kind.title))}**")
+        st.caption(escape(f"{_(state.kind.reader)}. {printing.describe_state(state)}"))
+        if state.missing:
+            missing = _("Missing: {titles}", titles=", ".join(state.missing))
+            st.caption(f":orange[{escape(missing)}]")
+    with right:
+        download_links.show_download(
+            "document",
+            label=_("Print"),
+            key=state.kind.name,
+            forms=tuple(RENDERERS),
+            name=state.kind.name,
+            language=i18n.language(),
+        )
+
+
+def _ask_details() -> None:
+    with store.reading() as session:
+        today = settings.current(session)
+    with (
+        st.popover(_("Names and addresses in the documents"), icon=":material/edit:"),
+        st.form("document_details", border=False),
+    ):
+        values = {
+            name: st.text_input(
+                _(settings.BY_NAME[name].title),
+                getattr(today, name) or "",
+                max_chars=200,
+                help=_(settings.BY_NAME[name].meaning),
+            )
+            for name in DETAILS
+        }
+        if st.form_submit_button(_("Save"), type="primary"):
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.MANAGE_COMPLIANCE)
+                printing.enter_details(acting, values)
+                actions.finish(_("The documents name them from now on."))
