@@ -168,6 +168,7 @@ def _measure_headline(
 
 
 measure = _cached(query.measure)
+measure_under = _cached(query.measure_under)
 explain = _cached(query.explain)
 find_values = _cached(query.find_values)
 find_waits = _cached(query.find_waits)

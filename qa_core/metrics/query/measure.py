@@ -14,10 +14,11 @@ import pyarrow as pa
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
+from qa_core.centre import settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import FactTable, Kpi
+from qa_core.metrics.kpis import Contribution, FactTable, Kpi, KpiInputs
 from qa_core.metrics.query import (
     calibration_metrics,
     closed_months,
@@ -74,6 +75,31 @@ def measure(
         declarations,
     )
     return _beside(frame, before, by, where.period, compare)
+
+
+def measure_under(
+    viewer: Viewer, key: str, setting: str, values: Sequence[str], where: Filters = Filters()
+) -> pd.DataFrame:
+    """Measure one KPI under several values of a setting: a row of `measure` for each value,
+    in their order; with the same errors.
+    """
+    if viewer.needs_suppression:
+        frames = [measure(viewer, (key,), (), where, None, {setting: text}) for text in values]
+        return pd.concat(frames, ignore_index=True)
+    kpi, declaration = declared.get_kpi(key), settings.get_setting(setting)
+
+    def under(text: str) -> Kpi:
+        value = declaration.parse(text)
+
+        def parts(inputs: KpiInputs) -> Contribution:
+            return kpi.parts(
+                replace(inputs, settings=inputs.settings.with_values(**{setting: value}))
+            )
+
+        return replace(kpi, key=f"{key} {text}", parts=parts)
+
+    variants = [under(text) for text in values]
+    return to_frame(find_rows(viewer, variants, where), (), variants).assign(kpi=key)
 
 
 def find_rows(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
@@ -117,9 +116,8 @@ def _describe_pending(row: Any, window: Window) -> str:
 def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Show how the share depends on the window within which a contact is a repeat."""
     windows = sorted({*map(float, SETTING.offered_values), window.days})
-    frame = pd.concat(
-        cached.measure(viewer, (REPEAT,), (), state.where, overrides={SETTING.name: f"{days:g}"})
-        for days in windows
+    frame = cached.measure_under(
+        viewer, REPEAT, SETTING.name, tuple(f"{days:g}" for days in windows), state.where
     )
     # Each window has its own contacts: of a few, a longer window may even look better.
     frame.loc[frame["status"] != "ok", ["value", "low", "high"]] = None
