@@ -19,7 +19,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
+SECRETS = ("cookie", "pseudonyms", "recordings", "journal", "backup")
 SECRET_BYTES = 32
 VARIABLES = (
     "QA_HOME",
@@ -120,7 +120,7 @@ def now() -> datetime:
     if not clock:
         return datetime.now(UTC)
     here = current()
-    if not _drill_file(here).exists():
+    if not find_drill_file(here).exists():
         raise Refusal(
             "clock_refused",
             N_(
@@ -137,11 +137,12 @@ def mark_drill() -> None:
     `QA_CLOCK` is set.
     """
     if os.environ.get("QA_CLOCK"):
-        write_private(_drill_file(current()), b"")
+        write_private(find_drill_file(), b"")
 
 
-def _drill_file(here: Environment) -> Path:
-    return here.folder / "drill_clock"
+def find_drill_file(home: Environment | None = None) -> Path:
+    """Locate the mark of stores that may be used with a moved clock."""
+    return (home or current()).folder / "drill_clock"
 
 
 @functools.cache
