@@ -129,7 +129,8 @@ def now() -> datetime:
             ),
             folder=str(here.folder),
         )
-    return datetime.now(UTC) + _read_shift(clock, here.timezone)
+    shift = _read_shift(clock, here.timezone)  # first, or the first moment is before the one named
+    return datetime.now(UTC) + shift
 
 
 def mark_drill() -> None:

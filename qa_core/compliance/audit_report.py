@@ -20,7 +20,6 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 
-
 ADVISOR = re.compile(r"advisor [0-9a-f]{16}\b")
 
 
