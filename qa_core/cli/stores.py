@@ -31,7 +31,7 @@ def init(
 ) -> None:
     """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
-    from qa_core.storage import permissions
+    from qa_core.storage import permissions, replay_list
     from qa_core.storage.records import store
 
     here, is_new = environment.current(), not store.has_tables()
@@ -39,6 +39,7 @@ def init(
     for name in environment.SECRETS:
         environment.secret(name)
     store.migrate()
+    replay_list.ensure()
     permissions.protect()
     if is_new:
         from qa_core.analysis import alerts

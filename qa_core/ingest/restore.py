@@ -96,8 +96,7 @@ def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
             with _using(here, staging):
                 store.migrate()
                 result = replay(viewer, made.made_at, path.name, accept_gaps=True)
-                store.empty_log()
-                store.engine_for(environment.current().database_url).dispose()
+                store.close()
             os.sync()
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
@@ -178,7 +177,7 @@ def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:
             "these persons again."
         ),
         options=("--accept-gaps",),
-        day=made_at.date().isoformat(),
+        day=environment.to_local(made_at).date().isoformat(),
         file=str(environment.current().secrets_folder / replay_list.FILE),
     )
 
@@ -217,7 +216,7 @@ def _find_erased(
     digests = {entry.key for entry in by_kind.get(kind, ())}
     if not digests:
         return []
-    return sorted(value for value in present if replay_list.digest(kind, value) in digests)
+    return sorted(value for value in set(present) if replay_list.digest(kind, value) in digests)
 
 
 def _find_customers() -> Iterator[str]:

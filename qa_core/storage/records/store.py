@@ -149,6 +149,12 @@ def empty_log() -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def close() -> None:
+    """Close every connection, so that the file of SQLite holds everything and may be moved."""
+    empty_log()
+    engine_for(environment.current().database_url).dispose()
+
+
 def copy_into(target: Path) -> None:
     """Copy the records of SQLite as they are at this moment, while others write on."""
     target.touch(mode=0o600)
