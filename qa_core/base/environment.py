@@ -210,7 +210,10 @@ def secret(name: str, home: Environment | None = None) -> bytes:
     if len(key) < SECRET_BYTES:
         raise Refusal(
             "short_secret",
-            N_("The secret {name} is shorter than {bytes} bytes; restore it from a backup."),
+            N_(
+                "The secret {name} is shorter than {bytes} bytes; put back the copy that is kept "
+                "apart."
+            ),
             name=name,
             bytes=SECRET_BYTES,
         )

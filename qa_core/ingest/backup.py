@@ -12,7 +12,7 @@ import os
 import secrets
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,12 +88,21 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     if path.is_relative_to(folder):
         message = N_("{file} would lie beside the stores in {folder}; give another place.")
         raise Misuse("backup_beside_stores", message, file=str(path), folder=str(folder))
+    if not path.parent.is_dir():
+        message = N_("There is no folder {folder}.")
+        raise Misuse("no_folder", message, folder=str(path.parent))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         # Held to the end: the records, the lake and the recordings are of one moment, and
         # neither a purge nor a vacuum deletes what is being read.
-        with store.one_import_at_a_time(), lake.reading(), lake.scratch_folder() as scratch:
+        with (
+            store.one_import_at_a_time(),
+            lake.scratch_folder() as scratch,
+            ExitStack() as locks,
+        ):
             recovery.finish_interrupted()
+            for name in tables.TABLES:
+                locks.enter_context(tables.writing(name))
             number = replay_list.ensure().number  # begun before the moment that it covers
             made = Backup(path, environment.now(), number, _check_secrets(NEEDED))
             store.copy_into(scratch / RECORDS)
@@ -190,7 +199,9 @@ def _find_files() -> dict[str, Path]:
     small.append(environment.find_drill_file())
     files |= {path.relative_to(here.folder).as_posix(): path for path in small}
     # A recording whose file is missing can be played by nobody, and must stop no backup.
-    return {name: path for name, path in files.items() if path.is_file()}
+    return {
+        name: path for name, path in files.items() if path.is_file() and path.suffix != ".draft"
+    }
 
 
 def _find_of_table(name: str) -> list[Path]:

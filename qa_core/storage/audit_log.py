@@ -85,7 +85,11 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
-    """Note the present end in all files, whatever they say, and record that it was done."""
+    """Note the present end in all files, whatever they say, and record that it was done,
+    with the number of the row that was noted until then.
+    """
+    noted = [end.seq for end in map(_read_end, _end_files()) if end is not None]
+    reason = f"{reason}; noted until now: row {max(noted)}" if noted else reason
     record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
     end = find_end(session)
     for path in _end_files():
