@@ -23,7 +23,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import settings
-from qa_core.compliance import gates, retention
+from qa_core.compliance import gates, recordings, retention
 from qa_core.ingest import backup, purge, subjects
 from qa_core.ingest.pseudonyms import KEY_LENGTH
 from qa_core.storage import audit_log, replay_list
@@ -128,6 +128,7 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
         [key for key, _system, _contact in objections if key],
         [(system, contact) for key, system, contact in objections if not key],
     )
+    _delete_audio(viewer, by_kind.get("audio", ()))
     _shorten_periods(viewer, by_kind.get("period", ()))
     days = [date.fromisoformat(entry.key) for entry in by_kind.get("purge", ())]
     deleted = purge.purge(viewer, max([environment.today(), *days])).deleted
@@ -246,6 +247,15 @@ def _read_columns(names: tuple[str, ...]) -> set[str]:
                 for column in batch.columns:
                     values.update(column.unique().drop_null().to_pylist())
     return values
+
+
+def _delete_audio(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
+    """Delete the audio of contacts that a later import forbade."""
+    reasons = {tuple(json.loads(entry.key)): entry.value for entry in entries}
+    with store.one_import_at_a_time(), store.writing() as session:
+        for reason in sorted(set(reasons.values())):
+            keys = [key for key, other in reasons.items() if other == reason]
+            recordings.delete_of(session, keys, reason, viewer.username)
 
 
 def _shorten_periods(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:

@@ -27,6 +27,7 @@ class ReplayEntry:
     """One act to repeat: `kind` and `key`.
 
     `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
+    `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
     `purge`: the day as of which, later than the day of the purge · `period`: a kind of
     data, with its period as `value`.
     """

@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from builders.aging_centre import add_one_of_each, add_scorecard
 from builders.centres import add_people
 from builders.erasure import find_traces
-from builders.import_files import find_contacts
+from builders.import_files import bring, find_contacts
+from builders.listening_centre import keep_audio
+from builders.sounds import make
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
@@ -285,6 +287,31 @@ def test_whoever_was_erased_since_the_backup_does_not_come_back(
     with store.reading() as session:
         kept = session.scalars(Unscoped(sa.select(Objection.customer_key), "a test")).all()
     assert set(kept) == {"bob-customer", None}
+
+
+def test_audio_that_a_later_import_forbade_does_not_come_back(
+    centre: Path, file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    today = environment.today()
+    delivered = tmp_path_factory.mktemp("delivered")
+    calls = f"contact_id,started_at,advisor,outcome\nC1,{today} 09:00:00,Zelda,answered\n"
+    bring(delivered, "contacts", calls)
+    with store.one_import_at_a_time(), store.writing() as session:
+        keep_audio(session, "C1", make(delivered / "c1.wav"))
+    backup.back_up(SYSTEM, file)
+    bring(
+        delivered,
+        "contacts",
+        calls.replace("outcome", "outcome,customer_objected", 1).replace(
+            "answered", "answered,yes"
+        ),
+    )
+    assert list(vault.folder().rglob("*.bin")) == []
+    lose_stores(centre)
+
+    restore.restore(SYSTEM, file)
+
+    assert list(vault.folder().rglob("*.bin")) == []
 
 
 def test_who_was_erased_before_the_backup_may_have_called_again(
