@@ -10,8 +10,9 @@ import io
 import json
 import os
 import secrets
+import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,6 +160,15 @@ def _read_manifest(path: Path, archive: tarfile.TarFile) -> Backup:
     return made
 
 
+def extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    """Write the entry that was just reached below that folder, for its owner alone."""
+    path = folder / entry.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        shutil.copyfileobj(archive.extractfile(entry), file, BLOCK)
+    os.utime(path, (entry.mtime, entry.mtime))  # working files go by it
+
+
 def iterate(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Go through the archive without keeping what was passed."""
     while (entry := archive.next()) is not None:
@@ -234,7 +244,7 @@ def _add(archive: tarfile.TarFile, name: str, file: BinaryIO) -> int:
     entry.size, entry.mode = file.seek(0, os.SEEK_END), 0o600
     file.seek(0)
     if not isinstance(file, io.BytesIO):
-        entry.mtime = os.fstat(file.fileno()).st_mtime  # working files go by it
+        entry.mtime = os.fstat(file.fileno()).st_mtime
     archive.addfile(entry, file)
     archive.members.clear()  # tarfile keeps them all; there may be very many
     return entry.size
@@ -280,7 +290,7 @@ def _check_key() -> str:
     return sealed_files.derive_key(SECRET, "check").hex()[:16]
 
 
-def _check_secrets(names: Iterator[str] | tuple[str, ...] | list[str]) -> dict[str, str]:
+def _check_secrets(names: Iterable[str]) -> dict[str, str]:
     """Compute a digest of each of these secrets, to compare it when restoring."""
     return {
         name: hmac.new(environment.secret(name), b"backup", hashlib.sha256).hexdigest()[:16]

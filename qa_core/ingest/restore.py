@@ -92,7 +92,7 @@ def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
             with backup.opening(path) as (made, archive):
                 _require_list(made.made_at, made.number, accept_gaps)
                 for entry in backup.iterate(archive):
-                    archive.extract(entry, staging, filter="data")
+                    backup.extract(archive, entry, staging)
             with _using(here, staging):
                 store.migrate()
                 result = replay(viewer, made.made_at, path.name, accept_gaps=True)
@@ -112,10 +112,11 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     if not viewer.is_system:
         raise AccessDenied()
     _require_list(since, 0, accept_gaps)
-    entries = [entry for entry in replay_list.ensure().entries if entry.at >= since]
+    known = replay_list.ensure()
     by_kind: dict[str, list[ReplayEntry]] = {}
-    for entry in entries:
-        by_kind.setdefault(entry.kind, []).append(entry)
+    for entry in known.entries:
+        if entry.at >= since:
+            by_kind.setdefault(entry.kind, []).append(entry)
     customers = _find_erased("customer", by_kind, _find_customers())
     for key in customers:
         subjects.erase(viewer, customer=key)
@@ -132,6 +133,8 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     _shorten_periods(viewer, by_kind.get("period", ()))
     days = [date.fromisoformat(entry.key) for entry in by_kind.get("purge", ())]
     deleted = purge.purge(viewer, max([environment.today(), *days])).deleted
+    # What was repeated keeps its moment: a later backup may hold new contacts of a customer.
+    replay_list.write(known)
     with store.writing() as session:
         audit_log.record(session, viewer.username, "backup_restored", name, since.isoformat())
         audit_log.anchor(session, viewer.username, f"restored as of {since.isoformat()}")

@@ -57,16 +57,16 @@ def ensure() -> ReplayList:
     known = find()
     if known is None:
         known = ReplayList(environment.now())
-        _write(known)
+        write(known)
     return known
 
 
 def add(kind: str, *keys: str, value: str = "") -> None:
     """Add acts that happen now; an earlier entry for the same gives way."""
-    known, at = ensure(), environment.now()
-    kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in keys]
-    fresh = [ReplayEntry(at, kind, key, value) for key in dict.fromkeys(keys)]
-    _write(replace(known, number=known.number + len(fresh), entries=(*kept, *fresh)))
+    known, at, fresh_keys = ensure(), environment.now(), dict.fromkeys(keys)
+    kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in fresh_keys]
+    fresh = [ReplayEntry(at, kind, key, value) for key in fresh_keys]
+    write(replace(known, number=known.number + len(fresh), entries=(*kept, *fresh)))
 
 
 def forget_before(moment: datetime) -> None:
@@ -74,7 +74,7 @@ def forget_before(moment: datetime) -> None:
     known = find()
     if known is not None and any(entry.at < moment for entry in known.entries):
         kept = tuple(entry for entry in known.entries if entry.at >= moment)
-        _write(replace(known, complete_since=moment, entries=kept))
+        write(replace(known, complete_since=moment, entries=kept))
 
 
 def find() -> ReplayList | None:
@@ -83,6 +83,25 @@ def find() -> ReplayList | None:
     """
     found = [_read(path) for path in _find_files() if path.exists()]
     return max(found, key=lambda known: known.number, default=None)
+
+
+def write(known: ReplayList) -> None:
+    """Write the whole list."""
+    document = {
+        "complete_since": known.complete_since.isoformat(),
+        "number": known.number,
+        "entries": [
+            [entry.at.isoformat(), entry.kind, entry.key, entry.value] for entry in known.entries
+        ],
+    }
+    content = json.dumps({**document, "seal": _seal(document)}, indent=0).encode()
+    first, *others = _find_files()
+    _replace(first, content)
+    for path in others:
+        try:
+            _replace(path, content)
+        except OSError:
+            audit_log.LOG.exception("the replay list cannot be noted in %s", path)
 
 
 def _find_files() -> list[Path]:
@@ -115,24 +134,6 @@ def _read(path: Path) -> ReplayList:
             ),
             file=str(path),
         ) from error
-
-
-def _write(known: ReplayList) -> None:
-    document = {
-        "complete_since": known.complete_since.isoformat(),
-        "number": known.number,
-        "entries": [
-            [entry.at.isoformat(), entry.kind, entry.key, entry.value] for entry in known.entries
-        ],
-    }
-    content = json.dumps({**document, "seal": _seal(document)}, indent=0).encode()
-    first, *others = _find_files()
-    _replace(first, content)
-    for path in others:
-        try:
-            _replace(path, content)
-        except OSError:
-            audit_log.LOG.exception("the replay list cannot be noted in %s", path)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -107,7 +107,7 @@ def add_one_of_each(sent: Path, name: str, at: datetime, advisor_id: str = "ann-
                 SignInThrottle(key=f"account:{name}-person", last_failure_at=at),
             ]
         )  # fmt: skip
-    for place in ("quarantine", "tmp/upload-x"):
+    for place in ("quarantine", "tmp/left"):
         path = environment.current().folder / place / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{name}-cells")

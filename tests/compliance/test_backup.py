@@ -28,6 +28,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
+from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import vault
@@ -114,7 +115,7 @@ def test_a_restored_centre_is_the_one_that_was_backed_up(filled: Path, file: Pat
         )
     assert (last.action, last.object) == ("backup_restored", file.name)
     assert anchored.action == "journal_anchored"
-    assert not (filled / "restoring").exists() and not (filled / "tmp" / "upload-x").exists()
+    assert not (filled / "restoring").exists() and not (filled / "tmp" / "left").exists()
 
 
 def test_a_backup_is_encrypted_its_owners_alone_and_without_secrets(
@@ -143,6 +144,24 @@ def test_a_backup_is_encrypted_its_owners_alone_and_without_secrets(
         assert list(session.scalars(Unscoped(done, "a test"))) == [file.name]
     assert run(["backup", str(file)]) == 2  # never over an earlier one
     assert run(["backup", str(filled / "beside.bak")]) == 2
+
+
+def test_the_command_says_where_the_secrets_are_and_the_doctor_when_the_last_backup_was(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask_doctor() -> str:
+        return {check.name: check.state for check in doctor.examine()}["backup"]
+
+    assert ask_doctor() == "warn"
+    assert run(["backup", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "The secrets are not in it" in text and str(filled / "secrets") in text
+    assert all(name in text for name in ("backup, pseudonyms, recordings, journal", "replay.json"))
+    assert ask_doctor() == "ok"
+
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", (environment.today() + timedelta(days=9)).isoformat())
+    assert ask_doctor() == "warn"
 
 
 def test_a_backup_is_of_one_moment_while_others_write(filled: Path, file: Path) -> None:
@@ -270,6 +289,7 @@ def test_whoever_was_erased_since_the_backup_does_not_come_back(
     subjects.erase(SYSTEM, customer="ann-customer")
     subjects.erase(SYSTEM, advisor="zelda")
     subjects.object_to(SYSTEM, ["bob-customer"], [(None, "bob1")])
+    listed = replay_list.find()
     lose_stores(filled)
     assert find_traces(filled, "customer") == ["secrets/replay.json"]  # of the objection alone
     assert find_traces(filled, "ann-customer") == find_traces(filled, "zelda") == []
@@ -277,6 +297,7 @@ def test_whoever_was_erased_since_the_backup_does_not_come_back(
     result = restore.restore(SYSTEM, file)
 
     assert (result.customers, result.advisors, result.objections) == (1, 1, 2)
+    assert replay_list.find() == listed
     for word in ("ann-customer", "ann-words", "ann-comment", "ann-goal", "zelda", "Zelda"):
         assert find_traces(filled, word) == [], word
     assert find_contacts("customer_objected", "advisor_id") == [
@@ -425,7 +446,7 @@ def test_a_centre_from_seven_months_ago_holds_nothing_that_expired_or_was_erased
     assert run(["restore", str(file)]) == 0
 
     assert purge.find_overdue(SYSTEM) == []
-    for word in (*WORDS, "zelda", "Zelda"):
+    for word in ("ann-customer", "ann-words", "ann-comment", "Zelda"):
         assert find_traces(centre, word) == [], word
     assert list(vault.folder().rglob("*.bin")) == []  # six months
     assert find_traces(centre, "bob-comment") and not find_traces(centre, "bob-row")
