@@ -105,7 +105,7 @@ def erase(
     items by kind. Needs MANAGE_COMPLIANCE. Can be repeated after an interruption.
 
     Of an advisor these stay: figures without a name, the certificates of deletion, and
-    the acts in the audit log until they are purged.
+    the acts in the audit log, under a pseudonym that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
