@@ -19,7 +19,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECRETS = ("cookie", "pseudonyms", "recordings", "journal")
+SECRETS = ("cookie", "pseudonyms", "recordings", "journal", "backup")
 SECRET_BYTES = 32
 VARIABLES = (
     "QA_HOME",
@@ -120,7 +120,7 @@ def now() -> datetime:
     if not clock:
         return datetime.now(UTC)
     here = current()
-    if not _drill_file(here).exists():
+    if not find_drill_file(here).exists():
         raise Refusal(
             "clock_refused",
             N_(
@@ -129,7 +129,8 @@ def now() -> datetime:
             ),
             folder=str(here.folder),
         )
-    return datetime.now(UTC) + _read_shift(clock, here.timezone)
+    shift = _read_shift(clock, here.timezone)  # first, or the first moment is before the one named
+    return datetime.now(UTC) + shift
 
 
 def mark_drill() -> None:
@@ -137,11 +138,12 @@ def mark_drill() -> None:
     `QA_CLOCK` is set.
     """
     if os.environ.get("QA_CLOCK"):
-        write_private(_drill_file(current()), b"")
+        write_private(find_drill_file(), b"")
 
 
-def _drill_file(here: Environment) -> Path:
-    return here.folder / "drill_clock"
+def find_drill_file(home: Environment | None = None) -> Path:
+    """Locate the mark of stores that may be used with a moved clock."""
+    return (home or current()).folder / "drill_clock"
 
 
 @functools.cache
@@ -208,7 +210,10 @@ def secret(name: str, home: Environment | None = None) -> bytes:
     if len(key) < SECRET_BYTES:
         raise Refusal(
             "short_secret",
-            N_("The secret {name} is shorter than {bytes} bytes; restore it from a backup."),
+            N_(
+                "The secret {name} is shorter than {bytes} bytes; put back the copy that is kept "
+                "apart."
+            ),
             name=name,
             bytes=SECRET_BYTES,
         )

@@ -346,6 +346,19 @@ ALL: tuple[Setting, ...] = (
             ),
         )
     ),
+    Setting(
+        "backup_retention_months",
+        N_("Backups kept for (months)"),
+        N_(
+            "How long backups are kept at most. So long it is known who was erased, so that no "
+            "backup brings anybody back; an older one cannot be restored."
+        ),
+        13,
+        "whole",
+        1,
+        36,
+        needs=Permission.MANAGE_COMPLIANCE,
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
 

@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
     os.umask(0o077)  # the stores are their owner's alone
     try:
         i18n.use(environment.current().language)
-        if "init" not in arguments:
+        if not {"init", "restore"} & set(arguments[:1]):
             environment.now()  # a moved clock is refused before anything is touched
         return (
             build_app()(list(arguments), prog_name="python -m qa_core", standalone_mode=False)

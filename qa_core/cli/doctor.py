@@ -28,6 +28,7 @@ from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
+OLD_BACKUP = timedelta(days=7)
 SHOWN = 6
 LISTED_FILES = 5
 
@@ -90,7 +91,7 @@ def _secrets() -> tuple[str, str]:
     if "pseudonyms" in missing and lake.version("contacts") >= 0:
         return BAD, _(
             "The key of the pseudonyms is missing: callers in new files can no longer be "
-            "linked to those already here. Restore it from a backup."
+            "linked to those already here. Put back the copy that is kept apart."
         )
     return OK, ", ".join(present) or _("made on first use")
 
@@ -223,6 +224,19 @@ def _retention() -> tuple[str, str]:
     return BAD if any(item.is_late for item in found) else WARN, detail
 
 
+def _backup() -> tuple[str, str]:
+    store.require_ready()
+    if store.file_of(environment.current().database_url) is None:
+        return OK, _("of PostgreSQL by its own tools")
+    last = next(iter(audit_report.find_entries(Viewer.SYSTEM, action="backup_made", limit=1)), None)
+    if last is None:
+        return WARN, _("There is none yet. Run: python -m qa_core backup FILE")
+    day = environment.to_local(last.at).date().isoformat()
+    if last.at < now() - OLD_BACKUP:
+        return WARN, _("The last one is of {day}. Run: python -m qa_core backup FILE", day=day)
+    return OK, day
+
+
 def _requests() -> tuple[str, str]:
     store.require_ready()
     found = requests.find_all(Viewer.SYSTEM)
@@ -275,6 +289,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("alert rules"), _alerts),
     (N_("host names"), _hosts),
     (N_("retention"), _retention),
+    (N_("backup"), _backup),
     (N_("requests of persons"), _requests),
     (N_("temporary files"), _leftovers),
 )

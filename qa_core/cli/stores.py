@@ -1,16 +1,18 @@
-"""`init`, `demo` and `doctor`: the stores themselves."""
+"""`init`, `demo`, `doctor`, `backup` and `restore`: the stores themselves."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import _
+from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_, _
 from qa_core.cli.imports import show_progress
-from qa_core.cli.options import Json
+from qa_core.cli.options import Json, add_commands, parse_day
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 
@@ -18,6 +20,8 @@ def register(app: typer.Typer) -> None:
     app.command("init")(init)
     app.command("demo")(demo)
     app.command("doctor")(doctor)
+    add_commands(app, backup=backup)
+    app.command("restore")(restore)
 
 
 def init(
@@ -27,7 +31,7 @@ def init(
 ) -> None:
     """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
-    from qa_core.storage import permissions
+    from qa_core.storage import permissions, replay_list
     from qa_core.storage.records import store
 
     here, is_new = environment.current(), not store.has_tables()
@@ -35,6 +39,7 @@ def init(
     for name in environment.SECRETS:
         environment.secret(name)
     store.migrate()
+    replay_list.ensure()
     permissions.protect()
     if is_new:
         from qa_core.analysis import alerts
@@ -116,3 +121,87 @@ def doctor(
         for check in found:
             print(f"{check.state:5} {_(check.name)}: {check.detail}")
     return DONE if checks.is_well(found) else REFUSED
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, outside of QA_HOME.")],
+    as_json: Json = False,
+) -> None:
+    """Write the stores into one encrypted file, while the app runs. The secrets are not in
+    it.
+    """
+    from qa_core.ingest import backup as of_stores
+
+    made = of_stores.back_up(Viewer.SYSTEM, file)
+    if as_json:
+        print_json(made.as_json())
+        return
+    print(_("Written to {file} and read back: {files} files.", file=made.file, files=made.files))
+    print(
+        _(
+            "The secrets are not in it. They are in {folder}; copy them once to another place, "
+            "apart from the backups: without {needed} this file is worthless. Copy {list} with "
+            "each backup: it tells who was erased since.",
+            folder=environment.current().secrets_folder,
+            needed=", ".join(of_stores.NEEDED),
+            list=of_stores.replay_list.FILE,
+        )
+    )
+
+
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A file that `backup` wrote.")
+    ] = None,
+    replay_from: Annotated[
+        str | None,
+        typer.Option(
+            "--replay-from",
+            metavar="DATE",
+            help="For stores brought back by other means: delete what was erased or fell due "
+            "since that day.",
+        ),
+    ] = None,
+    accept_gaps: Annotated[
+        bool,
+        typer.Option("--accept-gaps", help="Restore though it is not known who was erased since."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Restore a backup into a home without stores, and delete in it what was to be deleted
+    since.
+    """
+    from qa_core.compliance import retention
+    from qa_core.ingest import restore as of_stores
+    from qa_core.storage.records import store
+
+    day = parse_day(replay_from)
+    if (file is None) == (day is None):
+        raise Misuse("no_backup_named", N_("Give either FILE or --replay-from DATE."))
+    if file is not None:
+        result = of_stores.restore(Viewer.SYSTEM, file, accept_gaps)
+    else:
+        store.require_ready()
+        since = retention.start_of(day)
+        result = of_stores.replay(Viewer.SYSTEM, since, "other means", accept_gaps)
+    if as_json:
+        print_json(result.as_json())
+        return
+    print(
+        _(
+            "The stores are as of {moment}. Deleted since, and again now: {customers} customers, "
+            "{advisors} advisors, and by age {count} items. Objections entered again: "
+            "{objections}.",
+            moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
+            customers=result.customers,
+            advisors=result.advisors,
+            count=sum(result.deleted.values()),
+            objections=result.objections,
+        )
+    )
+    print(
+        _(
+            "Check what was changed since: accounts that were closed, accreditations, settings. "
+            "Import the files of that time again."
+        )
+    )

@@ -85,6 +85,8 @@ TITLES = {
     "remark_added": N_("Remark on a recording added"),
     "remark_removed": N_("Remark on a recording removed"),
     "demo_remove": N_("Demonstration removed"),
+    "backup_made": N_("Backup made"),
+    "backup_restored": N_("Backup restored"),
     "account_add": N_("Account added"),
     "account_change": N_("Role or bounds changed"),
     "account_disable": N_("Account closed"),

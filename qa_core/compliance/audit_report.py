@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,12 +12,15 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.base.row_values import build_from_row
+from qa_core.centre import members
 from qa_core.metrics import downloads, spreadsheets
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+
+ADVISOR = re.compile(r"advisor [0-9a-f]{16}\b")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,22 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """List the acts of that actor and kind (empty: of all), newest first."""
+    """List the acts of that actor and kind (empty: of all), newest first, with the ids of
+    advisors whom the directory still knows in place of their pseudonyms.
+    """
+    with store.reading() as session:
+        ids = {audit_log.name_advisor(name): name for name in members.find_names(session)}
+    return [
+        replace(
+            entry,
+            object=ADVISOR.sub(lambda found: ids.get(found[0], found[0]), entry.object),
+            reason=ADVISOR.sub(lambda found: ids.get(found[0], found[0]), entry.reason),
+        )
+        for entry in _read_entries(viewer, actor, action, limit)
+    ]
+
+
+def _read_entries(viewer: Viewer, actor: str, action: str, limit: int | None) -> list[AuditEntry]:
     viewer.require(Permission.SEE_JOURNAL)
     statement = sa.select(JournalRow).order_by(JournalRow.seq.desc()).limit(limit)
     if actor:
@@ -119,7 +138,7 @@ def build_file(
     viewer: Viewer, actor: str = "", action: str = "", form: str = "csv"
 ) -> downloads.Download:
     """Export the audit log with its seals, oldest first, columns named as in the store."""
-    entries = reversed(find_entries(viewer, actor, action, limit=None))
+    entries = reversed(_read_entries(viewer, actor, action, limit=None))
     rows = (
         (
             entry.seq,

@@ -49,9 +49,8 @@ def inform(viewer: Viewer, names: list[str], on: date) -> int:
             for advisor_id in advisor_ids
         )
         for advisor_id in advisor_ids:
-            audit_log.record(
-                session, viewer.username, "advisor_informed", advisor_id, reason=on.isoformat()
-            )
+            who = audit_log.name_advisor(advisor_id)
+            audit_log.record(session, viewer.username, "advisor_informed", who, on.isoformat())
     return len(advisor_ids)
 
 

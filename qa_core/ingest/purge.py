@@ -5,6 +5,7 @@ it (docs/compliance.md, section 3).
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
+from qa_core.centre import settings
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.retention import Overdue
 from qa_core.files import uploads
 from qa_core.ingest import retention as import_retention
 from qa_core.ingest.load import recovery
+from qa_core.metrics.dimensions import add_months
 from qa_core.metrics.query import closed_months, month_closing
 from qa_core.quality import retention as quality_retention
-from qa_core.storage import audit_log, lake
+from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Purge
@@ -114,6 +117,7 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         recovery.finish_interrupted()
         for number in _find_unfinished():
             _finish(number)
+        _note_for_backups(as_of)
         if not any(keeper.find_due(as_of) for keeper in KEEPERS):
             _clear_leftovers()
             return PurgeResult(as_of, False, {})
@@ -182,6 +186,23 @@ def purge_daily() -> bool:
     return False
 
 
+def _note_for_backups(as_of: date) -> None:
+    """Note what a restored backup has to learn of this purge: a day to come as of which
+    it ran, and the periods that were entered.
+    """
+    if as_of > environment.today():
+        replay_list.add("purge", as_of.isoformat())
+    noted = {item.key: item.value for item in replay_list.ensure().entries if item.kind == "period"}
+    with store.reading() as session:
+        for kind, entry in retention.BY_KIND.items():
+            period = str(retention.find_period(session, kind))
+            if period != noted.get(kind, str(entry.period)):
+                replay_list.add("period", kind, value=period)
+        months = settings.current(session).backup_retention_months
+    oldest_day = add_months(environment.today(), -months)
+    replay_list.forget_before(retention.start_of(oldest_day))
+
+
 def _find_unfinished() -> list[int]:
     with store.reading() as session:
         open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
@@ -225,6 +246,7 @@ def _clear_leftovers() -> None:
     uploads.remove_leftovers()
     recovery.remove_dead_folders(environment.current().temporary_folder)
     store.empty_log()
+    shutil.rmtree(store.restoring_folder(), ignore_errors=True)
 
 
 def _close(number: int) -> Certificate:

@@ -25,13 +25,13 @@ from qa_core.compliance import recordings
 from qa_core.files import uploads
 from qa_core.ingest.load import erasure, objections, recovery
 from qa_core.ingest.pseudonyms import KEY_LENGTH, Pseudonyms
-from qa_core.storage import audit_log, lake
+from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import Base
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
-from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.listening import (
     CoachingNote,
     CoachingPlan,
@@ -41,7 +41,7 @@ from qa_core.storage.records.listening import (
     Recording,
     TimedComment,
 )
-from qa_core.storage.records.people import Account, Advisor
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.retention import Objection
 from qa_core.storage.records.store import Session
 
@@ -105,7 +105,7 @@ def erase(
     items by kind. Needs MANAGE_COMPLIANCE. Can be repeated after an interruption.
 
     Of an advisor these stay: figures without a name, the certificates of deletion, and
-    the acts in the audit log until they are purged.
+    the acts in the audit log, under a pseudonym that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
@@ -128,6 +128,9 @@ def object_to(
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
+        against = [[key, None, None] for key in customers]
+        against += [[None, system, number] for system, number in contacts]
+        replay_list.add("objection", *map(json.dumps, against))
         with store.writing() as session:
             session.add_all(
                 Objection(customer_key=key, entered_by=viewer.username) for key in customers
@@ -265,6 +268,7 @@ def _write_cell(value: Any) -> str:
 def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
+        replay_list.add("advisor", replay_list.digest("advisor", advisor_id))
         counts: dict[str, int] = {}
         with store.writing() as session:
             theirs = Unscoped(
@@ -305,8 +309,30 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
     for draw in session.scalars(sa.select(Draw)):
         if advisor_id in draw.short:
             draw.short = {who: n for who, n in draw.short.items() if who != advisor_id}
+    _forget_in_reports(session, advisor_id)
     mentions = sa.or_(NameDecision.spelling == advisor_id, NameDecision.kept == advisor_id)
     session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))
+
+
+def _forget_in_reports(session: Session, advisor_id: str) -> None:
+    """Delete the spellings of an advisor from what imports decided about advisors."""
+    names = [advisor_id]
+    for column in (Advisor.name, AdvisorAlias.alias):
+        of_advisor = sa.select(column).where(column.class_.advisor_id == advisor_id)
+        names += session.scalars(_exempt(of_advisor)).all()
+    spelled = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names))
+
+    def clear(decision: dict[str, Any]) -> dict[str, Any]:
+        if decision["field"] != "advisor":
+            return decision
+        params = [
+            (key, spelled.sub("…", value) if isinstance(value, str) else value)
+            for key, value in decision.get("params", ())
+        ]
+        return {**decision, "params": params}
+
+    for batch in session.scalars(_exempt(sa.select(ImportBatch))).all():
+        batch.decisions = [clear(decision) for decision in batch.decisions]
 
 
 def _exempt(statement: Any) -> Unscoped:

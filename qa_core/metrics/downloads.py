@@ -12,7 +12,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,9 +105,26 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
             signed_in.viewer.username,
             "export",
             request["kind"],
-            reason=json.dumps(request["with"], sort_keys=True) if request["with"] else "",
+            reason=json.dumps(_hide_advisors(request["with"]), sort_keys=True)
+            if request["with"]
+            else "",
         )
     return download
+
+
+def _hide_advisors(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace advisors among the parameters of a download by their pseudonyms."""
+    hidden = dict(parameters)
+    if "advisor_id" in hidden:
+        hidden["advisor_id"] = audit_log.name_advisor(hidden["advisor_id"])
+    if "values" in hidden:
+        hidden["values"] = [
+            [name, [who and audit_log.name_advisor(who) for who in chosen]]
+            if name == "advisor"
+            else [name, chosen]
+            for name, chosen in hidden["values"]
+        ]
+    return hidden
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -85,7 +85,11 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
-    """Note the present end in all files, whatever they say, and record that it was done."""
+    """Note the present end in all files, whatever they say, and record that it was done,
+    with the number of the row that was noted until then.
+    """
+    noted = [end.seq for end in map(_read_end, _end_files()) if end is not None]
+    reason = f"{reason}; noted until now: row {max(noted)}" if noted else reason
     record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
     end = find_end(session)
     for path in _end_files():
@@ -215,6 +219,13 @@ def count_before(
 def sign(*fields: int | str) -> str:
     """Sign these fields with the secret of the audit log."""
     return _mac(environment.secret("journal"), "signature", *fields)
+
+
+def name_advisor(advisor_id: str) -> str:
+    """Return the pseudonym of an advisor in the audit log. Rows are never changed; with the
+    advisor goes what tells whom the pseudonym means.
+    """
+    return f"advisor {sign('advisor', advisor_id)[:16]}"
 
 
 def find_end(session: Session) -> End:

@@ -1,5 +1,6 @@
 """Runs a purge and dies by SIGKILL at a named moment: `MODULE.FUNCTION before|after N`, the
-N-th time that the function is called; `-` for a purge that nothing stops.
+N-th time that the function is called; `write N`: at its N-th write to the records or to a
+file (0: never, and the number of writes is printed); `-` for a purge that nothing stops.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ import importlib
 import os
 import signal
 import sys
+
+import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.ingest import purge
@@ -35,7 +38,39 @@ def arm(place: str, when: str, number: int) -> None:
     setattr(owner, name, deadly)
 
 
+FILE_EVENTS = frozenset({"os.remove", "os.rename", "os.link", "os.truncate", "shutil.rmtree"})
+
+
+def count_writes(number: int) -> list[int]:
+    """Die at that write. Returns the counter."""
+    counter = [0]
+
+    def count() -> None:
+        counter[0] += 1
+        if counter[0] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @sa.event.listens_for(sa.Engine, "after_cursor_execute")
+    def _after_statement(_connection, _cursor, text, *_rest) -> None:
+        if not text.startswith(("SELECT", "PRAGMA", "BEGIN")):
+            count()
+
+    @sa.event.listens_for(sa.Engine, "commit")
+    def _before_commit(_connection) -> None:
+        count()
+
+    def watch(event: str, arguments: tuple) -> None:
+        is_written = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
+        if event in FILE_EVENTS or is_written:
+            count()
+
+    sys.addaudithook(watch)
+    return counter
+
+
 if __name__ == "__main__":
-    if sys.argv[1] != "-":
+    counter = count_writes(int(sys.argv[2])) if sys.argv[1] == "write" else [0]
+    if sys.argv[1] not in ("-", "write"):
         arm(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     purge.purge(Viewer.SYSTEM)
+    print(counter[0])

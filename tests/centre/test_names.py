@@ -535,8 +535,8 @@ def test_only_administrators_decide_on_names_and_the_journal_keeps_it(folder: Pa
             )
         ).all()
         assert acts == [
-            ("root", "names_merged", "advisor: 4012"),
-            ("root", "names_undone", "advisor: 4012"),
+            ("root", "names_merged", audit_log.name_advisor("4012")),
+            ("root", "names_undone", audit_log.name_advisor("4012")),
         ]
         assert audit_log.verify(session).ok
 

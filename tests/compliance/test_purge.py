@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, evaluation, land
+from builders.aging_centre import add_one_of_each, add_scorecard
+from builders.centres import add_people
 from builders.erasure import find_traces
 from builders.import_files import find_contacts
-from builders.listening_centre import build_draw, keep_audio
-from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
@@ -36,8 +35,8 @@ from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
-from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.listening import (
     Calibration,
     CoachingNote,
@@ -105,105 +104,9 @@ STAY = {
 def fill(folder: Path) -> None:
     """One of each kind that is too old, and beside it one that is not."""
     add_people({"ann-secret": "Ann"})
-    today, long_ago = datetime.now(UTC), {"old": OLD, "new": datetime.now(UTC)}
-    start = {name: moment.replace(tzinfo=None) for name, moment in long_ago.items()}
-    keys = {"advisor_id": "ann-secret", "notice_played": True}
-    land(
-        [
-            contact(
-                start[name] + timedelta(hours=hour),
-                f"{name}{hour}",
-                customer_key=f"{name}-customer",
-                survey_comment=f"{name}-words" if not hour else None,
-                csat=5.0,
-                **keys,
-            )
-            for name in start
-            for hour in range(2)
-        ]
-    )
-    terms = {"purpose": "evaluation", "grid_key": "g", "per_advisor": 1, "maximum_per_advisor": 2}
-    with store.one_import_at_a_time(), store.writing() as session:
-        session.add(ScorecardVersion(key="g", title="G", content={}))
-        session.flush()
-        for name, at in long_ago.items():
-            kept = keep_audio(session, f"{name}0", make(folder / "sent" / f"{name}.wav"))
-            session.add(
-                Playback(
-                    recording_id=kept.id,
-                    source_system="generic",
-                    contact_id=f"{name}0",
-                    advisor_id="ann-secret",
-                    username="eve",
-                    purpose="quality",
-                    reason=f"{name}-reason",
-                    played_at=at,
-                )
-            )
-            made = evaluation(
-                contact(start[name], f"{name}0", **keys),
-                80.0,
-                {("s", "c"): (1.0, 1.0)},
-                evaluated_at=at,
-                comment=f"{name}-comment",
-                external_key=name,
-            )
-            session.add(made)
-            session.flush()
-            session.add(
-                Dispute(
-                    evaluation_id=made.id, criterion="c", reason=f"{name}-dispute", raised_by="ann"
-                )
-            )
-            round_ = Calibration(title=name, grid_id=1, evaluators=[], opened_by="mo", opened_at=at)
-            coaching = CoachingPlan(
-                advisor_id="ann-secret",
-                local_day=at.date(),
-                starts_on=at.date(),
-                opened_at=at,
-                goal=f"{name}-goal",
-                opened_by="lea",
-            )
-            coaching.notes = [CoachingNote(text=f"{name}-note", author="lea")]
-            plan = ListeningPlan(
-                name=name, starts_on=at.date(), ends_on=at.date(), created_by="mo", **terms
-            )
-            draw = build_draw("mo", plan=plan, drawn_at=at)
-            draw.contacts = [
-                DrawnContact(
-                    position=1,
-                    source_system="generic",
-                    contact_id=f"{name}0",
-                    advisor_id="ann-secret",
-                    local_start=start[name],
-                )
-            ]
-            batch = ImportBatch(
-                id=name, kind="surveys", file_name="f.csv", digest=name, system="s", profile="p",
-                options={}, actor="adam", state="done", started_at=at, finished_at=at,
-            )  # fmt: skip
-            session.add_all([round_, coaching, draw, batch])
-            session.flush()
-            session.add_all(
-                [
-                    WaitingRow(
-                        batch_id=name, kind="surveys", row_key=name, content={"w": f"{name}-row"}
-                    ),
-                    BeforeImage(batch_id=name, object="advisor", key=name, content={"n": name}),
-                    AccountRequest(
-                        act="account_add", username="x", content={}, asked_by="adam", asked_at=at,
-                        decided_at=at,
-                    ),
-                    SignInThrottle(key=f"account:{name}-person", last_failure_at=at),
-                ]
-            )  # fmt: skip
-    for place in ("quarantine", "tmp/upload-x"):
-        for name, at in long_ago.items():
-            path = environment.current().folder / place / f"{name}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{name}-cells")
-            os.utime(path, (at.timestamp(), at.timestamp()))
-    assert today > OLD
+    add_scorecard()
+    for name, at in (("old", OLD), ("new", datetime.now(UTC))):
+        add_one_of_each(folder, name, at)
 
 
 def count_rows() -> dict[str, int]:

@@ -15,6 +15,7 @@ import soundfile
 from builders import sounds
 
 from qa_core.compliance.recordings import audio, deletion, tags, vault
+from qa_core.storage import sealed_files
 
 
 def blocks(size: int) -> bytes:
@@ -46,7 +47,7 @@ def test_what_is_kept_is_read_back_whole_and_in_parts_and_stands_nowhere_in_the_
 def test_a_file_that_was_cut_changed_reordered_or_exchanged_is_not_played(centre: Path) -> None:
     name, other = vault.write([blocks(200_000)]), vault.write([blocks(200_000)])
     path = vault.folder() / name
-    whole, chunk = path.read_bytes(), vault.CHUNK + vault.TAG_BYTES
+    whole, chunk = path.read_bytes(), vault.CHUNK + sealed_files.TAG_BYTES
     head, parts = (
         whole[:12],
         [whole[12 + start : 12 + start + chunk] for start in range(0, len(whole) - 12, chunk)],

@@ -18,6 +18,7 @@ from builders.import_files import (
     SURVEYS,
     TRACKING,
     bring,
+    find_contacts,
     find_evaluations,
     find_facts,
     find_memberships,
@@ -28,12 +29,14 @@ from qa_core import ingest
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.roles import Viewer
 from qa_core.access.sessions import Browser
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
+from qa_core.ingest import backup, restore
 from qa_core.ingest.rules import due
 from qa_core.metrics import query
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, permissions, replay_list
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import Account, SignInThrottle
@@ -72,6 +75,7 @@ def postgresql(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("QA_HOME", str(centre / "on-postgresql"))
     monkeypatch.setenv("QA_SECRET_PSEUDONYMS", "5e" * 32)
     store.migrate()
+    permissions.protect()
     yield centre
     store.engine_for(url).dispose()
     with server.connect() as connection:
@@ -141,7 +145,8 @@ def test_tries_at_once_are_all_counted_and_all_answered(postgresql: Path) -> Non
         codes = list(pool.map(attempt, range(16)))
     assert codes.count("sign_in_failed") == 5 and codes.count("too_many_tries") == 11
     with store.reading() as session:
-        assert sorted(session.scalars(sa.select(SignInThrottle.failures))) == [5, 5]
+        # of the account, of the address, and of the account from that address
+        assert sorted(session.scalars(sa.select(SignInThrottle.failures))) == [5, 5, 5]
         assert audit_log.verify(session).ok
 
 
@@ -176,3 +181,25 @@ def test_imports_at_once_wait_for_each_other(
             )
         )
     assert [report.tally.new for report in reports] == [3, 3, 3] and len(find_facts()) == 9
+
+
+def test_a_backup_is_refused_and_records_brought_back_by_other_means_are_cleared(
+    postgresql: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    replay_list.ensure()
+    since = environment.now()
+    bring(tmp_path_factory.mktemp("files"), "contacts", CALLS)
+    with pytest.raises(Refusal, match="pg_dump"):
+        backup.back_up(Viewer.SYSTEM, tmp_path_factory.mktemp("elsewhere") / "centre.bak")
+    key = next(key for _id, key in find_contacts("customer_key") if key)
+    # As if the erasure had come after the dump.
+    replay_list.add("customer", replay_list.digest("customer", key))
+    replay_list.add("advisor", replay_list.digest("advisor", "Diane"))
+
+    result = restore.replay(Viewer.SYSTEM, since, "pg_restore")
+
+    assert (result.customers, result.advisors) == (1, 1)
+    left = find_contacts("customer_key", "advisor_id")
+    assert left and not {key, "Diane"} & {value for row in left for value in row[1:]}
+    with store.reading() as session:
+        assert audit_log.verify(session).ok

@@ -22,11 +22,13 @@ from qa_core import ingest, stats
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import case_mix, charts, peers
 from qa_core.base.errors import AccessDenied
+from qa_core.compliance import audit_report
 from qa_core.files.options import ImportOptions
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import CellSums
+from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui import menu
@@ -458,7 +460,9 @@ def test_the_pages_of_a_lead_open_and_the_reading_of_one_advisor_is_in_the_journ
             sa.select(JournalRow.actor, JournalRow.object).where(
                 JournalRow.action == "advisor_read"
             )
-        ).all() == [("lea", "a")]
+        ).all() == [("lea", audit_log.name_advisor("a"))]
+    [entry] = audit_report.find_entries(Viewer.SYSTEM, action="advisor_read")
+    assert entry.object == "a"
 
 
 def test_an_advisor_of_another_team_is_refused_and_not_journalled(

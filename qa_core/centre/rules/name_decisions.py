@@ -53,9 +53,8 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
                 kept=steps[spelling],
             )
         number = _decide(session, viewer, kind, spelling, target, is_same=True)
-        audit_log.record(
-            session, viewer.username, "names_merged", f"{kind}: {spelling}", reason=f"as {target}"
-        )
+        what, kept = _describe(kind, spelling), _describe(kind, target)
+        audit_log.record(session, viewer.username, "names_merged", what, reason=f"as {kept}")
         due_work.request(session, CENTRE_RULES)
     return number
 
@@ -77,9 +76,8 @@ def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
                 kept=other,
             )
         number = _decide(session, viewer, kind, one, other, is_same=False)
-        audit_log.record(
-            session, viewer.username, "names_kept_apart", f"{kind}: {one}", reason=f"not {other}"
-        )
+        what, than = _describe(kind, one), _describe(kind, other)
+        audit_log.record(session, viewer.username, "names_kept_apart", what, reason=f"not {than}")
     return number
 
 
@@ -107,8 +105,8 @@ def undo(viewer: Viewer, number: int) -> None:
             session,
             viewer.username,
             "names_undone",
-            f"{decision.kind}: {decision.spelling}",
-            reason=f"{decision.kept}",
+            _describe(decision.kind, decision.spelling),
+            reason=_describe(decision.kind, decision.kept),
         )
         due_work.request(session, CENTRE_RULES)
 
@@ -153,6 +151,10 @@ def _decide(
     session.add(decision)
     session.flush()
     return decision.id
+
+
+def _describe(kind: str, name: str) -> str:
+    return audit_log.name_advisor(name) if kind == "advisor" else f"{kind}: {name}"
 
 
 def require_kind(kind: str) -> None:

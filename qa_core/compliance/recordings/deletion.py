@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from qa_core.centre import members
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import audio, vault
 from qa_core.metrics.dimensions import add_months
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, replay_list
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -210,6 +211,9 @@ def delete_forbidden(actor: str) -> int:
     }
     if not against:
         return 0
+    for reason in sorted(set(against.values())):
+        keys = [json.dumps(key) for key, other in against.items() if other == reason]
+        replay_list.add("audio", *keys, value=reason)
     with store.writing() as session:
         recordings = [
             item

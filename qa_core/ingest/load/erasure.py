@@ -19,7 +19,7 @@ from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.watch import queue_log
-from qa_core.storage import audit_log, lake
+from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -73,12 +73,14 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
 
     Not erased, since they are not ours to change: files as they were delivered, with
     clear numbers, also in `.taken` and `.refused` of a watched folder (`watch --keep
-    DAYS` deletes them in time), the logs of the telephony, and backups.
+    DAYS` deletes them in time), the logs of the telephony, and backups; a backup that
+    is restored is erased from again (`ingest.restore`).
     """
     if not viewer.is_system:
         raise AccessDenied()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
+        replay_list.add("customer", replay_list.digest("customer", customer_key))
         contacts, tickets = _find_references(customer_key)
         with store.writing() as session:
             pending_rows = _erase_pending(session, customer_key, contacts, tickets)

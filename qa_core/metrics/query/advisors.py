@@ -64,7 +64,8 @@ def read_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> 
     """Open one advisor for a reader: `get_advisor`, noted in the audit log."""
     advisor = get_advisor(viewer, advisor_id, period)
     with store.writing() as session:
-        audit_log.record(session, viewer.username, "advisor_read", advisor.advisor_id)
+        who = audit_log.name_advisor(advisor.advisor_id)
+        audit_log.record(session, viewer.username, "advisor_read", who)
     return advisor
 
 

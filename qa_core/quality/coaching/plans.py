@@ -299,7 +299,8 @@ def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
     plan = get_plan(viewer, plan_id)
     if viewer.role != Role.ADVISOR:
         with store.writing() as session:
-            audit_log.record(session, viewer.username, "advisor_read", plan.advisor_id)
+            who = audit_log.name_advisor(plan.advisor_id)
+            audit_log.record(session, viewer.username, "advisor_read", who)
     return plan
 
 

@@ -206,6 +206,20 @@ def empty_log() -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def close() -> None:
+    """Close every connection, so that the file of SQLite holds everything and may be moved."""
+    empty_log()
+    engine_for(environment.current().database_url).dispose()
+
+
+def copy_into(target: Path) -> None:
+    """Copy the records of SQLite as they are at this moment, while others write on."""
+    target.touch(mode=0o600)
+    engine = engine_for(environment.current().database_url)
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("VACUUM INTO ?", (str(target),))
+
+
 def migrate() -> None:
     """Create the records, or migrate them to the newest revision; safe at every start
     and from several processes.
@@ -215,6 +229,7 @@ def migrate() -> None:
     """
     from alembic import command
 
+    _refuse_unfinished_restore()
     if not has_tables():
         environment.mark_drill()
     file = file_of(environment.current().database_url)
@@ -288,6 +303,7 @@ def require_ready() -> None:
     """
     if is_ready():
         return
+    _refuse_unfinished_restore()
     if has_tables():
         raise Refusal(
             "old_records",
@@ -302,6 +318,24 @@ def require_ready() -> None:
         N_("There are no records in {folder} yet; run: python -m qa_core init"),
         folder=str(environment.current().folder),
     )
+
+
+def restoring_folder() -> Path:
+    """Return the folder in which a backup is unpacked before it becomes the stores."""
+    return environment.current().folder / "restoring"
+
+
+def _refuse_unfinished_restore() -> None:
+    # The records are the last to be moved out of it.
+    if restoring_folder().exists() and not has_tables():
+        raise Refusal(
+            "restore_unfinished",
+            N_(
+                "A backup was being restored into {folder} and was interrupted. Run it again: "
+                "python -m qa_core restore FILE"
+            ),
+            folder=str(environment.current().folder),
+        )
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""Replay list: the erasures, objections and periods that a restored backup must not undo.
+
+It lies beside the secrets and in no backup, sealed, and is noted in a second place where
+QA_ANCHOR names one. Persons who were erased are in it by a keyed digest, which tells
+nobody who they were. Its writers hold the lock of imports.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
+from qa_core.storage import audit_log
+
+FILE = "replay.json"
+
+
+@dataclass(frozen=True)
+class ReplayEntry:
+    """One act to repeat: `kind` and `key`.
+
+    `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
+    `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
+    `purge`: the day as of which, later than the day of the purge · `period`: a kind of
+    data, with its period as `value`.
+    """
+
+    at: datetime
+    kind: str
+    key: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class ReplayList:
+    """All entries since `complete_since`; `number` grows with each entry."""
+
+    complete_since: datetime
+    number: int = 0
+    entries: tuple[ReplayEntry, ...] = ()
+
+
+def digest(kind: str, value: str) -> str:
+    """Compute the digest by which an erased person is found again in a restored store."""
+    return audit_log.sign("erased", kind, value)
+
+
+def ensure() -> ReplayList:
+    """Return the list; begin one where there is none, complete from now on."""
+    known = find()
+    if known is None:
+        known = ReplayList(environment.now())
+        write(known)
+    return known
+
+
+def add(kind: str, *keys: str, value: str = "") -> None:
+    """Add acts that happen now; an earlier entry for the same gives way."""
+    known, at, fresh_keys = ensure(), environment.now(), dict.fromkeys(keys)
+    kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in fresh_keys]
+    fresh = [ReplayEntry(at, kind, key, value) for key in fresh_keys]
+    write(replace(known, number=known.number + len(fresh), entries=(*kept, *fresh)))
+
+
+def forget_before(moment: datetime) -> None:
+    """Drop the entries from before that moment; older backups cannot be restored then."""
+    known = find()
+    if known is not None and any(entry.at < moment for entry in known.entries):
+        kept = tuple(entry for entry in known.entries if entry.at >= moment)
+        write(replace(known, complete_since=moment, entries=kept))
+
+
+def find() -> ReplayList | None:
+    """Read the list, of two copies the longer one; None where there is none. Raises
+    Refusal for one that was changed.
+    """
+    found = [_read(path) for path in _find_files() if path.exists()]
+    return max(found, key=lambda known: known.number, default=None)
+
+
+def write(known: ReplayList) -> None:
+    """Write the whole list."""
+    document = {
+        "complete_since": known.complete_since.isoformat(),
+        "number": known.number,
+        "entries": [
+            [entry.at.isoformat(), entry.kind, entry.key, entry.value] for entry in known.entries
+        ],
+    }
+    content = json.dumps({**document, "seal": _seal(document)}, indent=0).encode()
+    first, *others = _find_files()
+    _replace(first, content)
+    for path in others:
+        try:
+            _replace(path, content)
+        except OSError:
+            audit_log.LOG.exception("the replay list cannot be noted in %s", path)
+
+
+def _find_files() -> list[Path]:
+    elsewhere = os.environ.get("QA_ANCHOR")
+    files = [environment.current().secrets_folder / FILE]
+    if elsewhere:
+        anchor = Path(elsewhere).expanduser().resolve()
+        files.append(anchor.with_name(f"{anchor.name}.{FILE}"))
+    return files
+
+
+def _read(path: Path) -> ReplayList:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        seal = document.pop("seal")
+        if not hmac.compare_digest(seal, _seal(document)):
+            raise ValueError("seal")
+        entries = [
+            ReplayEntry(datetime.fromisoformat(at), *texts) for at, *texts in document["entries"]
+        ]
+        complete_since = datetime.fromisoformat(document["complete_since"])
+        return ReplayList(complete_since, document["number"], tuple(entries))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            "replay_list_damaged",
+            N_(
+                "{file}, which lists erasures and objections for restored backups, was changed or "
+                "belongs to other secrets. Put the right file back, or move it away: a new one is "
+                "begun, and backups from before are no longer restored without a question."
+            ),
+            file=str(path),
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    environment.write_private(draft, content)
+    draft.replace(path)
+
+
+def _seal(document: dict[str, object]) -> str:
+    return audit_log.sign("replay list", json.dumps(document, sort_keys=True))

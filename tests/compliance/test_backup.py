@@ -1,0 +1,532 @@
+"""Backups: the whole centre in one encrypted file without its secrets, and a restored centre
+in which nothing stands that was to be deleted since.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.aging_centre import add_one_of_each, add_scorecard
+from builders.centres import add_people
+from builders.erasure import find_traces
+from builders.import_files import bring, find_contacts
+from builders.listening_centre import keep_audio
+from builders.sounds import make
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre import settings
+from qa_core.cli import doctor
+from qa_core.cli.app import run
+from qa_core.compliance import gates
+from qa_core.compliance.recordings import vault
+from qa_core.ingest import backup, purge, restore, subjects
+from qa_core.storage import audit_log, replay_list
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.lake import tables
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.retention import Objection
+
+SYSTEM = Viewer.SYSTEM
+WORDS = ("ann-customer", "ann-words", "ann-comment", "ann-goal", "ann-row", "ann-reason")
+
+
+@pytest.fixture
+def filled(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A centre with one of each kind of data, of today."""
+    fill(tmp_path_factory, "ann", datetime.now(UTC))
+    return centre
+
+
+@pytest.fixture
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("elsewhere") / "centre.bak"
+
+
+def fill(factory: pytest.TempPathFactory, name: str, at: datetime) -> None:
+    add_people({"zelda": "Zelda Blank", "yann": "Yann Black"})
+    add_scorecard()
+    add_one_of_each(factory.mktemp("sent"), name, at, "zelda")
+
+
+def lose_stores(home: Path) -> None:
+    """Take away everything but the secrets, as on a new machine."""
+    store.engine_for(environment.current().database_url).dispose()
+    for path in home.iterdir():
+        if path.name != "secrets":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def read_rows() -> dict[str, int]:
+    """The rows of every table of the records, but those of the journal."""
+    with store.engine_for(environment.current().database_url).connect() as connection:
+        raw = connection.connection.cursor()
+        names = raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            name: raw.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+            for (name,) in names
+            if name not in ("journal", "sqlite_sequence")
+        }
+
+
+def play() -> bytes:
+    with store.reading() as session:
+        statement = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))
+        [name] = session.scalars(Unscoped(statement, "a test"))
+    return b"".join(vault.read(name))
+
+
+def refuse(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that is refused, and return the code."""
+    capsys.readouterr()
+    assert run([*arguments, "--json"]) in (1, 2)
+    return json.loads(capsys.readouterr().out)["error"]["code"]
+
+
+def test_a_restored_centre_is_the_one_that_was_backed_up(filled: Path, file: Path) -> None:
+    before, contacts, sound = read_rows(), find_contacts("csat", "customer_key"), play()
+    quarantined = (filled / "quarantine" / "ann.csv").stat().st_mtime
+
+    backup.back_up(SYSTEM, file)
+    lose_stores(filled)
+    result = restore.restore(SYSTEM, file)
+
+    assert (result.customers, result.advisors, result.objections, result.deleted) == (0, 0, 0, {})
+    assert (read_rows(), find_contacts("csat", "customer_key"), play()) == (before, contacts, sound)
+    assert (filled / "quarantine" / "ann.csv").stat().st_mtime == quarantined
+    with store.reading() as session:
+        assert audit_log.verify(session).ok
+        [*_, last, anchored] = session.scalars(
+            Unscoped(sa.select(JournalRow).order_by(JournalRow.seq), "a test")
+        )
+    assert (last.action, last.object) == ("backup_restored", file.name)
+    assert anchored.action == "journal_anchored"
+    assert not (filled / "restoring").exists() and not (filled / "tmp" / "left").exists()
+
+
+def test_a_backup_is_encrypted_its_owners_alone_and_without_secrets(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["backup", str(file), "--json"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["secrets"]["folder"] == str(filled / "secrets")
+    assert "pseudonyms" in document["secrets"]["needed"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and list(file.parent.iterdir()) == [file]
+    content = file.read_bytes()
+    assert not any(word.encode() in content for word in (*WORDS, "Zelda", "records.sqlite"))
+    with backup.opening(file) as (made, archive):
+        entries = {entry.name: entry.size for entry in backup.iterate(archive)}
+    assert (len(entries), sum(entries.values())) == (document["files"], document["bytes"])
+    assert {name.split("/")[0] for name in entries} == {
+        "records.sqlite",
+        "lake",
+        "recordings",
+        "quarantine",
+    }
+    assert made.made_at.isoformat() == document["made_at"]
+    with store.reading() as session:
+        done = sa.select(JournalRow.object).where(JournalRow.action == "backup_made")
+        assert list(session.scalars(Unscoped(done, "a test"))) == [file.name]
+    assert run(["backup", str(file)]) == 2  # never over an earlier one
+    assert run(["backup", str(filled / "beside.bak")]) == 2
+
+
+def test_the_command_says_where_the_secrets_are_and_the_doctor_when_the_last_backup_was(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask_doctor() -> str:
+        return {check.name: check.state for check in doctor.examine()}["backup"]
+
+    assert ask_doctor() == "warn"
+    assert run(["backup", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "The secrets are not in it" in text and str(filled / "secrets") in text
+    assert all(name in text for name in ("backup, pseudonyms, recordings, journal", "replay.json"))
+    assert ask_doctor() == "ok"
+
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", (environment.today() + timedelta(days=9)).isoformat())
+    assert ask_doctor() == "warn"
+
+
+def test_a_backup_is_of_one_moment_while_others_write(filled: Path, file: Path) -> None:
+    stop = threading.Event()
+
+    def write_on() -> None:
+        while not stop.is_set():
+            with store.writing() as session:
+                audit_log.record(session, "eve", "sign_in", "somewhere")
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        backup.back_up(SYSTEM, file)
+    finally:
+        stop.set()
+        writer.join()
+    lose_stores(filled)
+    restore.restore(SYSTEM, file)
+
+    with store.reading() as session:
+        assert audit_log.verify(session).ok
+
+
+def test_what_a_purge_deletes_is_in_no_later_backup(filled: Path, file: Path) -> None:
+    purge.purge(SYSTEM, environment.today() + timedelta(days=500))
+
+    backup.back_up(SYSTEM, file)
+
+    with backup.opening(file) as (_made, archive):
+        for entry in backup.iterate(archive):
+            content = archive.extractfile(entry).read()
+            assert not any(word.encode() in content for word in WORDS), entry.name
+            assert not entry.name.startswith("recordings")
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda content: content[:-70_000],
+    "cut at a chunk": lambda content: content[: len(content) - (len(content) - 45) % 65_552],
+    "cut short": lambda content: content[:50],
+    "one bit": lambda content: content[:9000] + bytes([content[9000] ^ 1]) + content[9001:],
+    "longer": lambda content: content + b"more",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_backup_leaves_nothing_behind(
+    damage: Callable[[bytes], bytes], filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup.back_up(SYSTEM, file)
+    lose_stores(filled)
+    file.write_bytes(damage(file.read_bytes()))
+
+    assert refuse("restore", str(file), capsys=capsys) == "backup_damaged"
+    assert {path.name for path in filled.iterdir()} == {"secrets", ".imports.lock"}
+
+
+def test_a_restoration_needs_the_secrets_of_the_backup(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup.back_up(SYSTEM, file)
+    lose_stores(filled)
+    kept = filled.parent / f"{filled.name}-kept"
+    for name in ("backup", "pseudonyms", "recordings", "journal"):
+        shutil.copytree(filled / "secrets", kept)
+        (filled / "secrets" / name).unlink()
+        assert refuse("restore", str(file), capsys=capsys) == "wrong_secrets"
+        assert not (filled / "secrets" / name).exists()  # none is made up
+        environment.secret(name)
+        assert refuse("restore", str(file), capsys=capsys) == "wrong_secrets"
+        assert {path.name for path in filled.iterdir()} == {"secrets", ".imports.lock"}
+        shutil.rmtree(filled / "secrets")
+        kept.rename(filled / "secrets")
+
+    assert run(["restore", str(file)]) == 0
+
+
+def test_other_files_and_a_home_with_stores_are_refused(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup.back_up(SYSTEM, file)
+    before = read_rows()
+
+    assert refuse("restore", str(file), capsys=capsys) == "stores_exist"
+    assert read_rows() == before
+    lose_stores(filled)
+    other = file.with_name("other")
+    other.write_bytes(b"no backup at all")
+    assert refuse("restore", str(other), capsys=capsys) == "no_backup"
+    assert refuse("restore", str(file.with_name("none")), capsys=capsys) == "no_file"
+    assert refuse("restore", capsys=capsys) == "no_backup_named"
+    (filled / "recordings" / "ab").mkdir(parents=True)
+    (filled / "recordings" / "ab" / "sound.bin").write_bytes(b"")
+    assert refuse("restore", str(file), capsys=capsys) == "stores_exist"
+    for viewer in (Viewer("dora", Role.DPO), Viewer("adam", Role.ADMIN)):
+        with pytest.raises(AccessDenied):
+            restore.restore(viewer, file)
+        with pytest.raises(AccessDenied):
+            backup.back_up(viewer, file)
+
+
+def test_stores_elsewhere_are_told_what_to_do(
+    filled: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("QA_LAKE_URL", "s3://bucket/lake")
+        with pytest.raises(Refusal, match="must be a folder"):
+            backup.back_up(SYSTEM, file)
+        with pytest.raises(Refusal, match="Unset QA_DATABASE_URL and QA_LAKE_URL"):
+            restore.restore(SYSTEM, file)
+    monkeypatch.setenv("QA_DATABASE_URL", "postgresql+psycopg://db/centre")
+    with pytest.raises(Refusal, match="pg_dump"):
+        backup.back_up(SYSTEM, file)
+    with pytest.raises(Refusal, match="PostgreSQL"):
+        restore.restore(SYSTEM, file)
+    assert not file.exists()
+
+
+def test_whoever_was_erased_since_the_backup_does_not_come_back(
+    filled: Path, file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sent = tmp_path_factory.mktemp("later")
+    add_one_of_each(sent, "bob", datetime.now(UTC), "yann")
+    backup.back_up(SYSTEM, file)
+    subjects.erase(SYSTEM, customer="ann-customer")
+    subjects.erase(SYSTEM, advisor="zelda")
+    subjects.object_to(SYSTEM, ["bob-customer"], [(None, "bob1")])
+    listed = replay_list.find()
+    lose_stores(filled)
+    assert find_traces(filled, "customer") == ["secrets/replay.json"]  # of the objection alone
+    assert find_traces(filled, "ann-customer") == find_traces(filled, "zelda") == []
+
+    result = restore.restore(SYSTEM, file)
+
+    assert (result.customers, result.advisors, result.objections) == (1, 1, 2)
+    assert replay_list.find() == listed
+    for word in ("ann-customer", "ann-words", "ann-comment", "ann-goal", "zelda", "Zelda"):
+        assert find_traces(filled, word) == [], word
+    assert find_contacts("customer_objected", "advisor_id") == [
+        ("bob0", True, "yann"),
+        ("bob1", True, "yann"),
+    ]
+    assert list(vault.folder().rglob("*.bin")) == []  # bob's went with the objection
+    with store.reading() as session:
+        kept = session.scalars(Unscoped(sa.select(Objection.customer_key), "a test")).all()
+    assert set(kept) == {"bob-customer", None}
+
+
+def test_audio_that_a_later_import_forbade_does_not_come_back(
+    centre: Path, file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    today = environment.today()
+    delivered = tmp_path_factory.mktemp("delivered")
+    calls = f"contact_id,started_at,advisor,outcome\nC1,{today} 09:00:00,Zelda,answered\n"
+    bring(delivered, "contacts", calls)
+    with store.one_import_at_a_time(), store.writing() as session:
+        keep_audio(session, "C1", make(delivered / "c1.wav"))
+    backup.back_up(SYSTEM, file)
+    bring(
+        delivered,
+        "contacts",
+        calls.replace("outcome", "outcome,customer_objected", 1).replace(
+            "answered", "answered,yes"
+        ),
+    )
+    assert list(vault.folder().rglob("*.bin")) == []
+    lose_stores(centre)
+
+    restore.restore(SYSTEM, file)
+
+    assert list(vault.folder().rglob("*.bin")) == []
+
+
+def test_who_was_erased_before_the_backup_may_have_called_again(
+    filled: Path, file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    subjects.erase(SYSTEM, customer="ann-customer")
+    add_one_of_each(tmp_path_factory.mktemp("again"), "again", datetime.now(UTC), "yann")
+    again = [name for (name,) in find_contacts()]
+    backup.back_up(SYSTEM, file)
+    lose_stores(filled)
+
+    assert restore.restore(SYSTEM, file).customers == 0
+    assert [name for (name,) in find_contacts()] == again
+
+
+def test_periods_shortened_and_purges_ahead_hold_after_a_restoration(
+    filled: Path, file: Path
+) -> None:
+    gates.set_gate(SYSTEM, "analysis_retention_months", "12")
+    backup.back_up(SYSTEM, file)
+    gates.set_gate(SYSTEM, "analysis_retention_months", "3")
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "contact_retention_months", "5")
+    purge.purge(SYSTEM)
+    purge.purge(SYSTEM, environment.today() + timedelta(days=40))
+    lose_stores(filled)
+
+    result = restore.restore(SYSTEM, file)
+
+    assert {"waiting_rows", "quarantine"} <= set(result.deleted)  # of thirty days
+    with store.reading() as session:
+        assert gates.value_of(session, "analysis_retention_months") == "3"
+        assert settings.current(session).contact_retention_months == 5
+
+
+def test_a_gap_in_what_was_erased_since_is_asked_about(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = filled.parent / f"{filled.name}-early"
+    replay_list.ensure()
+    shutil.copytree(filled / "secrets", early)
+    subjects.object_to(SYSTEM, ["somebody"])
+    backup.back_up(SYSTEM, file)
+    lose_stores(filled)
+
+    listed = filled / "secrets" / replay_list.FILE
+    listed.rename(listed.with_suffix(".kept"))
+    assert refuse("restore", str(file), capsys=capsys) == "erasures_unknown"
+    shutil.copy(early / replay_list.FILE, listed)  # a copy from before the backup
+    assert refuse("restore", str(file), capsys=capsys) == "erasures_unknown"
+    listed.write_text(listed.read_text().replace('"number": 0', '"number": 9'))
+    assert refuse("restore", str(file), capsys=capsys) == "replay_list_damaged"
+    listed.unlink()
+    assert run(["restore", str(file), "--accept-gaps"]) == 0
+    shutil.rmtree(early)
+
+
+def test_the_list_is_noted_in_a_second_place(
+    filled: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QA_ANCHOR", str(file.with_name("anchor")))
+    backup.back_up(SYSTEM, file)
+    subjects.erase(SYSTEM, customer="ann-customer")
+    (filled / "secrets" / replay_list.FILE).unlink()
+    lose_stores(filled)
+
+    assert restore.restore(SYSTEM, file).customers == 1
+    assert (filled / "secrets" / replay_list.FILE).exists()
+
+
+def test_a_list_forgets_when_no_backup_needs_it_any_more(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", "2026-01-10")
+    replay_list.ensure()
+    backup.back_up(SYSTEM, file)
+    monkeypatch.setenv("QA_CLOCK", "2026-02-10")
+    subjects.erase(SYSTEM, customer="ann-customer")
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "backup_retention_months", "2")
+    monkeypatch.setenv("QA_CLOCK", "2026-04-10")
+    purge.purge(SYSTEM)
+    assert [entry.kind for entry in replay_list.find().entries] == ["customer"]
+    monkeypatch.setenv("QA_CLOCK", "2026-04-11")
+    purge.purge(SYSTEM)
+    assert replay_list.find().entries == ()
+
+    lose_stores(filled)
+    assert refuse("restore", str(file), capsys=capsys) == "erasures_unknown"
+
+
+def test_a_centre_from_seven_months_ago_holds_nothing_that_expired_or_was_erased(
+    centre: Path,
+    file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment.find_drill_file().touch()
+    monkeypatch.setenv("QA_CLOCK", "2025-04-20")
+    fill(tmp_path_factory, "ann", datetime(2025, 4, 1, 9, tzinfo=UTC))
+    bob = datetime(2025, 4, 2, 9, tzinfo=UTC)
+    add_one_of_each(tmp_path_factory.mktemp("bob"), "bob", bob, "yann")
+    assert run(["backup", str(file)]) == 0
+    monkeypatch.setenv("QA_CLOCK", "2025-08-01")
+    subjects.erase(SYSTEM, customer="ann-customer")
+    subjects.erase(SYSTEM, advisor="zelda")
+    monkeypatch.setenv("QA_CLOCK", "2025-11-20")
+    lose_stores(centre)
+
+    assert run(["restore", str(file)]) == 0
+
+    assert purge.find_overdue(SYSTEM) == []
+    for word in ("ann-customer", "ann-words", "ann-comment", "Zelda"):
+        assert find_traces(centre, word) == [], word
+    assert list(vault.folder().rglob("*.bin")) == []  # six months
+    assert find_traces(centre, "bob-comment") and not find_traces(centre, "bob-row")
+    [certificate] = purge.find_certificates(SYSTEM)[:1]
+    assert certificate.is_genuine and certificate.as_of.isoformat() == "2025-11-20"
+
+
+PLACES = [
+    ("qa_core.ingest.backup._read_manifest", "after", "1"),
+    ("qa_core.storage.records.store.migrate", "before", "1"),
+    ("qa_core.ingest.purge.purge", "after", "1"),
+    ("qa_core.base.environment.write_private", "after", "1"),
+    ("pathlib.Path.rename", "after", "2"),
+    ("pathlib.Path.rename", "after", "4"),
+]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [PLACES[-1], *(pytest.param(place, marks=pytest.mark.long) for place in PLACES[:-1])],
+    ids=" ".join,
+)
+def test_a_killed_restoration_says_so_and_is_restored_again(
+    place: tuple[str, str, str], filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = read_rows()
+    backup.back_up(SYSTEM, file)
+    lose_stores(filled)
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.builders.killed_restore", str(file), *place],
+        cwd=environment.PROJECT,
+        env={**os.environ, "QA_HOME": str(filled)},
+        check=False,
+    )
+    assert killed.returncode == -9
+
+    if not (filled / "records.sqlite").exists():
+        assert run(["init"]) == 1
+        assert refuse("purge", capsys=capsys) == "restore_unfinished"
+    assert run(["restore", str(file)]) == 0
+    assert read_rows() == before and play()
+    assert not (filled / "restoring").exists() and tables.version("contacts") >= 0
+
+
+def test_stores_brought_back_by_other_means_are_cleared_too(filled: Path, file: Path) -> None:
+    replay_list.ensure()
+    store.empty_log()
+    shutil.copytree(filled, file, ignore=shutil.ignore_patterns("secrets", "tmp"))
+    subjects.erase(SYSTEM, customer="ann-customer")
+    lose_stores(filled)
+    shutil.copytree(file, filled, dirs_exist_ok=True)
+    assert find_traces(filled, "ann-customer")
+
+    assert run(["restore", "--replay-from", environment.today().isoformat()]) == 2
+    assert run(["restore", "--accept-gaps", "--replay-from", environment.today().isoformat()]) == 0
+
+    assert find_traces(filled, "ann-customer") == []
+
+
+@pytest.mark.long
+def test_a_large_backup_takes_little_memory(filled: Path, file: Path) -> None:
+    blocks = (bytes(range(256)) * 4096 for _block in range(64))
+    with store.writing() as session:
+        [kept] = session.scalars(
+            Unscoped(sa.select(Recording).where(Recording.file_name.is_not(None)), "a test")
+        )
+        kept.file_name = vault.write(blocks)  # 64 MB
+    program = (
+        "import resource, sys; from pathlib import Path; from qa_core.access.roles import Viewer; "
+        "from qa_core.ingest import backup, restore; peak = lambda: "
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak(); "
+        "backup.back_up(Viewer.SYSTEM, Path(sys.argv[1])); print(peak() - before)"
+    )
+    store.engine_for(environment.current().database_url).dispose()
+    grown = subprocess.run(
+        [sys.executable, "-c", program, str(file)],
+        cwd=environment.PROJECT,
+        env={**os.environ, "QA_HOME": str(filled)},
+        check=True,
+        capture_output=True,
+    )
+    assert file.stat().st_size > 64 << 20
+    assert int(grown.stdout) < 40_000  # KB
