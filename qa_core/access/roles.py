@@ -64,6 +64,7 @@ class Permission(StrEnum):
     PUBLISH_GRIDS = "publish_grids"
     SEE_COACHING = "see_coaching"
     MANAGE_COACHING = "manage_coaching"
+    SEE_RULES = "see_rules"
     SEE_COMPLIANCE = "see_compliance"
     MANAGE_COMPLIANCE = "manage_compliance"
     SEE_JOURNAL = "see_journal"
@@ -105,7 +106,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.SEE_CALIBRATIONS,
             P.MANAGE_CALIBRATIONS,
         }
-        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS}
+        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES}
     ),
     Role.TEAM_LEAD: frozenset(
         {
@@ -146,6 +147,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         {
             P.SEE_JOURNAL,
             P.SEE_HEALTH,
+            P.SEE_RULES,
             P.SEE_COMPLIANCE,
             P.MANAGE_COMPLIANCE,
             P.CONFIRM_ACCOUNTS,

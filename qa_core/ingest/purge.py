@@ -18,6 +18,8 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.retention import Overdue
+from qa_core.compliance.rules import catalogue, history
+from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.files import uploads
 from qa_core.ingest import retention as import_retention
 from qa_core.ingest.load import recovery
@@ -139,6 +141,17 @@ def find_overdue(viewer: Viewer) -> list[Overdue]:
     ]
 
 
+def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
+    """Judge the rules R1 to R20 on the stores as they stand."""
+    viewer.require(Permission.SEE_RULES)
+    return catalogue.judge_all(viewer, find_overdue(Viewer.SYSTEM))
+
+
+def note_rules() -> None:
+    """Note for the history how the rules stand today; the last states of a day hold."""
+    history.note(judge_rules(Viewer.SYSTEM))
+
+
 def find_certificates(viewer: Viewer, limit: int = 50) -> list[Certificate]:
     """List the certificates of finished purges, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
@@ -172,6 +185,7 @@ def purge_daily() -> bool:
         return False
     try:
         result = purge(Viewer.SYSTEM)
+        note_rules()
     except Refusal as refusal:
         logging.getLogger("qa_core").warning(i18n.format_refusal(refusal))
     except Exception:

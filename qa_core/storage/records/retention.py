@@ -78,6 +78,16 @@ class MonthlyFigure(Base):
     """As the statement of the KPI gives them: n, hits, sum, …"""
 
 
+class RuleDay(Base):
+    """How each rule of the law stood on a day (docs/compliance.md, section 1)."""
+
+    __tablename__ = "rule_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    states: Mapped[dict[str, Any]]
+    """Number of the rule → in_order · to_do · not_in_order · not_measurable"""
+
+
 class Objection(Base):
     """A customer's objection to being recorded and listened to: of all their contacts, by
     pseudonym, or of one contact. It holds for what comes later too.
