@@ -149,7 +149,8 @@ def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
 
 def note_rules() -> None:
     """Note for the history how the rules stand today; the last states of a day hold."""
-    history.note(judge_rules(Viewer.SYSTEM))
+    verdicts = judge_rules(Viewer.SYSTEM)
+    history.note({verdict.rule.number: verdict.state for verdict in verdicts})
 
 
 def find_certificates(viewer: Viewer, limit: int = 50) -> list[Certificate]:

@@ -28,7 +28,7 @@ _LABOUR = "Code du travail L1222-4, L2312-38"
 
 
 @dataclass(frozen=True)
-class Rule:
+class ComplianceRule:
     """One rule: what the law asks, who acts, and how it is judged. `rests_on`: what keeps
     it where no count can say so.
     """
@@ -42,8 +42,8 @@ class Rule:
     rests_on: str = ""
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[ComplianceRule, ...] = (
+    ComplianceRule(
         "R1",
         N_("Purposes"),
         N_("Listen for training, evaluation or quality of service alone; proof is apart."),
@@ -51,7 +51,7 @@ RULES: tuple[Rule, ...] = (
         _OFFICER,
         measures.judge_purposes,
     ),
-    Rule(
+    ComplianceRule(
         "R2",
         N_("Within measure"),
         N_("Neither recording nor listening is permanent, and nobody is singled out."),
@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
         N_("The telephony team for recording, managers for listening"),
         measures.judge_proportion,
     ),
-    Rule(
+    ComplianceRule(
         "R3",
         N_("Callers informed"),
         N_("Callers are told, with the purpose, and may refuse at any time."),
@@ -67,7 +67,7 @@ RULES: tuple[Rule, ...] = (
         N_("The telephony team, and the data protection officer"),
         measures.judge_callers,
     ),
-    Rule(
+    ComplianceRule(
         "R4",
         N_("Advisors informed"),
         N_("The works council is consulted and each advisor informed before."),
@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
         N_("Management, and the data protection officer"),
         measures.judge_advisors,
     ),
-    Rule(
+    ComplianceRule(
         "R5",
         N_("Recordings deleted"),
         N_("Recordings go after six months, names of people in contacts after thirteen."),
@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         _RUNS,
         measures.judge_recordings,
     ),
-    Rule(
+    ComplianceRule(
         "R6",
         N_("Analyses deleted"),
         N_("Evaluations, comments and coaching go after a year."),
@@ -91,7 +91,7 @@ RULES: tuple[Rule, ...] = (
         _RUNS,
         measures.judge_analyses,
     ),
-    Rule(
+    ComplianceRule(
         "R7",
         N_("Accredited listeners"),
         N_("Only people who need it listen, for named purposes and until a day."),
@@ -99,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         _OFFICER,
         measures.judge_listeners,
     ),
-    Rule(
+    ComplianceRule(
         "R8",
         N_("Who listened"),
         N_("Each listening is on record with its reason, and its advisor sees it."),
@@ -107,7 +107,7 @@ RULES: tuple[Rule, ...] = (
         _OFFICER,
         measures.judge_playbacks,
     ),
-    Rule(
+    ComplianceRule(
         "R9",
         N_("Private calls and lines"),
         N_("Advisors can stop a recording; private and representatives' lines are left out."),
@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
         measures.judge_exclusions,
         N_("The telephony must let advisors stop a recording; Écoute cannot see whether it does."),
     ),
-    Rule(
+    ComplianceRule(
         "R10",
         N_("No screen with the call"),
         N_("No picture of the advisor's screen goes with a recording."),
@@ -125,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         measures.judge_screens,
         N_("The product has no function that takes or keeps a picture of a screen."),
     ),
-    Rule(
+    ComplianceRule(
         "R11",
         N_("Only what is needed"),
         N_("Analyses hold nothing of a person that they do not need."),
@@ -133,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         N_("Evaluators"),
         measures.judge_texts,
     ),
-    Rule(
+    ComplianceRule(
         "R12",
         N_("Documents"),
         N_("A register, an impact assessment and notices that say what is really done."),
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         _OFFICER,
         measures.judge_documents,
     ),
-    Rule(
+    ComplianceRule(
         "R13",
         N_("Rights of persons"),
         N_("Whoever asks for access, erasure or restriction is answered within a month."),
@@ -149,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         _OFFICER,
         measures.judge_requests,
     ),
-    Rule(
+    ComplianceRule(
         "R14",
         N_("Journal"),
         N_("Acts are written down once, sealed, and kept a year at most."),
@@ -157,7 +157,7 @@ RULES: tuple[Rule, ...] = (
         _RUNS,
         measures.judge_journal,
     ),
-    Rule(
+    ComplianceRule(
         "R15",
         N_("Passwords"),
         N_("Passwords are long enough, and kept so that nobody can read them."),
@@ -166,7 +166,7 @@ RULES: tuple[Rule, ...] = (
         measures.judge_passwords,
         N_("Every password is measured when it is chosen."),
     ),
-    Rule(
+    ComplianceRule(
         "R16",
         N_("Numbers of callers"),
         N_("The number of a caller is in no store, only a pseudonym."),
@@ -174,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         _RUNS,
         measures.judge_pseudonyms,
     ),
-    Rule(
+    ComplianceRule(
         "R17",
         N_("Small groups"),
         N_("No figure tells of a single person to those who need not know."),
@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
         measures.judge_small_groups,
         N_("The product hides smaller groups from executives, and no setting lowers that."),
     ),
-    Rule(
+    ComplianceRule(
         "R18",
         N_("No decision by a machine"),
         N_("A person makes and signs each evaluation."),
@@ -191,7 +191,7 @@ RULES: tuple[Rule, ...] = (
         N_("Administrators, who import evaluations"),
         measures.judge_signatures,
     ),
-    Rule(
+    ComplianceRule(
         "R19",
         N_("Security and restoring"),
         N_("Stores are closed to others, recordings encrypted, and backups made."),
@@ -200,7 +200,7 @@ RULES: tuple[Rule, ...] = (
         measures.judge_security,
         N_("The product writes audio encrypted alone; its key lies apart."),
     ),
-    Rule(
+    ComplianceRule(
         "R20",
         N_("No emotion read by a machine"),
         N_("Nothing reads emotions from a voice or words, and nothing marks by itself."),
@@ -214,20 +214,23 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """How a rule stands today, and since which day as far as the history goes back."""
+    """How a rule stands today; `since`: from when it has been in order, or has not, as far
+    as the history goes back. What was to do and is late is not in order any more.
+    """
 
-    rule: Rule
+    rule: ComplianceRule
     finding: RuleFinding
     since: date
 
     @property
     def state(self) -> RuleState:
-        return self.finding.state
+        is_late = self.finding.state == RuleState.TO_DO and self.due_on < environment.today()
+        return RuleState.NOT_IN_ORDER if is_late else self.finding.state
 
     @property
     def due_on(self) -> date | None:
         """The day by which who acts has acted; None: nothing is missing."""
-        if self.state == RuleState.IN_ORDER:
+        if self.finding.state == RuleState.IN_ORDER:
             return None
         return self.finding.due_on or self.since + timedelta(days=TO_DO_DAYS)
 
@@ -242,12 +245,16 @@ def judge_all(viewer: Viewer, overdue: Sequence[Overdue]) -> list[RuleVerdict]:
         earlier = history.find_days(session)
         findings = {rule: _judge(rule, facts) for rule in RULES}
     return [
-        RuleVerdict(rule, finding, history.find_start(earlier, rule.number, finding.state))
+        RuleVerdict(
+            rule,
+            finding,
+            history.find_start(earlier, rule.number, finding.state == RuleState.IN_ORDER),
+        )
         for rule, finding in findings.items()
     ]
 
 
-def _judge(rule: Rule, facts: RuleFacts) -> RuleFinding:
+def _judge(rule: ComplianceRule, facts: RuleFacts) -> RuleFinding:
     """Judge one rule; one that cannot be measured is red, never an exception."""
     try:
         return rule.judge(facts)
@@ -271,7 +278,7 @@ def describe(verdict: RuleVerdict) -> dict[str, str]:
         "title": _(rule.title),
         "asks": _(rule.asks),
         "source": _(rule.source),
-        "state": _(STATE_TITLES[finding.state]),
+        "state": _(STATE_TITLES[verdict.state]),
         "evidence": evidence,
         "missing": finding.missing,
         "actor": _(rule.actor) if due else "",

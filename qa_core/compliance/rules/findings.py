@@ -135,7 +135,12 @@ class RuleFacts:
             item for item in self.overdue if retention.BY_KIND[item.kind].rule.startswith(rule)
         ]
         count = sum(item.count for item in items)
-        evidence = ngettext("{n} item past its period", "{n} items past their period", count)
+        evidence = ngettext(
+            "{total} item past its period",
+            "{total} items past their period",
+            count,
+            total=formatting.number(count),
+        )
         said = formatting.listing([retention.describe(item) for item in items])
         is_late = any(item.is_late for item in items)
         return conclude(

@@ -14,13 +14,12 @@ from qa_core.compliance import gates, listened, notices, proportionality, reques
 from qa_core.compliance.rules.findings import DAYS, RuleFacts, RuleFinding, RuleState, conclude
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
-from qa_core.storage import audit_log, engine, lake, permissions
-from qa_core.storage.guard import Unscoped
+from qa_core.metrics.query.customer_keys import count_customer_keys
+from qa_core.storage import audit_log, permissions
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import CALIBRATION, EVALUATOR_KINDS, SELF, Evaluation
 from qa_core.storage.records.listening import Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
-from qa_core.storage.schema import CONTACTS
 
 DOCUMENT_ACTS = ("document_printed",)
 """Acts in the audit log that say that a document was made from the configuration."""
@@ -101,7 +100,9 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
             _("Import the contacts with the column “recorded”, or the recordings themselves."),
             today,
         )
-    to_do = _("Say what it is for, or listen to the others too.") if much else ""
+    to_do = ""
+    if much:
+        to_do = _("Say why an advisor is listened to far more, or listen to the others too.")
     if found.is_nobody_heard:
         to_do = _("Contacts are recorded and nobody listens: listen to some, or stop recording.")
     return conclude(evidence, "", to_do)
@@ -222,9 +223,10 @@ def judge_playbacks(facts: RuleFacts) -> RuleFinding:
     wrong = (acts - Counter(map(tuple, logged))).total()
     wrong += facts.count(Playback.played_at >= facts.since, Playback.reason == "")
     evidence = ngettext(
-        "{wrong} of {n} playback of {days} days without its row in the journal or a reason",
-        "{wrong} of {n} playbacks of {days} days without their row in the journal or a reason",
+        "{wrong} of {total} playback of {days} days without its row in the journal or a reason",
+        "{wrong} of {total} playbacks of {days} days without their row in the journal or a reason",
         len(played),
+        total=formatting.number(len(played)),
         wrong=wrong,
         days=DAYS,
     )
@@ -325,9 +327,10 @@ def judge_journal(facts: RuleFacts) -> RuleFinding:
             _("Find out who changed the records; see the page Journal."),
         )
     sealed = ngettext(
-        "{n} row of the journal, every seal holds",
-        "{n} rows of the journal, every seal holds",
+        "{total} row of the journal, every seal holds",
+        "{total} rows of the journal, every seal holds",
         verification.rows,
+        total=formatting.number(verification.rows),
     )
     return RuleFinding(kept.state, f"{sealed}; {kept.evidence}", kept.missing, kept.due_on)
 
@@ -348,25 +351,12 @@ def judge_passwords(facts: RuleFacts) -> RuleFinding:
 
 def judge_pseudonyms(facts: RuleFacts) -> RuleFinding:
     """Judge R16: keys of customers that are pseudonyms, and the secret that makes them."""
-    span = lake.span()
-    total = wrong = 0
-    if span is not None:
-        key = CONTACTS.c.customer_key
-        is_pseudonym = sa.func.regexp_full_match(key, "[0-9a-f]{32}")
-        statement = sa.select(
-            sa.func.count(key).label("total"),
-            sa.func.count(key).filter(sa.not_(is_pseudonym)).label("wrong"),
-        )
-        query = Unscoped(
-            statement, "Whether numbers are pseudonyms is counted in the whole centre."
-        )
-        newest = environment.to_local(span[1])
-        frame = engine.current().run(query, first_month=f"{newest:%Y-%m}")
-        total, wrong = int(frame["total"][0]), int(frame["wrong"][0])
+    total, wrong = count_customer_keys(Viewer.SYSTEM)
     evidence = ngettext(
-        "{wrong} of {n} customer key of the newest month is no pseudonym",
-        "{wrong} of {n} customer keys of the newest month are no pseudonyms",
+        "{wrong} of {total} customer key of the newest month is no pseudonym",
+        "{wrong} of {total} customer keys of the newest month are no pseudonyms",
         total,
+        total=formatting.number(total),
         wrong=wrong,
     )
     if total and not environment.has_secret("pseudonyms"):
@@ -392,11 +382,12 @@ def judge_signatures(facts: RuleFacts) -> RuleFinding:
     """Judge R18: published evaluations name their evaluator."""
     published = Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS)
     nobody = sa.or_(Evaluation.evaluator.is_(None), Evaluation.evaluator == "")
-    wrong = facts.count(*published, nobody)
+    total, wrong = facts.count(*published), facts.count(*published, nobody)
     evidence = ngettext(
-        "{wrong} of {n} published evaluation without an evaluator",
-        "{wrong} of {n} published evaluations without an evaluator",
-        facts.count(*published),
+        "{wrong} of {total} published evaluation without an evaluator",
+        "{wrong} of {total} published evaluations without an evaluator",
+        total,
+        total=formatting.number(total),
         wrong=wrong,
     )
     return conclude(evidence, _("Undo the import that brought them.") if wrong else "")
@@ -428,11 +419,12 @@ def judge_security(facts: RuleFacts) -> RuleFinding:
 def judge_emotions(facts: RuleFacts) -> RuleFinding:
     """Judge R20: evaluations of no other kind than those a person makes."""
     known = (*EVALUATOR_KINDS, CALIBRATION, SELF)
-    wrong = facts.count(Evaluation.kind.not_in(known))
+    total, wrong = facts.count(Evaluation.id > 0), facts.count(Evaluation.kind.not_in(known))
     evidence = ngettext(
-        "{wrong} of {n} evaluation is of a kind that no person makes",
-        "{wrong} of {n} evaluations are of a kind that no person makes",
-        facts.count(Evaluation.id.is_not(None)),
+        "{wrong} of {total} evaluation is of a kind that no person makes",
+        "{wrong} of {total} evaluations are of a kind that no person makes",
+        total,
+        total=formatting.number(total),
         wrong=wrong,
     )
     return conclude(evidence, _("Delete these evaluations.") if wrong else "")
