@@ -10,6 +10,7 @@ from qa_core.ui import actions, gate, styles
 from qa_core.ui.views.compliance import (
     accredited_people,
     deletion,
+    exclusions,
     listening_rules,
     person_requests,
     rules,
@@ -30,6 +31,8 @@ if viewer.can(Permission.SEE_COMPLIANCE):
         deletion.show_periods(viewer)
         deletion.show_certificates(viewer)
         person_requests.show(viewer)
+        person_requests.show_restrictions(viewer)
+        exclusions.show(viewer)
         accredited_people.show_accreditations(viewer)
         accredited_people.show_notices(viewer)
         listening_rules.show_proportions(viewer)

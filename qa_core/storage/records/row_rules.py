@@ -44,7 +44,7 @@ from qa_core.storage.records.people import (
     SignInThrottle,
     TeamLead,
 )
-from qa_core.storage.records.retention import MonthlyFigure
+from qa_core.storage.records.retention import ListeningExclusion, MonthlyFigure, Restriction
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation,
@@ -79,6 +79,8 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     ExternalIdentity,
     SignInThrottle,
     AccountRequest,
+    ListeningExclusion,
+    Restriction,
     JournalRow,
     WaitingRow,
     BeforeImage,
