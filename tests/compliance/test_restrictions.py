@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
 from builders.import_files import find_contacts
 from builders.listening_centre import accredit, inform, keep_audio, open_gates
@@ -27,7 +28,9 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.query import sampling_frame
 from qa_core.metrics.query.restricted_contacts import count_restricted
 from qa_core.storage import lake
+from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
 
 SYSTEM = Viewer.SYSTEM
@@ -116,6 +119,24 @@ def test_restricted_audio_is_still_deleted_when_its_caller_objects(
     assert subjects.object_to(SYSTEM, [KEY]) == 1
     with store.reading() as session:
         assert session.get(Recording, kept.id).deleted_because == "objected"
+
+
+def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: None) -> None:
+    manager = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
+
+    def find() -> list[str]:
+        with store.reading() as session:
+            evaluations = Scoped(sa.select(Evaluation.contact_id), manager)
+            return sorted(session.scalars(evaluations))
+
+    assert find() == ["a0", "a1", "b0", "b1", "b2"]
+    subjects.restrict(SYSTEM, contact=(None, "b1"))
+    assert find() == ["a0", "a1", "b0", "b2"]
+    subjects.restrict(SYSTEM, **ADVISOR)
+    assert find() == ["b0", "b2"]
+    for entry in restrictions.find_all(SYSTEM):
+        subjects.lift(SYSTEM, entry.id)
+    assert len(find()) == 5
 
 
 def test_the_command_line_restricts_lists_and_lifts(

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
@@ -284,15 +283,4 @@ def describe(verdict: RuleVerdict) -> dict[str, str]:
         "actor": _(rule.actor) if due else "",
         "due": formatting.day(due, year=True) if due else "",
         "since": formatting.day(verdict.since, year=True),
-    }
-
-
-def as_json(verdict: RuleVerdict) -> dict[str, Any]:
-    """Build the verdict as docs/contract.md, section 5 prints it."""
-    due = verdict.due_on
-    return {
-        **describe(verdict),
-        "state": verdict.state.value,
-        "due": due.isoformat() if due else None,
-        "since": verdict.since.isoformat(),
     }
