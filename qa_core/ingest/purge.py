@@ -144,7 +144,7 @@ def find_overdue(viewer: Viewer) -> list[Overdue]:
 def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
     """Judge the rules R1 to R20 on the stores as they stand."""
     viewer.require(Permission.SEE_RULES)
-    return catalogue.judge_all(viewer, find_overdue(Viewer.SYSTEM))
+    return catalogue.judge_all(viewer, lambda: find_overdue(Viewer.SYSTEM))
 
 
 def note_rules() -> None:

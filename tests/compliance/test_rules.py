@@ -21,7 +21,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
 from qa_core.compliance import gates, proportionality, requests
-from qa_core.compliance.rules import catalogue, history
+from qa_core.compliance.rules import catalogue, history, measures
 from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, permissions
@@ -69,8 +69,9 @@ def running(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> Pat
         kept = keep_audio(session, "c0", make(tmp_path / "c0.wav"))
         session.add(play(kept))
         audit_log.record(session, "eve", "recording_played", "generic/c0", reason="quality: r")
-        audit_log.record(session, "dora", "document_printed", "register")
-        audit_log.record(session, "system", "backed_up")
+        for name in measures.DOCUMENTS:
+            audit_log.record(session, "dora", "document_printed", name)
+        audit_log.record(session, "system", "backup_made")
     for path in permissions.find_open():
         path.chmod(path.stat().st_mode & 0o700)
     return tmp_path
@@ -177,6 +178,15 @@ def test_what_is_not_late_is_to_do(running: Path, number: str) -> None:
     assert find_not_in_order() == {number}
 
 
+def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
+    with store.writing() as session:
+        audit_log.record(session, "dora", "document_printed", "register")
+    finding = judge()["R12"].finding
+
+    assert finding.evidence.startswith("1 of 6 documents printed")
+    assert finding.state == "to_do"
+
+
 def test_what_cannot_be_measured_is_red(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     land([contact(RECENT, f"o{n}", source_system="other", team="Sud") for n in range(6)])
     verdict = judge()["R2"]
@@ -187,6 +197,10 @@ def test_what_cannot_be_measured_is_red(running: Path, monkeypatch: pytest.Monke
         file.unlink()
     red = {number for number, found in judge().items() if found.state == "not_measurable"}
     assert {"R2", "R3", "R9", "R16"} <= red
+    for file in (lake / "_delta_log").glob("*.json"):
+        file.write_text("{")
+    red = {number for number, found in judge().items() if found.state == "not_measurable"}
+    assert {"R5", "R6", "R14"} <= red
 
 
 def test_each_day_is_kept_once_and_says_since_when(running: Path) -> None:

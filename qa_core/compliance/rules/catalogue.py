@@ -234,13 +234,13 @@ class RuleVerdict:
         return self.finding.due_on or self.since + timedelta(days=TO_DO_DAYS)
 
 
-def judge_all(viewer: Viewer, overdue: Sequence[Overdue]) -> list[RuleVerdict]:
+def judge_all(viewer: Viewer, find_overdue: Callable[[], Sequence[Overdue]]) -> list[RuleVerdict]:
     """Judge the twenty rules on the stores as they stand, for the whole centre: counts
-    alone, no names. `overdue`: as `ingest.purge.find_overdue` finds it.
+    alone, no names. `find_overdue`: as `ingest.purge.find_overdue`.
     """
     viewer.require(Permission.SEE_RULES)
     with store.reading() as session:
-        facts = RuleFacts(session, overdue)
+        facts = RuleFacts(session, find_overdue)
         earlier = history.find_days(session)
         findings = {rule: _judge(rule, facts) for rule in RULES}
     return [

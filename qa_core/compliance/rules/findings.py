@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -75,12 +75,16 @@ def conclude(
 
 @dataclass
 class RuleFacts:
-    """Counts that several rules rest on, each read once. `overdue`: what every room keeps
-    past its period.
+    """Counts that several rules rest on, each read once. `find_overdue`: finds what every
+    room keeps past its period.
     """
 
     session: Session
-    overdue: Sequence[Overdue]
+    find_overdue: Callable[[], Sequence[Overdue]]
+
+    @cached_property
+    def overdue(self) -> Sequence[Overdue]:
+        return self.find_overdue()
 
     def read(self, statement: Any) -> sa.Result:
         """Read across all scopes; numbers alone leave the rules."""

@@ -21,9 +21,21 @@ from qa_core.storage.records.evaluations import CALIBRATION, EVALUATOR_KINDS, SE
 from qa_core.storage.records.listening import Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
 
-DOCUMENT_ACTS = ("document_printed",)
-"""Acts in the audit log that say that a document was made from the configuration."""
-BACKUP_ACTS = ("backed_up",)
+DOCUMENT_ACT, BACKUP_ACT = "document_printed", "backup_made"
+"""Acts in the audit log that say that a document was printed, by name, or a backup made."""
+DOCUMENTS = (
+    "register",
+    "impact_assessment",
+    "caller_messages",
+    "caller_notice",
+    "advisor_notice",
+    "works_council",
+)
+SETTINGS_SAID = tuple(
+    sa.and_(JournalRow.action == "setting_changed", JournalRow.object.like(name))
+    for name in ("%retention%", "listening_ceiling=%", "accreditation_months=%")
+)
+"""Changes of settings that documents speak of."""
 BACKUP_DAYS = 7
 NEWEST_COMMENTS = 200
 IS_OTHERS_PLAYBACK = Playback.purpose != "own"
@@ -277,19 +289,20 @@ def judge_texts(facts: RuleFacts) -> RuleFinding:
 
 def judge_documents(facts: RuleFacts) -> RuleFinding:
     """Judge R12: documents printed after the last change of what they say."""
-    printed = _find_newest_act(facts, DOCUMENT_ACTS)
-    if printed is None:
-        to_do = _("Print the register, the impact assessment and the notices.")
-        return conclude(_("0 documents printed from this configuration"), "", to_do)
-    changes = facts.count(
-        JournalRow.action.in_(("gate_set", "setting_changed")), JournalRow.at > printed
+    changed = _find_newest_act(facts, JournalRow.action == "gate_set", *SETTINGS_SAID)
+    rows = facts.read(
+        sa.select(JournalRow.object)
+        .where(JournalRow.action == DOCUMENT_ACT, JournalRow.at >= (changed or ""))
+        .distinct()
+    ).scalars()
+    count = len(set(DOCUMENTS) & set(rows))
+    evidence = _(
+        "{count} of {total} documents printed since the configuration last changed",
+        count=count,
+        total=len(DOCUMENTS),
     )
-    evidence = ngettext(
-        "{n} change of the configuration since a document was printed",
-        "{n} changes of the configuration since a document was printed",
-        changes,
-    )
-    return conclude(evidence, "", _("Print the documents again.") if changes else "")
+    to_do = _("Print the register, the impact assessment and the notices.")
+    return conclude(evidence, "", to_do if count < len(DOCUMENTS) else "")
 
 
 def judge_requests(facts: RuleFacts) -> RuleFinding:
@@ -401,7 +414,7 @@ def judge_security(facts: RuleFacts) -> RuleFinding:
         "{n} stores that others on this machine can read",
         readable,
     )
-    backed_up = _find_newest_act(facts, BACKUP_ACTS)
+    backed_up = _find_newest_act(facts, JournalRow.action == BACKUP_ACT)
     day = None
     if backed_up is not None:
         day = environment.to_local(datetime.fromisoformat(backed_up)).date()
@@ -430,6 +443,5 @@ def judge_emotions(facts: RuleFacts) -> RuleFinding:
     return conclude(evidence, _("Delete these evaluations.") if wrong else "")
 
 
-def _find_newest_act(facts: RuleFacts, actions: tuple[str, ...]) -> str | None:
-    newest = sa.select(sa.func.max(JournalRow.at)).where(JournalRow.action.in_(actions))
-    return facts.read(newest).scalar()
+def _find_newest_act(facts: RuleFacts, *acts: sa.ColumnElement[bool]) -> str | None:
+    return facts.read(sa.select(sa.func.max(JournalRow.at)).where(sa.or_(*acts))).scalar()
