@@ -35,6 +35,7 @@ from qa_core.storage.records.listening import Recording
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
+DAY = timedelta(days=1)
 KEY = "ab" * 16
 CALL = {"team": "Nord", "notice_played": True, "talk_seconds": 60.0}
 CUSTOMER, ADVISOR, CONTACT = {"customer": KEY}, {"advisor": "A1"}, {"contact": ("generic", "a1")}
@@ -119,6 +120,22 @@ def test_restricted_audio_is_still_deleted_when_its_caller_objects(
     assert subjects.object_to(SYSTEM, [KEY]) == 1
     with store.reading() as session:
         assert session.get(Recording, kept.id).deleted_because == "objected"
+
+
+def test_a_month_that_is_over_and_was_measured_before_leaves_them_out_too(busy: None) -> None:
+    first = (environment.today().replace(day=1) - timedelta(days=40)).replace(day=1)
+    start = datetime.combine(first, time(9))
+    land([contact(start, f"m{n}", advisor_id=f"A{1 + n % 2}", **CALL) for n in range(4)])
+    month = Filters.of(Period(first, (first + timedelta(days=31)).replace(day=1) - DAY))
+
+    def count_month() -> list[int]:
+        return [int(query.measure(SYSTEM, ("received",), (), month)["value"][0]) for _ in "ab"]
+
+    assert count_month() == [4, 4]
+    subjects.restrict(SYSTEM, **ADVISOR)
+    assert count_month() == [2, 2]
+    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id)
+    assert count_month() == [4, 4]
 
 
 def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: None) -> None:
