@@ -84,9 +84,10 @@ class Proportions:
         """Whether contacts are recorded that nobody listens to."""
         return self.centre.recorded_contacts > 0 and not self.listenings
 
-    @property
-    def is_exceeded(self) -> bool:
-        return bool(self.permanent_shares or self.much_heard or self.is_nobody_heard)
+
+def is_exceeded(found: Proportions) -> bool:
+    """Tell whether anything of it is beyond measure."""
+    return bool(found.permanent_shares or found.much_heard or found.is_nobody_heard)
 
 
 def is_permanent(share: RecordedShare) -> bool:

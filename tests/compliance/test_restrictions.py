@@ -122,20 +122,22 @@ def test_restricted_audio_is_still_deleted_when_its_caller_objects(
         assert session.get(Recording, kept.id).deleted_because == "objected"
 
 
-def test_a_month_that_is_over_and_was_measured_before_leaves_them_out_too(busy: None) -> None:
+def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: None) -> None:
     first = (environment.today().replace(day=1) - timedelta(days=40)).replace(day=1)
     start = datetime.combine(first, time(9))
-    land([contact(start, f"m{n}", advisor_id=f"A{1 + n % 2}", **CALL) for n in range(4)])
-    month = Filters.of(Period(first, (first + timedelta(days=31)).replace(day=1) - DAY))
+    for back in (0, 20, 50):  # three whole months
+        rows = (contact(start - back * DAY, f"m{back}{n}", advisor_id=f"A{n}") for n in (1, 2))
+        land([row | CALL for row in rows])
+    months = Filters.of(Period(first - 70 * DAY, (first + 31 * DAY).replace(day=1) - DAY))
 
-    def count_month() -> list[int]:
-        return [int(query.measure(SYSTEM, ("received",), (), month)["value"][0]) for _ in "ab"]
+    def count_months() -> list[int]:
+        return [int(query.measure(SYSTEM, ("received",), (), months)["value"][0]) for _ in "ab"]
 
-    assert count_month() == [4, 4]
+    assert count_months() == [6, 6]
     subjects.restrict(SYSTEM, **ADVISOR)
-    assert count_month() == [2, 2]
+    assert count_months() == [3, 3]
     subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id)
-    assert count_month() == [4, 4]
+    assert count_months() == [6, 6]
 
 
 def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: None) -> None:

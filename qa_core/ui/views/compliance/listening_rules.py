@@ -57,7 +57,7 @@ def show_state(viewer: Viewer) -> None:
             waiting,
         )
         st.warning(message, icon=":material/campaign:")
-    elif proportionality.find(viewer).is_exceeded:
+    elif proportionality.is_exceeded(proportionality.find(viewer)):
         beyond = _("But recording or listening is beyond measure: see “Within measure” below.")
         st.warning(f"{message} {beyond}", icon=":material/hearing:")
     else:
