@@ -1,32 +1,40 @@
-"""Are we in order?: what the law asks for before anybody listens, what is missing, and
-who acts.
+"""Are we in order?: the twenty rules, what is missing and who acts; for the data protection
+officer also the gates, deletion, requests, accreditations and proportions.
 """
 
 import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import actions, gate
+from qa_core.ui import actions, gate, styles
 from qa_core.ui.views.compliance import (
     accredited_people,
     deletion,
     documents,
+    exclusions,
     listening_rules,
     person_requests,
+    rules,
 )
 
-viewer = gate.current_viewer(Permission.SEE_COMPLIANCE)
+viewer = gate.current_viewer(Permission.SEE_RULES)
 
+styles.fit_one_page()
 st.markdown(_("Listen to help people improve, not to watch them."))
 st.title(_("Are we in order?"), anchor=False)
 
 actions.show_outcome()
-listening_rules.show_state(viewer)
-listening_rules.show_gates(viewer)
-deletion.show_periods(viewer)
-deletion.show_certificates(viewer)
-person_requests.show(viewer)
-accredited_people.show_accreditations(viewer)
-accredited_people.show_notices(viewer)
-listening_rules.show_proportions(viewer)
-documents.show(viewer)
+rules.show(viewer)
+if viewer.can(Permission.SEE_COMPLIANCE):
+    with st.container(key=styles.NOT_PRINTED):
+        listening_rules.show_state(viewer)
+        listening_rules.show_gates(viewer)
+        deletion.show_periods(viewer)
+        deletion.show_certificates(viewer)
+        person_requests.show(viewer)
+        person_requests.show_restrictions(viewer)
+        exclusions.show(viewer)
+        accredited_people.show_accreditations(viewer)
+        accredited_people.show_notices(viewer)
+        listening_rules.show_proportions(viewer)
+        documents.show(viewer)

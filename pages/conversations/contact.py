@@ -6,7 +6,7 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import drill, gate
 from qa_core.ui.views.conversations import contact as view
-from qa_core.ui.views.conversations import customer_timeline, manual_pick
+from qa_core.ui.views.conversations import customer_timeline, exclusion_request, manual_pick
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 
@@ -21,5 +21,6 @@ else:
     view.show_course(contact)
     view.show_player(viewer, contact)
     manual_pick.show(viewer, contact)
+    exclusion_request.show(viewer, contact)
     customer_timeline.show(viewer, contact)
     view.show_details(viewer, contact)

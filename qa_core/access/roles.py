@@ -76,6 +76,7 @@ class Permission(StrEnum):
     PUBLISH_GRIDS = "publish_grids"
     SEE_COACHING = "see_coaching"
     MANAGE_COACHING = "manage_coaching"
+    SEE_RULES = "see_rules"
     SEE_COMPLIANCE = "see_compliance"
     MANAGE_COMPLIANCE = "manage_compliance"
     SEE_JOURNAL = "see_journal"
@@ -117,7 +118,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.SEE_CALIBRATIONS,
             P.MANAGE_CALIBRATIONS,
         }
-        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS}
+        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES}
     ),
     Role.TEAM_LEAD: frozenset(
         {
@@ -158,6 +159,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         {
             P.SEE_JOURNAL,
             P.SEE_HEALTH,
+            P.SEE_RULES,
             P.SEE_COMPLIANCE,
             P.MANAGE_COMPLIANCE,
             P.CONFIRM_ACCOUNTS,

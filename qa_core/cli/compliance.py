@@ -146,6 +146,8 @@ def purge(
     from qa_core.ingest import purge as of_stores
 
     result = of_stores.purge(Viewer.SYSTEM, parse_day(as_of), dry_run)
+    if not dry_run:
+        of_stores.note_rules()
     if as_json:
         print_json(result.as_json())
         return

@@ -18,6 +18,8 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, requests, retention
+from qa_core.compliance.rules import catalogue
+from qa_core.compliance.rules.findings import RuleState
 from qa_core.ingest import purge
 from qa_core.storage import audit_log, lake, permissions
 from qa_core.storage.records import store
@@ -48,7 +50,21 @@ def examine(deep: bool = False) -> list[Check]:
     `deep`: read every file of the lake.
     """
     checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
-    return [_guarded(name, check) for name, check in checks]
+    return [*(_guarded(name, check) for name, check in checks), *_rules()]
+
+
+def _rules() -> list[Check]:
+    """Check the rules R1 to R20; where there are no records yet, nothing is judged."""
+    if not store.is_ready():
+        return []
+    states = {RuleState.IN_ORDER: OK, RuleState.TO_DO: WARN}
+    checks = []
+    for verdict in purge.judge_rules(Viewer.SYSTEM):
+        row = catalogue.describe(verdict)
+        detail = " · ".join(row[name] for name in ("evidence", "missing", "actor") if row[name])
+        state = states.get(verdict.state, BAD)
+        checks.append(Check(f"rule_{row['rule'].lower()}", state, f"{row['title']}: {detail}"))
+    return checks
 
 
 def is_well(checks: list[Check]) -> bool:

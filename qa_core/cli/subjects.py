@@ -22,8 +22,12 @@ AdvisorName = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    add_family(app, "subject", "What the stores hold of a person.", export=export, erase=erase)
+    of_person = {"export": export, "erase": erase, "restrict": restrict, "lift": lift}
+    of_person["restrictions"] = list_restrictions
+    add_family(app, "subject", "What the stores hold of a person.", **of_person)
     add_family(app, "objections", "Objections of customers.", add=add_objection)
+    lists = {"list": list_exclusions, "add": add_exclusion, "remove": remove_exclusion}
+    add_family(app, "exclusions", "What is never recorded or heard.", **lists)
     commands = {"list": list_requests, "add": add_request, "answer": answer_request}
     add_family(app, "requests", "Requests of persons, with their clock.", **commands)
 
@@ -57,6 +61,49 @@ def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json 
     print(_("Erased ({counts}).", counts=shown))
 
 
+def restrict(
+    customer: Customer = None,
+    advisor: AdvisorName = None,
+    contact: Annotated[
+        str | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Leave a person or a contact out of figures and lists, until it is lifted."""
+    from qa_core.ingest import subjects
+
+    [of_contact] = subjects.read_contacts([contact]) if contact else [None]
+    subjects.restrict(Viewer.SYSTEM, **_find(customer, advisor), contact=of_contact)
+    _show_restrictions(as_json)
+
+
+def lift(number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False) -> None:
+    """Lift a restriction: everything counts and is listed again."""
+    from qa_core.ingest import subjects
+
+    subjects.lift(Viewer.SYSTEM, number)
+    _show_restrictions(as_json)
+
+
+def list_restrictions(as_json: Json = False) -> None:
+    """List the restrictions in force, and how many contacts they leave out."""
+    _show_restrictions(as_json)
+
+
+def _show_restrictions(as_json: bool) -> None:
+    from qa_core.compliance import restrictions
+    from qa_core.metrics.query import restricted_contacts
+
+    found = restrictions.find_all(Viewer.SYSTEM)
+    count = restricted_contacts.count_restricted(Viewer.SYSTEM)
+    if as_json:
+        print_json({"contacts": count, "restrictions": [item.as_json() for item in found]})
+        return
+    for item in found:
+        print(f"{item.id}  {item.customer_key or item.advisor_id or item.contact_id}")
+    print(_("Contacts left out: {count}", count=count))
+
+
 def add_objection(
     number: Annotated[
         list[str] | None, typer.Option("--number", metavar="N", help="A customer's number.")
@@ -81,6 +128,63 @@ def add_objection(
         print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
         return
     print(_("Entered. Recordings deleted: {count}.", count=deleted))
+
+
+def list_exclusions(as_json: Json = False) -> None:
+    """List the lines, advisors and contacts that are never recorded or heard."""
+    _show_exclusions(as_json)
+
+
+def add_exclusion(
+    line: Annotated[
+        str | None, typer.Option("--line", metavar="N", help="The number that is dialled.")
+    ] = None,
+    advisor: AdvisorName = None,
+    contact: Annotated[
+        list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
+    ] = None,
+    reason: Annotated[
+        str,
+        typer.Option("--reason", help="representative, private or requested."),
+    ] = "private",
+    as_json: Json = False,
+) -> None:
+    """Exclude a line, an advisor or contacts; audio that is stored is deleted at once."""
+    from qa_core.ingest import subjects
+
+    deleted = subjects.exclude(
+        Viewer.SYSTEM,
+        reason,
+        line,
+        subjects.find_advisor(advisor) if advisor else None,
+        subjects.read_contacts(contact or ()),
+    )
+    if not as_json:
+        print(_("Entered. Recordings deleted: {count}.", count=deleted))
+    _show_exclusions(as_json)
+
+
+def remove_exclusion(
+    number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False
+) -> None:
+    """Take an entry off the list; what was deleted stays so."""
+    from qa_core.compliance import exclusions
+
+    exclusions.remove(Viewer.SYSTEM, number)
+    _show_exclusions(as_json)
+
+
+def _show_exclusions(as_json: bool) -> None:
+    from qa_core.compliance import exclusions
+
+    found = exclusions.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
+    if not found:
+        print(_("Nothing is excluded."))
 
 
 def list_requests(as_json: Json = False) -> None:
@@ -123,11 +227,18 @@ def answer_request(
     identity_checked: Annotated[
         bool, typer.Option("--identity-checked", help="It was checked who asks.")
     ] = False,
+    is_granted: Annotated[
+        bool,
+        typer.Option("--exclude", help="Exclude the contact that an advisor asked for."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Record the answer to a request."""
     from qa_core.compliance import requests
+    from qa_core.ingest import subjects
 
+    if is_granted:
+        subjects.grant_exclusion(Viewer.SYSTEM, number)
     requests.answer(Viewer.SYSTEM, number, text, identity_checked)
     _show_requests(as_json)
 
@@ -141,7 +252,7 @@ def _show_requests(as_json: bool) -> None:
         return
     for item in found:
         state = item.answer or _("due on {day}", day=item.due_on.isoformat())
-        kind = _(requests.KINDS[item.kind])
+        kind = _(requests.TITLES[item.kind])
         print(f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}")
     if not found:
         print(_("There are no requests."))

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.compliance import gates, notices
+from qa_core.compliance import exclusions, gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.query import legal_obstacles, recording_flags
 from qa_core.metrics.query.legal_obstacles import LegalAct, LegalFacts
@@ -42,6 +42,7 @@ def load(
         oldest["recording"],
         oldest["analysis"],
         notices.find_information_days(session) if information_days is None else information_days,
+        exclusions.load(session),
     )
 
 
@@ -57,4 +58,6 @@ def judge(
     """
     facts = load(session)
     obstacle = legal_obstacles.find_obstacle(act, facts)
-    return recording_flags.find_recorded(viewer, contact_ids, around, obstacle, facts.tables)
+    return recording_flags.find_recorded(
+        viewer, contact_ids, around, obstacle, facts.tables, act == LegalAct.STORE
+    )

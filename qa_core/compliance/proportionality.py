@@ -1,9 +1,10 @@
-"""Proportionality of recording and listening over the last days (docs/compliance.md,
-R2).
+"""Proportionality of recording and listening over the last days or a month
+(docs/compliance.md, R2).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -12,25 +13,32 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.centre import members
-from qa_core.metrics.query.recorded_shares import RecordedShare, find_recorded_shares
+from qa_core.compliance import listened
+from qa_core.metrics.dimensions import Period, add_months
+from qa_core.metrics.query.recorded_shares import RecordedShare, count_recorded
+from qa_core.storage import lake, name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Playback
 
-DAYS = 30
+DAYS, MONTHS = 30, 13
+"""What is looked at: the last days, or one of the last months."""
 MUCH_RATIO, MUCH_FROM = 2.0, 5
-"""Far more than the rest: more than twice the mean of those who were heard at all, and
-at least so many contacts.
+"""Far more than the rest: more than twice the mean of all other advisors who answered
+contacts, and at least so many contacts.
 """
-PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 30
-"""A team of which nearly everything is recorded: permanent recording, which is not
-allowed. Of fewer answered contacts nothing is said.
+PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 5
+"""Nearly everything of a team or of the centre is recorded: permanent recording, which
+is not allowed. A fair sample of half of them takes all of five once in 32 times.
 """
 
 
 @dataclass(frozen=True)
-class AdvisorPlaybacks:
-    """An advisor and how many contacts others played; `is_much`: far more than the rest."""
+class AdvisorListening:
+    """An advisor and how many contacts others listened to; `is_much`: far more than the
+    rest.
+    """
 
     advisor_id: str
     name: str
@@ -40,67 +48,130 @@ class AdvisorPlaybacks:
 
 @dataclass(frozen=True)
 class Proportions:
-    """Recording by team and playbacks by advisor over the last `DAYS` days, today
-    included.
-    """
+    """Recording by team and listening by advisor, from a day through another."""
 
     first_day: date
     last_day: date
-    playbacks: tuple[AdvisorPlaybacks, ...]
+    listenings: tuple[AdvisorListening, ...]
     recorded_shares: tuple[RecordedShare, ...]
+    active_advisors: int
+
+    @property
+    def centre(self) -> RecordedShare:
+        """The share of the whole centre."""
+        shares = self.recorded_shares
+        return RecordedShare(
+            None,
+            sum(share.answered_contacts for share in shares),
+            sum(share.recorded_contacts for share in shares),
+            sum(share.unknown_contacts for share in shares),
+        )
+
+    @property
+    def permanent_shares(self) -> list[RecordedShare]:
+        """The teams that are permanently recorded; the centre where it is, though no team
+        is large enough.
+        """
+        found = [share for share in self.recorded_shares if is_permanent(share)]
+        return found or [share for share in (self.centre,) if is_permanent(share)]
+
+    @property
+    def much_heard(self) -> list[AdvisorListening]:
+        return [one for one in self.listenings if one.is_much]
+
+    @property
+    def is_nobody_heard(self) -> bool:
+        """Whether contacts are recorded that nobody listens to."""
+        return self.centre.recorded_contacts > 0 and not self.listenings
+
+
+def is_exceeded(found: Proportions) -> bool:
+    """Tell whether anything of it is beyond measure."""
+    return bool(found.permanent_shares or found.much_heard or found.is_nobody_heard)
 
 
 def is_permanent(share: RecordedShare) -> bool:
     """Tell whether nearly everything of a team is recorded."""
-    return share.rate >= PERMANENT_FROM and share.answered_contacts >= ENOUGH_ANSWERED
+    return (share.rate or 0) >= PERMANENT_FROM and share.answered_contacts >= ENOUGH_ANSWERED
 
 
-def is_exceeded(proportions: Proportions) -> bool:
-    """Tell whether a team is permanently recorded, or an advisor played far more."""
-    return any(map(is_permanent, proportions.recorded_shares)) or any(
-        one.is_much for one in proportions.playbacks
-    )
+def find_months() -> list[str]:
+    """List the months with contacts that can be looked at, newest first."""
+    span = lake.span()
+    if span is None:
+        return []
+    this_month = environment.today().replace(day=1)
+    months = (f"{add_months(this_month, -back):%Y-%m}" for back in range(MONTHS))
+    return [month for month in months if month >= f"{span[0]:%Y-%m}"]
 
 
-def find(viewer: Viewer) -> Proportions:
-    """Count playbacks by advisor, most first, and recordings by team. Advisors' own
-    playbacks do not count.
+def find(viewer: Viewer, month: str | None = None) -> Proportions:
+    """Count listening by advisor, most first, and recording by team, over a month or the
+    last `DAYS` days, today included. Advisors' own playbacks do not count.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
-    last_day = environment.today()
-    first_day = last_day - timedelta(days=DAYS - 1)
-    since = datetime.combine(first_day, time.min, tzinfo=environment.current().zone)
-    contact = sa.func.count(sa.distinct(Playback.source_system + "\t" + Playback.contact_id))
-    statement = (
-        sa.select(Playback.advisor_id, contact)
-        .where(
-            Playback.played_at >= since,
-            Playback.purpose != "own",
-            Playback.advisor_id.is_not(None),
-        )
-        .group_by(Playback.advisor_id)
-    )
+    last_day = date.fromisoformat(f"{month}-01") if month else environment.today()
+    period = Period(last_day - timedelta(days=DAYS - 1), last_day)
+    if month:
+        period = listened.whole_months(Period(last_day, last_day))
+    recorded = count_recorded(viewer, period.first_day, period.last_day)
     with store.reading() as session:
-        query = Unscoped(
-            statement,
-            "The data protection officer watches how much each advisor of the centre is listened "
-            "to: counts are read, no contact.",
-        )
-        rows, names = session.execute(query).all(), members.find_names(session)
-    mean = sum(count for _advisor, count in rows) / len(rows) if rows else 0.0
-    playbacks = [
-        AdvisorPlaybacks(
+        kept_ids = name_merges.find_kept_names(session)["advisor"]
+        heard = {
+            (kept_ids.get(advisor_id, advisor_id), system, contact_id)
+            for statement in _select_heard(period)
+            for advisor_id, system, contact_id in session.execute(_of_anybody(statement))
+        }
+        names = members.find_names(session)
+    counts = Counter(advisor_id for advisor_id, *_contact in heard)
+    active_advisors = len(recorded.advisors | set(counts))
+    others = max(active_advisors - 1, 1)
+    listenings = [
+        AdvisorListening(
             advisor_id,
             names.get(advisor_id, advisor_id),
             count,
-            count >= MUCH_FROM and count > MUCH_RATIO * mean,
+            active_advisors > 1
+            and count >= MUCH_FROM
+            and count > MUCH_RATIO * (counts.total() - count) / others,
         )
-        for advisor_id, count in rows
+        for advisor_id, count in counts.items()
     ]
-    playbacks.sort(key=lambda one: (-one.contacts, one.name))
+    listenings.sort(key=lambda one: (-one.contacts, one.name))
     return Proportions(
-        first_day,
-        last_day,
-        tuple(playbacks),
-        tuple(find_recorded_shares(viewer, first_day, last_day)),
+        period.first_day, period.last_day, tuple(listenings), recorded.shares, active_advisors
+    )
+
+
+def _select_heard(period: Period) -> list[sa.Select]:
+    """Select the contacts that others played or evaluated in a period, with their advisor."""
+    start, end = (
+        datetime.combine(day, time.min, tzinfo=environment.current().zone)
+        for day in (period.first_day, period.last_day + timedelta(days=1))
+    )
+    played = sa.select(Playback.advisor_id, Playback.source_system, Playback.contact_id).where(
+        Playback.purpose != "own",
+        Playback.advisor_id.is_not(None),
+        Playback.played_at >= start,
+        Playback.played_at < end,
+    )
+    # One of no known contact still was a listening to its advisor.
+    evaluated = sa.select(
+        Evaluation.advisor_id,
+        Evaluation.source_system,
+        sa.func.coalesce(Evaluation.contact_id, sa.cast(Evaluation.id, sa.String)),
+    ).where(
+        Evaluation.kind.in_(EVALUATOR_KINDS),
+        Evaluation.advisor_id.is_not(None),
+        Evaluation.evaluated_at >= start,
+        Evaluation.evaluated_at < end,
+    )
+    return [played.distinct(), evaluated]
+
+
+def _of_anybody(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "The data protection officer watches how much each advisor of the centre is listened "
+        "to: contacts are counted, none is shown.",
     )

@@ -13,9 +13,11 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.query import recording_flags
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import SubjectRequest
+from qa_core.storage.records.store import Session
 
 KINDS = {
     "access": N_("access"),
@@ -25,6 +27,11 @@ KINDS = {
     "restriction": N_("restriction"),
     "portability": N_("portability"),
 }
+EXCLUSION = "exclusion"
+"""A request that an advisor makes in the product: to leave one contact of theirs out of
+recording and listening.
+"""
+TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
 LONGEST_ANSWER = 500
 REMIND_DAYS = 7
 """Days before the due day from which a request is pressing."""
@@ -38,6 +45,8 @@ class PersonRequest:
     kind: str
     subject_kind: str
     subject: str
+    source_system: str | None
+    contact_id: str | None
     received_on: date
     due_on: date
     identity_checked_by: str | None
@@ -90,15 +99,62 @@ def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on:
         return request.id
 
 
+def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
+    """Ask, as its advisor, to have one contact left out of recording and listening; the
+    data protection officer answers. Raises Refusal where that was asked before.
+    """
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    own = recording_flags.find_recorded(viewer, [contact_id])
+    if (source_system, contact_id) not in {(one.source_system, one.contact_id) for one in own}:
+        raise AccessDenied()
+    if any(
+        (one.source_system, one.contact_id) == (source_system, contact_id)
+        for one in find_own(viewer)
+    ):
+        raise Refusal("already_asked", N_("You have asked for this before."))
+    with store.writing() as session:
+        return _enter(
+            session, viewer, EXCLUSION, source_system=source_system, contact_id=contact_id
+        )
+
+
+def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
+    """Enter, in the caller's transaction, that an advisor objects to something about them:
+    the data protection officer's copy, with its month.
+    """
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    _enter(session, viewer, "objection", contact_id=about)
+
+
+def _enter(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
+    """Enter a request that an advisor makes in the product today."""
+    today = environment.today()
+    request = SubjectRequest(
+        kind=kind,
+        subject_kind="advisor",
+        subject=viewer.advisor_id,
+        received_on=today,
+        due_on=add_months(today, 1),
+        entered_by=viewer.username,
+        **contact,
+    )
+    session.add(request)
+    session.flush()
+    audit_log.record(session, viewer.username, "request_entered", str(request.id), reason=kind)
+    return request.id
+
+
 def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:
     """Record the answer to a request. Raises Refusal unless the person's identity was
-    checked, AccessDenied for a request that there is not.
+    checked (whoever asks in the product has signed in), AccessDenied for a request that
+    there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     text = " ".join(text.split())[:LONGEST_ANSWER]
     if not text:
         raise Misuse("no_answer", N_("Say what was answered."))
-    if not identity_checked:
+    asked = next((one for one in find_all(viewer) if one.id == number), None)
+    if not identity_checked and (asked is None or asked.kind != EXCLUSION):
         raise Refusal(
             "identity_unchecked",
             N_("Check who asks before you answer, and say that you did."),
@@ -117,8 +173,19 @@ def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> No
 def find_all(viewer: Viewer) -> list[PersonRequest]:
     """List the requests, open ones first, by due day."""
     viewer.require(Permission.SEE_COMPLIANCE)
+    return _find()
+
+
+def find_own(viewer: Viewer) -> list[PersonRequest]:
+    """List the exclusions that an advisor asked for, open ones first."""
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    theirs = SubjectRequest.kind == EXCLUSION, SubjectRequest.subject == viewer.advisor_id
+    return _find(*theirs) if viewer.advisor_id else []
+
+
+def _find(*conditions: sa.ColumnElement[bool]) -> list[PersonRequest]:
     with store.reading() as session:
-        rows = session.scalars(sa.select(SubjectRequest)).all()
+        rows = session.scalars(sa.select(SubjectRequest).where(*conditions)).all()
     fields = PersonRequest.__dataclass_fields__
     requests = [PersonRequest(**{name: getattr(row, name) for name in fields}) for row in rows]
     return sorted(requests, key=lambda item: (not item.is_open, item.due_on, item.id))

@@ -20,6 +20,8 @@ from qa_core.base.errors import Refusal
 from qa_core.centre import settings
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.retention import Overdue
+from qa_core.compliance.rules import catalogue, history
+from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.files import uploads
 from qa_core.ingest import retention as import_retention
 from qa_core.ingest.load import recovery
@@ -143,6 +145,17 @@ def find_overdue(viewer: Viewer) -> list[Overdue]:
     ]
 
 
+def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
+    """Judge the rules R1 to R20 on the stores as they stand. Needs SEE_RULES."""
+    return catalogue.judge_all(viewer, lambda: find_overdue(Viewer.SYSTEM))
+
+
+def note_rules() -> None:
+    """Note for the history how the rules stand today; the last states of a day hold."""
+    verdicts = judge_rules(Viewer.SYSTEM)
+    history.note({verdict.rule.number: verdict.state for verdict in verdicts})
+
+
 def find_certificates(viewer: Viewer, limit: int | None = 50) -> list[Certificate]:
     """List the certificates of finished purges, newest first."""
     viewer.require(Permission.SEE_COMPLIANCE)
@@ -176,6 +189,7 @@ def purge_daily() -> bool:
         return False
     try:
         result = purge(Viewer.SYSTEM)
+        note_rules()
     except Refusal as refusal:
         logging.getLogger("qa_core").warning(i18n.format_refusal(refusal))
     except Exception:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
@@ -21,10 +22,10 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import advisors
-from qa_core.compliance import recordings
+from qa_core.compliance import exclusions, recordings, requests, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import erasure, objections, recovery
-from qa_core.ingest.pseudonyms import KEY_LENGTH, Pseudonyms
+from qa_core.ingest.pseudonyms import KEY_LENGTH, Pseudonyms, normalise_numbers
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -142,6 +143,72 @@ def object_to(
             for _entry in (*customers, *contacts):
                 audit_log.record(session, viewer.username, "objection_entered")
         return objections.apply_objections(viewer.username)
+
+
+def exclude(
+    viewer: Viewer,
+    reason: str,
+    line: str | None = None,
+    advisor: str | None = None,
+    contacts: Sequence[tuple[str | None, str]] = (),
+) -> int:
+    """Exclude a line (the number that was dialled), an advisor or contacts (system or None,
+    id) from recording and listening. Audio that is stored is deleted at once. Returns
+    the number of recordings deleted.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    entries: list[dict[str, str | None]] = [
+        {"source_system": system, "contact_id": number} for system, number in contacts
+    ]
+    if line:
+        entries.append({"number": normalise_numbers(pa.array([line.strip()]))[0].as_py()})
+    if advisor:
+        entries.append({"advisor_id": advisor})
+    if not entries:
+        raise Misuse("one_exclusion", N_("Name one line, one advisor or one contact."))
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        with store.writing() as session:
+            for entry in entries:
+                exclusions.add(session, viewer, reason, **entry)
+        return recordings.delete_forbidden(viewer.username)
+
+
+def restrict(
+    viewer: Viewer,
+    customer: str | None = None,
+    advisor: str | None = None,
+    contact: tuple[str | None, str] | None = None,
+) -> None:
+    """Leave a customer (pseudonym), an advisor or a contact out of figures, lists, draws and
+    exports until it is lifted. Their data stay, and are still deleted by age.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    system, contact_id = contact or (None, None)
+    with store.writing() as session:
+        what = {"customer_key": customer, "advisor_id": advisor}
+        what |= {"source_system": system, "contact_id": contact_id}
+        restrictions.add(session, viewer, **what)
+    lake.touch()
+
+
+def lift(viewer: Viewer, number: int) -> None:
+    """Lift a restriction: everything counts and is listed again."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    with store.writing() as session:
+        restrictions.lift(session, viewer, number)
+    lake.touch()
+
+
+def grant_exclusion(viewer: Viewer, number: int) -> int:
+    """Exclude the contact that its advisor asked for in that request. Returns the number
+    of recordings deleted.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
+    if asked is None or asked.kind != requests.EXCLUSION or not asked.is_open:
+        raise AccessDenied()
+    return exclude(viewer, "requested", contacts=[(asked.source_system, asked.contact_id)])
 
 
 def _find_of_customer(key: str) -> dict[str, Rows]:

@@ -18,11 +18,12 @@ from sqlalchemy.dialects import postgresql
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.storage import duckdb_connection, lake, name_merges
+from qa_core.storage import duckdb_connection, lake, name_merges, restrictions
 from qa_core.storage.guard import Scoped, Unscoped, has_scope
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.damage import explaining_damage
 from qa_core.storage.records import store
+from qa_core.storage.restrictions import CONTACT_COLUMNS, Restrictions
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Engine(Protocol):
         that are missing or cut are passed over, for what is not a figure.
 
         A `Scoped` one finds only the viewer's rows in every table that has a scope
-        (`guard.has_scope`). Raises TypeError for a statement that is neither scoped nor
-        unscoped.
+        (`guard.has_scope`), and none of what is restricted. Raises TypeError for a
+        statement that is neither scoped nor unscoped.
         """
 
 
@@ -63,7 +64,7 @@ class DuckDbEngine:
     """
 
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
         self.connection.execute("SET parquet_metadata_cache = true")
         self.connection.execute(f"SET allowed_directories = [{tables.quote(f'{folder}/')}]")
@@ -85,6 +86,7 @@ class DuckDbEngine:
             raise TypeError("only Scoped and Unscoped statements are run on the facts")
         text, parameters = _compile(query)
         views = dict(tables.TABLES)
+        restricted = _find_restricted(query)
         if isinstance(query, Scoped) and query.beyond:
             views[EVERY_CONTACT.name] = CONTACTS
         with explaining_damage(), tables.reading(), self.connection.cursor() as cursor:
@@ -95,22 +97,34 @@ class DuckDbEngine:
                         damaged_paths = {file.path for file in lake.find_damage(names=[table.name])}
                         files = [file for file in files if not file.endswith(tuple(damaged_paths))]
                     rows = _spell_names(table.name, tables.select_from_files(table.name, files))
+                    if restricted and table is CONTACTS:
+                        rows = restricted.leave_out(rows)
                     cursor.execute(_create_view(query, view, table, rows))
             for view, rows in arrow.items():
                 cursor.register(f"{view}{TABLE_SUFFIX}", rows)
                 table = sa.table(view, *map(sa.column, rows.column_names))
-                cursor.execute(
-                    _create_view(query, view, table, f'SELECT * FROM "{view}{TABLE_SUFFIX}"')
-                )
+                select = f'SELECT * FROM "{view}{TABLE_SUFFIX}"'
+                columns = frozenset(rows.column_names)
+                if restricted and has_scope(columns) and columns >= CONTACT_COLUMNS:
+                    contacts = tables.select_from_files("contacts", lake.files("contacts"))
+                    select = restricted.leave_out_parts(select, contacts)
+                cursor.execute(_create_view(query, view, table, select))
             return cursor.execute(text, parameters).df()
 
 
 def describe(query: Scoped | Unscoped) -> str:
-    """Describe a statement on contacts with its parameters and the scope of its viewer:
-    what is described alike finds the same in the same files.
+    """Describe a statement on contacts with its parameters, the scope of its viewer and what
+    is restricted: what is described alike finds the same in the same files.
     """
     scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
-    return repr((*_compile(query), scope, getattr(query, "beyond", None)))
+    restricted = _find_restricted(query).write_test()
+    return repr((*_compile(query), scope, getattr(query, "beyond", None), restricted))
+
+
+def _find_restricted(query: Scoped | Unscoped) -> Restrictions:
+    if isinstance(query, Unscoped) or query.with_restricted:
+        return Restrictions()
+    return restrictions.find_current()
 
 
 def _compile(query: Scoped | Unscoped) -> tuple[str, list[Any]]:

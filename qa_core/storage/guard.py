@@ -32,6 +32,8 @@ class Scoped:
     statement: Any
     viewer: Reader
     beyond: str | None = None
+    with_restricted: bool = False
+    """Whether restricted contacts are found too: to keep or to delete their data."""
 
 
 @dataclass(frozen=True)

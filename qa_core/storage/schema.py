@@ -163,6 +163,9 @@ AS_GIVEN = {
 }
 """Columns that the centre's rules may change, and where each keeps its source value."""
 
+EXCLUDED_BY = ("tracking_number", "advisor_id")
+"""Columns by which the data protection officer excludes lines and advisors."""
+
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
 """Columns of a contact that may forbid keeping its audio."""
 

@@ -203,7 +203,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "compliance/listening_rules.py",
             N_("Are we in order?"),
             "verified_user",
-            P.SEE_COMPLIANCE,
+            P.SEE_RULES,
             first_for=(R.DPO,),
         ),
         MenuPage("compliance/journal.py", N_("Journal"), "history_edu", P.SEE_JOURNAL),

@@ -5,6 +5,7 @@ door that the rule guards; and a contact that breaks none, which passes all of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,16 @@ from qa_core.centre import settings
 from qa_core.compliance import accreditations, gates, law, listened, recordings
 from qa_core.compliance.recordings import playback
 from qa_core.files.options import ImportOptions
+from qa_core.ingest import subjects
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import evaluator_contact, listening_rights, sampling_frame
-from qa_core.metrics.query.legal_obstacles import RULES, LegalAct, LegalFacts, judge_rows
+from qa_core.metrics.query.legal_obstacles import (
+    RULES,
+    Exclusions,
+    LegalAct,
+    LegalFacts,
+    judge_rows,
+)
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
 
@@ -39,6 +47,7 @@ FACTS = LegalFacts(
     date(2026, 5, 20),
     date(2025, 11, 20),
     {"told": date(2026, 3, 1), "late": date(2026, 11, 10)},
+    Exclusions(frozenset({"+33144556677"}), frozenset({"delegate"}), frozenset({("s", "private")})),
 )
 GOOD = {"advisor_id": "told", "local_start": datetime(2026, 11, 1, 9), "notice_played": True}
 BREAKS: dict[str, dict[str, Any]] = {
@@ -50,6 +59,7 @@ BREAKS: dict[str, dict[str, Any]] = {
     "no_notice": {"notice_played": False},
     "stopped_by_advisor": {"stopped_by_advisor": True},
     "private_line": {"private_line": True},
+    "excluded": {"tracking_number": "+33144556677"},
     "expired": {"local_start": datetime(2026, 5, 19, 9)},
     "too_old": {"local_start": datetime(2025, 11, 19, 9)},
     "proof": {"recording_purpose": "proof"},
@@ -72,7 +82,7 @@ def test_every_rule_has_a_contact_that_breaks_it() -> None:
 def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
     centre: Path, code: str, act: LegalAct
 ) -> None:
-    """11 rules × 8 acts."""
+    """12 rules × 8 acts."""
     facts = FACTS
     if code == "too_old":  # else the gates and the notice would be broken too
         facts = LegalFacts(NOW, None, None, date.min, FACTS.oldest_analysis, {"told": date.min})
@@ -83,6 +93,21 @@ def test_a_broken_rule_is_named_where_it_guards_and_nowhere_else(
     found = judge_rows(act, facts, [GOOD, GOOD | BREAKS[code]])
 
     assert found == [None, code if guards(code, act) else None]
+
+
+@pytest.mark.parametrize("act", list(LegalAct))
+def test_an_excluded_advisor_or_contact_passes_no_door_whatever_the_line(
+    centre: Path, act: LegalAct
+) -> None:
+    informed = {**FACTS.information_days, "delegate": date(2026, 3, 1)}
+    facts = replace(FACTS, information_days=informed)
+    rows = [
+        GOOD | {"advisor_id": "delegate"},
+        GOOD | {"source_system": "s", "contact_id": "private"},
+        GOOD | {"source_system": "other", "contact_id": "private"},
+    ]
+
+    assert judge_rows(act, facts, rows) == ["excluded", "excluded", None]
 
 
 def test_a_missing_notice_keeps_a_contact_from_being_chosen_alone(centre: Path) -> None:
@@ -106,6 +131,7 @@ AT_DOOR: dict[str, dict[str, Any]] = {
     "no_notice": {"notice_played": False},
     "stopped_by_advisor": {"stopped_by_advisor": True},
     "private_line": {"private_line": True},
+    "excluded": {"tracking_number": "+33144556677"},
     "proof": {"recording_purpose": "proof"},
     "before_consultation": {},
     "before_callers_informed": {},
@@ -134,6 +160,8 @@ def door(
         row = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
         start = broken.get("local_start", RECENT + timedelta(hours=9))
         rest = {name: value for name, value in broken.items() if name != "local_start"}
+        if code == "excluded":
+            subjects.exclude(SYSTEM, "representative", line="01 44 55 66 77")
         land([contact(start, "c", recorded=True, **row | rest)])
         if code in ("before_consultation", "before_callers_informed"):
             name = {"before_consultation": "works_council_consulted_on"}.get(
@@ -200,7 +228,7 @@ def find_obstacle_of(act: LegalAct) -> str | None:
 def test_every_door_is_shut_to_a_contact_that_breaks_a_rule(
     door: Callable[..., Any], code: str | None
 ) -> None:
-    """10 contacts × 6 doors, each door a call of the room that does the act."""
+    """11 contacts × 6 doors, each door a call of the room that does the act."""
     said = {name: enter() for name, enter in door(code).items()}
 
     if code is None:

@@ -94,6 +94,8 @@ STAY = {
     "journal_cut": "a number and a seal",
     "monthly_figure": "sums of five advisors or more",
     "objection": "a pseudonym that is never to be recorded again",
+    "exclusion": "lines and contacts that are never to be recorded, until taken off",
+    "restriction": "a pseudonym or an advisor, until lifted",
     "subject_request": "proof that a request was answered",
     "second_factor": "with the account",
     "external_identity": "with the account",
@@ -159,6 +161,7 @@ def test_every_personal_table_is_emptied_or_says_why_it_stays(filled: Path) -> N
 
 NAMELESS = (
     "setting_value",
+    "rule_day",
     "target",
     "annotation",
     "alert",

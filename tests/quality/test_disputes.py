@@ -17,6 +17,7 @@ from builders.evaluated_centre import viewer
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.compliance import requests
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
 from qa_core.quality.evaluations import (
@@ -431,3 +432,21 @@ def test_a_lead_counts_by_criterion_and_is_not_told_of_evaluators(
     for username in ("lea", "eve"):
         with pytest.raises(AccessDenied):
             disputes.count_outcomes(viewer(username), Period())
+
+
+def test_an_objection_to_an_evaluation_is_a_dispute_with_a_copy_to_the_officer(
+    service: Callable[..., int],
+) -> None:
+    number = service()
+    disputes.raise_dispute(
+        viewer("lea"), number, "accuracy", 4, "Not me on that call.", is_objection=True
+    )
+
+    [copy] = requests.find_all(Viewer.SYSTEM)
+    assert (copy.kind, copy.subject_kind, copy.subject) == (
+        "objection",
+        "advisor",
+        viewer("lea").advisor_id,
+    )
+    assert copy.contact_id == f"evaluation {number}" and copy.is_open
+    assert len(evaluation_view.get_evaluation(viewer("lea"), number).disputes) == 1

@@ -45,6 +45,7 @@ PERMISSION_TITLES: dict[Permission, str] = {
     P.PUBLISH_GRIDS: N_("Publish scorecards"),
     P.SEE_COACHING: N_("See coaching plans"),
     P.MANAGE_COACHING: N_("Write coaching plans"),
+    P.SEE_RULES: N_("See how the rules of the law are kept"),
     P.SEE_COMPLIANCE: N_("See the state of compliance"),
     P.MANAGE_COMPLIANCE: N_("Enter legal conditions and accreditations"),
     P.SEE_JOURNAL: N_("Read the journal"),

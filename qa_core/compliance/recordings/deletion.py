@@ -196,8 +196,8 @@ def take_back(session: Session, batch_id: str) -> None:
 
 
 def delete_forbidden(actor: str) -> int:
-    """Delete the audio of contacts with an objection, no notice, a stop or a private
-    line. Returns how many.
+    """Delete the audio of contacts with an objection, no notice, a stop, a private line or
+    an exclusion. Returns how many.
     """
     with store.reading() as session:
         with_audio = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
@@ -252,9 +252,14 @@ def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
 def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
     # Only here: what asks the lake loads the libraries of the pages, which an import of
     # a file that is known does without.
+    from qa_core.compliance import exclusions
     from qa_core.metrics import query
+    from qa_core.metrics.query import recording_flags
 
-    return query.find_recorded(Viewer.SYSTEM, contact_ids)
+    with store.reading() as session:
+        is_excluded = exclusions.load(session).build_test()
+    against = sa.case((is_excluded, "excluded"), else_=recording_flags.OBSTACLE)
+    return query.find_recorded(Viewer.SYSTEM, contact_ids, against=against, with_restricted=True)
 
 
 def sweep() -> int:

@@ -31,7 +31,7 @@ from qa_core.storage import lake, name_merges
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
-from qa_core.storage.schema import INTERVAL_KEY, RESTRAINTS, SPEND_KEY
+from qa_core.storage.schema import EXCLUDED_BY, INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 
 SHOWN_NAMES = 20
 OF_THE_FILE = (evaluation_rows.NO_DATE, evaluation_rows.NO_EVALUATOR)
@@ -97,7 +97,8 @@ def load_contacts(job: LoadJob) -> None:
     job.finish(result)
     apply.apply_if_due()
     objections.apply_objections(job.viewer.username)
-    if set(prepared.carried) & set(RESTRAINTS):
+    # A contact may be of another line or advisor now.
+    if set(prepared.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
         delete_forbidden(job.viewer.username)
 
 

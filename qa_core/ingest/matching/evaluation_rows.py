@@ -37,8 +37,8 @@ from qa_core.storage.schema import RESTRAINTS
 
 NO_DATE, NO_EVALUATOR = "no_date", "no_evaluator"
 CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
-LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose")
-CHECKED_COLUMNS = ("advisor_id", "local_start", *LEGAL_COLUMNS)
+LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
+CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
 """What an evaluation needs of its contact, and what the law asks of it."""
 GREATEST_MARK = 1_000
 """Greatest mark that any criterion has."""

@@ -33,6 +33,36 @@ class LegalAct(StrEnum):
 
 
 @dataclass(frozen=True)
+class Exclusions:
+    """What is never recorded or heard: numbers that were dialled, advisors, and contacts
+    (system, or None for any, and id).
+    """
+
+    numbers: frozenset[str] = frozenset()
+    advisors: frozenset[str] = frozenset()
+    contacts: frozenset[tuple[str | None, str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers or self.advisors or self.contacts)
+
+    def build_test(self) -> sa.ColumnElement[bool]:
+        """Build the predicate of the contacts that are excluded."""
+        keys = [
+            sa.and_(_c.contact_id == contact_id, _c.source_system == system)
+            if system
+            else _c.contact_id == contact_id
+            for system, contact_id in sorted(self.contacts, key=str)
+        ]
+        return _is(
+            sa.or_(
+                _c.tracking_number.in_(sorted(self.numbers)),
+                _c.advisor_id.in_(sorted(self.advisors)),
+                *keys,
+            )
+        )
+
+
+@dataclass(frozen=True)
 class LegalFacts:
     """Facts that the rules need besides the contact, as of one moment of the centre's
     clock. `informed`: advisor id → the day they were informed; `oldest_recording` and
@@ -48,6 +78,7 @@ class LegalFacts:
     oldest_recording: date = date.min
     oldest_analysis: date = date.min
     information_days: Mapping[str, date] = field(default_factory=dict)
+    exclusions: Exclusions = Exclusions()
 
     @property
     def tables(self) -> dict[str, pa.Table]:
@@ -165,6 +196,13 @@ RULES: tuple[LegalRule, ...] = (
         lambda facts: _is(_c.private_line),
     ),
     LegalRule(
+        "excluded",
+        N_("excluded by the data protection officer"),
+        "R9",
+        _EVERY,
+        lambda facts: facts.exclusions.build_test(),
+    ),
+    LegalRule(
         "expired",
         N_("older than recordings may be kept"),
         "R5",
@@ -217,16 +255,14 @@ def judge_rows(
     """
     schema = arrow_schema(CONTACTS)
     contacts = [
-        {**dict.fromkeys(schema.names), **row, "contact_id": f"{place:09}"}
+        {**dict.fromkeys(schema.names), **row, "ticket": f"{place:09}"}
         for place, row in enumerate(rows)
     ]
     if not contacts:
         return []
     nullable = pa.schema([item.with_nullable(True) for item in schema])
     query = Unscoped(
-        sa.select(_c.contact_id, find_obstacle(act, facts).label("obstacle")).order_by(
-            _c.contact_id
-        ),
+        sa.select(_c.ticket, find_obstacle(act, facts).label("obstacle")).order_by(_c.ticket),
         "What the law says of a contact is the same for everybody; the rows are given.",
     )
     tables = {**facts.tables, "contacts": pa.Table.from_pylist(contacts, schema=nullable)}

@@ -4,67 +4,125 @@ that recording is not permanent (docs/compliance.md, R2).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.metrics.kpis.rows import ANSWERED
+from qa_core.metrics.query.recording_flags import text_or_none
 from qa_core.storage import engine, lake
 from qa_core.storage.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Recording
 from qa_core.storage.schema import CONTACTS
+
+_AUDIO = sa.table(
+    "with_audio", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
+)
 
 
 @dataclass(frozen=True)
 class RecordedShare:
-    """Of the answered contacts of a team (None: of none) whose source says so, how many
-    were recorded.
+    """Of the answered contacts of a team (None: of none), how many were recorded. Of
+    `unknown_contacts`, calls that are not among the answered, nobody can say.
     """
 
     team: str | None
     answered_contacts: int
     recorded_contacts: int
+    unknown_contacts: int = 0
 
     @property
-    def rate(self) -> float:
-        return self.recorded_contacts / self.answered_contacts
+    def rate(self) -> float | None:
+        return self.recorded_contacts / self.answered_contacts if self.answered_contacts else None
 
 
-def find_recorded_shares(viewer: Viewer, first_day: date, last_day: date) -> list[RecordedShare]:
-    """By team, from one day through another, the highest share first. The data
-    protection officer counts for the whole centre, and sees no contact.
+@dataclass(frozen=True)
+class RecordingCounts:
+    """Shares by team, the highest first, and the advisors who answered anything."""
+
+    shares: tuple[RecordedShare, ...] = ()
+    advisors: frozenset[str] = frozenset()
+
+
+def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> RecordingCounts:
+    """Count from one day through another. The data protection officer counts for the
+    whole centre, and sees no contact.
+
+    A contact is recorded when its source says so, or when its audio is or was stored
+    here. Where the source says nothing, other contacts of a system whose audio comes
+    here are not recorded.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:
-        return []
-    columns = CONTACTS.c
+        return RecordingCounts()
+    audio = _find_audio(first_day, last_day)
+    c, has_audio = CONTACTS.c, _AUDIO.c.contact_id.is_not(None)
+    is_recorded = sa.case(
+        (has_audio, sa.true()),
+        (c.recorded.is_not(None), c.recorded),
+        (c.source_system.in_(sorted({system for system, _id in audio})), sa.false()),
+    )
+    is_phone = sa.func.coalesce(c.channel, "phone") == "phone"
     statement = (
         sa.select(
-            columns.team,
-            sa.func.count().label("answered"),
-            sa.func.count().filter(columns.recorded).label("recorded"),
+            c.team,
+            c.advisor_id,
+            sa.func.count(is_recorded).label("known"),
+            sa.func.count().filter(is_recorded).label("recorded"),
+            sa.func.count().filter(is_recorded.is_(None), is_phone).label("unknown"),
+        )
+        .select_from(
+            CONTACTS.outerjoin(
+                _AUDIO,
+                sa.and_(
+                    _AUDIO.c.source_system == c.source_system, _AUDIO.c.contact_id == c.contact_id
+                ),
+            )
         )
         .where(
             ANSWERED,
-            columns.recorded.is_not(None),
-            columns.local_start >= datetime.combine(first_day, time.min),
-            columns.local_start < datetime.combine(last_day + timedelta(days=1), time.min),
+            c.local_start >= datetime.combine(first_day, time.min),
+            c.local_start < datetime.combine(last_day + timedelta(days=1), time.min),
         )
-        .group_by(columns.team)
+        .group_by(c.team, c.advisor_id)
     )
     query = Unscoped(
         statement,
-        "The data protection officer watches recording in the whole centre: counts by team are "
-        "read.",
+        "The data protection officer watches recording in the whole centre: counts by team and "
+        "advisor are read.",
     )
+    keys = [pa.array([key[place] for key in audio], pa.string()) for place in range(2)]
     frame = engine.current().run(
-        query, first_month=f"{first_day:%Y-%m}", last_month=f"{last_day:%Y-%m}"
+        query,
+        {_AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},
+        first_month=f"{first_day:%Y-%m}",
+        last_month=f"{last_day:%Y-%m}",
     )
-    shares = [
-        RecordedShare(
-            row.team if isinstance(row.team, str) else None, int(row.answered), int(row.recorded)
+    counts: dict[str | None, Counter[str]] = {}
+    for row in frame.itertuples():
+        counts.setdefault(text_or_none(row.team), Counter()).update(
+            known=int(row.known), recorded=int(row.recorded), unknown=int(row.unknown)
         )
-        for row in frame.itertuples()
+    shares = [
+        RecordedShare(team, count["known"], count["recorded"], count["unknown"])
+        for team, count in counts.items()
     ]
-    return sorted(shares, key=lambda share: (-share.rate, share.team or ""))
+    shares.sort(key=lambda share: (-(share.rate or 0), share.team or ""))
+    return RecordingCounts(tuple(shares), frozenset(frame["advisor_id"].dropna()))
+
+
+def _find_audio(first_day: date, last_day: date) -> list[tuple[str, str]]:
+    """Find the contacts of those days whose audio is stored, or was until it was deleted."""
+    keys = sa.select(Recording.source_system, Recording.contact_id).distinct()
+    query = Unscoped(
+        keys.where(Recording.local_day.between(first_day, last_day)),
+        "The data protection officer watches recording in the whole centre: the keys of contacts "
+        "with audio are counted.",
+    )
+    with store.reading() as session:
+        return [tuple(row) for row in session.execute(query)]

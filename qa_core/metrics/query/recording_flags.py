@@ -54,9 +54,11 @@ def find_recorded(
     around: date | None = None,
     against: sa.ColumnElement[str] = OBSTACLE,
     tables: Mapping[str, pa.Table] = {},
+    with_restricted: bool = False,
 ) -> list[RecordedContact]:
     """Find the contacts in the viewer's scope with one of these ids, in whichever
-    system; `around` their day, where it is known, reads fewer files.
+    system; `around` their day, where it is known, reads fewer files. `with_restricted`:
+    to decide what is deleted.
     """
     columns = (
         *(
@@ -75,7 +77,11 @@ def find_recorded(
             "last_month": f"{around + timedelta(days=31):%Y-%m}",
         }
     ids = pa.table({"contact_id": pa.array(sorted(set(contact_ids)), pa.string())})
-    contacts = engine.current().run(Scoped(statement, viewer), {"wanted": ids, **tables}, **months)
+    contacts = engine.current().run(
+        Scoped(statement, viewer, with_restricted=with_restricted),
+        {"wanted": ids, **tables},
+        **months,
+    )
     return [
         RecordedContact(
             row.source_system,

@@ -35,6 +35,7 @@ REASONS = {
             "no_notice",
             "stopped_by_advisor",
             "private_line",
+            "excluded",
             "proof",
         )
     },

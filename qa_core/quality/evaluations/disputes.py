@@ -21,6 +21,7 @@ from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
+from qa_core.compliance import requests
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
@@ -98,10 +99,16 @@ class DisputeOutcomes:
 
 
 def raise_dispute(
-    viewer: Viewer, evaluation_id: int, criterion: str, proposed: Any, reason: str
+    viewer: Viewer,
+    evaluation_id: int,
+    criterion: str,
+    proposed: Any,
+    reason: str,
+    is_objection: bool = False,
 ) -> int:
     """Dispute one answer of one's own evaluation, with a proposed answer (points or
-    "na") and a reason; return the dispute's id.
+    "na") and a reason; return the dispute's id. `is_objection`: the advisor objects to the
+    evaluation (GDPR, art. 21), and the data protection officer gets a copy.
 
     Raise Refusal after the last day, without a reason, for an answer that the criterion
     does not allow, and for a second dispute.
@@ -147,6 +154,8 @@ def raise_dispute(
         session.add(dispute)
         session.flush()
         audit_log.record(session, viewer.username, "evaluation_disputed", str(evaluation.id))
+        if is_objection:
+            requests.enter_objection(session, viewer, f"evaluation {evaluation.id}")
         return dispute.id
 
 

@@ -34,6 +34,7 @@ from qa_core.storage.lake.upkeep import (
     remove_advisor,
     remove_comments,
     remove_identities,
+    touch,
     vacuum,
 )
 

@@ -172,6 +172,18 @@ def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKe
         _change(condition, {"customer_objected": "true"})
 
 
+def touch() -> None:
+    """Make a next version with the same contacts, so that nobody answers from what was
+    kept of this one.
+    """
+
+    def attempt(_connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+        if base.version >= 0:
+            tables.commit(base, tables.Commit())
+
+    commit_with_retries("contacts", attempt)
+
+
 def mark_known_customers(day: date) -> None:
     """Mark the first inbound contact from that day on of each customer who had one before,
     so that nobody counts as new when the earlier ones name nobody any more.

@@ -94,7 +94,7 @@ class Recording(Base):
     deleted_at: Mapped[datetime | None]
     deleted_because: Mapped[str | None]
     """undone · expired · objected · no_notice · stopped_by_advisor · private_line ·
-    erased
+    excluded · erased
     """
 
 

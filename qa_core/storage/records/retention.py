@@ -78,6 +78,16 @@ class MonthlyFigure(Base):
     """As the statement of the KPI gives them: n, hits, sum, …"""
 
 
+class RuleDay(Base):
+    """How each rule of the law stood on a day (docs/compliance.md, section 1)."""
+
+    __tablename__ = "rule_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    states: Mapped[dict[str, Any]]
+    """Number of the rule → in_order · to_do · not_in_order · not_measurable"""
+
+
 class Objection(Base):
     """A customer's objection to being recorded and listened to: of all their contacts, by
     pseudonym, or of one contact. It holds for what comes later too.
@@ -94,6 +104,48 @@ class Objection(Base):
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ListeningExclusion(Base):
+    """A line, an advisor or a contact that is never recorded or heard: the number that was
+    dialled, the advisor (or extension) who answers, or one contact.
+    """
+
+    __tablename__ = "exclusion"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str | None] = mapped_column(index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
+    source_system: Mapped[str | None]
+    """Of the contact; null: of whichever system has it."""
+    contact_id: Mapped[str | None]
+    reason: Mapped[str]
+    """representative · private · requested"""
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Restriction(Base):
+    """A customer, an advisor or a contact that figures and lists leave out until it is
+    lifted (GDPR, art. 18).
+    """
+
+    __tablename__ = "restriction"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_key: Mapped[str | None] = mapped_column(index=True)
+    advisor_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
+    )
+    source_system: Mapped[str | None]
+    """Of the contact; null: of whichever system has it."""
+    contact_id: Mapped[str | None]
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime] = mapped_column(default=now)
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[datetime | None]
+
+
 class SubjectRequest(Base):
     """A request of a person under the GDPR, with its clock of one month. `subject` is a
     pseudonym or the id of an advisor, never a number or a name.
@@ -103,10 +155,15 @@ class SubjectRequest(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    """access · rectification · objection · erasure · restriction · portability"""
+    """access · rectification · objection · erasure · restriction · portability ·
+    exclusion (of one contact, asked by its advisor)
+    """
     subject_kind: Mapped[str]
     """customer · advisor"""
     subject: Mapped[str]
+    source_system: Mapped[str | None]
+    contact_id: Mapped[str | None]
+    """The contact that an exclusion is asked for."""
     received_on: Mapped[date]
     due_on: Mapped[date]
     identity_checked_by: Mapped[str | None]

@@ -44,7 +44,7 @@ from qa_core.storage.records.people import (
     SignInThrottle,
     TeamLead,
 )
-from qa_core.storage.records.retention import MonthlyFigure
+from qa_core.storage.records.retention import ListeningExclusion, MonthlyFigure, Restriction
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation,
@@ -79,6 +79,8 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     ExternalIdentity,
     SignInThrottle,
     AccountRequest,
+    ListeningExclusion,
+    Restriction,
     JournalRow,
     WaitingRow,
     BeforeImage,
@@ -120,7 +122,8 @@ def prepare(statement: Any, dialect: str) -> Any:
         for name in sorted(names, key=lambda name: _SCOPED_TABLES[name] is not None)
         if (rows := _narrow(name, statement.viewer, dialect)) is not None
     ]
-    return statement.statement.add_cte(*scoped_rows).execution_options(**{OPTION: frozenset(names)})
+    allowed = frozenset({*names, Restriction.__tablename__})
+    return statement.statement.add_cte(*scoped_rows).execution_options(**{OPTION: allowed})
 
 
 def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
@@ -132,8 +135,25 @@ def _narrow(name: str, viewer: Reader, dialect: str) -> sa.CTE | None:
     if part:
         whole = sa.table(part[1].__tablename__, sa.column("id"))
         scope = table.c[part[0]].in_(sa.select(whole.c.id))
+    elif "advisor_id" in table.c:
+        scope = sa.and_(scope, sa.not_(_is_restricted(table, dialect)))
     rows = sa.select(sa.text("*")).select_from(table).where(scope)
     return rows.cte(name).prefix_with("NOT MATERIALIZED")
+
+
+def _is_restricted(table: sa.FromClause, dialect: str) -> sa.ColumnElement[bool]:
+    """Build the predicate of the rows of a restricted advisor or contact. Rows do not
+    name customers: theirs are left out of the facts (`storage.restrictions`).
+    """
+    entry = _own_table(Restriction.__tablename__, dialect)
+    tests = [entry.c.advisor_id == table.c.advisor_id]
+    if "contact_id" in table.c:
+        system = sa.func.coalesce(entry.c.source_system, table.c.source_system)
+        tests.append(
+            sa.and_(entry.c.contact_id == table.c.contact_id, system == table.c.source_system)
+        )
+    in_force = sa.and_(entry.c.lifted_at.is_(None), sa.or_(*tests))
+    return sa.exists(sa.select(entry.c.id).where(in_force).correlate(table))
 
 
 @functools.cache

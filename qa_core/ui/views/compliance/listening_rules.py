@@ -12,6 +12,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices, proportionality, retention
 from qa_core.compliance.gates import Gate, GateState
+from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.ui import actions, cards, gate, tables
@@ -90,9 +91,16 @@ def show_gates(viewer: Viewer) -> None:
 
 
 def show_proportions(viewer: Viewer) -> None:
-    """Show how much was recorded and listened to lately, and who stands out."""
-    found = proportionality.find(viewer)
+    """Show how much was recorded and listened to lately or in a month, and who stands out."""
     st.subheader(_("Within measure"), anchor=False)
+    lately = _("the last {n} days", n=proportionality.DAYS)
+    month = st.selectbox(
+        _("Period"),
+        ["", *proportionality.find_months()],
+        format_func=lambda key: formatting.month(key) if key else lately,
+        key="proportion_month",
+    )
+    found = proportionality.find(viewer, month or None)
     days = _(
         "From {first} to {last}.",
         first=formatting.day(found.first_day),
@@ -106,9 +114,10 @@ def show_proportions(viewer: Viewer) -> None:
     st.caption(
         _(
             "Told here: a team of which {share} or more of the answered contacts are recorded "
-            "(of {least} at least), and an advisor of "
-            "whom {heard} contacts or more were listened to, and more than {times} times the "
-            "mean of those listened to. Advisors who hear their own contacts do not count.",
+            "(of {least} at least), an advisor of whom {heard} contacts or more were listened "
+            "to, and more than {times} times the mean of the other advisors, and recordings "
+            "that nobody listens to. A contact counts as recorded where its source says so or "
+            "its audio is here. Advisors who hear their own contacts do not count.",
             share=formatting.percent(proportionality.PERMANENT_FROM, 0),
             least=proportionality.ENOUGH_ANSWERED,
             heard=proportionality.MUCH_FROM,
@@ -123,11 +132,11 @@ def show_proportions(viewer: Viewer) -> None:
         _show_heard(found)
 
 
-def _show_exceeded(found: proportionality.Proportions) -> None:
-    for share in filter(proportionality.is_permanent, found.recorded_shares):
+def _show_exceeded(found: Proportions) -> None:
+    for share in found.permanent_shares:
         said = _(
             "{team}: {rate} of the answered contacts are recorded, which is permanent recording.",
-            team=share.team or _("no team"),
+            team=_("the whole centre") if share == found.centre else share.team or _("no team"),
             rate=formatting.percent(share.rate, 0),
         )
         who = _(
@@ -135,16 +144,28 @@ def _show_exceeded(found: proportionality.Proportions) -> None:
             "answers for it, and the data protection officer asks for it."
         )
         st.warning(escape(f"{said} {who}"), icon=":material/radio_button_checked:")
-    if names := [one.name for one in found.playbacks if one.is_much]:
+    if names := [one.name for one in found.much_heard]:
         said = _("Listened to far more than the rest: {names}.", names=formatting.listing(names))
         who = _(
             "Who acts: the manager, by fewer contacts per advisor in the listening plans; the "
             "data protection officer asks what it is for."
         )
         st.warning(escape(f"{said} {who}"), icon=":material/hearing:")
+    if found.is_nobody_heard:
+        said = _("Contacts are recorded, and nobody listens to them.")
+        who = _("Who acts: managers say what the recordings are for, or recording stops.")
+        st.warning(f"{said} {who}", icon=":material/hearing_disabled:")
 
 
-def _show_recorded(found: proportionality.Proportions) -> None:
+def _show_recorded(found: Proportions) -> None:
+    if found.centre.unknown_contacts:
+        st.caption(
+            ngettext(
+                "Of {n} answered call nobody says whether it was recorded.",
+                "Of {n} answered calls nobody says whether they were recorded.",
+                found.centre.unknown_contacts,
+            )
+        )
     if not found.recorded_shares:
         st.caption(_("No contact of these days says whether it was recorded."))
         return
@@ -165,12 +186,12 @@ def _show_recorded(found: proportionality.Proportions) -> None:
     )
 
 
-def _show_heard(found: proportionality.Proportions) -> None:
-    if not found.playbacks:
+def _show_heard(found: Proportions) -> None:
+    if not found.listenings:
         st.caption(_("Nobody listened to anything in these days."))
         return
     tables.show(
-        found.playbacks,
+        found.listenings,
         (
             tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
             tables.count_column(_("Contacts listened to"), lambda one: one.contacts),

@@ -9,10 +9,12 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import requests
+from qa_core.compliance import requests, restrictions
 from qa_core.compliance.requests import PersonRequest
+from qa_core.compliance.restrictions import RestrictionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
+from qa_core.metrics.query import restricted_contacts
 from qa_core.ui import actions, gate, tables
 
 SUBJECTS = ("customer", "advisor")
@@ -39,7 +41,7 @@ def show(viewer: Viewer) -> None:
             found,
             (
                 tables.count_column(_("No."), lambda item: item.id, width=70),
-                tables.text_column(_("Request"), lambda item: _(requests.KINDS[item.kind])),
+                tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
                 tables.text_column(_("Of"), _name_subject),
                 tables.text_column(
                     _("Received"), lambda item: formatting.day(item.received_on, year=True)
@@ -60,8 +62,56 @@ def show(viewer: Viewer) -> None:
             _ask_answer([item for item in found if item.is_open])
 
 
+def show_restrictions(viewer: Viewer) -> None:
+    """Show who and what is restricted, and how many contacts that leaves out; restrict
+    somebody, or lift a restriction.
+    """
+    st.subheader(_("Restricted"), anchor=False)
+    found = restrictions.find_all(viewer)
+    count = restricted_contacts.count_restricted(viewer)
+    st.caption(
+        ngettext(
+            "{count} contact is left out of figures, lists, draws and exports.",
+            "{count} contacts are left out of figures, lists, draws and exports.",
+            count,
+            count=formatting.number(count),
+        )
+    )
+    if not viewer.can(Permission.MANAGE_COMPLIANCE):
+        return
+    left, right = st.columns(2, gap="medium")
+    with left, st.form("restriction", border=True):
+        subject_kind = st.segmented_control(
+            _("Of"), SUBJECTS, default="customer", format_func=_name_kind, key="restricted_kind"
+        )
+        text = st.text_input(
+            _("Number of the customer, or name of the advisor"), key="restricted_who"
+        )
+        if st.form_submit_button(_("Restrict")):
+            with actions.show_refusals():
+                of = subject_kind or "customer"
+                find = subjects.find_customer if of == "customer" else subjects.find_advisor
+                subjects.restrict(_acting(), **{of: find(text.strip())})
+                actions.finish(_("Restricted, until you lift it."))
+    if found:
+        titles = {item.id: _name_restricted(item) for item in found}
+        with right, st.form("restriction_end", border=True):
+            number = st.selectbox(_("In force"), list(titles), format_func=titles.get)
+            if st.form_submit_button(_("Lift")):
+                with actions.show_refusals():
+                    subjects.lift(_acting(), number)
+                    actions.finish(_("Lifted: everything counts again."))
+
+
+def _name_restricted(item: RestrictionEntry) -> str:
+    what = item.advisor_id or item.contact_id or f"•• {item.customer_key[-2:]}"
+    return f"{what} · {formatting.local_day(item.entered_at)}"
+
+
 def _name_subject(item: PersonRequest) -> str:
     # A pseudonym is long and says nothing; its end is enough to tell two apart.
+    if item.contact_id:
+        return f"{_name_kind(item.subject_kind)} {item.subject} · {item.contact_id}"
     end = item.subject if item.subject_kind == "advisor" else f"•• {item.subject[-2:]}"
     return f"{_name_kind(item.subject_kind)} {end}"
 
@@ -99,16 +149,21 @@ def _ask_answer(waiting: list[PersonRequest]) -> None:
     if not waiting:
         return
     titles = {
-        item.id: f"{item.id} · {_(requests.KINDS[item.kind])} · {formatting.day(item.due_on)}"
+        item.id: f"{item.id} · {_(requests.TITLES[item.kind])} · {formatting.day(item.due_on)}"
         for item in waiting
     }
     with st.form("person_answer", border=True):
         number = st.selectbox(_("Answer"), list(titles), format_func=titles.get)
         text = st.text_input(_("What was answered"))
         is_checked = st.checkbox(_("I checked who asks"))
+        is_granted = any(item.kind == requests.EXCLUSION for item in waiting) and st.checkbox(
+            _("Exclude the contact that the advisor asked for")
+        )
         sent = st.form_submit_button(_("Record the answer"))
     if sent:
         with actions.show_refusals():
+            if is_granted:
+                subjects.grant_exclusion(_acting(), number)
             requests.answer(_acting(), number, text, is_checked)
             actions.finish(_("The answer is recorded."))
 

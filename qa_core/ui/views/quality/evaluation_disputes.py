@@ -87,6 +87,10 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
             placeholder=_("What happened in the contact, without names or numbers of customers"),
         )
         personal_data.show_warning(reason)
+        is_objection = st.checkbox(
+            _("I object to this evaluation: a copy goes to the data protection officer"),
+            key=f"objection_{answer.key}",
+        )
         with st.container(horizontal=True, gap="small"):
             if st.button(_("Send the dispute"), type="primary", key=f"send_{answer.key}"):
                 if proposed is None:
@@ -94,7 +98,12 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
                 else:
                     with actions.show_refusals():
                         disputes.raise_dispute(
-                            viewer, evaluation.evaluation_id, answer.key, proposed, reason
+                            viewer,
+                            evaluation.evaluation_id,
+                            answer.key,
+                            proposed,
+                            reason,
+                            is_objection,
                         )
                         _open(None)
                         actions.finish()

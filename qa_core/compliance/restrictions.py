@@ -1,0 +1,76 @@
+"""Restrictions as the data protection officer keeps them: who asked for them, and what they
+leave out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
+from qa_core.storage import audit_log
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.retention import Restriction
+from qa_core.storage.records.store import Session
+
+
+@dataclass(frozen=True)
+class RestrictionEntry:
+    """A restriction in force: of a pseudonym, an advisor or a contact."""
+
+    id: int
+    customer_key: str | None
+    advisor_id: str | None
+    contact_id: str | None
+    entered_by: str
+    entered_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "entered_at": self.entered_at.isoformat()}
+
+
+def add(session: Session, viewer: Viewer, **what: str | None) -> None:
+    """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its
+    `source_system`.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
+        raise Misuse("one_subject", N_("Name one customer, one advisor or one contact."))
+    in_force = sa.select(Restriction.id).filter_by(**what, lifted_at=None)
+    if session.scalar(_of_anybody(in_force)) is None:
+        session.add(Restriction(**what, entered_by=viewer.username))
+        audit_log.record(session, viewer.username, "restriction_entered")
+
+
+def lift(session: Session, viewer: Viewer, number: int) -> None:
+    """Lift a restriction. Raises AccessDenied for one that is not in force."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    entry = session.scalar(_of_anybody(sa.select(Restriction).where(Restriction.id == number)))
+    if entry is None or entry.lifted_at is not None:
+        raise AccessDenied()
+    entry.lifted_at, entry.lifted_by = now(), viewer.username
+    audit_log.record(session, viewer.username, "restriction_lifted")
+
+
+def find_all(viewer: Viewer) -> list[RestrictionEntry]:
+    """List the restrictions in force, newest first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    in_force = sa.select(Restriction).where(Restriction.lifted_at.is_(None))
+    with store.reading() as session:
+        rows = session.scalars(_of_anybody(in_force.order_by(Restriction.id.desc())))
+        return [build_from_row(RestrictionEntry, row) for row in rows]
+
+
+def _of_anybody(statement: sa.Select) -> Unscoped:
+    return Unscoped(
+        statement,
+        "What is restricted is left out for everybody; the data protection officer keeps the list.",
+    )

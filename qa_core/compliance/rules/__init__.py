@@ -1,0 +1,1 @@
+"""Rules R1 to R20: how each stands today, since when, and who acts."""

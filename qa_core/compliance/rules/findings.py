@@ -1,0 +1,155 @@
+"""Findings: how one rule stands, and the counts of the whole centre that say so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import N_, ngettext
+from qa_core.compliance import law, retention
+from qa_core.compliance.recordings import deletion
+from qa_core.compliance.retention import Overdue
+from qa_core.metrics import formatting
+from qa_core.metrics.query.legal_obstacles import RULES, LegalAct
+from qa_core.storage.guard import Unscoped
+from qa_core.storage.records.store import Session
+
+DAYS = 30
+"""Days whose acts are looked at, where older ones have no bearing on today."""
+
+
+class RuleState(StrEnum):
+    """State of a rule. `to_do`: nothing is against the law, because what is missing keeps
+    the doors shut or is not late yet.
+    """
+
+    IN_ORDER = "in_order"
+    TO_DO = "to_do"
+    NOT_IN_ORDER = "not_in_order"
+    NOT_MEASURABLE = "not_measurable"
+
+    @property
+    def is_red(self) -> bool:
+        return self in (RuleState.NOT_IN_ORDER, RuleState.NOT_MEASURABLE)
+
+
+STATE_TITLES = {
+    RuleState.IN_ORDER: N_("in order"),
+    RuleState.TO_DO: N_("to do"),
+    RuleState.NOT_IN_ORDER: N_("not in order"),
+    RuleState.NOT_MEASURABLE: N_("not measurable"),
+}
+
+
+@dataclass(frozen=True)
+class RuleFinding:
+    """State of a rule with its evidence, a number and what was counted; `missing`: what
+    has to happen; `due_on`: by when, where a date follows from the data.
+    """
+
+    state: RuleState
+    evidence: str
+    missing: str = ""
+    due_on: date | None = None
+
+
+def conclude(
+    evidence: str, wrong: str = "", to_do: str = "", due_on: date | None = None
+) -> RuleFinding:
+    """Build a finding: not in order where something is wrong, else to do, else in order."""
+    if wrong:
+        return RuleFinding(RuleState.NOT_IN_ORDER, evidence, wrong, environment.today())
+    if to_do:
+        return RuleFinding(RuleState.TO_DO, evidence, to_do, due_on)
+    return RuleFinding(RuleState.IN_ORDER, evidence)
+
+
+@dataclass
+class RuleFacts:
+    """Counts that several rules rest on, each read once. `find_overdue`: finds what every
+    room keeps past its period.
+    """
+
+    session: Session
+    find_overdue: Callable[[], Sequence[Overdue]]
+
+    @cached_property
+    def overdue(self) -> Sequence[Overdue]:
+        return self.find_overdue()
+
+    def read(self, statement: Any) -> sa.Result:
+        """Read across all scopes; numbers alone leave the rules."""
+        return self.session.execute(
+            Unscoped(
+                statement,
+                "How a rule stands is counted in the whole centre: numbers alone are shown.",
+            )
+        )
+
+    def count(self, *conditions: Any) -> int:
+        """Count the rows of the table that the conditions are about."""
+        return self.read(sa.select(sa.func.count()).where(*conditions)).scalar_one()
+
+    @property
+    def since(self) -> datetime:
+        """The first moment of the acts that are looked at."""
+        return retention.start_of(environment.today() - timedelta(days=DAYS - 1))
+
+    @cached_property
+    def live_recordings(self) -> dict[tuple[str, str], str]:
+        """Contacts whose audio is stored, each with the purpose of its recording."""
+        return {
+            (item.source_system, item.contact_id): item.purpose
+            for item in deletion.find_live(self.session)
+        }
+
+    @cached_property
+    def verdicts(self) -> dict[tuple[str, str], str | None]:
+        """Those of them that are found, each with the first rule against keeping its audio."""
+        ids = {contact_id for _system, contact_id in self.live_recordings}
+        if not ids:
+            return {}
+        judged = law.judge(self.session, Viewer.SYSTEM, LegalAct.STORE, ids)
+        verdicts = {(item.source_system, item.contact_id): item.against for item in judged}
+        return {key: verdicts[key] for key in self.live_recordings if key in verdicts}
+
+    def count_forbidden(self, rule: str) -> int:
+        """Count the recordings kept whose contact breaks that rule first; what is kept as
+        proof may be proof.
+        """
+        codes = Counter(
+            code
+            for key, code in self.verdicts.items()
+            if (code, self.live_recordings[key]) != ("proof", "proof")
+        )
+        return sum(codes[code] for code in {item.code for item in RULES if item.rule == rule})
+
+    def judge_retention(self, rule: str) -> RuleFinding:
+        """Judge the kinds of data whose period rests on that rule."""
+        items = [
+            item for item in self.overdue if retention.BY_KIND[item.kind].rule.startswith(rule)
+        ]
+        count = sum(item.count for item in items)
+        evidence = ngettext(
+            "{total} item past its period",
+            "{total} items past their period",
+            count,
+            total=formatting.number(count),
+        )
+        said = formatting.listing([retention.describe(item) for item in items])
+        is_late = any(item.is_late for item in items)
+        return conclude(
+            evidence,
+            said if is_late else "",
+            said,
+            min((item.since for item in items), default=None),
+        )

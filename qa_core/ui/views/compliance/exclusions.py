@@ -1,0 +1,85 @@
+"""Lines, advisors and contacts that are never recorded or heard, as the data protection
+officer keeps them.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.i18n import _
+from qa_core.compliance import exclusions
+from qa_core.compliance.exclusions import ExclusionEntry
+from qa_core.ingest import subjects
+from qa_core.metrics import formatting
+from qa_core.ui import actions, gate, tables
+
+
+def show(viewer: Viewer) -> None:
+    """Show the list; add to it, or take an entry off it."""
+    st.subheader(_("Never recorded or heard"), anchor=False)
+    st.caption(
+        _(
+            "Lines of staff representatives and private lines, by the number that is dialled or "
+            "by the advisor (or extension) who answers, and single contacts. Their contacts "
+            "count, and pass no door; audio that is stored is deleted at once."
+        )
+    )
+    found = exclusions.find_all(viewer)
+    if found:
+        tables.show(
+            found,
+            (
+                tables.name_column(_("What"), lambda item: item.what, 260),
+                tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
+                tables.text_column(_("Entered by"), lambda item: item.entered_by),
+                tables.text_column(
+                    _("Entered on"), lambda item: formatting.local_day(item.entered_at)
+                ),
+            ),
+            "exclusions",
+            height=240,
+        )
+    else:
+        st.caption(_("Nothing is excluded."))
+    if viewer.can(Permission.MANAGE_COMPLIANCE):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _ask_entry()
+        with right:
+            _ask_end(found)
+
+
+def _ask_entry() -> None:
+    with st.form("exclusion", border=True):
+        line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
+        advisor = st.text_input(_("Or the advisor, or the extension"))
+        reason = st.selectbox(
+            _("Why"),
+            list(exclusions.REASONS),
+            format_func=lambda code: _(exclusions.REASONS[code]),
+            key="exclusion_reason",
+        )
+        sent = st.form_submit_button(_("Exclude"), type="primary")
+    if sent:
+        with actions.show_refusals():
+            deleted = subjects.exclude(
+                gate.current_viewer(Permission.MANAGE_COMPLIANCE),
+                reason,
+                line.strip() or None,
+                subjects.find_advisor(advisor.strip()) if advisor.strip() else None,
+            )
+            actions.finish(_("Entered. Recordings deleted: {count}.", count=deleted))
+
+
+def _ask_end(found: list[ExclusionEntry]) -> None:
+    if not found:
+        return
+    titles = {item.id: item.what for item in found}
+    with st.form("exclusion_end", border=True):
+        number = st.selectbox(_("Take off the list"), list(titles), format_func=titles.get)
+        sent = st.form_submit_button(_("Take off"))
+    if sent:
+        with actions.show_refusals():
+            exclusions.remove(gate.current_viewer(Permission.MANAGE_COMPLIANCE), number)
+            actions.finish(_("Taken off; what was deleted stays so."))

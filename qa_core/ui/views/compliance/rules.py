@@ -1,0 +1,138 @@
+"""The answer to "Are we in order?": the twenty rules with their evidence, who acts by
+when, and how they stood over the last months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis.charts import state_strip
+from qa_core.base import environment
+from qa_core.base.i18n import _, ngettext
+from qa_core.compliance.rules import catalogue, history
+from qa_core.compliance.rules.catalogue import RuleVerdict
+from qa_core.compliance.rules.findings import STATE_TITLES, RuleState
+from qa_core.ingest import purge
+from qa_core.metrics import formatting
+from qa_core.ui import cards, styles
+from qa_core.ui.markdown import escape
+
+SHOWN_DAYS = 91
+ICONS = {
+    RuleState.IN_ORDER: ":green[:material/check_circle:]",
+    RuleState.TO_DO: ":blue[:material/pending:]",
+    RuleState.NOT_IN_ORDER: ":red[:material/cancel:]",
+    RuleState.NOT_MEASURABLE: ":red[:material/help:]",
+}
+WEIGHTS = {
+    RuleState.IN_ORDER: state_strip.QUIET,
+    RuleState.TO_DO: state_strip.NOTED,
+    RuleState.NOT_IN_ORDER: state_strip.ATTENTION,
+    RuleState.NOT_MEASURABLE: state_strip.ATTENTION,
+}
+
+
+def show(viewer: Viewer) -> None:
+    """Show the answer at a glance, who acts by when, the twenty rules and their history."""
+    verdicts = purge.judge_rules(viewer)
+    _show_glance(verdicts)
+    waiting = [verdict for verdict in verdicts if verdict.state != RuleState.IN_ORDER]
+    waiting.sort(key=lambda verdict: (not verdict.state.is_red, verdict.due_on))
+    if waiting:
+        st.subheader(_("Who acts, by when"), anchor=False)
+        _show_waiting(waiting)
+    st.subheader(_("The twenty rules"), anchor=False)
+    _show_rules(verdicts)
+    _show_history(viewer, verdicts)
+
+
+def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
+    states = [verdict.state for verdict in verdicts]
+    red = sum(state.is_red for state in states)
+    to_do = states.count(RuleState.TO_DO)
+    answer = _(
+        "{count} of {total} rules are in order.",
+        count=states.count(RuleState.IN_ORDER),
+        total=len(states),
+    )
+    colour = "red" if red else "blue" if to_do else "green"
+    parts = []
+    if red:
+        titles = [_(verdict.rule.title) for verdict in verdicts if verdict.state.is_red]
+        listed = formatting.listing(titles)
+        parts.append(
+            ngettext("{n} is red: {titles}.", "{n} are red: {titles}.", red, titles=listed)
+        )
+    if to_do:
+        parts.append(ngettext("{n} is to do.", "{n} are to do.", to_do))
+    if due := [verdict.due_on for verdict in verdicts if verdict.due_on]:
+        parts.append(_("Next by {day}.", day=formatting.day(min(due), year=True)))
+    day = formatting.full_day(environment.today())
+    with cards.card(gap="small"):
+        st.markdown(f"### :{colour}[{escape(answer)}]")
+        st.markdown(escape(" ".join(parts) or _("Nothing is missing today.")))
+        st.caption(_("{day}. Counted on the stores just now.", day=day))
+
+
+def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
+    for start in range(0, len(waiting), 2):
+        places = st.columns(2, gap="medium")
+        for place, verdict in zip(places, waiting[start : start + 2], strict=False):
+            row = catalogue.describe(verdict)
+            heading = f"{row['rule']} · {row['title']}"
+            who = _("{who}, by {day}.", who=row["actor"], day=row["due"])
+            since = _("Since {day}.", day=row["since"])
+            with place, cards.card(gap="xxsmall"):
+                st.markdown(f"{ICONS[verdict.state]} **{escape(heading)}**")
+                st.markdown(escape(row["missing"]))
+                st.caption(escape(f"{who} {since}"))
+
+
+def _show_rules(verdicts: Sequence[RuleVerdict]) -> None:
+    lines = []
+    for verdict in verdicts:
+        row = {name: escape(text) for name, text in catalogue.describe(verdict).items()}
+        since = escape(_("since {day}", day=catalogue.describe(verdict)["since"]))
+        lines.append(
+            {
+                _("Rule"): f"**{row['rule']} · {row['title']}**  \n{row['asks']}  \n"
+                f":small[:gray[{row['source']}]]",
+                _("State"): f"{ICONS[verdict.state]} {row['state']}  \n:small[:gray[{since}]]",
+                _("Evidence"): row["evidence"],
+            }
+        )
+    # A static table, since its cells break into lines and it prints.
+    st.table(lines, border="horizontal", hide_index=True)
+
+
+def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
+    today = environment.today()
+    days = [today - timedelta(days=back) for back in range(SHOWN_DAYS - 1, -1, -1)]
+    earlier = history.find_states(viewer)
+    st.subheader(_("The last three months"), anchor=False)
+    if not earlier:
+        st.caption(_("The states are noted once a day, from today on."))
+        return
+
+    def cell(number: str, day: date, state: str | None) -> tuple[int, str] | None:
+        if state is None:
+            return None
+        said = f"{number} · {formatting.day(day)}: {_(STATE_TITLES[RuleState(state)])}"
+        return WEIGHTS[RuleState(state)], said
+
+    rows = {}
+    for verdict in verdicts:
+        number = verdict.rule.number
+        states = {day: noted.get(number) for day, noted in earlier.items()}
+        states[today] = verdict.state
+        rows[number] = [cell(number, day, states.get(day)) for day in days]
+    figure = state_strip.build_strips(days, rows, dark=styles.is_dark())
+    caption = _(
+        "Each day as it was noted: pale is in order, blue is to do, orange is not in order or not "
+        "measurable; a gap was not noted."
+    )
+    cards.show_chart(figure, _("How the rules stood"), caption, "rule_history")

@@ -1,0 +1,43 @@
+"""A request of an advisor on the Contact page: to leave that contact out of recording and
+listening, and what was answered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.i18n import _
+from qa_core.compliance import requests
+from qa_core.metrics import formatting
+from qa_core.ui import actions, cards, gate
+from qa_core.ui.markdown import escape
+
+
+def show(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Show the request for this contact and its answer, or offer to ask."""
+    if not viewer.can(Permission.SEE_OWN_QUALITY) or viewer.advisor_id is None:
+        return
+    key = (contact["source_system"], contact["contact_id"])
+    own = requests.find_own(viewer)
+    asked = next((one for one in own if (one.source_system, one.contact_id) == key), None)
+    actions.show_outcome()
+    with cards.card(_("Keep this contact from being recorded or heard")):
+        if asked is None:
+            st.caption(
+                _("A private call, or another reason: the data protection officer answers you.")
+            )
+            if st.button(_("Ask for it"), icon=":material/front_hand:"):
+                with actions.show_refusals():
+                    acting = gate.current_viewer(Permission.SEE_OWN_QUALITY)
+                    requests.ask_exclusion(acting, *key)
+                    actions.finish(_("Asked; the data protection officer answers within a month."))
+        elif asked.is_open:
+            asked_on = formatting.day(asked.received_on, year=True)
+            due = formatting.day(asked.due_on, year=True)
+            st.text(_("Asked on {day}; to be answered by {due}.", day=asked_on, due=due))
+        else:
+            day = formatting.day(asked.answered_on, year=True)
+            st.markdown(escape(_("Answered on {day}: {answer}", day=day, answer=asked.answer)))

@@ -1,0 +1,170 @@
+"""Lines, advisors and contacts that are never recorded or heard: audio that is stored goes
+at once, the contact still counts, and an advisor asks and is answered in the product.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.centres import add_people, contact, land
+from builders.import_files import find_contacts
+from builders.listening_centre import accredit, inform, keep_audio, open_gates
+from builders.sounds import make
+from streamlit.testing.v1 import AppTest
+
+from qa_core import ingest
+from qa_core.access import accounts
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.cli.app import run
+from qa_core.compliance import exclusions, requests
+from qa_core.files.options import ImportOptions
+from qa_core.ingest import subjects
+from qa_core.metrics.query import measure
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.retention import ListeningExclusion
+
+SYSTEM = Viewer.SYSTEM
+RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
+CALL = {"team": "Nord", "notice_played": True, "talk_seconds": 60.0}
+
+
+@pytest.fixture
+def kept(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> Path:
+    """Three contacts with audio: `a` of Ann, `b` of Bob, `c` of Bob on another line."""
+    add_person("eve", "evaluator")
+    add_people({"A1": "Ann", "4501": "Bob"}, {"Nord": "Lille"})
+    open_gates()
+    accredit("eve")
+    inform("A1", "4501")
+    land(
+        [
+            contact(RECENT, "a", advisor_id="A1", tracking_number="+33144556677", **CALL),
+            contact(RECENT, "b", advisor_id="4501", **CALL),
+            contact(RECENT, "c", advisor_id="4501", tracking_number="+33144550000", **CALL),
+        ]
+    )
+    with store.writing() as session:
+        for name in "abc":
+            keep_audio(session, name, make(tmp_path / f"{name}.wav"))
+    return tmp_path
+
+
+def find_audio() -> set[str]:
+    with store.reading() as session:
+        return set(
+            session.scalars(sa.select(Recording.contact_id).where(Recording.file_name.is_not(None)))
+        )
+
+
+def count_contacts() -> int:
+    return int(measure(SYSTEM, ("received",))["value"][0])
+
+
+def test_a_line_is_excluded_by_its_number_however_it_is_written(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["exclusions", "add", "--line", "01 44 55 66 77", "--json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)
+    assert (entry["what"], entry["reason"]) == ("line +33144556677", "private")
+
+    assert find_audio() == {"b", "c"}
+    files = (environment.current().folder / "recordings").rglob("*")
+    assert sum(path.is_file() for path in files) == 2
+    assert count_contacts() == 3
+    with store.reading() as session:
+        gone = session.scalar(sa.select(Recording).where(Recording.contact_id == "a"))
+    assert gone.deleted_because == "excluded"
+
+    assert run(["exclusions", "remove", str(entry["id"])]) == 0
+    assert run(["exclusions", "remove", str(entry["id"])]) == 1
+    assert find_audio() == {"b", "c"}
+
+
+def test_an_extension_is_excluded_as_the_advisor_who_answers(kept: Path) -> None:
+    assert subjects.exclude(SYSTEM, "representative", advisor="4501") == 2
+    assert find_audio() == {"a"}
+    subjects.exclude(SYSTEM, "representative", advisor="4501")  # again: no second entry
+    assert [entry.what for entry in exclusions.find_all(SYSTEM)] == ["advisor Bob"]
+
+    subjects.erase(SYSTEM, advisor="4501")
+    assert exclusions.find_all(SYSTEM) == []
+
+
+def test_a_contact_that_a_later_file_gives_to_an_excluded_line_loses_its_audio(kept: Path) -> None:
+    subjects.exclude(SYSTEM, "private", line="+33144559999")
+    path = kept / "later.csv"
+    path.write_text(
+        "source_system,contact_id,started_at,tracking_number\n"
+        f"generic,b,{RECENT:%Y-%m-%d %H:%M},+33144559999\n"
+    )
+    [report] = ingest.run(SYSTEM, "contacts", [path], ImportOptions(system="generic"))
+
+    assert not report.is_refused
+    assert find_audio() == {"a", "c"}
+    assert find_contacts("tracking_number")
+
+
+def test_what_is_no_exclusion_is_refused(kept: Path) -> None:
+    with pytest.raises(Misuse):
+        subjects.exclude(SYSTEM, "private")
+    with pytest.raises(Misuse):
+        subjects.exclude(SYSTEM, "gossip", line="+33144556677")
+    with store.reading() as session:
+        assert session.scalar(sa.select(sa.func.count(ListeningExclusion.id))) == 0
+    for role in set(Role) - {Role.DPO}:
+        with pytest.raises(AccessDenied):
+            subjects.exclude(Viewer("somebody", role), "private", line="+33144556677")
+
+
+def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
+    kept: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("ann", "advisor", advisor_id="A1")
+    add_person("dora", "dpo")
+    app = open_app("ann", "contact", system="generic", id="a")
+    next(button for button in app.button if button.label == "Ask for it").click().run()
+    assert not app.exception
+    assert any("to be answered by" in item.value for item in app.text)
+
+    with store.reading() as session:
+        ann = accounts.get_viewer(session, "ann")
+    with pytest.raises(Refusal):
+        requests.ask_exclusion(ann, "generic", "a")
+    with pytest.raises(AccessDenied):
+        requests.ask_exclusion(ann, "generic", "b")  # of somebody else
+
+    app = open_app("dora", "listening_rules")
+    label = "Exclude the contact that the advisor asked for"
+    next(box for box in app.checkbox if box.label == label).check()
+    next(field for field in app.text_input if field.label == "What was answered").set_value("Yes.")
+    next(button for button in app.button if button.label == "Record the answer").click().run()
+    assert not app.exception
+
+    assert find_audio() == {"b", "c"}
+    assert exclusions.find_all(SYSTEM)[0].reason == "requested"
+    app = open_app("ann", "contact", system="generic", id="a")
+    assert any("Yes" in item.value and "Answered on" in item.value for item in app.markdown)
+
+
+def test_the_officer_keeps_the_list_on_the_page(
+    kept: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("dora", "dpo")
+    app = open_app("dora", "listening_rules")
+    field = next(field for field in app.text_input if field.label == "Number of the line")
+    field.set_value("01 44 55 66 77")
+    next(button for button in app.button if button.label == "Exclude").click().run()
+    assert not app.exception
+    assert find_audio() == {"b", "c"}
+
+    next(button for button in app.button if button.label == "Take off").click().run()
+    assert not app.exception
+    assert exclusions.find_all(SYSTEM) == []

@@ -1,0 +1,199 @@
+"""Restriction (GDPR, art. 18): figures, lists, draws and exports leave the person or the
+contact out until it is lifted; their data stay, and are still deleted by age.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.centres import add_people, contact, evaluation, land
+from builders.import_files import find_contacts
+from builders.listening_centre import accredit, inform, keep_audio, open_gates
+from builders.sounds import make
+from streamlit.testing.v1 import AppTest
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.cli.app import run
+from qa_core.compliance import law, recordings, restrictions
+from qa_core.ingest import purge, subjects
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.query import sampling_frame
+from qa_core.metrics.query.restricted_contacts import count_restricted
+from qa_core.storage import lake
+from qa_core.storage.guard import Scoped
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import Recording
+
+SYSTEM = Viewer.SYSTEM
+RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
+DAY = timedelta(days=1)
+KEY = "ab" * 16
+CALL = {"team": "Nord", "notice_played": True, "talk_seconds": 60.0}
+CUSTOMER, ADVISOR, CONTACT = {"customer": KEY}, {"advisor": "A1"}, {"contact": ("generic", "a1")}
+
+
+@pytest.fixture
+def busy(centre: Path, add_person: Callable[..., str]) -> None:
+    """Ann has two contacts, of which one is of the customer; Bob has three. Each contact
+    has an evaluation; of 80 of Ann's, of 40 of Bob's.
+    """
+    add_person("eve", "evaluator")
+    add_people({"A1": "Ann", "A2": "Bob"}, {"Nord": "Lille"})
+    open_gates()
+    accredit("eve")
+    inform("A1", "A2")
+    rows = [
+        contact(RECENT, "a0", advisor_id="A1", customer_key=KEY, **CALL),
+        contact(RECENT, "a1", advisor_id="A1", **CALL),
+        *(contact(RECENT, f"b{n}", advisor_id="A2", **CALL) for n in range(3)),
+    ]
+    land(rows)
+    with store.writing() as session:
+        session.add_all(
+            evaluation(row, 80.0 if row["advisor_id"] == "A1" else 40.0) for row in rows
+        )
+
+
+def count() -> tuple[int, int, float]:
+    """Contacts, evaluations, and their mean score, as every page and command reads them."""
+    frame = query.measure(SYSTEM, ("received", "evaluations", "evaluation_score")).set_index("kpi")
+    return (
+        int(frame["value"]["received"]),
+        int(frame["value"]["evaluations"]),
+        float(frame["value"]["evaluation_score"]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [(CUSTOMER, (4, 4, 50.0)), (ADVISOR, (3, 3, 40.0)), (CONTACT, (4, 4, 50.0))],
+    ids=["customer", "advisor", "contact"],
+)
+def test_what_is_restricted_is_in_no_figure_list_or_draw_until_it_is_lifted(
+    busy: None, what: dict, left: tuple[int, int, float]
+) -> None:
+    assert count() == (5, 5, 56.0)
+
+    subjects.restrict(SYSTEM, **what)
+
+    assert count() == left
+    manager = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
+    assert len(query.find_contacts(manager, Filters())) == left[0]
+    assert count_restricted(SYSTEM) == 5 - left[0]
+    with store.reading() as session:
+        legal = law.load(session)
+    period = Period(RECENT.date(), RECENT.date())
+    frame = sampling_frame.find_frame(SYSTEM, sampling_frame.FrameQuery(period, legal=legal))
+    drawable = sum(cell.contacts for cell in frame.cells)
+    assert drawable + sum(frame.excluded.values()) == left[0]
+    assert len(find_contacts("contact_id")) == 5  # stored as they were
+
+    land([contact(RECENT, "new", advisor_id="A1", customer_key=KEY, **CALL)])
+    assert count()[0] == left[0] + ("contact" in what)
+
+    [entry] = restrictions.find_all(SYSTEM)
+    subjects.lift(SYSTEM, entry.id)
+    assert count()[0] == 6 and count_restricted(SYSTEM) == 0
+    with pytest.raises(AccessDenied):
+        subjects.lift(SYSTEM, entry.id)
+
+
+def test_restricted_audio_is_still_deleted_when_its_caller_objects(
+    busy: None, tmp_path: Path
+) -> None:
+    with store.writing() as session:
+        kept = keep_audio(session, "a0", make(tmp_path / "a0.wav"))
+    subjects.restrict(SYSTEM, **CUSTOMER)
+    assert recordings.find_playable(SYSTEM, "generic", "a0") is None
+    states = {found.rule.number: found.state for found in purge.judge_rules(SYSTEM)}
+    assert states["R3"] == "in_order"
+
+    assert subjects.object_to(SYSTEM, [KEY]) == 1
+    with store.reading() as session:
+        assert session.get(Recording, kept.id).deleted_because == "objected"
+
+
+def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: None) -> None:
+    first = (environment.today().replace(day=1) - timedelta(days=40)).replace(day=1)
+    start = datetime.combine(first, time(9))
+    for back in (0, 20, 50):  # three whole months
+        rows = (contact(start - back * DAY, f"m{back}{n}", advisor_id=f"A{n}") for n in (1, 2))
+        land([row | CALL for row in rows])
+    months = Filters.of(Period(first - 70 * DAY, (first + 31 * DAY).replace(day=1) - DAY))
+
+    def count_months() -> list[int]:
+        return [int(query.measure(SYSTEM, ("received",), (), months)["value"][0]) for _ in "ab"]
+
+    assert count_months() == [6, 6]
+    subjects.restrict(SYSTEM, **ADVISOR)
+    assert count_months() == [3, 3]
+    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id)
+    assert count_months() == [6, 6]
+
+
+def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: None) -> None:
+    manager = Viewer("mona", Role.MANAGER, managed_teams=("Nord",))
+
+    def find() -> list[str]:
+        with store.reading() as session:
+            evaluations = Scoped(sa.select(Evaluation.contact_id), manager)
+            return sorted(session.scalars(evaluations))
+
+    assert find() == ["a0", "a1", "b0", "b1", "b2"]
+    subjects.restrict(SYSTEM, contact=(None, "b1"))
+    assert find() == ["a0", "a1", "b0", "b2"]
+    subjects.restrict(SYSTEM, **ADVISOR)
+    assert find() == ["b0", "b2"]
+    for entry in restrictions.find_all(SYSTEM):
+        subjects.lift(SYSTEM, entry.id)
+    assert len(find()) == 5
+
+
+def test_the_command_line_restricts_lists_and_lifts(
+    busy: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*arguments: str) -> dict:
+        capsys.readouterr()
+        assert run(["subject", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    before = lake.version("contacts")
+    found = ask("restrict", "--advisor", "Ann")
+    assert lake.version("contacts") > before
+    assert found["contacts"] == 2 and found["restrictions"][0]["advisor_id"] == "A1"
+    assert ask("restrict", "--advisor", "Ann") == found
+    number = str(found["restrictions"][0]["id"])
+    assert ask("lift", number) == {"contacts": 0, "restrictions": []}
+    assert ask("restrictions")["restrictions"] == []
+    assert run(["subject", "restrict"]) == 2
+
+
+def test_only_the_officer_restricts(busy: None) -> None:
+    for role in set(Role) - {Role.DPO}:
+        with pytest.raises(AccessDenied):
+            subjects.restrict(Viewer("somebody", role), **ADVISOR)
+    with pytest.raises(Misuse):
+        subjects.restrict(SYSTEM, customer=KEY, advisor="A1")
+
+
+def test_the_officer_restricts_and_lifts_on_the_page(
+    busy: None, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("dora", "dpo")
+    app = open_app("dora", "listening_rules")
+    app.text_input(key="restricted_who").set_value(KEY)
+    next(button for button in app.button if button.label == "Restrict").click().run()
+    assert not app.exception
+    assert any("1 contact is left out" in item.value.replace("\\", "") for item in app.caption)
+
+    next(button for button in app.button if button.label == "Lift").click().run()
+    assert not app.exception and restrictions.find_all(SYSTEM) == []
