@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import phonenumbers
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from stdnum import iban, luhn
 
-from qa_core.base import environment
+from qa_core.base import environment, sensitive_words
 from qa_core.base.i18n import N_
 
 MASK = "•••"
@@ -22,7 +23,12 @@ KINDS = {
     "iban": N_("account number"),
     "social_security": N_("social security number"),
     "birth": N_("date of birth"),
+    "name": N_("name"),
+    "postal_address": N_("postal address"),
+    "identity_document": N_("identity document, number plate or password"),
     "health": N_("health"),
+    "belief": N_("religion, politics or union"),
+    "private_life": N_("origin, family, justice or debts"),
 }
 MASKED_KINDS = ("phone", "email", "card", "iban", "social_security")
 MIN_IBAN_LENGTH = 15
@@ -34,62 +40,168 @@ _ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _GAP = r"[\s\u00a0\u202f.\-]?"
 # At most 64 characters before the @ (RFC 5321): without a bound, a long word would be
 # scanned again from each of its letters.
+_SPELLED_EMAIL = re.compile(
+    r"\b[\w.+-]{1,64}(?:\s(?:at|arobase|chez)\s|\s?[\[(]\s?(?:at|arobase|@)\s?[\])]\s?)[\w-]+"
+    r"(?:\s(?:dot|point)\s|\s?[\[(]\s?(?:dot|point|\.)\s?[\])]\s?|\.)[a-z]{2,}\b",
+    re.IGNORECASE,
+)
 _EMAIL = re.compile(
     r"[\w.+%-]{1,64}\s?(?:@|\(at\)|\[at\]|\barobase\b)\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}",
+    re.IGNORECASE,
+)
+# Ranges that no operator has given out yet identify a person as well.
+_SPOKEN_DIGIT = (
+    r"z[ée]ro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|"
+    r"quarante|cinquante|soixante|oh|one|two|three|four|five|seven|eight|nine|double|triple|et"
+)
+_PHONE = re.compile(
+    r"(?<![\w/.-])(?:0[1-9](?:[\s.\-/]?\d){8}|0[127](?:[\s.\-()]{0,2}\d){9}|(?:\+|00)\d{1,3}(?:[\s.\-()]{0,2}\d){7,12}|"
+    r"\(?[2-9]\d{2}\)?[-.\s]\d{3}[-.\s]\d{4})(?![\w/])"
+    rf"|\b(?:z[ée]ro|oh)(?:[\s,-]+(?:{_SPOKEN_DIGIT})){{5,}}",
     re.IGNORECASE,
 )
 _CARD = re.compile(rf"(?<![\d.,])\d(?:{_GAP}\d){{12,18}}(?![\d])")
 _CARD_WORD = re.compile(r"\b(?:cartes?|cards?|cb|visa|mastercard)\b[^\d.]{0,20}$", re.IGNORECASE)
 CARD_WORD_DISTANCE = 40
 """Characters before a number that are searched for a word such as "card"."""
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[\s\u00a0]?[A-Z0-9]){11,30}\b", re.IGNORECASE)
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[\s\u00a0-]?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 # Its check digits are not verified: a mistyped number identifies a person as well.
-_SOCIAL_SECURITY = re.compile(
-    rf"(?<!\d)([12378]){_GAP}(\d{{2}}){_GAP}(0[1-9]|1[0-2]|"
-    rf"[2-9]\d){_GAP}(\d[\dAB]){_GAP}(\d{{3}}){_GAP}(\d{{3}})(?:{_GAP}(\d{{2}}))?(?!\d)",
-    re.IGNORECASE,
+_SOCIAL_SECURITY = (
+    re.compile(
+        rf"(?<!\d)([12378]){_GAP}(\d{{2}}){_GAP}(0[1-9]|1[0-2]|"
+        rf"[2-9]\d){_GAP}(\d[\dAB]){_GAP}(\d{{3}}){_GAP}(\d{{3}})(?:{_GAP}(\d{{2}}))?(?!\d)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b[A-Z]{2}[\s-]?\d{2}[\s-]?\d{2}[\s-]?\d{2}[\s-]?[A-D]\b", re.IGNORECASE),
+    re.compile(
+        r"\b\d{3}-\d{2}-\d{4}\b|(?i:\b(?:ssn|social\ssecurity)\b)\D{0,30}\d{3}\s?\d{2}\s?\d{4}\b"
+    ),
 )
 _MONTHS = (
     r"jan(?:vier|uary|v)?|f[ée]v(?:rier|r)?|feb(?:ruary)?|mars|mar(?:ch)?|avr(?:il)?|"
     r"apr(?:il)?|mai|may|juin|june?|juil(?:let)?|july?|ao[ûu]t|aug(?:ust)?"
     r"|sept?(?:embre|ember)?|oct(?:obre|ober)?|nov(?:embre|ember)?|d[ée]c(?:embre|ember)?"
 )
-_DATE = (
-    rf"(?:\d{{1,2}}[/.\-\s]\d{{1,2}}[/.\-\s]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}"
-    rf"|\d{{1,2}}(?:er|st|nd|rd|th)?\s(?:{_MONTHS})\.?,?\s\d{{2,4}}|(?:{_MONTHS})\.?\s\d{{1,"
-    rf"2}}(?:st|nd|rd|th)?,?\s\d{{4}})"
-)
-_BIRTH = re.compile(
-    r"(?:\bn[ée]+(?:\(?e\)?)?\s(?:le\s|en\s)?|\bnaissance\b[^.\d]{0,20}|\bborn\s(?:on\s)?|"
-    r"\bbirth(?:day|date)?\b[^.\d]{0,20}"
-    rf"|\bd\.?o\.?b\.?[^.\d]{{0,12}}|\banniversaire\b[^.\d]{{0,20}})(?P<day>{_DATE})",
+_DATE = re.compile(
+    rf"\b(?:\d{{1,2}}[/.\-\s]\d{{1,2}}[/.\-\s]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}"
+    rf"|\d{{1,2}}(?:er|st|nd|rd|th)?[\s-](?:of\s)?(?:{_MONTHS})\.?,?[\s-]\d{{2,4}}"
+    rf"|(?:{_MONTHS})\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}})\b",
     re.IGNORECASE,
 )
-_HEALTH = re.compile(
-    r"\b(?:"
-    # French
-    r"malad(?:e|es|ie|ies)|cancers?|canc[ée]r\w+|tumeurs?|chimio\w*|radioth[ée]rapie\w*|"
-    r"diab[èe]t\w*|d[ée]press(?:ion|ions|if|ive|ifs|ives)|d[ée]prim[ée]e?s?|"
-    r"burn[\s-]?out|grossesse\w*|enceinte|fausse[\s-]couche|hospitalis\w+|h[ôo]pita(?:l|ux)|"
-    r"clinique|handicap\w*|invalidit[ée]|arr[êe]t\s(?:de\s)?(?:maladie|travail)|"
-    r"ordonnances?\sm[ée]dicales?|m[ée]dicament\w*|traitements?\sm[ée]dica(?:l|ux)|"
-    r"dossiers?\sm[ée]dica(?:l|ux)|certificats?\sm[ée]dica(?:l|ux)|op[ée]r[ée]e?s?\s(?:d[eu]|"
-    r"du|des|[àa])\b|"
-    r"chirurgi\w+|s[ée]ropositi\w+|(?-i:VIH)|sida|[ée]pilep\w+|alzheimer|parkinson|scl[ée]rose|"
-    r"asthm\w+|allergi\w+|infarctus|(?-i:AVC)|cardiaque|alcooli\w+|toxicoman\w+|schizophr\w+|"
-    r"bipolaire|"
-    r"autis\w+|psychiatr\w+|psychologue|anxiolytiq\w+|antid[ée]presseu\w+|insuline|dialyse|"
-    r"(?-i:ALD)|"
-    # English
-    r"illness\w*|sick(?:ness)?(?:\sleave)?|ill|disease\w*|tumou?rs?|chemo\w*|diabet\w+|"
-    r"depress(?:ion|ed|ive)|pregnan\w+|miscarr\w+|hospitals?|hospitali[sz]\w+|disab(?:led|"
-    r"ility|ilities)|"
-    r"medications?|medical(?:ly)?|surger(?:y|ies)|hiv|(?-i:AIDS)|epilep\w+|sclerosis|"
-    r"heart\sattack|strokes?|alcoholic\w*|addict(?:ed|ion)s?|schizo\w+|bipolar|"
-    r"psychiatr\w+|psycholog(?:ist|ists)|antidepress\w+|insulin|dialysis|mental\shealth"
-    r")\b",
+_BIRTH_WORD = re.compile(
+    r"\b(?:n[ée]e?(?:\(e\))?\s(?:le|en|un|au|à)|n[ée]e?s?\s\d|naissance|vu\sle\sjour|ddn|anniversaire|"
+    r"born|birth(?:day|date)?|d\.?o\.?b)\b",
     re.IGNORECASE,
 )
+_BIRTH_YEAR = re.compile(
+    r"\b(?:n[ée]e?s?\s(?:en|le)|born\s(?:in|on))\s[^.!?]{0,20}?\b(?:19|20)\d{2}\b", re.IGNORECASE
+)
+BIRTH_WORD_DISTANCE = 45
+"""Characters around a date that are searched for a word such as "born"."""
+_STREET = (
+    r"rue|r\.|avenue|av\.|boulevard|bd|bld|bvd|all[ée]es?|impasse|chemin|faubourg|fbg|r[ée]sidence|lotissement|"
+    r"hameau|ruelle|sentier|venelle|imp\.|all\.|r[ée]s\.|ch\.|lot\."
+)
+_PLACE = (
+    r"place|pl\.|sq\.|cours|quai|route|rte|square|passage|voie|villa|cit[ée]|mont[ée]e|"
+    r"promenade|esplanade"
+)
+_ADDRESSES = (
+    re.compile(
+        rf"\b\d{{1,4}}(?:\s?(?:bis|ter|quater|[a-d]))?,?\s(?:(?:{_STREET})\s\w|(?:{_PLACE})\s(?:(?:de|du|des|de\sla|"
+        r"de\sl|d|l|la|le|les)[\s'’])*(?-i:[A-ZÀ-Ý]))[^,.;\n]{0,30}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b\d{1,5}[a-dA-D]?,?\s(?:[A-Z][\w'’-]+\s){1,3}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Close|"
+        r"Court|Ct|Way|Terrace|Crescent|Place|Square|Gardens|Grove|Hill|Row|Mews|Walk|Parade|Boulevard|Blvd|"
+        r"Highway|Rise|Green|Quay|Park)\b"
+    ),
+    re.compile(r"\b\d{1,5}\s(?:[a-z]+\.?\s){1,2}(?:street|road|avenue|lane|drive|crescent)\b"),
+    re.compile(r"\b\d{1,4}\s(?:the|The)\s[A-Z][a-z]+\b"),
+    re.compile(r"\b[A-Z]{1,2}\d[\dA-Z]?\s\d[A-Z]{2}\b"),
+    re.compile(r"\b(?:lieu[\s-]dit|lieudit)\s\w+[^,.;]{0,20}", re.IGNORECASE),
+)
+_PARTICLES = r"(?:(?:de|du|des|la|le|van|von|der|di|da|el|al|ben|bin|d['’]|O['’])\s?)*"
+_NOT_NAMES = (
+    r"(?!(?:Monsieur|Madame|Mademoiselle|Figaro|Bricolage|Martens|Meuble|Pepper|Good|France|Cuisine|Propre|"
+    r"Tout|Muscle|Bean|World|Oetker|Hauschka|Who|Right|Bien|Le|La|Les|Bonjour|Merci|Manager|Clean|Freeze)\b)"
+)
+_NAMES = (
+    re.compile(
+        r"\b(?:(?i:mr\.?|mrs\.?|ms\.?|mme|mlle|miss|messrs|dr\.?|docteur|doctor|prof(?:esseur|essor)?\.?|"
+        r"monsieur|madame|mademoiselle|messieurs|mesdames|ma[îi]tre)|Pr|Sir|Lady|Lord|P[èe]re|S[oœ]ur)"
+        r"\s+(?:and\sMrs\.?\s|et\sMme\s)?"
+        rf"{_PARTICLES}{_NOT_NAMES}[A-ZÀ-Ý][\w'’-]+"
+    ),
+    re.compile(rf"\bM\.\s?{_PARTICLES}{_NOT_NAMES}[A-ZÀ-Ý][\w'’-]+"),
+    re.compile(r"\bMe\s[A-ZÀ-Ý][\w'’-]+(?=,?\s(?:avocat|notaire|huissier|conseil))"),
+    re.compile(
+        r"\b(?:mr|mme|mlle|mrs|dr)\s(?!(?:le|la|les|un|une|qui|que|a|est|et|ou|ne|n|se|s|ce|y|en|ma|mais|pas|plus|"
+        r"dit|veut|souhaite|demande|appelle|rappelle|avait|était|etait|the|is|was|who|has|and|or|au|aux|du|de|"
+        r"très|tres|not|sera|doit|peut|pour|par|sur|avec|sans|client|cliente|insatisfait\w*|content\w*)\b)"
+        r"(?:de\s|du\s|le\s)?[a-zà-ÿ'’-]{4,}"
+    ),
+    re.compile(
+        r"(?i:\b(?:s['’]appelle|m['’]appelle|se\snomme|nomm[ée]e?|pr[ée]nomm[ée]e?|au\snom\sd[e'’]|sous\sle\snom\sde|"
+        r"my\sname\sis|his\sname\sis|her\sname\sis|name\sof|name\sis|is\scalled|named|goes\sby|introduced\s(?:him|her)self\sas|se\spr[ée]sente\scomme|"
+        r"signe|signed\sby|signé|this\sis|je\ssuis))\s?"
+        r"(?:(?:M\.|Mr|Mme|Mrs|Miss|Ms)\s)?"
+        rf"{_PARTICLES}[A-ZÀ-Ý][a-zà-ÿ'’-]+(?:\s{_PARTICLES}[A-ZÀ-Ý][\w'’-]+)+"
+    ),
+    re.compile(
+        r"(?i:\b(?:s['’]appelle|m['’]appelle|se\spr[ée]nomme|my\sname\sis|(?:his|her)\s(?:sur)?name\sis))\s[A-ZÀ-Ý]\w+"
+    ),
+    re.compile(
+        r"(?i:\b(?:nom\sde\sfamille|nom\sde\sjeune\sfille|maiden\sname|surname|last\sname)\W{1,3}(?:is\s|est\s|:\s?)?)[A-ZÀ-Ý]\w+"
+    ),
+)
+_DOCUMENT_WORDS = (
+    r"passeports?|passports?|(?-i:CNI)|cartes?\s(?:nationales?\s)?d['’]identit[ée]|pi[èe]ces?\sd['’]identit[ée]|"
+    r"(?:id|identity)\s(?:card|document|number)|titres?\sde\ss[ée]jour|residence\spermit|permis(?:\sde\sconduire)?|"
+    r"driv(?:ing|er'?s?)\slicen[cs]e|num[ée]ro\sfiscal|n[°o]\s?fiscal|(?:r[ée]f[ée]rence\s)?fiscale?|avis\sd['’]imposition|"
+    r"(?-i:UTR|NIF|SPI)|tax\s(?:number|reference|ref|id|file|code)"
+)
+_PLATE_WORDS = (
+    r"immatricul\w*|plaques?|plates?|v[ée]hicule|voiture|registration|reg|car|van|scooter|"
+    r"moto|camionnette|clio|vehicle"
+)
+_SECRET_WORDS = (
+    r"mots?\sde\spasse|mdp|passwords?|passcode|pwd|pass|identifiants?|logins?|log-in|user\s?names?|user\s?id|code\s(?:secret|"
+    r"d['’]acc[èe]s|confidentiel)|(?-i:PIN)|pw|security\s(?:answer|word)|question\ssecr[èe]te|pseudo"
+)
+_SECRET = r"(?=\S*[A-Za-z])(?=\S*[\d_#!&*$%])[^\s,;:()]{5,}"
+_DOCUMENTS = (
+    re.compile(
+        rf"\b(?i:{_DOCUMENT_WORDS})\b[^.!?\n]{{0,30}}?(?:\bno\.\s)?\b(?=\w*\d\w*\d)[A-Z\d]{{7,}}"
+    ),
+    re.compile(
+        rf"\b(?:{_DOCUMENT_WORDS})\b[^.!?\n]{{0,30}}?\b(?=(?:[A-Z]*[\s.-]?\d){{3}})[A-Z\d][A-Z\d\s.-]{{5,}}",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b[A-HJ-NP-TV-Z]{2}[-\s]?\d{3}[-\s]?[A-HJ-NP-TV-Z]{2}\b"),
+    re.compile(r"\b[A-Z]{2}\d{2}\s?[A-Z]{3}\b"),
+    re.compile(
+        rf"(?i:\b(?:{_PLATE_WORDS})\b)[^.!?\n]{{0,25}}?\b(?:\d{{1,4}}[\s-]?[A-Z]{{2,3}}[\s-]?\d[\dAB]|[A-Z]\d{{1,3}}\s?[A-Z]{{3}}|[A-Z]{{3}}[\s-]\d{{3,4}})\b"
+    ),
+    re.compile(rf"\b(?:{_SECRET_WORDS})\b[^.!?\n]{{0,40}}?[\s:=\"«“']{_SECRET}", re.IGNORECASE),
+    re.compile(
+        r"\b(?:(?-i:PIN)|code\s(?:secret|confidentiel|d['’]acc[èe]s)|access\scode)\b\D{0,25}\d{4,8}\b",
+        re.IGNORECASE,
+    ),
+)
+
+
+def _any_of(words: Iterable[str], flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?!\w)", flags)
+
+
+_WORDS = {
+    "health": _any_of(sensitive_words.HEALTH),
+    "belief": _any_of(sensitive_words.BELIEF),
+    "private_life": _any_of(sensitive_words.PRIVATE_LIFE),
+}
+_NOT_ABOUT_PEOPLE = _any_of(sensitive_words.NOT_ABOUT_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -133,12 +245,12 @@ def mask_contact_details(texts: pa.Array) -> pa.Array:
 
 
 def _find_candidates(text: str) -> Iterator[PersonalDataMatch]:
-    for match in _EMAIL.finditer(text):
+    for match in itertools.chain(_EMAIL.finditer(text), _SPELLED_EMAIL.finditer(text)):
         yield PersonalDataMatch("email", *match.span())
     for match in _IBAN.finditer(text):
         if end := _find_iban_end(match.group()):
             yield PersonalDataMatch("iban", match.start(), match.start() + end)
-    for match in _SOCIAL_SECURITY.finditer(text):
+    for match in itertools.chain(*(pattern.finditer(text) for pattern in _SOCIAL_SECURITY)):
         yield PersonalDataMatch("social_security", *match.span())
     for match in _CARD.finditer(text):
         # A mistyped card number is still masked where the words before it say "card".
@@ -152,10 +264,28 @@ def _find_candidates(text: str) -> Iterator[PersonalDataMatch]:
         number = match.raw_string
         bracket = number.startswith("(") and number.count("(") > number.count(")")
         yield PersonalDataMatch("phone", match.start + bracket, match.end)
-    for match in _BIRTH.finditer(text):
-        yield PersonalDataMatch("birth", *match.span("day"))
-    for match in _HEALTH.finditer(text):
-        yield PersonalDataMatch("health", *match.span())
+    for match in _PHONE.finditer(text):
+        yield PersonalDataMatch("phone", *match.span())
+    for match in _DATE.finditer(text):
+        around = text[
+            max(0, match.start() - BIRTH_WORD_DISTANCE) : match.end() + BIRTH_WORD_DISTANCE
+        ]
+        if _BIRTH_WORD.search(around):
+            yield PersonalDataMatch("birth", *match.span())
+    for kind, patterns in (
+        ("birth", (_BIRTH_YEAR,)),
+        ("identity_document", _DOCUMENTS),
+        ("postal_address", _ADDRESSES),
+        ("name", _NAMES),
+    ):
+        for pattern in patterns:
+            for match in pattern.finditer(text):
+                yield PersonalDataMatch(kind, *match.span())
+    others = [match.span() for match in _NOT_ABOUT_PEOPLE.finditer(text)]
+    for kind, words in _WORDS.items():
+        for match in words.finditer(text):
+            if not any(start <= match.start() < end for start, end in others):
+                yield PersonalDataMatch(kind, *match.span())
 
 
 def _is_card(text: str) -> bool:

@@ -5,9 +5,11 @@ and ordinary remarks are left in peace.
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 from qa_core.base.masking import KINDS, MASK, find_personal_data, mask
 
+CORPUS = Path(__file__).with_name("personal_data.tsv")
 PHONES = (
     "06 12 34 56 78",
     "0612345678",
@@ -126,7 +128,6 @@ def test_seeded_personal_data_is_flagged_nearly_always(centre) -> None:
         "birth": BIRTHS,
         "health": HEALTH,
     }
-    assert set(seeded) == set(KINDS)
 
     missed = []
     for kind, examples in seeded.items():
@@ -140,6 +141,25 @@ def test_seeded_personal_data_is_flagged_nearly_always(centre) -> None:
         assert sum(kind == one for one, _text in missed) <= 0.1 * len(examples) * len(AROUND), [
             text for one, text in missed if one == kind
         ]
+
+
+def test_remarks_of_twelve_classes_are_flagged_and_harmless_ones_are_not(centre) -> None:
+    """519 remarks with personal data and 493 without, in French and English. The last 328
+    were written by somebody else, after the patterns: of these 94.6 % were flagged at first,
+    and 3.8 % of the harmless ones.
+    """
+    lines = CORPUS.read_text(encoding="utf-8").splitlines()
+    remarks = [tuple(line.split("\t")) for line in lines]
+    assert {kind for kind, _language, _text in remarks} == {*KINDS, "none"}
+    flagged = {text: bool(find_personal_data(text)) for _kind, _language, text in remarks}
+
+    seeded = [(kind, text) for kind, _language, text in remarks if kind != "none"]
+    harmless = [text for kind, _language, text in remarks if kind == "none"]
+    missed = [(kind, text) for kind, text in seeded if not flagged[text]]
+    alarms = [text for text in harmless if flagged[text]]
+    print(f"recall {1 - len(missed) / len(seeded):.1%}, alarms {len(alarms) / len(harmless):.1%}")
+    assert len(missed) <= 0.05 * len(seeded), missed
+    assert len(alarms) <= 0.05 * len(harmless), alarms
 
 
 def test_ordinary_remarks_are_left_in_peace(centre) -> None:
