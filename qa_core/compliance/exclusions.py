@@ -4,6 +4,7 @@ R9), as the data protection officer keeps them.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics.query.legal_obstacles import Exclusions
-from qa_core.storage import audit_log, name_merges
+from qa_core.storage import audit_log, name_merges, replay_list
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import ListeningExclusion
@@ -71,14 +72,18 @@ def add(session: Session, viewer: Viewer, reason: str, **what: str | None) -> No
 def remove(viewer: Viewer, number: int) -> None:
     """Take an entry off the list; what was deleted stays so."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    with store.writing() as session:
-        entry = session.scalar(
-            _of_anybody(sa.select(ListeningExclusion).where(ListeningExclusion.id == number))
-        )
-        if entry is None:
-            raise AccessDenied()
-        session.delete(entry)
-        audit_log.record(session, viewer.username, "exclusion_removed", reason=entry.reason)
+    with store.one_import_at_a_time():
+        with store.writing() as session:
+            entry = session.scalar(
+                _of_anybody(sa.select(ListeningExclusion).where(ListeningExclusion.id == number))
+            )
+            if entry is None:
+                raise AccessDenied()
+            session.delete(entry)
+            audit_log.record(session, viewer.username, "exclusion_removed", reason=entry.reason)
+        contact = {"source_system": entry.source_system, "contact_id": entry.contact_id}
+        for what in ({"number": entry.number}, {"advisor_id": entry.advisor_id}, contact):
+            replay_list.drop("exclusion", json.dumps(what))
 
 
 def find_all(viewer: Viewer) -> list[ExclusionEntry]:

@@ -4,6 +4,7 @@ leave out.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,9 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Restriction
 from qa_core.storage.records.store import Session
+
+SUBJECT = ("customer_key", "advisor_id", "source_system", "contact_id")
+"""What names the person or the contact that is restricted."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,22 @@ def add(session: Session, viewer: Viewer, **what: str | None) -> None:
         audit_log.record(session, viewer.username, "restriction_entered")
 
 
-def lift(session: Session, viewer: Viewer, number: int) -> None:
-    """Lift a restriction. Raises AccessDenied for one that is not in force."""
+def lift(session: Session, viewer: Viewer, number: int) -> dict[str, str | None]:
+    """Lift a restriction and return what was restricted. Raises AccessDenied for one that is
+    not in force.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entry = session.scalar(_of_anybody(sa.select(Restriction).where(Restriction.id == number)))
     if entry is None or entry.lifted_at is not None:
         raise AccessDenied()
     entry.lifted_at, entry.lifted_by = now(), viewer.username
     audit_log.record(session, viewer.username, "restriction_lifted")
+    return {name: getattr(entry, name) for name in SUBJECT}
+
+
+def write_key(**what: str | None) -> str:
+    """Write what a restriction names as the key of its entry in the replay list."""
+    return json.dumps({name: what.get(name) for name in SUBJECT})
 
 
 def find_all(viewer: Viewer) -> list[RestrictionEntry]:

@@ -129,6 +129,7 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
         [key for key, _system, _contact in objections if key],
         [(system, contact) for key, system, contact in objections if not key],
     )
+    _leave_out(viewer, by_kind)
     _delete_audio(viewer, by_kind.get("audio", ()))
     _shorten_periods(viewer, by_kind.get("period", ()))
     days = [date.fromisoformat(entry.key) for entry in by_kind.get("purge", ())]
@@ -139,6 +140,18 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
         audit_log.record(session, viewer.username, "backup_restored", name, since.isoformat())
         audit_log.anchor(session, viewer.username, f"restored as of {since.isoformat()}")
     return Restored(since, len(customers), len(advisors), len(objections), deleted)
+
+
+def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
+    """Enter the exclusions and restrictions again that are in force today."""
+    for entry in by_kind.get("exclusion", ()):
+        what = json.loads(entry.key)
+        contacts = [(what["source_system"], what["contact_id"])] if "contact_id" in what else []
+        subjects.exclude(viewer, entry.value, what.get("number"), what.get("advisor_id"), contacts)
+    for entry in by_kind.get("restriction", ()):
+        what = json.loads(entry.key)
+        contact = (what["source_system"], what["contact_id"]) if what["contact_id"] else None
+        subjects.restrict(viewer, what["customer_key"], what["advisor_id"], contact)
 
 
 def _require_own_folder(here: environment.Environment) -> None:

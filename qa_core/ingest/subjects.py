@@ -43,7 +43,7 @@ from qa_core.storage.records.listening import (
     TimedComment,
 )
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
-from qa_core.storage.records.retention import Objection
+from qa_core.storage.records.retention import ListeningExclusion, Objection, Restriction
 from qa_core.storage.records.store import Session
 
 Rows = list[dict[str, Any]]
@@ -168,6 +168,7 @@ def exclude(
         raise Misuse("one_exclusion", N_("Name one line, one advisor or one contact."))
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
+        replay_list.add("exclusion", *map(json.dumps, entries), value=reason)
         with store.writing() as session:
             for entry in entries:
                 exclusions.add(session, viewer, reason, **entry)
@@ -185,19 +186,23 @@ def restrict(
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     system, contact_id = contact or (None, None)
-    with store.writing() as session:
-        what = {"customer_key": customer, "advisor_id": advisor}
-        what |= {"source_system": system, "contact_id": contact_id}
-        restrictions.add(session, viewer, **what)
-    lake.touch()
+    what = {"customer_key": customer, "advisor_id": advisor}
+    what |= {"source_system": system, "contact_id": contact_id}
+    with store.one_import_at_a_time():
+        with store.writing() as session:
+            restrictions.add(session, viewer, **what)
+        replay_list.add("restriction", restrictions.write_key(**what))
+        lake.touch()
 
 
 def lift(viewer: Viewer, number: int) -> None:
     """Lift a restriction: everything counts and is listed again."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    with store.writing() as session:
-        restrictions.lift(session, viewer, number)
-    lake.touch()
+    with store.one_import_at_a_time():
+        with store.writing() as session:
+            what = restrictions.lift(session, viewer, number)
+        replay_list.drop("restriction", restrictions.write_key(**what))
+        lake.touch()
 
 
 def grant_exclusion(viewer: Viewer, number: int) -> int:
@@ -336,6 +341,8 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("advisor", replay_list.digest("advisor", advisor_id))
+        replay_list.drop("exclusion", json.dumps({"advisor_id": advisor_id}))
+        replay_list.drop("restriction", restrictions.write_key(advisor_id=advisor_id))
         counts: dict[str, int] = {}
         with store.writing() as session:
             theirs = Unscoped(
@@ -352,7 +359,8 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
                 counted = sa.select(sa.func.count()).select_from(table).where(is_theirs)
                 counts[table.__tablename__] = session.scalar(_exempt(counted))
                 session.execute(sa.delete(table).where(is_theirs))
-            session.execute(sa.delete(Account).where(Account.advisor_id == advisor_id))
+            for table in (Account, Restriction, ListeningExclusion):
+                session.execute(sa.delete(table).where(table.advisor_id == advisor_id))
             # Memberships, aliases and notices go with it; draws keep a contact without it.
             session.execute(sa.delete(Advisor).where(Advisor.advisor_id == advisor_id))
             audit_log.record(session, viewer.username, "advisor_erased")

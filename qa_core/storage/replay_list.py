@@ -28,6 +28,7 @@ class ReplayEntry:
 
     `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
     `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
+    `exclusion`, `restriction`: what is left out, as JSON, with the reason as `value` ·
     `purge`: the day as of which, later than the day of the purge · `period`: a kind of
     data, with its period as `value`.
     """
@@ -67,6 +68,18 @@ def add(kind: str, *keys: str, value: str = "") -> None:
     kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in fresh_keys]
     fresh = [ReplayEntry(at, kind, key, value) for key in fresh_keys]
     write(replace(known, number=known.number + len(fresh), entries=(*kept, *fresh)))
+
+
+def drop(kind: str, *keys: str) -> None:
+    """Drop acts that were taken back since."""
+    known = find()
+    if known is not None:
+        kept = [
+            entry
+            for entry in known.entries
+            if (entry.kind, entry.key) not in {(kind, key) for key in keys}
+        ]
+        write(replace(known, number=known.number + 1, entries=tuple(kept)))
 
 
 def forget_before(moment: datetime) -> None:

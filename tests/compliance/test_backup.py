@@ -30,7 +30,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.cli import doctor
 from qa_core.cli.app import run
-from qa_core.compliance import gates
+from qa_core.compliance import exclusions, gates, restrictions
 from qa_core.compliance.recordings import vault
 from qa_core.ingest import backup, purge, restore, subjects
 from qa_core.storage import audit_log, replay_list
@@ -333,6 +333,27 @@ def test_audio_that_a_later_import_forbade_does_not_come_back(
     restore.restore(SYSTEM, file)
 
     assert list(vault.folder().rglob("*.bin")) == []
+
+
+def test_what_was_left_out_since_the_backup_is_left_out_again(filled: Path, file: Path) -> None:
+    backup.back_up(SYSTEM, file)
+    subjects.exclude(SYSTEM, "private", line="0144556677")
+    subjects.exclude(SYSTEM, "representative", advisor="yann")
+    subjects.restrict(SYSTEM, customer="ann-customer")
+    subjects.restrict(SYSTEM, customer="bob-customer")
+    subjects.restrict(SYSTEM, advisor="zelda")
+    lifted = next(item for item in restrictions.find_all(SYSTEM) if item.advisor_id)
+    subjects.lift(SYSTEM, lifted.id)
+    exclusions.remove(SYSTEM, exclusions.find_all(SYSTEM)[-1].id)
+    subjects.erase(SYSTEM, customer="bob-customer")
+    assert find_traces(filled, "bob-customer") == []
+    lose_stores(filled)
+
+    restore.restore(SYSTEM, file)
+
+    [restriction] = restrictions.find_all(SYSTEM)
+    assert restriction.customer_key == "ann-customer"
+    assert [item.reason for item in exclusions.find_all(SYSTEM)] == ["representative"]
 
 
 def test_who_was_erased_before_the_backup_may_have_called_again(

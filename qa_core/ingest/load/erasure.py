@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
-from qa_core.compliance import recordings
+from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
@@ -25,6 +25,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.retention import Restriction
 from qa_core.storage.records.store import Session
 
 References = set[tuple[str, str | None]]
@@ -81,8 +82,10 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("customer", replay_list.digest("customer", customer_key))
+        replay_list.drop("restriction", restrictions.write_key(customer_key=customer_key))
         contacts, tickets = _find_references(customer_key)
         with store.writing() as session:
+            session.execute(sa.delete(Restriction).where(Restriction.customer_key == customer_key))
             pending_rows = _erase_pending(session, customer_key, contacts, tickets)
             _erase_notes(session, contacts)
             recordings.delete_of(
