@@ -30,6 +30,7 @@ from qa_core.cli.demo import (
     listening,
     load,
     recordings,
+    rights,
     seasons,
     staff,
     targets,
@@ -159,6 +160,8 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     coaching.set_up(viewer, plan, people_of_centre, invited)
     irritants.set_up(plan, invited)
     calibrations.set_up(plan, invited)
+    if is_open:
+        rights.set_up(invited)
     accounts.write({**accounts.read(), "goals": targets.set_up(viewer, plan), "complete": True})
 
 
@@ -168,6 +171,7 @@ def _remove_all(viewer: Viewer) -> None:
         irritants.remove(session)
         calibrations.remove(session)
         draws.remove(session)
+        rights.remove(session)
     remove_demo_accounts(viewer)
     targets.remove(viewer, accounts.read().get("goals", {}))
     ingest.resume()
