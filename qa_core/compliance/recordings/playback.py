@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,11 +46,6 @@ and for going back.
 """
 
 LONGEST_REASON = 200
-_TITLED_NAME = re.compile(
-    r"\b(?:M|MM|Mr|Mrs|Ms|Mme|Mmes|Mlle|Monsieur|Madame|Dr|Me)\.?\s+[A-ZÀ-Ý][\w’'-]*"
-    r"(?:\s+[A-ZÀ-Ý][\w’'-]*)*"
-)
-"""Titles with the name behind them, in French and English."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +69,6 @@ class Sound:
     file_name: str
     media_type: str
     clear_bytes: int
-
-
-@dataclass
-class _StartedSounds:
-    """Playbacks under way in this process: ticket → end time; `lock` starts one at a time."""
-
-    ends: dict[str, float]
-    lock: threading.Lock
-
-
-_STARTED = _StartedSounds({}, threading.Lock())
 
 
 def find_playable(
@@ -174,7 +156,7 @@ def _mask(reason: str) -> str:
     """Mask what looks like personal data, names after a title too, before it is logged."""
     for match in reversed(masking.find_personal_data(reason)):
         reason = reason[: match.start] + masking.MASK + reason[match.end :]
-    return _TITLED_NAME.sub(masking.MASK, reason)
+    return reason
 
 
 def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
@@ -184,38 +166,32 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
     Raises AccessDenied for a link that is forged or another session's, Refusal for one
     that is too old, and as `require_playable`.
     """
-    request = signed_links.unseal("audio", ticket)
+    request, viewer = signed_links.unseal("audio", ticket), signed_in.viewer
     if request["session"] != signed_in.session_id:
         raise AccessDenied()
-    if not _is_started(request["id"]):
-        with _STARTED.lock:
-            if not _is_started(request["id"]):  # two requests at once are one listening
-                return _start(signed_in.viewer, request)
     with store.reading() as session:
-        return _sound(
-            require_playable(session, signed_in.viewer, request["recording"], request["for"])
-        )
-
-
-def _is_started(key: str) -> bool:
-    moment = time.time()
-    for over in [other for other, ends in list(_STARTED.ends.items()) if ends < moment]:
-        _STARTED.ends.pop(over, None)
-    return key in _STARTED.ends
-
-
-def _start(viewer: Viewer, request: dict[str, Any]) -> Sound:
-    moment = time.time()
-    if request["until"] < moment:
+        if _is_under_way(session, request["id"]):
+            return _sound(require_playable(session, viewer, request["recording"], request["for"]))
+    if request["until"] < time.time():
         raise Refusal(
             "old_link", N_("This link is too old. Go back to the page and start to listen again.")
         )
     with store.writing() as session:
         recording, contact = _require(session, viewer, request["recording"], request["for"])
-        _enter(session, viewer, recording, contact, request["for"], request["reason"])
-        sound, seconds = _sound(recording), recording.seconds
-    _STARTED.ends[request["id"]] = moment + seconds + SECONDS_BEYOND
-    return sound
+        if not _is_under_way(session, request["id"]):  # two requests at once are one listening
+            _enter(session, viewer, recording, contact, request)
+        return _sound(recording)
+
+
+def _is_under_way(session: Session, ticket: str) -> bool:
+    """Tell whether that link was used, on whichever server, and may still be."""
+    started = sa.select(Playback.played_at, Recording.seconds).join(
+        Recording, Recording.id == Playback.recording_id
+    )
+    row = session.execute(_to_be_judged(started.where(Playback.ticket == ticket))).first()
+    if row is None:
+        return False
+    return time.time() < row.played_at.timestamp() + row.seconds + SECONDS_BEYOND
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
@@ -313,9 +289,9 @@ def _enter(
     viewer: Viewer,
     recording: Recording,
     contact: RecordedContact,
-    purpose: str,
-    reason: str,
+    request: dict[str, Any],
 ) -> None:
+    purpose, reason = request["for"], request["reason"]
     session.add(
         Playback(
             recording_id=recording.id,
@@ -325,6 +301,7 @@ def _enter(
             username=viewer.username,
             purpose=purpose,
             reason=reason,
+            ticket=request["id"],
         )
     )
     audit_log.record(

@@ -119,6 +119,8 @@ class Playback(Base):
     """training · evaluation · quality · targeted · calibration · own (an advisor's own call)"""
     reason: Mapped[str]
     played_at: Mapped[datetime] = mapped_column(default=now)
+    ticket: Mapped[str | None] = mapped_column(unique=True)
+    """The link that was used: one link is one listening, also across servers."""
 
 
 class ListeningPlan(Base):
