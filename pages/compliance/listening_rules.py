@@ -25,6 +25,7 @@ st.title(_("Are we in order?"), anchor=False)
 
 actions.show_outcome()
 rules.show(viewer)
+person_requests.show_audio_to_confirm(viewer)
 if viewer.can(Permission.SEE_COMPLIANCE):
     with st.container(key=styles.NOT_PRINTED):
         listening_rules.show_state(viewer)

@@ -38,12 +38,24 @@ def export(
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where the zip is written.")
     ] = Path("subject.zip"),
+    request: Annotated[
+        int | None,
+        typer.Option(
+            "--request",
+            metavar="NUMBER",
+            help="The request that it answers. With audio, once a second person has agreed on "
+            "the page Are we in order?",
+        ),
+    ] = None,
 ) -> None:
     """Write all that is stored of a person into a zip that its owner alone can read."""
     from qa_core.base.environment import write_private
     from qa_core.ingest import subjects
 
-    content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
+    if request is not None and not (customer or advisor):
+        content = subjects.export_for(Viewer.SYSTEM, request)
+    else:
+        content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
     if not write_private(out, content):
         raise Misuse("file_exists", N_("{file} exists already; give another name."), file=str(out))
     print(_("Written to {file}. Hand it to that person alone.", file=out))

@@ -57,6 +57,7 @@ TITLES = {
     "grid_draft_saved": N_("Draft of a scorecard saved"),
     "grid_draft_deleted": N_("Draft of a scorecard deleted"),
     "gate_set": N_("Legal gate set"),
+    "audio_handout_confirmed": N_("Agreed to hand out audio"),
     "document_printed": N_("Document printed"),
     "accredited": N_("Listener accredited"),
     "accreditation_ended": N_("Accreditation ended"),

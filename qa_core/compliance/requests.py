@@ -32,6 +32,8 @@ EXCLUSION = "exclusion"
 recording and listening.
 """
 TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
+WITH_AUDIO = ("access", "portability")
+"""Requests for which audio may be handed out."""
 LONGEST_ANSWER = 500
 REMIND_DAYS = 7
 """Days before the due day from which a request is pressing."""
@@ -53,6 +55,8 @@ class PersonRequest:
     answered_on: date | None
     answered_by: str | None
     answer: str | None
+    audio_confirmed_by: str | None
+    entered_by: str
 
     @property
     def is_open(self) -> bool:
@@ -142,6 +146,35 @@ def _enter(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
     session.flush()
     audit_log.record(session, viewer.username, "request_entered", str(request.id), reason=kind)
     return request.id
+
+
+def confirm_audio(viewer: Viewer, number: int) -> None:
+    """Agree, as a second person, that audio is handed out for an open request for access or
+    a copy. Raises Refusal for whoever entered it, AccessDenied for another request.
+    """
+    viewer.require(Permission.SEE_RULES)
+    with store.writing() as session:
+        request = session.get(SubjectRequest, number)
+        if request is None or request.kind not in WITH_AUDIO or request.answered_on is not None:
+            raise AccessDenied()
+        if request.entered_by == viewer.username:
+            raise Refusal(
+                "second_person",
+                N_("Audio is handed out by two people: somebody else has to agree."),
+            )
+        request.audio_confirmed_by = viewer.username
+        audit_log.record(session, viewer.username, "audio_handout_confirmed", str(number))
+
+
+def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
+    """List the open requests whose audio a second person may agree to hand out."""
+    viewer.require(Permission.SEE_RULES)
+    return _find(
+        SubjectRequest.kind.in_(WITH_AUDIO),
+        SubjectRequest.answered_on.is_(None),
+        SubjectRequest.audio_confirmed_by.is_(None),
+        SubjectRequest.entered_by != viewer.username,
+    )
 
 
 def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:

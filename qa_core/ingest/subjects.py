@@ -23,9 +23,11 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import advisors
 from qa_core.compliance import exclusions, recordings, requests, restrictions
+from qa_core.compliance.recordings import vault
 from qa_core.files import uploads
 from qa_core.ingest.load import erasure, objections, recovery
 from qa_core.ingest.pseudonyms import KEY_LENGTH, Pseudonyms, normalise_numbers
+from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -92,11 +94,47 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
         raise Misuse("one_subject", N_("Name either a customer or an advisor."))
-    tables = _find_of_customer(customer) if customer else _find_of_advisor(advisor)
+    return _export(viewer, "customer" if customer else "advisor", customer or advisor or "")
+
+
+def export_for(viewer: Viewer, number: int) -> bytes:
+    """Build the zip for a request, with the audio that is still kept once a second person
+    has agreed. Needs MANAGE_COMPLIANCE. Raises AccessDenied for a request there is not.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
+    if asked is None:
+        raise AccessDenied()
+    agreed = asked.audio_confirmed_by not in (None, viewer.username)
+    return _export(viewer, asked.subject_kind, asked.subject, agreed)
+
+
+def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
+    """Build the copy for a request as a download; `form` is always `zip`."""
+    content = export_for(viewer, number)
+    return downloads.Download(f"request-{number}.{form}", "application/zip", content)
+
+
+downloads.declare("copy_of_person", Permission.MANAGE_COMPLIANCE, build_file)
+
+
+def _export(viewer: Viewer, kind: str, subject: str, with_audio: bool = False) -> bytes:
+    tables = _find_of_customer(subject) if kind == "customer" else _find_of_advisor(subject)
+    audio = _find_audio(tables) if with_audio else []
     with store.writing() as session:
-        kind = "customer" if customer else "advisor"
-        audit_log.record(session, viewer.username, "subject_exported", kind)
-    return _write_zip(tables)
+        said = f"{kind}, {len(audio)} recordings" if with_audio else kind
+        audit_log.record(session, viewer.username, "subject_exported", said)
+    return _write_zip(tables, audio)
+
+
+def _find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
+    ids = [row["id"] for name in ("recordings", "recording") for row in tables.get(name, [])]
+    with store.reading() as session:
+        return session.scalars(
+            _exempt(
+                sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
+            )
+        ).all()
 
 
 def erase(
@@ -282,7 +320,7 @@ def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:
     return [dict(row) for row in session.execute(statement).mappings()]
 
 
-def _write_zip(tables: Mapping[str, Rows]) -> bytes:
+def _write_zip(tables: Mapping[str, Rows], audio: Sequence[Recording] = ()) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         plain = {name: [_convert_row(row) for row in rows] for name, rows in tables.items()}
@@ -290,6 +328,10 @@ def _write_zip(tables: Mapping[str, Rows]) -> bytes:
         for name, rows in plain.items():
             archive.writestr(f"{name}.csv", _write_csv(rows))
         archive.writestr("index.html", _write_page(plain))
+        for recording in audio:
+            ending = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}.get(recording.media_type, "wav")
+            name = f"audio/{recording.recorded_at:%Y-%m-%d-%H%M}-{recording.id}.{ending}"
+            archive.writestr(name, b"".join(vault.read(recording.file_name)))
     return content.getvalue()
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
-from builders.centres import add_people
+from builders.centres import add_people, contact, land
+from builders.listening_centre import keep_audio
+from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
+from qa_core.access.accounts import get_viewer
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import requests
+from qa_core.ingest import subjects
+from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM
 
@@ -52,6 +59,38 @@ def test_a_request_is_due_a_month_after_it_came(
     )
     assert run(["requests", "answer", number, "--answer", "x", "--identity-checked"]) == 1
     assert say_state() == "ok"
+
+
+def test_audio_is_handed_out_by_two_people(
+    centre: Path, tmp_path: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    add_people({"A1": "Ann"}, {"Nord": "Lille"})
+    add_person("dora", "dpo")
+    add_person("mia", "manager", sites=("Lille",))
+    day = datetime.combine(environment.today() - timedelta(days=3), time(9))
+    land([contact(day, "c1", advisor_id="A1", team="Nord", customer_key="k" * 64)])
+    with store.writing() as session:
+        keep_audio(session, "c1", make(tmp_path / "c1.wav"))
+        dora, mia = (get_viewer(session, name) for name in ("dora", "mia"))
+    number = requests.add(dora, "access", "customer", "k" * 64, environment.today())
+
+    def list_audio(viewer: Viewer) -> list[str]:
+        with zipfile.ZipFile(io.BytesIO(subjects.export_for(viewer, number))) as archive:
+            return [name for name in archive.namelist() if name.startswith("audio/")]
+
+    assert list_audio(dora) == []
+    with pytest.raises(Refusal):
+        requests.confirm_audio(dora, number)
+    app = open_app("mia", "listening_rules")
+    app.button(f"audio_{number}").click().run()
+    assert not app.exception
+    [name] = list_audio(dora)
+    assert name.endswith(".wav")
+    with pytest.raises(AccessDenied):
+        list_audio(mia)
+    requests.answer(dora, number, "handed out", identity_checked=True)
+    with pytest.raises(AccessDenied):
+        requests.confirm_audio(mia, number)
 
 
 def test_the_doctor_reminds_in_the_last_week(centre: Path) -> None:

@@ -171,5 +171,7 @@ class SubjectRequest(Base):
     answered_by: Mapped[str | None]
     answer: Mapped[str | None]
     """granted · partly · refused, and why"""
+    audio_confirmed_by: Mapped[str | None]
+    """Who agreed, besides whoever entered it, that audio is handed out."""
     entered_by: Mapped[str]
     entered_at: Mapped[datetime] = mapped_column(default=now)

@@ -15,7 +15,7 @@ from qa_core.compliance.restrictions import RestrictionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
 from qa_core.metrics.query import restricted_contacts
-from qa_core.ui import actions, gate, tables
+from qa_core.ui import actions, download_links, gate, tables
 
 SUBJECTS = ("customer", "advisor")
 
@@ -60,6 +60,36 @@ def show(viewer: Viewer) -> None:
             _ask_request()
         with right:
             _ask_answer([item for item in found if item.is_open])
+            _show_copies([item for item in found if item.is_open])
+
+
+def show_audio_to_confirm(viewer: Viewer) -> None:
+    """Let a second person agree that audio is handed out, where somebody asks for a copy."""
+    waiting = requests.find_waiting_for_audio(viewer)
+    if not waiting:
+        return
+    st.subheader(_("Audio to hand out"), anchor=False)
+    st.caption(
+        _("Audio is handed out by two people. If you agree, it is part of the person's copy.")
+    )
+    for item in waiting:
+        label = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
+        if st.button(label, key=f"audio_{item.id}", icon=":material/volume_up:"):
+            with actions.show_refusals():
+                requests.confirm_audio(gate.current_viewer(Permission.SEE_RULES), item.id)
+                actions.finish(_("Noted: the audio is part of the copy now."))
+
+
+def _show_copies(waiting: list[PersonRequest]) -> None:
+    """Show the copy of what is stored of a person, for each request that asks for one."""
+    for item in waiting:
+        if item.kind in requests.WITH_AUDIO:
+            title = _("Copy for request {number}, without audio", number=item.id)
+            if item.audio_confirmed_by:
+                title = _("Copy for request {number}, with audio", number=item.id)
+            download_links.show_download(
+                "copy_of_person", label=title, key=str(item.id), forms=("zip",), number=item.id
+            )
 
 
 def show_restrictions(viewer: Viewer) -> None:
