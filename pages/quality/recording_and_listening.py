@@ -9,6 +9,7 @@ from qa_core.ui.views.quality import own_information
 
 viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 
-st.title(_("What is recorded, who listens, how long"), anchor=False)
+st.title(_("Recording and listening"), anchor=False)
+st.caption(_("What is recorded, who listens, how long"))
 own_information.show_counts(viewer)
 own_information.show_information(viewer)

@@ -172,9 +172,8 @@ def enter_day(within, label: str, day) -> None:
     parts = within.get_by_role("group", name=label, exact=True).get_by_role("spinbutton")
     for part, digits in zip(parts.all(), (f"{day:%d}", f"{day:%m}", f"{day:%Y}"), strict=True):
         part.press_sequentially(digits)
-    within.get_by_text(
-        label, exact=True
-    ).first.click()  # closes the calendar, which hides what is below the field
+    # A press beside it closes the calendar, which hides what is below or above the field.
+    within.get_by_text(label, exact=True).first.dispatch_event("pointerdown")
 
 
 def choose(page, within, label: str, *options: str) -> None:
