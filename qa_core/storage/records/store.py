@@ -261,8 +261,18 @@ def _require_known_revision() -> None:
 
 
 def is_ready() -> bool:
-    """Tell whether the records exist and are at the newest revision."""
-    return _find_revision() == _newest_revision()
+    """Tell whether the records exist and are at the newest revision: once they are, they
+    stay so while this program runs.
+    """
+    url = environment.current().database_url
+    file = file_of(url)
+    key = (url, file.stat().st_ino if file is not None and file.exists() else 0)
+    if key not in _ready and _find_revision() == _newest_revision():
+        _ready.add(key)
+    return key in _ready
+
+
+_ready: set[tuple[str, int]] = set()
 
 
 def _find_revision() -> str | None:
