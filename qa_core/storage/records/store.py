@@ -201,6 +201,8 @@ def empty_log() -> None:
     deleted.
     """
     engine = engine_for(environment.current().database_url)
+    if (shared := _shared.get()) is not None:
+        _renew(shared)  # SQLite would wait for this page's own reading to end
     if engine.dialect.name == "sqlite":
         with closing(engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
