@@ -65,8 +65,7 @@ class Exclusions:
 @dataclass(frozen=True)
 class LegalFacts:
     """Facts that the rules need besides the contact, as of one moment of the centre's
-    clock. `informed`: advisor id → the day they were informed; `oldest_recording` and
-    `oldest_analysis`: the retention of contacts before these days is over.
+    clock.
 
     `information_days`: advisor id → the day they were informed; `oldest_recording` and
     `oldest_analysis`: contacts before these days are over.
