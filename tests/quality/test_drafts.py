@@ -110,6 +110,24 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
     assert get_draft(eve, evaluation_id).result.score == 96
 
 
+def test_whoever_is_no_evaluator_any_more_and_an_import_without_answers_open_no_scorecard(
+    room,
+) -> None:
+    eve, drawn_id = viewer_of("eve"), draw("eve")
+    number = start(eve, drawn_id)
+    submit(eve, number, save(eve, number, 1, BEST, {}))
+    with store.writing() as session:
+        session.get_one(Evaluation, number).grid_id = None
+    with pytest.raises(AccessDenied):
+        get_draft(eve, number)
+
+    with store.writing() as session:
+        account = session.get_one(Account, "eve")
+        account.role, account.advisor_id = "advisor", "A1"
+    with pytest.raises(AccessDenied):
+        start(viewer_of("eve"), drawn_id)
+
+
 def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:
     eve, evaluation_id = viewer_of("eve"), start(viewer_of("eve"), draw("eve"))
     version = save(
