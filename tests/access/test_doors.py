@@ -22,6 +22,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.compliance.recordings import playback_list
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Period
+from qa_core.quality.evaluations import advisor_response
 from qa_core.storage.records import store
 
 DOORS: dict[str, dict[str, list[str]]] = tomllib.loads(
@@ -99,6 +100,8 @@ def test_an_advisor_whose_account_is_bound_to_nobody_has_no_own_results(centre: 
         lambda: query.find_own_evaluations(unbound, period),
         lambda: query.team_medians(unbound, ("csat",), period),
         lambda: playback_list.find_own(unbound),
+        lambda: playback_list.count_own(unbound),
+        lambda: advisor_response.find_news(unbound),
     ):
         with pytest.raises(AccessDenied):
             ask()

@@ -105,6 +105,8 @@ def test_what_is_no_request_is_refused(centre: Path) -> None:
     assert run(["requests", "add", "gossip", "--customer", "0612345678"]) == 2
     assert run(["requests", "add", "access"]) == 2
     assert run(["requests", "add", "access", "--customer", "0612345678", "--on", "2999-01-01"]) == 2
+    with pytest.raises(AccessDenied):
+        requests.answer(SYSTEM, 999, "Sent.", identity_checked=True)
     for role in set(Role) - {Role.DPO}:
         with pytest.raises(AccessDenied):
             requests.find_all(Viewer("somebody", role))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders import centres, listening_centre
+from builders.drafts import draw
 from builders.shown_texts import as_read
 
 from qa_core.access import accounts
@@ -29,8 +30,8 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
-from qa_core.storage.records.listening import CalibrationContact
-from qa_core.storage.records.people import Account
+from qa_core.storage.records.listening import CalibrationContact, DrawnContact
+from qa_core.storage.records.people import Account, ManagedSite
 
 GRID = """
 title = "Small"
@@ -185,6 +186,34 @@ def test_who_neither_manages_nor_takes_part_learns_nothing_even_when_it_is_close
             calibration.close_session(viewer_of(username), opened)
     with pytest.raises(AccessDenied):
         calibration.start(viewer_of("new"), contacts_of(opened)[0])
+
+
+def test_whoever_takes_part_manages_nothing_and_scores_only_as_an_evaluator(opened: int) -> None:
+    first, _second = contacts_of(opened)
+    for act in (
+        lambda: calibration.set_reference(viewer_of("eve"), opened, "eve"),
+        lambda: calibration.close_session(viewer_of("eve"), opened),
+        lambda: calibration.start(Viewer.SYSTEM, first),
+    ):
+        with pytest.raises(AccessDenied):
+            act()
+
+    with store.writing() as session:
+        session.get_one(Account, "eve").role = "manager"
+        session.add(ManagedSite(username="eve", site_name="Lyon"))
+
+    assert [item.id for item in calibration.find_sessions(viewer_of("eve"))] == [opened]
+    with pytest.raises(AccessDenied):
+        calibration.start(viewer_of("eve"), first)
+
+
+def test_a_manager_chooses_among_the_drawn_contacts_of_their_own_sites(room: int) -> None:
+    drawn_id = draw("eve")
+    with store.writing() as session:
+        session.get_one(DrawnContact, drawn_id).state = "done"
+
+    assert [one.key for one in calibration.find_candidates(viewer_of("mona"))] == [KEYS[0]]
+    assert calibration.find_candidates(viewer_of("nico")) == []
 
 
 def test_nobody_scores_their_own_contact_in_a_round_either(opened: int) -> None:

@@ -486,6 +486,44 @@ def test_the_week_lists_what_is_overdue_first_then_unheard_unread_and_disputed(
     assert week.compared == 0 and "Too few evaluations" in texts.describe_week(week)
 
 
+def test_a_lead_learns_nothing_of_an_advisor_s_time_in_another_team(two_teams: Path) -> None:
+    """Ada, of Nord, also works for Sud: evaluations and a plan of there stay there."""
+    own, foreign = keep(
+        [evaluate("a1", 60, 44.5), evaluate("a1", 20, 33.5, criterion="record", team="Sud")]
+    )
+    with store.writing() as session:
+        session.add(Membership(advisor_id="a1", team_name="Sud", starts_on=days_ago(30)))
+        named = {"username": "ada", "display_name": "Ada", "advisor_id": "a1"}
+        session.add(Account(**named, role="advisor", password_hash="x"))
+        session.get_one(Evaluation, foreign).published_at = now() - timedelta(days=9)
+        raised = {"evaluation_id": foreign, "reason": "No", "raised_by": "ada"}
+        kept = {"decision": "keep", "decided_at": now() - timedelta(days=2)}
+        session.add(Dispute(criterion="record", **raised))
+        session.add(Dispute(criterion="greeting", **raised, **kept))
+    plans.open_plan(OTHER_LEAD, "a1", "Listen", starts_on=days_ago(9), due_on=days_ago(4))
+
+    def find_reasons(lead: Viewer) -> list[NeedKind]:
+        week = needs.find_needs(lead).needs
+        return [one.kind for need in week if need.advisor_id == "a1" for one in need.reasons]
+
+    assert find_reasons(OTHER_LEAD) == [
+        NeedKind.OVERDUE,
+        NeedKind.UNREAD,
+        NeedKind.DISPUTED,
+        NeedKind.TURNED_DOWN,
+    ]
+    assert find_reasons(LEAD) == [NeedKind.UNHEARD]
+    for lead, number, criterion, score in (
+        (OTHER_LEAD, foreign, "record", "33.5"),
+        (LEAD, own, "greeting", "44.5"),
+    ):
+        assert [one.id for one in plans.find_evaluations(lead, "a1")] == [number]
+        assert plans.find_criteria(lead, "a1") == (criterion,)
+        file = training_file.build_file(lead, "a1").content.decode("utf-8-sig")
+        assert [one for one in ("33.5", "44.5") if one in file] == [score]
+    refuse(plans.open_plan, LEAD, "a1", "Greet", (), (foreign,))
+
+
 def test_a_centre_without_memberships_knows_its_teams_from_the_latest_contacts(
     centre: Path,
 ) -> None:

@@ -434,6 +434,20 @@ def test_a_lead_counts_by_criterion_and_is_not_told_of_evaluators(
             disputes.count_outcomes(viewer(username), Period())
 
 
+def test_a_manager_counts_the_disputes_of_their_own_sites(service: Callable[..., int]) -> None:
+    disputes.raise_dispute(viewer("lea"), service(), "accuracy", 4, "Why.")
+    elsewhere = service()
+    with store.writing() as session:
+        session.get_one(Evaluation, elsewhere).team = "Red"
+
+    outcomes = disputes.count_outcomes(viewer("lise"), Period())
+
+    assert [(one.key, one.evaluations, one.disputed) for one in outcomes.by_evaluator] == [
+        ("eve", 1, 0)
+    ]
+    assert {(one.evaluations, one.disputed) for one in outcomes.by_criterion} == {(1, 0)}
+
+
 def test_an_objection_to_an_evaluation_is_a_dispute_with_a_copy_to_the_officer(
     service: Callable[..., int],
 ) -> None:

@@ -22,6 +22,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.compliance import accreditations
+from qa_core.ingest import subjects
 from qa_core.metrics.query import evaluation_table as published
 from qa_core.quality.evaluations import corrections, disputes, publication
 from qa_core.quality.evaluations.drafts import get_draft, save, start, submit
@@ -108,6 +109,39 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
     with store.reading() as session:
         assert session.get(DrawnContact, drawn_id).state == "done"
     assert get_draft(eve, evaluation_id).result.score == 96
+
+
+def test_whoever_is_no_evaluator_any_more_and_an_import_without_answers_open_no_scorecard(
+    room,
+) -> None:
+    eve, drawn_id = viewer_of("eve"), draw("eve")
+    number = start(eve, drawn_id)
+    submit(eve, number, save(eve, number, 1, BEST, {}))
+    with store.writing() as session:
+        session.get_one(Evaluation, number).grid_id = None
+    with pytest.raises(AccessDenied):
+        get_draft(eve, number)
+
+    with store.writing() as session:
+        account = session.get_one(Account, "eve")
+        account.role, account.advisor_id = "advisor", "A1"
+    with pytest.raises(AccessDenied):
+        start(viewer_of("eve"), drawn_id)
+
+
+def test_what_was_restricted_is_neither_begun_nor_gone_on_with(room) -> None:
+    eve, waiting = viewer_of("eve"), draw("eve", "b")
+    begun = start(eve, draw("eve"))
+    with store.writing() as session:  # as one of a file that names no contact
+        imported = session.get_one(Evaluation, begun)
+        imported.source_system = imported.contact_id = None
+
+    subjects.restrict(Viewer.SYSTEM, advisor="A1")
+
+    with pytest.raises(AccessDenied):
+        get_draft(eve, begun)
+    with pytest.raises(AccessDenied):
+        start(eve, waiting)
 
 
 def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:

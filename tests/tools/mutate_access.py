@@ -40,6 +40,8 @@ ABOUT_ACCESS = re.compile(
 SUPPRESSION = ("require_one_table", "close_period", "hide", "require_shown")
 _SAME_ROLE = "Whoever has the other permission that is asked beside it has this one too."
 _ASKED_AGAIN = "What it calls next refuses the same people."
+_ADVISORS_ALONE = "Advisors alone have an id of an advisor, which is asked next."
+_PART_OF_IT = "It reads parts of an evaluation that the viewer was just let read."
 EQUIVALENT: dict[str, str] = {
     "qa_core/analysis/alerts/alerts.py: viewer.can(get_kpi(event.rule.kpi).needs)": _ASKED_AGAIN,
     "qa_core/analysis/alerts/rules.py: viewer.require(Permission.MANAGE_ALERTS)": _ASKED_AGAIN,
@@ -60,10 +62,47 @@ EQUIVALENT: dict[str, str] = {
         _ASKED_AGAIN
     ),
     "qa_core/compliance/recordings/playback_list.py: viewer.require(Permission.SEE_OWN_QUALITY)": (
-        "Advisors alone have an id of an advisor, which is asked next."
+        _ADVISORS_ALONE
     ),
     "qa_core/metrics/query/advisor_self_view.py: viewer.require(Permission.SEE_OWN_QUALITY)": (
-        "Advisors alone have an id of an advisor, which is asked next."
+        _ADVISORS_ALONE
+    ),
+    "qa_core/compliance/recordings/playback.py: viewer.require(Permission.LISTEN)": (
+        "Whoever lacks it has no ground to listen, which is asked next."
+    ),
+    "qa_core/quality/calibration/results.py: viewer.require(Permission.SEE_CALIBRATIONS)": (
+        _ASKED_AGAIN
+    ),
+    "qa_core/quality/calibration/worklist.py: viewer.require(Permission.SEE_CALIBRATIONS)": (
+        _ASKED_AGAIN
+    ),
+    "qa_core/quality/calibration/worklist.py: Scoped(own, viewer)": (
+        "It asks for the viewer's own name, and tells only how far they are."
+    ),
+    "qa_core/quality/coaching/training_file.py: viewer.require(Permission.SEE_COACHING)": (
+        _ASKED_AGAIN
+    ),
+    "qa_core/quality/evaluations/advisor_response.py: "
+    "viewer.require(Permission.ANSWER_EVALUATIONS)": _ADVISORS_ALONE,
+    "qa_core/quality/evaluations/advisor_response.py: viewer.require(Permission.FILL_GRIDS)": (
+        _ADVISORS_ALONE
+    ),
+    "qa_core/quality/evaluations/advisor_response.py: Scoped(self_evaluations.limit(1), viewer)": (
+        _PART_OF_IT
+    ),
+    "qa_core/quality/evaluations/corrections.py: Scoped(statement, viewer)": _PART_OF_IT,
+    "qa_core/quality/evaluations/disputes.py: Scoped(before, viewer)": _PART_OF_IT,
+    "qa_core/quality/evaluations/disputes.py: Scoped(raised, viewer)": _ASKED_AGAIN,
+    "qa_core/quality/evaluations/drafts.py: viewer.require(Permission.FILL_GRIDS)": (
+        "Evaluators and the advisor, who alone are let in next, have it; of `find_submitted`, "
+        "which lets in others, `test_doors` asks it."
+    ),
+    "qa_core/quality/evaluations/drafts.py: "
+    "Scoped(existing.order_by(Evaluation.id).limit(1), viewer)": (
+        "It asks for the viewer's own name and a contact that they were just let evaluate."
+    ),
+    "qa_core/quality/evaluations/drafts.py: Scoped(assigned, viewer)": (
+        "The viewer's own name is asked next, and `find_assigned` refuses what is restricted."
     ),
 }
 """Mutants that change nothing, as `file: what`, with the reason."""

@@ -24,7 +24,10 @@ from qa_core.quality.evaluations import (
     disputes,
     drafts,
     evaluation_view,
+    finalise,
 )
+from qa_core.quality.evaluations.advisor_response import News
+from qa_core.quality.evaluations.corrections import AMENDED
 from qa_core.quality.evaluations.imports import ImportedAnswer, ImportedEvaluation
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -32,6 +35,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Dispute
+from qa_core.storage.records.people import Account
 
 
 @pytest.fixture
@@ -358,6 +362,22 @@ def test_a_self_evaluation_stands_beside_says_when_it_was_made_and_makes_no_numb
     assert [entry["id"] for entry in find_own_evaluations(lea, Period())] == [number]
 
 
+def test_nobody_answers_their_own_view_or_fills_it_in_once_they_are_no_advisor(
+    service: Callable[..., int],
+) -> None:
+    own = advisor_response.start_self_evaluation(viewer("lea"), service())
+    drafts.submit(viewer("lea"), own, drafts.save(viewer("lea"), own, 1, GIVEN, {}))
+    with pytest.raises(AccessDenied):
+        advisor_response.comment(viewer("lea"), own, "Mine.")
+    assert drafts.get_draft(viewer("lea"), own).answers == GIVEN
+
+    with store.writing() as session:
+        session.get_one(Account, "lea").role = "evaluator"
+
+    with pytest.raises(AccessDenied):
+        drafts.get_draft(viewer("lea"), own)
+
+
 def test_made_after_reading_it_says_so(service: Callable[..., int]) -> None:
     number, lea = service(), viewer("lea")
     advisor_response.acknowledge(lea, number)
@@ -388,3 +408,17 @@ def test_news_are_of_the_last_month_and_go_once_they_are_read(service: Callable[
     with store.writing() as session:
         session.get_one(Dispute, dispute).decided_at = now() - timedelta(days=31)
     assert advisor_response.find_news(lea).decided == ()
+
+
+def test_news_are_of_one_s_own_evaluations(service: Callable[..., int]) -> None:
+    number = service()
+    advisor_response.acknowledge(viewer("lea"), number)
+    dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "Why.")
+    disputes.decide(viewer("mona"), dispute, "keep", reason="So.")
+    with store.writing() as session:
+        evaluation = session.get_one(Evaluation, number)
+        finalise.keep_revision(session, evaluation, f"{AMENDED}: Heard again.", "eve")
+    unread = service()
+
+    assert advisor_response.find_news(viewer("lea")) == News((unread,), (number,), (number,))
+    assert advisor_response.find_news(viewer("noe")) == News((), (), ())

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from builders import centre_with_calls
 from streamlit.testing.v1 import AppTest
 
+from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance import accreditations, recordings
 from qa_core.compliance.recordings import absence, playback_list
@@ -108,6 +110,12 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
         "accreditations."
     )
     assert why("ann", "gone") == why("ann", "invented") == why("bob", "gone")
+    assert absence.explain(Viewer("lea", Role.TEAM_LEAD), "generic", "gone") == nothing
+    with store.writing() as session:
+        heard = session.scalars(sa.select(Recording).where(Recording.contact_id == "heard")).one()
+        recordings.delete(session, heard, "objected", "system")
+    assert why("eve", "heard").startswith("The recording was deleted on ")
+    assert absence.explain(Viewer("lea", Role.EVALUATOR), "generic", "heard") == nothing
     for item in accreditations.find_all(centre_with_calls.Viewer.SYSTEM):
         accreditations.end(centre_with_calls.Viewer.SYSTEM, item.id)
     assert (

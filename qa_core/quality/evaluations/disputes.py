@@ -173,8 +173,8 @@ def decide(
     require_known(decision, DisputeDecision, "unknown_decision", message)
     reason = clean_text(reason)
     with store.writing() as session:
-        statement = sa.select(Dispute).where(Dispute.id == dispute_id)
-        dispute = session.scalar(Scoped(statement, viewer))
+        raised = sa.select(Dispute).where(Dispute.id == dispute_id)
+        dispute = session.scalar(Scoped(raised, viewer))
         if dispute is None:
             raise AccessDenied()
         evaluation = evaluation_view.find_readable(session, viewer, dispute.evaluation_id)

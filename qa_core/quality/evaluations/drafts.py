@@ -454,8 +454,8 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
 
 def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
     """Return the contact drawn for the viewer. Raise AccessDenied for any other."""
-    statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
-    drawn = session.scalar(Scoped(statement, viewer))
+    assigned = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
+    drawn = session.scalar(Scoped(assigned, viewer))
     if drawn is None or drawn.evaluator != viewer.username:
         raise AccessDenied()
     return drawn
