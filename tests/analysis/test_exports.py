@@ -19,6 +19,7 @@ from python_calamine import CalamineWorkbook
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.access.sessions import SignedIn
 from qa_core.analysis import exports
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import downloads, formatting, query, spreadsheets
@@ -350,9 +351,17 @@ def test_a_share_half_way_reads_alike_on_the_screen_and_in_a_spreadsheet() -> No
     assert formatting.number(-2.5) == "\u22123"
 
 
-def test_what_leaves_takes_its_own_permission() -> None:
+def test_what_leaves_takes_its_own_permission(listened: Path) -> None:
     assert downloads.KINDS["contacts"].permission == Permission.EXPORT_CONTACTS
     assert downloads.KINDS["figures"].permission == Permission.EXPORT_FIGURES
+    asked = exports.build_figure_parameters(("evaluations",), (), Filters(MAY))
+    manager, evaluator = (SignedIn(viewer, 1, False) for viewer in (MANAGER, EVE))
+    ticket = downloads.make_ticket(manager, "figures", **asked)
+    with pytest.raises(AccessDenied):
+        downloads.make_ticket(evaluator, "figures", **asked)
+    with pytest.raises(AccessDenied):  # no manager any more when the link is followed
+        downloads.open_ticket(evaluator, ticket)
+    assert downloads.open_ticket(manager, ticket).content
 
 
 @pytest.mark.parametrize(

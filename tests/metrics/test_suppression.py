@@ -162,6 +162,9 @@ def test_two_cuts_or_a_cut_under_a_filter_are_refused_with_the_choices(centre: P
         shown("csat", "queue", where=Filters.of(values={"channel": ["phone"]}))
     with pytest.raises(Refusal, match="one cut or one filter at a time"):
         shown("csat", where=Filters.of(values={"channel": ["phone"], "queue": ["a"]}))
+    by_queue = Filters.of(MAY.period, {"queue": ["a"]})
+    offered = [query.may_cut(EXECUTIVE, where, "channel") for where in (MAY, by_queue)]
+    assert offered == [True, False]
 
 
 def test_a_longer_period_shows_what_is_shown_in_each_of_its_months(centre: Path) -> None:

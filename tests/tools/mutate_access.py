@@ -39,6 +39,8 @@ ABOUT_ACCESS = re.compile(
 """Words in the names of tests that speak of access."""
 SUPPRESSION = ("require_one_table", "close_period", "hide", "require_shown")
 _SAME_ROLE = "Whoever has the other permission that is asked beside it has this one too."
+_READERS = "Every role that reads remarks has this permission."
+_SPEND = "Spend belongs to no team: nobody's scope narrows it."
 _ASKED_AGAIN = "What it calls next refuses the same people."
 _ADVISORS_ALONE = "Advisors alone have an id of an advisor, which is asked next."
 _PART_OF_IT = "It reads parts of an evaluation that the viewer was just let read."
@@ -104,6 +106,29 @@ EQUIVALENT: dict[str, str] = {
     "qa_core/quality/evaluations/drafts.py: Scoped(assigned, viewer)": (
         "The viewer's own name is asked next, and `find_assigned` refuses what is restricted."
     ),
+    "qa_core/metrics/query/advisors.py: viewer.require(Permission.SEE_SCORES)": _SAME_ROLE,
+    "qa_core/metrics/query/comments.py: viewer.can(Permission.SEE_CONTACTS)": _READERS,
+    "qa_core/metrics/query/comments.py: viewer.can(Permission.SEE_SATISFACTION)": _READERS,
+    "qa_core/metrics/query/comments.py: viewer.can(Permission.SEE_SCORES)": _READERS,
+    "qa_core/metrics/query/contacts.py: viewer.can(Permission.SEE_SCORES)": _SAME_ROLE,
+    "qa_core/metrics/query/contacts.py: Scoped(statement.where(sa.false()), viewer)": (
+        "It asks for no row."
+    ),
+    "qa_core/metrics/query/contacts.py: Scoped(statement.where(*found), viewer)": (
+        "Rows of contacts that were not found within the scope just before are dropped."
+    ),
+    "qa_core/metrics/query/currencies.py: Scoped(statement, viewer)": _SPEND,
+    "qa_core/metrics/query/measure.py: question.viewer.needs_suppression": (
+        "Percentiles are hidden from executives afterwards too."
+    ),
+    "qa_core/metrics/query/rule_changes.py: viewer.can(Permission.SEE_SCORES)": (
+        "Without it no KPI that comes from a grid is seen, so that no change of one is left."
+    ),
+    "qa_core/metrics/query/satisfaction_drivers.py: viewer.can(Permission.SEE_SCORES)": _SAME_ROLE,
+    "qa_core/metrics/query/severity.py: viewer.require(Permission.SEE_SCORES)": _SAME_ROLE,
+    "qa_core/metrics/query/statements.py: Scoped(select_groups([*groups, SPEND.c.currency], "
+    "sums).where(*conditions), question.viewer)": _SPEND,
+    "qa_core/metrics/query/waits.py: viewer.require(Permission.SEE_SATISFACTION)": _SAME_ROLE,
 }
 """Mutants that change nothing, as `file: what`, with the reason."""
 

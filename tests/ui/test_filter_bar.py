@@ -134,6 +134,7 @@ def test_executives_get_whole_months_whatever_the_address_says() -> None:
     assert periods.is_known("2026-09", EXECUTIVE, last_day)
     assert not periods.is_known("2026-10", EXECUTIVE, last_day)
     assert not periods.is_known("28d", EXECUTIVE, last_day)
+    assert [periods.default(viewer) for viewer in (MANAGER, EXECUTIVE)] == ["28d", "3m"]
     assert periods.build_span(EXECUTIVE, date(2026, 8, 20), date(2026, 9, 30)) == Period(
         date(2026, 8, 1), date(2026, 9, 30)
     )

@@ -167,12 +167,14 @@ def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> 
     first, last = (
         moment.to_pydatetime() for moment in (page["started_at"].min(), page["started_at"].max())
     )
-    statement = statement.where(
+    found = (
         CONTACTS.c.started_at.between(first, last),
         CONTACTS.c.contact_id.in_(page["contact_id"].tolist()),
     )
     rows = engine.current().run(
-        Scoped(statement, viewer), first_month=page["month"].min(), last_month=page["month"].max()
+        Scoped(statement.where(*found), viewer),
+        first_month=page["month"].min(),
+        last_month=page["month"].max(),
     )
     rows_by_key = rows.set_index([column.name for column in key])
     return rows_by_key.loc[

@@ -147,7 +147,7 @@ def _measure(
     overrides: Mapping[str, str],
 ) -> list[Row]:
     question = build_query(viewer, by, where, overrides)
-    if viewer.needs_suppression:
+    if question.viewer.needs_suppression:
         kpis = tuple(replace(kpi, has_percentiles=False) for kpi in kpis)
     rows: list[Row] = []
     for subject in FactTable:

@@ -399,8 +399,9 @@ def on_spend(question: MetricQuery) -> Scoped:
         sa.func.count().label("rows"),
         sa.func.max(SPEND.c.day).label("last_day"),
     ]
-    statement = select_groups([*groups, SPEND.c.currency], sums)
-    return Scoped(statement.where(*conditions), question.viewer)
+    return Scoped(
+        select_groups([*groups, SPEND.c.currency], sums).where(*conditions), question.viewer
+    )
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
