@@ -25,7 +25,8 @@ from qa_core.compliance import accreditations
 from qa_core.ingest import subjects
 from qa_core.metrics.query import evaluation_table as published
 from qa_core.quality.evaluations import corrections, disputes, publication
-from qa_core.quality.evaluations.drafts import get_draft, save, start, submit
+from qa_core.quality.evaluations.drafts import find_submitted, get_draft, save, start, submit
+from qa_core.quality.sampling.worklist import find_worklist
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
@@ -142,6 +143,18 @@ def test_what_was_restricted_is_neither_begun_nor_gone_on_with(room) -> None:
         get_draft(eve, begun)
     with pytest.raises(AccessDenied):
         start(eve, waiting)
+
+
+def test_what_was_restricted_is_neither_listed_as_waiting_nor_as_submitted(room) -> None:
+    eve = viewer_of("eve")
+    draw("eve", "b")
+    number = start(eve, draw("eve"))
+    submit(eve, number, save(eve, number, 1, BEST, {}))
+    assert len(find_submitted(eve)) == len(find_worklist(eve)) == 1
+
+    subjects.restrict(Viewer.SYSTEM, advisor="A1")
+
+    assert find_submitted(eve) == find_worklist(eve) == []
 
 
 def test_what_is_not_answered_is_named_in_the_language_of_the_reader(room) -> None:

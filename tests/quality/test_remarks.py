@@ -89,6 +89,8 @@ def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) 
         with pytest.raises(Refusal) as caught:
             act()
         assert caught.value.code == "not_a_draft"
+    with pytest.raises(AccessDenied):
+        timed_comments.add_remark(centre_with_calls.viewer_of("lea"), draft, 4, "Late")
 
 
 def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -> None:

@@ -19,7 +19,7 @@ from builders import listening_centre, plain_draw
 from builders.centres import add_people, contact, evaluation, land
 
 from qa_core.access import accounts
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import app
@@ -27,6 +27,7 @@ from qa_core.compliance.listened import whole_months
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import sampling_frame as frames
 from qa_core.quality import sampling
+from qa_core.quality.sampling import draw_status
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -176,6 +177,7 @@ def test_only_managers_plan_and_draw(listened: Any, add_person: Any) -> None:
         for act in (
             lambda v: sampling.add_plan(v, plan(name="other")),
             lambda v: sampling.draw(v, "november", 5),
+            lambda v: sampling.close(v, "november"),
             sampling.find_plans,
         ):
             with pytest.raises(AccessDenied):
@@ -513,6 +515,18 @@ def test_managers_draw_within_their_own_teams_alone(listened: Any, add_person: A
         ids = session.scalars(sa.select(DrawnContact.id)).all()
     with pytest.raises(AccessDenied):
         sampling.replace(nice, ids[0], "inaudible")
+    for find, most in ((draw_status.find_assignments, 4), (draw_status.find_load, 1)):
+        assert (len(find(lyon)), find(nice)) == (most, [])
+    # Of Zoé's team, and Eve until yesterday: neither is enough.
+    lead = Viewer("eve", Role.TEAM_LEAD, (TeamSpan("North"),))
+    with pytest.raises(AccessDenied):
+        sampling.verify(lead, drawn.draw_id)
+    with pytest.raises(AccessDenied):
+        sampling.replace(lead, ids[0], "inaudible")
+    with store.writing() as session:
+        session.get_one(Account, "lyon").role = "team_lead"
+    # Whoever drew may not any more: it is computed again over the whole centre.
+    assert sampling.verify(SYSTEM, drawn.draw_id).frame_now == 20
 
 
 # Worklists, replacing and picking.

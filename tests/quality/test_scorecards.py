@@ -172,9 +172,16 @@ def test_the_same_grid_again_is_no_new_version(centre: Path) -> None:
     assert refused.value.code == "nothing_changed"
 
 
+def test_an_unknown_grid_is_refused_like_one_that_is_not_to_be_seen(centre: Path) -> None:
+    with pytest.raises(AccessDenied):
+        scorecards.get(ADMIN, 999)
+    with pytest.raises(AccessDenied):
+        scorecards.create_draft(ADMIN, "service", from_version=999)
+
+
 @pytest.mark.parametrize("role", Role)
 def test_admins_write_managers_publish_and_nobody_else_does(centre: Path, role: Role) -> None:
-    draft = scorecards.create_draft(SYSTEM, "service", SMALL)
+    draft, other = (scorecards.create_draft(SYSTEM, "service", SMALL) for _number in range(2))
     viewer = Viewer("somebody", role)
     allowed = {
         "write": role == Role.ADMIN,
@@ -184,19 +191,16 @@ def test_admins_write_managers_publish_and_nobody_else_does(centre: Path, role: 
         in (Role.ADMIN, Role.MANAGER, Role.TEAM_LEAD, Role.EVALUATOR, Role.ADVISOR),
     }
 
-    for what, act in {
-        "see drafts": lambda: (
-            scorecards.find_all(viewer),
-            scorecards.get(viewer, draft),
-            files.build_file(viewer, draft),
-        ),
-        "see versions": lambda: scorecards.find_published(viewer),
-        "write": lambda: (
-            scorecards.save_draft(viewer, draft, 1, SMALL),
-            scorecards.create_draft(viewer, "service", SMALL),
-        ),
-        "publish": lambda: scorecards.publish(viewer, draft, 1),
-    }.items():
+    for what, act in (
+        ("see drafts", lambda: scorecards.find_all(viewer)),
+        ("see drafts", lambda: scorecards.get(viewer, draft)),
+        ("see drafts", lambda: files.build_file(viewer, draft)),
+        ("see versions", lambda: scorecards.find_published(viewer)),
+        ("publish", lambda: scorecards.publish(viewer, draft, 1)),
+        ("write", lambda: scorecards.save_draft(viewer, other, 1, SMALL)),
+        ("write", lambda: scorecards.create_draft(viewer, "service", SMALL)),
+        ("write", lambda: scorecards.delete_draft(viewer, other)),
+    ):
         if allowed[what]:
             act()
         else:
