@@ -4,7 +4,6 @@ a link of their own, and each listening is known.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 from collections.abc import Callable
@@ -17,11 +16,9 @@ import sqlalchemy as sa
 from builders import sounds
 from builders.centres import add_people, contact, evaluation, land
 from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
-from builders.visitors import PASSWORD
-from starlette.applications import Starlette
-from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from builders.wires import Wire
 
-from qa_core.access import accounts, sessions
+from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
@@ -41,7 +38,6 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
-from qa_core.ui import browser, server
 
 TODAY = environment.today()
 MORNING = datetime.combine(TODAY, datetime.min.time()) + timedelta(hours=9) - timedelta(days=3)
@@ -249,69 +245,6 @@ def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:
     )
     assert recordings.delete_expired(Viewer.SYSTEM) == 0
     assert recordings.delete_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == 1
-
-
-class Wire:
-    """One signed-in browser that asks the server's own routes for addresses."""
-
-    def __init__(self, username: str | None) -> None:
-        self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
-        if username:
-            here = browser.build(self.cookies, {"host": "localhost"}, "127.0.0.1")
-            self.cookies[browser.COOKIE] = sessions.sign_in(
-                username, PASSWORD, here, one_time_days=7
-            )
-            self.signed_in = sessions.resume(self.cookies[browser.COOKIE], here)
-
-    def ticket(
-        self, recording_id: int, purpose: str = "evaluation", reason: str = "drawn in May"
-    ) -> str:
-        return recordings.make_ticket(self.signed_in, recording_id, purpose, reason)
-
-    def ask(
-        self, address: str, asked: str | None = None, method: str = "GET"
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of the answer."""
-        headers = {
-            "host": "localhost",
-            "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
-        } | ({"range": asked} if asked else {})
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "path": address,
-            "raw_path": address.encode(),
-            "query_string": b"",
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            "client": ("127.0.0.1", 5000),
-            "server": ("localhost", 80),
-            "scheme": "http",
-            "root_path": "",
-        }
-        sent: list[dict] = []
-
-        async def receive() -> dict:
-            if any(
-                message["type"] == "http.response.body" and not message.get("more_body")
-                for message in sent
-            ):
-                return {"type": "http.disconnect"}
-            await asyncio.sleep(0.01)
-            return {"type": "http.request", "body": b"", "more_body": True}
-
-        async def send(message: dict) -> None:
-            sent.append(message)
-
-        asyncio.run(
-            Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)(scope, receive, send)
-        )
-        return (
-            sent[0]["status"],
-            {name.decode(): value.decode() for name, value in sent[0]["headers"]},
-            b"".join(message.get("body", b"") for message in sent[1:]),
-        )
 
 
 def plays() -> tuple[list[tuple], list[tuple]]:

@@ -129,8 +129,65 @@ EQUIVALENT: dict[str, str] = {
     "qa_core/metrics/query/statements.py: Scoped(select_groups([*groups, SPEND.c.currency], "
     "sums).where(*conditions), question.viewer)": _SPEND,
     "qa_core/metrics/query/waits.py: viewer.require(Permission.SEE_SATISFACTION)": _SAME_ROLE,
+    "qa_core/quality/evaluations/evaluation_view.py: viewer.require(Permission.SEE_EVALUATIONS)": (
+        _ASKED_AGAIN
+    ),
+    "qa_core/quality/evaluations/evaluation_view.py: Scoped(statement, viewer)": _PART_OF_IT,
+    "qa_core/quality/evaluations/timed_comments.py: viewer.require(Permission.SEE_EVALUATIONS)": (
+        _ASKED_AGAIN
+    ),
+    "qa_core/quality/evaluations/timed_comments.py: Scoped(statement, viewer)": (
+        "The evaluation that a remark belongs to is asked just before or just after."
+    ),
+    "qa_core/quality/evaluations/timed_comments.py: remark.author != viewer.username": (
+        "Its evaluator alone, who was just asked, writes remarks on a draft."
+    ),
+    "qa_core/quality/evaluations/timed_comments.py: viewer.can(Permission.FILL_GRIDS)": (
+        "Evaluators and the advisor, who alone are let read a draft of theirs, have it."
+    ),
+    "qa_core/quality/sampling/manual_pick.py: viewer.require(Permission.MANAGE_LISTENING)": (
+        _ASKED_AGAIN
+    ),
+    "qa_core/quality/sampling/worklist.py: viewer.require(Permission.FILL_GRIDS)": _ASKED_AGAIN,
+    "qa_core/ui/frame.py: viewer.require(entry.permission)": _ASKED_AGAIN,
 }
 """Mutants that change nothing, as `file: what`, with the reason."""
+EQUIVALENT |= dict.fromkeys(
+    (
+        f"qa_core/ui/{name}"
+        for name in (
+            "alert_banner.py: viewer.can(Permission.EDIT_ALERTS)",
+            "alert_banner.py: viewer.can(Permission.SEE_TRACKING)",
+            "download_links.py: signed_in.viewer.can(downloads.KINDS[kind].permission)",
+            "filter_bar.py: viewer.needs_suppression",
+            "player/__init__.py: viewer.can(Permission.LISTEN)",
+            "views/admin/scorecards.py: viewer.can(Permission.EDIT_GRIDS)",
+            "views/admin/targets.py: viewer.can(Permission.MANAGE_ALERTS)",
+            "views/admin/targets.py: viewer.can(Permission.SEE_ALERTS)",
+            "views/compliance/accredited_people.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "views/compliance/deletion.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "views/compliance/listening_rules.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "views/compliance/person_requests.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "views/conversations/contact.py: viewer.can(Permission.LISTEN)",
+            "views/conversations/contacts.py: viewer.can(Permission.EXPORT_CONTACTS)",
+            "views/conversations/contacts.py: viewer.can(kpi.needs)",
+            "views/performance/action_list.py: viewer.needs_suppression",
+            "views/performance/explain.py: viewer.can(Permission.MANAGE_SETTINGS)",
+            "views/performance/overview.py: viewer.can(get_kpi(key).needs)",
+            "views/performance/survey_answers.py: viewer.needs_suppression",
+            "views/quality/calibration.py: viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "views/quality/calibration_consensus.py: viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "views/quality/calibration_results.py: viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "views/quality/calibration_results.py: viewer.can(Permission.SEE_CONTACTS)",
+            "views/quality/coaching.py: viewer.can(Permission.SEE_ADVISORS)",
+            "views/quality/coaching.py: viewer.can(Permission.SEE_COACHING)",
+            "views/quality/evaluation.py: viewer.can(Permission.LISTEN)",
+            "views/quality/evaluation.py: viewer.can(Permission.SEE_CONTACTS)",
+            "views/quality/evaluation_reply.py: viewer.can(Permission.ANSWER_EVALUATIONS)",
+        )
+    ),
+    "Only a control is shown or hidden: the room behind it refuses the same people.",
+)
 
 
 @dataclass(frozen=True)
@@ -229,7 +286,13 @@ def measure_coverage(folder: Path, data: Path) -> None:
     )
     coverage = [sys.executable, "-m", "coverage"]
     tests = ["-m", "pytest", "-q", "-m", "not long and not browser", "-p", "no:cacheprovider"]
-    tests += ["--durations=0", "-n", "auto", *(f"tests/{name}" for name in TESTS)]
+    tests += [
+        "--durations=0",
+        "--durations-min=0",
+        "-n",
+        "auto",
+        *(f"tests/{name}" for name in TESTS),
+    ]
     with (data.parent / "coverage.log").open("w") as log:
         subprocess.run(
             [*coverage, "run", "--rcfile=coverage.ini", *tests],

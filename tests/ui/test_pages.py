@@ -98,6 +98,17 @@ def test_a_page_run_without_the_front_door_shows_nothing(page: menu.MenuPage, ce
     assert len(app.main) == 0
 
 
+def test_a_page_refuses_whoever_may_not_open_it_whatever_the_menu_says(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("someone", Role.DPO)
+    open_app("someone")
+
+    app = AppTest.from_file(menu.find_page("contact").path).run()
+
+    assert app.exception and not app.title
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_other(
     role: Role, open_app: Callable[..., AppTest], add_person: Callable[..., str]

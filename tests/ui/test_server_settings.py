@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.wires import Wire
 
 from qa_core.base import environment
 from qa_core.ui import connections
@@ -86,3 +88,15 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
 
     assert done.returncode == 1 and "served" not in done.stdout
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_files_are_taken_from_who_may_send_them_and_an_unknown_provider_is_refused(
+    add_person: Callable[..., str],
+) -> None:
+    wires = [Wire(add_person(role, role)) for role in ("dpo", "manager", "admin")]
+
+    sent = [wire.ask("/_stcore/upload_file/one/two", method="PUT")[0] for wire in wires]
+
+    # No file is waited for there: past the wall, nothing is found.
+    assert sent == [403, 403, 404]
+    assert wires[0].ask("/sign-in/nobody")[0] == 403
