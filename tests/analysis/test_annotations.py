@@ -17,6 +17,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import alerts, annotations, targets
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import get_kpi
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 
@@ -218,6 +219,20 @@ def test_targets_are_set_and_removed_on_their_page(
     assert (target.kpi, target.value, target.scope) == ("csat", 0.85, ("site", "Lille"))
     app.button(key=f"target_{target.id}").click().run()
     assert targets.find_all(SYSTEM) == ()
+
+
+def test_a_target_is_offered_of_the_figures_that_one_sees_alone(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str], two_sites: Path
+) -> None:
+    add_person("max", "manager", sites=("Lille",))
+    add_person("eva", "executive")
+    title = get_kpi("alignment").title
+
+    offered = [
+        open_app(who, "targets").selectbox(key="target_kpi").options for who in ("max", "eva")
+    ]
+
+    assert [title in options for options in offered] == [True, False]
 
 
 def test_rules_are_added_and_ended_on_their_page(

@@ -186,7 +186,8 @@ EQUIVALENT |= dict.fromkeys(
             "views/quality/evaluation_reply.py: viewer.can(Permission.ANSWER_EVALUATIONS)",
         )
     ),
-    "Only a control is shown or hidden: the room behind it refuses the same people.",
+    "Only a control or a sentence is shown or hidden: the room behind it refuses the same people, "
+    "or gives them nothing.",
 )
 
 
