@@ -154,7 +154,7 @@ def _show_exceeded(found: Proportions) -> None:
     if found.is_nobody_heard:
         said = _("Contacts are recorded, and nobody listens to them.")
         who = _("Who acts: managers say what the recordings are for, or recording stops.")
-        st.warning(f"{said} {who}", icon=":material/hearing_disabled:")
+        st.warning(escape(f"{said} {who}"), icon=":material/hearing_disabled:")
 
 
 def _show_recorded(found: Proportions) -> None:

@@ -16,6 +16,7 @@ from qa_core.ingest import subjects
 from qa_core.metrics import formatting
 from qa_core.metrics.query import restricted_contacts
 from qa_core.ui import actions, download_links, gate, tables
+from qa_core.ui.markdown import escape
 
 SUBJECTS = ("customer", "advisor")
 
@@ -73,8 +74,12 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
         _("Audio is handed out by two people. If you agree, it is part of the person's copy.")
     )
     for item in waiting:
-        label = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
-        if st.button(label, key=f"audio_{item.id}", icon=":material/volume_up:"):
+        text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
+        if st.button(
+            escape(text),
+            key=f"audio_{item.id}",
+            icon=":material/volume_up:",
+        ):
             with actions.show_refusals():
                 requests.confirm_audio(gate.current_viewer(Permission.SEE_RULES), item.id)
                 actions.finish(_("Noted: the audio is part of the copy now."))
