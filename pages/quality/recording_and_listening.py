@@ -1,4 +1,4 @@
-"""What is recorded, who listens, how long: for the advisors it is about."""
+"""Recording and listening: the rules and periods, for the advisors they are about."""
 
 import streamlit as st
 

@@ -350,8 +350,8 @@ ALL: tuple[Setting, ...] = (
         "backup_retention_months",
         N_("Backups kept for (months)"),
         N_(
-            "How long backups are kept at most. So long it is known who was erased, so that no "
-            "backup brings anybody back; an older one cannot be restored."
+            "How long backups are kept at most. For that time Écoute knows who was erased, so "
+            "that no backup brings anybody back. An older backup cannot be restored."
         ),
         13,
         "whole",

@@ -21,7 +21,7 @@ CONTACT_COLUMNS = frozenset({"source_system", "contact_id", "advisor_id"})
 
 @dataclass(frozen=True)
 class Restrictions:
-    """What is restricted: pseudonyms, ids of advisors, contacts (system or None, id)."""
+    """Everything that is restricted: pseudonyms, ids of advisors, contacts (system or None, id)."""
 
     customers: frozenset[str] = frozenset()
     advisors: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""What is kept too long in a centre's stores, counted by hand: plain SQL, Parquet and the
+"""Data kept too long in a centre's stores, counted by hand: plain SQL, Parquet and the
 names of files, with the periods of docs/compliance.md, section 3 written out again.
 """
 

@@ -1,4 +1,4 @@
-"""What each permission and each role lets a person do, in words for the works council."""
+"""Capabilities of each permission and each role, in words for the works council."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers, advisors and the works council are given: messages, notices, sheet."""
+"""Messages and notices for callers and advisors, and the sheet for the works council."""
 
 from __future__ import annotations
 

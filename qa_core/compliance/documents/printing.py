@@ -81,7 +81,7 @@ BY_NAME = {kind.name: kind for kind in ALL}
 
 @dataclass(frozen=True)
 class Printing:
-    """When a document was last printed, by whom, and from which version."""
+    """The last printing of a document: its day, who printed, and from which version."""
 
     on: date
     by: str
@@ -103,7 +103,7 @@ class DocumentState:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether it would be printed differently today."""
+        """Tell whether it would be printed differently today."""
         return self.printed is not None and self.printed.digest != self.digest
 
     def as_json(self) -> dict[str, Any]:

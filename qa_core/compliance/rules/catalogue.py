@@ -22,7 +22,7 @@ TO_DO_DAYS = 30
 """Days to do what has no date of its own, from the day it was first to do."""
 
 _OFFICER = N_("The data protection officer")
-_RUNS = N_("Whoever runs Écoute")
+_RUNS = N_("The operator of Écoute")
 _LABOUR = "Code du travail L1222-4, L2312-38"
 
 
@@ -61,7 +61,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R3",
         N_("Callers informed"),
-        N_("Callers are told, with the purpose, and may refuse at any time."),
+        N_("Callers are informed, with the purpose, and may refuse at any time."),
         N_("GDPR art. 13 and 21"),
         N_("The telephony team, and the data protection officer"),
         measures.judge_callers,
@@ -143,7 +143,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R13",
         N_("Rights of persons"),
-        N_("Whoever asks for access, erasure or restriction is answered within a month."),
+        N_("A person who asks for access, erasure or restriction gets an answer within a month."),
         N_("GDPR art. 12 and 15 to 21"),
         _OFFICER,
         measures.judge_requests,
@@ -213,7 +213,7 @@ RULES: tuple[ComplianceRule, ...] = (
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """How a rule stands today; `since`: from when it has been in order, or has not, as far
+    """Verdict on a rule today; `since`: from when it has been in order, or has not, as far
     as the history goes back. What was to do and is late is not in order any more.
     """
 

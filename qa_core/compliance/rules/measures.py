@@ -111,8 +111,8 @@ def judge_callers(facts: RuleFacts) -> RuleFinding:
     """Judge R3: audio kept of callers who objected or were not told."""
     total, wrong = len(facts.live_recordings), facts.count_forbidden("R3")
     evidence = ngettext(
-        "{wrong} of {n} recording kept is of a caller who objected or was not told",
-        "{wrong} of {n} recordings kept are of callers who objected or were not told",
+        "{wrong} of {n} recording kept is of a caller who objected or was not informed",
+        "{wrong} of {n} recordings kept are of callers who objected or were not informed",
         total,
         wrong=wrong,
     )

@@ -34,7 +34,7 @@ class LegalAct(StrEnum):
 
 @dataclass(frozen=True)
 class Exclusions:
-    """What is never recorded or heard: numbers that were dialled, advisors, and contacts
+    """Everything that is never recorded or heard: numbers that were dialled, advisors, and contacts
     (system, or None for any, and id).
     """
 

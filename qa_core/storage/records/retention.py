@@ -79,7 +79,7 @@ class MonthlyFigure(Base):
 
 
 class RuleDay(Base):
-    """How each rule of the law stood on a day (docs/compliance.md, section 1)."""
+    """State of each rule of the law on a day (docs/compliance.md, section 1)."""
 
     __tablename__ = "rule_day"
 

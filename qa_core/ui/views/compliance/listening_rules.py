@@ -113,11 +113,11 @@ def show_proportions(viewer: Viewer) -> None:
     st.caption(f"{days} {rule}")
     st.caption(
         _(
-            "Told here: a team of which {share} or more of the answered contacts are recorded "
-            "(of {least} at least), an advisor of whom {heard} contacts or more were listened "
-            "to, and more than {times} times the mean of the other advisors, and recordings "
-            "that nobody listens to. A contact counts as recorded where its source says so or "
-            "its audio is here. Advisors who hear their own contacts do not count.",
+            "This page warns of three things. A team with {share} or more of its answered "
+            "contacts recorded, if there are {least} or more. An advisor with {heard} contacts or "
+            "more listened to, and more than {times} times the mean of the other advisors. "
+            "Recordings that nobody listens to. A contact counts as recorded where its source "
+            "says so or its audio is here. Advisors who hear their own contacts do not count.",
             share=formatting.percent(proportionality.PERMANENT_FROM, 0),
             least=proportionality.ENOUGH_ANSWERED,
             heard=proportionality.MUCH_FROM,

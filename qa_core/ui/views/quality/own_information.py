@@ -1,4 +1,4 @@
-"""What is kept of an advisor, and what they are told in writing about it."""
+"""Data kept of an advisor, and what they are told in writing about it."""
 
 from __future__ import annotations
 
