@@ -245,12 +245,8 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
 
 def value_of(session: Session, name: str) -> str | None:
     """Return the newest value of a gate; None where there is none."""
-    return session.scalar(
-        sa.select(GateValue.value)
-        .where(GateValue.name == name)
-        .order_by(GateValue.id.desc())
-        .limit(1)
-    )
+    row = store.remember(session, "gates", _newest).get(name)
+    return row.value if row else None
 
 
 def retention_months(session: Session, name: str) -> int:

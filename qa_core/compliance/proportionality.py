@@ -21,6 +21,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Playback
+from qa_core.storage.records.store import Session
 
 DAYS, MONTHS = 30, 13
 """What is looked at: the last days, or one of the last months."""
@@ -81,7 +82,7 @@ class Proportions:
 
     @property
     def is_nobody_heard(self) -> bool:
-        """Whether contacts are recorded that nobody listens to."""
+        """Tell whether contacts are recorded that nobody listens to."""
         return self.centre.recorded_contacts > 0 and not self.listenings
 
 
@@ -110,19 +111,25 @@ def find(viewer: Viewer, month: str | None = None) -> Proportions:
     last `DAYS` days, today included. Advisors' own playbacks do not count.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        return store.remember(
+            session, f"proportions {viewer!r} {month}", lambda held: _count(held, viewer, month)
+        )
+
+
+def _count(session: Session, viewer: Viewer, month: str | None) -> Proportions:
     last_day = date.fromisoformat(f"{month}-01") if month else environment.today()
     period = Period(last_day - timedelta(days=DAYS - 1), last_day)
     if month:
         period = listened.whole_months(Period(last_day, last_day))
     recorded = count_recorded(viewer, period.first_day, period.last_day)
-    with store.reading() as session:
-        kept_ids = name_merges.find_kept_names(session)["advisor"]
-        heard = {
-            (kept_ids.get(advisor_id, advisor_id), system, contact_id)
-            for statement in _select_heard(period)
-            for advisor_id, system, contact_id in session.execute(_of_anybody(statement))
-        }
-        names = members.find_names(session)
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
+    heard = {
+        (kept_ids.get(advisor_id, advisor_id), system, contact_id)
+        for statement in _select_heard(period)
+        for advisor_id, system, contact_id in session.execute(_of_anybody(statement))
+    }
+    names = members.find_names(session)
     counts = Counter(advisor_id for advisor_id, *_contact in heard)
     active_advisors = len(recorded.advisors | set(counts))
     others = max(active_advisors - 1, 1)

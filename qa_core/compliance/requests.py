@@ -89,18 +89,7 @@ def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on:
             day=received_on.isoformat(),
         )
     with store.writing() as session:
-        request = SubjectRequest(
-            kind=kind,
-            subject_kind=subject_kind,
-            subject=subject,
-            received_on=received_on,
-            due_on=add_months(received_on, 1),
-            entered_by=viewer.username,
-        )
-        session.add(request)
-        session.flush()
-        audit_log.record(session, viewer.username, "request_entered", str(request.id), reason=kind)
-        return request.id
+        return _enter(session, viewer, kind, subject_kind, subject, received_on)
 
 
 def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
@@ -117,9 +106,8 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
     ):
         raise Refusal("already_asked", N_("You have asked for this before."))
     with store.writing() as session:
-        return _enter(
-            session, viewer, EXCLUSION, source_system=source_system, contact_id=contact_id
-        )
+        contact = {"source_system": source_system, "contact_id": contact_id}
+        return _enter_own(session, viewer, EXCLUSION, **contact)
 
 
 def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
@@ -127,18 +115,30 @@ def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
     the data protection officer's copy, with its month.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
-    _enter(session, viewer, "objection", contact_id=about)
+    _enter_own(session, viewer, "objection", contact_id=about)
 
 
-def _enter(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
+def _enter_own(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
     """Enter a request that an advisor makes in the product today."""
-    today = environment.today()
+    own = ("advisor", viewer.advisor_id, environment.today())
+    return _enter(session, viewer, kind, *own, **contact)
+
+
+def _enter(
+    session: Session,
+    viewer: Viewer,
+    kind: str,
+    subject_kind: str,
+    subject: str,
+    received_on: date,
+    **contact: str,
+) -> int:
     request = SubjectRequest(
         kind=kind,
-        subject_kind="advisor",
-        subject=viewer.advisor_id,
-        received_on=today,
-        due_on=add_months(today, 1),
+        subject_kind=subject_kind,
+        subject=subject,
+        received_on=received_on,
+        due_on=add_months(received_on, 1),
         entered_by=viewer.username,
         **contact,
     )

@@ -73,12 +73,10 @@ def add(kind: str, *keys: str, value: str = "") -> None:
 def drop(kind: str, *keys: str) -> None:
     """Drop acts that were taken back since."""
     known = find()
-    if known is not None:
-        kept = [
-            entry
-            for entry in known.entries
-            if (entry.kind, entry.key) not in {(kind, key) for key in keys}
-        ]
+    if known is None:
+        return
+    kept = [entry for entry in known.entries if entry.kind != kind or entry.key not in keys]
+    if len(kept) < len(known.entries):
         write(replace(known, number=known.number + 1, entries=tuple(kept)))
 
 

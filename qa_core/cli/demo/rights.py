@@ -47,6 +47,7 @@ ANSWERED_AFTER, WAITING_FOR = timedelta(days=24), timedelta(days=9)
 def set_up(sign_ins: list[dict[str, str]]) -> None:
     """Let the invited people do what the law asks for, through the doors of the product."""
     with store.reading() as session:
+        # Of two evaluators the first one listens.
         people = {Role(one["role"]): get_viewer(session, one["username"]) for one in sign_ins[::-1]}
         of_batch = sa.select(Recording).where(Recording.batch_id == BATCH)
         kept = session.scalars(

@@ -20,6 +20,7 @@ from qa_core.compliance.documents.blocks import mark_blank
 from qa_core.metrics import formatting, query
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Site, Team
+from qa_core.storage.records.store import Session
 
 DETAILS = (
     "organisation_name",
@@ -60,7 +61,7 @@ class Facts:
 
     @functools.cached_property
     def is_beyond_measure(self) -> bool:
-        """Whether recording or listening stands out today (docs/compliance.md, R2)."""
+        """Tell whether recording or listening stands out today (docs/compliance.md, R2)."""
         return proportionality.is_exceeded(proportionality.find(Viewer.SYSTEM))
 
     def describe_detail(self, name: str) -> str:
@@ -99,6 +100,11 @@ class Facts:
 
 def read() -> Facts:
     """Read the facts of the whole centre. The caller checks who asks."""
+    with store.reading() as session:
+        return store.remember(session, "document_facts", _read)
+
+
+def _read(session: Session) -> Facts:
     listeners = [item for item in accreditations.find_all(Viewer.SYSTEM) if item.holds]
     informed = [notice.informed_on is not None for notice in notices.find_all(Viewer.SYSTEM)]
     gate_values = {
@@ -107,25 +113,22 @@ def read() -> Facts:
         if found.value is not None
     }
     lake_url = environment.current().lake_url
-    with store.reading() as session:
-        periods = {
-            entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
-        }
-        teams, sites = (
-            tuple(sorted(session.scalars(sa.select(table.name)))) for table in (Team, Site)
-        )
-        return Facts(
-            settings.current(session),
-            gate_values,
-            periods,
-            tuple(sorted(listeners, key=lambda item: item.display_name or item.username)),
-            len(informed),
-            sum(informed),
-            teams,
-            sites,
-            session.get_bind().dialect.name,
-            "://" in lake_url and not lake_url.startswith("file:"),
-        )
+    periods = {
+        entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
+    }
+    teams, sites = (tuple(sorted(session.scalars(sa.select(table.name)))) for table in (Team, Site))
+    return Facts(
+        settings.current(session),
+        gate_values,
+        periods,
+        tuple(sorted(listeners, key=lambda item: item.display_name or item.username)),
+        len(informed),
+        sum(informed),
+        teams,
+        sites,
+        session.get_bind().dialect.name,
+        "://" in lake_url and not lake_url.startswith("file:"),
+    )
 
 
 def _find_values(dimension: str) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def _show_rules(verdicts: Sequence[RuleVerdict]) -> None:
     lines = []
     for verdict in verdicts:
         row = {name: escape(text) for name, text in catalogue.describe(verdict).items()}
-        since = escape(_("since {day}", day=catalogue.describe(verdict)["since"]))
+        since = _("since {day}", day=row["since"])
         lines.append(
             {
                 _("Rule"): f"**{row['rule']} · {row['title']}**  \n{row['asks']}  \n"
