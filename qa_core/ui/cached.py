@@ -120,8 +120,9 @@ def _measures_contacts(_viewer: Viewer, kpis: str | Sequence[str], *_: Any) -> b
     return all(BY_KEY[key].subject in OF_CONTACTS for key in keys if key in BY_KEY)
 
 
-def _cuts_contacts(_viewer: Viewer, dimension: str, *_: Any) -> bool:
-    return dimensions.get_dimension(dimension).family != "quality"
+def _cuts_contacts(_viewer: Viewer, names: str | Sequence[str], *_: Any) -> bool:
+    names = (names,) if isinstance(names, str) else names
+    return all(dimensions.get_dimension(name).family != "quality" for name in names)
 
 
 def _always(*_: Any) -> bool:
@@ -146,7 +147,9 @@ def _measure_headline(
 measure = _cached(query.measure, (), _measures_contacts)
 measure_under = _cached(query.measure_under, (), _measures_contacts)
 explain = _cached(query.explain, (), _measures_contacts)
+measure_cuts = _cached(query.measure_cuts, (), _measures_contacts)
 find_values = _cached(query.find_values, (), _cuts_contacts)
+find_all_values = _cached(query.find_all_values, (), _cuts_contacts)
 find_waits = _cached(query.find_waits, (), _always)
 find_service_levels = _cached(query.find_service_levels, (), _always)
 find_drivers = _cached(query.find_drivers)
