@@ -1,0 +1,77 @@
+"""Examples of questions to the API, for its page and docs/api.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DOCUMENTED_ADDRESS = "https://ecoute.example"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One way to ask: the tool, the language of its code, and the code."""
+
+    tool: str
+    language: str
+    code: str
+
+
+_POWER_QUERY = """let
+    Answer = Json.Document(
+        Web.Contents(
+            "{address}",
+            [
+                RelativePath = "api/kpi",
+                Query = [
+                    kpi = {{"answer_rate", "service_level"}},
+                    by = "month",
+                    from = "2026-01-01"
+                ],
+                Headers = [Authorization = "Bearer " & {token}]
+            ]
+        )
+    ),
+    Rows = Table.FromRecords(
+        Answer[rows],
+        {{"by", "kpi", "value", "low", "high", "n", "status"}},
+        MissingField.UseNull
+    ),
+    Table = Table.ExpandRecordColumn(Rows, "by", {{"month"}})
+in
+    Table"""
+
+_CURL = """curl --fail-with-body --get "{address}/api/kpi" \\
+  --header "Authorization: Bearer $ECOUTE_TOKEN" \\
+  --data-urlencode kpi=answer_rate --data-urlencode kpi=service_level \\
+  --data-urlencode by=month --data-urlencode from=2026-01-01 \\
+  --data-urlencode where=channel=phone"""
+
+_PYTHON = """import os
+
+import pandas as pd
+import requests
+
+response = requests.get(
+    "{address}/api/kpi",
+    headers={{"Authorization": f"Bearer {{os.environ['ECOUTE_TOKEN']}}"}},
+    params={{
+        "kpi": ["answer_rate", "service_level"],
+        "by": "month",
+        "from": "2026-01-01",
+        "where": "channel=phone",
+    }},
+    timeout=60,
+)
+response.raise_for_status()
+figures = pd.json_normalize(response.json()["rows"])
+print(figures[["by.month", "kpi", "value", "n", "status"]])"""
+
+
+def build_examples(address: str) -> tuple[Example, ...]:
+    """Build the examples for the server of that address."""
+    return (
+        Example("curl", "bash", _CURL.format(address=address)),
+        Example("Python", "python", _PYTHON.format(address=address)),
+        Example("Excel", "powerquery", _POWER_QUERY.format(address=address, token='"ecoute_…"')),
+        Example("Power BI", "powerquery", _POWER_QUERY.format(address=address, token="Token")),
+    )
