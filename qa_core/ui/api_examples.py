@@ -8,7 +8,7 @@ DOCUMENTED_ADDRESS = "https://ecoute.example"
 
 
 @dataclass(frozen=True)
-class Example:
+class ApiExample:
     """One way to ask: the tool, the language of its code, and the code."""
 
     tool: str
@@ -67,11 +67,11 @@ figures = pd.json_normalize(response.json()["rows"])
 print(figures[["by.month", "kpi", "value", "n", "status"]])"""
 
 
-def build_examples(address: str) -> tuple[Example, ...]:
+def build_examples(address: str) -> tuple[ApiExample, ...]:
     """Build the examples for the server of that address."""
     return (
-        Example("curl", "bash", _CURL.format(address=address)),
-        Example("Python", "python", _PYTHON.format(address=address)),
-        Example("Excel", "powerquery", _POWER_QUERY.format(address=address, token='"ecoute_…"')),
-        Example("Power BI", "powerquery", _POWER_QUERY.format(address=address, token="Token")),
+        ApiExample("curl", "bash", _CURL.format(address=address)),
+        ApiExample("Python", "python", _PYTHON.format(address=address)),
+        ApiExample("Excel", "powerquery", _POWER_QUERY.format(address=address, token='"ecoute_…"')),
+        ApiExample("Power BI", "powerquery", _POWER_QUERY.format(address=address, token="Token")),
     )

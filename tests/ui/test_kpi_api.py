@@ -5,6 +5,8 @@ within limits.
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,16 +15,19 @@ from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
+import uvicorn
 from builders.centres import add_people, close_month, contact, land
 from builders.wires import Wire
+from starlette.applications import Starlette
 
 from qa_core.access import accounts, service_tokens
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
 from qa_core.cli.app import run
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.ui import kpi_api
+from qa_core.ui import api_examples, kpi_api, server
 
 SYSTEM = Viewer.SYSTEM
 TERMS = {
@@ -323,6 +328,39 @@ def test_the_audit_log_says_which_token_asked_for_what_and_no_figure(two_teams: 
         ("token:script", "kpis_asked", "", "refused: unknown_kpi"),
         ("stranger", "token_refused", "127.0.0.1", "unknown"),
     ]
+
+
+def test_the_documented_examples_for_curl_and_python_run(
+    two_teams: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECOUTE_TOKEN", add_token("manager"))
+    app = Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)
+    running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        curl, python, *_others = api_examples.build_examples(address)
+        try:
+            shown = subprocess.run(
+                curl.code, shell=True, check=True, capture_output=True, text=True
+            ).stdout
+            exec(python.code, {})
+        finally:
+            running.should_exit = True
+            thread.join()
+
+    assert [(row["by"]["month"], row["kpi"]) for row in json.loads(shown)["rows"]] == [
+        ("2026-05", "answer_rate"),
+        ("2026-05", "service_level"),
+    ]
+    printed = capsys.readouterr().out
+    assert "2026-05" in printed and "service_level" in printed
+    document = (environment.PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
+    for example in api_examples.build_examples(api_examples.DOCUMENTED_ADDRESS):
+        assert example.code in document
 
 
 def test_a_server_that_has_too_much_to_do_says_so(
