@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qa_core.base.i18n import N_
+
 DOCUMENTED_ADDRESS = "https://ecoute.example"
+_VARIABLE = N_("The token is in the environment variable ECOUTE_TOKEN.")
 
 
 @dataclass(frozen=True)
 class ApiExample:
-    """One way to ask: the tool, the language of its code, and the code."""
+    """One way to ask: the tool, the language of its code, what to know, and the code."""
 
     tool: str
     language: str
+    hint: str
     code: str
 
 
@@ -70,8 +74,24 @@ print(figures[["by.month", "kpi", "value", "n", "status"]])"""
 def build_examples(address: str) -> tuple[ApiExample, ...]:
     """Build the examples for the server of that address."""
     return (
-        ApiExample("curl", "bash", _CURL.format(address=address)),
-        ApiExample("Python", "python", _PYTHON.format(address=address)),
-        ApiExample("Excel", "powerquery", _POWER_QUERY.format(address=address, token='"ecoute_…"')),
-        ApiExample("Power BI", "powerquery", _POWER_QUERY.format(address=address, token="Token")),
+        ApiExample("curl", "bash", _VARIABLE, _CURL.format(address=address)),
+        ApiExample("Python", "python", _VARIABLE, _PYTHON.format(address=address)),
+        ApiExample(
+            "Excel",
+            "powerquery",
+            N_(
+                "Data, Get Data, From Other Sources, Blank Query, Advanced Editor. Choose "
+                "anonymous access when asked. Everybody who has the workbook has the token."
+            ),
+            _POWER_QUERY.format(address=address, token='"ecoute_…"'),
+        ),
+        ApiExample(
+            "Power BI",
+            "powerquery",
+            N_(
+                "Make a parameter Token of type text. Then Get data, Blank query, Advanced Editor. "
+                "Choose anonymous access when asked; scheduled refresh works too."
+            ),
+            _POWER_QUERY.format(address=address, token="Token"),
+        ),
     )

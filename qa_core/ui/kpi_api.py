@@ -55,9 +55,11 @@ class Limits:
         """Count one request of a token. Raises Refusal `too_many_requests`."""
         with self.lock:
             budget = self.budgets.setdefault(token, Budget(A_MINUTE, A_MINUTE / 60))
-            wait = 1.0 if self.running[token] >= AT_ONCE else budget.take()
-            if wait:
+            if self.running[token] >= AT_ONCE:
+                wait = 1.0
+            elif wait := budget.take():
                 budget.give_back()
+            if wait:
                 raise Refusal(
                     "too_many_requests",
                     N_(
@@ -136,25 +138,23 @@ def _read(request: Request) -> KpiQuestion:
     if len(request.url.query) > LONGEST_QUERY:
         message = N_("The address is too long: at most {most} characters after the question mark.")
         raise Misuse("too_long", message, most=LONGEST_QUERY)
-    given: dict[str, list[str]] = {}
-    for name, value in request.query_params.multi_items():
+    given = request.query_params
+    for name in given:
         message = N_("There is no parameter {name}. Known: {known}.")
         require_known(name, PARAMETERS, "unknown_parameter", message)
-        given.setdefault(name, []).append(value)
-    for name in ("from", "to", "explain"):
-        if len(given.get(name, ())) > 1:
+        if name in ("from", "to", "explain") and len(given.getlist(name)) > 1:
             raise Misuse("repeated", N_("The parameter {name} is given twice."), name=name)
-    if not given.get("kpi"):
+    if "kpi" not in given:
         raise Misuse("no_kpi", N_("Name a KPI: kpi=answer_rate; several are allowed."))
-    explain = given.get("explain", ["0"])[0]
+    explain = given.get("explain", "0")
     require_known(explain, ("0", "1"), "bad_value", N_("explain is 0 or 1."))
     return KpiQuestion(
-        given["kpi"],
-        given.get("by", ()),
-        given.get("from", [None])[0],
-        given.get("to", [None])[0],
-        given.get("where", ()),
-        given.get("set", ()),
+        given.getlist("kpi"),
+        given.getlist("by"),
+        given.get("from"),
+        given.get("to"),
+        given.getlist("where"),
+        given.getlist("set"),
         explain == "1",
     )
 

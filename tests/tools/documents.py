@@ -379,7 +379,7 @@ def list_examples() -> str:
     from qa_core.ui import api_examples
 
     return "\n\n".join(
-        f"### {example.tool}\n\n```{example.language}\n{example.code}\n```"
+        f"### {example.tool}\n\n{example.hint}\n\n```{example.language}\n{example.code}\n```"
         for example in api_examples.build_examples(api_examples.DOCUMENTED_ADDRESS)
     )
 

@@ -281,6 +281,7 @@ def test_a_token_asks_so_often_a_minute_and_no_oftener(two_teams: None) -> None:
 def test_a_token_asks_twice_at_once_and_a_third_waits_for_no_thread(two_teams: None) -> None:
     secret = add_token("manager")
     viewer = service_tokens.open_token(secret, service_tokens.Browser(b"", is_local=True))
+    budget = kpi_api.LIMITS.budgets[viewer.username] = kpi_api.Budget(60, 1e-9)
     done = threading.Event()
 
     def hold() -> None:
@@ -300,6 +301,7 @@ def test_a_token_asks_twice_at_once_and_a_third_waits_for_no_thread(two_teams: N
         thread.join()
 
     assert (status, headers["retry-after"]) == (429, "1")
+    assert round(budget.spent) == kpi_api.AT_ONCE  # to be refused costs and earns nothing
     assert ask(secret, ("kpi", "received"))[0] == 200
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -11,24 +11,12 @@ from qa_core.access import accounts, service_tokens
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting, kpis
 from qa_core.ui import actions, api_examples, menu, tables
 from qa_core.ui.markdown import escape
 
 NEW = "new_service_token"
-HINTS = {
-    "curl": N_("The token is in the environment variable ECOUTE_TOKEN."),
-    "Python": N_("The token is in the environment variable ECOUTE_TOKEN."),
-    "Excel": N_(
-        "Data, Get Data, From Other Sources, Blank Query, Advanced Editor. Choose anonymous "
-        "access when asked. Everybody who has the workbook has the token."
-    ),
-    "Power BI": N_(
-        "Make a parameter Token of type text. Then Get data, Blank query, Advanced Editor. "
-        "Choose anonymous access when asked; scheduled refresh works too."
-    ),
-}
 
 
 def show_tokens(viewer: Viewer) -> None:
@@ -50,7 +38,7 @@ def show_tokens(viewer: Viewer) -> None:
                     state=_(title).capitalize(),
                     name=escape(token["created_by"]),
                     moment=formatting.local_moment(expires),
-                    day=formatting.day(datetime.fromisoformat(used).date()) if used else _("never"),
+                    day=formatting.day(date.fromisoformat(used), year=True) if used else _("never"),
                 )
             )
             if token["state"] not in (TokenState.REVOKED, TokenState.EXPIRED) and st.button(
@@ -108,24 +96,16 @@ def show_examples() -> None:
     examples = api_examples.build_examples(f"{there.scheme}://{there.netloc}")
     for tab, example in zip(st.tabs([one.tool for one in examples]), examples, strict=True):
         with tab:
-            st.caption(_(HINTS[example.tool]))
+            st.caption(_(example.hint))
             st.code(example.code, language=example.language)
-    left, right = st.columns(2)
-    with left:
-        tables.show(
-            list(kpis.ALL),
-            (
-                tables.text_column(_("KPI"), lambda kpi: kpi.key),
-                tables.text_column(_("Title"), lambda kpi: _(kpi.title)),
-            ),
-            "api_kpis",
-        )
-    with right:
-        tables.show(
-            list(dimensions.DIMENSIONS),
-            (
-                tables.text_column(_("Dimension"), lambda dimension: dimension.key),
-                tables.text_column(_("Title"), lambda dimension: _(dimension.title)),
-            ),
-            "api_dimensions",
-        )
+    lists = {_("KPI"): kpis.ALL, _("Dimension"): dimensions.DIMENSIONS}
+    for column, (title, entries) in zip(st.columns(2), lists.items(), strict=True):
+        with column:
+            tables.show(
+                list(entries),
+                (
+                    tables.text_column(title, lambda entry: entry.key),
+                    tables.text_column(_("Title"), lambda entry: _(entry.title)),
+                ),
+                f"api_{title}",
+            )
