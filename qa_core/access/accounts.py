@@ -389,10 +389,14 @@ def set_language(viewer: Viewer, language: str | None) -> None:
 
 
 def remove_demo_accounts(viewer: Viewer) -> int:
-    """Delete the accounts of the demo centre. Returns their number."""
+    """Delete the accounts of the demo centre and the tokens that they made. Returns the
+    number of accounts.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()
+        made_by = ServiceToken.created_by.in_([account.username for account in accounts])
+        session.execute(sa.delete(ServiceToken).where(made_by))
         for account in accounts:
             session.delete(account)
             audit_log.record(

@@ -200,6 +200,7 @@ def test_a_token_of_the_demo_centre_is_for_this_machine_alone(
     service_tokens.open_token(token.secret, HERE)
     assert code_of(token.secret, ELSEWHERE) == "token_elsewhere"
     accounts.remove_demo_accounts(SYSTEM)
+    assert service_tokens.find_tokens(SYSTEM) == []
 
 
 def test_wrong_tokens_are_recorded_and_slowed_down_and_nobody_s_sign_in_with_them(
