@@ -152,6 +152,8 @@ def open_token(secret: str, origin: Browser) -> Viewer:
             if origin.is_local or creator is None or not creator.demo:
                 return _build_viewer(session, token)
             reason = "elsewhere"
+        # Asked before anything is written: a flood of wrong tokens keeps no writer waiting.
+        sessions.refuse_early(sessions.find_token_wait(session, origin.address))
     with store.writing() as session:
         wait = sessions.count_bad_token(session, origin.address)
         if not wait:

@@ -500,6 +500,13 @@ def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
     return wait
 
 
+def find_token_wait(session: Session, address: str) -> timedelta:
+    """Find how long an address has to wait before another of its wrong service tokens counts."""
+    row, moment = session.get(SignInThrottle, f"token:{_find_network(address)}"), now()
+    end = row.blocked_until if row and row.blocked_until else moment
+    return max(end - moment, timedelta(0))
+
+
 def count_bad_token(session: Session, address: str) -> timedelta:
     """Count a service token that opens nothing, unless it comes too early. Returns how long
     that address has to wait.

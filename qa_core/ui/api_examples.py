@@ -40,9 +40,9 @@ _POWER_QUERY = """let
         {{"by", "kpi", "value", "low", "high", "n", "status"}},
         MissingField.UseNull
     ),
-    Table = Table.ExpandRecordColumn(Rows, "by", {{"month"}})
+    Figures = Table.ExpandRecordColumn(Rows, "by", {{"month"}})
 in
-    Table"""
+    Figures"""
 
 _CURL = """curl --fail-with-body --get "{address}/api/kpi" \\
   --header "Authorization: Bearer $ECOUTE_TOKEN" \\

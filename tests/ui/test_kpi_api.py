@@ -102,7 +102,7 @@ def command_of(pairs: tuple[tuple[str, str], ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("role", list(TERMS))
-def test_the_answer_is_that_of_the_command_to_a_person_of_the_same_role(
+def test_the_command_and_the_api_answer_a_role_alike(
     role: str,
     two_teams: None,
     add_person: Callable[..., str],
