@@ -30,6 +30,7 @@ from qa_core.storage.records.people import (
     AccountRequest,
     Advisor,
     ManagedSite,
+    ServiceToken,
     Site,
     Team,
     TeamLead,
@@ -40,21 +41,28 @@ DECIDING = frozenset({Role.DPO, Role.MANAGER, Role.ADMIN, Role.EXECUTIVE})
 TOLD_DAYS = 90
 """Days for which a change of an account is shown."""
 USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
+TOKEN = "token:"
+"""Beginning of a service token's name where accounts are named; no username has a colon."""
 
 
 class AccountAction(StrEnum):
-    """Action on an account; with the prefix `account_`, its word in the audit log."""
+    """Action on an account or a service token; with the prefix `account_`, its word in the
+    audit log.
+    """
 
     ADD = "add"
     CHANGE = "change"
     DISABLE = "disable"
     ENABLE = "enable"
     RESET = "reset"
+    ADD_TOKEN = "add_token"
+    REVOKE_TOKEN = "revoke_token"
 
 
 @dataclass(frozen=True)
 class AccountTerms:
-    """Requested state of an account: role and bounds.
+    """Requested state of an account or a service token (which alone has `kpis`): role and
+    bounds.
 
     `since` (None: the beginning) dates the teams led. A manager without sites sees what
     belongs to no site.
@@ -68,6 +76,7 @@ class AccountTerms:
     since: date | None = None
     language: str | None = None
     sees_unassigned: bool | None = None
+    kpis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,14 +126,8 @@ def _build_viewer(session: Session, username: str) -> Viewer:
             for span in sorted(account.led_teams, key=lambda span: span.id)
         )
     if role == Role.MANAGER:
-        own = Team.site_name.in_([site.site_name for site in account.sites])
-        managed_teams = tuple(
-            session.scalars(
-                sa.select(Team.name)
-                .where(sa.or_(own, Team.site_name.is_(None)) if account.sees_unassigned else own)
-                .order_by(Team.name)
-            )
-        )
+        sites = [site.site_name for site in account.sites]
+        managed_teams = find_managed_teams(session, sites, account.sees_unassigned)
     advisor_id = account.advisor_id if role == Role.ADVISOR else None
     if advisor_id is not None:
         # Merged into another one, an advisor's facts stand under that id; undone, under
@@ -140,6 +143,17 @@ def _build_viewer(session: Session, username: str) -> Viewer:
         display_name=account.display_name or account.username,
         language=account.language,
     )
+
+
+def find_managed_teams(
+    session: Session, sites: Iterable[str], sees_unassigned: bool
+) -> tuple[str, ...]:
+    """Find the teams that these sites have today, by name; also those without a site."""
+    own = Team.site_name.in_(sites)
+    statement = sa.select(Team.name).where(
+        sa.or_(own, Team.site_name.is_(None)) if sees_unassigned else own
+    )
+    return tuple(session.scalars(statement.order_by(Team.name)))
 
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
@@ -257,17 +271,23 @@ def propose(
 ) -> None:
     """Request an action that a second person confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == AccountAction.ADD else normalise_username(username)
+    username = (
+        parse_username(username) if act == AccountAction.ADD else normalise_username(username)
+    )
     with store.writing() as session:
         _check_possible(session, viewer, act, username, terms)
-        session.add(_build_row(viewer, act, username, terms))
-        audit_log.record(
-            session,
-            viewer.username,
-            f"account_{act}_asked",
-            username,
-            reason=str(terms.role) if terms else "",
-        )
+        _enter(session, viewer, act, username, terms, is_done=False)
+
+
+def enter_token(
+    session: Session, viewer: Viewer, act: AccountAction, name: str, terms: AccountTerms | None
+) -> bool:
+    """Enter an action on a service token, and tell whether it is done, or waits for a second
+    person.
+    """
+    is_done = act == AccountAction.REVOKE_TOKEN or not _needs_second(session, viewer, act, None)
+    _enter(session, viewer, act, TOKEN + name, terms, is_done)
+    return is_done
 
 
 def find_requests(viewer: Viewer) -> list[Request]:
@@ -329,7 +349,8 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
                 N_("You asked for this yourself; another person has to confirm it."),
             )
         act, terms = AccountAction(row.act), _read_terms(row.content)
-        _check_possible(session, viewer, act, row.username, terms)
+        if act != AccountAction.ADD_TOKEN:
+            _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
         _apply(session, act, row.username, terms, password_hash, must_change=True)
         audit_log.record(
@@ -348,6 +369,9 @@ def decline(viewer: Viewer, request_id: int) -> None:
     with store.writing() as session:
         row = _open_request(session, request_id)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), False
+        if row.act == AccountAction.ADD_TOKEN:
+            token = _get_token(session, row.username)
+            token.revoked_at, token.revoked_by = now(), viewer.username
         audit_log.record(session, viewer.username, f"account_{row.act}_declined", row.username)
 
 
@@ -365,10 +389,14 @@ def set_language(viewer: Viewer, language: str | None) -> None:
 
 
 def remove_demo_accounts(viewer: Viewer) -> int:
-    """Delete the accounts of the demo centre. Returns their number."""
+    """Delete the accounts of the demo centre and the tokens that they made. Returns the
+    number of accounts.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()
+        made_by = ServiceToken.created_by.in_([account.username for account in accounts])
+        session.execute(sa.delete(ServiceToken).where(made_by))
         for account in accounts:
             session.delete(account)
             audit_log.record(
@@ -408,6 +436,20 @@ def normalise_username(username: str) -> str:
     return username.lower().strip()
 
 
+def parse_username(username: str) -> str:
+    """Normalise the name of a new account or token. Raises Misuse for one that cannot be."""
+    username = normalise_username(username)
+    if not USERNAME.fullmatch(username):
+        raise Misuse(
+            "bad_username",
+            N_(
+                "A name has letters, digits and . _ - @ +, starts with a letter or digit, "
+                "and has at most 80 characters."
+            ),
+        )
+    return username
+
+
 def _perform(
     viewer: Viewer,
     act: AccountAction,
@@ -418,7 +460,9 @@ def _perform(
     is_external: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = _checked_name(username) if act == AccountAction.ADD else normalise_username(username)
+    username = (
+        parse_username(username) if act == AccountAction.ADD else normalise_username(username)
+    )
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
@@ -438,10 +482,7 @@ def _perform(
                     "another administrator has to confirm it. Propose it instead."
                 ),
             )
-        if not demo:
-            row = _build_row(viewer, act, username, terms)
-            row.decided_at, row.confirmed = now(), True
-            session.add(row)
+        _enter(session, viewer, act, username, terms, is_done=True, is_kept=not demo)
         _apply(
             session,
             act,
@@ -450,13 +491,6 @@ def _perform(
             password_hash,
             must_change=one_time is not None,
             demo=demo,
-        )
-        audit_log.record(
-            session,
-            viewer.username,
-            f"account_{act}",
-            username,
-            reason=str(terms.role) if terms else "",
         )
     return one_time
 
@@ -521,13 +555,35 @@ def _needs_second(
     return session.scalar(others.limit(1)) is not None
 
 
-def _build_row(
-    viewer: Viewer, act: AccountAction, username: str, terms: AccountTerms | None
-) -> AccountRequest:
+def _enter(
+    session: Session,
+    viewer: Viewer,
+    act: AccountAction,
+    username: str,
+    terms: AccountTerms | None,
+    is_done: bool,
+    is_kept: bool = True,
+) -> None:
+    """Record an action that is asked for or done; `is_kept`: also for the list of changes."""
     content = {}
     if terms is not None:
         content = {**asdict(terms), "since": terms.since.isoformat() if terms.since else None}
-    return AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
+    row = AccountRequest(act=act, username=username, content=content, asked_by=viewer.username)
+    if is_done:
+        row.decided_at, row.confirmed = now(), True
+    if is_kept:
+        session.add(row)
+    audit_log.record(
+        session,
+        viewer.username,
+        f"account_{act}" if is_done else f"account_{act}_asked",
+        username,
+        reason=str(terms.role) if terms else "",
+    )
+
+
+def _get_token(session: Session, username: str) -> ServiceToken:
+    return session.get_one(ServiceToken, username.removeprefix(TOKEN))
 
 
 def _find_done(session: Session) -> Iterable[AccountRequest]:
@@ -559,6 +615,9 @@ def _apply(
     must_change: bool,
     demo: bool = False,
 ) -> None:
+    if act == AccountAction.ADD_TOKEN:
+        _get_token(session, username).confirmed_at = now()
+        return
     if act == AccountAction.ADD:
         account = Account(
             username=username, display_name="", role="", password_hash=password_hash, demo=demo
@@ -650,19 +709,6 @@ def parse_role(role: Role | str) -> Role:
     return Role(role)
 
 
-def _checked_name(username: str) -> str:
-    username = normalise_username(username)
-    if not USERNAME.fullmatch(username):
-        raise Misuse(
-            "bad_username",
-            N_(
-                "A username has letters, digits and . _ - @ +, starts with a letter or digit, "
-                "and has at most 80 characters."
-            ),
-        )
-    return username
-
-
 def _open_request(session: Session, request_id: int) -> AccountRequest:
     row = session.get(AccountRequest, request_id)
     if row is None or row.decided_at is not None:
@@ -682,6 +728,7 @@ def _read_terms(content: dict[str, Any]) -> AccountTerms | None:
             "role": Role(content["role"]),
             "teams": tuple(content["teams"]),
             "sites": tuple(content["sites"]),
+            "kpis": tuple(content.get("kpis", ())),
             "since": since,
         }
     )

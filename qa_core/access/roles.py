@@ -228,7 +228,9 @@ class TeamSpan:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Person who reads or writes, built from the records on each run. Frozen: it keys caches."""
+    """Person or script that reads or writes, built from the records on each run. Frozen: it
+    keys caches.
+    """
 
     SYSTEM: ClassVar[Viewer]
 
@@ -242,6 +244,8 @@ class Viewer:
     display_name: str = ""
     language: str | None = None
     is_system: bool = False
+    kpis: tuple[str, ...] = ()
+    """KPIs of a service token; empty: all that the role sees."""
 
     def can(self, permission: Permission) -> bool:
         return self.is_system or permission in GRANTS.get(self.role, frozenset())

@@ -132,7 +132,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         wait = _count_try(session, username, browser)
         account = session.get(Account, username)
         password_hash = account.password_hash if account else None
-    _refuse_early(wait)
+    refuse_early(wait)
     good, ticket = passwords.matches(password, password_hash), None
     with store.writing() as session:
         account = session.get(Account, username)
@@ -181,7 +181,7 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     username = claims["username"]
     with store.writing() as session:
         wait = _count_try(session, username, browser)
-    _refuse_early(wait)
+    refuse_early(wait)
     with store.writing() as session:
         account = session.get(Account, username)
         expected_claims = account and _build_claims(account, browser)
@@ -326,7 +326,7 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
     with store.writing() as session:
         wait = _count_try(session, username, browser)
         old_hash = session.get(Account, username).password_hash
-    _refuse_early(wait)
+    refuse_early(wait)
     if not passwords.matches(current, old_hash):
         raise Refusal("wrong_password", N_("The present password is wrong."))
     passwords.check_policy(new, username)
@@ -487,20 +487,49 @@ def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
     The count of an account from everywhere blocks nobody: who comes from a new address
     then waits once, and gets in with the right password whatever others try meanwhile.
     """
-    moment = now()
-    session.execute(
-        sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
-    )
+    moment = _forget_old(session)
     rows, account = _throttles(session, username, browser)
     own = rows[0][0]
     is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
     if is_attacked and not own.failures and own.blocked_until is None:
         own.blocked_until = moment + FIRST_WAIT
+    wait = _count_failure(rows, moment)
+    if not wait:
+        account.failures += 1
+        account.last_failure_at = moment
+    return wait
+
+
+def find_token_wait(session: Session, address: str) -> timedelta:
+    """Find how long an address has to wait before another of its wrong service tokens counts."""
+    row, moment = session.get(SignInThrottle, f"token:{_find_network(address)}"), now()
+    end = row.blocked_until if row and row.blocked_until else moment
+    return max(end - moment, timedelta(0))
+
+
+def count_bad_token(session: Session, address: str) -> timedelta:
+    """Count a service token that opens nothing, unless it comes too early. Returns how long
+    that address has to wait.
+
+    Scripts have a count of their own: one that was forgotten keeps no person out.
+    """
+    moment = _forget_old(session)
+    throttle = _find_throttle(session, f"token:{_find_network(address)}")
+    return _count_failure([(throttle, FAILURES_PER_ADDRESS)], moment)
+
+
+def _forget_old(session: Session) -> datetime:
+    moment = now()
+    session.execute(
+        sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
+    )
+    return moment
+
+
+def _count_failure(rows: list[tuple[SignInThrottle, int]], moment: datetime) -> timedelta:
     for row, _limit in rows:
         if row.blocked_until is not None and row.blocked_until > moment:
             return row.blocked_until - moment
-    account.failures += 1
-    account.last_failure_at = moment
     for row, limit in rows:
         row.failures += 1
         row.last_failure_at = moment
@@ -511,7 +540,8 @@ def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
     return timedelta(0)
 
 
-def _refuse_early(wait: timedelta) -> None:
+def refuse_early(wait: timedelta) -> None:
+    """Raise Refusal `too_many_tries` while there is something to wait for."""
     if wait:
         raise Refusal(
             "too_many_tries",

@@ -128,7 +128,7 @@ def add_rule(
 ) -> None:
     """Add a rule: KPI beyond its usual range, or with --above, --below or --target."""
     from qa_core.analysis import alerts, targets
-    from qa_core.cli.options import parse_pairs
+    from qa_core.base.arguments import parse_pairs
     from qa_core.metrics.kpis import get_kpi
 
     if suggested:

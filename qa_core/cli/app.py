@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
         settings,
         stores,
         subjects,
+        tokens,
     )
 
     app = typer.Typer(
@@ -52,6 +53,7 @@ def build_app() -> typer.Typer:
         alerts,
         irritants,
         people,
+        tokens,
         centre_rules,
         compliance,
         documents,

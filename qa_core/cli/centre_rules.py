@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Viewer
+from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli.options import Json, parse_day
+from qa_core.cli.options import Json
 from qa_core.cli.output import print_json
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from qa_core.access.roles import Viewer
+from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family, parse_day, parse_pairs
+from qa_core.cli.options import Json, add_commands, add_family
 from qa_core.cli.output import print_json
 
 

@@ -11,9 +11,10 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base import i18n
+from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family, parse_day, parse_pairs
+from qa_core.cli.options import Json, add_family
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 LISTED_BATCHES = 20

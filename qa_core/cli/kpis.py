@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import (
     As,
     Json,
     add_commands,
-    parse_day,
-    parse_pairs,
     read_as,
     read_json,
     read_toml,
@@ -70,44 +66,18 @@ def kpi(
     as_json: Json = False,
 ) -> None:
     """Measure KPIs."""
-    from qa_core.metrics import query
-    from qa_core.metrics.dimensions import Filters, Period
+    from qa_core.metrics import kpi_question
 
-    chosen = defaultdict(list)
-    for dimension, value in parse_pairs(where):
-        chosen[dimension].append(value or None)
-    filters = Filters.of(Period(parse_day(first), parse_day(last)), chosen)
-    viewer = read_as(as_)
-    frame = query.measure(
-        viewer, tuple(names), tuple(by or ()), filters, overrides=dict(parse_pairs(set_))
+    question = kpi_question.KpiQuestion(
+        names, by or (), first, last, where or (), set_ or (), explained
     )
-    rows = query.to_json(frame, tuple(by or ()))
-    through = query.data_through(viewer)
-    if explained and by:
-        raise Misuse(
-            "explained_cut",
-            N_(
-                "One value is explained at a time: leave out --by, and choose the value with "
-                "--where."
-            ),
-        )
-    told = (
-        [
-            query.explain(viewer, name, filters, dict(parse_pairs(set_)))
-            for name in dict.fromkeys(names)
-        ]
-        if explained
-        else []
-    )
+    answer = kpi_question.answer(read_as(as_), question)
     if as_json:
-        explanation = {"explanation": [one.as_json() for one in told]} if explained else {}
-        print_json(
-            {"rows": rows, "data_through": through.isoformat() if through else None} | explanation
-        )
-    else:
-        _print_rows(rows, through)
-        for one in told:
-            _print_explanation(one)
+        print_json(answer.as_json())
+        return
+    _print_rows(answer.rows, answer.data_through)
+    for one in answer.explanations or ():
+        _print_explanation(one)
 
 
 def _print_explanation(one: Explanation) -> None:

@@ -1,13 +1,11 @@
-"""Families of commands and their shared options: days, `NAME=VALUE` pairs, who reads."""
+"""Families of commands and their shared options and files."""
 
 from __future__ import annotations
 
 import functools
 import json
-import re
 import tomllib
-from collections.abc import Callable, Iterable
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,32 +36,6 @@ def add_commands(app: typer.Typer, **commands: Callable[..., Any]) -> None:
     """Add commands by name; each refuses first where the records are not ready."""
     for name, command in commands.items():
         app.command(name)(_with_records(command))
-
-
-def parse_day(text: str | None) -> date | None:
-    """Parse a day written YYYY-MM-DD; None when nothing was given."""
-    if text is None:
-        return None
-    try:
-        # fromisoformat takes weeks and days without dashes too.
-        return (
-            date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else _bad_day(text)
-        )
-    except ValueError:
-        return _bad_day(text)
-
-
-def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
-    """Parse pairs written NAME=VALUE, in the order given; the value may be empty. `at_last`:
-    the name may hold equals signs of its own, the value none.
-    """
-    pairs = []
-    for text in texts or ():
-        name, equals, value = text.rpartition("=") if at_last else text.partition("=")
-        if not equals or not name:
-            raise Misuse("bad_pair", N_("{text} should be written NAME=VALUE."), text=text)
-        pairs.append((name.strip(), value))
-    return pairs
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
@@ -114,10 +86,6 @@ def _with_records(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, **options)
 
     return run
-
-
-def _bad_day(text: str) -> date:
-    raise Misuse("bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=text)
 
 
 def _read_text(file: Path) -> str:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Role, Viewer
+from qa_core.base.arguments import parse_day
 from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_commands, add_family, parse_day
+from qa_core.cli.options import Json, add_commands, add_family
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]

@@ -9,10 +9,11 @@ import typer
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
+from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
 from qa_core.cli.imports import show_progress
-from qa_core.cli.options import Json, add_commands, parse_day
+from qa_core.cli.options import Json, add_commands
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Viewer
+from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family, parse_day
+from qa_core.cli.options import Json, add_family
 from qa_core.cli.output import print_json
 
 Customer = Annotated[

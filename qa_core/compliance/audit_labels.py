@@ -98,6 +98,10 @@ TITLES = {
     "account_enable": N_("Account opened"),
     "account_reset": N_("One-time password given"),
     "account_remove": N_("Account removed"),
+    "account_add_token": N_("Service token added"),
+    "account_revoke_token": N_("Service token revoked"),
+    "token_refused": N_("Service token refused"),
+    "kpis_asked": N_("Figures asked for by a service token"),
 }
 STAGES = {"_asked": N_("{act}: asked for"), "_declined": N_("{act}: turned down")}
 """Of an act that a second administrator decides on."""

@@ -66,18 +66,24 @@ class Connection:
 
 
 @dataclass
-class _Budget:
-    """Messages that the strangers of an address may still send."""
+class Budget:
+    """Messages that somebody may still send: `burst` at once, then `per_second`."""
 
-    left: float = BURST
+    burst: float = BURST
+    per_second: float = PER_SECOND
+    spent: float = 0.0
     at: float = field(default_factory=time.monotonic)
 
     def take(self) -> float:
         """Take one message. Returns the seconds to wait before it is read."""
         moment = time.monotonic()
-        self.left = min(BURST, self.left + (moment - self.at) * PER_SECOND) - 1
+        self.spent = max(0.0, self.spent - (moment - self.at) * self.per_second) + 1
         self.at = moment
-        return max(0.0, -self.left / PER_SECOND)
+        return max(0.0, (self.spent - self.burst) / self.per_second)
+
+    def give_back(self) -> None:
+        """Take back one message that was not read."""
+        self.spent -= 1
 
 
 _connections: dict[str, Connection] = {}
@@ -97,7 +103,7 @@ class Connections:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.strangers: Counter[str] = Counter()
-        self.budgets: dict[str, _Budget] = {}
+        self.budgets: dict[str, Budget] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
@@ -162,10 +168,10 @@ class Connections:
 
         return receive_slowly
 
-    def _find_budget(self, address: str) -> _Budget:
+    def _find_budget(self, address: str) -> Budget:
         if len(self.budgets) > MOST_STRANGERS:
             self.budgets.clear()
-        return self.budgets.setdefault(address, _Budget())
+        return self.budgets.setdefault(address, Budget())
 
 
 def _stop_when_over(connection: Connection, send: Send) -> Send:

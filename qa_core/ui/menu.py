@@ -223,6 +223,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("admin/targets.py", N_("Targets and alerts"), "flag", P.EDIT_TARGETS),
         MenuPage("admin/opening_hours.py", N_("Opening hours"), "schedule", P.MANAGE_SETTINGS),
         MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),
+        MenuPage("admin/service_tokens.py", N_("Service tokens"), "key", P.MANAGE_ACCOUNTS),
     ),
     N_("Me"): (MenuPage("account/my_account.py", N_("My account"), "account_circle"),),
 }

@@ -31,23 +31,30 @@ class Wire:
         return recordings.make_ticket(self.signed_in, recording_id, purpose, reason)
 
     def ask(
-        self, address: str, asked: str | None = None, method: str = "GET"
+        self,
+        address: str,
+        asked: str | None = None,
+        method: str = "GET",
+        client: str = "127.0.0.1",
+        **more: str,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of the answer."""
+        """Status, headers and body of the answer; `more`: headers."""
+        path, _mark, query = address.partition("?")
         headers = {
             "host": "localhost",
             "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
         } | ({"range": asked} if asked else {})
+        headers |= more
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": method,
-            "path": address,
-            "raw_path": address.encode(),
-            "query_string": b"",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            "client": ("127.0.0.1", 5000),
+            "client": (client, 5000),
             "server": ("localhost", 80),
             "scheme": "http",
             "root_path": "",

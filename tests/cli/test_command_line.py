@@ -363,3 +363,48 @@ def test_a_fresh_process_answers_like_this_one(calls):
         cwd=calls.parent,
     )
     assert done.returncode == 0 and "4" in done.stdout
+
+
+def test_a_service_token_is_added_listed_and_revoked(
+    centre: Path, add_person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_person("root", "admin")
+    add_person("dora", "dpo")
+    arguments = ("token", "add", "report", "--role", "executive", "--kpi", "csat", "--days", "30")
+
+    code, token = ask(capsys, *arguments)
+    assert code == 0 and token["name"] == "report" and token["state"] == "active"
+    assert token["secret"].startswith("ecoute_")
+    code, refused = ask(capsys, *arguments)
+    assert (code, refused["error"]["code"]) == (1, "token_taken")
+    code, waiting = ask(capsys, "token", "add", "other", "--role", "manager", "--as", "root")
+    assert (code, waiting["state"]) == (0, "waiting")
+    assert run(["token", "list"]) == 0
+    assert token["secret"] not in capsys.readouterr().out
+
+    code, document = ask(capsys, "token", "revoke", "report")
+    assert (code, document) == (0, {"name": "report", "state": "revoked"})
+    code, tokens = ask(capsys, "token", "list")
+    assert [(row["name"], row["state"]) for row in tokens] == [
+        ("other", "waiting"),
+        ("report", "revoked"),
+    ]
+    assert ask(capsys, "token", "list", "--as", "dora")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--role", "emperor"), "unknown_role"),
+        (("--role", "advisor"), "unknown_role"),
+        (("--role", "executive", "--kpi", "agreement"), "unknown_kpi"),
+        (("--role", "team_lead"), "bad_bounds"),
+        (("--role", "executive", "--days", "400"), "bad_days"),
+    ],
+)
+def test_a_token_of_wrong_terms_is_wrong_usage(
+    centre: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], code: str
+) -> None:
+    exit_code, document = ask(capsys, "token", "add", "report", *options)
+
+    assert (exit_code, document["error"]["code"]) == (2, code)

@@ -374,8 +374,19 @@ def list_system() -> str:
     return row_access.list_system()
 
 
+def list_examples() -> str:
+    """List the examples of the API."""
+    from qa_core.ui import api_examples
+
+    return "\n\n".join(
+        f"### {example.tool}\n\n{example.hint}\n\n```{example.language}\n{example.code}\n```"
+        for example in api_examples.build_examples(api_examples.DOCUMENTED_ADDRESS)
+    )
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("architecture.md", "rooms"): draw_rooms,
+    ("api.md", "examples"): list_examples,
     ("contract.md", "commands"): list_commands,
     ("kpis.md", "settings"): list_settings,
     ("kpis.md", "dimensions"): list_dimensions,

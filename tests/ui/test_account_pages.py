@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from qa_core.storage.records import store
+from qa_core.storage.records.people import ServiceToken
+
 
 def field_of(app: AppTest, label: str):
     return next(field for field in app.text_input if field.label == label)
@@ -57,3 +60,26 @@ def test_an_evaluator_who_may_not_listen_is_told_so(
     app = open_app("eve", "evaluate")
 
     assert "You are not accredited to listen today" in app.warning[0].value and not app.success
+
+
+def test_the_secret_of_a_new_token_is_shown_once_and_a_token_can_be_revoked(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("root", "admin")
+
+    app = open_app("root", "service_tokens")
+    assert {"curl", "Python", "Excel", "Power BI"} == {tab.label for tab in app.tabs}
+    assert "http" in app.code[0].value and "Bearer" in app.code[0].value
+    app.selectbox[0].select("executive").run()
+    field_of(app, "Name").set_value("report")
+    app = next(button for button in app.button if button.label == "Add the token").click().run()
+    secret = app.code[0].value
+    assert not app.exception and secret.startswith("ecoute_")
+    with store.reading() as session:
+        assert session.get(ServiceToken, "report").role == "executive"
+
+    app = app.run()
+    assert secret not in [code.value for code in app.code]  # shown once
+    app = next(button for button in app.button if button.label == "Revoke").click().run()
+    assert "report is revoked" in app.success[0].value.replace("\\", "")
+    assert not [button for button in app.button if button.label == "Revoke"]

@@ -52,6 +52,7 @@ PLAIN_TEXTS = {
         "_describe_section(one)",
         'f"### {icon}{_format_score(result.score)',
     ],
+    "views/admin/service_tokens": ["[one.tool for one in examples]"],
     "views/admin/targets": ["f':material/check: {alert_banner.describ", "label", "text", "title"],
     "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
     "views/compliance/journal": ["code", "entry.action"],

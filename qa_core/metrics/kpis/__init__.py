@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from qa_core.access.roles import GRANTS, Role
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import (
@@ -68,3 +69,8 @@ def get_kpi(key: str) -> Kpi:
     """Return the declaration of that KPI. Raises Misuse for an unknown name."""
     require_known(key, BY_KEY, "unknown_kpi", N_("There is no KPI {name}. Known: {known}."))
     return BY_KEY[key]
+
+
+def find_open(role: Role) -> list[str]:
+    """Find the KPIs that a role may see, by key."""
+    return [kpi.key for kpi in ALL if kpi.needs in GRANTS[role]]

@@ -89,6 +89,8 @@ def _measure_cut(
     together: CutsTogether,
 ) -> pd.DataFrame:
     declarations = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
+    if viewer.kpis and not {kpi.key for kpi in declarations} <= set(viewer.kpis):
+        raise AccessDenied()
     by = tuple(dimensions.get_dimension(key).key for key in dict.fromkeys(by))
     where = _check(viewer, declarations, by, where, overrides)
     if compare is not None and viewer.needs_suppression:

@@ -1,4 +1,6 @@
-"""Tables of people: sites, teams, advisors and their memberships, accounts and their sessions."""
+"""Tables of people: sites, teams, advisors and their memberships, accounts with their
+sessions, and service tokens.
+"""
 
 from __future__ import annotations
 
@@ -196,7 +198,8 @@ class ExternalIdentity(Base):
 
 class SignInThrottle(Base):
     """Failures of an account (`account:…`), of it from one address (`account:…:…`) or from a
-    known browser (`browser:…`), of an address (`address:…`), and the end of the wait.
+    known browser (`browser:…`), of an address (`address:…`) or of its wrong service tokens
+    (`token:…`), and the end of the wait.
     """
 
     __tablename__ = "sign_in_throttle"
@@ -208,7 +211,9 @@ class SignInThrottle(Base):
 
 
 class AccountRequest(Base):
-    """Action on an account requested by one administrator, for a second one to confirm."""
+    """Action on an account or a service token (`token:…`) requested by one administrator, for
+    a second person to confirm.
+    """
 
     __tablename__ = "account_request"
 
@@ -221,3 +226,27 @@ class AccountRequest(Base):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     confirmed: Mapped[bool | None]
+
+
+class ServiceToken(Base):
+    """Token of a script: a role and its bounds, without an account. Of the secret only its
+    SHA-256 digest is kept. `kpis`: empty for all that the role sees.
+    """
+
+    __tablename__ = "service_token"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
+    digest: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    teams: Mapped[list[str]] = mapped_column(sa.JSON)
+    sites: Mapped[list[str]] = mapped_column(sa.JSON)
+    kpis: Mapped[list[str]] = mapped_column(sa.JSON)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    """Moment from which it works; null while a second person has not confirmed it."""
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
+    last_used_on: Mapped[date | None]

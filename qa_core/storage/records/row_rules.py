@@ -41,6 +41,7 @@ from qa_core.storage.records.people import (
     ManagedSite,
     Membership,
     SecondFactor,
+    ServiceToken,
     SignInThrottle,
     TeamLead,
 )
@@ -79,6 +80,7 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     ExternalIdentity,
     SignInThrottle,
     AccountRequest,
+    ServiceToken,
     ListeningExclusion,
     Restriction,
     JournalRow,

@@ -18,6 +18,8 @@ ACTS = {
     AccountAction.DISABLE: N_("Close the account"),
     AccountAction.ENABLE: N_("Open the account"),
     AccountAction.RESET: N_("New one-time password"),
+    AccountAction.ADD_TOKEN: N_("New service token"),
+    AccountAction.REVOKE_TOKEN: N_("Revoke the service token"),
 }
 
 
@@ -30,6 +32,7 @@ def show_requests(viewer: Viewer) -> None:
                 *request.terms.teams,
                 *request.terms.sites,
                 request.terms.advisor_id,
+                *request.terms.kpis,
             )
             about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
             st.text(" · ".join(filter(None, about)))

@@ -1,0 +1,26 @@
+"""Service tokens: secrets of scripts that ask for figures, and how they ask."""
+
+import streamlit as st
+
+from qa_core.access.roles import Permission
+from qa_core.base.i18n import _
+from qa_core.ui import actions, gate
+from qa_core.ui.views.admin import service_tokens
+
+viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
+
+st.title(_("Service tokens"), anchor=False)
+st.caption(
+    _(
+        "A token lets a script read figures as a role of your choice, and nothing else. A second "
+        "person confirms it before it works. Every question is in the journal."
+    )
+)
+actions.show_outcome()
+left, right = st.columns([5, 3])
+# The new token comes first, so that the list has it.
+with right:
+    service_tokens.show_new(viewer)
+with left:
+    service_tokens.show_tokens(viewer)
+service_tokens.show_examples()

@@ -1,0 +1,233 @@
+"""Service tokens: secrets by which scripts ask for figures, each with a role, its bounds,
+KPIs and an end (docs/access.md, section 9).
+
+A token opens no page. Who it reads for is built from the records on each request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access import accounts, sessions
+from qa_core.access.accounts import TOKEN, AccountAction, AccountTerms
+from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.access.sessions import Browser
+from qa_core.base import environment
+from qa_core.base.errors import Misuse, Refusal, require_known
+from qa_core.base.i18n import N_
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.people import Account, AccountRequest, ServiceToken, Site, Team
+
+ROLES = (Role.EXECUTIVE, Role.MANAGER, Role.TEAM_LEAD)
+"""Roles that a token may have: those that see figures of more than one person."""
+USUAL_DAYS, MOST_DAYS = 90, 365
+PREFIX = "ecoute_"
+"""Beginning of every secret, by which scanners of source code know it."""
+
+
+class TokenState(StrEnum):
+    ACTIVE = "active"
+    WAITING = "waiting"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ORPHANED = "orphaned"
+
+
+STATE_TITLES: dict[TokenState, str] = {
+    TokenState.ACTIVE: N_("active"),
+    TokenState.WAITING: N_("waits for a second person"),
+    TokenState.EXPIRED: N_("expired"),
+    TokenState.REVOKED: N_("revoked"),
+    TokenState.ORPHANED: N_("stopped: its creator is no administrator any more"),
+}
+
+
+class TokenRefused(Refusal):
+    """No token, or one that opens nothing; the code says why."""
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """Secret of a new token, which is shown once, and its state."""
+
+    name: str
+    secret: str
+    state: TokenState
+
+
+def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) -> NewToken:
+    """Add a token; `terms.display_name` says what it is for.
+
+    Where there is a second person, it waits for their confirmation. Raises Misuse for bad
+    names, roles, bounds or days; Refusal for a name that was used before.
+    """
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    name = accounts.parse_username(name)
+    secret = PREFIX + secrets.token_urlsafe(32)
+    with store.writing() as session:
+        _check(session, terms, days)
+        if session.get(ServiceToken, name) is not None:
+            raise Refusal(
+                "token_taken",
+                N_("There is or was a token {name}; choose another name."),
+                name=name,
+            )
+        token = ServiceToken(
+            name=name,
+            purpose=terms.display_name,
+            digest=_digest(secret),
+            role=terms.role,
+            teams=list(terms.teams),
+            sites=list(terms.sites),
+            kpis=list(terms.kpis),
+            created_by=viewer.username,
+            created_at=now(),
+            expires_at=now() + timedelta(days=days),
+        )
+        session.add(token)
+        if accounts.enter_token(session, viewer, AccountAction.ADD_TOKEN, name, terms):
+            token.confirmed_at = now()
+        return NewToken(name, secret, _find_state(session, token))
+
+
+def revoke(viewer: Viewer, name: str) -> None:
+    """End a token at once. Raises Refusal for an unknown or revoked one."""
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with store.writing() as session:
+        token = session.get(ServiceToken, accounts.normalise_username(name))
+        if token is None or token.revoked_at is not None:
+            raise Refusal("unknown_token", N_("There is no token {name} to revoke."), name=name)
+        token.revoked_at, token.revoked_by = now(), viewer.username
+        session.execute(
+            sa.update(AccountRequest)
+            .where(AccountRequest.username == TOKEN + token.name)
+            .where(AccountRequest.decided_at.is_(None))
+            .values(decided_by=viewer.username, decided_at=now(), confirmed=False)
+        )
+        accounts.enter_token(session, viewer, AccountAction.REVOKE_TOKEN, token.name, None)
+
+
+def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
+    """List all tokens by name, ready for JSON: name, purpose, role, teams, sites, kpis,
+    state, created_by, created_at, expires_at, last_used_on.
+    """
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with store.reading() as session:
+        return [
+            {name: getattr(token, name) for name in ("name", "purpose", "role")}
+            | {name: getattr(token, name) for name in ("teams", "sites", "kpis", "created_by")}
+            | {
+                "state": _find_state(session, token),
+                "created_at": token.created_at.isoformat(timespec="seconds"),
+                "expires_at": token.expires_at.isoformat(timespec="seconds"),
+                "last_used_on": token.last_used_on and token.last_used_on.isoformat(),
+            }
+            for token in session.scalars(sa.select(ServiceToken).order_by(ServiceToken.name))
+        ]
+
+
+def open_token(secret: str, origin: Browser) -> Viewer:
+    """Build the viewer of a token as it is now.
+
+    Raises TokenRefused, and after many of them from one address Refusal `too_many_tries`.
+    """
+    with store.reading() as session:
+        token = session.scalars(
+            sa.select(ServiceToken).where(ServiceToken.digest == _digest(secret))
+        ).one_or_none()
+        reason = str(_find_state(session, token)) if token else "unknown"
+        if reason == TokenState.ACTIVE:
+            # Like the people of the demo centre, their tokens are for this machine alone.
+            creator = session.get(Account, token.created_by)
+            if origin.is_local or creator is None or not creator.demo:
+                return _build_viewer(session, token)
+            reason = "elsewhere"
+        # Asked before anything is written: a flood of wrong tokens keeps no writer waiting.
+        sessions.refuse_early(sessions.find_token_wait(session, origin.address))
+    with store.writing() as session:
+        wait = sessions.count_bad_token(session, origin.address)
+        if not wait:
+            actor = TOKEN + token.name if token else "stranger"
+            audit_log.record(session, actor, "token_refused", origin.address, reason)
+    sessions.refuse_early(wait)
+    raise TokenRefused(
+        f"token_{reason}",
+        N_("This token opens nothing: it is wrong, expired, revoked or not confirmed yet."),
+    )
+
+
+def note_use(viewer: Viewer, kpis: list[str], dimensions: list[str], refused: str = "") -> None:
+    """Record in the audit log what a token asked for, with the code of a refusal."""
+    parts = [f"by {', '.join(dimensions)}"] if dimensions else []
+    parts += [f"refused: {refused}"] if refused else []
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "kpis_asked", ", ".join(kpis), "; ".join(parts))
+        token = session.get_one(ServiceToken, viewer.username.removeprefix(TOKEN))
+        token.last_used_on = environment.today()
+
+
+def _check(session: Session, terms: AccountTerms, days: int) -> None:
+    message = N_("A token cannot have the role {name}. Possible: {known}.")
+    require_known(terms.role, ROLES, "unknown_role", message)
+    if bool(terms.teams) != (terms.role == Role.TEAM_LEAD) or (
+        terms.sites and terms.role != Role.MANAGER
+    ):
+        raise Misuse(
+            "bad_bounds",
+            N_("A token of a team lead needs its teams; sites go with a manager's token alone."),
+        )
+    for table, names in ((Team, terms.teams), (Site, terms.sites)):
+        known = session.scalars(sa.select(table.name).order_by(table.name)).all()
+        for one in names:
+            require_known(
+                one, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
+            )
+    if not 1 <= days <= MOST_DAYS:
+        raise Misuse("bad_days", N_("A token lasts from 1 to {most} days."), most=MOST_DAYS)
+
+
+def _find_state(session: Session, token: ServiceToken) -> TokenState:
+    if token.revoked_at is not None:
+        return TokenState.REVOKED
+    if token.expires_at <= now():
+        return TokenState.EXPIRED
+    if not _is_administrator(session, token.created_by):
+        return TokenState.ORPHANED
+    return TokenState.ACTIVE if token.confirmed_at else TokenState.WAITING
+
+
+def _is_administrator(session: Session, username: str) -> bool:
+    account = session.get(Account, username)
+    if account is None:  # the command line is nobody's account
+        return username == Viewer.SYSTEM.username
+    return account.active and account.role == Role.ADMIN
+
+
+def _build_viewer(session: Session, token: ServiceToken) -> Viewer:
+    is_manager = token.role == Role.MANAGER
+    sees_unassigned = is_manager and not token.sites
+    return Viewer(
+        username=TOKEN + token.name,
+        role=Role(token.role),
+        led_teams=tuple(TeamSpan(team) for team in token.teams),
+        managed_teams=accounts.find_managed_teams(session, token.sites, sees_unassigned)
+        if is_manager
+        else (),
+        sees_unassigned=sees_unassigned,
+        display_name=token.name,
+        kpis=tuple(token.kpis),
+    )
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

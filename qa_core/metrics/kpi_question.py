@@ -1,0 +1,84 @@
+"""KPI questions in the words of the command line, for the command and the API alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from qa_core.access.roles import Viewer
+from qa_core.base.arguments import parse_day, parse_pairs
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Filters, Period
+
+
+@dataclass(frozen=True)
+class KpiQuestion:
+    """Arguments of `kpi` as text (docs/contract.md, section 5). `where` and `overrides` are
+    written NAME=VALUE.
+    """
+
+    names: Sequence[str]
+    by: Sequence[str] = ()
+    first_day: str | None = None
+    last_day: str | None = None
+    where: Sequence[str] = ()
+    overrides: Sequence[str] = ()
+    is_explained: bool = False
+
+
+@dataclass(frozen=True)
+class KpiAnswer:
+    """Rows as docs/contract.md, section 5 writes them, and an explanation of each KPI where
+    it was asked for.
+    """
+
+    rows: list[dict[str, Any]]
+    data_through: datetime | None
+    explanations: list[query.Explanation] | None
+
+    def as_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "rows": self.rows,
+            "data_through": self.data_through.isoformat() if self.data_through else None,
+        }
+        if self.explanations is not None:
+            document["explanation"] = [one.as_json() for one in self.explanations]
+        return document
+
+
+def answer(viewer: Viewer, question: KpiQuestion, most_rows: int | None = None) -> KpiAnswer:
+    """Measure as far as the viewer may see. Raises what `measure` raises; Misuse for a bad day
+    or pair; Refusal `too_many_rows`.
+    """
+    choices = defaultdict(list)
+    for dimension, value in parse_pairs(question.where):
+        choices[dimension].append(value or None)
+    period = Period(parse_day(question.first_day), parse_day(question.last_day))
+    filters, by = Filters.of(period, choices), tuple(question.by)
+    overrides = dict(parse_pairs(question.overrides))
+    if question.is_explained and by:
+        raise Misuse(
+            "explained_cut",
+            N_(
+                "One value is explained at a time: leave out the dimension (by), and choose its "
+                "value with a filter (where)."
+            ),
+        )
+    frame = query.measure(viewer, tuple(question.names), by, filters, overrides=overrides)
+    if most_rows is not None and len(frame) > most_rows:
+        message = N_(
+            "The answer has {rows} rows; at most {most} are given. Choose fewer days or dimensions."
+        )
+        raise Refusal("too_many_rows", message, rows=len(frame), most=most_rows)
+    return KpiAnswer(
+        query.to_json(frame, by),
+        query.data_through(viewer),
+        [query.explain(viewer, name, filters, overrides) for name in dict.fromkeys(question.names)]
+        if question.is_explained
+        else None,
+    )

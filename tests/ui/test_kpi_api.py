@@ -1,0 +1,374 @@
+"""The API: the answers of the command to a person of the same role, for service tokens alone,
+within limits.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+from builders.centres import add_people, close_month, contact, land
+from builders.wires import Wire
+from starlette.applications import Starlette
+
+from qa_core.access import accounts, service_tokens
+from qa_core.access.accounts import AccountTerms
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.cli.app import run
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.ui import api_examples, kpi_api, server
+
+SYSTEM = Viewer.SYSTEM
+TERMS = {
+    "executive": {},
+    "manager": {"sites": ("Lyon",)},
+    "team_lead": {"teams": ("Blue",)},
+}
+CUTS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (("kpi", "received"), ("kpi", "answer_rate")),
+    (("kpi", "csat"), ("by", "month")),
+    (("kpi", "received"), ("by", "queue"), ("from", "2026-05-01"), ("to", "2026-05-31")),
+    (("kpi", "received"), ("where", "queue=Sales"), ("where", "queue=")),
+    (("kpi", "received"), ("by", "team"), ("by", "weekday")),
+    (("kpi", "service_level"), ("set", "service_level_seconds=5")),
+    (("kpi", "answer_rate"), ("explain", "1")),
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(kpi_api, "LIMITS", kpi_api.Limits())
+    yield
+
+
+@pytest.fixture
+def two_teams(centre: Path) -> None:
+    """Calls of Blue in Lyon and Red in Nice, in two queues, rated; one small queue."""
+    add_people({f"a{number}": f"Ann {number}" for number in range(12)})
+    add_people({}, {"Blue": "Lyon", "Red": "Nice"})
+    rows = []
+    for number in range(120):
+        advisor = number % 12
+        rows.append(
+            contact(
+                f"2026-05-{4 + number % 20:02d} 10:00",
+                f"c{number}",
+                queue="Mail" if number < 3 else "Sales" if number % 3 else None,
+                team="Blue" if advisor < 6 else "Red",
+                advisor_id=f"a{advisor}",
+                wait_seconds=float(number % 40),
+                csat=1.0 + number % 5,
+                csat_scale="1-5",
+            )
+        )
+    land(rows)
+    close_month("2026-05")
+
+
+def add_token(role: str, name: str = "script", **terms: Any) -> str:
+    return service_tokens.add(
+        SYSTEM, name, AccountTerms(Role(role), **(TERMS[role] | terms))
+    ).secret
+
+
+def ask(
+    secret: str | None, *pairs: tuple[str, str], **more: str
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, document and headers of the answer to that question."""
+    headers = {"authorization": f"Bearer {secret}"} if secret else {}
+    status, answered, body = Wire(None).ask(f"/api/kpi?{urlencode(pairs)}", **{**headers, **more})
+    return status, json.loads(body), answered
+
+
+def command_of(pairs: tuple[tuple[str, str], ...]) -> list[str]:
+    arguments = [value for name, value in pairs if name == "kpi"]
+    for name, value in pairs:
+        if name == "explain":
+            arguments.append("--explain")
+        elif name != "kpi":
+            arguments += [f"--{name}", value]
+    return arguments
+
+
+@pytest.mark.parametrize("role", list(TERMS))
+def test_the_command_and_the_api_answer_a_role_alike(
+    role: str,
+    two_teams: None,
+    add_person: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    add_person("tom", role, **TERMS[role])
+    secret = add_token(role)
+    answered = 0
+    for pairs in CUTS:
+        status, document, headers = ask(secret, *pairs)
+        capsys.readouterr()
+        code = run(["kpi", *command_of(pairs), "--json", "--as", "tom"])
+        expected = json.loads(capsys.readouterr().out)
+        assert (status == 200) == (code == 0), pairs
+        if code:
+            document["error"].pop("options")
+            expected["error"].pop("options")
+        else:
+            answered += 1
+        assert document == expected, pairs
+        assert headers["content-type"] == "application/json"
+    assert answered >= 4
+
+
+def test_an_executives_token_is_shown_no_small_cell(two_teams: None) -> None:
+    secret = add_token("executive")
+
+    _status, document, _headers = ask(secret, ("kpi", "received"), ("by", "queue"))
+    rows = {row["by"]["queue"]: row for row in document["rows"]}
+    assert rows["Mail"]["status"] == "suppressed" and rows["Mail"]["value"] is None
+    status, document, _headers = ask(secret, ("kpi", "received"), ("by", "queue"), ("by", "site"))
+    assert (status, document["error"]["code"]) == (400, "one_table")
+    assert document["error"]["options"] == ["by=queue", "by=site"]
+    status, document, _headers = ask(secret, ("kpi", "received"), ("by", "team"))
+    assert (status, document["error"]["code"]) == (403, "access_denied")
+
+
+def test_rows_of_another_team_are_not_counted(two_teams: None) -> None:
+    secret = add_token("team_lead")
+
+    _status, document, _headers = ask(secret, ("kpi", "received"), ("by", "team"))
+    assert [(row["by"]["team"], row["value"]) for row in document["rows"]] == [("Blue", 60)]
+    _status, document, _headers = ask(secret, ("kpi", "received"), ("where", "team=Red"))
+    assert document["rows"][0]["status"] == "no_data"
+
+
+def test_a_kpi_that_is_not_the_tokens_is_refused_whatever_else_is_asked(two_teams: None) -> None:
+    secret = add_token("manager", kpis=("received", "answer_rate"))
+
+    assert ask(secret, ("kpi", "received"), ("kpi", "answer_rate"), ("explain", "1"))[0] == 200
+    for pairs in ((("kpi", "csat"),), (("kpi", "received"), ("kpi", "csat"))):
+        status, document, _headers = ask(secret, *pairs)
+        assert (status, document["error"]["code"]) == (403, "access_denied")
+
+
+def test_only_a_live_token_in_its_header_opens_the_api(
+    two_teams: None, add_person: Callable[..., str]
+) -> None:
+    secret = add_token("executive")
+    question = ("kpi", "received")
+    add_person("rex", "executive")
+    signed_in = Wire("rex")
+
+    for headers in (
+        {},
+        {"authorization": secret},
+        {"authorization": f"Basic {secret}"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer "},
+        {"authorization": f"Bearer {secret}x"},
+        {"authorization": f"Bearer {signed_in.cookies['ecoute_session']}"},
+        {"x-authorization": f"Bearer {secret}"},
+        {"cookie": f"ecoute_session={secret}; authorization={secret}"},
+    ):
+        for more in ((), (("token", secret),), (("access_token", secret),)):
+            status, document, answered = ask(None, question, *more, **headers)
+            assert (status, set(document)) == (401, {"error"}), headers
+            assert answered["www-authenticate"] == "Bearer"
+    assert signed_in.ask("/api/kpi?kpi=received")[0] == 401
+
+    status, document, _headers = ask(secret, question, ("token", secret))
+    assert (status, document["error"]["code"]) == (400, "unknown_parameter")
+    assert ask(None, question, authorization=f"bearer  {secret} ")[0] == 200
+    service_tokens.revoke(SYSTEM, "script")
+    status, document, _headers = ask(secret, question)
+    assert (status, document["error"]["code"]) == (401, "token_revoked")
+
+
+def test_a_token_follows_the_account_that_made_it(
+    two_teams: None, add_person: Callable[..., str]
+) -> None:
+    add_person("root", "admin")
+    with store.reading() as session:
+        root = accounts.get_viewer(session, "root")
+    secret = service_tokens.add(root, "script", AccountTerms(Role.EXECUTIVE)).secret
+
+    assert ask(secret, ("kpi", "received"))[0] == 200
+    add_person("ada", "admin")
+    accounts.disable(SYSTEM, "root")
+    assert ask(secret, ("kpi", "received"))[1]["error"]["code"] == "token_orphaned"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "code"),
+    [
+        ((), "no_kpi"),
+        ((("kpi", "recieved"),), "unknown_kpi"),
+        ((("kpi", "x" * 7_000),), "unknown_kpi"),
+        ((("kpi", "x" * 9_000),), "too_long"),
+        ((("kpi", "received"), ("form", "2026-05-01")), "unknown_parameter"),
+        ((("kpi", "received"), ("as", "root")), "unknown_parameter"),
+        ((("kpi", "received"), ("from", "2026-05-01"), ("from", "2026-06-01")), "repeated"),
+        ((("kpi", "received"), ("from", "yesterday")), "bad_date"),
+        ((("kpi", "received"), ("from", "")), "bad_date"),
+        ((("kpi", "received"), ("to", "9999-12-31")), "bad_date"),
+        ((("kpi", "received"), ("from", "2026-06-01"), ("to", "2026-05-01")), "bad_period"),
+        ((("kpi", "received"), ("by", "colour")), "unknown_dimension"),
+        ((("kpi", "received"), ("by", "criterion")), "cannot_cut"),
+        ((("kpi", "received"), ("where", "queue")), "bad_pair"),
+        ((("kpi", "received"), ("where", "hour=25:00")), "bad_value"),
+        ((("kpi", "received"), ("set", "colour=red")), "unknown_setting"),
+        ((("kpi", "received"), ("explain", "yes")), "bad_value"),
+        ((("kpi", "received"), ("explain", "1"), ("by", "queue")), "explained_cut"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_why(
+    two_teams: None, pairs: tuple[tuple[str, str], ...], code: str
+) -> None:
+    status, document, headers = ask(add_token("manager"), *pairs)
+
+    assert (status, document["error"]["code"]) == (400, code)
+    assert document["error"]["message"] and headers["cache-control"] == "no-store"
+
+
+def test_garbled_values_are_no_error_of_the_server(two_teams: None) -> None:
+    secret = add_token("manager")
+    for key in ("day", "week", "month", "weekday", "hour", "half_hour", "queue", "advisor"):
+        for value in ("%00", "%ff%ED%A0%80", "9" * 400, "%C2%B2"):
+            status, _headers, body = Wire(None).ask(
+                f"/api/kpi?kpi=received&where={key}%3D{value}", authorization=f"Bearer {secret}"
+            )
+            assert status in (200, 400, 403), (key, value, body)
+
+
+def test_messages_are_in_the_language_of_the_request(two_teams: None) -> None:
+    secret = add_token("manager")
+    message = ask(secret, ("kpi", "x"), **{"accept-language": "fr-FR,fr;q=0.9"})[1]["error"]
+
+    assert message["message"].startswith("Il n’existe pas")
+
+
+def test_there_are_no_other_methods_and_no_permission_for_other_sites(two_teams: None) -> None:
+    secret = add_token("manager")
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        status, _headers, _body = Wire(None).ask(
+            "/api/kpi?kpi=received", method=method, authorization=f"Bearer {secret}"
+        )
+        assert status == 405
+    _status, _document, headers = ask(secret, ("kpi", "received"), origin="https://evil.example")
+    assert not any(name.startswith("access-control") for name in headers)
+    assert headers["cache-control"] == "no-store"
+
+
+def test_a_token_asks_so_often_a_minute_and_no_oftener(two_teams: None) -> None:
+    secret, other = add_token("manager"), add_token("executive", "other")
+    kpi_api.LIMITS.budgets["token:script"] = kpi_api.Budget(2, 1 / 60)
+
+    statuses = [ask(secret, ("kpi", "received"))[0] for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    _status, document, headers = ask(secret, ("kpi", "received"))
+    assert document["error"]["code"] == "too_many_requests"
+    assert 1 <= int(headers["retry-after"]) <= 60
+    assert ask(other, ("kpi", "received"))[0] == 200
+
+
+def test_a_token_asks_twice_at_once_and_a_third_waits_for_no_thread(two_teams: None) -> None:
+    secret = add_token("manager")
+    viewer = service_tokens.open_token(secret, service_tokens.Browser(b"", is_local=True))
+    budget = kpi_api.LIMITS.budgets[viewer.username] = kpi_api.Budget(60, 1e-9)
+    done = threading.Event()
+
+    def hold() -> None:
+        with kpi_api.LIMITS.hold(viewer.username):
+            held.release()
+            done.wait()
+
+    held = threading.Semaphore(0)
+    threads = [threading.Thread(target=hold) for _ in range(kpi_api.AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        held.acquire()
+    status, _document, headers = ask(secret, ("kpi", "received"))
+    done.set()
+    for thread in threads:
+        thread.join()
+
+    assert (status, headers["retry-after"]) == (429, "1")
+    assert round(budget.spent) == kpi_api.AT_ONCE  # to be refused costs and earns nothing
+    assert ask(secret, ("kpi", "received"))[0] == 200
+
+
+def test_an_answer_of_too_many_rows_is_refused(
+    two_teams: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kpi_api, "MOST_ROWS", 3)
+    status, document, _headers = ask(add_token("manager"), ("kpi", "received"), ("by", "day"))
+
+    assert (status, document["error"]["code"]) == (400, "too_many_rows")
+
+
+def test_the_audit_log_says_which_token_asked_for_what_and_no_figure(two_teams: None) -> None:
+    secret = add_token("manager", kpis=("received",))
+    ask(secret, ("kpi", "received"), ("by", "month"), ("where", "team=Blue"))
+    ask(secret, ("kpi", "csat"), ("where", "queue=Sales"))
+    ask(secret, ("kpi", "my secret"))
+    ask("wrong", ("kpi", "received"))
+
+    columns = JournalRow.actor, JournalRow.action, JournalRow.object, JournalRow.reason
+    with store.reading() as session:
+        rows = session.execute(sa.select(*columns).order_by(JournalRow.seq)).all()
+    assert [tuple(row) for row in rows][1:] == [
+        ("token:script", "kpis_asked", "received", "by month, team"),
+        ("token:script", "kpis_asked", "csat", "by queue; refused: access_denied"),
+        ("token:script", "kpis_asked", "", "refused: unknown_kpi"),
+        ("stranger", "token_refused", "127.0.0.1", "unknown"),
+    ]
+
+
+def test_the_documented_examples_for_curl_and_python_run(
+    two_teams: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECOUTE_TOKEN", add_token("manager"))
+    app = Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)
+    running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        curl, python, *_others = api_examples.build_examples(address)
+        try:
+            shown = subprocess.run(
+                curl.code, shell=True, check=True, capture_output=True, text=True
+            ).stdout
+            exec(python.code, {})
+        finally:
+            running.should_exit = True
+            thread.join()
+
+    assert [(row["by"]["month"], row["kpi"]) for row in json.loads(shown)["rows"]] == [
+        ("2026-05", "answer_rate"),
+        ("2026-05", "service_level"),
+    ]
+    printed = capsys.readouterr().out
+    assert "2026-05" in printed and "service_level" in printed
+    document = (environment.PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
+    for example in api_examples.build_examples(api_examples.DOCUMENTED_ADDRESS):
+        assert example.code in document
+
+
+def test_a_server_that_has_too_much_to_do_says_so(
+    two_teams: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kpi_api, "MOST_WAITING", -1)
+    status, document, headers = ask(add_token("manager"), ("kpi", "received"))
+
+    assert (status, document["error"]["code"], headers["retry-after"]) == (503, "busy", "5")
