@@ -94,7 +94,7 @@ def test_strangers_of_one_address_have_so_many_connections_and_others_get_in(
 
 
 def test_a_stranger_s_messages_wait_once_there_are_too_many() -> None:
-    budget = connections._Budget()
+    budget = connections.Budget()
     waits = [budget.take() for _ in range(connections.BURST + 3)]
 
     assert waits[: connections.BURST - 1] == [0.0] * (connections.BURST - 1)
