@@ -180,7 +180,7 @@ def finish(
     try:
         claims, token = _fetch_claims(provider, request, code)
     except (requests.RequestException, *BAD_TOKEN) as error:
-        LOG.warning("sign-in by %s refused: %s", provider.name, error)
+        LOG.warning("sign-in by %s refused: %.200r", provider.name, error)
         raise Refusal("identity_refused", REFUSED) from error
     username = _apply(provider, claims)
     hint = signed_links.seal(HINT, {"token": token}) if len(token) <= LONGEST_HINT else None
@@ -204,7 +204,7 @@ def end_sessions(provider: Provider, token: str) -> None:
         if claims["iat"] < time.time() - LOGOUT_SECONDS:
             raise ValueError("the logout token is too old")
     except BAD_TOKEN as error:
-        LOG.warning("logout by %s refused: %s", provider.name, error)
+        LOG.warning("logout by %s refused: %.200r", provider.name, error)
         raise Refusal("identity_refused", REFUSED) from error
     username = None
     if subject is not None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -27,8 +27,8 @@ _budgets = connections.Budgets()
 
 
 def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaitable[Response]]:
-    """Let requests of strangers cost little: they are short, few at a time, and of an address
-    so many that fail.
+    """Let requests of strangers cost little: short ones, few at a time, and a budget of
+    failures for each address.
     """
 
     async def answer(request: Request) -> Response:
@@ -43,7 +43,7 @@ def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaita
                     body += piece
                     if len(body) > BODY_BYTES:
                         return PlainTextResponse("Content Too Large", 413)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("Request Timeout", 408)
         async with _at_once:
             response = await run_in_threadpool(handle, request, body)

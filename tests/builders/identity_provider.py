@@ -43,9 +43,7 @@ role = "dpo"
 
 
 class Provider(ThreadingHTTPServer):
-    """A provider: at once it sends back whoever comes to sign in. A claim that is None is
-    left out.
-    """
+    """A provider that sends every visitor back at once. A claim that is None is left out."""
 
     def __init__(self) -> None:
         super().__init__(("localhost", 0), _Handler)
