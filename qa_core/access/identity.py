@@ -47,7 +47,7 @@ LOGOUT_SECONDS = 600
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LONGEST_HINT = 3000
 """Characters of an ID token that goes back at the sign-out: proxies cut longer addresses."""
-BAD_TOKEN = (jwt.PyJWTError, KeyError, TypeError, ValueError, RecursionError)
+BAD_TOKEN = (jwt.PyJWTError, KeyError, TypeError, ValueError)
 """Errors of a token that is not what it should be."""
 USE, HINT = "identity provider", "sign-out at a provider"
 REFUSED = N_("The identity provider did not say who you are. Sign in again.")
