@@ -67,17 +67,23 @@ class Connection:
 
 @dataclass
 class Budget:
-    """Messages that the strangers of an address may still send."""
+    """Messages that somebody may still send: `burst` at once, then `per_second`."""
 
-    left: float = BURST
+    burst: float = BURST
+    per_second: float = PER_SECOND
+    spent: float = 0.0
     at: float = field(default_factory=time.monotonic)
 
     def take(self) -> float:
         """Take one message. Returns the seconds to wait before it is read."""
         moment = time.monotonic()
-        self.left = min(BURST, self.left + (moment - self.at) * PER_SECOND) - 1
+        self.spent = max(0.0, self.spent - (moment - self.at) * self.per_second) + 1
         self.at = moment
-        return max(0.0, -self.left / PER_SECOND)
+        return max(0.0, (self.spent - self.burst) / self.per_second)
+
+    def give_back(self) -> None:
+        """Take back one message that was not read."""
+        self.spent -= 1
 
 
 class Budgets(dict[str, Budget]):

@@ -34,7 +34,7 @@ def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaita
     async def answer(request: Request) -> Response:
         budget = _budgets[_find_browser(request).address]
         if budget.take():
-            budget.left += 1  # nobody waits longer for asking again
+            budget.give_back()  # nobody waits longer for asking again
             return PlainTextResponse("Too Many Requests", 429)
         body = b""
         try:
@@ -48,7 +48,7 @@ def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaita
         async with _at_once:
             response = await run_in_threadpool(handle, request, body)
         if response.status_code < 400:
-            budget.left += 1
+            budget.give_back()
         return response
 
     return answer
