@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
+import re
 import secrets
 import stat
 import time
@@ -17,7 +19,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import jwt
 import requests
@@ -27,19 +29,27 @@ from sqlalchemy.orm import Session
 from qa_core.access import accounts, sessions
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
-from qa_core.access.sessions import Browser
+from qa_core.access.sessions import Browser, Origin
 from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Account, ExternalIdentity
 
+LOG = logging.getLogger("qa_core")
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384")
 """Signatures by a key that the provider alone holds; never `none`, never a shared secret."""
 SECONDS = 600
 """Time for a sign-in at the provider."""
 TIMEOUT, CACHE_SECONDS, LEEWAY_SECONDS = 5, 3600, 30
-USE = "identity provider"
+LOGOUT_SECONDS = 600
+"""Age from which a logout token is refused: its id has to be kept no longer."""
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+LONGEST_HINT = 3000
+"""Characters of an ID token that goes back at the sign-out: proxies cut longer addresses."""
+BAD_TOKEN = (jwt.PyJWTError, KeyError, TypeError, ValueError)
+"""Errors of a token that is not what it should be."""
+USE, HINT = "identity provider", "sign-out at a provider"
 REFUSED = N_("The identity provider did not say who you are. Sign in again.")
 
 
@@ -57,7 +67,8 @@ class Grant:
 class Provider:
     """Identity provider: its address, what it knows us by, and what its groups give.
 
-    The first grant that fits decides the role; all of that role add up.
+    The first grant that fits decides the role; all of that role add up. `sends_auth_time`:
+    it says when the person last proved who they are there.
     """
 
     name: str
@@ -70,6 +81,15 @@ class Provider:
     groups_claim: str = "groups"
     advisor_claim: str = ""
     scope: str = "openid profile email"
+    sends_auth_time: bool = True
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.issuer)
+        is_local = parts.hostname in ("localhost", "127.0.0.1")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
+            raise ValueError(f"the issuer of {self.name} must start with https://")
+        if not re.fullmatch(r"[a-z0-9-]+", self.name):
+            raise ValueError(f"the name {self.name} takes small letters, digits and hyphens")
 
 
 def config_file() -> Path:
@@ -91,6 +111,10 @@ def find_providers() -> dict[str, Provider]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
         providers = [_build_provider(**entry) for entry in content.get("provider", [])]
+        for field in ("name", "issuer"):
+            values = [getattr(provider, field) for provider in providers]
+            if len(values) > len(set(values)):
+                raise ValueError(f"two providers have the same {field}")
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise Refusal(
             "bad_identity_file",
@@ -125,16 +149,21 @@ def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str,
         "nonce": nonce,
         "code_challenge": challenge,
         "code_challenge_method": "S256",
+        "max_age": int(sessions.MAX_AGE.total_seconds()),
     }
     address = _discover(provider.issuer)["authorization_endpoint"]
     return f"{address}?{urlencode(parameters)}", signed_links.seal(USE, claims)
 
 
-def finish(provider: Provider, ticket: str, state: str, code: str, browser: Browser) -> str:
-    """End a sign-in with the code that the provider gave. Returns the id of the session.
+def finish(
+    provider: Provider, ticket: str, state: str, code: str, browser: Browser, issuer: str = ""
+) -> str:
+    """End a sign-in with the code that the provider gave. `issuer`: who says that it answers
+    (RFC 9207). Returns the id of the session.
 
-    Raises AccessDenied for an answer to another browser, another sign-in or too late;
-    Refusal where the provider's word is not good, or its groups give nothing here.
+    Raises AccessDenied for an answer to another browser, another sign-in, by another
+    provider or too late; Refusal where the provider's word is not good, or its groups give
+    nothing here.
     """
     request = signed_links.unseal(USE, ticket)
     if (
@@ -145,12 +174,61 @@ def finish(provider: Provider, ticket: str, state: str, code: str, browser: Brow
         or not browser.token
     ):
         raise AccessDenied()
+    names_issuer = _discover(provider.issuer).get("authorization_response_iss_parameter_supported")
+    if issuer != provider.issuer and (issuer or names_issuer):
+        raise AccessDenied()
     try:
-        claims = _fetch_claims(provider, request, code)
-    except (requests.RequestException, jwt.PyJWTError, KeyError, ValueError) as error:
+        claims, token = _fetch_claims(provider, request, code)
+    except (requests.RequestException, *BAD_TOKEN) as error:
+        LOG.warning("sign-in by %s refused: %.200r", provider.name, error)
         raise Refusal("identity_refused", REFUSED) from error
     username = _apply(provider, claims)
-    return sessions.open_external(username, browser, provider.name)
+    hint = signed_links.seal(HINT, {"token": token}) if len(token) <= LONGEST_HINT else None
+    origin = Origin(provider.name, str(claims["sid"]) if "sid" in claims else None, hint)
+    return sessions.open_external(username, browser, origin)
+
+
+def end_sessions(provider: Provider, token: str) -> None:
+    """End the sessions that a logout token of the provider names (OpenID Connect
+    Back-Channel Logout 1.0).
+
+    Raises Refusal for a token that is not good; no store is opened before that is known.
+    """
+    try:
+        claims = _decode(provider, token, "jti", "events")
+        subject, sid = claims.get("sub"), claims.get("sid")
+        if "nonce" in claims or not isinstance(claims["events"][LOGOUT_EVENT], dict):
+            raise ValueError("this is no logout token")
+        if not (subject or sid) or not isinstance(sid, str | None):
+            raise ValueError("the logout token names nobody")
+        if claims["iat"] < time.time() - LOGOUT_SECONDS:
+            raise ValueError("the logout token is too old")
+    except BAD_TOKEN as error:
+        LOG.warning("logout by %s refused: %.200r", provider.name, error)
+        raise Refusal("identity_refused", REFUSED) from error
+    username = None
+    if subject is not None:
+        with store.reading() as session:
+            link = session.get(ExternalIdentity, (provider.issuer, subject))
+            if link is None:
+                return
+            username = link.username
+    sessions.end_external(Origin(provider.name, sid), username, claims["jti"])
+
+
+def find_sign_out(origin: Origin, return_to: str) -> str | None:
+    """Build the address at which that provider signs the person out too, and leads back.
+    None where it has none, or does not answer.
+    """
+    try:
+        provider = find_providers()[origin.provider]
+        address = _discover(provider.issuer)["end_session_endpoint"]
+        parameters = {"client_id": provider.client_id, "post_logout_redirect_uri": return_to}
+        if origin.id_token:
+            parameters["id_token_hint"] = signed_links.unseal(HINT, origin.id_token)["token"]
+    except (KeyError, Refusal):
+        return None
+    return f"{address}?{urlencode(parameters)}"
 
 
 def is_external(username: str) -> bool:
@@ -159,7 +237,10 @@ def is_external(username: str) -> bool:
         return _find_identity(session, username) is not None
 
 
-def _fetch_claims(provider: Provider, request: dict[str, Any], code: str) -> dict[str, Any]:
+def _fetch_claims(
+    provider: Provider, request: dict[str, Any], code: str
+) -> tuple[dict[str, Any], str]:
+    """Exchange the code. Returns the claims about the person, and the ID token."""
     endpoints = _discover(provider.issuer)
     answer = requests.post(
         endpoints["token_endpoint"],
@@ -185,29 +266,40 @@ def _fetch_claims(provider: Provider, request: dict[str, Any], code: str) -> dic
         if more.json()["sub"] != claims["sub"]:
             raise ValueError("the provider speaks of another person")
         claims = {**more.json(), **claims}
-    return claims
+    return claims, tokens["id_token"]
 
 
 def _check_token(provider: Provider, token: str, nonce: str) -> dict[str, Any]:
+    claims = _decode(provider, token, "sub", "nonce")
+    if not secrets.compare_digest(claims["nonce"], nonce):
+        raise ValueError("the token answers another sign-in")
+    audience = claims["aud"]
+    if claims.get("azp", audience) not in (provider.client_id, [provider.client_id]):
+        raise ValueError("the token is for another client")
+    if provider.sends_auth_time:
+        age, longest = time.time() - claims["auth_time"], sessions.MAX_AGE.total_seconds()
+        if not -LEEWAY_SECONDS <= age <= longest + LEEWAY_SECONDS:
+            raise ValueError("the person signed in at the provider too long ago")
+    return claims
+
+
+def _decode(provider: Provider, token: str, *required: str) -> dict[str, Any]:
+    """Read a token that the provider signed for us, and that is valid now."""
     keys = _key_client(_discover(provider.issuer)["jwks_uri"])
-    if "kid" in jwt.get_unverified_header(token):
-        key = keys.get_signing_key_from_jwt(token)
+    header = jwt.get_unverified_header(token)
+    if "kid" in header:
+        key = keys.get_signing_key(header["kid"])
     else:
         [key] = keys.get_signing_keys()  # a provider with one key need not name it
-    claims = jwt.decode(
+    return jwt.decode(
         token,
         key.key,
         algorithms=list(ALGORITHMS),
         audience=provider.client_id,
         issuer=provider.issuer,
         leeway=LEEWAY_SECONDS,
-        options={"require": ["iss", "sub", "aud", "exp", "iat", "nonce"]},
+        options={"require": ["iss", "aud", "exp", "iat", *required]},
     )
-    if not secrets.compare_digest(claims["nonce"], nonce):
-        raise ValueError("the token answers another sign-in")
-    if claims.get("azp", provider.client_id) != provider.client_id:
-        raise ValueError("the token is for another client")
-    return claims
 
 
 def _apply(provider: Provider, claims: dict[str, Any]) -> str:
@@ -241,8 +333,8 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
 
 
 def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | None:
-    groups = claims.get(provider.groups_claim) or ()
-    groups = {groups} if isinstance(groups, str) else set(map(str, groups))
+    groups = claims.get(provider.groups_claim) or []
+    groups = set(map(str, groups if isinstance(groups, list | dict) else [groups]))
     own_grants = [grant for grant in provider.grants if grant.group in groups]
     if not own_grants:
         return None

@@ -25,7 +25,12 @@ from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import Account, LoginSession, SignInThrottle
+from qa_core.storage.records.people import (
+    Account,
+    LoginSession,
+    SignInThrottle,
+    UsedLogoutToken,
+)
 
 IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
@@ -78,6 +83,17 @@ class SecondStep(Refusal):
     def __init__(self, ticket: str) -> None:
         super().__init__("second_factor", N_("Type the code of your app, or a recovery code."))
         self.ticket = ticket
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Sign-in at an identity provider that a session came from. `sid`: the provider's id of
+    it; `id_token`: sealed.
+    """
+
+    provider: str
+    sid: str | None = None
+    id_token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,13 +214,13 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     raise Refusal("wrong_code", second_factor.WRONG_CODE)
 
 
-def open_external(username: str, browser: Browser, provider: str) -> str:
+def open_external(username: str, browser: Browser, origin: Origin) -> str:
     """Open the session of a person for whom an identity provider answered. Returns the id."""
     with store.writing() as session:
         account = session.get(Account, username)
         if account is None or not account.active or not browser.token:
             raise AccessDenied()
-        return _open_session(session, account, browser, provider)
+        return _open_session(session, account, browser, origin)
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
@@ -238,15 +254,44 @@ def is_live(token: str | None, browser: Browser) -> bool:
         return _find_live(session, token, browser, now()) is not None
 
 
-def sign_out(token: str | None, browser: Browser) -> None:
-    """End the session of that id."""
+def sign_out(token: str | None, browser: Browser) -> Origin | None:
+    """End the session of that id. Returns where it came from, if from an identity provider."""
     if not token:
-        return
+        return None
     with store.writing() as session:
         row = _find_live(session, token, browser, now())
-        if row is not None:
+        if row is None:
+            return None
+        row.revoked_at = now()
+        audit_log.record(session, row.username, "sign_out", browser.address)
+        return Origin(row.provider, row.provider_session, row.id_token) if row.provider else None
+
+
+def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
+    """End the sessions of that sign-in at a provider: by its `sid`, of the person, or both.
+
+    Raises Refusal where the logout token of that id was used before.
+    """
+    key = _hash(f"{origin.provider} {logout_id}".encode())
+    rows = sa.select(LoginSession).where(
+        LoginSession.provider == origin.provider, LoginSession.revoked_at.is_(None)
+    )
+    if username is not None:
+        rows = rows.where(LoginSession.username == username)
+    if origin.sid is not None:
+        is_meant = LoginSession.provider_session == origin.sid
+        if username is not None:  # the provider may have opened it without naming a sid
+            is_meant |= LoginSession.provider_session.is_(None)
+        rows = rows.where(is_meant)
+    with store.writing() as session:
+        old = UsedLogoutToken.used_at < now() - FORGET_AFTER
+        session.execute(sa.delete(UsedLogoutToken).where(old))
+        if session.get(UsedLogoutToken, key) is not None:
+            raise Refusal("used_token", N_("This logout token was used before."))
+        session.add(UsedLogoutToken(key=key))
+        for row in session.scalars(rows).all():
             row.revoked_at = now()
-            audit_log.record(session, row.username, "sign_out", browser.address)
+            audit_log.record(session, row.username, "session_ended", str(row.id), origin.provider)
 
 
 def find_sessions(signed_in: SignedIn) -> list[OwnSession]:
@@ -372,7 +417,9 @@ def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
     }
 
 
-def _open_session(session: Session, account: Account, browser: Browser, provider: str = "") -> str:
+def _open_session(
+    session: Session, account: Account, browser: Browser, origin: Origin | None = None
+) -> str:
     _forget_try(session, account.username, browser)
     token = secrets.token_urlsafe(32)
     session.add(
@@ -382,9 +429,13 @@ def _open_session(session: Session, account: Account, browser: Browser, provider
             token_version=account.token_version,
             browser_hash=_hash(browser.token),
             browser_name=browser.name[:200],
+            provider=origin and origin.provider,
+            provider_session=origin and origin.sid,
+            id_token=origin and origin.id_token,
         )
     )
     _delete_old(session)
+    provider = origin.provider if origin else ""
     audit_log.record(session, account.username, "sign_in", browser.address, provider)
     return token
 
@@ -565,3 +616,5 @@ def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bo
 
 def _delete_old(session: Session) -> None:
     session.execute(sa.delete(LoginSession).where(LoginSession.created_at < now() - KNOWN_FOR))
+    is_over = sa.and_(LoginSession.created_at < now() - MAX_AGE, LoginSession.id_token.is_not(None))
+    session.execute(sa.update(LoginSession).where(is_over).values(id_token=None))

@@ -62,6 +62,12 @@ def is_secure() -> bool | None:
     return True if (st.context.url or "").startswith("https:") else None
 
 
+def home() -> str:
+    """Return the address of the front page, as this browser knows it."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
 def language() -> str:
     """Return the first of our languages that the browser prefers."""
     return first_known(

@@ -86,6 +86,15 @@ class Budget:
         self.spent -= 1
 
 
+class Budgets(dict[str, Budget]):
+    """Budgets by address, made when they are asked for."""
+
+    def __missing__(self, address: str) -> Budget:
+        if len(self) > MOST_STRANGERS:
+            self.clear()
+        return self.setdefault(address, Budget())
+
+
 _connections: dict[str, Connection] = {}
 
 
@@ -103,7 +112,7 @@ class Connections:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.strangers: Counter[str] = Counter()
-        self.budgets: dict[str, Budget] = {}
+        self.budgets = Budgets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
@@ -159,7 +168,7 @@ class Connections:
                 await _close(connection, send, TRY_AGAIN_LATER)
                 return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
             if message["type"] == "websocket.receive" and connection.token is None:
-                wait = self._find_budget(connection.browser.address).take()
+                wait = self.budgets[connection.browser.address].take()
                 if wait > LONGEST_WAIT:
                     await _close(connection, send, TRY_AGAIN_LATER)
                     return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
@@ -167,11 +176,6 @@ class Connections:
             return message
 
         return receive_slowly
-
-    def _find_budget(self, address: str) -> Budget:
-        if len(self.budgets) > MOST_STRANGERS:
-            self.budgets.clear()
-        return self.budgets.setdefault(address, Budget())
 
 
 def _stop_when_over(connection: Connection, send: Send) -> Send:

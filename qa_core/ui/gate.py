@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from qa_core.access import accounts, identity, second_factor, sessions
 from qa_core.access.roles import Permission, Viewer
@@ -130,13 +132,23 @@ def current_viewer(*permissions: Permission) -> Viewer:
 
 def show_sign_out() -> None:
     """Show the sign-out button, which ends the session for everybody who holds its
-    cookie.
+    cookie, and leads on to the sign-out of the identity provider that it came from.
     """
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
         connections.note_session(None)
-        sessions.sign_out(sign_in_state().token, browser.current())
+        origin = sessions.sign_out(sign_in_state().token, browser.current())
         st.session_state.clear()
+        if origin and (address := identity.find_sign_out(origin, browser.home())):
+            lead_to(address)
         st.rerun()
+
+
+def lead_to(address: str) -> None:
+    """Have the browser open that address in place of this page, and end the run."""
+    message = ForwardMsg()
+    message.auth_redirect.url = address
+    get_script_run_ctx().enqueue(message)
+    st.stop()
 
 
 def show_refusal(refusal: Refusal) -> None:

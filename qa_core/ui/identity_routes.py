@@ -1,21 +1,61 @@
-"""Addresses of the sign-in by an identity provider: there, and back."""
+"""Addresses of the sign-in by an identity provider: there, back, and its word that somebody
+signed out there.
+"""
 
 from __future__ import annotations
 
-from starlette.requests import Request
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from qa_core.access import identity, sessions
 from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.ui import browser
+from qa_core.ui import browser, connections
 
 KEPT = "ecoute_identity"
 """Cookie of a sign-in under way; its content is sealed."""
+BODY_BYTES, BODY_SECONDS = 16_384, 10
+_at_once = asyncio.Semaphore(8)
+"""Requests that may wait for a provider: threads of the server are left for everybody else."""
+_budgets = connections.Budgets()
 
 
-def _begin(request: Request) -> Response:
+def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaitable[Response]]:
+    """Let requests of strangers cost little: short ones, few at a time, and a budget of
+    failures for each address.
+    """
+
+    async def answer(request: Request) -> Response:
+        budget = _budgets[_find_browser(request).address]
+        if budget.take():
+            budget.give_back()  # nobody waits longer for asking again
+            return PlainTextResponse("Too Many Requests", 429)
+        body = b""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > BODY_BYTES:
+                        return PlainTextResponse("Content Too Large", 413)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("Request Timeout", 408)
+        async with _at_once:
+            response = await run_in_threadpool(handle, request, body)
+        if response.status_code < 400:
+            budget.give_back()
+        return response
+
+    return answer
+
+
+@_limit
+def _begin(request: Request, _body: bytes) -> Response:
     here = _find_browser(request)
     try:
         provider = _find_provider(request)
@@ -38,14 +78,17 @@ def _begin(request: Request) -> Response:
     return response
 
 
-def _finish(request: Request) -> Response:
+@_limit
+def _finish(request: Request, _body: bytes) -> Response:
+    query = request.query_params
     try:
         token = identity.finish(
             _find_provider(request),
             request.cookies.get(KEPT, ""),
-            request.query_params.get("state", ""),
-            request.query_params.get("code", ""),
+            query.get("state", ""),
+            query.get("code", ""),
             _find_browser(request),
+            query.get("iss", ""),
         )
     except Refusal as refusal:
         return _refuse(refusal)
@@ -60,6 +103,17 @@ def _finish(request: Request) -> Response:
         samesite="lax",
     )
     return response
+
+
+@_limit
+def _end_sessions(request: Request, body: bytes) -> Response:
+    """Answer a logout token: of a provider, which has no cookie here."""
+    try:
+        [token] = parse_qs(body.decode("ascii"), max_num_fields=10).get("logout_token", [""])
+        identity.end_sessions(_find_provider(request), token)
+    except (Refusal, ValueError):
+        return PlainTextResponse("Bad Request", 400)
+    return Response()
 
 
 def _find_provider(request: Request) -> identity.Provider:
@@ -84,4 +138,5 @@ def _refuse(refusal: Refusal) -> Response:
 ROUTES = (
     Route("/sign-in/{provider}", _begin, methods=["GET"]),
     Route("/sign-in/{provider}/callback", _finish, methods=["GET"], name="identity_callback"),
+    Route("/sign-in/{provider}/logout", _end_sessions, methods=["POST"]),
 )

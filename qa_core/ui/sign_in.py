@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import segno
 import streamlit as st
@@ -262,13 +262,11 @@ def _show_form() -> None:
 
 
 def _show_providers() -> None:
-    """Show a link to each identity provider."""
+    """Show a button for each identity provider."""
     for provider in identity.find_providers().values():
-        st.link_button(
-            _("Sign in with {provider}", provider=escape(provider.title)),
-            f"/sign-in/{quote(provider.name, safe='')}",
-            icon=":material/key:",
-        )
+        title = _("Sign in with {provider}", provider=escape(provider.title))
+        if st.button(title, icon=":material/key:", key=f"sign_in_{provider.name}"):
+            gate.lead_to(f"/sign-in/{provider.name}")
 
 
 def _one_time_days() -> int:

@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from builders.visitors import PASSWORD
+from streamlit.testing.v1 import AppTest
 
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.accounts import AccountTerms
@@ -352,6 +353,27 @@ def test_a_sign_in_with_a_new_browser_is_news_in_the_others(add_person: Callable
     assert sessions.find_new_browsers("tom", phone) == []
     turn_back(LoginSession, timedelta(days=15), "created_at")
     assert sessions.find_new_browsers("tom", HERE) == []
+
+
+def test_the_page_of_the_account_lists_sessions_ends_them_and_names_new_browsers(
+    add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    add_person("tom", "team_lead")
+    app = open_app("tom", "my_account")
+    phone = Browser(b"another browser!", "Mozilla/5.0 (Android 14) Firefox/142.0", "198.51.100.1")
+    tokens = [sessions.sign_in("tom", PASSWORD, phone, one_time_days=7) for _ in range(3)]
+
+    def press(label: str) -> list[bool]:
+        next(button for button in app.button if button.label == label).click().run()
+        return [sessions.resume(token, phone) is not None for token in tokens]
+
+    app.run()
+    assert [text.value for text in app.text].count("Firefox, Android") == 3
+    [notice] = [warning.value for warning in app.warning]
+    assert "First sign-in with Firefox, Android" in notice and "Change your password" in notice
+    assert press("End this session") == [True, True, False]
+    assert press("End all other sessions") == [False, False, False]
+    assert "My account" in [title.value for title in app.title]
 
 
 def test_a_one_time_password_opens_nothing_after_its_days(

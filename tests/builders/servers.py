@@ -44,9 +44,9 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Server]:
+def serve(folder: Path, *start: str) -> Iterator[Server]:
     """The app as `streamlit run app.py` serves it, over the centre in that folder,
-    until the block ends.
+    until the block ends. `start`: other arguments of Python than those that start Streamlit.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -55,7 +55,8 @@ def serve(folder: Path) -> Iterator[Server]:
         "QA_HOME": str(folder)
     }
     log = (folder / "server.log").open("w", encoding="utf-8")
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    start = start or ("-m", "streamlit")
+    command = [sys.executable, *start, "run", "app.py", "--server.port", str(port)]
     process = subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
     )

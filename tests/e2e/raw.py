@@ -25,6 +25,8 @@ class Seen:
     """Of fields and buttons, by their labels."""
     titles: list[str] = field(default_factory=list)
     is_hidden_menu: bool = False
+    leads_to: str = ""
+    """Address that the browser is sent to."""
 
     @property
     def met_the_sign_in(self) -> bool:
@@ -43,6 +45,7 @@ class Visitor:
         ask = BackMsg()
         ask.rerun_script.page_name = page
         ask.rerun_script.query_string = query
+        ask.rerun_script.context_info.url = f"http://{self.socket.request.headers['Host']}/{page}"
         for widget, text in self.typed.items():
             ask.rerun_script.widget_states.widgets.add(id=widget, string_value=text)
         if press:
@@ -61,6 +64,8 @@ class Visitor:
                 seen.is_hidden_menu = (
                     message.navigation.position == message.navigation.Position.HIDDEN
                 )
+            elif kind == "auth_redirect":
+                seen.leads_to = message.auth_redirect.url
             elif kind == "delta":
                 element = message.delta.new_element
                 seen.text += str(element)

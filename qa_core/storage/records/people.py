@@ -166,6 +166,21 @@ class LoginSession(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     last_seen_at: Mapped[datetime] = mapped_column(default=now)
     revoked_at: Mapped[datetime | None]
+    provider: Mapped[str | None]
+    """Name of the identity provider that the person signed in at; null: by password."""
+    provider_session: Mapped[str | None]
+    """The provider's own id of that sign-in (`sid`)."""
+    id_token: Mapped[str | None] = mapped_column(sa.Text())
+    """ID token of that sign-in, sealed: the provider asks for it at the sign-out."""
+
+
+class UsedLogoutToken(Base):
+    """Logout token of an identity provider that was used; `key` is a hash of its id."""
+
+    __tablename__ = "used_logout_token"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class SecondFactor(Base):

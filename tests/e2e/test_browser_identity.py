@@ -1,0 +1,30 @@
+"""The sign-in at an identity provider and the sign-out there, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from builders import identity_provider
+from builders.servers import Server
+
+
+@pytest.mark.long
+def test_the_page_leads_to_the_provider_in_its_own_tab_and_the_sign_out_too(
+    server: Server, new_page: Callable[..., object]
+) -> None:
+    with identity_provider.run() as provider:
+        identity_provider.configure(corporate=provider.issuer)
+        provider.claims = {"groups": ["privacy"]}
+        page = new_page()
+        page.goto("/journal")
+
+        page.get_by_role("button", name="Sign in with Account of corporate").click()
+        page.get_by_role("button", name="Sign out").wait_for()
+        page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
+        page.get_by_role("button", name="Sign out").click()
+
+        page.wait_for_url(f"{provider.issuer}/end_session?**")
+        assert len(page.context.pages) == 1
+        page.goto("/journal")
+        page.get_by_label("Password", exact=True).wait_for()
