@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import logging
 import re
 import sys
@@ -35,6 +36,20 @@ from qa_core.ui import browser, connections, identity_routes, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
+DOWNLOAD_ROOMS = (
+    "analysis.exports",
+    "analysis.explanations",
+    "analysis.irritants.texts",
+    "compliance.audit_report",
+    "compliance.documents.printing",
+    "ingest.purge_certificate",
+    "ingest.subjects",
+    "quality.coaching.training_file",
+    "quality.scorecards.files",
+)
+"""Rooms that declare kinds of files, loaded at the first download: a server that has not yet
+shown the page of a link knows its file too.
+"""
 CACHEABLE = ("/static/", "/component/")
 """Addresses of files that are the same for everybody. Nothing else may be kept by a
 browser or a proxy.
@@ -216,12 +231,8 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _download(request: Request) -> Response:
-    # Loaded here, so that every kind of file is known even to a server that has not yet
-    # shown the page of the link.
-    from qa_core.compliance.documents import printing  # noqa: F401
-    from qa_core.ingest import purge_certificate  # noqa: F401
-    from qa_core.quality.scorecards import files  # noqa: F401
-
+    for room in DOWNLOAD_ROOMS:
+        importlib.import_module(f"qa_core.{room}")
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
         signed_in = find_signed_in(request)
