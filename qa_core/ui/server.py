@@ -36,6 +36,8 @@ from qa_core.ui import browser, connections, identity_routes, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+"""Signs that do not stand in the name of a file that is handed out."""
 DOWNLOAD_ROOMS = (
     "analysis.exports",
     "analysis.explanations",
@@ -230,9 +232,14 @@ def _may_upload(scope: Scope) -> bool:
     )
 
 
-def _download(request: Request) -> Response:
+def load_download_rooms() -> None:
+    """Make every kind of download known."""
     for room in DOWNLOAD_ROOMS:
         importlib.import_module(f"qa_core.{room}")
+
+
+def _download(request: Request) -> Response:
+    load_download_rooms()
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
         signed_in = find_signed_in(request)
@@ -247,7 +254,8 @@ def _download(request: Request) -> Response:
         made.content,
         media_type=made.media_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{made.file_name}"',
+            # An id of a file, which may hold any sign, is part of some names.
+            "Content-Disposition": f'attachment; filename="{UNSAFE.sub("_", made.file_name)}"',
             "Cache-Control": "no-store",
         },
     )

@@ -455,8 +455,7 @@ def test_no_file_that_leaves_holds_a_row_of_somebody_else(at_home: Centre) -> No
 
 def find_kinds() -> list[str]:
     """Find every kind of file, as a server that has shown no page knows them."""
-    for room in server.DOWNLOAD_ROOMS:
-        importlib.import_module(f"qa_core.{room}")
+    server.load_download_rooms()
     return sorted(downloads.KINDS)
 
 
@@ -516,8 +515,12 @@ def test_no_address_answers_a_stranger_or_another_session(at_home: Centre) -> No
     for principal, wire in wires.items():
         viewer = at_home.viewers.get(principal)
         for owner, link in links.items():
-            status, _headers, body = wire.ask(link)
+            status, headers, body = wire.ask(link)
             assert status == (200 if owner == principal else 404), (owner, principal)
+            assert re.fullmatch(
+                r"text/(csv|plain); charset=utf-8|application/toml", headers["content-type"]
+            )
+            assert owner != principal or "attachment" in headers["content-disposition"]
             at_home.search(ran, principal, "download", unpack(body))
         for recording in recorded:
             for purpose in ("training", "quality", "own"):
