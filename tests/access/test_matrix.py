@@ -203,6 +203,7 @@ def test_no_page_shows_a_row_of_somebody_else(
             app = open_app(viewer.username, page.key, password, **own)
             assert not app.exception and not app.error, (page.key, principal)
             assert app.title, (page.key, principal)
+            assert "Sign out" in [button.label for button in app.sidebar.button], page.key
             said = [text.value for text in (*app.markdown, *app.info)]
             if (page.key, principal) != ("calibration", Role.MANAGER):  # none of one site alone
                 assert not [text for text in said if EMPTY.search(text)], (page.key, principal)
