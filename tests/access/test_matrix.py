@@ -329,7 +329,7 @@ def list_arguments(centre: Centre, viewer: Viewer, is_own: bool) -> dict[str, tu
     return list_arguments_of_nobody() | {
         "advisor_id": (centre.choose_advisor(viewer, whose),)
         if viewer.role != Role.EVALUATOR
-        else ("A003",),
+        else (ASKING,),
         "source_system": ("telephony",),
         "contact_id": (centre.choose("contact", viewer, whose),),
         "evaluation_id": (centre.choose_evaluation(viewer, whose),),
