@@ -248,9 +248,12 @@ def _check(subject: IrritantSubject) -> None:
 
 
 def _build_entry(viewer: Viewer, row: Irritant, names: Mapping[str, str]) -> ActionEntry:
-    """Build an entry that names no team of others, in its filters neither."""
-    teams = {team.team_name for team in row.teams}
-    named = teams if viewer.is_system else teams & viewer.teams_on(environment.today())
+    """Build an entry that names no team of others, in its filters neither. An executive's
+    keeps them until it is known whether it is published.
+    """
+    named = {team.team_name for team in row.teams}
+    if not viewer.is_system and not viewer.needs_suppression:
+        named &= viewer.teams_on(environment.today())
     filters = dict(_filters_of(row).values)
     if "team" in filters:
         filters["team"] = tuple(name for name in filters["team"] if name in {*named, None})
