@@ -27,6 +27,7 @@ from builders.marked_centre import Mark, Marks
 from builders.public_functions import find_public_functions
 from builders.visitors import PASSWORD
 from builders.wires import Wire
+from streamlit.runtime.state.common import TESTING_KEY
 from streamlit.testing.v1 import AppTest
 from tools import documents
 
@@ -243,7 +244,9 @@ def test_no_choice_on_a_page_shows_a_row_of_somebody_else(
         ):
             app = open_app(viewer.username, page.key, password, **own)
             widget = getattr(app, kind)[position]
-            widget.set_value([choice] if kind in ("multiselect",) else choice)
+            # A choice is told by its label, as the browser tells it.
+            app.session_state[TESTING_KEY][widget.id] = str
+            widget.set_value([choice] if isinstance(widget.value, list) else choice)
             app.run()
             assert not app.exception, (page.key, widget.label, choice)
             where = f"{page.key} {widget.label} {choice}"
