@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.centres import add_people
 from builders.import_files import bring, find_contacts
+from builders.wires import Wire
 from streamlit.testing.v1 import AppTest
 
 from qa_core.cli import doctor
 from qa_core.compliance import audit_report
+from qa_core.metrics import downloads
 from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -200,6 +203,21 @@ def test_a_number_of_thirty_digits_in_an_address_is_nobody_s(
     for page, field in (("evaluation", "id"), ("coaching", "plan")):
         app = open_app("mia", page, **{field: "9" * 30})
         assert "You do not have access to this" in app.error[0].value
+
+
+def test_an_id_of_a_file_breaks_no_header_of_a_download(
+    add_person: Callable[..., str],
+) -> None:
+    add_people({'Zoé";\r\nX: y': "Zoé"}, {"Blue": "Lyon"})
+    add_person("zoe", "advisor", advisor_id='Zoé";\r\nX: y')
+    zoe = Wire("zoe")
+    server.load_download_rooms()
+    ticket = downloads.make_ticket(zoe.signed_in, "training_file", advisor_id='Zoé";\r\nX: y')
+    status, headers, _body = zoe.ask(f"/download/{ticket}")
+    assert (status, headers["content-disposition"]) == (
+        200,
+        'attachment; filename="ecoute-training-Zo_____X__y.csv"',
+    )
 
 
 def test_a_range_of_five_thousand_digits_asks_for_the_whole(centre: Path) -> None:
