@@ -316,7 +316,7 @@ def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
     return [
         NewBrowser(row.name, row.first_at)
         for row in reversed(later)
-        if row.first_at > now() - NEWS_FOR and row.browser_hash != _hash(browser.token)
+        if row.first_at > now() - NEWS_FOR and row.browser_hash not in _find_hashes(browser.token)
     ]
 
 
@@ -365,10 +365,10 @@ def _build_ticket(account: Account, browser: Browser) -> str:
 def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
     return {
         "username": account.username,
-        "account": _hash(
+        "account": hashlib.sha256(
             f"{account.token_version} {account.active} {account.password_hash}".encode()
-        ),
-        "browser": _hash(browser.token),
+        ).hexdigest(),
+        "browser": hashlib.sha256(browser.token).hexdigest(),
     }
 
 
@@ -423,9 +423,9 @@ def _find_live(
     session: Session, token: str, browser: Browser, moment: datetime
 ) -> LoginSession | None:
     row = session.scalars(
-        _live(moment).where(LoginSession.token_hash == _hash(token.encode()))
+        _live(moment).where(LoginSession.token_hash.in_(_find_hashes(token.encode())))
     ).one_or_none()
-    if row is None or not hmac.compare_digest(row.browser_hash, _hash(browser.token)):
+    if row is None or row.browser_hash not in _find_hashes(browser.token):
         return None
     if session.get(Account, row.username).demo and not browser.is_local:
         return None
@@ -433,9 +433,15 @@ def _find_live(
 
 
 def _hash(value: bytes) -> str:
-    # Keyed, so that a new cookie secret signs everybody out and a copy of the records
-    # opens nothing.
-    return hmac.new(environment.secret("cookie"), value, hashlib.sha256).hexdigest()
+    return _find_hashes(value)[0]
+
+
+def _find_hashes(value: bytes) -> list[str]:
+    """Compute the keyed hash of a value, with the present key first, then with those that
+    still read: a copy of the records opens nothing.
+    """
+    keys = environment.find_keys("cookie")
+    return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 
 
 def _throttles(
@@ -476,7 +482,8 @@ def _find_network(address: str) -> str:
 
 def _is_known(session: Session, username: str, browser: Browser) -> bool:
     row = sa.select(LoginSession.id).where(
-        LoginSession.username == username, LoginSession.browser_hash == _hash(browser.token)
+        LoginSession.username == username,
+        LoginSession.browser_hash.in_(_find_hashes(browser.token)),
     )
     return session.scalar(row.limit(1)) is not None
 

@@ -17,7 +17,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import audit_report, requests, retention
+from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.ingest import purge
@@ -30,7 +30,7 @@ from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
-OLD_BACKUP = timedelta(days=7)
+OLD_BACKUP, OLD_SECRET = timedelta(days=7), timedelta(days=366)
 SHOWN = 6
 LISTED_FILES = 5
 
@@ -108,6 +108,23 @@ def _secrets() -> tuple[str, str]:
         return BAD, _(
             "The key of the pseudonyms is missing: callers in new files can no longer be "
             "linked to those already here. Put back the copy that is kept apart."
+        )
+    if store.is_ready() and (left := len(key_rotation.find_under_old_key())):
+        return WARN, ngettext(
+            "{n} recording is still under an old key. The app, watch and purge encrypt it again.",
+            "{n} recordings are still under an old key. The app, watch and purge encrypt them "
+            "again.",
+            left,
+        )
+    old = [
+        key.name
+        for key in key_rotation.find_key_files()
+        if key.writes and key.name != "pseudonyms" and key.since < now() - OLD_SECRET
+    ]
+    if old:
+        return WARN, _(
+            "{names}: older than a year. For each, run: python -m qa_core secrets rotate NAME",
+            names=", ".join(old),
         )
     return OK, ", ".join(present) or _("made on first use")
 
