@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -221,7 +222,8 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
         signed_in = SignedIn(viewer, row.id, account.must_change_password)
         stale = moment - row.last_seen_at > SEEN_EVERY
     if stale:
-        with store.writing() as session:
+        # Where another writer holds the records, the next run notes it: nobody is kept out.
+        with suppress(sa.exc.OperationalError), store.writing(store.NOTE_SECONDS) as session:
             session.execute(
                 sa.update(LoginSession)
                 .where(LoginSession.id == signed_in.session_id)

@@ -21,7 +21,7 @@ from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.ingest import purge
-from qa_core.storage import audit_log, lake, permissions
+from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
@@ -50,13 +50,13 @@ def examine(deep: bool = False) -> list[Check]:
     `deep`: read every file of the lake.
     """
     checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
-    return [*(_guarded(name, check) for name, check in checks), *_rules()]
+    found = [_guarded(name, check) for name, check in checks]
+    is_ready = next(check for check in found if check.name == "records").state == OK
+    return [*found, *(_rules() if is_ready else ())]
 
 
 def _rules() -> list[Check]:
-    """Check the rules R1 to R20; where there are no records yet, nothing is judged."""
-    if not store.is_ready():
-        return []
+    """Check the rules R1 to R20; where the records cannot be read, nothing is judged."""
     states = {RuleState.IN_ORDER: OK, RuleState.TO_DO: WARN}
     checks = []
     for verdict in purge.judge_rules(Viewer.SYSTEM):
@@ -78,6 +78,8 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     except Refusal as refusal:
         return Check(name, BAD, i18n.format_refusal(refusal))
     except Exception as error:
+        if refusal := system_errors.find_refusal(error):
+            return Check(name, BAD, i18n.format_refusal(refusal))
         return Check(
             name,
             BAD,
@@ -295,7 +297,7 @@ def _leftovers() -> tuple[str, str]:
         (
             WARN,
             _(
-                "{count} old temporary files in {folder}; the next import removes them.",
+                "{count} old temporary files in {folder}. Run: python -m qa_core purge",
                 count=len(old),
                 folder=folder,
             ),

@@ -268,7 +268,7 @@ def _clear_leftovers() -> None:
     """Remove what killed processes left behind. The caller holds the lock of imports."""
     recordings.sweep()
     uploads.remove_leftovers()
-    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.remove_dead_folders()
     store.empty_log()
     shutil.rmtree(store.restoring_folder(), ignore_errors=True)
 

@@ -23,6 +23,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.base import environment
+from qa_core.storage import system_errors
+from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import JournalCut
@@ -82,6 +84,17 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         # good what was cut. Only the very first row makes one.
         if path in pending or _is_current(session, _read_end(path), is_first=seq == 1):
             pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
+
+
+def note_reading(actor: str, action: str, object: str = "", reason: str = "") -> None:
+    """Append one act of somebody who only reads. Raises Refusal soon where the records are
+    held by another writer: what is not noted is not shown.
+    """
+    try:
+        with store.writing(store.NOTE_SECONDS) as session:
+            record(session, actor, action, object, reason)
+    except sa.exc.OperationalError as error:
+        raise system_errors.find_refusal(error) or error from error
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
