@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -211,7 +211,9 @@ def find_keys(name: str, home: Environment | None = None) -> list[bytes]:
     """
     texts = os.environ.get(f"QA_SECRET_{name.upper()}_OLD", "").split(",")
     keys = [secret(name, home), *(_parse_secret(name, text) for text in texts if text.strip())]
-    keys += [_read_or_make(path) for path in find_old_files(name, home)]
+    for path in find_old_files(name, home):
+        with suppress(FileNotFoundError):  # one that another process has just destroyed
+            keys.append(_read_private(path))
     return [_check_length(name, key) for key in dict.fromkeys(keys)]
 
 
@@ -304,6 +306,10 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
 def _read_or_make(path: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_bytes(SECRET_BYTES))
+    return _read_private(path)
+
+
+def _read_private(path: Path) -> bytes:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",
