@@ -139,8 +139,6 @@ class Wall:
                 headers = MutableHeaders(scope=message)
                 for name, value in headers_for(path).items():
                     headers[name] = value
-                if "server" in headers:
-                    del headers["server"]
             await send(message)
 
         host = Headers(scope=scope).get("host")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pandas as pd
 import pytest
@@ -31,7 +32,8 @@ from streamlit.runtime.state.common import TESTING_KEY
 from streamlit.testing.v1 import AppTest
 from tools import documents
 
-from qa_core.access import accounts, passwords, sessions
+from qa_core.access import accounts, passwords, service_tokens, sessions
+from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
@@ -43,6 +45,7 @@ from qa_core.metrics.kpis import get_kpi
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan, Recording
+from qa_core.storage.records.people import ManagedSite
 from qa_core.ui import menu, server
 
 MATRIX = tomllib.loads(Path(__file__).with_name("matrix.toml").read_text(encoding="utf-8"))
@@ -222,7 +225,7 @@ def test_no_page_shows_a_row_of_somebody_else(
         ran.count("log", 2)
     print(ran)
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
-    assert ran.cells == {"pages": 480, "log": 16}
+    assert ran.cells == {"pages": 496, "log": 16}
     assert {principal: ran.own[principal] > 0 for principal in PRINCIPALS} == {
         principal: principal not in (Role.EXECUTIVE, STRANGER) for principal in PRINCIPALS
     }
@@ -399,6 +402,7 @@ def test_no_command_tells_a_person_a_row_of_somebody_else(
             "kpi": [["kpi", *(kpis or MEASURED), *rest] for rest in ([], ["--explain"], *cuts)],
             "alerts list": [["alerts", "list"]],
             "irritants list": [["irritants", "list"]],
+            "token list": [["token", "list"]],
         }
         asked["kpi"] += [["kpi", *(kpis or MEASURED), *rest] for rest in foreign]
         for command, lines in asked.items():
@@ -412,7 +416,7 @@ def test_no_command_tells_a_person_a_row_of_somebody_else(
             ran.count("commands", 2)
     print(ran)
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
-    assert ran.cells == {"commands": 48}
+    assert ran.cells == {"commands": 64}
     assert ran.own["manager"] and ran.own["team_lead"]
 
 
@@ -540,19 +544,59 @@ def test_no_address_answers_a_stranger_or_another_session(at_home: Centre) -> No
                     played.add((principal, purpose, recording))
         for address in ("/sign-in/nobody", "/sign-in/nobody/callback"):
             assert wire.ask(address)[0] == 403
+        assert wire.ask("/sign-in/nobody/logout", method="POST")[0] == 400
+        assert wire.ask("/api/kpi?kpi=received")[0] == 401  # a session is no token
         status = wire.ask("/_stcore/upload_file/session/file", method="PUT")[0]
         may_upload = viewer is not None and any(map(viewer.can, server.UPLOADERS))
         assert status == (404 if may_upload else 403), principal
-        ran.count("addresses", 2 * 5)
+        ran.count("addresses", 2 * 7)
     print(ran, sorted(played))
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
-    assert ran.cells == {"addresses": 80}
+    assert ran.cells == {"addresses": 112}
     heard = {(principal, recording) for principal, _purpose, recording in played}
     assert heard == {
         *(("team_lead", recording) for recording in recorded),
         *(("evaluator", recording) for recording in (1, 2)),  # drawn for them, or calibrated
         *(("advisor", recording) for recording in (1, 4)),  # theirs, and evaluated
     }
+
+
+def test_the_api_answers_a_token_with_no_row_of_somebody_else(at_home: Centre) -> None:
+    ran = Ran()
+    with store.reading() as session:
+        managed = session.scalars(
+            sa.select(ManagedSite.site_name).where(
+                ManagedSite.username == at_home.viewers["manager"].username
+            )
+        ).all()
+    bounds = {
+        "executive": {},
+        "manager": {"sites": tuple(managed)},
+        "team_lead": {"teams": tuple(sorted(at_home.viewers["team_lead"].teams))},
+    }
+    for principal, limits in bounds.items():
+        terms = AccountTerms(Role(principal), **limits)
+        secret = service_tokens.add(Viewer.SYSTEM, f"matrix-{principal}", terms).secret
+        for request in accounts.find_requests(at_home.viewers["dpo"]):
+            accounts.confirm(at_home.viewers["dpo"], request.id)
+        viewer, statuses = at_home.viewers[principal], []
+        foreign = find_foreign_teams(at_home, viewer)
+        for rest in (
+            "",
+            "&explain=1",
+            *(f"&by={cut}" for cut in ("team", "advisor", "evaluator", "queue", "month")),
+            *(f"&where={quote(f'team={team}')}" for team in foreign),
+        ):
+            for kpi in MEASURED:
+                address = f"/api/kpi?kpi={kpi}{rest}"
+                status, _headers, body = Wire(None).ask(address, authorization=f"Bearer {secret}")
+                statuses.append(status)
+                at_home.search(ran, principal, address, body.decode(), unquote(address))
+                ran.count("api", 2)
+        assert 200 in statuses and set(statuses) <= {200, 400, 403}, statuses
+    print(ran)
+    assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
+    assert ran.own["manager"] and ran.own["team_lead"]
 
 
 def test_the_table_has_every_exit_under_its_permission() -> None:

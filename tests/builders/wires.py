@@ -61,14 +61,18 @@ class Wire:
         }
         sent: list[dict] = []
 
+        unread = [b""]
+
         async def receive() -> dict:
+            if unread:
+                return {"type": "http.request", "body": unread.pop(), "more_body": False}
             if any(
                 message["type"] == "http.response.body" and not message.get("more_body")
                 for message in sent
             ):
                 return {"type": "http.disconnect"}
             await asyncio.sleep(0.01)
-            return {"type": "http.request", "body": b"", "more_body": True}
+            return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: dict) -> None:
             sent.append(message)
