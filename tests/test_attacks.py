@@ -5,19 +5,27 @@ of their own choosing, could try.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.centres import add_people
 from builders.import_files import bring, find_contacts
+from builders.wires import Wire
 from streamlit.testing.v1 import AppTest
 
+from qa_core.base import environment
 from qa_core.cli import doctor
+from qa_core.cli.app import run
 from qa_core.compliance import audit_report
+from qa_core.metrics import downloads
 from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.people import LoginSession
 from qa_core.ui import server
 
 
@@ -202,6 +210,21 @@ def test_a_number_of_thirty_digits_in_an_address_is_nobody_s(
         assert "You do not have access to this" in app.error[0].value
 
 
+def test_an_id_of_a_file_breaks_no_header_of_a_download(
+    add_person: Callable[..., str],
+) -> None:
+    add_people({'Zoé";\r\nX: y': "Zoé"}, {"Blue": "Lyon"})
+    add_person("zoe", "advisor", advisor_id='Zoé";\r\nX: y')
+    zoe = Wire("zoe")
+    server.load_download_rooms()
+    ticket = downloads.make_ticket(zoe.signed_in, "training_file", advisor_id='Zoé";\r\nX: y')
+    status, headers, _body = zoe.ask(f"/download/{ticket}")
+    assert (status, headers["content-disposition"]) == (
+        200,
+        'attachment; filename="ecoute-training-Zo_____X__y.csv"',
+    )
+
+
 def test_a_range_of_five_thousand_digits_asks_for_the_whole(centre: Path) -> None:
     for header in ("bytes=0-" + "9" * 5000, "bytes=" + "9" * 5000 + "-", "bytes=-" + "9" * 5000):
         assert server._find_span(header, 100) == (0, 100, False)
@@ -225,3 +248,54 @@ def test_errors_of_the_system_are_said_in_words(tmp_path: Path) -> None:
             attempt()
         assert system_errors.find_refusal(raised.value).code == code
     assert system_errors.find_refusal(ValueError("x")) is None
+
+
+def test_a_list_says_soon_that_another_writer_holds_the_records(
+    add_person: Callable[..., str],
+    open_app: Callable[..., AppTest],
+    tmp_path_factory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store, "NOTE_SECONDS", 0.2)
+    bring(
+        tmp_path_factory.mktemp("files"),
+        "contacts",
+        "contact_id,started_at,source\nC1,2026-03-02 09:00:00,Bing\n",
+    )
+    add_person("mia", "manager")
+    app = open_app("mia", "contacts")
+    assert not app.error
+    with store.writing() as session:  # so that the session, too, is to be noted as used
+        earlier = datetime.now(UTC) - timedelta(minutes=5)
+        session.execute(sa.update(LoginSession).values(last_seen_at=earlier))
+    file = store.file_of(environment.current().database_url)
+    holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    # Who waits longer than that finds the records free, and shows the list.
+    freed = threading.Timer(20, holder.rollback)
+    freed.start()
+    app.query_params["source"] = "Bing"
+
+    app.run()
+
+    assert "Another program holds the records" in app.error[0].value
+    assert [title.value for title in app.title] == ["Contacts"] and app.button
+    freed.cancel()
+    holder.rollback()
+    assert not app.run().error
+
+
+def test_records_that_cannot_be_opened_are_said_in_words_by_every_command(
+    centre: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.close()
+    for name in ("records.sqlite-wal", "records.sqlite-shm"):  # as in a folder that is read-only
+        (centre / name).unlink(missing_ok=True)
+        (centre / name).mkdir()
+    for command in ("settings list", "kpi received", "batches list", "journal verify", "purge"):
+        assert run(command.split()) == 1
+        assert "The stores cannot be written" in capsys.readouterr().err, command
+    assert run(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "The stores cannot be written" in said and "sqlite3" not in said
+    assert "temporary files" in said  # it goes on to the end

@@ -149,13 +149,10 @@ def test_a_refusal_says_a_message():
 def test_every_act_of_the_journal_has_a_name():
     recorded = {f"account_{act}" for act in accounts.AccountAction}
     for path in SOURCES:
-        recorded |= {
-            call.args[2].value
-            for call, _name in calls(path)
-            if ast.unparse(call.func) == "audit_log.record"
-            and len(call.args) > 2
-            and isinstance(call.args[2], ast.Constant)
-        }
+        for call, _name in calls(path):
+            place = {"audit_log.record": 2, "audit_log.note_reading": 1}.get(ast.unparse(call.func))
+            if place and isinstance(call.args[place], ast.Constant):
+                recorded.add(call.args[place].value)
     assert {"sign_in", "contacts_read"} <= recorded <= set(audit_labels.TITLES)
 
 
@@ -181,3 +178,22 @@ def test_the_generated_parts_of_the_documents_are_up_to_date(document: str, part
     assert documents.fill(text, part, documents.PARTS[document, part]()) == text, (
         "run: make documents"
     )
+
+
+def test_the_table_of_asvs_counts_right_and_names_tests_that_exist():
+    text = (environment.PROJECT / "docs" / "asvs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| V([\d.]+) \| ([12]) \| [^|]+ \| ([^|]+) \| (.+) \|$", text, re.M)
+    states = ("met", "not met", "not applicable")
+    for level, title in (("1", "level 1"), ("2", "level 2 of five chapters")):
+        counts = [[row[1:3] for row in rows].count((level, state)) for state in states]
+        assert "| " + " | ".join(map(str, (title, *counts, sum(counts)))) + " |" in text
+    assert len(rows) == len({row[0] for row in rows}) == 128
+    known: dict[str, set[str]] = {}
+    for number, _level, state, why in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", why)
+        assert named or state != "met", number
+        for file, name in named:
+            if file not in known:
+                source = (environment.PROJECT / file).read_text(encoding="utf-8")
+                known[file] = set(re.findall(r"^def (test_\w+)", source, re.M))
+            assert name in known[file], (number, file, name)

@@ -290,6 +290,7 @@ def keys_of(document: Any) -> set[str]:
         ("alerts evaluate", ()),
         ("people list", ("people add lea --role manager --site Lyon",)),
         ("journal verify", ()),
+        ("secrets list", ("init",)),
         ("gate list", ()),
         ("names list", ("names merge queue Sales Vente",)),
         ("site list", ("people add lea --role manager --site Lyon",)),

@@ -179,6 +179,44 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
 }
 
+WHOLE_CENTRE = frozenset(
+    {
+        P.MANAGE_IMPORTS,
+        P.MANAGE_ACCOUNTS,
+        P.CONFIRM_ACCOUNTS,
+        P.MANAGE_ADVISORS,
+        P.MANAGE_SETTINGS,
+        P.SEE_GRIDS,
+        P.EDIT_GRIDS,
+        P.PUBLISH_GRIDS,
+        P.SEE_RULES,
+        P.SEE_COMPLIANCE,
+        P.MANAGE_COMPLIANCE,
+        P.SEE_JOURNAL,
+        P.SEE_HEALTH,
+    }
+)
+"""Permissions on what belongs to no team, such as accounts and scorecards."""
+
+
+class Reach(StrEnum):
+    """Rows that a permission opens to a role."""
+
+    GROUPS = "groups"
+    OWN = "own"
+    ALL = "all"
+
+
+def find_reach(role: Role, permission: Permission) -> Reach | None:
+    """Find the rows that a permission opens to a role; None where it lacks the permission."""
+    if permission not in GRANTS[role]:
+        return None
+    if role == Role.EXECUTIVE:
+        return Reach.GROUPS
+    is_whole = role == Role.ADMIN or permission in WHOLE_CENTRE
+    return Reach.ALL if is_whole else Reach.OWN
+
+
 DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "team": P.SEE_TEAMS,
     "advisor": P.SEE_ADVISORS,

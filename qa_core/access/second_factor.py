@@ -108,6 +108,7 @@ def _use_code(row: SecondFactor, code: str) -> bool:
     for step in range(present - DRIFT_STEPS, present + DRIFT_STEPS + 1):
         if step > row.last_step and hmac.compare_digest(totp.generate_otp(step), code):
             row.last_step = step
+            row.secret = _seal(row.username, totp.secret)  # the key may be a new one
             return True
     return False
 

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -237,7 +238,8 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
         signed_in = SignedIn(viewer, row.id, account.must_change_password)
         stale = moment - row.last_seen_at > SEEN_EVERY
     if stale:
-        with store.writing() as session:
+        # Where another writer holds the records, the next run notes it: nobody is kept out.
+        with suppress(sa.exc.OperationalError), store.writing(store.NOTE_SECONDS) as session:
             session.execute(
                 sa.update(LoginSession)
                 .where(LoginSession.id == signed_in.session_id)
@@ -361,7 +363,7 @@ def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
     return [
         NewBrowser(row.name, row.first_at)
         for row in reversed(later)
-        if row.first_at > now() - NEWS_FOR and row.browser_hash != _hash(browser.token)
+        if row.first_at > now() - NEWS_FOR and row.browser_hash not in _find_hashes(browser.token)
     ]
 
 
@@ -410,10 +412,10 @@ def _build_ticket(account: Account, browser: Browser) -> str:
 def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
     return {
         "username": account.username,
-        "account": _hash(
+        "account": hashlib.sha256(
             f"{account.token_version} {account.active} {account.password_hash}".encode()
-        ),
-        "browser": _hash(browser.token),
+        ).hexdigest(),
+        "browser": hashlib.sha256(browser.token).hexdigest(),
     }
 
 
@@ -474,9 +476,9 @@ def _find_live(
     session: Session, token: str, browser: Browser, moment: datetime
 ) -> LoginSession | None:
     row = session.scalars(
-        _live(moment).where(LoginSession.token_hash == _hash(token.encode()))
+        _live(moment).where(LoginSession.token_hash.in_(_find_hashes(token.encode())))
     ).one_or_none()
-    if row is None or not hmac.compare_digest(row.browser_hash, _hash(browser.token)):
+    if row is None or row.browser_hash not in _find_hashes(browser.token):
         return None
     if session.get(Account, row.username).demo and not browser.is_local:
         return None
@@ -484,9 +486,15 @@ def _find_live(
 
 
 def _hash(value: bytes) -> str:
-    # Keyed, so that a new cookie secret signs everybody out and a copy of the records
-    # opens nothing.
-    return hmac.new(environment.secret("cookie"), value, hashlib.sha256).hexdigest()
+    return _find_hashes(value)[0]
+
+
+def _find_hashes(value: bytes) -> list[str]:
+    """Compute the keyed hash of a value, with the present key first, then with those that
+    still read: a copy of the records opens nothing.
+    """
+    keys = environment.find_keys("cookie")
+    return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
 
 
 def _throttles(
@@ -527,7 +535,8 @@ def _find_network(address: str) -> str:
 
 def _is_known(session: Session, username: str, browser: Browser) -> bool:
     row = sa.select(LoginSession.id).where(
-        LoginSession.username == username, LoginSession.browser_hash == _hash(browser.token)
+        LoginSession.username == username,
+        LoginSession.browser_hash.in_(_find_hashes(browser.token)),
     )
     return session.scalar(row.limit(1)) is not None
 

@@ -112,7 +112,8 @@ def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
     seen = [
         target
         for target in found
-        if _may_see(viewer, target) or _may_set(viewer, target.scope, reach)
+        if _may_see(viewer, target)
+        or (may_set_kpi(viewer, BY_KEY[target.kpi]) and _may_set(viewer, target.scope, reach))
     ]
     return tuple(
         sorted(
@@ -190,6 +191,13 @@ def compare(
     return TargetGap(target, value - target, is_met, not (has_interval and low <= target <= high))
 
 
+def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:
+    """Tell whether targets of that KPI are the viewer's: whoever sees it, and administrators,
+    who see none and set all.
+    """
+    return viewer.role == Role.ADMIN or viewer.can(kpi.needs)
+
+
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     """Return the scopes the viewer may set targets for, the widest first."""
     if not viewer.can(Permission.EDIT_TARGETS):
@@ -223,10 +231,12 @@ def set_target(
     Managers set targets of their sites and teams (of everything, if they manage the
     whole centre), executives of the centre, its sites and queues, administrators all.
     Raise Misuse for a bad value or scope, Refusal for an unknown place or a KPI that
-    cannot be cut so, AccessDenied for a scope that is not the viewer's.
+    cannot be cut so, AccessDenied for a scope or a KPI that is not the viewer's.
     """
     viewer.require(Permission.EDIT_TARGETS)
     declared = get_kpi(kpi)
+    if not may_set_kpi(viewer, declared):
+        raise AccessDenied()
     value = parse_value(declared, text)
     _check_scope(declared, dimension, period)
     with store.writing() as session:
@@ -266,8 +276,12 @@ def remove(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(Target, number)
-        if row is None or not _may_set(
-            viewer, (row.dimension, row.dimension_value), find_managed_sites(session, viewer)
+        if (
+            row is None
+            or (row.kpi in BY_KEY and not may_set_kpi(viewer, BY_KEY[row.kpi]))
+            or not _may_set(
+                viewer, (row.dimension, row.dimension_value), find_managed_sites(session, viewer)
+            )
         ):
             raise AccessDenied()
         session.delete(row)

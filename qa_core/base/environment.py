@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import hmac
 import ipaddress
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +23,8 @@ from qa_core.base.i18n import N_
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal", "backup")
 SECRET_BYTES = 32
+REPLACED_AT = "%Y%m%dT%H%M%S%f"
+"""Format of the moment, in UTC, in the name of a key that was replaced."""
 VARIABLES = (
     "QA_HOME",
     "QA_TIMEZONE",
@@ -197,16 +201,63 @@ def secret(name: str, home: Environment | None = None) -> bytes:
         raise KeyError(name)
     text = os.environ.get(f"QA_SECRET_{name.upper()}")
     if text:
-        try:
-            key = bytes.fromhex(text)
-        except ValueError as error:
-            raise Refusal(
-                "bad_secret",
-                N_("The secret {name} in the environment must be hexadecimal."),
-                name=name,
-            ) from error
-    else:
-        key = _read_or_make((home or current()).secrets_folder / name)
+        return _check_length(name, _parse_secret(name, text))
+    return _check_length(name, _read_or_make((home or current()).secrets_folder / name))
+
+
+def find_keys(name: str, home: Environment | None = None) -> list[bytes]:
+    """Return every key of that name: the one that writes, then those that only read, the
+    last replaced first. They come from `QA_SECRET_<NAME>_OLD` and from files.
+    """
+    texts = os.environ.get(f"QA_SECRET_{name.upper()}_OLD", "").split(",")
+    keys = [secret(name, home), *(_parse_secret(name, text) for text in texts if text.strip())]
+    for path in find_old_files(name, home):
+        with suppress(FileNotFoundError):  # one that another process has just destroyed
+            keys.append(_read_private(path))
+    return [_check_length(name, key) for key in dict.fromkeys(keys)]
+
+
+def find_old_files(name: str, home: Environment | None = None) -> list[Path]:
+    """List the files of keys that were replaced, the last one first: `<name>.<moment>`."""
+    return sorted((home or current()).secrets_folder.glob(f"{name}.[0-9]*"), reverse=True)
+
+
+def compute_key_id(key: bytes) -> str:
+    """Compute the digest by which people tell keys apart."""
+    return hmac.new(key, b"backup", hashlib.sha256).hexdigest()[:16]
+
+
+def replace_secret(name: str) -> None:
+    """Put a new key in the place of the one that writes, which from then on only reads.
+    Every process takes the new one at its next use. The caller holds the lock of writers.
+    """
+    path = current().secrets_folder / name
+    old = path.with_name(f"{name}.{now():{REPLACED_AT}}")
+    write_private(old, secret(name))  # first, so that a stop in between loses neither
+    write_private(path, secrets.token_bytes(SECRET_BYTES), overwrite=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _parse_secret(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip())
+    except ValueError as error:
+        raise Refusal(
+            "bad_secret",
+            N_("The secret {name} in the environment must be hexadecimal."),
+            name=name,
+        ) from error
+
+
+def _check_length(name: str, key: bytes) -> bytes:
     if len(key) < SECRET_BYTES:
         raise Refusal(
             "short_secret",
@@ -244,6 +295,7 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
             os.replace(draft, path)
         else:
             os.link(draft, path)
+        sync(path.parent)
         return True
     except FileExistsError:
         return False
@@ -254,6 +306,10 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
 def _read_or_make(path: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_bytes(SECRET_BYTES))
+    return _read_private(path)
+
+
+def _read_private(path: Path) -> bytes:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",

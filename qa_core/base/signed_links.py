@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -27,28 +28,30 @@ def seal(use: str, content: dict[str, Any], key: str = "cookie") -> str:
     """Seal content into a ticket for that use, safe in an address, with that secret."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     body = json.dumps(content, separators=(",", ":")).encode()
-    return (
-        base64.urlsafe_b64encode(nonce + _cipher(use, key).encrypt(nonce, body, None))
-        .decode()
-        .rstrip("=")
-    )
+    cipher = _cipher(use, environment.secret(key))
+    return base64.urlsafe_b64encode(nonce + cipher.encrypt(nonce, body, None)).decode().rstrip("=")
 
 
 def unseal(use: str, ticket: str, key: str = "cookie") -> dict[str, Any]:
-    """Open a ticket. Raises AccessDenied unless it was sealed here for that use."""
+    """Open a ticket. Raises AccessDenied unless it was sealed here for that use, with the
+    present secret or one that still reads.
+    """
     try:
         content = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
-        body = _cipher(use, key).decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], None)
-    except (ValueError, InvalidTag) as error:
+        for secret in environment.find_keys(key):
+            with suppress(InvalidTag):
+                cipher = _cipher(use, secret)
+                return json.loads(
+                    cipher.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], None)
+                )
+    except ValueError as error:
         raise AccessDenied() from error
-    return json.loads(body)
+    raise AccessDenied()
 
 
-def _cipher(use: str, key: str) -> AESGCM:
+def _cipher(use: str, secret: bytes) -> AESGCM:
     # One key per use, so that a ticket for a download can never stand for one for a
     # recording.
     return AESGCM(
-        HKDF(SHA256(), length=32, salt=None, info=f"ticket: {use}".encode()).derive(
-            environment.secret(key)
-        )
+        HKDF(SHA256(), length=32, salt=None, info=f"ticket: {use}".encode()).derive(secret)
     )

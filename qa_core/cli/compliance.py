@@ -143,12 +143,13 @@ def purge(
     as_json: Json = False,
 ) -> None:
     """Delete everything that was kept for its time, in every store, and certify it."""
-    from qa_core.compliance import retention
+    from qa_core.compliance import key_rotation, retention
     from qa_core.ingest import purge as of_stores
 
     result = of_stores.purge(Viewer.SYSTEM, parse_day(as_of), dry_run)
     if not dry_run:
         of_stores.note_rules()
+        key_rotation.finish()
     if as_json:
         print_json(result.as_json())
         return

@@ -17,11 +17,11 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import audit_report, requests, retention
+from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.ingest import purge
-from qa_core.storage import audit_log, lake, permissions
+from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
@@ -30,7 +30,7 @@ from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
 FORGOTTEN = timedelta(hours=1)
-OLD_BACKUP = timedelta(days=7)
+OLD_BACKUP, OLD_SECRET = timedelta(days=7), timedelta(days=366)
 SHOWN = 6
 LISTED_FILES = 5
 
@@ -50,13 +50,13 @@ def examine(deep: bool = False) -> list[Check]:
     `deep`: read every file of the lake.
     """
     checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
-    return [*(_guarded(name, check) for name, check in checks), *_rules()]
+    found = [_guarded(name, check) for name, check in checks]
+    is_ready = next(check for check in found if check.name == "records").state == OK
+    return [*found, *(_rules() if is_ready else ())]
 
 
 def _rules() -> list[Check]:
-    """Check the rules R1 to R20; where there are no records yet, nothing is judged."""
-    if not store.is_ready():
-        return []
+    """Check the rules R1 to R20; where the records cannot be read, nothing is judged."""
     states = {RuleState.IN_ORDER: OK, RuleState.TO_DO: WARN}
     checks = []
     for verdict in purge.judge_rules(Viewer.SYSTEM):
@@ -78,6 +78,8 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     except Refusal as refusal:
         return Check(name, BAD, i18n.format_refusal(refusal))
     except Exception as error:
+        if refusal := system_errors.find_refusal(error):
+            return Check(name, BAD, i18n.format_refusal(refusal))
         return Check(
             name,
             BAD,
@@ -108,6 +110,23 @@ def _secrets() -> tuple[str, str]:
         return BAD, _(
             "The key of the pseudonyms is missing: callers in new files can no longer be "
             "linked to those already here. Put back the copy that is kept apart."
+        )
+    if store.is_ready() and (left := len(key_rotation.find_under_old_key())):
+        return WARN, ngettext(
+            "{n} recording is still under an old key. The app, watch and purge encrypt it again.",
+            "{n} recordings are still under an old key. The app, watch and purge encrypt them "
+            "again.",
+            left,
+        )
+    old = [
+        key.name
+        for key in key_rotation.find_key_files()
+        if key.writes and key.name != "pseudonyms" and key.since < now() - OLD_SECRET
+    ]
+    if old:
+        return WARN, _(
+            "{names}: older than a year. For each, run: python -m qa_core secrets rotate NAME",
+            names=", ".join(old),
         )
     return OK, ", ".join(present) or _("made on first use")
 
@@ -278,7 +297,7 @@ def _leftovers() -> tuple[str, str]:
         (
             WARN,
             _(
-                "{count} old temporary files in {folder}; the next import removes them.",
+                "{count} old temporary files in {folder}. Run: python -m qa_core purge",
                 count=len(old),
                 folder=folder,
             ),

@@ -1,4 +1,4 @@
-"""`init`, `demo`, `doctor`, `backup` and `restore`: the stores themselves."""
+"""`init`, `demo`, `doctor`, `secrets`, `backup` and `restore`: the stores themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
 from qa_core.cli.imports import show_progress
-from qa_core.cli.options import Json, add_commands
+from qa_core.cli.options import Json, add_commands, add_family
 from qa_core.cli.output import DONE, REFUSED, print_json
 
 
@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
     add_commands(app, backup=backup)
     app.command("restore")(restore)
+    family = add_family(app, "secrets", "Keys of this centre, and new ones.", rotate=rotate)
+    family.command("list")(list_secrets)
 
 
 def init(
@@ -148,6 +150,61 @@ def backup(
             list=of_stores.replay_list.FILE,
         )
     )
+
+
+def list_secrets(as_json: Json = False) -> None:
+    """List the keys that are in files; those that only read are needed for what was written
+    before.
+    """
+    from qa_core.compliance import key_rotation
+
+    found = key_rotation.find_key_files()
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": key.name,
+                    "file": key.file.name,
+                    "key": key.key_id,
+                    "writes": key.writes,
+                    "since": key.since.isoformat(),
+                }
+                for key in found
+            ]
+        )
+        return
+    for key in found:
+        state = _("writes") if key.writes else _("only reads")
+        day = environment.to_local(key.since).date().isoformat()
+        print(f"{key.name:10}  {key.key_id}  {day}  {state}  {key.file.name}")
+
+
+def rotate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(environment.SECRETS))],
+) -> None:
+    """Make a new key, which writes from now on; the old one still reads. Nobody is signed out,
+    and nothing has to be started again.
+    """
+    from qa_core.compliance import key_rotation
+
+    old = key_rotation.rotate(Viewer.SYSTEM, name)
+    print(
+        _(
+            "A new key of {name} writes from now on; the old one, {file}, reads as long as it is "
+            "needed. Copy {folder} again to where it is kept apart, and keep the earlier copy as "
+            "long as the backups made until now.",
+            name=name,
+            file=old.file.name,
+            folder=old.file.parent,
+        )
+    )
+    if name == "recordings":
+        print(
+            _(
+                "The app, watch and purge encrypt the recordings again, then destroy the old key; "
+                "doctor says how many are left."
+            )
+        )
 
 
 def restore(

@@ -91,6 +91,8 @@ TITLES = {
     "remark_removed": N_("Remark on a recording removed"),
     "demo_remove": N_("Demonstration removed"),
     "backup_made": N_("Backup made"),
+    "secret_rotated": N_("New key made"),
+    "secret_destroyed": N_("Old key destroyed"),
     "backup_restored": N_("Backup restored"),
     "account_add": N_("Account added"),
     "account_change": N_("Role or bounds changed"),

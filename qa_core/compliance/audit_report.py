@@ -43,7 +43,11 @@ def find_entries(
     advisors whom the directory still knows in place of their pseudonyms.
     """
     with store.reading() as session:
-        ids = {audit_log.name_advisor(name): name for name in members.find_names(session)}
+        ids = {
+            pseudonym: name
+            for name in members.find_names(session)
+            for pseudonym in audit_log.find_names(name)
+        }
     return [
         replace(
             entry,

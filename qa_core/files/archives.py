@@ -26,6 +26,8 @@ MAX_LINE_LENGTH = 16 << 20
 MAX_UNPACKED_BYTES = 16 << 30
 MAX_RATIO = 300
 MIN_BYTES_FOR_RATIO = 32 << 20
+MAX_COLUMNS = 2_000
+"""Columns, or keys of objects: no list of contacts has more."""
 _WORKBOOK_ENTRIES = ("xl/", "content.xml", "[content_types].xml")
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -35,6 +37,17 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Marks with their encodings; that of UTF-32 begins with that of UTF-16."""
+
+
+def require_columns(name: str, count: int) -> None:
+    """Raise Refusal for a file that is too wide to be a list of contacts."""
+    if count > MAX_COLUMNS:
+        raise Refusal(
+            "too_wide",
+            N_("{name} has more than {count} columns or keys: it is no list of contacts."),
+            name=name,
+            count=MAX_COLUMNS,
+        )
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content
+from qa_core.files.archives import Content, require_columns
 
 MAX_VALUE_LENGTH = 64 << 20
 """Characters of one value: no contact is longer."""
-MAX_KEYS = 2_000
 MAX_ENVELOPES = 3
 """Envelopes within one another."""
 ENVELOPES = ("data", "response", "result", "_embedded", "body")
@@ -268,13 +267,7 @@ def open_records(content: Content) -> Records:
             )
         names |= dict.fromkeys(flatten(item))
         count += 1
-        if len(names) > MAX_KEYS:
-            raise Refusal(
-                "json_too_wide",
-                N_("{name} has more than {count} different keys: it is no list of contacts."),
-                name=content.name,
-                count=MAX_KEYS,
-            )
+        require_columns(content.name, len(names))
     if not names:
         raise Refusal(
             "empty_file",

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content
+from qa_core.files.archives import Content, require_columns
 from qa_core.files.json_documents import Records, flatten
 
 ROWS_AT_ONCE = 10_000
@@ -31,6 +31,7 @@ def open_records(content: Content) -> Records:
         )
     try:
         with pq.ParquetFile(content.path) as file:
+            require_columns(content.name, file.metadata.num_columns)
             schema, count = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         raise _refuse_damaged(content) from error

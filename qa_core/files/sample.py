@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from qa_core.files.archives import Content
+from qa_core.files.archives import Content, require_columns
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 
@@ -61,7 +61,9 @@ class Sample:
 
 
 def take_sample(content: Content) -> Sample:
-    """Look at the beginning of a file. Binary files give an empty sample."""
+    """Look at the beginning of a file. Binary files give an empty sample. Raises Refusal for
+    a file that is too wide, before anybody looks at each of its columns.
+    """
     start = content.read_start(SAMPLE_BYTES)
     text = content.decode_start(start)
     if text is None:
@@ -69,7 +71,10 @@ def take_sample(content: Content) -> Sample:
     if text.lstrip()[:1] in ("{", "["):
         objects = tuple(islice(JsonObjects(content), SAMPLE_OBJECTS))
         if objects:
+            require_columns(content.name, max(map(len, objects)))
             return Sample(content.name, objects=objects, is_document=True)
     lines = text.splitlines()
     whole = lines[:-1] if len(start) == SAMPLE_BYTES and len(lines) > 1 else lines
-    return Sample(content.name, tuple(whole[:SAMPLE_LINES]))
+    sample = Sample(content.name, tuple(whole[:SAMPLE_LINES]))
+    require_columns(content.name, max(map(len, sample.rows), default=0))
+    return sample

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import io
 import json
 import os
@@ -113,7 +111,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
         if _count(draft) != counts:
             raise sealed_files.DamagedFile(str(draft))
         draft.rename(path)
-        tables.sync(path.parent)
+        environment.sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
     with store.writing() as session:
@@ -140,9 +138,9 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
         format_, _, check = file.readline(200).decode("ascii", "replace").strip().rpartition(" ")
         if format_ != FIRST_LINE:
             raise Refusal("no_backup", N_("{file} is no backup."), file=str(path))
-        if check != _check_key():
-            raise _build_missing([SECRET])
-        blocks = sealed_files.read(file, _find_key(), FIRST_LINE)
+        if check not in _find_first_checks():
+            raise _build_missing([f"{SECRET} {check}"])
+        blocks = sealed_files.read(file, _find_keys(), FIRST_LINE)
         with tarfile.open(fileobj=_Stream(blocks), mode="r|", bufsize=BLOCK) as archive:
             yield _read_manifest(path, archive), archive
             for _rest in blocks:
@@ -153,9 +151,14 @@ def _read_manifest(path: Path, archive: tarfile.TarFile) -> Backup:
     document = json.load(archive.extractfile(archive.next()))
     made_at = datetime.fromisoformat(document["made_at"])
     made = Backup(path, made_at, document["number"], document["checks"])
-    names = [name for name in made.checks if environment.has_secret(name)]
-    present = _check_secrets(names)
-    if wrong := [name for name, check in made.checks.items() if present.get(name) != check]:
+    present = set(_check_secrets(filter(environment.has_secret, NEEDED)).values())
+    needed = {check: name.partition(".")[0] for name, check in made.checks.items()}
+    # Not the key of backups: this one is open.
+    if wrong := [
+        f"{name} {check}"
+        for check, name in needed.items()
+        if check not in present and name != SECRET
+    ]:
         raise _build_missing(wrong)
     return made
 
@@ -221,8 +224,8 @@ def _find_of_table(name: str) -> list[Path]:
 
 
 def _write(target: BinaryIO, made: Backup, files: dict[str, Path]) -> tuple[int, int]:
-    target.write(f"{FIRST_LINE} {_check_key()}\n".encode())
-    writer = sealed_files.Writer(target, _find_key(), FIRST_LINE)
+    target.write(f"{FIRST_LINE} {made.checks[SECRET]}\n".encode())
+    writer = sealed_files.Writer(target, _find_keys()[0], FIRST_LINE)
     manifest = {
         "made_at": made.made_at.isoformat(),
         "number": made.number,
@@ -282,19 +285,26 @@ def _explaining_damage(path: Path) -> Iterator[None]:
         raise Refusal("backup_damaged", message, file=str(path)) from error
 
 
-def _find_key() -> bytes:
-    return sealed_files.derive_key(SECRET, "encryption")
+def _find_keys() -> list[bytes]:
+    return sealed_files.derive_keys(SECRET, "encryption")
 
 
-def _check_key() -> str:
-    return sealed_files.derive_key(SECRET, "check").hex()[:16]
+def _find_first_checks() -> list[str]:
+    """Compute what may stand in the first line: the id of the key, or in backups from before
+    there were ids another digest of it.
+    """
+    ids = map(environment.compute_key_id, environment.find_keys(SECRET))
+    return [*ids, *(key.hex()[:16] for key in sealed_files.derive_keys(SECRET, "check"))]
 
 
 def _check_secrets(names: Iterable[str]) -> dict[str, str]:
-    """Compute a digest of each of these secrets, to compare it when restoring."""
+    """Compute the id of each key of these secrets, to compare it when restoring: those that
+    write by the name of the secret, those that only read by `<name>.<number>`.
+    """
     return {
-        name: hmac.new(environment.secret(name), b"backup", hashlib.sha256).hexdigest()[:16]
+        f"{name}.{number}" if number else name: environment.compute_key_id(key)
         for name in names
+        for number, key in enumerate(environment.find_keys(name))
     }
 
 
@@ -302,8 +312,9 @@ def _build_missing(names: list[str]) -> Refusal:
     return Refusal(
         "wrong_secrets",
         N_(
-            "This backup needs the secrets it was made with; missing or other ones: {names}. Copy "
-            "them into {folder}, from where they are kept apart."
+            "This backup needs the keys it was made with. These are missing: {names}. Copy them "
+            "into {folder}, from where they are kept apart; the command secrets list shows the "
+            "id of each key."
         ),
         names=", ".join(names),
         folder=str(environment.current().secrets_folder),

@@ -436,7 +436,7 @@ def _copy_lake() -> Iterator[environment.Environment]:
     ever changes. The records are those of the centre, or empty ones.
     """
     here = environment.current()
-    folder = Path(tempfile.mkdtemp(prefix=f"ecoute-trial-{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     try:
         copy = replace(here, folder=folder, lake_url=str(folder / "lake"))
         source = tables.lake_folder()

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
@@ -29,7 +28,7 @@ from qa_core.ingest.load.duckdb_session import open_session
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
 from qa_core.quality import daily
-from qa_core.storage import system_errors
+from qa_core.storage import lake, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.imports import ImportBatch
@@ -293,7 +292,7 @@ def resume() -> list[str]:
     with store.one_import_at_a_time():
         finished = recovery.finish_interrupted()
         recordings.sweep()
-    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.remove_dead_folders()
     return finished
 
 

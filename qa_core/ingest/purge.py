@@ -18,7 +18,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.centre import settings
-from qa_core.compliance import recordings, retention
+from qa_core.compliance import key_rotation, recordings, retention
 from qa_core.compliance.retention import Overdue
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
@@ -70,7 +70,7 @@ class Certificate:
     @property
     def is_genuine(self) -> bool:
         """Whether the signature fits what the certificate says."""
-        return self.signature == _sign(self)
+        return audit_log.is_signature(self.signature, *_name_content(self))
 
     def as_json(self) -> dict[str, Any]:
         """Build the certificate as docs/contract.md, section 3 prints it."""
@@ -185,7 +185,10 @@ def purge_daily() -> bool:
     what could not be deleted stays overdue, and is tried again.
     """
     here, today = environment.current().database_url, environment.today()
-    if _purged_through.get(here) == today or not store.is_ready():
+    if not store.is_ready():
+        return False
+    _finish_rotations()
+    if _purged_through.get(here) == today:
         return False
     try:
         result = purge(Viewer.SYSTEM)
@@ -198,6 +201,13 @@ def purge_daily() -> bool:
         _purged_through[here] = today
         return bool(result.deleted)
     return False
+
+
+def _finish_rotations() -> None:
+    try:
+        key_rotation.finish()
+    except Exception:
+        logging.getLogger("qa_core").exception("the rotation of a secret is not finished")
 
 
 def _note_for_backups(as_of: date) -> None:
@@ -258,7 +268,7 @@ def _clear_leftovers() -> None:
     """Remove what killed processes left behind. The caller holds the lock of imports."""
     recordings.sweep()
     uploads.remove_leftovers()
-    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.remove_dead_folders()
     store.empty_log()
     shutil.rmtree(store.restoring_folder(), ignore_errors=True)
 
@@ -276,7 +286,7 @@ def _close(number: int) -> Certificate:
         end = audit_log.find_end(session)
         row.seq, row.mac, row.finished_at = end.seq, end.mac, now()
         row.signature = ""
-        row.signature = _sign(_certify(row))
+        row.signature = audit_log.sign(*_name_content(_certify(row)))
         return _certify(row)
 
 
@@ -311,12 +321,12 @@ def _certify(row: Purge) -> Certificate:
     )
 
 
-def _sign(certificate: Certificate) -> str:
+def _name_content(certificate: Certificate) -> tuple[int | str, ...]:
     kinds = (
         f"{kind} {due.count} {due.oldest} {due.newest} {due.since}"
         for kind, due in sorted(certificate.kinds.items())
     )
-    return audit_log.sign(
+    return (
         "purge",
         certificate.number,
         certificate.as_of.isoformat(),

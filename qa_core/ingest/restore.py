@@ -221,7 +221,7 @@ def _finish(staging: Path) -> Restored:
         if (staging / name).exists():
             shutil.rmtree(home / name, ignore_errors=True)  # without files, as was checked
             (staging / name).rename(home / name)
-    tables.sync(home)
+    environment.sync(home)
     shutil.rmtree(staging)
     made_at = datetime.fromisoformat(document["made_at"])
     return Restored(made_at, **document["replayed"], deleted=document["deleted"])
@@ -233,7 +233,11 @@ def _find_erased(
     digests = {entry.key for entry in by_kind.get(kind, ())}
     if not digests:
         return []
-    return sorted(value for value in set(present) if replay_list.digest(kind, value) in digests)
+    return sorted(
+        value
+        for value in set(present)
+        if not digests.isdisjoint(replay_list.find_digests(kind, value))
+    )
 
 
 def _find_customers() -> Iterator[str]:

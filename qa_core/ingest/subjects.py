@@ -18,7 +18,6 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import advisors
@@ -410,7 +409,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
         recordings.sweep()
     store.empty_log()
     uploads.remove_leftovers()
-    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.remove_dead_folders()
     lake.vacuum(at_once=True)
     return counts
 

@@ -22,7 +22,6 @@ from qa_core.base import signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
-from qa_core.storage.records import store
 
 SECONDS = 60
 """How long a link may be used before it has to be asked for again."""
@@ -99,16 +98,9 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
     kind = KINDS[request["kind"]]
     signed_in.viewer.require(kind.permission)
     download = kind.build(signed_in.viewer, **request["with"])
-    with store.writing() as session:
-        audit_log.record(
-            session,
-            signed_in.viewer.username,
-            "export",
-            request["kind"],
-            reason=json.dumps(_hide_advisors(request["with"]), sort_keys=True)
-            if request["with"]
-            else "",
-        )
+    hidden = _hide_advisors(request["with"])
+    reason = json.dumps(hidden, sort_keys=True) if hidden else ""
+    audit_log.note_reading(signed_in.viewer.username, "export", request["kind"], reason)
     return download
 
 

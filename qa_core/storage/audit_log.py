@@ -23,6 +23,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.base import environment
+from qa_core.storage import system_errors
+from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import JournalCut
@@ -82,6 +84,17 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
         # good what was cut. Only the very first row makes one.
         if path in pending or _is_current(session, _read_end(path), is_first=seq == 1):
             pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
+
+
+def note_reading(actor: str, action: str, object: str = "", reason: str = "") -> None:
+    """Append one act of somebody who only reads. Raises Refusal soon where the records are
+    held by another writer: what is not noted is not shown.
+    """
+    try:
+        with store.writing(store.NOTE_SECONDS) as session:
+            record(session, actor, action, object, reason)
+    except sa.exc.OperationalError as error:
+        raise system_errors.find_refusal(error) or error from error
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:
@@ -163,7 +176,8 @@ def verify(session: Session) -> Verification:
     ends = {path: _read_end(path) for path in _end_files()}
     noted_ends = [end for end in ends.values() if end is not None]
     latest = max((end.seq for end in noted_ends), default=0)
-    key, rows, first_bad, is_cut = environment.secret("journal"), 0, None, False
+    # From the oldest to the newest: once a row is of a later key, no earlier one is good.
+    keys, rows, first_bad, is_cut = environment.find_keys("journal")[::-1], 0, None, False
     cut = _find_cut(session)
     previous, next_seq = (cut.mac, cut.seq + 1) if cut else (FIRST_MAC, 1)
     for row in (
@@ -171,10 +185,9 @@ def verify(session: Session) -> Verification:
     ):
         rows += 1
         if first_bad is None:
-            mac = _mac(
-                key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason
-            )
-            if row.seq != next_seq or not hmac.compare_digest(mac, row.mac):
+            while keys and not _is_sealed(keys[0], previous, row):
+                del keys[0]
+            if row.seq != next_seq or not keys:
                 first_bad = row.seq
             elif any(
                 row.seq == end.seq and not hmac.compare_digest(row.mac, end.mac)
@@ -221,11 +234,26 @@ def sign(*fields: int | str) -> str:
     return _mac(environment.secret("journal"), "signature", *fields)
 
 
+def find_signatures(*fields: int | str) -> list[str]:
+    """Sign these fields with each secret that the audit log has had, the present one first."""
+    return [_mac(key, "signature", *fields) for key in environment.find_keys("journal")]
+
+
+def is_signature(signature: str, *fields: int | str) -> bool:
+    """Tell whether these fields were signed so, with the present secret or an earlier one."""
+    return any(hmac.compare_digest(signature, one) for one in find_signatures(*fields))
+
+
 def name_advisor(advisor_id: str) -> str:
     """Return the pseudonym of an advisor in the audit log. Rows are never changed; with the
     advisor goes what tells whom the pseudonym means.
     """
-    return f"advisor {sign('advisor', advisor_id)[:16]}"
+    return find_names(advisor_id)[0]
+
+
+def find_names(advisor_id: str) -> list[str]:
+    """List the pseudonyms of an advisor: one for each secret that the audit log has had."""
+    return [f"advisor {signature[:16]}" for signature in find_signatures("advisor", advisor_id)]
 
 
 def find_end(session: Session) -> End:
@@ -239,7 +267,7 @@ def find_end(session: Session) -> End:
 def _find_cut(session: Session) -> JournalCut | None:
     """Find the end of the purged rows; one with a false signature does not count."""
     cut = session.scalar(sa.select(JournalCut))
-    if cut is None or not hmac.compare_digest(cut.signature, sign("cut", cut.seq, cut.mac)):
+    if cut is None or not is_signature(cut.signature, "cut", cut.seq, cut.mac):
         return None
     return cut
 
@@ -278,6 +306,11 @@ def _write_end(path: Path, end: End) -> None:
             file.seek(0)
             file.write(f"{end.seq} {end.mac}\n".encode())
             file.truncate()
+
+
+def _is_sealed(key: bytes, previous: str, row: JournalRow) -> bool:
+    mac = _mac(key, previous, row.seq, row.at, row.actor, row.action, row.object, row.reason)
+    return hmac.compare_digest(mac, row.mac)
 
 
 def _mac(key: bytes, previous: str, *fields: int | str) -> str:

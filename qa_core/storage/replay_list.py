@@ -7,7 +7,6 @@ nobody who they were. Its writers hold the lock of imports.
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 from dataclasses import dataclass, replace
@@ -50,7 +49,12 @@ class ReplayList:
 
 def digest(kind: str, value: str) -> str:
     """Compute the digest by which an erased person is found again in a restored store."""
-    return audit_log.sign("erased", kind, value)
+    return find_digests(kind, value)[0]
+
+
+def find_digests(kind: str, value: str) -> list[str]:
+    """Compute the digests of a person: one for each secret that the audit log has had."""
+    return audit_log.find_signatures("erased", kind, value)
 
 
 def ensure() -> ReplayList:
@@ -105,7 +109,9 @@ def write(known: ReplayList) -> None:
             [entry.at.isoformat(), entry.kind, entry.key, entry.value] for entry in known.entries
         ],
     }
-    content = json.dumps({**document, "seal": _seal(document)}, indent=0).encode()
+    content = json.dumps(
+        {**document, "seal": audit_log.sign(*_name_content(document))}, indent=0
+    ).encode()
     first, *others = _find_files()
     _replace(first, content)
     for path in others:
@@ -128,7 +134,7 @@ def _read(path: Path) -> ReplayList:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         seal = document.pop("seal")
-        if not hmac.compare_digest(seal, _seal(document)):
+        if not audit_log.is_signature(seal, *_name_content(document)):
             raise ValueError("seal")
         entries = [
             ReplayEntry(datetime.fromisoformat(at), *texts) for at, *texts in document["entries"]
@@ -154,5 +160,5 @@ def _replace(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _seal(document: dict[str, object]) -> str:
-    return audit_log.sign("replay list", json.dumps(document, sort_keys=True))
+def _name_content(document: dict[str, object]) -> tuple[str, str]:
+    return "replay list", json.dumps(document, sort_keys=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -25,9 +25,14 @@ class DamagedFile(Exception):
     """A file cut, changed, exchanged, keyed otherwise, or deleted while it was read."""
 
 
-def derive_key(secret: str, use: str) -> bytes:
-    """Derive the key of one use from a secret of this centre."""
-    return HKDF(SHA256(), 32, None, f"{secret} {use}".encode()).derive(environment.secret(secret))
+def derive_keys(secret: str, use: str) -> list[bytes]:
+    """Derive the keys of one use from a secret of this centre: first the one that writes,
+    then those that only read.
+    """
+    return [
+        HKDF(SHA256(), 32, None, f"{secret} {use}".encode()).derive(key)
+        for key in environment.find_keys(secret)
+    ]
 
 
 class Writer:
@@ -63,12 +68,12 @@ class Writer:
 
 
 def read(
-    file: BinaryIO, key: bytes, name: str, start: int = 0, end: int | None = None
+    file: BinaryIO, keys: Iterable[bytes], name: str, start: int = 0, end: int | None = None
 ) -> Iterator[bytes]:
     """Decrypt from byte `start` to `end` (exclusive; None: the end), chunk by chunk, of
-    what `Writer` wrote at the file's present place. Raises DamagedFile.
+    what `Writer` wrote at the file's present place with one of the keys. Raises DamagedFile.
     """
-    cipher, begin = AESGCM(key), file.tell()
+    ciphers, begin = [AESGCM(key) for key in keys], file.tell()
     size = os.fstat(file.fileno()).st_size - begin
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
@@ -78,14 +83,16 @@ def read(
     number = start // CHUNK
     file.seek(begin + HEADER_BYTES + number * (CHUNK + TAG_BYTES))
     while number * CHUNK < end:
-        try:
-            clear = cipher.decrypt(
-                _build_nonce(prefix, number),
-                file.read(CHUNK + TAG_BYTES),
-                _bind(name, number, is_last=number == last),
-            )
-        except InvalidTag as error:
-            raise DamagedFile(name) from error
+        nonce, sealed = _build_nonce(prefix, number), file.read(CHUNK + TAG_BYTES)
+        bound = _bind(name, number, is_last=number == last)
+        while True:
+            try:
+                clear = ciphers[0].decrypt(nonce, sealed, bound)
+                break
+            except InvalidTag as error:
+                if number > start // CHUNK or len(ciphers) == 1:
+                    raise DamagedFile(name) from error
+                del ciphers[0]
         first = number * CHUNK
         yield clear[max(start - first, 0) : end - first]
         number += 1

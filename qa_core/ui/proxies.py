@@ -1,4 +1,6 @@
-"""Reverse proxies: the address and the scheme of a visitor, as trusted proxies state them."""
+"""Uvicorn as it serves here: the address and the scheme of a visitor as trusted proxies
+state them, and no word on what the server is.
+"""
 
 from __future__ import annotations
 
@@ -71,5 +73,8 @@ def parse_address(text: str) -> Address | None:
 
 
 def install() -> None:
-    """Have uvicorn use `TrustedProxies`; it loads the app before it wraps it."""
+    """Have uvicorn use `TrustedProxies`, and add no header `server`. It has its configuration
+    by then, loads the app, and wraps it afterwards.
+    """
     uvicorn.config.ProxyHeadersMiddleware = TrustedProxies
+    uvicorn.config.Config.encoded_headers = property(lambda _config: [], lambda *_headers: None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import logging
 import re
 import sys
@@ -35,6 +36,22 @@ from qa_core.ui import browser, connections, identity_routes, kpi_api, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+"""Signs that do not stand in the name of a file that is handed out."""
+DOWNLOAD_ROOMS = (
+    "analysis.exports",
+    "analysis.explanations",
+    "analysis.irritants.texts",
+    "compliance.audit_report",
+    "compliance.documents.printing",
+    "ingest.purge_certificate",
+    "ingest.subjects",
+    "quality.coaching.training_file",
+    "quality.scorecards.files",
+)
+"""Rooms that declare kinds of files, loaded at the first download: a server that has not yet
+shown the page of a link knows its file too.
+"""
 CACHEABLE = ("/static/", "/component/")
 """Addresses of files that are the same for everybody. Nothing else may be kept by a
 browser or a proxy.
@@ -122,8 +139,6 @@ class Wall:
                 headers = MutableHeaders(scope=message)
                 for name, value in headers_for(path).items():
                     headers[name] = value
-                if "server" in headers:
-                    del headers["server"]
             await send(message)
 
         host = Headers(scope=scope).get("host")
@@ -215,13 +230,14 @@ def _may_upload(scope: Scope) -> bool:
     )
 
 
-def _download(request: Request) -> Response:
-    # Loaded here, so that every kind of file is known even to a server that has not yet
-    # shown the page of the link.
-    from qa_core.compliance.documents import printing  # noqa: F401
-    from qa_core.ingest import purge_certificate  # noqa: F401
-    from qa_core.quality.scorecards import files  # noqa: F401
+def load_download_rooms() -> None:
+    """Make every kind of download known."""
+    for room in DOWNLOAD_ROOMS:
+        importlib.import_module(f"qa_core.{room}")
 
+
+def _download(request: Request) -> Response:
+    load_download_rooms()
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
     try:
         signed_in = find_signed_in(request)
@@ -236,7 +252,8 @@ def _download(request: Request) -> Response:
         made.content,
         media_type=made.media_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{made.file_name}"',
+            # An id of a file, which may hold any sign, is part of some names.
+            "Content-Disposition": f'attachment; filename="{UNSAFE.sub("_", made.file_name)}"',
             "Cache-Control": "no-store",
         },
     )

@@ -366,6 +366,7 @@ def test_the_same_name_in_capitals_is_the_same_person(add_person: Callable[..., 
         "we listen to help people improve together",
         "Été-en-forêt-2031",
         "aB3!" * 3 + "zQ9?",
+        "Violet-Lamp-27" * 5,
     ],
 )
 def test_a_good_password_is_taken(password: str) -> None:

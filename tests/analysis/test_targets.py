@@ -208,6 +208,27 @@ def test_managers_set_targets_of_their_sites_executives_of_the_organisation_and_
     ]
 
 
+def test_nobody_sets_reads_or_removes_a_target_of_a_kpi_that_they_do_not_see(
+    two_sites: Path, open_app, add_person
+) -> None:
+    target = targets.set_target(ADMIN, "agreement", "0.8")
+    assert targets.find_all(ADMIN) == (target,) and targets.find_all(EXECUTIVE) == ()
+    with pytest.raises(AccessDenied):
+        targets.set_target(EXECUTIVE, "agreement", "0.5")
+    with pytest.raises(AccessDenied):
+        targets.remove(EXECUTIVE, target.id)
+    offered = {
+        role: next(
+            box.options
+            for box in open_app(add_person(role, role), "targets").selectbox
+            if box.key == "target_kpi"
+        )
+        for role in ("executive", "admin")
+    }
+    assert "Agreement" in offered["admin"]
+    assert "Agreement" not in offered["executive"]
+
+
 def test_a_manager_of_the_whole_centre_sets_its_targets_too(two_sites: Path) -> None:
     whole = replace(MANAGER, managed_teams=("Nord", "Sud"), sees_unassigned=True)
     targets.set_target(whole, "answer_rate", "0.9")

@@ -4,6 +4,10 @@ linearly: over the combinations of values that occur, with every identity betwee
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +19,11 @@ import pandas as pd
 
 from builders.centres import add_people, contact, evaluation, land, land_spend
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
+from qa_core.analysis import alerts, exports, targets
+from qa_core.analysis.alerts import Rule, RuleKind
+from qa_core.analysis.irritants import detection
+from qa_core.base.i18n import _
+from qa_core.cli.app import run
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period, add_months
 from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
@@ -187,6 +196,12 @@ class Line:
     dimension: str | None
     value: Any
     status: str
+    n: float | None = None
+    numerator: float | None = None
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.status == "suppressed"
 
 
 @dataclass(frozen=True)
@@ -223,9 +238,9 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
         open_to = [key for key in kpis if name is None or name in _dimensions_of(key)]
         frame = query.measure(EXECUTIVE, open_to, (name, "month") if name else ("month",), where)
         values = _plain(frame[name]) if name else [None] * len(frame)
-        lines += map(
-            Line, frame["month"], frame["kpi"], [name] * len(frame), values, frame["status"]
-        )
+        numbers = (_plain(frame[column]) for column in ("n", "numerator"))
+        columns = (frame["month"], frame["kpi"], [name] * len(frame), values, frame["status"])
+        lines += map(Line, *columns, *numbers)
     told = [key for key in kpis if not key.startswith("cost_per")]
     frame = query.measure(Viewer.SYSTEM, told, (*dimensions, "month", "advisor"), where)
     atoms: dict[str, dict[tuple[Any, ...], dict[str, float]]] = {}
@@ -441,3 +456,144 @@ def _solve(shown: Labelled, hidden: Labelled) -> Iterator[str]:
         for (label, _vector), size in zip(wanted, np.abs(rest).max(axis=1), strict=True):
             if size < 1e-7:
                 yield label
+
+
+def watch_centre() -> None:
+    """Set targets and rules, so that there are gaps and alerts to ask for."""
+    for kpi in KPIS_ELSEWHERE[1:]:
+        targets.set_target(Viewer.SYSTEM, kpi, "0.5")
+        for dimension in (None, "queue"):
+            rule = Rule(kpi, RuleKind.THRESHOLD, "month", dimension, None, "below", 0.99)
+            alerts.add(Viewer.SYSTEM, rule)
+    alerts.evaluate(Viewer.SYSTEM)
+
+
+KPIS_ELSEWHERE = ("received", "answer_rate", "csat", "unhappy_rate", "first_contact_resolution")
+NUMBERS = (
+    "value",
+    "numerator",
+    "denominator",
+    "n",
+    "low",
+    "high",
+    "p50",
+    "p90",
+    "p95",
+    "deviation",
+)
+
+
+def find_differences(answers: Answers, month: str, seen: set[str]) -> Iterator[str]:
+    """Ask for the cells of a month at every other exit. Yields the numbers of hidden cells,
+    and those that differ from what `measure` shows: none says more than its tables. The
+    exits that said a number are added to `seen`.
+    """
+    cells = {
+        (line.kpi, line.dimension, line.value): line
+        for line in answers.lines
+        if line.month == month
+    }
+    for exit_name, key, number, column in _ask_elsewhere(cells, answers.dimensions, month):
+        line = cells.get(key)
+        if number:
+            seen.add(exit_name)
+        if line is None or line.is_hidden or line.status == "no_data":
+            if number:
+                yield f"{exit_name} {month} {key}: {number}, but hidden"
+        elif column and getattr(line, column) != number:
+            yield f"{exit_name} {month} {key}: {number}, not {getattr(line, column)}"
+
+
+Asked = tuple[str, tuple[str, str | None, Any], Any, str | None]
+"""Exit, cell, what it says there, and the column of `measure` that it should equal."""
+
+
+def _ask_elsewhere(
+    cells: Mapping[Any, Line], dimensions: tuple[str, ...], month: str
+) -> Iterator[Asked]:
+    first = date.fromisoformat(f"{month}-01")
+    where = Filters(Period(first, add_months(first, 1) - timedelta(days=1)))
+    for name in (None, *dimensions):
+        kpis = [key for key in KPIS_ELSEWHERE if name is None or name in _dimensions_of(key)]
+        yield from _ask_tables(kpis, name, where)
+    for _kpi, name, value in [key for key in cells if key[0] == "received"]:
+        within = where.with_value(name, value) if name else where
+        for kpi in ("received", "csat"):
+            explained = query.explain(EXECUTIVE, kpi, within)
+            yield "explain", (kpi, name, value), explained.counted, None
+            yield "explain", (kpi, name, value), _number(explained.row.n), "n"
+            for said in (explained.universe, *explained.excluded, *explained.variants):
+                yield "explain's rest", (kpi, name, value), said, None
+        marks = query.find_ratings(EXECUTIVE, "csat", within)["n"].sum()
+        yield "ratings", ("csat", name, value), int(marks), "n"
+    for driver in query.find_drivers(EXECUTIVE, where).drivers:
+        if driver.factor in dimensions:
+            yield "drivers", ("csat", driver.factor, driver.level), driver.n, "n"
+    for one in detection.find_candidates(EXECUTIVE, where):
+        if one.subject.dimension not in dimensions:
+            continue
+        kpi = detection.KPIS[one.subject.kind]
+        yield "irritants", (kpi, one.subject.dimension, one.subject.value), one.share.n, "n"
+    for event in alerts.find(EXECUTIVE):
+        if event.period == where.period:
+            yield "alerts", (event.rule.kpi, event.rule.dimension, event.name), event.n, "n"
+
+
+def _ask_tables(kpis: list[str], name: str | None, where: Filters) -> Iterator[Asked]:
+    """Ask for a table compared with the month, on the command line, with targets, as a
+    file, and as the values of a filter.
+    """
+    by, period = ((name,) if name else ()), where.period
+    following = Period(add_months(period.first_day, 1), add_months(period.last_day, 1))
+    following = Period(following.first_day, add_months(following.first_day, 1) - timedelta(days=1))
+    if query.is_closed(following):
+        frame = query.measure(EXECUTIVE, kpis, by, Filters(following), compare=period)
+        for row in frame.to_dict("records"):
+            key = (row["kpi"], name, _none(row[name]) if name else None)
+            hidden = _none(row["status"]) == "suppressed"
+            yield "compared with", key, _number(row["n_before"]), "n"
+            yield "compared with", key, _number(row["value_before"]), None
+            yield "compared with", key, _number(row["delta"]) if hidden else None, None
+    frame = targets.add_gaps(EXECUTIVE, query.measure(EXECUTIVE, kpis, by, where), by, where)
+    for row in frame.to_dict("records"):
+        key = (row["kpi"], name, _none(row[name]) if name else None)
+        yield "targets", key, _number(row["gap"]), None
+        for column in NUMBERS:
+            yield "measure", key, _number(row[column]), None
+    days = ["--from", f"{period.first_day}", "--to", f"{period.last_day}"]
+    line = ["kpi", *kpis, *(["--by", name] if name else []), *days, "--as", "rex", "--json"]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert run(line) == 0
+    for row in json.loads(said.getvalue())["rows"]:
+        for column in ("n", "numerator"):
+            yield (
+                "kpi --json",
+                (row["kpi"], name, row["by"][name] if name else None),
+                row[column],
+                column,
+            )
+    parameters = exports.build_figure_parameters(kpis, by, where)
+    content = exports.build_file(EXECUTIVE, **parameters).content
+    yield from _read_file(content, frame, name)
+    for value, n in query.find_values(EXECUTIVE, name, where) if name and name != "site" else ():
+        yield "filter", ("received", name, value), n, "n"
+
+
+def _read_file(content: bytes, frame: pd.DataFrame, name: str | None) -> Iterator[Asked]:
+    """Read the lines of a file of figures, which come in the order of the table."""
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    head = next(row for row in rows if _("KPI") in row)
+    lines = rows[rows.index(head) + 1 :]
+    for row, line in zip(frame.to_dict("records"), lines, strict=True):
+        key = (row["kpi"], name, _none(row[name]) if name else None)
+        said = line[head.index("n")]
+        yield "file", key, float(said) if said else None, "n"
+
+
+def _none(value: Any) -> Any:
+    return None if value is None or value != value else value
+
+
+def _number(value: Any) -> float | None:
+    return None if _none(value) is None else float(value)

@@ -16,12 +16,12 @@ from qa_core.ui import browser, server
 class Wire:
     """One signed-in browser that asks the server's own routes for addresses."""
 
-    def __init__(self, username: str | None) -> None:
+    def __init__(self, username: str | None, password: str = PASSWORD) -> None:
         self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
         if username:
             here = browser.build(self.cookies, {"host": "localhost"}, "127.0.0.1")
             self.cookies[browser.COOKIE] = sessions.sign_in(
-                username, PASSWORD, here, one_time_days=7
+                username, password, here, one_time_days=7
             )
             self.signed_in = sessions.resume(self.cookies[browser.COOKIE], here)
 
@@ -61,14 +61,18 @@ class Wire:
         }
         sent: list[dict] = []
 
+        unread = [b""]
+
         async def receive() -> dict:
+            if unread:
+                return {"type": "http.request", "body": unread.pop(), "more_body": False}
             if any(
                 message["type"] == "http.response.body" and not message.get("more_body")
                 for message in sent
             ):
                 return {"type": "http.disconnect"}
             await asyncio.sleep(0.01)
-            return {"type": "http.request", "body": b"", "more_body": True}
+            return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: dict) -> None:
             sent.append(message)

@@ -19,7 +19,7 @@ from builders.sounds import make
 from docx.oxml.ns import qn
 from streamlit.testing.v1 import AppTest
 
-from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.access.roles import Permission, Role, Viewer, find_reach
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import LANGUAGES
@@ -166,7 +166,7 @@ def test_the_works_council_reads_who_may_do_what(centre: Path) -> None:
     assert head == ["May", *ROLE_HEADS]
     assert {row[0]: row[1:] for row in rows} == {
         capabilities.PERMISSION_TITLES[permission]: [
-            "X" if permission in GRANTS[role] else "" for role in Role
+            find_reach(role, permission) or "" for role in Role
         ]
         for permission in Permission
     }

@@ -168,3 +168,15 @@ def test_the_officer_keeps_the_list_on_the_page(
     next(button for button in app.button if button.label == "Take off").click().run()
     assert not app.exception
     assert exclusions.find_all(SYSTEM) == []
+
+
+def test_the_data_protection_officer_alone_takes_an_entry_off_the_list(centre: Path) -> None:
+    dpo = Viewer("dpo", Role.DPO)
+    with store.writing() as session:
+        exclusions.add(session, dpo, "private", number="0612345601")
+    [entry] = exclusions.find_all(dpo)
+    with pytest.raises(AccessDenied):
+        exclusions.remove(Viewer("ada", Role.ADMIN), entry.id)
+    assert exclusions.find_all(dpo) == [entry]
+    exclusions.remove(dpo, entry.id)
+    assert exclusions.find_all(dpo) == []

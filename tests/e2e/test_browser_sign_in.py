@@ -335,6 +335,7 @@ def test_the_headers_stand_on_every_answer_and_what_is_closed_is_not_found(serve
             not in answer.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
         )
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "server" not in answer.headers
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Cache-Control"] == "no-store"
     for path in (

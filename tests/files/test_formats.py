@@ -41,6 +41,12 @@ def zipped(**files: bytes) -> bytes:
     return archive.getvalue()
 
 
+def wide_parquet(columns: int) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({f"c{number}": [1] for number in range(columns)}), file)
+    return file.getvalue()
+
+
 OBJECTS = [
     dict(zip(("Call Id", "Start time", "Answered", "Talk seconds"), row, strict=True))
     for row in ROWS
@@ -144,6 +150,10 @@ def test_nested_keys_are_joined_with_dots(centre: Path) -> None:
             "json_schema",
         ),
         (b"[" * 100_000, "damaged_file"),
+        (b"contact_id;" * 1_000_000 + b"\n" + b"A;" * 1_000_000, "too_wide"),
+        (json.dumps([dict.fromkeys(map(str, range(100_000)), 1)]).encode(), "too_wide"),
+        (wide_parquet(3_000), "too_wide"),
+        (make_ods([["a"] * 3_000, ["b"] * 3_000]), "workbook_too_large"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(

@@ -4,12 +4,15 @@ the same file at once): nothing is lost, nothing comes twice.
 
 from __future__ import annotations
 
+import gzip
+import json
 import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -35,6 +38,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.cli.app import run as run_command
 from qa_core.ingest.columns import table_reader
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
@@ -329,3 +333,44 @@ def test_a_file_whose_one_needed_column_holds_no_numbers_is_refused(centre: Path
         centre, "spend.csv", "day,campaign,amount\n2026-03-01,Spring,EUR\n2026-03-02,Spring,EUR\n"
     )
     assert ingest.run(Viewer.SYSTEM, "spend", [path])[0].refusal.code == "unreadable_numbers"
+
+
+@pytest.mark.long
+def test_what_a_killed_import_and_a_killed_dry_run_leave_is_removed(
+    centre: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    monkeypatch.setenv("TMPDIR", str(outside))
+    monkeypatch.setattr(tempfile, "tempdir", str(outside))
+    path = write(outside, "calls.csv", CALLS)
+    program = (
+        "import sys; from pathlib import Path; from tests.builders.killed_import import arm; from "
+        "qa_core import ingest; from qa_core.access.roles import Viewer; from "
+        "qa_core.files.options import ImportOptions; arm(sys.argv[1], 'before'); "
+        "ingest.run(Viewer.SYSTEM, 'contacts', [Path(sys.argv[2])], "
+        "ImportOptions(dry_run=len(sys.argv) > 3))"
+    )
+    for arguments in (
+        ["qa_core.ingest.load.batches.start", str(path)],
+        ["qa_core.ingest.dry_run._measure", str(path), "dry run"],
+    ):
+        killed = subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=environment.PROJECT, check=False
+        )
+        assert killed.returncode == -signal.SIGKILL
+    temporary = environment.current().temporary_folder
+    assert list(temporary.iterdir()) and list(outside.glob("ecoute-trial-*"))
+
+    ingest.resume()
+
+    assert list(temporary.iterdir()) == [] and list(outside.iterdir()) == [path]
+
+
+def test_a_gzip_of_zeros_is_refused_in_the_list_that_json_promises(
+    centre: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = centre / "zeros.json.gz"
+    path.write_bytes(gzip.compress(bytes(8 << 20)))
+    assert run_command(["import", "contacts", str(path), "--json"]) == 1
+    [refused] = json.loads(capsys.readouterr().out)
+    assert refused["error"]["code"] == "wrong_file_type"

@@ -26,7 +26,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.compliance import recordings
+from qa_core.compliance import key_rotation, recordings
 from qa_core.compliance.recordings import vault
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.report import FileReport
@@ -527,3 +527,17 @@ def test_an_objection_whose_import_was_killed_deletes_the_audio_at_the_next_star
     ingest.resume()
     assert (stored(), files()) == ([], [])
     assert recordings.sweep() == 0
+
+
+def test_audio_is_recognised_again_after_its_key_was_replaced(open_centre: Path) -> None:
+    sounds.make(open_centre / "sent" / "one.wav")
+    path = write(open_centre, "one.wav,c1,,yes,quality")
+    assert take(path).tally.new == 1
+    key_rotation.rotate(Viewer.SYSTEM, "recordings")
+    key_rotation.finish()
+
+    path.write_text(path.read_text() + "\n")  # else the manifest itself is known
+    assert take(path).tally.unchanged == 1
+
+    sounds.make(open_centre / "sent" / "one.wav", tone=800)
+    assert take(path).tally.rejected == 1

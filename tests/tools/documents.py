@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,14 +206,51 @@ def list_kpi_words() -> str:
 
 
 def list_permissions() -> str:
-    """List permissions by role, as `GRANTS` has them."""
-    from qa_core.access.roles import GRANTS, Permission, Role
+    """List the rows that each permission opens to each role."""
+    from qa_core.access.roles import Permission, Role, find_reach
 
     return build_table(
         ("permission", *(str(role).replace("_", " ") for role in Role)),
         (
-            (code(permission), *("●" if permission in GRANTS[role] else "" for role in Role))
+            (code(permission), *(find_reach(role, permission) or "" for role in Role))
             for permission in Permission
+        ),
+    )
+
+
+def list_exits() -> str:
+    """List the exits of each permission, as the tests open them."""
+    matrix, doors = (
+        tomllib.loads((PROJECT / "tests" / "access" / name).read_text(encoding="utf-8"))
+        for name in ("matrix.toml", "doors.toml")
+    )
+    needs = [key for module in doors.values() for needed in module.values() for key in needed]
+    return build_table(
+        ("permission", "pages", "files and addresses", "commands", "functions"),
+        (
+            (
+                code(permission),
+                code(*(f"/{name}" for name in (*exits.get("pages", ()), *exits.get("parts", ())))),
+                code(*exits.get("downloads", ()), *exits.get("addresses", ())),
+                code(*exits.get("commands", ())),
+                needs.count(permission) or "",
+            )
+            for permission, exits in matrix["exits"].items()
+        ),
+    )
+
+
+def list_marks() -> str:
+    """List the marks of the tests' centre with who may meet them."""
+    matrix = tomllib.loads(
+        (PROJECT / "tests" / "access" / "matrix.toml").read_text(encoding="utf-8")
+    )
+    principals = matrix["principals"]
+    return build_table(
+        ("mark", *(name.replace("_", " ") for name in principals)),
+        (
+            (kind.replace("_", " "), *(whose.get(name, "") for name in principals))
+            for kind, whose in matrix["marks"].items()
         ),
     )
 
@@ -394,6 +432,8 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("glossary.md", "kpis"): list_kpi_words,
     ("access.md", "permissions"): list_permissions,
     ("access.md", "pages"): list_pages,
+    ("access.md", "exits"): list_exits,
+    ("access.md", "marks"): list_marks,
     ("access.md", "unscoped"): list_unscoped,
     ("access.md", "beyond"): list_beyond,
     ("access.md", "system"): list_system,

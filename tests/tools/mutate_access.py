@@ -45,150 +45,217 @@ _ASKED_AGAIN = "What it calls next refuses the same people."
 _ADVISORS_ALONE = "Advisors alone have an id of an advisor, which is asked next."
 _PART_OF_IT = "It reads parts of an evaluation that the viewer was just let read."
 EQUIVALENT: dict[str, str] = {
-    "qa_core/analysis/alerts/alerts.py: viewer.can(get_kpi(event.rule.kpi).needs)": _ASKED_AGAIN,
-    "qa_core/analysis/alerts/rules.py: viewer.require(Permission.MANAGE_ALERTS)": _ASKED_AGAIN,
-    "qa_core/analysis/alerts/rules.py: viewer.can(get_kpi(rule.kpi).needs)": (
-        "A manager has every permission that a KPI needs."
-    ),
-    "qa_core/analysis/annotations.py: viewer.require(Permission.EDIT_NOTES)": _ASKED_AGAIN,
-    "qa_core/analysis/annotations.py: viewer.can(Permission.EDIT_NOTES)": _ASKED_AGAIN,
-    "qa_core/analysis/irritants/action_list.py: viewer.can(Permission.MANAGE_IRRITANTS)": (
-        "Who sees entries without it sees them without names and without a way to change them."
-    ),
-    "qa_core/analysis/irritants/detection.py: not query.may_read_remarks(viewer)": _ASKED_AGAIN,
-    "qa_core/analysis/targets.py: viewer.can(Permission.EDIT_TARGETS)": _ASKED_AGAIN,
-    "qa_core/analysis/targets.py: viewer.require(Permission.EDIT_TARGETS)": _ASKED_AGAIN,
-    "qa_core/cli/demo/__init__.py: viewer.require(Permission.MANAGE_IMPORTS)": _SAME_ROLE,
-    "qa_core/cli/demo/__init__.py: viewer.require(Permission.MANAGE_ACCOUNTS)": _SAME_ROLE,
-    "qa_core/compliance/proportionality.py: viewer.require(Permission.SEE_COMPLIANCE)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/compliance/recordings/playback_list.py: viewer.require(Permission.SEE_OWN_QUALITY)": (
-        _ADVISORS_ALONE
-    ),
-    "qa_core/metrics/query/advisor_self_view.py: viewer.require(Permission.SEE_OWN_QUALITY)": (
-        _ADVISORS_ALONE
-    ),
-    "qa_core/compliance/recordings/playback.py: viewer.require(Permission.LISTEN)": (
-        "Whoever lacks it has no ground to listen, which is asked next."
-    ),
-    "qa_core/quality/calibration/results.py: viewer.require(Permission.SEE_CALIBRATIONS)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/quality/calibration/worklist.py: viewer.require(Permission.SEE_CALIBRATIONS)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/quality/calibration/worklist.py: Scoped(own, viewer)": (
-        "It asks for the viewer's own name, and tells only how far they are."
-    ),
-    "qa_core/quality/coaching/training_file.py: viewer.require(Permission.SEE_COACHING)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/quality/evaluations/advisor_response.py: "
-    "viewer.require(Permission.ANSWER_EVALUATIONS)": _ADVISORS_ALONE,
-    "qa_core/quality/evaluations/advisor_response.py: viewer.require(Permission.FILL_GRIDS)": (
-        _ADVISORS_ALONE
-    ),
-    "qa_core/quality/evaluations/advisor_response.py: Scoped(self_evaluations.limit(1), viewer)": (
-        _PART_OF_IT
-    ),
-    "qa_core/quality/evaluations/corrections.py: Scoped(statement, viewer)": _PART_OF_IT,
-    "qa_core/quality/evaluations/disputes.py: Scoped(before, viewer)": _PART_OF_IT,
-    "qa_core/quality/evaluations/disputes.py: Scoped(raised, viewer)": _ASKED_AGAIN,
-    "qa_core/quality/evaluations/drafts.py: viewer.require(Permission.FILL_GRIDS)": (
-        "Evaluators and the advisor, who alone are let in next, have it; of `find_submitted`, "
-        "which lets in others, `test_doors` asks it."
-    ),
-    "qa_core/quality/evaluations/drafts.py: "
-    "Scoped(existing.order_by(Evaluation.id).limit(1), viewer)": (
-        "It asks for the viewer's own name and a contact that they were just let evaluate."
-    ),
-    "qa_core/quality/evaluations/drafts.py: Scoped(assigned, viewer)": (
-        "The viewer's own name is asked next, and `find_assigned` refuses what is restricted."
-    ),
-    "qa_core/metrics/query/advisors.py: viewer.require(Permission.SEE_SCORES)": _SAME_ROLE,
-    "qa_core/metrics/query/comments.py: viewer.can(Permission.SEE_CONTACTS)": _READERS,
-    "qa_core/metrics/query/comments.py: viewer.can(Permission.SEE_SATISFACTION)": _READERS,
-    "qa_core/metrics/query/comments.py: viewer.can(Permission.SEE_SCORES)": _READERS,
-    "qa_core/metrics/query/contacts.py: viewer.can(Permission.SEE_SCORES)": _SAME_ROLE,
-    "qa_core/metrics/query/contacts.py: Scoped(statement.where(sa.false()), viewer)": (
-        "It asks for no row."
-    ),
-    "qa_core/metrics/query/contacts.py: Scoped(statement.where(*found), viewer)": (
-        "Rows of contacts that were not found within the scope just before are dropped."
-    ),
-    "qa_core/metrics/query/currencies.py: Scoped(statement, viewer)": _SPEND,
-    "qa_core/metrics/query/measure.py: question.viewer.needs_suppression": (
-        "Percentiles are hidden from executives afterwards too."
-    ),
-    "qa_core/metrics/query/rule_changes.py: viewer.can(Permission.SEE_SCORES)": (
-        "Without it no KPI that comes from a grid is seen, so that no change of one is left."
-    ),
-    "qa_core/metrics/query/satisfaction_drivers.py: viewer.can(Permission.SEE_SCORES)": _SAME_ROLE,
-    "qa_core/metrics/query/severity.py: viewer.require(Permission.SEE_SCORES)": _SAME_ROLE,
-    "qa_core/metrics/query/statements.py: Scoped(select_groups([*groups, SPEND.c.currency], "
-    "sums).where(*conditions), question.viewer)": _SPEND,
-    "qa_core/metrics/query/waits.py: viewer.require(Permission.SEE_SATISFACTION)": _SAME_ROLE,
-    "qa_core/quality/evaluations/evaluation_view.py: viewer.require(Permission.SEE_EVALUATIONS)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/quality/evaluations/evaluation_view.py: Scoped(statement, viewer)": _PART_OF_IT,
-    "qa_core/quality/evaluations/timed_comments.py: viewer.require(Permission.SEE_EVALUATIONS)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/quality/evaluations/timed_comments.py: Scoped(statement, viewer)": (
-        "The evaluation that a remark belongs to is asked just before or just after."
-    ),
-    "qa_core/quality/evaluations/timed_comments.py: remark.author != viewer.username": (
-        "Its evaluator alone, who was just asked, writes remarks on a draft."
-    ),
-    "qa_core/quality/evaluations/timed_comments.py: viewer.can(Permission.FILL_GRIDS)": (
-        "Evaluators and the advisor, who alone are let read a draft of theirs, have it."
-    ),
-    "qa_core/quality/sampling/manual_pick.py: viewer.require(Permission.MANAGE_LISTENING)": (
-        _ASKED_AGAIN
-    ),
-    "qa_core/quality/sampling/worklist.py: viewer.require(Permission.FILL_GRIDS)": _ASKED_AGAIN,
-    "qa_core/ui/frame.py: viewer.require(entry.permission)": _ASKED_AGAIN,
+    key: why
+    for why, keys in {
+        _ASKED_AGAIN: (
+            "qa_core/analysis/alerts/alerts.py: _may_ask: "
+            "viewer.can(get_kpi(event.rule.kpi).needs)",
+            "qa_core/analysis/alerts/rules.py: end: viewer.require(Permission.MANAGE_ALERTS)",
+            "qa_core/analysis/annotations.py: remove: viewer.require(Permission.EDIT_NOTES)",
+            "qa_core/analysis/annotations.py: find_scopes: viewer.can(Permission.EDIT_NOTES)",
+            "qa_core/analysis/irritants/detection.py: find_examples: not "
+            "query.may_read_remarks(viewer)",
+            "qa_core/analysis/targets.py: find_scopes: viewer.can(Permission.EDIT_TARGETS)",
+            "qa_core/analysis/targets.py: remove: viewer.require(Permission.EDIT_TARGETS)",
+            "qa_core/compliance/proportionality.py: find: "
+            "viewer.require(Permission.SEE_COMPLIANCE)",
+            "qa_core/quality/calibration/results.py: get_results: "
+            "viewer.require(Permission.SEE_CALIBRATIONS)",
+            "qa_core/quality/calibration/worklist.py: find_worklist: "
+            "viewer.require(Permission.SEE_CALIBRATIONS)",
+            "qa_core/quality/calibration/worklist.py: start: "
+            "viewer.require(Permission.SEE_CALIBRATIONS)",
+            "qa_core/quality/coaching/training_file.py: build_file: "
+            "viewer.require(Permission.SEE_COACHING)",
+            "qa_core/quality/evaluations/disputes.py: decide: Scoped(raised, viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: get_evaluation: "
+            "viewer.require(Permission.SEE_EVALUATIONS)",
+            "qa_core/quality/evaluations/timed_comments.py: _find_draft: "
+            "viewer.require(Permission.SEE_EVALUATIONS)",
+            "qa_core/quality/evaluations/timed_comments.py: find_remarks: "
+            "viewer.require(Permission.SEE_EVALUATIONS)",
+            "qa_core/quality/sampling/manual_pick.py: find_evaluators: "
+            "viewer.require(Permission.MANAGE_LISTENING)",
+            "qa_core/quality/sampling/worklist.py: find_worklist: "
+            "viewer.require(Permission.FILL_GRIDS)",
+            "qa_core/ui/frame.py: show: viewer.require(entry.permission)",
+        ),
+        ("A manager has every permission that a KPI needs."): (
+            "qa_core/analysis/alerts/rules.py: _may_manage: viewer.can(get_kpi(rule.kpi).needs)",
+        ),
+        ("Who sees entries without it sees them without names and without a way to change them."): (
+            "qa_core/analysis/irritants/action_list.py: _may_change: "
+            "viewer.can(Permission.MANAGE_IRRITANTS)",
+        ),
+        _SAME_ROLE: (
+            "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_IMPORTS)",
+            "qa_core/cli/demo/__init__.py: remove: viewer.require(Permission.MANAGE_IMPORTS)",
+            "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_ACCOUNTS)",
+            "qa_core/cli/demo/__init__.py: remove: viewer.require(Permission.MANAGE_ACCOUNTS)",
+            "qa_core/metrics/query/advisors.py: find_evaluations_of: "
+            "viewer.require(Permission.SEE_SCORES)",
+            "qa_core/metrics/query/contacts.py: get_contact: viewer.can(Permission.SEE_SCORES)",
+            "qa_core/metrics/query/satisfaction_drivers.py: find_drivers: "
+            "viewer.can(Permission.SEE_SCORES)",
+            "qa_core/metrics/query/severity.py: find_adjusted_scores: "
+            "viewer.require(Permission.SEE_SCORES)",
+            "qa_core/metrics/query/severity.py: find_evaluators: "
+            "viewer.require(Permission.SEE_SCORES)",
+            "qa_core/metrics/query/waits.py: find_unhappy_by_wait: "
+            "viewer.require(Permission.SEE_SATISFACTION)",
+        ),
+        _ADVISORS_ALONE: (
+            "qa_core/compliance/recordings/playback_list.py: count_own: "
+            "viewer.require(Permission.SEE_OWN_QUALITY)",
+            "qa_core/compliance/recordings/playback_list.py: find_own: "
+            "viewer.require(Permission.SEE_OWN_QUALITY)",
+            "qa_core/metrics/query/advisor_self_view.py: find_own_evaluations: "
+            "viewer.require(Permission.SEE_OWN_QUALITY)",
+            "qa_core/metrics/query/advisor_self_view.py: team_medians: "
+            "viewer.require(Permission.SEE_OWN_QUALITY)",
+            "qa_core/quality/evaluations/advisor_response.py: acknowledge: "
+            "viewer.require(Permission.ANSWER_EVALUATIONS)",
+            "qa_core/quality/evaluations/advisor_response.py: find_news: "
+            "viewer.require(Permission.ANSWER_EVALUATIONS)",
+            "qa_core/quality/evaluations/advisor_response.py: start_self_evaluation: "
+            "viewer.require(Permission.ANSWER_EVALUATIONS)",
+            "qa_core/quality/evaluations/advisor_response.py: start_self_evaluation: "
+            "viewer.require(Permission.FILL_GRIDS)",
+        ),
+        ("Whoever lacks it has no ground to listen, which is asked next."): (
+            "qa_core/compliance/recordings/playback.py: _require: "
+            "viewer.require(Permission.LISTEN)",
+        ),
+        ("It asks for the viewer's own name, and tells only how far they are."): (
+            "qa_core/quality/calibration/worklist.py: find_worklist: Scoped(own, viewer)",
+        ),
+        _PART_OF_IT: (
+            "qa_core/quality/evaluations/advisor_response.py: start_self_evaluation: "
+            "Scoped(self_evaluations.limit(1), viewer)",
+            "qa_core/quality/evaluations/corrections.py: _find_disputed: Scoped(statement, viewer)",
+            "qa_core/quality/evaluations/disputes.py: raise_dispute: Scoped(before, viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: _read_disputes: Scoped(statement, "
+            "viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: _read_remarks: Scoped(statement, "
+            "viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: _read_revisions: Scoped(statement, "
+            "viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: _read_self_evaluation: "
+            "Scoped(statement, viewer)",
+        ),
+        (
+            "Evaluators and the advisor, who alone are let in next, have it; of `find_submitt"
+            "ed`, which lets in others, `test_doors` asks it."
+        ): (
+            "qa_core/quality/evaluations/drafts.py: _require_evaluator: "
+            "viewer.require(Permission.FILL_GRIDS)",
+            "qa_core/quality/evaluations/drafts.py: get_own: viewer.require(Permission.FILL_GRIDS)",
+        ),
+        ("It asks for the viewer's own name and a contact that they were just let evaluate."): (
+            "qa_core/quality/evaluations/drafts.py: open_draft: "
+            "Scoped(existing.order_by(Evaluation.id).limit(1), viewer)",
+        ),
+        ("The viewer's own name is asked next, and `find_assigned` refuses what is restricted."): (
+            "qa_core/quality/evaluations/drafts.py: _get_drawn: Scoped(assigned, viewer)",
+        ),
+        _READERS: (
+            "qa_core/metrics/query/comments.py: may_read_remarks: "
+            "viewer.can(Permission.SEE_CONTACTS)",
+            "qa_core/metrics/query/comments.py: may_read_remarks: "
+            "viewer.can(Permission.SEE_SATISFACTION)",
+            "qa_core/metrics/query/comments.py: _find_notes: viewer.can(Permission.SEE_SCORES)",
+        ),
+        ("It asks for no row."): (
+            "qa_core/metrics/query/contacts.py: _read_page: Scoped(statement.where(sa.false()), "
+            "viewer)",
+        ),
+        ("Rows of contacts that were not found within the scope just before are dropped."): (
+            "qa_core/metrics/query/contacts.py: _read_page: Scoped(statement.where(*found), "
+            "viewer)",
+        ),
+        _SPEND: (
+            "qa_core/metrics/query/currencies.py: find_currencies: Scoped(statement, viewer)",
+            "qa_core/metrics/query/statements.py: on_spend: Scoped(select_groups([*groups, "
+            "SPEND.c.currency], sums).where(*conditions), question.viewer)",
+        ),
+        ("Percentiles are hidden from executives afterwards too."): (
+            "qa_core/metrics/query/measure.py: _measure: question.viewer.needs_suppression",
+        ),
+        ("Without it no KPI that comes from a grid is seen, so that no change of one is left."): (
+            "qa_core/metrics/query/rule_changes.py: find_changes: "
+            "viewer.can(Permission.SEE_SCORES)",
+        ),
+        ("The evaluation that a remark belongs to is asked just before or just after."): (
+            "qa_core/quality/evaluations/timed_comments.py: find_remarks: Scoped(statement, "
+            "viewer)",
+            "qa_core/quality/evaluations/timed_comments.py: remove_remark: Scoped(statement, "
+            "viewer)",
+        ),
+        ("Its evaluator alone, who was just asked, writes remarks on a draft."): (
+            "qa_core/quality/evaluations/timed_comments.py: remove_remark: remark.author != "
+            "viewer.username",
+        ),
+        ("Evaluators and the advisor, who alone are let read a draft of theirs, have it."): (
+            "qa_core/quality/evaluations/timed_comments.py: _is_open_to: "
+            "viewer.can(Permission.FILL_GRIDS)",
+        ),
+        (
+            "Only a control or a sentence is shown or hidden: the room behind it refuses the "
+            "same people, or gives them nothing."
+        ): (
+            "qa_core/ui/alert_banner.py: show_open: viewer.can(Permission.EDIT_ALERTS)",
+            "qa_core/ui/alert_banner.py: describe: viewer.can(Permission.SEE_TRACKING)",
+            "qa_core/ui/download_links.py: show_download: "
+            "signed_in.viewer.can(downloads.KINDS[kind].permission)",
+            "qa_core/ui/filter_bar.py: _ask_values: viewer.needs_suppression",
+            "qa_core/ui/player/__init__.py: show: viewer.can(Permission.LISTEN)",
+            "qa_core/ui/views/admin/scorecards.py: show: viewer.can(Permission.EDIT_GRIDS)",
+            "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.MANAGE_ALERTS)",
+            "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.SEE_ALERTS)",
+            "qa_core/ui/views/compliance/accredited_people.py: show_accreditations: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/accredited_people.py: show_notices: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/deletion.py: offer_purge: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/listening_rules.py: show_gates: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/person_requests.py: show: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/person_requests.py: show_restrictions: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/conversations/contact.py: show_player: viewer.can(Permission.LISTEN)",
+            "qa_core/ui/views/conversations/contacts.py: show_list: "
+            "viewer.can(Permission.EXPORT_CONTACTS)",
+            "qa_core/ui/views/conversations/contacts.py: read_address: viewer.can(kpi.needs)",
+            "qa_core/ui/views/performance/action_list.py: _show_entry: viewer.needs_suppression",
+            "qa_core/ui/views/performance/action_list.py: _show_table: viewer.needs_suppression",
+            "qa_core/ui/views/performance/explain.py: _show_settings: "
+            "viewer.can(Permission.MANAGE_SETTINGS)",
+            "qa_core/ui/views/performance/overview.py: read: viewer.can(get_kpi(key).needs)",
+            "qa_core/ui/views/performance/survey_answers.py: show: viewer.needs_suppression",
+            "qa_core/ui/views/quality/calibration.py: _show_open: "
+            "viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "qa_core/ui/views/quality/calibration.py: show: "
+            "viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "qa_core/ui/views/quality/calibration_consensus.py: show: "
+            "viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "qa_core/ui/views/quality/calibration_results.py: _show_evaluators: "
+            "viewer.can(Permission.MANAGE_CALIBRATIONS)",
+            "qa_core/ui/views/quality/calibration_results.py: _show_contact: "
+            "viewer.can(Permission.SEE_CONTACTS)",
+            "qa_core/ui/views/quality/coaching.py: _describe: viewer.can(Permission.SEE_ADVISORS)",
+            "qa_core/ui/views/quality/coaching.py: show_line: viewer.can(Permission.SEE_COACHING)",
+            "qa_core/ui/views/quality/evaluation.py: show_recording: viewer.can(Permission.LISTEN)",
+            "qa_core/ui/views/quality/evaluation.py: _show_links: "
+            "viewer.can(Permission.SEE_CONTACTS)",
+            "qa_core/ui/views/quality/evaluation_reply.py: show: "
+            "viewer.can(Permission.ANSWER_EVALUATIONS)",
+        ),
+    }.items()
+    for key in keys
 }
-"""Mutants that change nothing, as `file: what`, with the reason."""
-EQUIVALENT |= dict.fromkeys(
-    (
-        f"qa_core/ui/{name}"
-        for name in (
-            "alert_banner.py: viewer.can(Permission.EDIT_ALERTS)",
-            "alert_banner.py: viewer.can(Permission.SEE_TRACKING)",
-            "download_links.py: signed_in.viewer.can(downloads.KINDS[kind].permission)",
-            "filter_bar.py: viewer.needs_suppression",
-            "player/__init__.py: viewer.can(Permission.LISTEN)",
-            "views/admin/scorecards.py: viewer.can(Permission.EDIT_GRIDS)",
-            "views/admin/targets.py: viewer.can(Permission.MANAGE_ALERTS)",
-            "views/admin/targets.py: viewer.can(Permission.SEE_ALERTS)",
-            "views/compliance/accredited_people.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "views/compliance/deletion.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "views/compliance/listening_rules.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "views/compliance/person_requests.py: viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "views/conversations/contact.py: viewer.can(Permission.LISTEN)",
-            "views/conversations/contacts.py: viewer.can(Permission.EXPORT_CONTACTS)",
-            "views/conversations/contacts.py: viewer.can(kpi.needs)",
-            "views/performance/action_list.py: viewer.needs_suppression",
-            "views/performance/explain.py: viewer.can(Permission.MANAGE_SETTINGS)",
-            "views/performance/overview.py: viewer.can(get_kpi(key).needs)",
-            "views/performance/survey_answers.py: viewer.needs_suppression",
-            "views/quality/calibration.py: viewer.can(Permission.MANAGE_CALIBRATIONS)",
-            "views/quality/calibration_consensus.py: viewer.can(Permission.MANAGE_CALIBRATIONS)",
-            "views/quality/calibration_results.py: viewer.can(Permission.MANAGE_CALIBRATIONS)",
-            "views/quality/calibration_results.py: viewer.can(Permission.SEE_CONTACTS)",
-            "views/quality/coaching.py: viewer.can(Permission.SEE_ADVISORS)",
-            "views/quality/coaching.py: viewer.can(Permission.SEE_COACHING)",
-            "views/quality/evaluation.py: viewer.can(Permission.LISTEN)",
-            "views/quality/evaluation.py: viewer.can(Permission.SEE_CONTACTS)",
-            "views/quality/evaluation_reply.py: viewer.can(Permission.ANSWER_EVALUATIONS)",
-        )
-    ),
-    "Only a control or a sentence is shown or hidden: the room behind it refuses the same people, "
-    "or gives them nothing.",
-)
+"""Mutants that change nothing, as `file: function: what`, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +263,7 @@ class Mutant:
     """A change of one place: characters `start` to `end` of a file become `text`."""
 
     file: str
+    function: str
     line: int
     kind: str
     what: str
@@ -205,11 +273,11 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        return f"{self.file}:{self.line}: {self.kind}: {self.what}"
+        return f"{self.file}:{self.line}: {self.function}: {self.kind}: {self.what}"
 
     @property
     def name(self) -> str:
-        return f"{self.file}: {self.what}"
+        return f"{self.file}: {self.function}: {self.what}"
 
 
 def find_mutants() -> list[Mutant]:
@@ -221,10 +289,12 @@ def find_mutants() -> list[Mutant]:
         starts = [0]
         for line in source.splitlines(keepends=True):
             starts.append(starts[-1] + len(line.encode()))
-        for kind, node, text in _find_places(ast.parse(source), file):
+        tree = ast.parse(source)
+        for kind, node, text in _find_places(tree, file):
             found.append(
                 Mutant(
                     file,
+                    _find_function(tree, node.lineno),
                     node.lineno,
                     kind,
                     ast.unparse(node),
@@ -262,6 +332,17 @@ def _find_places(tree: ast.AST, file: str) -> Iterator[tuple[str, ast.expr, str]
             yield "suppression", node, "False"
 
 
+def _find_function(tree: ast.AST, line: int) -> str:
+    """Find the innermost function around a line; the module where there is none."""
+    around = [
+        (node.lineno, node.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.lineno <= line <= node.end_lineno
+    ]
+    return max(around)[1] if around else "module"
+
+
 def _name_of(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
 
@@ -278,8 +359,8 @@ def copy_project(folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-def measure_coverage(folder: Path, data: Path) -> None:
-    """Run the tests once, and keep which test runs which line."""
+def measure_coverage(folder: Path, data: Path, chosen: list[str], processes: str) -> None:
+    """Run these tests once, and keep which test runs which line."""
     (folder / "coverage.ini").write_text(
         "[run]\nsource = qa_core\ndynamic_context = test_function\n"
         f"data_file = {data}\nconcurrency = thread\nparallel = true\npatch = subprocess\n",
@@ -291,8 +372,8 @@ def measure_coverage(folder: Path, data: Path) -> None:
         "--durations=0",
         "--durations-min=0",
         "-n",
-        "auto",
-        *(f"tests/{name}" for name in TESTS),
+        processes,
+        *(f"tests/{name}" for name in chosen),
     ]
     with (data.parent / "coverage.log").open("w") as log:
         subprocess.run(
@@ -387,7 +468,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="keep the coverage here, and use it again")
     parser.add_argument("--results", type=Path, help="keep results here, and go on from them")
-    parser.add_argument("--only", default="", help="only files whose name holds this")
+    parser.add_argument("--only", nargs="*", help="only files whose names hold one of these")
+    parser.add_argument("--tests", nargs="*", default=TESTS, help="tests to try them with")
+    parser.add_argument("--processes", default="auto", help="of the run with coverage")
     parser.add_argument("--part", default="1/1", help="every second one from the first on: 1/2")
     asked = parser.parse_args()
     results = asked.results or Path(tempfile.mkdtemp()) / "results.json"
@@ -397,12 +480,16 @@ def main() -> int:
         data = (asked.data or folder / "coverage.sqlite").absolute()
         copy_project(folder)
         if not data.exists():
-            measure_coverage(folder, data)
+            measure_coverage(folder, data, asked.tests, asked.processes)
         (tests, lines), durations = find_tests(data), read_durations(data)
         part, parts = map(int, asked.part.split("/"))
-        mutants = find_mutants()[part - 1 :: parts]
+        mutants = [
+            mutant
+            for mutant in find_mutants()[part - 1 :: parts]
+            if not asked.only or any(name in mutant.file for name in asked.only)
+        ]
         for mutant in mutants:
-            if asked.only not in mutant.file or mutant.key in known:
+            if mutant.key in known:
                 continue
             functions = tests.get((mutant.file, mutant.line), set())
             chosen = choose_tests(functions, lines, durations)
@@ -411,11 +498,14 @@ def main() -> int:
             print(known[mutant.key], mutant.key, flush=True)
     counts = Counter(known.values())
     print(dict(counts))
+    stale = set(EQUIVALENT) - {mutant.name for mutant in find_mutants()}
+    if stale:
+        print("no longer there:", *sorted(stale), sep="\n")
     has_survivors = any(
         known.get(mutant.key, "killed") != "killed" and mutant.name not in EQUIVALENT
         for mutant in mutants
     )
-    return 1 if has_survivors else 0
+    return 1 if has_survivors or stale else 0
 
 
 if __name__ == "__main__":

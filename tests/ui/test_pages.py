@@ -1,25 +1,17 @@
-"""Every page: strangers meet the sign-in form, run alone it shows nothing, it opens for
-whoever may, and for nobody else.
+"""Every page of an empty centre: run alone it shows nothing, it opens for whoever may, and
+for nobody else. With data, and for strangers: tests/access/test_matrix.py.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders.centres import ENVIRONMENT
 from streamlit.testing.v1 import AppTest
 
-from qa_core.access import accounts, passwords
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.cli import demo
-from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters
-from qa_core.storage.records import store
 from qa_core.ui import menu
 
 PAGES = [page for pages in menu.MENU.values() for page in pages]
@@ -28,66 +20,6 @@ BOUNDS = {
     Role.TEAM_LEAD: {"teams": ("Blue",)},
     Role.ADVISOR: {"advisor_id": "a1"},
 }
-EMPTY = re.compile("No data yet|No whole month yet|Nothing in |^Choose an? ")
-"""What a page says where there is nothing to show."""
-
-
-@pytest.fixture(scope="module")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a small demo centre; the pages below write nothing to it but who
-    read what.
-    """
-    plan = demo.DemoPlan(last_day=date(2026, 11, 22), months=3, advisors=18, contacts=2_000)
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ENVIRONMENT:
-            patch.delenv(name, raising=False)
-        patch.setenv("QA_HOME", str(folder))
-        patch.setattr(passwords, "ROUNDS", 4)
-        store.migrate()
-        demo.build(Viewer.SYSTEM, plan=plan)
-    yield folder
-
-
-def find_address(page: menu.MenuPage, viewer: Viewer) -> dict[str, str]:
-    """The query under which that reader finds something on the page."""
-    if page.key == "explain":
-        return {"kpi": "evaluation_score"}
-    if page.key == "contact":
-        contact = query.find_contacts(viewer, limit=1).iloc[0]
-        return {"system": contact["source_system"], "id": contact["contact_id"]}
-    if page.key == "advisor":
-        return {"id": query.find_advisors(viewer, Filters().period)[0].advisor_id}
-    if page.key == "evaluation":
-        if viewer.role == Role.ADVISOR:
-            found = query.find_own_evaluations(viewer, Filters().period)[0]["id"]
-        elif viewer.role == Role.EVALUATOR:
-            found = query.find_given_evaluations(viewer).iloc[0]["evaluation_id"]
-        else:
-            advisors = query.find_advisors(viewer, Filters().period)
-            found = next(
-                frame["evaluation_id"].iloc[0]
-                for advisor in advisors
-                if len(frame := query.find_evaluations_of(viewer, advisor.advisor_id, Filters()))
-            )
-        return {"id": str(found)}
-    return {}
-
-
-def has_form(app: AppTest) -> bool:
-    return any(widget.label == "Password" for widget in app.text_input)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.key)
-def test_a_stranger_meets_the_sign_in_form_at_every_address(
-    page: menu.MenuPage, open_app: Callable[..., AppTest], add_person: Callable[..., str]
-) -> None:
-    add_person("root", "admin")
-
-    app = open_app(None, page.key)
-
-    assert has_form(app)
-    assert not app.title and not app.sidebar.button
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.key)
@@ -129,28 +61,6 @@ def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_ot
         else:
             with pytest.raises(ValueError, match="Could not find a navigation page"):
                 app.switch_page(page.path)
-
-
-@pytest.mark.parametrize("role", list(Role))
-def test_each_page_shows_the_data_of_a_centre_to_each_role_that_has_it(
-    role: Role,
-    demo_home: Path,
-    open_app: Callable[..., AppTest],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("QA_HOME", str(demo_home))
-    entry = next(entry for entry in demo.sign_ins() if entry["role"] == role)
-    with store.reading() as session:
-        viewer = accounts.get_viewer(session, entry["username"])
-
-    for page in PAGES:
-        if not page.is_open_to(viewer):
-            continue
-        app = open_app(entry["username"], page.key, entry["password"], **find_address(page, viewer))
-        assert not app.exception and not app.error, page.key
-        assert app.title, page.key
-        said = [text.value for text in (*app.markdown, *app.info)]
-        assert not [text for text in said if EMPTY.search(text)], page.key
 
 
 def test_every_page_is_in_the_menu_once_and_none_lies_directly_under_pages() -> None:

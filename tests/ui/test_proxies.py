@@ -39,7 +39,9 @@ def serve() -> Iterator[Callable[..., str]]:
         connection = http.client.HTTPConnection("127.0.0.1", listening.getsockname()[1])
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("GET", "/", headers={"Host": "localhost", **names})
-        return connection.getresponse().read().decode()
+        answer = connection.getresponse()
+        assert answer.getheader("server") is None and answer.getheader("date")
+        return answer.read().decode()
 
     while not server.started:
         thread.join(0.02)

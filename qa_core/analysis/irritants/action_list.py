@@ -248,6 +248,15 @@ def _check(subject: IrritantSubject) -> None:
 
 
 def _build_entry(viewer: Viewer, row: Irritant, names: Mapping[str, str]) -> ActionEntry:
+    """Build an entry that names no team of others, in its filters neither. An executive's
+    keeps them until it is known whether it is published.
+    """
+    named = {team.team_name for team in row.teams}
+    if not viewer.is_system and not viewer.needs_suppression:
+        named &= viewer.teams_on(environment.today())
+    filters = dict(_filters_of(row).values)
+    if "team" in filters:
+        filters["team"] = tuple(name for name in filters["team"] if name in {*named, None})
     steps = tuple(
         ActionStep(ActionState(step.state), step.taken_at, names.get(step.taken_by, step.taken_by))
         for step in row.steps
@@ -255,13 +264,13 @@ def _build_entry(viewer: Viewer, row: Irritant, names: Mapping[str, str]) -> Act
     return ActionEntry(
         id=row.id,
         subject=_subject_of(row),
-        filters=_filters_of(row),
+        filters=Filters.of(values=filters),
         state=ActionState(row.state),
         due_on=row.due_on,
         version=row.version,
         steps=steps,
         may_change=_may_change(viewer, row),
-        teams=tuple(sorted(team.team_name for team in row.teams)),
+        teams=tuple(sorted(named)),
         owner=row.owner,
         owner_name=names.get(row.owner, row.owner),
         note=row.note,

@@ -27,7 +27,6 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import audit_log
-from qa_core.storage.records import store
 
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
@@ -149,8 +148,7 @@ def read_examples(viewer: Viewer, subject: IrritantSubject, where: Filters) -> t
     examples = find_examples(viewer, subject, where)
     contacts = ", ".join(f"{example.source_system}/{example.contact_id}" for example in examples)
     if examples:
-        with store.writing() as session:
-            audit_log.record(session, viewer.username, "irritant_read", contacts)
+        audit_log.note_reading(viewer.username, "irritant_read", contacts)
     return examples
 
 

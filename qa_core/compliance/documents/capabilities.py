@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa_core.access.roles import GRANTS, ROLE_TITLES, Permission, Role
+from qa_core.access.roles import ROLE_TITLES, Permission, Reach, Role, find_reach
 from qa_core.base.i18n import N_, _
 from qa_core.compliance.documents.blocks import Grid
 
@@ -52,6 +52,11 @@ PERMISSION_TITLES: dict[Permission, str] = {
     P.SEE_HEALTH: N_("See the health of the stores"),
 }
 
+REACH_TITLES: dict[Reach, str] = {
+    Reach.GROUPS: N_("groups"),
+    Reach.OWN: N_("own"),
+    Reach.ALL: N_("all"),
+}
 _TEAM_RECORDINGS = N_("recordings of these teams, while accredited")
 ROLE_SCOPES: dict[Role, tuple[str, str]] = {
     Role.EXECUTIVE: (
@@ -87,12 +92,17 @@ def list_scopes() -> Grid:
 
 
 def list_matrix() -> Grid:
-    """List which role has which permission (`access.roles.GRANTS`)."""
+    """List which rows each permission opens to each role (`access.roles.find_reach`)."""
     return Grid(
         (_("May"), *(_(ROLE_TITLES[role]) for role in Role)),
         tuple(
-            (_(title), *("X" if permission in GRANTS[role] else "" for role in Role))
+            (_(title), *(_name_reach(role, permission) for role in Role))
             for permission, title in PERMISSION_TITLES.items()
         ),
         (0.26, *(0.1,) * (len(Role) - 2), 0.115, 0.125),
     )
+
+
+def _name_reach(role: Role, permission: Permission) -> str:
+    reach = find_reach(role, permission)
+    return _(REACH_TITLES[reach]) if reach else ""

@@ -284,7 +284,11 @@ def build_council_sheet(facts: Facts) -> list[Block]:
         Paragraph(_("Opinion, day, signature: {line}", line=LINE)),
         Heading(_("Annex: access matrix")),
         Paragraph(
-            _("Generated from the rules that the product applies. What is not marked is refused.")
+            _(
+                "Generated from the rules that the product applies. Own: what lies in the rows "
+                "above. All: what belongs to no team. Groups: figures of large groups. What is "
+                "empty is refused."
+            )
         ),
         capabilities.list_matrix(),
     ]

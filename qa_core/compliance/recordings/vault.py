@@ -15,6 +15,11 @@ from qa_core.base import environment
 from qa_core.storage import sealed_files
 from qa_core.storage.sealed_files import CHUNK, DamagedFile
 
+DRAFT = ".again"
+"""Ending of a file that is being encrypted again; it lies beside the folders, where no
+import sweeps it away.
+"""
+
 
 def folder() -> Path:
     """Return the folder of recordings."""
@@ -33,14 +38,10 @@ def write(blocks: Iterable[bytes]) -> str:
     draft = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            writer = sealed_files.Writer(file, _key("encryption"), name)
-            for block in blocks:
-                writer.write(block)
-            writer.finish()
+        _encrypt(draft, name, blocks)
         draft.rename(path)
         for directory in (path.parent, folder()):
-            _sync(directory)
+            environment.sync(directory)
     except BaseException:
         draft.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -57,13 +58,21 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Decrypt from byte `start` to `end` (exclusive; None: the end), chunk by chunk.
     Raises DamagedFile.
 
-    Deleted in between, by an objection that has just come, it gives no further chunk.
+    Deleted in between, by an objection that has just come, it gives no further chunk;
+    encrypted again in between, it goes on with the new file.
     """
-    with (folder() / name).open("rb") as file:
-        for chunk in sealed_files.read(file, _key("encryption"), name, start, end):
+    path = folder() / name
+    with path.open("rb") as file:
+        for chunk in sealed_files.read(file, _find_keys(), name, start, end):
             if not os.fstat(file.fileno()).st_nlink:
-                raise DamagedFile(name)
+                break
             yield chunk
+            start += len(chunk)
+        else:
+            return
+    if not path.exists():
+        raise DamagedFile(name)
+    yield from read(name, start, end)
 
 
 def remove(name: str) -> None:
@@ -85,22 +94,67 @@ def sweep(names: Set[str]) -> int:
     return len(orphans)
 
 
+def is_under_old_key(name: str) -> bool:
+    """Tell whether a file has to be encrypted again before an old key may go; not one
+    that is gone, or that no key opens.
+    """
+    keys = _find_keys()
+    return len(keys) > 1 and not _opens(name, keys[:1]) and _opens(name, keys[1:])
+
+
+def encrypt_again(name: str) -> Path:
+    """Encrypt a file with the key that writes. Returns the draft, which is to take its
+    place. Raises DamagedFile, OSError.
+    """
+    draft = folder() / f".{Path(name).stem}{DRAFT}"
+    draft.unlink(missing_ok=True)
+    try:
+        _encrypt(draft, name, read(name))
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return draft
+
+
 def find_digest(path: Path) -> str:
     """Compute the HMAC by which a delivered file is recognised, without identifying it."""
-    mac = hmac.new(_key("digest"), digestmod=hashlib.sha256)
     with path.open("rb") as file:
-        while block := file.read(CHUNK):
-            mac.update(block)
+        return _digest(iter(lambda: file.read(CHUNK), b""))
+
+
+def holds(name: str, blocks: Iterable[bytes]) -> bool:
+    """Tell whether a stored file has that clear content: the digest of what was delivered
+    is worth nothing once its key was replaced.
+    """
+    try:
+        return _digest(read(name)) == _digest(blocks)
+    except (DamagedFile, OSError):
+        return False
+
+
+def _digest(blocks: Iterable[bytes]) -> str:
+    mac = hmac.new(sealed_files.derive_keys("recordings", "digest")[0], digestmod=hashlib.sha256)
+    for block in blocks:
+        mac.update(block)
     return mac.hexdigest()
 
 
-def _key(use: str) -> bytes:
-    return sealed_files.derive_key("recordings", use)
+def _encrypt(draft: Path, name: str, blocks: Iterable[bytes]) -> None:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        writer = sealed_files.Writer(file, _find_keys()[0], name)
+        for block in blocks:
+            writer.write(block)
+        writer.finish()
 
 
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def _opens(name: str, keys: list[bytes]) -> bool:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with (folder() / name).open("rb") as file:
+            next(sealed_files.read(file, keys, name), None)
+    except (DamagedFile, OSError):
+        return False
+    return True
+
+
+def _find_keys() -> list[bytes]:
+    return sealed_files.derive_keys("recordings", "encryption")

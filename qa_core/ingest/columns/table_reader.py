@@ -45,6 +45,7 @@ from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.registry import find_platform, get_profile
 from qa_core.ingest.tally import ImportTally
+from qa_core.storage import lake
 from qa_core.storage.schema import Outcome
 
 SKIP_REASONS = ("footer", "not_given")
@@ -218,11 +219,10 @@ def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
     """Create a folder for temporary files, in a dry run outside the home, which must
     not change. The process number in its name tells whether its owner is still alive.
     """
-    name = f"staged-{os.getpid()}-"
     if options.dry_run:
-        return Path(tempfile.mkdtemp(prefix=name))
+        return Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     here.temporary_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Path(tempfile.mkdtemp(prefix=name, dir=here.temporary_folder))
+    return Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=here.temporary_folder))
 
 
 def compute_digest(path: Path) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
@@ -101,7 +100,7 @@ def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
         events = queue_log.erase_customer(customer_key)
     store.empty_log()
     uploads.remove_leftovers()
-    recovery.remove_dead_folders(environment.current().temporary_folder)
+    lake.remove_dead_folders()
     lake.vacuum(at_once=True)
     return ErasureCounts(contact_count, pending_rows, events)
 

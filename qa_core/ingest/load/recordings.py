@@ -232,14 +232,14 @@ def _store_audio(
     if isinstance(path, str):
         item.result = path
         return
-    if stored_recording is not None:
-        is_same = (
-            stored_recording.digest == vault.find_digest(path)
-            and stored_recording.purpose == item.purpose
-        )
-        item.result = UNCHANGED if is_same else "stored_otherwise"
-        return
     try:
+        if stored_recording is not None:
+            is_same = stored_recording.purpose == item.purpose and (
+                stored_recording.digest == vault.find_digest(path)
+                or vault.holds(stored_recording.file_name, audio.read(audio.examine(path)))
+            )
+            item.result = UNCHANGED if is_same else "stored_otherwise"
+            return
         item.audio = audio.examine(path)
         if is_real:
             item.stored = deletion.store_audio(path, item.audio)

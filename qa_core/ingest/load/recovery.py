@@ -5,9 +5,6 @@ is rolled back.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -78,14 +75,3 @@ def _finish_or_fail(batch_id: str) -> None:
             counts,
             (result.first_day, result.last_day) if result else (None, None),
         )
-
-
-def remove_dead_folders(temporary: Path) -> None:
-    """Remove the temporary folders of imports that were killed."""
-    for folder in temporary.glob("staged-*-*"):
-        try:
-            os.kill(int(folder.name.split("-")[1]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (PermissionError, ValueError):
-            continue

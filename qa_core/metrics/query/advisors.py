@@ -63,9 +63,8 @@ def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> A
 def read_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
     """Open one advisor for a reader: `get_advisor`, noted in the audit log."""
     advisor = get_advisor(viewer, advisor_id, period)
-    with store.writing() as session:
-        who = audit_log.name_advisor(advisor.advisor_id)
-        audit_log.record(session, viewer.username, "advisor_read", who)
+    who = audit_log.name_advisor(advisor.advisor_id)
+    audit_log.note_reading(viewer.username, "advisor_read", who)
     return advisor
 
 

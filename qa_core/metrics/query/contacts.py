@@ -225,16 +225,14 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
 def read_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str, Any]:
     """Open one contact for a reader: `get_contact`, noted in the audit log."""
     contact = get_contact(viewer, source_system, contact_id)
-    with store.writing() as session:
-        audit_log.record(session, viewer.username, "contact_read", f"{source_system}/{contact_id}")
+    audit_log.note_reading(viewer.username, "contact_read", f"{source_system}/{contact_id}")
     return contact
 
 
 def read_contacts(viewer: Viewer, page: int, **arguments: Any) -> pd.DataFrame:
     """Open a page of a list for a reader: `find_contacts`, noted in the audit log."""
     contacts = find_contacts(viewer, **arguments)
-    with store.writing() as session:
-        audit_log.record(session, viewer.username, "contacts_read", f"page {page}")
+    audit_log.note_reading(viewer.username, "contacts_read", f"page {page}")
     return contacts
 
 

@@ -152,8 +152,7 @@ def read_chains(
 ) -> list[RepeatChain]:
     """Open the chains for a reader: `find_chains`, noted in the audit log."""
     chains = find_chains(viewer, where, overrides)
-    with store.writing() as session:
-        audit_log.record(session, viewer.username, "chains_read", formatting.period(where.period))
+    audit_log.note_reading(viewer.username, "chains_read", formatting.period(where.period))
     return chains
 
 

@@ -59,8 +59,7 @@ def get_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
 def read_evaluation(viewer: Viewer, evaluation_id: int) -> EvaluationView:
     """Return `get_evaluation` and record the reading in the audit log."""
     evaluation = get_evaluation(viewer, evaluation_id)
-    with store.writing() as session:
-        audit_log.record(session, viewer.username, "evaluation_read", str(evaluation_id))
+    audit_log.note_reading(viewer.username, "evaluation_read", str(evaluation_id))
     return evaluation
 
 

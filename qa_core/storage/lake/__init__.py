@@ -26,6 +26,7 @@ from qa_core.storage.lake.tables import scratch_folder, snapshot, version
 from qa_core.storage.lake.upkeep import (
     HAS_COMMENT,
     HAS_IDENTITY,
+    TRIAL,
     compact,
     erase,
     find_due_contacts,
@@ -33,6 +34,7 @@ from qa_core.storage.lake.upkeep import (
     mark_objected,
     remove_advisor,
     remove_comments,
+    remove_dead_folders,
     remove_identities,
     touch,
     vacuum,

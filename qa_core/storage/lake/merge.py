@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from deltalake.transaction import Transaction
 
+from qa_core.base import environment
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import (
@@ -295,7 +296,7 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
             "parquet, COMPRESSION zstd)"
         )
     for path in (*(image_folder() / name for name in names.values()), image_folder()):
-        tables.sync(path)
+        environment.sync(path)
     return list(names.values())
 
 

@@ -456,7 +456,7 @@ def commit(base: Snapshot, change: Commit) -> int:
         path for other in range(base.version + 1, number + 1) for path in log.glob(f"{other:020d}*")
     ]
     for path in (*entries, *log.glob("_last_checkpoint"), log):
-        sync(path)
+        environment.sync(path)
     return number
 
 
@@ -482,16 +482,7 @@ def _make_durable(base: Snapshot, adds: Iterable[AddAction]) -> None:
     files = [base.folder / add.path for add in adds]
     folders = {folder: None for file in files for folder in (file.parent, base.folder)}
     for path in (*files, *folders):
-        sync(path)
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        environment.sync(path)
 
 
 def discard(base: Snapshot, adds: Iterable[AddAction]) -> None:

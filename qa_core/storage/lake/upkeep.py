@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from qa_core.storage import schema
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
+
+TRIAL = "ecoute-trial"
+"""Beginning of the names of folders that dry runs make outside of the home."""
 
 ContactKey = tuple[str | None, str]
 """A contact: its system, where known, and its id."""
@@ -297,7 +301,7 @@ def vacuum(at_once: bool = False) -> int:
     if at_once:
         month_sums.forget()  # a reader of an earlier version may have kept some since
     month_sums.tidy()
-    _remove_dead_scratch()
+    remove_dead_folders()
     return count
 
 
@@ -338,15 +342,20 @@ def _vacuum_images(base: tables.Snapshot) -> int:
     return len(stale)
 
 
-def _remove_dead_scratch() -> None:
-    temporary = environment.current().temporary_folder
-    for folder in (*temporary.glob("lake-*"), *temporary.glob("engine-*")):
-        try:
-            os.kill(int(folder.name.split("-")[1]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except PermissionError:
-            pass  # alive, under another user
+def remove_dead_folders() -> None:
+    """Remove the temporary folders of processes that were killed, by the number of the
+    process in their names: those of this home, and those of trials, which lie outside.
+    """
+    here, outside = environment.current().temporary_folder, Path(tempfile.gettempdir())
+    patterns = [(here, f"{name}-*") for name in ("lake", "engine", "staged")]
+    for parent, pattern in (*patterns, (outside, f"{TRIAL}-*")):
+        for folder in parent.glob(pattern):
+            try:
+                os.kill(int(folder.name.removeprefix(pattern[:-1]).split("-")[0]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)
+            except (PermissionError, ValueError):
+                pass  # alive, under another user, or none of ours
 
 
 def compact() -> int:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30
 """Seconds that a writer waits for another one before it gives up."""
 
+NOTE_SECONDS = 3
+"""Seconds that somebody who only reads waits for the note that has to be written of it."""
+
 WRITERS_LOCK = 7303
 """Advisory lock that serialises writers on PostgreSQL."""
 
@@ -103,9 +106,10 @@ def engine_for(url: str) -> sa.Engine:
     def _begin(connection) -> None:
         # A writer takes the lock at once: a reader that turns writer half-way fails
         # instead of waiting.
-        connection.exec_driver_sql(
-            "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
-        )
+        seconds = connection.get_execution_options().get("writes")
+        if seconds:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if seconds else "BEGIN")
 
     return engine
 
@@ -178,23 +182,25 @@ def _reading_engine() -> sa.Engine:
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
-    """Open a session that is committed whole at the end, or not at all. Writers queue."""
+def writing(seconds: float | None = None) -> Iterator[Session]:
+    """Open a session that is committed whole at the end, or not at all. Writers queue, for
+    so many seconds at most (default: `BUSY_SECONDS`).
+    """
     with ExitStack() as stack:
         if (shared := _shared.get()) is not None:
             _renew(shared)
             stack.callback(_renew, shared)
-        yield stack.enter_context(_open_for_writing())
+        yield stack.enter_context(_open_for_writing(seconds or BUSY_SECONDS))
 
 
 @contextmanager
-def _open_for_writing() -> Iterator[Session]:
-    engine = engine_for(environment.current().database_url).execution_options(writes=True)
+def _open_for_writing(seconds: float) -> Iterator[Session]:
+    engine = engine_for(environment.current().database_url).execution_options(writes=seconds)
     with Session(engine, expire_on_commit=False) as session, session.begin():
         if engine.dialect.name == "postgresql":
             # SQLite has one writer at a time by itself; what is counted or compared
             # before it is written relies on that.
-            session.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+            session.execute(sa.text(f"SET LOCAL lock_timeout = '{int(seconds * 1000)}ms'"))
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_LOCK)))
         yield session
 
@@ -398,7 +404,7 @@ def rehearsing() -> Iterator[Session]:
     with ExitStack() as stack:
         if is_ready():
             engine = engine_for(environment.current().database_url)
-            session = stack.enter_context(Session(engine.execution_options(writes=True)))
+            session = stack.enter_context(Session(engine.execution_options(writes=BUSY_SECONDS)))
         else:
             session = stack.enter_context(reading_or_empty())
         yield session

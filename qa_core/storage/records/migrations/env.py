@@ -4,9 +4,11 @@ import sqlalchemy as sa
 from alembic import context
 
 from qa_core.storage.records.base import Base
-from qa_core.storage.records.store import engine_for
+from qa_core.storage.records.store import BUSY_SECONDS, engine_for
 
-engine = engine_for(context.config.get_main_option("sqlalchemy.url")).execution_options(writes=True)
+engine = engine_for(context.config.get_main_option("sqlalchemy.url")).execution_options(
+    writes=BUSY_SECONDS
+)
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
     with connection.begin():

@@ -260,12 +260,9 @@ def _choose(label: str, titles: Mapping[Any, str], key: str) -> Any:
 
 
 def _find_offered(viewer: Viewer) -> dict[str, Kpi]:
-    """Return the KPIs to choose from, by title; an administrator sees no figures but sets
-    rules on all of them.
-    """
-    sees_all = viewer.can(Permission.MANAGE_SETTINGS)
+    """Return the KPIs to choose from, by title."""
     ordered = sorted(ALL, key=lambda kpi: _(kpi.title))
-    return {kpi.key: kpi for kpi in ordered if sees_all or viewer.can(kpi.needs)}
+    return {kpi.key: kpi for kpi in ordered if targets.may_set_kpi(viewer, kpi)}
 
 
 def _name_rule_scope(scope: Scope) -> str:
