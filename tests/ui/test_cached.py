@@ -16,6 +16,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.lake import month_sums
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.people import Advisor, Team
@@ -45,6 +46,7 @@ def received(viewer: Viewer) -> float:
 
 def take_files_away(folder: Path) -> None:
     """Leave nothing of the contacts that another answer could be computed from."""
+    month_sums.forget()
     for file in (folder / "lake" / "contacts").rglob("*.parquet"):
         file.unlink()
 
