@@ -17,11 +17,6 @@ def find_names(session: Session) -> dict[str, str]:
     return dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
 
 
-def count(session: Session) -> int:
-    """Count the advisors."""
-    return session.scalar(sa.select(sa.func.count()).select_from(Advisor))
-
-
 def is_known(session: Session, advisor_id: str) -> bool:
     """Tell whether the records know that advisor."""
     return session.get(Advisor, advisor_id) is not None

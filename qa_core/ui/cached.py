@@ -1,49 +1,55 @@
-"""Reads whose results are cached: the only place that caches data. Every key holds the
-viewer and the version of the data.
+"""Reads whose results are cached: the only place that caches data. Every key holds what
+decides the viewer's rows, and the state of the data.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
-import sqlalchemy as sa
 import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import alerts, annotations, targets, tracking_numbers
 from qa_core.analysis.irritants import detection
 from qa_core.base import environment
-from qa_core.centre import members, settings
+from qa_core.centre import settings
 from qa_core.centre.settings import Settings
-from qa_core.metrics import query
+from qa_core.metrics import dimensions, query
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import BY_KEY, FactTable
 from qa_core.metrics.query import calibration_metrics, evaluation_table, listened_contacts, severity
 from qa_core.quality.coaching import effect, needs, plans
 from qa_core.quality.evaluations import disputes
 from qa_core.storage import lake
-from qa_core.storage.records import store
-from qa_core.storage.records.alerts import AlertEvent
-from qa_core.storage.records.centre_rules import NameDecision
-from qa_core.storage.records.evaluations import ScorecardVersion
-from qa_core.storage.records.imports import ImportBatch
-from qa_core.storage.records.settings import SettingValue
-from qa_core.storage.records.targets import Annotation, Target
+from qa_core.storage.records import changes, store
 
 _VERSION = "data_version"
-SECONDS = 300
-"""Longest life of a result whose change the version does not show, such as the new name
-of an advisor.
-"""
 MOST_RESULTS = 1000
+CENTRE = ("people", "centre_rules", "settings", "targets", "retention")
+"""Subjects of the records that a figure of contacts depends on."""
+OF_CONTACTS = {FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SPEND}
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Read = Callable[Concatenate[Viewer, Given], Result]
 _READS: dict[str, Callable[..., Any]] = {}
+
+
+@dataclass(frozen=True)
+class Version:
+    """State of the data: which stores, and marks that differ after a change."""
+
+    facts: tuple[Any, ...]
+    """Of the lake, and of what the records say of the centre."""
+    marks: Mapping[str, str]
+    """Of each subject of the records."""
+    evaluations: tuple[Any, ...]
+    """Of published evaluations, of what was listened to and of calibrations."""
 
 
 def current_settings() -> Settings:
@@ -52,104 +58,75 @@ def current_settings() -> Settings:
         return settings.current(session)
 
 
-def version() -> tuple[Any, ...]:
-    """Return the version looked up at the start of this run: its reads see one state."""
-    return st.session_state.get(_VERSION) or look_up_version()
-
-
-def look_up_version() -> tuple[Any, ...]:
-    """Look up, and keep for this run, the version of the data: which stores, and the state
-    of the lake, the evaluations, the settings, the targets and the notes.
-    """
+def look_up_version() -> Version:
+    """Look up, and keep for this run, the version of the data: its reads see one state."""
     here = environment.current()
     with store.reading() as session:
-        newest_setting = session.scalar(sa.select(sa.func.max(SettingValue.id)))
-        advisors = members.count(session)
-        counter = (
+        marks = changes.find_marks(session)
+        evaluations = (
             *evaluation_table.change_counter(session),
             *listened_contacts.change_counter(session),
             *calibration_metrics.change_counter(session),
+            *plans.change_counter(session),
+            *disputes.change_counter(session),
         )
-        # Spend and totals get their names when they are read: a decision about a name
-        # changes no table of the lake.
-        names = session.execute(
-            sa.select(sa.func.max(NameDecision.id), sa.func.count(NameDecision.undone_at))
-        ).one()
-        newest_targets = session.execute(
-            sa.select(sa.func.max(Target.id), sa.func.count(Target.id), sa.func.max(Target.set_at))
-        ).one()
-        newest_notes = session.execute(
-            sa.select(sa.func.max(Annotation.id), sa.func.count(Annotation.id))
-        ).one()
-        grids = session.scalar(sa.select(sa.func.count(ScorecardVersion.published_at)))
-    found = (
+    facts = (
         here.database_url,
         here.lake_url,
         here.timezone,
-        lake.version("contacts"),
-        lake.version("spend"),
-        lake.version("intervals"),
-        *map(str, counter),
-        newest_setting,
-        advisors,
-        *names,
-        *newest_targets,
-        *newest_notes,
-        grids,
+        environment.today(),
+        *(lake.version(table) for table in ("contacts", "spend", "intervals")),
+        *map(marks.get, CENTRE),
     )
-    st.session_state[_VERSION] = found
+    found = st.session_state[_VERSION] = Version(facts, marks, tuple(map(str, evaluations)))
     return found
 
 
 def _cached(
-    read: Read[Given, Result], besides: Callable[[], tuple[Any, ...]] = tuple
+    read: Read[Given, Result],
+    subjects: Sequence[str] = (),
+    is_of_contacts: Callable[..., bool] = lambda *_: False,
 ) -> Read[Given, Result]:
-    """Cache that read. `besides` returns what its result depends on besides the version."""
+    """Keep the results of that read for everybody who sees the same rows.
+
+    `subjects`: those of the records that it reads besides the usual ones. `is_of_contacts`
+    says of its arguments whether it reads neither evaluations nor what was listened to.
+    """
     name, signature = f"{read.__module__}.{read.__qualname__}", inspect.signature(read)
     _READS[name] = read
 
     @functools.wraps(read)
     def cached(viewer: Viewer, *given: Given.args, **named: Given.kwargs) -> Result:
-        bound = signature.bind(viewer, *given, **named)
+        bound = signature.bind(viewer.without_name(), *given, **named)
         bound.apply_defaults()  # given or left out, a usual value makes the same key
-        return _read(name, (*version(), *besides()), *bound.args)
+        version = st.session_state.get(_VERSION) or look_up_version()
+        state = (*version.facts, *map(version.marks.get, subjects))
+        if not is_of_contacts(*bound.args):
+            state += version.evaluations
+        return _read(name, state, *bound.args)
 
     return cached
 
 
-@st.cache_data(ttl=SECONDS, max_entries=MOST_RESULTS, show_spinner=False)
-def _read(name: str, version: tuple[Any, ...], *arguments: Any) -> Any:
+@st.cache_data(max_entries=MOST_RESULTS, show_spinner=False)
+def _read(name: str, state: tuple[Any, ...], *arguments: Any) -> Any:
     # By its name, which is part of the key: to Streamlit's cache, functions wrapped in a
     # loop would all be one.
     return _READS[name](*arguments)
 
 
-def _state_of_alerts() -> tuple[Any, ...]:
-    counted = (
-        sa.func.max(AlertEvent.id),
-        sa.func.count(AlertEvent.acknowledged_at),
-        sa.func.count(AlertEvent.closed_at),
-        sa.func.max(AlertEvent.last_seen),
-    )
-    with store.reading() as session:
-        return tuple(session.execute(sa.select(*counted)).one())
+def _measures_contacts(_viewer: Viewer, kpis: str | Sequence[str], *_: Any) -> bool:
+    keys = (kpis,) if isinstance(kpis, str) else kpis
+    return all(BY_KEY[key].subject in OF_CONTACTS for key in keys if key in BY_KEY)
 
 
-def _last_import() -> tuple[Any, ...]:
-    with store.reading() as session:
-        return tuple(
-            session.execute(
-                sa.select(ImportBatch.id, ImportBatch.state)
-                .order_by(ImportBatch.id.desc())
-                .limit(1)
-            ).first()
-            or ()
-        )
+def _cuts_contacts(_viewer: Viewer, names: str | Sequence[str], *_: Any) -> bool:
+    names = (names,) if isinstance(names, str) else names
+    return all(dimensions.get_dimension(name).family != "quality" for name in names)
 
 
-def _state_of_coaching() -> tuple[Any, ...]:
-    with store.reading() as session:
-        return (*plans.change_counter(session), *disputes.change_counter(session))
+def _always(*_: Any) -> bool:
+    return True
 
 
 def _measure_headline(
@@ -167,34 +144,36 @@ def _measure_headline(
     )
 
 
-measure = _cached(query.measure)
-measure_under = _cached(query.measure_under)
-explain = _cached(query.explain)
-find_values = _cached(query.find_values)
-find_waits = _cached(query.find_waits)
-find_service_levels = _cached(query.find_service_levels)
+measure = _cached(query.measure, (), _measures_contacts)
+measure_under = _cached(query.measure_under, (), _measures_contacts)
+explain = _cached(query.explain, (), _measures_contacts)
+measure_cuts = _cached(query.measure_cuts, (), _measures_contacts)
+find_values = _cached(query.find_values, (), _cuts_contacts)
+find_all_values = _cached(query.find_all_values, (), _cuts_contacts)
+find_waits = _cached(query.find_waits, (), _always)
+find_service_levels = _cached(query.find_service_levels, (), _always)
 find_drivers = _cached(query.find_drivers)
-find_ratings = _cached(query.find_ratings)
-find_recovery = _cached(query.find_recovery)
-find_chains = _cached(query.find_chains)
+find_ratings = _cached(query.find_ratings, (), _always)
+find_recovery = _cached(query.find_recovery, (), _always)
+find_chains = _cached(query.find_chains, (), _always)
 find_advisors = _cached(query.find_advisors)
-find_changes = _cached(query.find_changes)
-find_freshness = _cached(query.find_freshness, _last_import)
-data_through = _cached(query.data_through)
+find_changes = _cached(query.find_changes, ("evaluations",))
+find_freshness = _cached(query.find_freshness, ("imports",))
+data_through = _cached(query.data_through, (), _always)
 team_medians = _cached(query.team_medians)
-find_adjusted_scores = _cached(severity.find_adjusted_scores)
-find_evaluators = _cached(severity.find_evaluators)
+find_adjusted_scores = _cached(severity.find_adjusted_scores, ("evaluations",))
+find_evaluators = _cached(severity.find_evaluators, ("evaluations",))
 find_targets = _cached(targets.find)
-find_notes = _cached(annotations.find)
-find_note_scopes = _cached(annotations.find_scopes)
-find_alerts = _cached(alerts.find, _state_of_alerts)
-find_numbers = _cached(tracking_numbers.find_history)
-find_irritants = _cached(detection.find_candidates)
-find_follow_up = _cached(detection.find_follow_up)
-find_needs = _cached(needs.find_needs, _state_of_coaching)
-find_effect = _cached(effect.find_effect, _state_of_coaching)
-_find_currencies = _cached(query.find_currencies)
-_headline = _cached(_measure_headline)
+find_notes = _cached(annotations.find, (), _always)
+find_note_scopes = _cached(annotations.find_scopes, (), _always)
+find_alerts = _cached(alerts.find, ("alerts",))
+find_numbers = _cached(tracking_numbers.find_history, (), _always)
+find_irritants = _cached(detection.find_candidates, ("irritants",))
+find_follow_up = _cached(detection.find_follow_up, ("irritants",))
+find_needs = _cached(needs.find_needs, ("evaluations",))
+find_effect = _cached(effect.find_effect, ("evaluations",))
+_find_currencies = _cached(query.find_currencies, (), _always)
+_headline = _cached(_measure_headline, (), _measures_contacts)
 
 
 def headline(

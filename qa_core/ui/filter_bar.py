@@ -103,7 +103,11 @@ def show(viewer: Viewer, page_key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, first_day, last_day)
         compare_with = _ask_comparison() if page.has_comparison else "none"
-        values = {dimension: _ask_values(viewer, dimension) for dimension in dimensions}
+        found = cached.find_all_values(viewer, tuple(dimensions))
+        values = {
+            dimension: _ask_values(viewer, dimension, [value for value, _count in counts])
+            for dimension, counts in found.items()
+        }
         if any(values.values()):
             st.button(
                 _("Clear"),
@@ -329,8 +333,9 @@ def _ask_comparison() -> str:
     return held
 
 
-def _ask_values(viewer: Viewer, dimension: str) -> tuple[str | None, ...]:
-    found = [value for value, _count in cached.find_values(viewer, dimension)]
+def _ask_values(
+    viewer: Viewer, dimension: str, found: Sequence[str | None]
+) -> tuple[str | None, ...]:
     titles = {
         key: formatting.name(dimension, None if key == _MISSING else key)
         for key in (_MISSING if value is None else str(value) for value in found)

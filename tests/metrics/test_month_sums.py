@@ -6,13 +6,16 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from builders.centres import add_people, contact, land
 
 from qa_core.access.roles import Role, Viewer
+from qa_core.centre import settings
 from qa_core.metrics import measure, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import lake
+from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM
 LEAD = Viewer("lou", Role.MANAGER, managed_teams=("North",))
@@ -67,16 +70,97 @@ def test_what_was_kept_of_months_gives_the_figures_of_their_contacts(half_a_year
     assert speed[5:7] == (20.0, 500.0)  # the 14th and the 24th to 25th of 27 waits
 
 
-def test_only_months_whose_windows_are_over_are_kept(half_a_year: Path) -> None:
-    ask()
+def test_any_days_are_added_up_from_what_was_kept_of_their_months(centre: Path) -> None:
+    calls = [
+        (datetime(2025, 4, 20) + timedelta(hours=13 * n), 7.0 * (n % 11), "ab"[n % 3 % 2])
+        for n in range(90)
+    ]  # until 7 June
+    land([call(at, f"c{n}", wait, queue=queue) for n, (at, wait, queue) in enumerate(calls)])
+    for first, last in ((20, 20), (3, 33), (11, 47), (0, 48)):
+        days = Period(date(2025, 4, 20) + timedelta(first), date(2025, 4, 20) + timedelta(last))
+        waits: dict[str, list[float]] = {"a": [], "b": []}
+        mondays: dict[date, int] = {}
+        for at, wait, queue in calls:
+            if days.first_day <= at.date() <= days.last_day:
+                waits[queue].append(wait)
+                monday = at.date() - timedelta(at.weekday())
+                mondays[monday] = mondays.get(monday, 0) + 1
+        for _again in range(2):
+            by_queue = ask(SYSTEM, "queue", where=Filters(days))
+            found = {row[0]: row[2:4] for row in by_queue if row[1] == "average_speed_of_answer"}
+            assert found == {
+                queue: (round(sum(some) / len(some), 9), len(some))
+                for queue, some in waits.items()
+                if some
+            }
+            by_week = ask(SYSTEM, "week", where=Filters(days))
+            assert {row[0]: row[2] for row in by_week if row[1] == "received"} == mondays
+    [(_, _, n, _, _, p50, *_rest)] = ask(SYSTEM, where=Filters(days))[1:]
+    assert (n, p50) == (90.0, sorted(wait for _at, wait, _queue in calls)[44])
 
-    # The last call is of 10 June: May ends less than a month before.
-    assert sorted(path.name for path in half_a_year.iterdir()) == [
-        "2025-01",
-        "2025-02",
-        "2025-03",
-        "2025-04",
-    ]
+
+def test_a_setting_that_changed_within_a_month_holds_from_its_day(centre: Path) -> None:
+    land([call(datetime(2025, 5, day, 9), f"d{day}", 30.0) for day in range(1, 31)])
+
+    def level(first: int, last: int) -> float:
+        days = Filters(Period(date(2025, 5, first), date(2025, 5, last)))
+        return measure(SYSTEM, ("service_level",), (), days)["value"].item()
+
+    assert level(1, 30) == 0.0  # answered after 20 seconds
+    with store.writing() as session:
+        for day, seconds in ((11, "40"), (21, "20")):
+            settings.set_value(
+                session, SYSTEM, "service_level_seconds", seconds, date(2025, 5, day)
+            )
+    assert [level(1, 10), level(11, 20), level(21, 30), level(6, 25)] == [0.0, 1.0, 0.0, 0.5]
+    assert level(1, 30) == round(10 / 30, 16)
+
+
+def test_a_later_call_opens_the_windows_of_a_month_that_was_kept(centre: Path) -> None:
+    early = call(datetime(2025, 3, 1, 9), "early", 1.0)
+    land([early, call(datetime(2025, 5, 10, 9), "first", 1.0, customer_key="k")])
+    may = Filters(Period(date(2025, 5, 1), date(2025, 5, 31)))
+
+    def resolved() -> tuple[float, int]:
+        row = measure(SYSTEM, ("first_contact_resolution",), (), may).iloc[0]
+        return row["n"], row["pending"]
+
+    assert resolved() == (0, 1)
+    land([call(datetime(2025, 7, 1, 9), "late", 1.0, customer_key="other")], "second")
+    assert resolved() == (1, 0)
+
+
+def test_several_cuts_together_are_what_each_is_alone(half_a_year: Path) -> None:
+    cuts = (("team",), (), ("queue", "hour"), ("advisor",), ("site",))
+    kpis = ("received", "average_speed_of_answer", "recovered_rate")
+    where = Filters(Period(date(2025, 2, 5), date(2025, 6, 30)))
+    for viewer in (SYSTEM, LEAD):
+        compare = Period(date(2025, 1, 1), date(2025, 2, 4))
+        found = query.measure_cuts(viewer, kpis, cuts, where, compare)
+        for cut, frame in zip(cuts, found, strict=True):
+            alone = measure(viewer, kpis, cut, where, compare)
+            order = [*cut, "kpi"]
+            pd.testing.assert_frame_equal(
+                frame.sort_values(order, ignore_index=True),
+                alone.sort_values(order, ignore_index=True),
+            )
+    assert query.find_all_values(LEAD, ("team", "queue")) == {
+        "team": [("North", 21)],
+        "queue": [("Help", 21)],
+    }
+
+
+def test_sums_of_a_month_that_goes_on_are_kept_until_it_does(half_a_year: Path) -> None:
+    ask()
+    kept = set(half_a_year.glob("2025-06/*"))
+    assert kept
+    ask()
+    assert set(half_a_year.glob("2025-06/*")) == kept
+
+    land([call(datetime(2025, 6, 11, 9), "next", 40.0)], "second")
+
+    assert not list(half_a_year.glob("2025-06/*"))
+    assert ask()[0][1] == 28.0
 
 
 def test_a_month_that_changes_is_counted_anew_and_nothing_of_it_stays(half_a_year: Path) -> None:

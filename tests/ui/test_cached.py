@@ -4,15 +4,22 @@ person's, never those of an older state.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
-from builders.centres import contact, land
+import sqlalchemy as sa
+from builders.centres import add_people, contact, land
 
 from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import Refusal
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
+from qa_core.storage.lake import month_sums
+from qa_core.storage.records import store
+from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.people import Advisor, Team
 from qa_core.ui import cached
 
 NORTH = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -35,6 +42,13 @@ def called(centre: Path) -> Path:
 def received(viewer: Viewer) -> float:
     cached.look_up_version()
     return cached.measure(viewer, ("received",), (), MAY)["value"].item()
+
+
+def take_files_away(folder: Path) -> None:
+    """Leave nothing of the contacts that another answer could be computed from."""
+    month_sums.forget()
+    for file in (folder / "lake" / "contacts").rglob("*.parquet"):
+        file.unlink()
 
 
 def test_a_question_with_the_same_arguments_as_another_has_its_own_answer(called: Path) -> None:
@@ -66,3 +80,41 @@ def test_an_import_is_seen_at_the_next_run(called: Path) -> None:
     assert received(NORTH) == 2
     land([contact("2026-05-07 09:00", "n3", team="Nord")], "second")
     assert received(NORTH) == 3
+
+
+def test_who_sees_the_same_rows_shares_an_answer_and_nobody_else(called: Path) -> None:
+    assert received(NORTH) == 2
+    take_files_away(called)
+    assert received(replace(NORTH, username="nora", display_name="Nora")) == 2
+    with pytest.raises(Refusal):
+        received(replace(NORTH, managed_teams=("Sud",)))
+
+
+@pytest.mark.parametrize("by_statement", [False, True])
+def test_a_new_name_is_seen_at_the_next_run(called: Path, by_statement: bool) -> None:
+    land([contact("2026-05-07 09:00", "n3", team="Nord", advisor_id="a1")], "second")
+    add_people({"a1": "Ann"})
+
+    def find_names() -> set[str | None]:
+        cached.look_up_version()
+        return {value for value, _count in cached.find_values(NORTH, "advisor")}
+
+    assert find_names() == {"Ann", None}
+    with store.writing() as session:
+        if by_statement:
+            session.execute(sa.update(Advisor).values(name="Anna"))
+        else:
+            session.get(Advisor, "a1").name = "Anna"
+    assert find_names() == {"Anna", None}
+
+
+def test_what_is_written_of_evaluations_leaves_answers_about_contacts_alone(called: Path) -> None:
+    assert received(NORTH) == 2
+    take_files_away(called)
+    with store.writing() as session:
+        session.execute(sa.update(Evaluation).values(state="published"))
+    assert received(NORTH) == 2
+    with store.writing() as session:
+        session.add(Team(name="Ouest"))
+    with pytest.raises(Refusal):
+        received(NORTH)

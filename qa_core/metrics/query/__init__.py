@@ -16,6 +16,7 @@ from qa_core.metrics.query.contacts import (
     WaitRange,
     contact_columns,
     count_contacts,
+    find_all_values,
     find_contacts,
     find_values,
     get_contact,
@@ -27,7 +28,7 @@ from qa_core.metrics.query.data_span import data_span, data_through
 from qa_core.metrics.query.dialled_numbers import find_number_uses
 from qa_core.metrics.query.explain import Explanation, explain, find_settings
 from qa_core.metrics.query.freshness import Freshness, find_freshness
-from qa_core.metrics.query.measure import measure, measure_under
+from qa_core.metrics.query.measure import measure, measure_cuts, measure_under
 from qa_core.metrics.query.my_evaluations import find_given_evaluations
 from qa_core.metrics.query.publication import is_closed, may_cut
 from qa_core.metrics.query.ratings import find_ratings

@@ -4,7 +4,7 @@ role may not see is not in the answer at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.query import dimension_sql, month_sums
+from qa_core.metrics.query.cuts import CutsTogether
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
@@ -24,7 +25,6 @@ from qa_core.metrics.query.statements import (
     MetricQuery,
     conditions_on_contacts,
     parts_of,
-    select_groups,
 )
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
@@ -244,24 +244,39 @@ def find_values(
     dimensions of quality); None is missing. An executive meets only values that are
     shown to them.
     """
-    declaration = dimensions.get_dimension(dimension)
-    if not viewer.can_cut_by(dimension):
-        raise AccessDenied()
-    kpi = "evaluations" if declaration.family == "quality" else "received"
-    if viewer.needs_suppression:
-        # A value that is hidden in one month of many is still offered.
-        by = (dimension, "month")
-    elif declaration.family == "quality":
-        by = (dimension,)
-    else:
-        viewer.require(Permission.SEE_CALL_STATISTICS)
-        return _count_values(viewer, dimension, where)
+    return find_all_values(viewer, (dimension,), where)[dimension]
+
+
+def find_all_values(
+    viewer: Viewer, names: Sequence[str], where: Filters = Filters()
+) -> dict[str, list[tuple[Any, int]]]:
+    """Find the values of several dimensions: for each what `find_values` returns."""
+    for name in names:
+        if not viewer.can_cut_by(name):
+            raise AccessDenied()
+    of_quality = {name for name in names if dimensions.get_dimension(name).family == "quality"}
+    together = CutsTogether(tuple((name,) for name in names if name not in of_quality))
+    found = {}
+    for name in names:
+        if viewer.needs_suppression or name in of_quality:
+            kpi = "evaluations" if name in of_quality else "received"
+            counts = _count_measured(viewer, kpi, name, where)
+        else:
+            viewer.require(Permission.SEE_CALL_STATISTICS)
+            counts = _count_values(viewer, name, where, together)
+        found[name] = sorted(counts.items(), key=_most_frequent)
+    return found
+
+
+def _count_measured(viewer: Viewer, kpi: str, dimension: str, where: Filters) -> dict[Any, int]:
+    # A value that is hidden in one month of many is still offered to executives.
+    by = (dimension, "month") if viewer.needs_suppression else (dimension,)
     counts: dict[Any, int] = {}
     for row in measure(viewer, (kpi,), by, where).to_dict("records"):
         if row["n"] == row["n"]:
             value = _missing_is_none(row[dimension])
             counts[value] = counts.get(value, 0) + int(row["n"])
-    return sorted(counts.items(), key=_most_frequent)
+    return counts
 
 
 def shown_customer(viewer: Viewer, customer_key: str | None) -> str | None:
@@ -317,17 +332,21 @@ def _conditions(
     return conditions, question.names
 
 
-def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[Any, int]]:
+def _count_values(
+    viewer: Viewer, dimension: str, where: Filters, together: CutsTogether
+) -> dict[Any, int]:
     question = build_query(viewer, (dimension,), where)
 
     def build(part: MetricQuery) -> Scoped:
-        groups = part.groups(CONTACTS.c)
-        statement = select_groups(groups, [sa.func.count().label("n")])
+        statement = part.select(CONTACTS.c, [sa.func.count().label("n")])
         return Scoped(statement.where(*conditions_on_contacts(part)), viewer)
+
+    def find(asked: MetricQuery) -> list[dict[str, Any]]:
+        return month_sums.collect(asked, build)
 
     counts = {
         dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names): int(record["n"])
-        for record in month_sums.collect(question, build)
+        for record in together.find_records("values", question, find)
     }
     for record in find_totals(question, (declared.get_kpi("received"),)):
         value, n = (
@@ -335,7 +354,7 @@ def _count_values(viewer: Viewer, dimension: str, where: Filters) -> list[tuple[
             record["present"],
         )
         counts[value] = counts.get(value, 0) + (int(n) if n == n else 0)
-    return sorted(counts.items(), key=_most_frequent)
+    return counts
 
 
 def _most_frequent(entry: tuple[Any, int]) -> tuple[bool, int, str]:

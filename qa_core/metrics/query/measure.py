@@ -30,6 +30,7 @@ from qa_core.metrics.query import (
     publication,
     statements,
 )
+from qa_core.metrics.query.cuts import CutsTogether
 from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.result_rows import BEFORE, Row, finish_row, read_row, to_frame
 from qa_core.metrics.query.statements import MetricQuery
@@ -61,22 +62,46 @@ def measure(
     Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
     so, AccessDenied for what the viewer may not see.
     """
+    return _measure_cut(viewer, kpis, by, where, compare, overrides or {}, CutsTogether())
+
+
+def measure_cuts(
+    viewer: Viewer,
+    kpis: Sequence[str],
+    cuts: Sequence[Sequence[str]],
+    where: Filters = Filters(),
+    compare: Period | None = None,
+) -> tuple[pd.DataFrame, ...]:
+    """Measure KPIs under several cuts: a result of `measure` for each, with the same errors,
+    counted in one pass over the facts.
+    """
+    together = CutsTogether(tuple(tuple(cut) for cut in cuts))
+    return tuple(_measure_cut(viewer, kpis, cut, where, compare, {}, together) for cut in cuts)
+
+
+def _measure_cut(
+    viewer: Viewer,
+    kpis: Sequence[str],
+    by: Sequence[str],
+    where: Filters,
+    compare: Period | None,
+    overrides: Mapping[str, str],
+    together: CutsTogether,
+) -> pd.DataFrame:
     declarations = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
     if viewer.kpis and not {kpi.key for kpi in declarations} <= set(viewer.kpis):
         raise AccessDenied()
     by = tuple(dimensions.get_dimension(key).key for key in dict.fromkeys(by))
-    where = _check(viewer, declarations, by, where, overrides or {})
+    where = _check(viewer, declarations, by, where, overrides)
     if compare is not None and viewer.needs_suppression:
         compare = publication.close_period(where.with_period(compare)).period
-    frame = to_frame(_measure(viewer, declarations, by, where, overrides or {}), by, declarations)
-    if compare is None:
-        return frame
-    before = to_frame(
-        _measure(viewer, declarations, by, where.with_period(compare), overrides or {}),
-        by,
-        declarations,
+    frame, *before = (
+        to_frame(_measure(viewer, declarations, by, asked, overrides, together), by, declarations)
+        for asked in ((where,) if compare is None else (where, where.with_period(compare)))
     )
-    return _beside(frame, before, by, where.period, compare)
+    if not before:
+        return frame
+    return _beside(frame, before[0], by, where.period, compare)
 
 
 def measure_under(
@@ -114,7 +139,7 @@ def find_rows(
     errors.
     """
     where = _check(viewer, tuple(kpis), (), where, overrides or {})
-    return _measure(viewer, tuple(kpis), (), where, overrides or {})
+    return _measure(viewer, tuple(kpis), (), where, overrides or {}, CutsTogether())
 
 
 def _check(
@@ -147,6 +172,7 @@ def _measure(
     by: tuple[str, ...],
     where: Filters,
     overrides: Mapping[str, str],
+    together: CutsTogether,
 ) -> list[Row]:
     question = build_query(viewer, by, where, overrides)
     if question.viewer.needs_suppression:
@@ -164,24 +190,22 @@ def _measure(
             for kpi in subject_kpis:
                 by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
             for some in by_group.values():
-                rows += _counts(question, subject, some)
+                rows += _counts(question, subject, some, together)
     if viewer.needs_suppression:
         publication.hide(question, rows)
     return _complete(rows, kpis) if by else rows
 
 
-def _counts(question: MetricQuery, subject: FactTable, kpis: list[Kpi]) -> list[Row]:
+def _counts(
+    question: MetricQuery, subject: FactTable, kpis: list[Kpi], together: CutsTogether
+) -> list[Row]:
     """Measure KPIs of one fact table and one group of closed months."""
     past = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)
     records: list[dict[str, Any]] = []
     if not past.is_empty:
-        build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
-        if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
-            records = month_sums.collect(past.since, build, statements.DAYS_AROUND[subject])
-        else:
-            months = statements.months_of(past.since, subject)
-            rows = current().run(build(past.since), beside_the_lake(subject), **months)
-            records = rows.to_dict("records")
+        key = (subject, past.since.where, *(kpi.key for kpi in kpis))
+        find = functools.partial(_find_records, subject=subject, kpis=kpis)
+        records = together.find_records(key, past.since, find)
         if subject == FactTable.CONTACTS:
             records = interval_totals.add_totals(past.since, kpis, records)
     if past.records:
@@ -197,6 +221,17 @@ def _counts(question: MetricQuery, subject: FactTable, kpis: list[Kpi]) -> list[
     if not question.by and not rows:
         rows = [replace(read_row(kpi, {}), notes=past.notes) for kpi in kpis]
     return rows
+
+
+def _find_records(
+    question: MetricQuery, subject: FactTable, kpis: list[Kpi]
+) -> list[dict[str, Any]]:
+    build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
+    if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
+        return month_sums.collect(question, build, statements.DAYS_AROUND[subject])
+    months = statements.months_of(question, subject)
+    frame = current().run(build(question), beside_the_lake(subject), **months)
+    return frame.to_dict("records")
 
 
 def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:

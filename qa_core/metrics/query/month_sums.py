@@ -1,18 +1,19 @@
-"""Questions over many months: the sums of months that can no longer change by passing time
-are taken from what was kept, and only the others are computed from the contacts.
+"""Questions over days and months: what was counted in a month, by day or in one sum, is taken
+from what was kept, and only the rest is counted from the contacts.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Period
@@ -27,10 +28,23 @@ OPEN_DAYS = 32
 """Days after which no window of a contact is open: beyond the longest first-contact
 window.
 """
+FROM_DAYS: dict[str, Callable[[pd.Series], pd.Series]] = {
+    "day": lambda days: days,
+    "week": lambda days: days - pd.to_timedelta(days.dt.day_of_week, unit="D"),
+    "weekday": lambda days: days.dt.day_of_week + 1,
+    "month": lambda days: days.dt.strftime("%Y-%m"),
+}
+"""Dimensions that follow from the day, and how."""
+OF_FEW_VALUES = frozenset(
+    {"hour", "half_hour", "direction", "channel", "queue", "reason", "outcome", "site", "team"}
+)
+"""Dimensions by whose values each day is counted; beside others a day would be many rows."""
 DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 """Ends, or the beginning, of the names of columns that are not added up: a standard
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
 """
+
+COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
 
 Record = dict[str, Any]
 Build = Callable[[MetricQuery], Scoped | Unscoped]
@@ -43,35 +57,40 @@ def collect(
     """Run the statement on contacts that `build` makes of the question; the same records as
     of one run.
 
-    Its columns are groups, named `by_…`, and aggregates that add up over months. `around`:
-    how many days before and after the period it reads. `leaves_out_damaged`: see
-    `Engine.run`.
+    Its columns are groups, named `by_…`, and aggregates that add up over days; the cuts of
+    the question hold nothing that follows from the day. `around`: how many days before and
+    after the period it reads. `leaves_out_damaged`: see `Engine.run`.
     """
 
     def run(part: MetricQuery) -> pd.DataFrame:
         months = dimension_sql.months(part.where.period, around, around)
         return engine.current().run(build(part), leaves_out_damaged=leaves_out_damaged, **months)
 
-    split = _split(question.where.period)
-    if split is None:
+    plan = _plan(question)
+    if plan is None:
         return run(question).to_dict("records")
-    frames = _recall(question, build, split.months, around, run)
-    for period in split.rest:
-        frames.append(run(replace(question, where=question.where.with_period(period))))
-    return _add_up(frames).to_dict("records")
+    tables = []
+    for months, by_day, is_settled in plan.kept:
+        recall = _recall_days if by_day else _recall
+        tables += recall(question, build, months, is_settled, around, run)
+    for period in plan.rest:
+        tables.append(_to_arrow(run(replace(question, where=question.where.with_period(period)))))
+    return _add_up(tables).to_dict("records")
 
 
 @dataclass(frozen=True)
-class _Split:
-    """Whole months whose sums stay, by their first days, and the periods beside them."""
+class _Plan:
+    """How a period is answered: months by their first days, whether their days are kept or
+    one sum, whether nothing of them can change by passing time; and the periods beside them.
+    """
 
-    months: tuple[date, ...]
+    kept: tuple[tuple[tuple[date, ...], bool, bool], ...]
     rest: tuple[Period, ...]
 
 
-def _split(period: Period) -> _Split | None:
-    """Divide a period; None where it has too few months whose sums stay."""
-    span = data_span.find_span()
+def _plan(question: MetricQuery) -> _Plan | None:
+    """Plan what to take from what was kept; None where too little of the period can be."""
+    span, period = data_span.find_span(), question.where.period
     if span is None:
         return None
     first, last = (
@@ -80,45 +99,85 @@ def _split(period: Period) -> _Split | None:
     )
     if last < first:
         return None
-    months = [
-        start
-        for start in periods.starts_of("month", Period(first, last))
-        if (start >= first or first == span[0])
-        and (end := periods.end_of("month", start)) <= last
-        and end + timedelta(days=OPEN_DAYS) <= span[1]
-    ]
-    if len(months) < LEAST_MONTHS:
+    follows = {name for name in question.by if name in FROM_DAYS}
+    has_days = set(question.by) - follows <= OF_FEW_VALUES and not (follows and question.cuts)
+    kept: dict[tuple[bool, bool], list[date]] = {}
+    rest: list[Period] = []
+    for start in periods.starts_of("month", Period(first, last)):
+        end = periods.end_of("month", start)
+        is_settled = end + timedelta(days=OPEN_DAYS) <= span[1]
+        is_whole = (start >= first or first == span[0]) and end <= last
+        if is_whole and is_settled and not (has_days and follows - {"month"}):
+            kept.setdefault((False, True), []).append(start)
+        elif has_days:
+            kept.setdefault((True, is_settled), []).append(start)
+        elif rest and rest[-1].last_day == start - timedelta(days=1):
+            rest[-1] = Period(rest[-1].first_day, min(end, last))
+        else:
+            rest.append(Period(max(start, first), min(end, last)))
+    if not has_days and len(kept.get((False, True), ())) < LEAST_MONTHS:
         return None
-    rest = []
-    if months[0] > first:
-        rest.append(Period(first, months[0] - timedelta(days=1)))
-    after = periods.end_of("month", months[-1]) + timedelta(days=1)
-    if after <= last:
-        rest.append(Period(after, last))
-    return _Split(tuple(months), tuple(rest))
+    return _Plan(tuple((tuple(months), *how) for how, months in kept.items()), tuple(rest))
+
+
+def _recall_days(
+    question: MetricQuery,
+    build: Build,
+    months: Sequence[date],
+    is_settled: bool,
+    around: int,
+    run: Run,
+) -> list[pa.Table]:
+    """Return the sums of the days of the period in these months, under the groups of the
+    question.
+    """
+    by = (*(name for name in question.by if name not in FROM_DAYS), "day")
+    cuts = tuple((*cut, "day") for cut in question.cuts)
+    daily = replace(question, by=by, cuts=cuts)
+    tables = []
+    for table in _recall(daily, build, months, is_settled, around, run):
+        days = pd.to_datetime(table.column("by_day").to_pandas())
+        asked = pd.Series(True, index=days.index)
+        period = question.where.period
+        if period.first_day:
+            asked &= days >= pd.Timestamp(period.first_day)
+        if period.last_day:
+            asked &= days <= pd.Timestamp(period.last_day)
+        left_out = [name for name in table.column_names if name in ("by_day", "by_day__out")]
+        part = table.drop_columns(left_out).filter(pa.array(asked))
+        for name in question.by:
+            if name in FROM_DAYS:
+                values = FROM_DAYS[name](days[asked])
+                part = part.append_column(f"by_{name}", pa.Array.from_pandas(values))
+        tables.append(part)
+    return tables
 
 
 def _recall(
-    question: MetricQuery, build: Build, months: Sequence[date], around: int, run: Run
-) -> list[pd.DataFrame]:
+    question: MetricQuery,
+    build: Build,
+    months: Sequence[date],
+    is_settled: bool,
+    around: int,
+    run: Run,
+) -> list[pa.Table]:
     """Return the sums of each month: what was kept, the others computed and kept."""
-    whole = Period(months[0], periods.end_of("month", months[-1]))
-    settled = replace(
-        question,
-        pieces=statements.pieces_within(question.pieces, whole),
-        give=functools.cache(lambda settings: _without_end(question.give(settings))),
-    )
-    anytime = replace(settled, where=question.where.with_period(Period()))
+    if is_settled:
+        whole = Period(months[0], periods.end_of("month", months[-1]))
+        question = replace(
+            question,
+            pieces=statements.pieces_within(question.pieces, whole),
+            give=_give_without_end(question.give),
+        )
+    anytime = replace(question, where=question.where.with_period(Period()))
     text = engine.describe(build(anytime))
     keys = {f"{start:%Y-%m}": _make_key(text, start, around) for start in months}
     kept = {month: month_sums.read(month, key) for month, key in keys.items()}
-    frames = [
-        table.to_pandas(maps_as_pydicts="strict") for table in kept.values() if table is not None
-    ]
+    tables = [table for table in kept.values() if table is not None]
     missing = [month for month, table in kept.items() if table is None]
     if missing:
-        frames += _compute(settled, missing, keys, run)
-    return frames
+        tables += _compute(question, missing, keys, run)
+    return tables
 
 
 def _make_key(text: str, start: date, around: int) -> str:
@@ -128,27 +187,36 @@ def _make_key(text: str, start: date, around: int) -> str:
     return hashlib.sha256("\n".join((text, *files)).encode()).hexdigest()
 
 
-def _without_end(inputs: Any) -> Any:
+def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Give inputs under which every window is over: those of these months are."""
-    return replace(inputs, span=inputs.span and (inputs.span[0], datetime.max))
+
+    def without_end(settings: Any) -> Any:
+        inputs = give(settings)
+        return replace(inputs, span=inputs.span and (inputs.span[0], datetime.max))
+
+    return functools.cache(without_end)
 
 
 def _compute(
     question: MetricQuery, missing: Sequence[str], keys: dict[str, str], run: Run
-) -> list[pd.DataFrame]:
+) -> list[pa.Table]:
     first, last = (date.fromisoformat(f"{month}-01") for month in (missing[0], missing[-1]))
-    by = question.by if "month" in question.by else (*question.by, "month")
+    has_month = {"day", "month"} & set(question.by)
+    by = question.by if has_month else (*question.by, "month")
     whole = question.where.with_period(Period(first, periods.end_of("month", last)))
-    frame = run(replace(question, by=by, where=whole))
-    month_of = frame["by_month"]
-    if by != question.by:
-        frame = frame.drop(columns="by_month")
-    frames = []
+    cuts = question.cuts if has_month else tuple((*cut, "month") for cut in question.cuts)
+    frame = run(replace(question, by=by, where=whole, cuts=cuts))
+    month_of = (
+        frame["by_month"] if "month" in by else pd.to_datetime(frame["by_day"]).dt.strftime("%Y-%m")
+    )
+    if not has_month:
+        frame = frame.drop(columns=["by_month", "by_month__out"], errors="ignore")
+    tables = []
     for month in missing:
-        rows = frame[month_of == month]
-        month_sums.write(month, keys[month], _to_arrow(rows))
-        frames.append(rows)
-    return frames
+        table = _to_arrow(frame[month_of == month])
+        month_sums.write(month, keys[month], table)
+        tables.append(table)
+    return tables
 
 
 def _to_arrow(frame: pd.DataFrame) -> pa.Table:
@@ -160,10 +228,11 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     return table
 
 
-def _add_up(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Add the sums of all parts, group by group."""
-    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
-    frame = pd.concat(filled, ignore_index=True)
+    tables = [table for table in tables if len(table)] or list(tables[:1])
+    maps = [name for name in tables[0].column_names if name.endswith(HISTOGRAM)]
+    frame = pd.concat([table.drop_columns(maps).to_pandas() for table in tables], ignore_index=True)
     groups = [name for name in frame if name.startswith("by_")]
     spreads = [name.removesuffix(DEVIATION) for name in frame if name.endswith(DEVIATION)]
     for kpi in spreads:
@@ -171,20 +240,20 @@ def _add_up(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         squares = (n - 1) * frame[kpi + DEVIATION].fillna(0.0) ** 2 + total**2 / n
         frame[kpi + DEVIATION] = squares.where(n > 0)
     place = frame.groupby(groups, dropna=False, sort=False).ngroup() if groups else 0
-    grouped = frame.groupby(pd.Series(place, index=frame.index), sort=False)
+    place = pd.Series(place, index=frame.index)
+    grouped = frame.groupby(place, sort=False)
     result = {}
     for name in frame:
         column = grouped[name]
         if name in groups:
             result[name] = column.nth(0).reset_index(drop=True)
-        elif name.endswith(HISTOGRAM):
-            result[name] = pd.Series(
-                [_merge_histograms(cells) for _, cells in column], dtype=object
-            )
         elif name.startswith(NEWEST):
             result[name] = column.max().reset_index(drop=True)
         else:
             result[name] = column.sum(min_count=1).reset_index(drop=True)
+    for name in maps:
+        merged = _merge_histograms(place, [table.column(name) for table in tables])
+        result[name] = pd.Series([merged.get(group) for group in grouped.groups], dtype=object)
     together = pd.DataFrame(result)
     for kpi in spreads:
         n, total = together[f"{kpi}__n"], together[f"{kpi}__sum"]
@@ -193,9 +262,23 @@ def _add_up(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return together
 
 
-def _merge_histograms(cells: Iterable[Any]) -> dict[float, int] | None:
-    merged: dict[float, int] = {}
-    for cell in cells:
-        for value, count in cell.items() if isinstance(cell, dict) else ():
-            merged[value] = merged.get(value, 0) + count
-    return merged or None
+def _merge_histograms(
+    place: pd.Series, columns: Sequence[pa.ChunkedArray]
+) -> dict[int, dict[float, int]]:
+    """Merge the counts by value of all rows of a group. Returns them by group."""
+    found = pa.chunked_array(
+        [chunk.cast(COUNTS) for one in columns for chunk in one.chunks], COUNTS
+    )
+    entries = pc.list_flatten(found).combine_chunks().flatten()
+    entries = pd.DataFrame(
+        {
+            "group": place.repeat(pc.list_value_length(found).fill_null(0).to_numpy()).to_numpy(),
+            "value": entries[0].to_numpy(),
+            "count": entries[1].to_numpy(),
+        }
+    )
+    counts = entries.groupby(["group", "value"], sort=False)["count"].sum()
+    return {
+        group: dict(zip(some.index.get_level_values("value"), some, strict=True))
+        for group, some in counts.groupby(level="group", sort=False)
+    }

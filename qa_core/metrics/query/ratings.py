@@ -9,10 +9,14 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
-from qa_core.metrics.query import dimension_sql, publication
+from qa_core.metrics.query import dimension_sql, month_sums, publication
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.statements import MetricQuery, parts_of
-from qa_core.storage import engine
+from qa_core.metrics.query.statements import (
+    MetricQuery,
+    conditions_on_contacts,
+    parts_of,
+    select_groups,
+)
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
@@ -33,22 +37,19 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     if viewer.needs_suppression:
         publication.require_one_table((), where)
         where = publication.close_period(where)
-    question = build_query(viewer, (), where)
-    mark, is_rated = _mark(question, kpi), parts_of(question, get_kpi(kpi), CONTACTS.c).denominator
-    groups = [CONTACTS.c.month.label("month"), mark.label("mark")]
-    conditions = [
-        COUNTED_DIRECTION,
-        *dimension_sql.within(where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-        is_rated,
-    ]
-    statement = (
-        sa.select(*groups, sa.func.count().label("n"))
-        .where(*conditions)
-        .group_by(*groups)
-        .order_by(*groups)
-    )
-    frame = engine.current().run(Scoped(statement, viewer), **dimension_sql.months(where.period))
+    question = build_query(viewer, ("month",), where)
+
+    def build(part: MetricQuery) -> Scoped:
+        parts = parts_of(part, get_kpi(kpi), CONTACTS.c)
+        groups = [*part.groups(CONTACTS.c), _mark(part, kpi).label("by_mark")]
+        statement = select_groups(groups, [sa.func.count().label("n")]).where(
+            COUNTED_DIRECTION, *conditions_on_contacts(part), parts.denominator
+        )
+        return Scoped(statement, viewer)
+
+    columns = {"by_month": "month", "by_mark": "mark", "n": "n"}
+    frame = pd.DataFrame(month_sums.collect(question, build), columns=list(columns))
+    frame = frame.rename(columns=columns).sort_values(["month", "mark"], ignore_index=True)
     if not viewer.needs_suppression:
         return frame
     dimension, value = next(

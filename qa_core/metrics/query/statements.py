@@ -79,6 +79,8 @@ class MetricQuery:
     names: Names
     pieces: SettingsHistory
     give: Callable[[Settings], KpiInputs]
+    cuts: tuple[tuple[str, ...], ...] = ()
+    """Dimensions of `by` to group by together, again and again: each is a result of its own."""
 
     def groups(self, columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
         """Return the expressions to group by, labelled `by_<dimension>`."""
@@ -86,6 +88,23 @@ class MetricQuery:
             dimension_sql.expression(dimension, columns, self.names).label(f"by_{dimension}")
             for dimension in self.by
         ]
+
+    def select(
+        self, columns: sa.ColumnCollection, aggregates: Sequence[sa.ColumnElement[Any]]
+    ) -> sa.Select:
+        """Select the aggregates by the groups. With `cuts`, by each of them in turn: then
+        `by_<dimension>__out` is 1 in rows of a cut without that dimension.
+        """
+        groups = self.groups(columns)
+        if not self.cuts:
+            return select_groups(groups, aggregates)
+        expressions = {name: group.element for name, group in zip(self.by, groups, strict=True)}
+        left_out = [
+            sa.func.grouping(expression).label(f"by_{name}__out")
+            for name, expression in expressions.items()
+        ]
+        cuts = [sa.tuple_(*(expressions[name] for name in cut)) for cut in self.cuts]
+        return sa.select(*groups, *left_out, *aggregates).group_by(sa.func.grouping_sets(*cuts))
 
     def filters(
         self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
@@ -102,9 +121,7 @@ def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts: counted once each, whatever else hangs on them."""
     conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
-    statement = select_groups(
-        question.groups(CONTACTS.c), [present, *_aggregates(question, kpis, CONTACTS.c)]
-    )
+    statement = question.select(CONTACTS.c, [present, *_aggregates(question, kpis, CONTACTS.c)])
     return Scoped(statement.where(*conditions), question.viewer)
 
 
@@ -152,7 +169,7 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     ]
     with_call_backs = any(kpi.key == "call_back_rate" for kpi in kpis)
     statement = (
-        select_groups(question.groups(MISSES.c), _list_columns(question, kpis, MISSES.c))
+        question.select(MISSES.c, _list_columns(question, kpis, MISSES.c))
         .where(*conditions)
         .add_cte(misses_of(question, with_call_backs))
     )
@@ -171,7 +188,7 @@ def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     answered that one and whenever.
     """
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
-    statement = select_groups(question.groups(CALLERS.c), _list_columns(question, kpis, CALLERS.c))
+    statement = question.select(CALLERS.c, _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
 
 
@@ -229,9 +246,7 @@ def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     it.
     """
     listened_contacts = listening_of(question)
-    statement = select_groups(
-        question.groups(LISTENING.c), _list_columns(question, kpis, LISTENING.c)
-    )
+    statement = question.select(LISTENING.c, _list_columns(question, kpis, LISTENING.c))
     return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
 
@@ -260,9 +275,7 @@ def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
         question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis)
     )
     return statement(
-        select_groups(
-            question.groups(columns), _list_columns(question, kpis, EVALUATED.c)
-        ).select_from(source)
+        question.select(columns, _list_columns(question, kpis, EVALUATED.c)).select_from(source)
     )
 
 
@@ -493,7 +506,7 @@ class _JoinedContacts:
 
 
 def select_groups(
-    groups: list[sa.ColumnElement[Any]], columns: list[sa.ColumnElement[Any]]
+    groups: Sequence[sa.ColumnElement[Any]], columns: Sequence[sa.ColumnElement[Any]]
 ) -> sa.Select:
     return sa.select(*groups, *columns).group_by(*groups)
 

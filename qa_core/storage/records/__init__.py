@@ -7,6 +7,7 @@ from qa_core.storage.records import (
     audit_log,
     base,
     centre_rules,
+    changes,
     evaluations,
     imports,
     irritants,

@@ -16,7 +16,7 @@ from sqlalchemy import orm
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.storage.records import row_rules
+from qa_core.storage.records import changes, row_rules
 from qa_core.storage.records.base import Base
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def _let_relationships_load(state: orm.ORMExecuteState) -> None:
     # Whoever was let see the row they hang on, or holds it already.
     if state.is_relationship_load or state.is_column_load:
         state.update_execution_options(**{row_rules.OPTION: row_rules.PERSONAL})
+
+
+changes.watch(Session)
 
 
 @sa.event.listens_for(sa.Engine, "before_cursor_execute")

@@ -176,13 +176,12 @@ def _compare_rates(
     None stands for too little data.
     """
     keys = tuple(key for key in WATCHED if key in series)
+    cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
+    frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)
     return [
         _compare(row, dimension, CAUTION * series[row.kpi].spread)
-        for dimension in ("queue", "reason", "channel")
-        if state.may_cut(viewer, dimension)
-        for row in cached.measure(
-            viewer, keys, (dimension,), state.where, state.compare
-        ).itertuples()
+        for (dimension,), frame in zip(cuts, frames, strict=True)
+        for row in frame.itertuples()
         if not formatting.is_missing(getattr(row, dimension))
     ]
 
