@@ -15,6 +15,8 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,15 +88,22 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
             pending[path] = replace(pending.get(path, End(seq, mac)), seq=seq, mac=mac)
 
 
-def note_reading(actor: str, action: str, object: str = "", reason: str = "") -> None:
-    """Append one act of somebody who only reads. Raises Refusal soon where the records are
-    held by another writer: what is not noted is not shown.
+@contextmanager
+def noting() -> Iterator[Session]:
+    """Open a session for what is noted of somebody who only reads. Raises Refusal soon where
+    the records are held by another writer: what is not noted is not shown.
     """
     try:
         with store.writing(store.NOTE_SECONDS) as session:
-            record(session, actor, action, object, reason)
+            yield session
     except sa.exc.OperationalError as error:
         raise system_errors.find_refusal(error) or error from error
+
+
+def note_reading(actor: str, action: str, object: str = "", reason: str = "") -> None:
+    """Append one act of somebody who only reads. Raises what `noting` raises."""
+    with noting() as session:
+        record(session, actor, action, object, reason)
 
 
 def anchor(session: Session, actor: str, reason: str = "") -> None:

@@ -32,6 +32,7 @@ from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import permissions
 from qa_core.storage.records import store
+from qa_core.storage.system_errors import TEMPORARY_CODES
 from qa_core.ui import browser, connections, identity_routes, kpi_api, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
@@ -247,7 +248,7 @@ def _download(request: Request) -> Response:
             i18n.use(signed_in.viewer.language)
         made = downloads.open_ticket(signed_in, request.path_params["ticket"])
     except Refusal as refusal:
-        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+        return _refuse(refusal)
     return Response(
         made.content,
         media_type=made.media_type,
@@ -280,7 +281,7 @@ def _audio(request: Request) -> Response:
         # Read before anything is sent, so that a file that is gone or damaged gives 404.
         first = next(pieces, b"")
     except Refusal as refusal:
-        return PlainTextResponse(i18n.format_refusal(refusal), 404)
+        return _refuse(refusal)
     except (recordings.DamagedFile, OSError):
         LOG.exception("a recording cannot be read")
         return PlainTextResponse("Not Found", 404)
@@ -295,6 +296,11 @@ def _audio(request: Request) -> Response:
     return StreamingResponse(
         chain([first], pieces), 206 if is_part else 200, headers, sound.media_type
     )
+
+
+def _refuse(refusal: Refusal) -> Response:
+    is_temporary = refusal.code in TEMPORARY_CODES
+    return PlainTextResponse(i18n.format_refusal(refusal), 503 if is_temporary else 404)
 
 
 def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import base64
 import itertools
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from qa_core.compliance import accreditations, gates, recordings
 from qa_core.compliance.recordings import deletion, playback, vault
 from qa_core.ingest import purge
 from qa_core.storage import audit_log
+from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -292,6 +295,27 @@ def test_a_link_plays_the_whole_and_every_part_and_is_one_listening(
     )
     assert eve.ask(eve.ticket(heard))[0] == 200
     assert len(plays()[0]) == len(plays()[1]) == 2
+
+
+def test_nothing_is_heard_that_cannot_be_noted_and_the_listener_is_told_so_soon(
+    heard: int, centre: Path
+) -> None:
+    eve = Wire("eve")
+    address = eve.ticket(heard)
+    with closing(sqlite3.connect(centre / "records.sqlite", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        status, _headers, body = eve.ask(address)
+        assert (status, count_playbacks()) == (503, 0)
+        assert b"Another program holds the records" in body
+    assert eve.ask(address)[0] == 200
+    assert count_playbacks() == 1
+
+
+def count_playbacks() -> int:
+    with store.reading() as session:
+        return session.scalar(
+            Unscoped(sa.select(sa.func.count(Playback.id)), "A test counts all listenings.")
+        )
 
 
 def test_an_address_tells_nobody_why_it_is_listened_to(heard: int) -> None:

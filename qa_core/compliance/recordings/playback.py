@@ -164,7 +164,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
     to it.
 
     Raises AccessDenied for a link that is forged or another session's, Refusal for one
-    that is too old, and as `require_playable`.
+    that is too old, and as `require_playable` and `audit_log.noting`.
     """
     request, viewer = signed_links.unseal("audio", ticket), signed_in.viewer
     if request["session"] != signed_in.session_id:
@@ -176,7 +176,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
         raise Refusal(
             "old_link", N_("This link is too old. Go back to the page and start to listen again.")
         )
-    with store.writing() as session:
+    with audit_log.noting() as session:
         recording, contact = _require(session, viewer, request["recording"], request["for"])
         if not _is_under_way(session, request["id"]):  # two requests at once are one listening
             _enter(session, viewer, recording, contact, request)
