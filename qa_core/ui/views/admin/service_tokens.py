@@ -88,8 +88,8 @@ def show_examples() -> None:
     st.subheader(_("Ask for figures"), anchor=False)
     st.caption(
         _(
-            "One address, with the parameters of the command `kpi`: kpi, by, from, to, where, set "
-            "and explain. The answer is what that command gives to a person of the same role."
+            "There is one address. Its parameters are kpi, by, from, to, where, set and explain. "
+            "The answer holds what a person of the token's role may see."
         )
     )
     there = urlsplit(st.context.url or api_examples.DOCUMENTED_ADDRESS)
@@ -108,4 +108,5 @@ def show_examples() -> None:
                     tables.text_column(_("Title"), lambda entry: _(entry.title)),
                 ),
                 f"api_{title}",
+                height=430,
             )
