@@ -58,14 +58,15 @@ def show_new(viewer: Viewer) -> None:
         purpose = st.text_input(_("Purpose"), max_chars=200)
         teams = sites = ()
         if role == Role.TEAM_LEAD:
-            teams = st.multiselect(_("Teams"), accounts.find_teams(viewer))
+            teams = st.multiselect(_("Teams"), accounts.find_teams(viewer), placeholder="")
         elif role == Role.MANAGER:
-            sites = st.multiselect(_("Sites"), accounts.find_sites(viewer))
+            sites = st.multiselect(_("Sites"), accounts.find_sites(viewer), placeholder="")
             st.caption(_("Without a site, a manager sees what belongs to no site."))
         keys = st.multiselect(
             _("KPIs (none: all that the role sees)"),
             kpis.find_open(role),
             format_func=lambda key: _(kpis.BY_KEY[key].title),
+            placeholder=_("All"),
         )
         days = st.number_input(
             _("Days until it expires"), 1, service_tokens.MOST_DAYS, service_tokens.USUAL_DAYS
