@@ -31,6 +31,9 @@ WRITERS_LOCK = 7303
 IMPORTS_LOCK = 7302
 """Advisory lock that serialises imports on PostgreSQL."""
 
+INSUFFICIENT_PRIVILEGE = "42501"
+"""PostgreSQL's code of what the role may not do."""
+
 FIRST_REVISION = "0009"
 """Revision where migrations begin."""
 
@@ -227,7 +230,7 @@ def migrate() -> None:
     and from several processes.
 
     Raises Refusal for a revision that no migration starts from: older than the first
-    version, or newer than this program.
+    version, or newer than this program; and for a role that may not migrate.
     """
     from alembic import command
 
@@ -241,7 +244,16 @@ def migrate() -> None:
     _require_known_revision()
     config = _migration_config()
     config.set_main_option("sqlalchemy.url", environment.current().database_url.replace("%", "%%"))
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
+            raise
+        message = N_(
+            "The records must be migrated, and the role of QA_DATABASE_URL may not. Run once "
+            "with the owner of the tables: python -m qa_core init"
+        )
+        raise Refusal("owner_needed", message) from error
 
 
 def _require_known_revision() -> None:
