@@ -180,15 +180,15 @@ def wait_for_request(seconds: float) -> None:
     _is_wanted.clear()
 
 
-def purge_daily() -> bool:
-    """Purge, once a day in this process; tell whether anything was deleted. Never fails:
-    what could not be deleted stays overdue, and is tried again.
+def purge_daily() -> None:
+    """Purge, once a day in this process. Never fails: what could not be deleted stays
+    overdue, and is tried again.
     """
     here, today = environment.current().database_url, environment.today()
     if _purged_through.get(here) == today or not store.is_ready():
-        return False
+        return
     try:
-        result = purge(Viewer.SYSTEM)
+        purge(Viewer.SYSTEM)
         note_rules()
     except Refusal as refusal:
         logging.getLogger("qa_core").warning(i18n.format_refusal(refusal))
@@ -196,8 +196,6 @@ def purge_daily() -> bool:
         logging.getLogger("qa_core").exception("the purge failed")
     else:
         _purged_through[here] = today
-        return bool(result.deleted)
-    return False
 
 
 def _note_for_backups(as_of: date) -> None:

@@ -5,6 +5,7 @@ menu's surroundings, the filters, and the page itself.
 from __future__ import annotations
 
 import gc
+from datetime import timedelta
 
 import streamlit as st
 
@@ -21,6 +22,8 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     with store.one_state():
         cached.look_up_version()
         sidebar.show(viewer)
+        with st.sidebar:
+            _draw_anew_when_reconnected()
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)
@@ -30,6 +33,14 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
             page.run()
         except Refusal as refusal:
             gate.report_error(refusal)
+
+
+@st.fragment(run_every=timedelta(days=1))
+def _draw_anew_when_reconnected() -> None:
+    """Have the browser ask for a run when it is connected again, as it does for a page with
+    anything that runs by itself. Another process may take over, which knows nothing of the
+    page: it would drop the first click.
+    """
 
 
 # Streamlit collects garbage after every run; it need not look through all that was

@@ -91,9 +91,7 @@ def _write_certificate(folder: Path) -> None:
     encoding = serialization.Encoding.PEM
     (folder / "fullchain.pem").write_bytes(certificate.public_bytes(encoding))
     (folder / "privkey.pem").write_bytes(
-        key.private_bytes(
-            encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 

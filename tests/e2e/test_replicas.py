@@ -8,15 +8,15 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 import pytest
 import raw
 import requests
 import sqlalchemy as sa
-from builders import centre_with_calls, nginx, postgresql
-from builders.servers import Server, living_in, serve_all
+from builders import centre_with_calls, centres, nginx, postgresql
+from builders.servers import LONGEST_MILLISECONDS, Server, living_in, serve_all
 from builders.visitors import PASSWORD
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -24,17 +24,18 @@ from websockets.exceptions import ConnectionClosed
 
 from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
-from qa_core.base.environment import PROJECT
+from qa_core.base import environment
 from qa_core.storage.records import store
 from qa_core.storage.records.people import SignInThrottle
 from qa_core.ui import browser
 
+IS_INSTALLED = not postgresql.explain_absence()
 COOKIE = "ecoute_process"
 COMMENT = "What you would say to the advisor: what was good, what to try next time"
 
 
 class Replicas(NamedTuple):
-    """Two processes, the nginx before them, and the grid that Eve has begun."""
+    """Two processes, the nginx before them, and the evaluation that Eve has begun."""
 
     servers: list[Server]
     proxy: nginx.Proxy
@@ -54,11 +55,12 @@ class Replicas(NamedTuple):
             yield visitor
 
 
-@pytest.fixture(scope="module")
-def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
-    """On PostgreSQL where it is installed, else on SQLite."""
+@contextmanager
+def run_replicas(
+    tmp_path_factory: pytest.TempPathFactory, on_postgresql: bool
+) -> Iterator[Replicas]:
     folder = tmp_path_factory.mktemp("centre")
-    with living_in(folder, on_postgresql=not postgresql.explain_absence()):
+    with living_in(folder, on_postgresql):
         store.migrate()
         centre_with_calls.build(
             lambda username, role, **bounds: accounts.add(
@@ -73,6 +75,15 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
             nginx.serve(tmp_path_factory.mktemp("nginx"), [one.port for one in servers]) as proxy,
         ):
             yield Replicas(servers, proxy, draft)
+
+
+@pytest.fixture(scope="module", params=[IS_INSTALLED, pytest.param(False, marks=pytest.mark.long)])
+def replicas(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Replicas]:
+    """On PostgreSQL where it is installed, else on SQLite; in the long tests on SQLite too."""
+    with run_replicas(tmp_path_factory, request.param) as running:
+        yield running
 
 
 def sign_in(username: str, address: str = "127.0.0.1") -> dict[str, str]:
@@ -96,6 +107,24 @@ def test_a_sign_in_holds_in_every_process_and_so_does_its_end(replicas: Replicas
             visitor.send("journal")
             with suppress(ConnectionClosed):
                 assert visitor.read().titles == []
+
+
+def test_no_process_goes_on_with_answers_from_before_an_import(replicas: Replicas) -> None:
+    cookies = sign_in("max")
+
+    def count() -> list[str]:
+        texts = []
+        for server in replicas.servers:
+            with replicas.visit(dict(cookies), server) as visitor:
+                visitor.send("overview")
+                texts.append(visitor.read().text)
+        return [re.findall("n\xa0=\xa0(\\d+)\xa0· median", text)[0] for text in texts]
+
+    assert count() == ["4", "4"]
+    noon = datetime.combine(environment.today() - timedelta(days=3), time(12))
+    row = centres.contact(noon, "late", advisor_id="A1", team="Nord", talk_seconds=25.0)
+    centres.land([row], "late")
+    assert count() == ["5", "5"]
 
 
 def test_failed_sign_ins_are_counted_together_by_the_address_of_the_visitor(
@@ -140,7 +169,9 @@ def upload(replicas: Replicas, page: raw.Visitor, cookies: dict[str, str], size:
 def test_a_file_of_the_size_allowed_reaches_the_process_that_shows_the_page(
     replicas: Replicas,
 ) -> None:
-    config = tomllib.loads((PROJECT / ".streamlit/config.toml").read_text(encoding="utf-8"))
+    config = tomllib.loads(
+        (environment.PROJECT / ".streamlit/config.toml").read_text(encoding="utf-8")
+    )
     largest = config["server"]["maxUploadSize"] * 1024 * 1024
     cookies = sign_in("root")
     with replicas.visit(cookies) as page:
@@ -173,3 +204,35 @@ def test_who_evaluates_while_their_process_dies_goes_on_in_another_one(
         visitor.send("evaluate", query)
         assert visitor.read().values[COMMENT] == "Warm and clear"
     assert cookies[COOKIE] != dead.port
+
+
+@pytest.mark.long
+@pytest.mark.browser
+def test_a_page_in_a_browser_goes_on_by_itself_when_its_process_dies(
+    tmp_path_factory: pytest.TempPathFactory, browser, sign_in_as
+) -> None:
+    with run_replicas(tmp_path_factory, IS_INSTALLED) as replicas:
+        context = browser.new_context(
+            base_url=f"https://{replicas.proxy.host}", locale="en-GB", ignore_https_errors=True
+        )
+        context.set_default_timeout(LONGEST_MILLISECONDS)
+        page, address = context.new_page(), f"/evaluate?id={replicas.draft}"
+        page.goto(address)
+        sign_in_as(page, "eve")
+        page.goto(address)
+        words = page.locator("textarea").last
+        words.fill("Names the day")
+        page.wait_for_timeout(4_000)
+        [port] = [one["value"] for one in context.cookies() if one["name"] == COOKIE]
+        [dead] = [one for one in replicas.servers if one.port == port]
+        dead.process.kill()
+        # Drawn by the other one, in the same tab.
+        first = page.locator(f"[class*='st-key-grid_{replicas.draft}_box_']").first
+        page.wait_for_timeout(5_000)
+        first.get_by_role("radio").last.click()
+        page.get_by_text("1 of ").wait_for()
+        assert page.locator("textarea").last.input_value() == "Names the day"
+        assert page.get_by_role("button", name="Sign out").is_visible()
+        [new] = [one["value"] for one in context.cookies() if one["name"] == COOKIE]
+        assert new != port
+        context.close()

@@ -91,6 +91,7 @@ def everything() -> list[object]:
     return [find_facts(), find_evaluations(), find_waiting(), find_memberships()]
 
 
+@pytest.mark.sqlite("it compares both")
 def test_the_same_files_make_the_same_centre(
     postgresql: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
