@@ -119,6 +119,7 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         recovery.finish_interrupted()
         for number in _find_unfinished():
             _finish(number)
+        retention.JournalKeeper().rehearse(as_of)
         _note_for_backups(as_of)
         if not any(keeper.find_due(as_of) for keeper in KEEPERS):
             _clear_leftovers()

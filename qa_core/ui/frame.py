@@ -15,6 +15,11 @@ from qa_core.quality import daily
 from qa_core.storage.records import store
 from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar
 
+draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
+"""Empty part that runs by itself: for a page with one, the browser asks for a run when it is
+connected again. Another process may have taken over, and would drop the first click.
+"""
+
 
 def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     """Draw that page for its reader, or say why they may not have it."""
@@ -23,7 +28,7 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
         cached.look_up_version()
         sidebar.show(viewer)
         with st.sidebar:
-            _draw_anew_when_reconnected()
+            draw_when_reconnected()
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)
@@ -33,14 +38,6 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
             page.run()
         except Refusal as refusal:
             gate.report_error(refusal)
-
-
-@st.fragment(run_every=timedelta(days=1))
-def _draw_anew_when_reconnected() -> None:
-    """Have the browser ask for a run when it is connected again, as it does for a page with
-    anything that runs by itself. Another process may take over, which knows nothing of the
-    page: it would drop the first click.
-    """
 
 
 # Streamlit collects garbage after every run; it need not look through all that was

@@ -33,7 +33,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
-from qa_core.ingest import backup, restore
+from qa_core.ingest import backup, purge, restore
 from qa_core.ingest.rules import due
 from qa_core.metrics import query
 from qa_core.storage import audit_log, permissions, replay_list
@@ -222,14 +222,14 @@ def test_the_role_of_the_app_deletes_rows_of_the_journal_only_once_they_are_old(
     monkeypatch.delenv("QA_CLOCK")
     accounts.add(Viewer.SYSTEM, "bob", "admin")
 
-    with pytest.raises(Refusal, match="younger than six months"), store.writing() as session:
-        audit_log.purge(session, environment.now())
+    with pytest.raises(Refusal, match="younger than six months"):
+        purge.purge(Viewer.SYSTEM, environment.today() + timedelta(days=800))
     with store.reading() as session:
         assert audit_log.verify(session) == audit_log.Verification(2, True, None)
-    with store.writing() as session:
-        audit_log.purge(session, environment.now() - timedelta(days=365))
-    with store.reading() as session:
-        assert audit_log.verify(session) == audit_log.Verification(1, True, None)
+    assert purge.purge(Viewer.SYSTEM).deleted["journal"] == 1
+    with store.reading() as session:  # bob and the purge
+        assert audit_log.verify(session) == audit_log.Verification(2, True, None)
+    assert purge.find_overdue(Viewer.SYSTEM) == []
 
 
 @pytest.mark.parametrize("postgresql", [OWNER], indirect=True)
