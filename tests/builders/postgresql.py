@@ -40,6 +40,10 @@ SETTINGS = {
     "max_connections": "200",
     "log_min_messages": "fatal",
 }
+STOP_WITH_PARENT = '"$@" & read _; kill -INT $!; wait $!; rm -r "$0"/*'
+"""Shell script around the server: it ends it, and the connections that are left, once the
+other end of its input is closed, also by a death.
+"""
 _numbers = count()
 
 
@@ -143,8 +147,10 @@ def serve() -> Iterator[PostgresqlServer]:
         [*make, "-E", "UTF8", "--locale=C.UTF-8"], check=True, capture_output=True, **identity
     )
     settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+    command = [programs / "postgres", "-D", data, "-k", folder, *settings]
     process = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-k", folder, *settings],
+        ["sh", "-c", STOP_WITH_PARENT, folder, *command],
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         **identity,
@@ -154,7 +160,7 @@ def serve() -> Iterator[PostgresqlServer]:
         _wait_for(server, process)
         yield server
     finally:
-        process.send_signal(2)  # "fast": it ends the connections that are left
+        process.stdin.close()
         process.wait(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
 
