@@ -41,6 +41,7 @@ from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.retention import Objection
 
+pytestmark = pytest.mark.sqlite("backup refuses records in PostgreSQL")
 SYSTEM = Viewer.SYSTEM
 WORDS = ("ann-customer", "ann-words", "ann-comment", "ann-goal", "ann-row", "ann-reason")
 

@@ -369,7 +369,9 @@ def one_import_at_a_time() -> Iterator[None]:
     """
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
+        # In no transaction: one that waits for the length of an import may be ended by the
+        # server, and the lock with it.
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_lock(IMPORTS_LOCK)))
             try:
                 yield
