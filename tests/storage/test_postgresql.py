@@ -33,6 +33,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
+from qa_core.compliance import audit_report
 from qa_core.ingest import backup, purge, restore
 from qa_core.ingest.rules import due
 from qa_core.metrics import query
@@ -226,7 +227,9 @@ def test_the_role_of_the_app_deletes_rows_of_the_journal_only_once_they_are_old(
         purge.purge(Viewer.SYSTEM, environment.today() + timedelta(days=800))
     with store.reading() as session:
         assert audit_log.verify(session) == audit_log.Verification(2, True, None)
+    assert audit_report.find_last_deletion() == 0
     assert purge.purge(Viewer.SYSTEM).deleted["journal"] == 1
+    assert audit_report.find_last_deletion() == 3  # by which every process forgets its answers
     with store.reading() as session:  # bob and the purge
         assert audit_log.verify(session) == audit_log.Verification(2, True, None)
     assert purge.find_overdue(Viewer.SYSTEM) == []
