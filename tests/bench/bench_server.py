@@ -110,14 +110,17 @@ def measure_processes(folder: Path) -> None:
             ports += [str(find_ports(1)[0])] if count == 1 else []
             proxy = stack.enter_context(nginx.serve(temporary, ports))
             cookies = []
-            for _ in range(VISITORS):
-                mine = {"_streamlit_xsrf": raw.generate_xsrf_token_string()}
+            for number in range(VISITORS):
+                mine = {
+                    "_streamlit_xsrf": raw.generate_xsrf_token_string(),
+                    "ecoute_process": ports[number % count],
+                }
                 here = browser.build(mine, {"host": "localhost"}, "127.0.0.1")
                 mine[browser.COOKIE] = sessions.sign_in(name, PASSWORD, here, one_time_days=7)
                 cookies.append(mine)
             pool = stack.enter_context(ThreadPoolExecutor(VISITORS))
-            for mine in cookies[:count]:  # imports of a cold process
-                turn_pages(proxy, mine, 40, time.perf_counter() + 0.1)
+            for mine in cookies[:count]:  # a cold process loads its libraries first
+                turn_pages(proxy, mine, 40, time.perf_counter() + 5)
             before = sum(cpu_seconds(server.process.pid) for server in servers)
             began = time.perf_counter()
             turns = [
