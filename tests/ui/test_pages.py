@@ -4,12 +4,15 @@ whoever may, and for nobody else.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 import pytest
+from builders import postgresql
 from builders.centres import ENVIRONMENT
 from streamlit.testing.v1 import AppTest
 
@@ -28,25 +31,30 @@ BOUNDS = {
     Role.TEAM_LEAD: {"teams": ("Blue",)},
     Role.ADVISOR: {"advisor_id": "a1"},
 }
+STORES = ("QA_HOME", "QA_DATABASE_URL")
 EMPTY = re.compile("No data yet|No whole month yet|Nothing in |^Choose an? ")
 """What a page says where there is nothing to show."""
 
 
 @pytest.fixture(scope="module")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a small demo centre; the pages below write nothing to it but who
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a small demo centre; the pages below write nothing to it but who
     read what.
     """
     plan = demo.DemoPlan(last_day=date(2026, 11, 22), months=3, advisors=18, contacts=2_000)
     folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ENVIRONMENT:
-            patch.delenv(name, raising=False)
-        patch.setenv("QA_HOME", str(folder))
-        patch.setattr(passwords, "ROUNDS", 4)
-        store.migrate()
-        demo.build(Viewer.SYSTEM, plan=plan)
-    yield folder
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ENVIRONMENT:
+                patch.delenv(name, raising=False)
+            patch.setenv("QA_HOME", str(folder))
+            patch.setattr(passwords, "ROUNDS", 4)
+            if postgresql.IS_ON:
+                stack.enter_context(postgresql.fresh_records(patch))
+            store.migrate()
+            demo.build(Viewer.SYSTEM, plan=plan)
+            stores = {name: value for name, value in os.environ.items() if name in STORES}
+        yield stores
 
 
 def find_address(page: menu.MenuPage, viewer: Viewer) -> dict[str, str]:
@@ -134,11 +142,12 @@ def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_ot
 @pytest.mark.parametrize("role", list(Role))
 def test_each_page_shows_the_data_of_a_centre_to_each_role_that_has_it(
     role: Role,
-    demo_home: Path,
+    demo_home: dict[str, str],
     open_app: Callable[..., AppTest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("QA_HOME", str(demo_home))
+    for name, value in demo_home.items():
+        monkeypatch.setenv(name, value)
     entry = next(entry for entry in demo.sign_ins() if entry["role"] == role)
     with store.reading() as session:
         viewer = accounts.get_viewer(session, entry["username"])
