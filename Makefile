@@ -11,7 +11,7 @@ PORT ?= 8501
 help:
 	@echo "make run         environment, demo centre into an empty store, the app on http://127.0.0.1:$(PORT)"
 	@echo "make test        every test, in a real browser too"
-	@echo "make check-long  mutants, long kill and fuzz loops"
+	@echo "make check-long  mutants, long kill and fuzz loops, the tests on PostgreSQL"
 	@echo "make bench       measurements, printed"
 	@echo "make lint        the linter, the formatter, and the product's lines by room"
 	@echo "make catalogues  refresh the French and English catalogues from the code"
@@ -40,6 +40,7 @@ test: $(VENV)/.made-dev
 
 check-long: $(VENV)/.made-dev
 	$(BIN)/python -m pytest -m long -rs
+	QA_TEST_RECORDS=postgresql $(BIN)/python -m pytest -m "not long and not browser" -rs -n auto --dist loadfile
 	$(BIN)/python tests/tools/mutate_access.py
 
 bench: $(VENV)/.made-dev

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import streamlit
+from builders import postgresql
 from builders.centres import ENVIRONMENT
 from builders.random_centre import records as records
 from builders.visitors import PASSWORD, Visitor
@@ -43,6 +44,17 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if postgresql.IS_ON and (reason := postgresql.explain_absence()):
+        pytest.exit(f"The tests do not run on PostgreSQL: {reason}", returncode=0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if postgresql.IS_ON and (mark := item.get_closest_marker("sqlite")):
+            item.add_marker(pytest.mark.skip(reason=f"only on SQLite: {mark.args[0]}"))
+
+
 @pytest.fixture(scope="session")
 def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of an empty centre, migrated once: going through every migration anew
@@ -61,15 +73,26 @@ def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def centre(tmp_path: Path, empty_records: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def centre(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Path]:
     """An empty centre: records migrated, no lake yet, secrets made on first use.
     Returns its folder.
+
+    On PostgreSQL, the app's role owns nothing; tests that change what it may not are
+    marked `owner`.
     """
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("QA_HOME", str(tmp_path))
-    shutil.copy(empty_records, tmp_path)
-    return tmp_path
+    if not postgresql.IS_ON:
+        shutil.copy(request.getfixturevalue("empty_records"), tmp_path)
+        yield tmp_path
+        return
+    is_owner = request.node.get_closest_marker("owner")
+    role = postgresql.OWNER if is_owner else postgresql.APPLICATION
+    with postgresql.fresh_records(monkeypatch, role):
+        yield tmp_path
 
 
 @pytest.fixture

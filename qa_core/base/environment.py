@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -94,7 +94,9 @@ def _build(
     country: str | None,
     language: str | None,
 ) -> Environment:
-    """Build the environment from the values of `VARIABLES`, in their order."""
+    """Build the environment from the values of `VARIABLES`, in their order. Raises Misuse
+    for a lake that is not a local folder (docs/decisions/object-store.md).
+    """
     folder = Path(home or PROJECT / "data").expanduser().resolve()
     timezone = timezone or "Europe/Paris"
     try:
@@ -105,10 +107,20 @@ def _build(
             N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."),
             value=timezone,
         ) from error
+    lake_url = (lake_url or str(folder / "lake")).removeprefix("file://")
+    if "://" in lake_url:
+        raise Misuse(
+            "lake_not_local",
+            N_(
+                "QA_LAKE_URL is {url}, but the lake must be a folder of this machine; object "
+                "stores are not supported. Give a path."
+            ),
+            url=lake_url,
+        )
     return Environment(
         folder=folder,
         database_url=database_url or f"sqlite:///{folder / 'records.sqlite'}",
-        lake_url=lake_url or str(folder / "lake"),
+        lake_url=lake_url,
         engine_url=engine_url or "duckdb://",
         timezone=timezone,
         country=(country or "FR").upper(),

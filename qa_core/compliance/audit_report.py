@@ -20,6 +20,7 @@ from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 
+DELETIONS = ("purged", "customer_erased", "advisor_erased")
 ADVISOR = re.compile(r"advisor [0-9a-f]{16}\b")
 
 
@@ -113,6 +114,13 @@ def note_from_now_on() -> None:
         anchor = audit_log.anchor_once(session, "system")
     if anchor is not None:
         print(_("The end of the journal is noted in {file} from now on.", file=anchor))
+
+
+def find_last_deletion() -> int:
+    """Return the number of the newest row that says data was deleted; 0 where there is none."""
+    newest = sa.select(sa.func.max(JournalRow.seq)).where(JournalRow.action.in_(DELETIONS))
+    with store.reading() as session:
+        return session.scalar(_whole(newest)) or 0
 
 
 def describe(verification: audit_log.Verification) -> str:

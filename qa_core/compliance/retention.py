@@ -256,7 +256,15 @@ class JournalKeeper:
 
     def delete_due(self, as_of: date) -> None:
         with store.writing() as session:
-            audit_log.purge(session, start_of(find_oldest_day(session, self.kind, as_of)))
+            self._delete(session, as_of)
+
+    def rehearse(self, as_of: date) -> None:
+        """Raise Refusal where the role of the database may not delete what is due."""
+        with store.rehearsing() as session:
+            self._delete(session, as_of)
+
+    def _delete(self, session: Session, as_of: date) -> None:
+        audit_log.purge(session, start_of(find_oldest_day(session, self.kind, as_of)))
 
 
 KEEPERS = (

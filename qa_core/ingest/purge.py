@@ -119,6 +119,7 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         recovery.finish_interrupted()
         for number in _find_unfinished():
             _finish(number)
+        retention.JournalKeeper().rehearse(as_of)
         _note_for_backups(as_of)
         if not any(keeper.find_due(as_of) for keeper in KEEPERS):
             _clear_leftovers()
@@ -180,18 +181,18 @@ def wait_for_request(seconds: float) -> None:
     _is_wanted.clear()
 
 
-def purge_daily() -> bool:
-    """Purge, once a day in this process; tell whether anything was deleted. Never fails:
-    what could not be deleted stays overdue, and is tried again.
+def purge_daily() -> None:
+    """Purge, once a day in this process. Never fails: what could not be deleted stays
+    overdue, and is tried again.
     """
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
-        return False
+        return
     _finish_rotations()
     if _purged_through.get(here) == today:
-        return False
+        return
     try:
-        result = purge(Viewer.SYSTEM)
+        purge(Viewer.SYSTEM)
         note_rules()
     except Refusal as refusal:
         logging.getLogger("qa_core").warning(i18n.format_refusal(refusal))
@@ -199,8 +200,6 @@ def purge_daily() -> bool:
         logging.getLogger("qa_core").exception("the purge failed")
     else:
         _purged_through[here] = today
-        return bool(result.deleted)
-    return False
 
 
 def _finish_rotations() -> None:

@@ -156,7 +156,7 @@ def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
 
 def _require_own_folder(here: environment.Environment) -> None:
     usual = f"sqlite:///{here.folder / backup.RECORDS}", here.folder / "lake"
-    if (here.database_url, Path(here.lake_url.removeprefix("file://"))) != usual:
+    if (here.database_url, Path(here.lake_url)) != usual:
         raise Refusal(
             "restore_elsewhere",
             N_(

@@ -25,6 +25,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -66,9 +68,9 @@ class End:
 
 
 def record(session: Session, actor: str, action: str, object: str = "", reason: str = "") -> None:
-    """Append one act to the journal, in the caller's transaction."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("LOCK TABLE journal IN EXCLUSIVE MODE"))
+    """Append one act to the journal, in the caller's transaction. `store.writing` lets one
+    writer in at a time, so that no two rows get one number.
+    """
     last = session.execute(
         sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
     ).first() or _find_cut(session)
@@ -162,14 +164,14 @@ def _forget_end(session: Session) -> None:
 
 
 def end_file() -> Path:
-    """Locate the note of this journal's end: beside the secrets, one file per database."""
-    here = environment.current()
-    usual = here.database_url == f"sqlite:///{here.folder / 'records.sqlite'}"
-    return here.secrets_folder / (
-        "journal.end"
-        if usual
-        else f"journal-{hashlib.sha256(here.database_url.encode()).hexdigest()[:12]}.end"
-    )
+    """Locate the note of this journal's end: beside the secrets, one file per database,
+    whichever role or address it is reached by.
+    """
+    here, address = environment.current(), sa.make_url(environment.current().database_url)
+    if here.database_url == f"sqlite:///{here.folder / 'records.sqlite'}":
+        return here.secrets_folder / "journal.end"
+    name = f"{address.get_backend_name()} {address.database} {address.query.get('options', '')}"
+    return here.secrets_folder / f"journal-{hashlib.sha256(name.encode()).hexdigest()[:12]}.end"
 
 
 def _end_files() -> list[Path]:
@@ -214,6 +216,8 @@ def verify(session: Session) -> Verification:
 def purge(session: Session, before: datetime) -> None:
     """Delete the rows from before that moment, in the caller's transaction. The seal of
     the last one is kept, signed, as the beginning of what verification walks.
+
+    Raises Refusal where the role of the database may not delete rows that young.
     """
     last = session.execute(
         sa.select(JournalRow.seq, JournalRow.mac)
@@ -224,6 +228,14 @@ def purge(session: Session, before: datetime) -> None:
     if last is None:
         return
     session.execute(sa.delete(JournalRow).where(JournalRow.seq <= last.seq))
+    if session.scalar(sa.select(sa.func.min(JournalRow.seq)).where(JournalRow.seq <= last.seq)):
+        raise Refusal(
+            "journal_kept",
+            N_(
+                "The role of QA_DATABASE_URL may delete no rows of the journal that are younger "
+                "than six months. Purge with the owner of the tables."
+            ),
+        )
     session.execute(sa.delete(JournalCut))
     session.add(JournalCut(seq=last.seq, mac=last.mac, signature=sign("cut", last.seq, last.mac)))
 

@@ -30,9 +30,7 @@ def find_open() -> list[Path]:
 
 def _find_paths() -> Iterator[Path]:
     here = environment.current()
-    lake = here.lake_url.removeprefix("file://")
-    folders = [here.folder / name for name in FOLDERS]
-    folders += [Path(lake)] if "://" not in lake else []
+    folders = [*(here.folder / name for name in FOLDERS), Path(here.lake_url)]
     yield from (path for path in folders if path.is_dir())
     file = store.file_of(here.database_url)
     if file is not None:

@@ -5,6 +5,7 @@ menu's surroundings, the filters, and the page itself.
 from __future__ import annotations
 
 import gc
+from datetime import timedelta
 
 import streamlit as st
 
@@ -14,6 +15,11 @@ from qa_core.quality import daily
 from qa_core.storage.records import store
 from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar
 
+draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
+"""Empty part that runs by itself: for a page with one, the browser asks for a run when it is
+connected again. Another process may have taken over, and would drop the first click.
+"""
+
 
 def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     """Draw that page for its reader, or say why they may not have it."""
@@ -21,6 +27,8 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     with store.one_state():
         cached.look_up_version()
         sidebar.show(viewer)
+        with st.sidebar:
+            draw_when_reconnected()
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)

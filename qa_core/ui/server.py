@@ -27,7 +27,7 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 from qa_core.access import identity, sessions
 from qa_core.access.roles import Permission
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import Misuse, Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import permissions
@@ -183,7 +183,7 @@ def check_start() -> None:
         audit_report.note_from_now_on()
     except Refusal as refusal:
         print(i18n.format_refusal(refusal), file=sys.stderr)
-        raise SystemExit(1) from refusal
+        raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from refusal
     proxies.install()
     hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
     print(
@@ -209,13 +209,17 @@ def _work_unattended() -> None:
         ingest.resume()
     except Refusal as refusal:
         LOG.warning(i18n.format_refusal(refusal))
+    forgotten = 0
     while True:
+        purge.purge_daily()
         try:
             daily.do_daily()
+            # By another process, or by a person, as well.
+            if (deletion := audit_report.find_last_deletion()) != forgotten:
+                streamlit.cache_data.clear()
+                forgotten = deletion
         except Exception:
             LOG.exception("what the day asks for failed")
-        if purge.purge_daily():
-            streamlit.cache_data.clear()
         purge.wait_for_request(UPKEEP_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """How much memory the real server takes with five people of five roles in five
-browsers, each opening every page of theirs. Prints; fails nothing.
+browsers, each opening every page of theirs, and how many pages one process, two or more
+serve in a minute behind nginx. Prints; fails nothing.
 
 With QA_HOME set to a demo centre, that one is served; else one is made in a temporary
 folder first.
@@ -8,9 +9,13 @@ folder first.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -18,15 +23,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import chromium
-from builders.servers import FLAGS, serve
+import raw
+from builders import nginx
+from builders.servers import FLAGS, find_ports, serve, serve_all
+from builders.visitors import PASSWORD
 from playwright.sync_api import Page, sync_playwright
 
+from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.cli import demo
 from qa_core.storage import lake
 from qa_core.storage.records import store
+from qa_core.ui import browser
 
 AIM_MEGABYTES = 500
+PROCESSES = tuple(map(int, os.environ.get("QA_BENCH_PROCESSES", "1,2").split(",")))
+VISITORS, SECONDS = 8, 45
 ROLES = ("manager", "lead", "executive", "evaluator", "admin")
 ROUNDS = 3
 
@@ -61,6 +74,69 @@ def settle(page: Page) -> None:
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(
         timeout=60_000
     )
+
+
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def turn_pages(proxy: nginx.Proxy, cookies: dict[str, str], number: int, until: float) -> int:
+    """Open the Overview again and again, each time of other days, so that nothing is
+    remembered. Returns how often.
+    """
+    day, opened = environment.today() - timedelta(days=30 + 7 * number), 0
+    with raw.visitor(proxy.host, cookies, tls=proxy.tls) as visitor:
+        while time.perf_counter() < until:
+            first = day - timedelta(days=opened)
+            query = f"period=days&from={first}&to={first + timedelta(days=20)}"
+            visitor.send("overview", query)
+            seen = visitor.read()
+            assert seen.titles == ["Overview"] and "went wrong" not in seen.text
+            opened += 1
+    return opened
+
+
+def measure_processes(folder: Path) -> None:
+    """Print pages a minute by number of processes, with their processor time."""
+    name = f"visitor-{secrets.token_hex(4)}"  # people of the demo may not come through nginx
+    accounts.add(Viewer.SYSTEM, name, "manager", password=PASSWORD)
+    for count in PROCESSES:
+        with ExitStack() as stack:
+            servers = stack.enter_context(serve_all(folder, count, QA_PROXIES="127.0.0.1"))
+            ports = [server.port for server in servers]
+            temporary = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            # One that is shipped for and not started counts as gone.
+            ports += [str(find_ports(1)[0])] if count == 1 else []
+            proxy = stack.enter_context(nginx.serve(temporary, ports))
+            cookies = []
+            for number in range(VISITORS):
+                mine = {
+                    "_streamlit_xsrf": raw.generate_xsrf_token_string(),
+                    "ecoute_process": ports[number % count],
+                }
+                here = browser.build(mine, {"host": "localhost"}, "127.0.0.1")
+                mine[browser.COOKIE] = sessions.sign_in(name, PASSWORD, here, one_time_days=7)
+                cookies.append(mine)
+            pool = stack.enter_context(ThreadPoolExecutor(VISITORS))
+            for mine in cookies[:count]:  # a cold process loads its libraries first
+                turn_pages(proxy, mine, 40, time.perf_counter() + 5)
+            before = sum(cpu_seconds(server.process.pid) for server in servers)
+            began = time.perf_counter()
+            turns = [
+                pool.submit(turn_pages, proxy, mine, number, began + SECONDS)
+                for number, mine in enumerate(cookies)
+            ]
+            opened, seconds = sum(turn.result() for turn in turns), time.perf_counter() - began
+            spent = sum(cpu_seconds(server.process.pid) for server in servers) - before
+            memory = sum(megabytes(server.process.pid, "VmRSS") for server in servers)
+            print(
+                f"{count} processes, {VISITORS} visitors: {opened * 60 / seconds:.0f} pages a "
+                f"minute, {spent / opened:.2f} s CPU a page, {spent / seconds:.2f} cores used, "
+                f"{memory:.0f} MB, load {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
+    accounts.disable(Viewer.SYSTEM, name)
 
 
 def main() -> None:
@@ -106,6 +182,7 @@ def main() -> None:
                     flush=True,
                 )
             running.close()
+        measure_processes(folder)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.base.environment import PROJECT, SECRETS, current, to_local
 from qa_core.cli.app import run
 from qa_core.ingest.load import batches
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 
 CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating
 ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
@@ -254,15 +257,14 @@ def test_targets_are_set_listed_and_removed(calls, capsys):
     assert len(ask(capsys, "targets", "list")[1]) == 1
 
 
+@pytest.mark.owner
 def test_the_journal_notices_a_changed_row(calls, capsys):
-    import sqlite3
-
     ask(capsys, "import", "contacts", str(calls))
     code, found = ask(capsys, "journal", "verify")
     assert (code, found["ok"], found["first_bad"]) == (0, True, None)
     assert found["rows"] >= 1
-    with sqlite3.connect(current().folder / "records.sqlite") as records:
-        records.execute("UPDATE journal SET actor = 'somebody else' WHERE seq = 1")
+    with store.writing() as session:
+        session.execute(sa.update(JournalRow).where(JournalRow.seq == 1).values(actor="another"))
     code, found = ask(capsys, "journal", "verify")
     assert (code, found["ok"], found["first_bad"]) == (1, False, 1)
 

@@ -101,6 +101,7 @@ def drill(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return centre
 
 
+@pytest.mark.sqlite("it counts in the file of the records by itself")
 def test_nothing_is_overdue_after_the_purge_of_chosen_days(
     drill: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,6 +199,7 @@ def test_a_purge_deletes_what_is_too_old_and_nothing_else(filled: Path) -> None:
     assert [path.name for path in sorted((filled / "quarantine").iterdir())] == ["new.csv"]
 
 
+@pytest.mark.sqlite("it looks into the files of the records")
 def test_no_byte_of_the_stores_holds_what_was_deleted(filled: Path) -> None:
     words = ("old-customer", "old-words", "old-comment", "old-dispute", "old-goal", "old-note")
     words += ("old-row", "old-reason", "old-cells", "old-person")

@@ -174,6 +174,7 @@ ALSO = {"R4": {"R12"}, "R1": {"R12"}, "R7": set(), "R8": {"R7"}}
 """Other rules that the same fault breaks: a changed gate asks for new documents."""
 
 
+@pytest.mark.owner
 @pytest.mark.parametrize("number", sorted(BREAKS))
 def test_a_broken_rule_is_red_and_says_what_to_do(running: Path, number: str) -> None:
     BREAKS[number]()

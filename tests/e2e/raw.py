@@ -4,6 +4,7 @@ and session id it was given.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ class Seen:
     labels: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     """Of fields and buttons, by their labels."""
+    values: dict[str, str] = field(default_factory=dict)
+    """Of fields, by their labels."""
     titles: list[str] = field(default_factory=list)
     is_hidden_menu: bool = False
     leads_to: str = ""
@@ -69,9 +72,11 @@ class Visitor:
             elif kind == "delta":
                 element = message.delta.new_element
                 seen.text += str(element)
-                if element.WhichOneof("type") == "text_input":
-                    seen.labels.append(element.text_input.label)
-                    seen.ids[element.text_input.label] = element.text_input.id
+                if (kind := element.WhichOneof("type")) in ("text_input", "text_area"):
+                    widget = getattr(element, kind)
+                    seen.labels.append(widget.label)
+                    seen.ids[widget.label] = widget.id
+                    seen.values[widget.label] = widget.value or widget.default
                 if element.WhichOneof("type") == "button":
                     seen.ids[element.button.label] = element.button.id
                 if element.WhichOneof("type") == "heading" and element.heading.tag == "h1":
@@ -89,16 +94,23 @@ def visitor(
     cookies: Mapping[str, str] | None = None,
     session_id: str = "",
     headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    address: str | None = None,
 ) -> Iterator[Visitor]:
-    """Connect, with those cookies, to the session of that id."""
+    """Connect, with those cookies, to the session of that id: over TLS, and from that
+    address, where they are given.
+    """
     cookies = {"_streamlit_xsrf": generate_xsrf_token_string(), **(cookies or {})}
     line = "; ".join(f"{name}={value}" for name, value in cookies.items())
     headers = {**(headers or {}), "Cookie": line}
     protocols = ["streamlit", cookies["_streamlit_xsrf"], *([session_id] if session_id else [])]
+    secure = "s" if tls else ""
     with connect(
-        f"ws://{host}/_stcore/stream",
+        f"ws{secure}://{host}/_stcore/stream",
+        ssl=tls,
+        source_address=address and (address, 0),
         subprotocols=protocols,
-        origin=f"http://{host}",
+        origin=f"http{secure}://{host}",
         additional_headers=headers,
         max_size=None,
     ) as socket:

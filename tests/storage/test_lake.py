@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_core.base.errors import Refusal
+from qa_core.cli import app
 from qa_core.storage import lake, schema
 from qa_core.storage.lake import tables, upkeep
+from qa_core.ui import server
 
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
 STORED = [name for name in SCHEMA.names if name not in schema.NEIGHBOURS]
@@ -577,13 +579,25 @@ def test_a_lake_that_was_removed_and_made_again_is_seen_as_it_is(centre: Path) -
     assert stored("contact_id") == [("c9",)]
 
 
-def test_a_lake_on_another_machine_is_refused_in_words(
-    centre: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["init", "doctor", "demo"])
+def test_an_object_store_is_refused_before_anything_is_made(
+    centre: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     monkeypatch.setenv("QA_LAKE_URL", "s3://bucket/lake")
-    with pytest.raises(Refusal) as refusal:
-        lake.version("contacts")
-    assert refusal.value.code == "lake_not_local"
+    before = set(centre.iterdir())
+
+    assert app.run([command]) == 2
+    assert "object stores are not supported. Give a path" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        server.check_start()
+    assert end.value.code == 2
+    assert set(centre.iterdir()) == before
+
+
+def test_the_lake_may_be_a_folder_elsewhere(centre: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QA_LAKE_URL", f"file://{centre}/elsewhere")
+    merge("b1", contact("c1", NOON))
+    assert stored("contact_id") == [("c1",)] and (centre / "elsewhere/contacts").is_dir()
 
 
 def test_progress_rises_to_the_whole(centre: Path) -> None:

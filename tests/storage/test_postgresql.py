@@ -1,16 +1,15 @@
-"""The records in PostgreSQL: the same answers as in SQLite, and writers who do not trip
-over each other.
+"""The records in PostgreSQL: the same answers as in SQLite, writers who do not trip over
+each other, and a role of the app that owns nothing.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
+import builders.postgresql
 import pytest
 import sqlalchemy as sa
 from builders.import_files import (
@@ -24,6 +23,7 @@ from builders.import_files import (
     find_memberships,
     find_waiting,
 )
+from builders.postgresql import APPLICATION, OWNER, fresh_records
 
 from qa_core import ingest
 from qa_core.access import accounts, passwords, sessions
@@ -33,7 +33,8 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
-from qa_core.ingest import backup, restore
+from qa_core.compliance import audit_report
+from qa_core.ingest import backup, purge, restore
 from qa_core.ingest.rules import due
 from qa_core.metrics import query
 from qa_core.storage import audit_log, permissions, replay_list
@@ -41,16 +42,18 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import Account, SignInThrottle
 
-SERVER = os.environ.get("QA_TEST_POSTGRESQL_URL", "")
-pytestmark = [
-    pytest.mark.skipif(
-        not SERVER, reason="QA_TEST_POSTGRESQL_URL names no database in which schemas may be made"
-    ),
-    pytest.mark.skipif(
-        not importlib.util.find_spec("psycopg"),
-        reason="no PostgreSQL driver: pip install 'psycopg[binary]'",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    bool(builders.postgresql.explain_absence()), reason=str(builders.postgresql.explain_absence())
+)
+FORBIDDEN = (
+    "UPDATE journal SET actor = 'nobody'",
+    "TRUNCATE journal",
+    "ALTER TABLE journal DISABLE ROW LEVEL SECURITY",
+    "DROP TABLE journal",
+    "CREATE TABLE mine (id integer)",
+    "UPDATE alembic_version SET version_num = '0009'",
+    "CREATE ROLE another",
+)
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 EVALUATIONS = (
     "contact_id,advisor,evaluator,evaluated_at,grid,score\nC1,Diane,eve,2026-03-05 "
@@ -58,29 +61,19 @@ EVALUATIONS = (
 )
 
 
-@pytest.fixture
-def postgresql(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty centre whose records are a schema of their own on that server."""
+@pytest.fixture(params=[APPLICATION])
+def postgresql(
+    centre: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    """An empty centre whose records are in a database of their own. The app's role owns
+    nothing there.
+    """
     monkeypatch.setattr(passwords, "ROUNDS", 4)
-    schema = f"ecoute_test_{secrets.token_hex(6)}"
-    server = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    url = (
-        sa.make_url(SERVER)
-        .update_query_dict({"options": f"-csearch_path={schema}"})
-        .render_as_string(hide_password=False)
-    )
-    monkeypatch.setenv("QA_DATABASE_URL", url)
     monkeypatch.setenv("QA_HOME", str(centre / "on-postgresql"))
     monkeypatch.setenv("QA_SECRET_PSEUDONYMS", "5e" * 32)
-    store.migrate()
-    permissions.protect()
-    yield centre
-    store.engine_for(url).dispose()
-    with server.connect() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
-    server.dispose()
+    with fresh_records(monkeypatch, request.param):
+        permissions.protect()
+        yield centre
 
 
 def bring_all(folder: Path) -> None:
@@ -99,6 +92,7 @@ def everything() -> list[object]:
     return [find_facts(), find_evaluations(), find_waiting(), find_memberships()]
 
 
+@pytest.mark.sqlite("it compares both")
 def test_the_same_files_make_the_same_centre(
     postgresql: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +108,7 @@ def test_the_same_files_make_the_same_centre(
     assert found == everything() and found[0]
 
 
+@pytest.mark.long
 def test_a_demo_centre_stands_and_goes(postgresql: Path) -> None:
     demo.build(Viewer.SYSTEM, demo.DemoPlan.until_yesterday(2, 6, 300, 7))
     with store.reading() as session:
@@ -123,6 +118,7 @@ def test_a_demo_centre_stands_and_goes(postgresql: Path) -> None:
     assert accounts.find_accounts(Viewer.SYSTEM) == []
 
 
+@pytest.mark.parametrize("postgresql", [OWNER], indirect=True)
 def test_a_cut_journal_is_noticed(postgresql: Path) -> None:
     for username in ("ann", "bob"):
         accounts.add(Viewer.SYSTEM, username, "admin")
@@ -203,3 +199,58 @@ def test_a_backup_is_refused_and_records_brought_back_by_other_means_are_cleared
     assert left and not {key, "Diane"} & {value for row in left for value in row[1:]}
     with store.reading() as session:
         assert audit_log.verify(session).ok
+
+
+def test_the_role_of_the_app_neither_owns_nor_changes_what_it_should_not(
+    postgresql: Path,
+) -> None:
+    accounts.add(Viewer.SYSTEM, "ann", "admin")
+
+    for statement in FORBIDDEN:
+        with (
+            store.engine_for(environment.current().database_url).connect() as connection,
+            pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"),
+        ):
+            connection.exec_driver_sql(statement)
+
+
+def test_the_role_of_the_app_deletes_rows_of_the_journal_only_once_they_are_old(
+    postgresql: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QA_CLOCK", "2024-03-05")
+    environment.mark_drill()
+    accounts.add(Viewer.SYSTEM, "ann", "admin")
+    monkeypatch.delenv("QA_CLOCK")
+    accounts.add(Viewer.SYSTEM, "bob", "admin")
+
+    with pytest.raises(Refusal, match="younger than six months"):
+        purge.purge(Viewer.SYSTEM, environment.today() + timedelta(days=800))
+    with store.reading() as session:
+        assert audit_log.verify(session) == audit_log.Verification(2, True, None)
+    assert audit_report.find_last_deletion() == 0
+    assert purge.purge(Viewer.SYSTEM).deleted["journal"] == 1
+    assert audit_report.find_last_deletion() == 3  # by which every process forgets its answers
+    with store.reading() as session:  # bob and the purge
+        assert audit_log.verify(session) == audit_log.Verification(2, True, None)
+    assert purge.find_overdue(Viewer.SYSTEM) == []
+
+
+@pytest.mark.parametrize("postgresql", [OWNER], indirect=True)
+def test_the_owner_migrates_and_the_app_goes_on_with_the_same_journal(
+    postgresql: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.add(Viewer.SYSTEM, "ann", "admin")
+    url = environment.current().database_url
+    owner = store.engine_for(url).execution_options(isolation_level="AUTOCOMMIT").connect()
+    with owner:
+        newest = owner.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        owner.exec_driver_sql("UPDATE alembic_version SET version_num = '0009'")
+        monkeypatch.setenv("QA_DATABASE_URL", url.replace(OWNER, APPLICATION))
+        with pytest.raises(Refusal, match="with the owner of the tables: python -m qa_core init"):
+            store.migrate()
+        owner.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{newest}'")
+
+    store.migrate()
+    accounts.add(Viewer.SYSTEM, "bob", "admin")
+    with store.reading() as session:
+        assert audit_log.verify(session) == audit_log.Verification(2, True, None)

@@ -30,6 +30,7 @@ def test_new_records_have_the_schema_that_the_models_declare(centre: Path) -> No
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
+@pytest.mark.owner
 def test_records_at_the_first_revision_are_brought_up_to_date(centre: Path) -> None:
     set_revision(store.FIRST_REVISION)
 
@@ -38,6 +39,7 @@ def test_records_at_the_first_revision_are_brought_up_to_date(centre: Path) -> N
     assert store.is_ready()
 
 
+@pytest.mark.owner
 @pytest.mark.parametrize(
     ("revision", "code", "way_out"),
     [

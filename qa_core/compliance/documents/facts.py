@@ -10,7 +10,6 @@ from datetime import date
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
@@ -47,7 +46,6 @@ class Facts:
     teams: tuple[str, ...]
     sites: tuple[str, ...]
     database: str
-    has_remote_lake: bool
 
     # Read from the lake only for documents that say them.
 
@@ -112,7 +110,6 @@ def _read(session: Session) -> Facts:
         for found in gates.find_all(Viewer.SYSTEM)
         if found.value is not None
     }
-    lake_url = environment.current().lake_url
     periods = {
         entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
     }
@@ -127,7 +124,6 @@ def _read(session: Session) -> Facts:
         teams,
         sites,
         session.get_bind().dialect.name,
-        "://" in lake_url and not lake_url.startswith("file:"),
     )
 
 

@@ -195,13 +195,8 @@ def list_security(facts: Facts) -> Bullets:
             ),
             stores
             + " "
-            + (
-                _("Statistics are in an object store.")
-                if facts.has_remote_lake
-                else _(
-                    "Statistics and recordings are files that the application's account alone can "
-                    "read."
-                )
+            + _(
+                "Statistics and recordings are files that the application's account alone can read."
             ),
         )
     )

@@ -34,6 +34,9 @@ WRITERS_LOCK = 7303
 IMPORTS_LOCK = 7302
 """Advisory lock that serialises imports on PostgreSQL."""
 
+INSUFFICIENT_PRIVILEGE = "42501"
+"""PostgreSQL's code of what the role may not do."""
+
 FIRST_REVISION = "0009"
 """Revision where migrations begin."""
 
@@ -236,7 +239,7 @@ def migrate() -> None:
     and from several processes.
 
     Raises Refusal for a revision that no migration starts from: older than the first
-    version, or newer than this program.
+    version, or newer than this program; and for a role that may not migrate.
     """
     from alembic import command
 
@@ -250,7 +253,16 @@ def migrate() -> None:
     _require_known_revision()
     config = _migration_config()
     config.set_main_option("sqlalchemy.url", environment.current().database_url.replace("%", "%%"))
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
+            raise
+        message = N_(
+            "The records must be migrated, and the role of QA_DATABASE_URL may not. Run once "
+            "with the owner of the tables: python -m qa_core init"
+        )
+        raise Refusal("owner_needed", message) from error
 
 
 def _require_known_revision() -> None:
@@ -366,7 +378,9 @@ def one_import_at_a_time() -> Iterator[None]:
     """
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
+        # In no transaction: one that waits for the length of an import may be ended by the
+        # server, and the lock with it.
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_lock(IMPORTS_LOCK)))
             try:
                 yield
