@@ -18,12 +18,15 @@ from builders.centres import land, land_spend
 from builders.random_centre import make_contacts, make_evaluations
 
 from qa_core.access.roles import Viewer
+from qa_core.base.errors import Refusal
 from qa_core.centre import settings as declared_settings
 from qa_core.metrics import kpis, measure
 from qa_core.metrics.dimensions import DIMENSIONS
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
+from qa_core.storage.spark import belief
+from qa_core.storage.spark.cluster import seal_table
 from qa_core.storage.spark.translation import Unsupported, translate
 
 
@@ -109,6 +112,46 @@ def test_a_name_is_compared_by_its_token_alone() -> None:
 def test_what_is_not_certain_to_mean_the_same_is_refused(statement: str) -> None:
     with pytest.raises(Unsupported):
         translate(statement, ["eve", b"bytes"], {}, {"evaluator": str.upper})
+
+
+def test_names_of_people_and_free_texts_are_sealed_and_ids_are_not(centre: Path) -> None:
+    table = pa.table(
+        {
+            "contact_id": ["c1", "c2", None],
+            "team": ["Nord", None, "Sud"],
+            "evaluator": pa.array(["Ève Roy", None, "Ève Roy"]).dictionary_encode(),
+            "text": ["called Mme Petit back", "", None],
+            "score": [1.0, 2.0, None],
+        }
+    )
+    sent, texts = seal_table(table)
+
+    for name in ("contact_id", "team", "score"):
+        assert sent[name].equals(table[name])
+    one, none, other = sent["evaluator"].to_pylist()
+    assert (one, none) == (other, None)
+    assert texts["evaluator"] == {one: "Ève Roy"}
+    assert [texts["text"].get(token) for token in sent["text"].to_pylist()] == [
+        "called Mme Petit back", "", None,
+    ]  # fmt: skip
+    for clear in ("Ève", "Petit"):
+        assert clear not in str(sent.to_pylist())
+
+
+def test_a_cluster_is_asked_after_a_check_of_these_versions_alone(centre: Path) -> None:
+    def is_refused(engine_version: str) -> bool:
+        try:
+            belief.require("host:15002", engine_version)
+        except Refusal as refusal:
+            return refusal.code == "engine_unchecked"
+        return False
+
+    assert is_refused("4.3.0")
+    belief.record("host:15002", "4.3.0", 1000)
+    assert not is_refused("4.3.0")
+    assert is_refused("4.3.1")
+    belief.forget("host:15002")
+    assert is_refused("4.3.0")
 
 
 class TranslatingEngine:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -72,7 +72,7 @@ def describe_engine() -> str:
 
 
 def check_engine(
-    viewer: Viewer, url: str, times: int = TIMES, days: int = DAYS, cuts: Iterable[str] = ()
+    viewer: Viewer, url: str, times: int = TIMES, days: int = DAYS, cuts: Sequence[str] = ()
 ) -> EngineCheck:
     """Measure every KPI over every cut it allows (default: all) in the last days of the data,
     once on DuckDB and `times` on the engine of that URL. A check of all cuts decides whether
@@ -81,6 +81,7 @@ def check_engine(
     Raises Refusal for an empty lake and an engine that fails.
     """
     viewer.require(Permission.SEE_RULES)
+    other = engine.SparkEngine(url, is_checked=False)
     span = find_span()
     if span is None:
         raise Refusal(
@@ -88,9 +89,8 @@ def check_engine(
             N_("The lake is empty, so nothing can be compared. Import contacts, or make the demo."),
         )
     period = Period(max(span[0], span[1] - timedelta(days=days)), span[1])
-    other = engine.SparkEngine(url, is_checked=False)
     result = EngineCheck(other.cluster.host, other.cluster.version, times=times)
-    wanted = tuple(cuts) or ("", *(dimension.key for dimension in DIMENSIONS))
+    wanted = cuts or ("", *(dimension.key for dimension in DIMENSIONS))
     for cut in wanted:
         keys = [kpi.key for kpi in declared.ALL if not cut or cut in kpi.dimensions]
         by = (cut,) if cut else ()
@@ -104,7 +104,7 @@ def check_engine(
         result.cells += len(expected) * len(COMPARED)
     if result.differences:
         belief.forget(result.host)
-    elif not tuple(cuts):
+    elif not cuts:
         belief.record(result.host, result.version, result.cells)
     return result
 

@@ -35,6 +35,8 @@ LOG = logging.getLogger("qa_core")
 T = TypeVar("T")
 MOST_VIEWS = 200
 OPEN_SECONDS, STOP_SECONDS = 60, 5
+CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 2000)]
+"""A new session does not wait out the pauses that failures of an old one have earned."""
 UNREADABLE = ("FAILED_READ_FILE", "FileNotFound", "PATH_NOT_FOUND")
 OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
@@ -133,7 +135,10 @@ class Cluster:
                 ),
             )
         view = f"files_{hashlib.sha256(repr((name, files)).encode()).hexdigest()[:32]}"
+        self._files.pop(view, None)
         self._files[view] = (name, list(files))
+        if len(self._files) > MOST_VIEWS:
+            self._files.pop(next(iter(self._files)), None)
         columns = ", ".join(f'"{column}"' for column in tables.columns_of(name))
         return f'SELECT {columns} FROM "{view}"'
 
@@ -147,32 +152,20 @@ class Cluster:
         """Run a statement of DuckDB with its views; `arrow`: tables by name. Raises Refusal
         where the server fails, Unreadable where it cannot read a file.
         """
-        try:
-            return self._run(text, parameters, views, arrow)
-        except _Lost:  # the server has forgotten the session: it was started again meanwhile
-            return self._run(text, parameters, views, arrow)
-
-    def _run(
-        self,
-        text: str,
-        parameters: Sequence[Any],
-        views: Mapping[str, str],
-        arrow: Mapping[str, pa.Table],
-    ) -> pd.DataFrame:
         from qa_core.storage.spark.translation import translate
 
-        session, tag = self._open(), uuid.uuid4().hex
-        seconds = environment.find_engine_seconds()
+        tag, seconds = uuid.uuid4().hex, environment.find_engine_seconds()
         texts: dict[str, str] = {}
 
         def work() -> pa.Table:
             session.spark.addTag(tag)
+            key = environment.secret("pseudonyms")
             given, sealed = {}, {}
             for name, table in arrow.items():
                 upload = _upload(session, table)
                 given[name] = f'SELECT * FROM "{upload.view}"'
                 for column, tokens in upload.texts.items():
-                    sealed[column] = functools.partial(_seal, column)
+                    sealed[column] = functools.partial(_seal, key, column)
                     texts.update(tokens)
             for view, (name, files) in self._files.copy().items():
                 if any(view in select for select in views.values()):
@@ -180,22 +173,31 @@ class Cluster:
             sql = translate(text, parameters, given | dict(views), sealed)
             return session.spark.sql(sql).toArrow()
 
-        try:
-            return _to_frame(_within(seconds, work), texts)
-        except TimeoutError:
-            with suppress(Exception):
-                _within(STOP_SECONDS, lambda: session.spark.interruptTag(tag))
-            raise Refusal(
-                "engine_slow",
-                N_(
-                    "The cluster {host} did not answer within {seconds} seconds, and the question "
-                    "was stopped. Ask for a shorter period, or raise QA_ENGINE_SECONDS."
-                ),
-                host=self.host,
-                seconds=seconds,
-            ) from None
-        except _spark_errors() as error:
-            raise self._explain(error) from error
+        for is_second in (False, True):
+            session = self._open()
+            try:
+                return _to_frame(_within(seconds, work), texts)
+            except TimeoutError:
+                try:
+                    _within(STOP_SECONDS, functools.partial(session.spark.interruptTag, tag))
+                except (TimeoutError, *_failures()):
+                    self._leave(session)
+                raise Refusal(
+                    "engine_slow",
+                    N_(
+                        "The cluster {host} did not answer within {seconds} seconds, and the "
+                        "question was stopped. Ask for a shorter period, or raise "
+                        "QA_ENGINE_SECONDS."
+                    ),
+                    host=self.host,
+                    seconds=seconds,
+                ) from None
+            except _failures() as error:
+                self._leave(session)
+                if is_second or not _get_condition(error).startswith("INVALID_HANDLE"):
+                    raise self._explain(error) from error
+                # The server was started again meanwhile, and does not know the session.
+        raise AssertionError
 
     def _open(self) -> _Session:
         """Return the session, opened where there is none. Raises Refusal."""
@@ -209,14 +211,18 @@ class Cluster:
                         "engine_not_installed",
                         N_("QA_ENGINE_URL needs: pip install -r requirements-cluster.txt"),
                     ) from error
-                except TimeoutError as error:
-                    raise self._unreachable() from error
-                except _spark_errors() as error:
+                except (TimeoutError, *_failures()) as error:
                     raise self._unreachable() from error
                 if self._is_checked:
                     belief.require(self.host, version)
                 self._session = _Session(spark)
             return self._session
+
+    def _leave(self, session: _Session) -> None:
+        """Let the next question open a new session, unless another one did."""
+        with self._lock:
+            if self._session is session:
+                self._session = None
 
     def _unreachable(self) -> Refusal:
         return Refusal(
@@ -229,18 +235,12 @@ class Cluster:
         )
 
     def _explain(self, error: Exception) -> Exception:
-        """Explain what failed; the next question opens a new session."""
+        """Explain what failed."""
         LOG.debug("the cluster failed", exc_info=error)
-        condition = getattr(error, "getCondition", lambda: None)() or ""
-        with self._lock:
-            self._session = None
-        if condition.startswith("INVALID_HANDLE"):
-            return _Lost("engine_unreachable", self._unreachable().message, host=self.host)
-        if not condition or "RETRIES" in condition or "UNAVAILABLE" in str(error):
+        condition = _get_condition(error)
+        if "RETRIES" in condition or "UNAVAILABLE" in str(error) or "INVALID_HANDLE" in condition:
             return self._unreachable()
-        if any(
-            word in str(error) for word in ("FAILED_READ_FILE", "FileNotFound", "PATH_NOT_FOUND")
-        ):
+        if any(sign in str(error) for sign in UNREADABLE):
             return Unreadable(condition)
         return Refusal(
             "engine_failed",
@@ -251,10 +251,6 @@ class Cluster:
             host=self.host,
             condition=condition,
         )
-
-
-class _Lost(Refusal):
-    """Session that the server does not know any more."""
 
 
 def find_host(url: str) -> str:
@@ -274,10 +270,11 @@ def find_host(url: str) -> str:
 def _connect(url: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions of pandas for what is not used here
+        from pyspark.sql.connect.client import DefaultChannelBuilder
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
 
-        spark = SparkSession(connection=url)
+        spark = SparkSession(connection=DefaultChannelBuilder(url, CHANNEL))
     spark.client.set_retry_policies([DefaultPolicy(max_retries=5)])
     for name, value in OPTIONS.items():
         spark.conf.set(name, value)
@@ -286,11 +283,20 @@ def _connect(url: str) -> Any:
     return spark
 
 
-def _spark_errors() -> tuple[type[Exception], ...]:
+def _failures() -> tuple[type[Exception], ...]:
+    """List what a server, its client and the translation raise."""
     import grpc
     from pyspark.errors import PySparkException
+    from sqlglot.errors import SqlglotError
 
-    return PySparkException, grpc.RpcError
+    from qa_core.storage.spark.translation import Unsupported
+
+    return PySparkException, grpc.RpcError, SqlglotError, Unsupported
+
+
+def _get_condition(error: Exception) -> str:
+    """Return the name that Spark gives an error, else that of its class."""
+    return getattr(error, "getCondition", lambda: None)() or type(error).__name__
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
@@ -327,35 +333,49 @@ def _read_files(session: _Session, name: str, files: Sequence[str]) -> Any:
 
 
 def _upload(session: _Session, table: pa.Table) -> _Upload:
-    """Bring an Arrow table to the session once, its texts sealed where they are not `CLEAR`."""
+    """Bring an Arrow table to the session, once."""
     upload = session.uploads.get(id(table))
     if upload is None:
-        texts: dict[str, dict[str, str]] = {}
-        columns = []
-        for column in table.schema:
-            values = table[column.name]
-            if pa.types.is_dictionary(column.type):
-                values = values.cast(pa.string())
-            if pa.types.is_string(values.type) and column.name not in CLEAR:
-                coded = values.combine_chunks().dictionary_encode()
-                tokens = {_seal(column.name, text): text for text in coded.dictionary.to_pylist()}
-                texts[column.name] = tokens
-                values = pa.array(list(tokens), pa.string()).take(coded.indices)
-            columns.append(values)
-        sent = pa.table(columns, names=table.column_names)
+        sent, texts = seal_table(table)
         # The table is kept, so that no other one takes its number.
         upload = _Upload(table, f"given_{uuid.uuid4().hex}", texts)
-        session.keep(upload.view, lambda: session.spark.createDataFrame(sent))
+        session.keep(upload.view, functools.partial(_send, session, sent))
         session.uploads[id(table)] = upload
-        for key in list(session.uploads):
-            if session.uploads[key].view not in session.views:
-                del session.uploads[key]
+        for key in [key for key, one in session.uploads.items() if one.view not in session.views]:
+            del session.uploads[key]
     return upload
 
 
-def _seal(column: str, text: str) -> str:
+def seal_table(table: pa.Table) -> tuple[pa.Table, dict[str, dict[str, str]]]:
+    """Put tokens in the place of all texts that are not `CLEAR`. Returns the table, and by
+    column the text of each token.
+    """
+    texts: dict[str, dict[str, str]] = {}
+    key, columns = environment.secret("pseudonyms"), []
+    for column in table.schema:
+        values = table[column.name]
+        if pa.types.is_dictionary(column.type):
+            values = values.cast(pa.string())
+        if pa.types.is_string(values.type) and column.name not in CLEAR:
+            coded = values.combine_chunks().dictionary_encode()
+            clear = coded.dictionary.to_pylist()
+            tokens = {_seal(key, column.name, text): text for text in clear}
+            texts[column.name] = tokens
+            values = pa.array(list(tokens), pa.string()).take(coded.indices)
+        columns.append(values)
+    return pa.table(columns, names=table.column_names), texts
+
+
+def _send(session: _Session, table: pa.Table) -> Any:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    if table.num_rows:
+        return session.spark.createDataFrame(table)
+    return session.spark.createDataFrame([], from_arrow_schema(table.schema, True))
+
+
+def _seal(key: bytes, column: str, text: str) -> str:
     """Make the token of a text: the same one each time, from which nobody reads the text."""
-    key = environment.secret("pseudonyms")
     content = f"{column}\0{text}".encode()
     return SEALED + hmac.new(key, content, hashlib.sha256).hexdigest()[:32]
 
