@@ -56,15 +56,8 @@ CLEAR = frozenset(
 of criteria. Tokens stand for the texts of all others.
 """
 
-_TYPES = {
-    sa.Text: "STRING",
-    sa.DateTime: "TIMESTAMP_NTZ",
-    sa.Date: "DATE",
-    sa.Double: "DOUBLE",
-    sa.Integer: "INT",
-    sa.BigInteger: "BIGINT",
-    sa.Boolean: "BOOLEAN",
-}
+_TYPES = {"VARCHAR": "STRING", "TIMESTAMP": "TIMESTAMP_NTZ"}
+"""Types of DuckDB that Spark calls otherwise."""
 
 
 class Unreadable(OSError):
@@ -322,9 +315,8 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def _read_files(session: _Session, name: str, files: Sequence[str]) -> Any:
-    columns = ", ".join(
-        f"`{column.name}` {_TYPES[type(column.type)]}" for column in tables.TABLES[name].columns
-    )
+    types = {column.name: tables.sql_type(column) for column in tables.TABLES[name].columns}
+    columns = ", ".join(f"`{column}` {_TYPES.get(of, of)}" for column, of in types.items())
     folder = str(tables.lake_folder())
     there = environment.find_engine_lake() or folder
     paths = [there + file.removeprefix(folder) for file in files]
@@ -335,7 +327,7 @@ def _read_files(session: _Session, name: str, files: Sequence[str]) -> Any:
 def _upload(session: _Session, table: pa.Table) -> _Upload:
     """Bring an Arrow table to the session, once."""
     upload = session.uploads.get(id(table))
-    if upload is None:
+    if upload is None or upload.view not in session.views:
         sent, texts = seal_table(table)
         # The table is kept, so that no other one takes its number.
         upload = _Upload(table, f"given_{uuid.uuid4().hex}", texts)
