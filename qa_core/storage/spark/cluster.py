@@ -38,6 +38,7 @@ OPEN_SECONDS, STOP_SECONDS = 60, 5
 CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 2000)]
 """A new session does not wait out the pauses that failures of an old one have earned."""
 UNREADABLE = ("FAILED_READ_FILE", "FileNotFound", "PATH_NOT_FOUND")
+NO_MEMORY = ("Not enough memory", "OutOfMemory")
 OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
@@ -235,6 +236,15 @@ class Cluster:
             return self._unreachable()
         if any(sign in str(error) for sign in UNREADABLE):
             return Unreadable(condition)
+        if any(sign in str(error) for sign in NO_MEMORY):
+            return Refusal(
+                "engine_memory",
+                N_(
+                    "The cluster {host} has too little memory for this question. Ask for a shorter "
+                    "period, or give its server and workers more."
+                ),
+                host=self.host,
+            )
         return Refusal(
             "engine_failed",
             N_(
