@@ -16,11 +16,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -30,6 +29,9 @@ from qa_core.base.i18n import N_
 from qa_core.storage.lake import tables
 from qa_core.storage.schema import CONTACTS, DERIVED
 from qa_core.storage.spark import belief
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG = logging.getLogger("qa_core")
 T = TypeVar("T")
@@ -397,7 +399,7 @@ def _to_frame(table: pa.Table, texts: Mapping[str, str]) -> pd.DataFrame:
     with duckdb.connect() as connection:
         frame = connection.from_arrow(table).df()
     for name, cells in histograms.items():
-        frame[name] = pd.Series(cells, index=frame.index, dtype=object)
+        frame[name] = cells
     return frame
 
 
