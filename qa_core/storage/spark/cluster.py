@@ -273,14 +273,14 @@ def find_host(url: str) -> str:
 
 
 def _connect(url: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of versions of pandas for what is not used here
-        from pyspark.sql.connect.client import DefaultChannelBuilder
-        from pyspark.sql.connect.client.retries import DefaultPolicy
-        from pyspark.sql.connect.session import SparkSession
+    # A message is one line; what the client warns of besides is for its developers.
+    warnings.filterwarnings("ignore", module=r"pyspark\.")
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession
 
-        spark = SparkSession(connection=DefaultChannelBuilder(url, CHANNEL))
-    spark.client.set_retry_policies([DefaultPolicy(max_retries=5)])
+    spark = SparkSession(connection=DefaultChannelBuilder(url, CHANNEL))
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=4)])
     for name, value in OPTIONS.items():
         spark.conf.set(name, value)
     # Left to the end of the interpreter, closing would wait for threads that are gone.
