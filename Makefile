@@ -11,7 +11,7 @@ PORT ?= 8501
 help:
 	@echo "make run         environment, demo centre into an empty store, the app on http://127.0.0.1:$(PORT)"
 	@echo "make test        every test, in a real browser too"
-	@echo "make check-long  mutants, long kill and fuzz loops, the tests on PostgreSQL"
+	@echo "make check-long  mutants, long kill and fuzz loops, the tests on PostgreSQL, a Spark cluster"
 	@echo "make bench       measurements, printed"
 	@echo "make lint        the linter, the formatter, and the product's lines by room"
 	@echo "make catalogues  refresh the French and English catalogues from the code"
@@ -29,6 +29,10 @@ $(VENV)/.made-dev: requirements-dev.txt $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.made-cluster: requirements-cluster.txt $(VENV)/.made-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	@touch $@
+
 run: $(VENV)/.made
 	@$(BIN)/python -m qa_core init
 	@$(BIN)/python -m qa_core demo --if-empty
@@ -38,7 +42,7 @@ test: $(VENV)/.made-dev
 	@$(BIN)/python tests/e2e/chromium.py || true
 	$(BIN)/python -m pytest -m "not long" -rs -n auto --dist loadfile --no-loadscope-reorder
 
-check-long: $(VENV)/.made-dev
+check-long: $(VENV)/.made-cluster
 	$(BIN)/python -m pytest -m long -rs
 	QA_TEST_RECORDS=postgresql $(BIN)/python -m pytest -m "not long and not browser" -rs -n auto --dist loadfile
 	$(BIN)/python tests/tools/mutate_access.py

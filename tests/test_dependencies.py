@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,17 +26,25 @@ def read_requirements(name: str) -> list[Requirement]:
 
 
 def find_installed() -> Iterator[str]:
-    """Find every package that the requirements bring here, those of the tests included."""
+    """Find every package that the requirements bring here, those of the tests included, and
+    those of a cluster where they are installed.
+    """
     waiting = [*read_requirements("requirements.txt"), *read_requirements("requirements-dev.txt")]
+    if find_spec("pyspark"):
+        waiting += read_requirements("requirements-cluster.txt")
+    needed = [(requirement, ("",)) for requirement in waiting]
     seen = set()
-    while waiting:
-        requirement = waiting.pop()
-        name = canonicalize_name(requirement.name)
-        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if needed and name not in seen:
-            seen.add(name)
-            yield name
-            waiting += map(Requirement, distribution(name).requires or ())
+    while needed:
+        requirement, extras = needed.pop()
+        name, marker = canonicalize_name(requirement.name), requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra}) for extra in extras):
+            continue
+        own = ("", *sorted(requirement.extras))
+        if (name, own) not in seen:
+            if not any(name == other for other, _extras in seen):
+                yield name
+            seen.add((name, own))
+            needed += [(Requirement(text), own) for text in distribution(name).requires or ()]
 
 
 def find_licence(name: str) -> str:

@@ -193,6 +193,27 @@ def find_proxies() -> tuple[Network, ...]:
         ) from error
 
 
+def find_engine_seconds() -> int:
+    """Read QA_ENGINE_SECONDS: how long a cluster may take over a question. Raises Refusal for
+    what is no number of seconds.
+    """
+    text = os.environ.get("QA_ENGINE_SECONDS") or "300"
+    if not text.isdecimal() or not int(text):
+        raise Refusal(
+            "bad_engine_seconds",
+            N_("QA_ENGINE_SECONDS is {value}; write a whole number of seconds, such as 300."),
+            value=text,
+        )
+    return int(text)
+
+
+def find_engine_lake() -> str | None:
+    """Read QA_ENGINE_LAKE_URL: the lake as the cluster finds it; None where the path of this
+    machine leads there too.
+    """
+    return (os.environ.get("QA_ENGINE_LAKE_URL") or "").rstrip("/") or None
+
+
 def today() -> date:
     """Return the present day on the centre's wall clock."""
     return now().astimezone(current().zone).date()

@@ -21,6 +21,7 @@ from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.ingest import purge
+from qa_core.metrics.query import engine_check
 from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
@@ -289,6 +290,10 @@ def _requests() -> tuple[str, str]:
     return BAD if late else WARN, detail
 
 
+def _engine() -> tuple[str, str]:
+    return OK, engine_check.describe_engine()
+
+
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
     left = list(_files(folder)) if folder.exists() else []
@@ -319,6 +324,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("administrator"), _administrator),
     (N_("journal"), _journal),
     (N_("lake"), _lake),
+    (N_("engine"), _engine),
     (N_("imports"), _imports),
     (N_("marks of evaluations"), _marks),
     (N_("alert rules"), _alerts),

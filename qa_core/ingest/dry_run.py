@@ -438,7 +438,9 @@ def _copy_lake() -> Iterator[environment.Environment]:
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     try:
-        copy = replace(here, folder=folder, lake_url=str(folder / "lake"))
+        # No cluster sees the copy.
+        lake_url = str(folder / "lake")
+        copy = replace(here, folder=folder, lake_url=lake_url, engine_url="duckdb://")
         source = tables.lake_folder()
         for name in tables.TABLES:
             log = source / name / "_delta_log"

@@ -43,6 +43,16 @@ def ask(capsys, *arguments: str) -> tuple[int, object]:
     return code, json.loads(capsys.readouterr().out)
 
 
+def test_a_second_engine_is_checked_by_its_address(centre, capsys, monkeypatch):
+    assert ask(capsys, "engine", "check") == (0, {"ok": True, "engine": "duckdb://"})
+    for url, code in (("oracle://", "unknown_engine"), ("sc://host", "nothing_to_compare")):
+        exit_code, answer = ask(capsys, "engine", "check", url)
+        assert (exit_code, answer["error"]["code"]) == (1, code)
+    monkeypatch.setenv("QA_ENGINE_URL", "oracle://")
+    exit_code, answer = ask(capsys, "kpi", "received")
+    assert (exit_code, answer["error"]["code"]) == (1, "unknown_engine")
+
+
 def test_an_import_accounts_for_every_row_and_the_numbers_follow(calls, capsys):
     code, [report] = ask(capsys, "import", "contacts", str(calls))
     assert code == 0

@@ -19,6 +19,7 @@ from qa_core.base.errors import Refusal
 from qa_core.storage import lake, schema
 from qa_core.storage.engine import current
 from qa_core.storage.guard import Unscoped
+from qa_core.storage.spark.cluster import find_host
 
 C = schema.CONTACTS.c
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
@@ -204,13 +205,23 @@ def test_no_statement_reaches_outside_the_lake_or_unlocks_the_engine(
     assert [file.name for file in centre.glob("secret*")] == ["secret.txt"]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["oracle://", "sc://", "sc://name:secret@host", "sc://host:port", "duckdb", "http://host"],
+)
 def test_an_engine_that_is_not_known_is_refused_in_words(
-    centre: Path, monkeypatch: pytest.MonkeyPatch
+    centre: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setenv("QA_ENGINE_URL", "oracle://")
+    monkeypatch.setenv("QA_ENGINE_URL", url)
     with pytest.raises(Refusal) as refusal:
         current()
     assert refusal.value.code == "unknown_engine"
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_message_about_a_cluster_has_no_token() -> None:
+    assert find_host("sc://spark.example/;use_ssl=true;token=abc") == "spark.example:15002"
+    assert find_host("sc://spark.example:443/;token=abc") == "spark.example:443"
 
 
 def test_spend_is_asked_like_contacts(centre: Path) -> None:

@@ -75,7 +75,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
         _counted_intervals(question, spellings)
     )
     statement = statement.where(*question.filters(TOTALS.c))
-    counting = _find_counting(
+    counting = find_counting(
         environment.current().lake_url,
         lake.version("contacts"),
         lake.version("intervals"),
@@ -209,7 +209,7 @@ def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[
 
 
 @functools.lru_cache(maxsize=2)
-def _find_counting(
+def find_counting(
     lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]
 ) -> pa.Table:
     """Find which intervals count, day by day, looked up once per version of the lake,

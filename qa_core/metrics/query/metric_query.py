@@ -53,7 +53,7 @@ def _giver() -> Callable[[Settings], KpiInputs]:
     """
     lake_url, span = environment.current().lake_url, lake.span()
     profile, silent = (
-        _profile(lake_url, lake.version("contacts")),
+        find_profile(lake_url, lake.version("contacts")),
         interval_totals.find_silent(lake_url, lake.version("intervals")),
     )
     return functools.cache(
@@ -82,7 +82,7 @@ class LakeProfile:
 
 
 @functools.lru_cache(maxsize=4)
-def _profile(lake_url: str, version: int) -> LakeProfile:
+def find_profile(lake_url: str, version: int) -> LakeProfile:
     counts = [
         sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component)
         for component in COMPONENTS

@@ -335,7 +335,7 @@ def select_from_files(name: str, files: Sequence[str]) -> str:
         return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
     alike: dict[frozenset[str], list[str]] = {}
     for file in files:
-        alike.setdefault(_missing_in(name, file), []).append(file)
+        alike.setdefault(missing_in(name, file), []).append(file)
     return " UNION ALL ".join(
         _select_from(
             name,
@@ -359,7 +359,7 @@ def _select_from(name: str, missing: frozenset[str], relation: str) -> str:
 
 
 @functools.lru_cache(maxsize=20_000)  # a file of the lake never changes
-def _missing_in(name: str, file: str) -> frozenset[str]:
+def missing_in(name: str, file: str) -> frozenset[str]:
     """List the declared columns that a file lacks; its month is in its path."""
     import pyarrow.parquet
 

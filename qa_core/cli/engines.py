@@ -1,0 +1,66 @@
+"""`engine check`: whether a second engine counts as DuckDB does."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.i18n import _
+from qa_core.cli.options import Json, add_family
+from qa_core.cli.output import DONE, REFUSED, print_json
+
+SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    add_family(app, "engine", "The engine that answers questions.", check=check)
+
+
+def check(
+    url: Annotated[
+        str | None, typer.Argument(metavar="URL", help="sc://HOST:PORT; default QA_ENGINE_URL.")
+    ] = None,
+    times: Annotated[int, typer.Option(min=1, help="How often the engine is asked.")] = 3,
+    days: Annotated[int, typer.Option(min=1, help="The last days of the data.")] = 183,
+    as_json: Json = False,
+) -> int:
+    """Compare every KPI over every cut with DuckDB; an engine is asked only after it passed."""
+    from qa_core.metrics.query import engine_check
+
+    url = url or environment.current().engine_url
+    if url == "duckdb://":
+        message = _("DuckDB answers; there is no second engine to compare with it.")
+        print_json({"ok": True, "engine": url}) if as_json else print(message)
+        return DONE
+    result = engine_check.check_engine(Viewer.SYSTEM, url, times, days)
+    if as_json:
+        print_json({"ok": result.is_equal, **asdict(result)})
+        return DONE if result.is_equal else REFUSED
+    print(
+        _(
+            "{cells} cells of {cuts} cuts compared {times} times: DuckDB {duckdb} s, "
+            "Spark {version} {engine} s.",
+            cells=result.cells,
+            cuts=result.cuts,
+            times=result.times,
+            duckdb=round(result.duckdb_seconds),
+            version=result.version,
+            engine=round(result.engine_seconds),
+        )
+    )
+    for one in result.differences[:SHOWN]:
+        cut = ", ".join(f"{name} {value}" for name, value in one.by.items()) or "–"
+        print(f"  {one.kpi} · {cut} · {one.column}: {one.duckdb} ≠ {one.engine}", file=sys.stderr)
+    if result.is_equal:
+        print(_("Every cell is the same. {host} may be used.", host=result.host))
+        return DONE
+    message = _(
+        "{n} cells differ; {host} is not used.", n=len(result.differences), host=result.host
+    )
+    print(message, file=sys.stderr)
+    return REFUSED

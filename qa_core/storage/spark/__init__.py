@@ -1,0 +1,1 @@
+"""The second engine: Spark Connect over the same Parquet files (docs/cluster.md)."""
