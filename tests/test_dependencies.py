@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 ALLOWED = re.compile(
     r"\b(MIT|0?BSD|Apache|MPL|Mozilla Public|PSF|ISC|Zlib|CC0|MIT-CMU)\b", re.IGNORECASE
 )
-WEAK_COPYLEFT = {"python-stdnum", "psycopg"}
+WEAK_COPYLEFT = {"python-stdnum", "psycopg", "psycopg-binary"}
 """Packages under the LGPL, used unmodified."""
 
 
