@@ -65,7 +65,7 @@ def list_commands() -> str:
                 *(f"[{item.metavar}]" if not item.required else item.metavar for item in arguments),
             ]
         )
-        lines += [f"#### `{usage}`", "", " ".join((command.help or "").split()), ""]
+        lines += [f"### `{usage}`", "", " ".join((command.help or "").split()), ""]
         lines += [f"- `{item.metavar}`: {item.help}" for item in arguments if item.help]
         for item in command.params:
             if item.param_type_name == "option" and not item.hidden:
