@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 from builders.centres import contact, land
 from builders.wires import Wire
-from starlette.routing import Route
 
 from qa_core.base import environment
 from qa_core.base.i18n import use
@@ -176,19 +175,13 @@ def test_a_check_that_does_not_end_means_that_the_stores_do_not_answer(
     assert ask()[0] == 200
 
 
-def test_strangers_get_nothing_but_the_sign_in_and_the_health(ready: Path) -> None:
-    closed = {
-        "/sign-in/{provider}": 403,
-        "/sign-in/{provider}/callback": 403,
-        "/api/kpi": 401,
-        "/download/{ticket}": 404,
-        "/audio/{ticket}": 404,
-        "/healthz": 200,
-    }
+def test_strangers_get_nothing_but_the_health_from_the_addresses_of_the_server(
+    ready: Path,
+) -> None:
     answers = {
         route.path: Wire(None).ask(route.path.format(provider="none", ticket="x.y"))[0]
         for route in server.ROUTES
-        if isinstance(route, Route)
     }
 
-    assert answers == closed and len(server.ROUTES) == len(closed)
+    assert len(answers) > 5
+    assert [path for path, status in answers.items() if status < 400] == ["/healthz"]
