@@ -15,6 +15,7 @@ root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**", "data/README.md"]
 exclude_patterns = [".*", "build", "qa_core", "pages", "tests"]
 myst_heading_anchors = 4
+highlight_language = "text"
 html_theme = "furo"
 html_title = f"Écoute {version}"
 html_show_copyright = False

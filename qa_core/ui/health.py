@@ -27,11 +27,11 @@ from qa_core.storage.records.imports import ImportBatch
 from qa_core.ui import browser
 
 KEPT_SECONDS, OVERDUE_SECONDS = 5, 300
-"""How long an answer is kept; and how long it is, that nothing is overdue, which takes a
-look at old contacts.
+"""Seconds for which an answer is kept, and for which it is kept that nothing is overdue:
+that takes a look at old contacts.
 """
 WAIT_SECONDS, SILENT_SECONDS = 2, 60
-"""How long a request waits for the check of another one; and after how long a check that
+"""Seconds that a request waits for the check of another one, and after which a check that
 does not end means that the stores do not answer.
 """
 FULL_DISK_BYTES = 200 * 1024**2
@@ -162,8 +162,8 @@ def _answer(request: Request) -> Response:
     if not reasons:
         return JSONResponse({"status": "ready"})
     i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
-    told = [{"code": code, "message": _(REASONS[code])} for code in dict.fromkeys(reasons)]
-    return JSONResponse({"status": "not_ready", "reasons": told}, 503)
+    explained = [{"code": code, "message": _(REASONS[code])} for code in dict.fromkeys(reasons)]
+    return JSONResponse({"status": "not_ready", "reasons": explained}, 503)
 
 
 ROUTES = (Route("/healthz", _answer, methods=["GET"]),)
