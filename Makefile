@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run test check-long bench lint catalogues documents lock sbom clean
+.PHONY: help run test check-long bench lint catalogues documents docs lock sbom clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -16,7 +16,8 @@ help:
 	@echo "make lint        the linter, the formatter, and the product's lines by room"
 	@echo "make catalogues  refresh the French and English catalogues from the code"
 	@echo "make documents   refresh the generated parts of docs/"
-	@echo "make lock        refresh requirements.lock from requirements.txt"
+	@echo "make docs        the documents as a site, in build/site/"
+	@echo "make lock        refresh the lock files from requirements.txt and requirements-postgresql.txt"
 	@echo "make sbom        write sbom.cdx.json, the CycloneDX list of what is shipped"
 
 $(VENV)/.made: requirements.lock
@@ -60,14 +61,25 @@ catalogues: $(VENV)/.made
 documents: $(VENV)/.made-dev
 	$(BIN)/python tests/tools/documents.py
 
+build/docs-env/.made: requirements-docs.txt
+	@test -x build/docs-env/bin/python || $(PYTHON) -m venv build/docs-env
+	build/docs-env/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+docs: build/docs-env/.made
+	build/docs-env/bin/sphinx-build -c docs -W --keep-going --quiet . build/site
+	@echo "build/site/docs/index.html"
+
 lock: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv~=0.13.9'
 	$(BIN)/uv pip compile requirements.txt --universal --generate-hashes --python-version 3.11 --upgrade --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
+	$(BIN)/uv pip compile requirements-postgresql.txt --constraint requirements.txt --universal --generate-hashes \
+		--python-version 3.11 --upgrade --quiet --custom-compile-command "make lock" --output-file requirements-postgresql.lock
 
 sbom: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom~=7.5.0'
 	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json
 
 clean:
-	rm -rf $(VENV) .pytest_cache .hypothesis
+	rm -rf $(VENV) build .pytest_cache .hypothesis

@@ -160,7 +160,7 @@ def test_every_file_that_a_document_names_is_there(path: Path) -> None:
     named = [
         quoted
         for quoted in quotes(path)
-        if re.fullmatch(r"(?:qa_core|pages|tests|docs)/[\w<>./ -]*", quoted)
+        if re.fullmatch(r"(?:qa_core|pages|tests|docs|deploy)/[\w<>.@/ -]*", quoted)
     ]
     assert [quoted for quoted in named if not find_files(quoted)] == []
 
@@ -192,14 +192,22 @@ def test_every_function_that_a_document_names_is_there(path: Path) -> None:
     assert missing == []
 
 
+COMMAND_LINE = re.compile(
+    r"^(?:[\d*]+ +[\d*]+ +\* +\* +\* .*?|docker compose .*?|sudo .*?)?"
+    r"(?:(?:\S*/)?python -m qa_core|(?:\S*/)?\becoute) (\w[^|>;&]*)"
+)
+
+
 def find_command_lines(path: Path) -> Iterator[str]:
-    """The command lines of a document, in blocks and in prose."""
+    """The command lines of a document, in blocks and in prose; on a server they begin with
+    `ecoute`, in a cron table or a container with other words.
+    """
     text = TEXTS[path]
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.splitlines()]
     for line in [*lines, *quotes(path)]:
-        if line.strip().startswith("python -m qa_core "):
-            yield line.strip().removeprefix("python -m qa_core ")
+        if found := COMMAND_LINE.match(re.sub(r"\$\([^)]*\)", "now", line.strip())):
+            yield found[1]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

@@ -33,7 +33,7 @@ from qa_core.metrics import downloads
 from qa_core.storage import permissions
 from qa_core.storage.records import store
 from qa_core.storage.system_errors import TEMPORARY_CODES
-from qa_core.ui import browser, connections, identity_routes, kpi_api, proxies
+from qa_core.ui import browser, connections, health, identity_routes, kpi_api, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -325,6 +325,7 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
 ROUTES = (
     *identity_routes.ROUTES,
     *kpi_api.ROUTES,
+    *health.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),
     Route("/audio/{ticket}", _audio, methods=["GET"]),
 )

@@ -324,7 +324,8 @@ def test_a_file_is_taken_from_whoever_may_upload_and_from_nobody_else(server: Se
 
 
 def test_the_headers_stand_on_every_answer_and_what_is_closed_is_not_found(server: Server) -> None:
-    for path in ("/", "/journal", "/_stcore/health", "/_stcore/host-config", "/no/such/file"):
+    open_addresses = ("/_stcore/health", "/_stcore/host-config", "/healthz")
+    for path in ("/", "/journal", *open_addresses, "/no/such/file"):
         answer = request(server, path)
         assert (
             "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' 'sha256-"

@@ -66,7 +66,7 @@ def list_commands() -> str:
                 *(f"[{item.metavar}]" if not item.required else item.metavar for item in arguments),
             ]
         )
-        lines += [f"#### `{usage}`", "", " ".join((command.help or "").split()), ""]
+        lines += [f"### `{usage}`", "", " ".join((command.help or "").split()), ""]
         lines += [f"- `{item.metavar}`: {item.help}" for item in arguments if item.help]
         for item in command.params:
             if item.param_type_name == "option" and not item.hidden:
@@ -422,10 +422,19 @@ def list_examples() -> str:
     )
 
 
+def list_health() -> str:
+    """List the reasons why the app is not ready."""
+    from qa_core.ui import health
+
+    rows = ((code(name), message) for name, message in health.REASONS.items())
+    return build_table(("code", "message"), rows)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("architecture.md", "rooms"): draw_rooms,
     ("api.md", "examples"): list_examples,
     ("contract.md", "commands"): list_commands,
+    ("contract.md", "health"): list_health,
     ("kpis.md", "settings"): list_settings,
     ("kpis.md", "dimensions"): list_dimensions,
     ("kpis.md", "kpis"): list_kpis,

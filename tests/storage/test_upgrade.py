@@ -1,0 +1,100 @@
+"""Stores that earlier versions wrote, as `stores/` keeps them: after `init` they are those of
+today, and nothing in them is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from qa_core.base import environment
+from qa_core.cli.app import run
+from qa_core.storage import permissions
+from qa_core.storage.records import store
+from qa_core.storage.records.base import Base
+
+STORES = Path(__file__).with_name("stores")
+SAME_EFFECT = {
+    ("modify_type", "playback"),
+    ("remove_index", "playback"),
+    ("add_constraint", "playback"),
+}
+"""A migration made a unique index where new stores have a constraint, and VARCHAR for TEXT."""
+JUNE = ("--from", "2026-06-01", "--to", "2026-06-30")
+
+
+@pytest.fixture(params=["0009", "0016"])
+def old_centre(
+    request: pytest.FixtureRequest, centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A centre whose stores were written at that revision, three contacts in them."""
+    for name in environment.SECRETS:
+        monkeypatch.setenv(f"QA_SECRET_{name.upper()}", "ab" * 32)
+    (centre / "records.sqlite").unlink()
+    with zipfile.ZipFile(STORES / f"{request.param}.zip") as packed:
+        packed.extractall(centre)
+    return centre
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run a command and return its JSON."""
+
+    def command(*words: str) -> Any:
+        capsys.readouterr()
+        assert run([*words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return command
+
+
+def find_differences() -> set[tuple[str, str]]:
+    """Find what the models declare otherwise: what it is, and the table."""
+    with store.engine_for(environment.current().database_url).connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    flat = (item for entry in found for item in (entry if isinstance(entry, list) else [entry]))
+    return {
+        (item[0], next(str(getattr(part, "table", part)) for part in item[1:] if part is not None))
+        for item in flat
+    }
+
+
+def test_old_stores_become_those_of_today_and_lose_nothing(
+    old_centre: Path, ask: Callable[..., Any]
+) -> None:
+    assert run(["init"]) == 0
+    assert run(["init"]) == 0, "a second time changes nothing"
+
+    assert find_differences() <= SAME_EFFECT
+    rows = ask("kpi", "received", "answer_rate", "service_level", *JUNE)["rows"]
+    assert [(row["numerator"], row["n"]) for row in rows] == [(3, 3), (2, 3), (2, 3)]
+    people = {row["username"]: (row["role"], row["sites"]) for row in ask("people", "list")}
+    assert people == {"ada": ("admin", []), "lea": ("manager", ["Lyon"])}
+    assert [row["key"] for row in ask("grid", "list")] == ["customer-service"]
+    assert ask("targets", "list")[0]["kpi"] == "answer_rate"
+    assert ask("journal", "verify")["ok"]
+    assert permissions.find_open() == []
+    checks = {check["name"]: check["state"] for check in ask("doctor", "--deep")["checks"]}
+    assert checks["records"] == checks["lake"] == checks["journal"] == "ok"
+
+
+def test_imports_of_old_stores_go_on_and_can_be_undone(
+    old_centre: Path, ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert run(["init"]) == 0
+    [old] = ask("batches", "list")
+    file = tmp_path / "later.csv"
+    file.write_text("started_at,contact_id\n2026-06-03 09:00,c4\n", encoding="utf-8")
+
+    assert run(["import", "contacts", str(file)]) == 0
+    assert ask("kpi", "received", *JUNE)["rows"][0]["value"] == 4
+    assert run(["batches", "undo", old["id"]]) == 0
+
+    assert ask("kpi", "received", *JUNE)["rows"][0]["value"] == 1
