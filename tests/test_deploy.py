@@ -203,7 +203,7 @@ def find_blocks(page: Path) -> list[str]:
 def test_a_page_names_variables_files_units_and_addresses_that_are_there(page: Path) -> None:
     text = page.read_text("utf-8")
     lines = "\n".join(find_blocks(page))
-    for_tests = {"QA_REAL_DATA", "QA_CHROMIUM", "QA_GENERATED_FILES"}
+    for_tests = {"QA_REAL_DATA", "QA_CHROMIUM", "QA_GENERATED_FILES", "QA_BENCH_PROCESSES"}
     variables = {
         name.removesuffix("_OLD")
         for name in re.findall(r"\b(?:QA|STREAMLIT)_[A-Z_]+[A-Z]\b", text)
