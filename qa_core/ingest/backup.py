@@ -26,6 +26,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance.recordings import vault
+from qa_core.files.archives import refuse_special
 from qa_core.ingest.load import recovery
 from qa_core.storage import audit_log, lake, replay_list, sealed_files
 from qa_core.storage.guard import Unscoped
@@ -130,6 +131,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     for name in (SECRET, "journal"):
         if not environment.has_secret(name):
             raise _build_missing([name])
+    refuse_special(path)
     try:
         opened = path.open("rb")
     except OSError as error:

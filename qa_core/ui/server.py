@@ -29,7 +29,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
-from qa_core.storage import permissions
+from qa_core.storage import permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.ui import browser, connections, identity_routes, kpi_api, proxies
 
@@ -191,13 +191,13 @@ def _work_unattended() -> None:
 
     try:
         ingest.resume()
-    except Refusal as refusal:
-        LOG.warning(i18n.format_refusal(refusal))
+    except Exception as error:  # such as records that are held by others: the rest goes on
+        system_errors.log_failure(LOG, "the end of what was interrupted", error)
     while True:
         try:
             daily.do_daily()
-        except Exception:
-            LOG.exception("what the day asks for failed")
+        except Exception as error:
+            system_errors.log_failure(LOG, "what the day asks for", error)
         if purge.purge_daily():
             streamlit.cache_data.clear()
         purge.wait_for_request(UPKEEP_SECONDS)
