@@ -128,10 +128,10 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     """Open a backup: what it says of itself, and its archive, to be read forward to the end.
     Raises Refusal for a missing or other secret, for another kind of file and for damage.
     """
+    refuse_special(path)
     for name in (SECRET, "journal"):
         if not environment.has_secret(name):
             raise _build_missing([name])
-    refuse_special(path)
     try:
         opened = path.open("rb")
     except OSError as error:

@@ -40,11 +40,11 @@ class ScorecardVersion(Base):
     """Raised at each save of a draft: who saved an older one is told."""
 
 
-def _find_moment_of_change(context: sa.engine.default.DefaultExecutionContext) -> datetime:
+def find_moment_of_change(connection: sa.Connection) -> datetime:
     """Return the present moment; after the newest change where the clock was set back, since
     what is kept of published evaluations is renewed by it.
     """
-    newest = context.root_connection.scalar(
+    newest = connection.scalar(
         sa.select(sa.func.max(Evaluation.changed_at)).where(
             Evaluation.state == "published", Evaluation.kind == SCORED
         )
@@ -114,7 +114,9 @@ class Evaluation(Base):
     acknowledged_at: Mapped[datetime | None]
     advisor_comment: Mapped[str | None]
     batch_id: Mapped[str | None] = mapped_column(index=True)
-    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=_find_moment_of_change)
+    changed_at: Mapped[datetime] = mapped_column(
+        default=now, onupdate=lambda context: find_moment_of_change(context.root_connection)
+    )
     given_advisor_id: Mapped[str | None]
     """Advisor that the source names, where that one was merged into another; else null."""
     given_team: Mapped[str | None]
