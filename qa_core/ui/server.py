@@ -5,6 +5,7 @@ only from those who may, downloads and audio.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import logging
 import re
@@ -14,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 import streamlit
+from h11 import LocalProtocolError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -124,7 +126,9 @@ class Wall:
                     headers[name] = value
                 if "server" in headers:
                     del headers["server"]
-            await send(message)
+            # Who sent what is no HTTP was answered by the server below already.
+            with contextlib.suppress(LocalProtocolError):
+                await send(message)
 
         host = Headers(scope=scope).get("host")
         if not is_host_allowed(host):
