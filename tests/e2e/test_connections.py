@@ -146,6 +146,7 @@ def test_slow_and_malformed_clients_keep_nobody_from_their_page(server: Server) 
                     sender.read()
         # Asks for page after page and reads none.
         deaf = opened.enter_context(raw.visitor(server.host, cookies))
+        deaf.socket.close_timeout = 0.1
         for _ in range(8):
             deaf.send("journal")
 

@@ -218,7 +218,7 @@ def test_an_act_killed_at_ten_writes_is_lost_doubled_and_half_done_nowhere(
             said, end = act_elsewhere(act, moment, folder)
             assert end == -signal.SIGKILL
             words = [line for line in said if " " not in line]  # a server prints more
-                seen[f"acknowledged: {', '.join(words) or 'nothing'}"] += 1
+            seen[f"acknowledged: {', '.join(words) or 'nothing'}"] += 1
             check(act, folder, said, faults)
         shutil.rmtree(tmp_path / str(moment))
     show(f"kill -9, {act}, at {len(moments)} of {writes} writes", len(moments), faults, seen)
