@@ -36,6 +36,10 @@ from qa_core.storage.records.people import (
 IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
 """Precision of `last_seen_at`: writing it on each run would cost a write each time."""
+CLOCK_DRIFT = timedelta(minutes=5)
+"""How far ahead the clock of another server may be. What was used later than that was used
+before the clock was set back: the session ends, or it would last too long.
+"""
 
 EXPIRED = "expired one-time password"
 """Reason of a failed sign-in, in the audit log."""
@@ -206,7 +210,7 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
             not expected_claims
             or not account.active
             or claims | expected_claims != claims
-            or claims["until"] < now().timestamp()
+            or not 0 <= claims["until"] - now().timestamp() <= SECOND_STEP.total_seconds()
         ):
             raise AccessDenied()
         if second_factor.use(session, username, code):
@@ -465,7 +469,7 @@ def _live(moment: datetime) -> sa.Select[tuple[LoginSession]]:
         .where(
             LoginSession.revoked_at.is_(None),
             LoginSession.created_at > moment - MAX_AGE,
-            LoginSession.last_seen_at > moment - IDLE,
+            LoginSession.last_seen_at.between(moment - IDLE, moment + CLOCK_DRIFT),
             LoginSession.token_version == Account.token_version,
             Account.active,
         )
@@ -582,6 +586,13 @@ def _forget_old(session: Session) -> datetime:
     moment = now()
     session.execute(
         sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
+    )
+    # Nobody waits for longer than that, even after the clock was set back.
+    longest = moment + MAX_WAIT
+    session.execute(
+        sa.update(SignInThrottle)
+        .where(SignInThrottle.blocked_until > longest)
+        .values(blocked_until=longest)
     )
     return moment
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.cli.options import Json, add_family
@@ -149,7 +150,8 @@ def export_grid(
             known=known,
         )
     try:
-        file.write_bytes(files.build_file(Viewer.SYSTEM, chosen.id, form).content)
+        content = files.build_file(Viewer.SYSTEM, chosen.id, form).content
+        environment.write_private(file, content, overwrite=True)
     except OSError as error:
         raise Refusal(
             "cannot_write",

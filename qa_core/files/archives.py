@@ -194,10 +194,18 @@ def find_marked_encoding(start: bytes) -> str | None:
     return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
+def refuse_special(path: Path) -> None:
+    """Raise Refusal for what is there but no file: reading a pipe or a device never ends."""
+    if path.exists() and not path.is_file():
+        message = N_("{path} is a folder, a pipe or a device, and no file.")
+        raise Refusal("no_regular_file", message, path=str(path))
+
+
 def open_content(path: Path, encoding: str | None = None) -> Content:
     """Find out whether and how a file is packed. Raises Refusal for a zip that does not
     hold exactly one file.
     """
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             start = file.read(4)

@@ -24,6 +24,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.compliance.recordings import vault
+from qa_core.files.archives import refuse_special
 from qa_core.ingest.load import recovery
 from qa_core.storage import audit_log, lake, replay_list, sealed_files
 from qa_core.storage.guard import Unscoped
@@ -125,6 +126,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     """Open a backup: what it says of itself, and its archive, to be read forward to the end.
     Raises Refusal for a missing or other secret, for another kind of file and for damage.
     """
+    refuse_special(path)
     for name in (SECRET, "journal"):
         if not environment.has_secret(name):
             raise _build_missing([name])

@@ -19,6 +19,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
 from qa_core.files import uploads
+from qa_core.files.archives import refuse_special
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions, require_kind
 from qa_core.ingest import file_names, plausibility
@@ -130,7 +131,7 @@ def _report_refusals(
     except (AccessDenied, Misuse):
         raise
     except Exception as error:
-        refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
+        refusal = system_errors.find_refusal(error)
         if refusal is None:
             raise
         return FileReport(file=name, dry_run=options.dry_run, refusal=refusal)
@@ -149,7 +150,8 @@ def _load_file(
             options.system,
             None,
         )
-    if not path.is_file():
+    refuse_special(path)
+    if not path.exists():
         raise Refusal("no_file", N_("There is no file {path}."), path=name)
     digest = table_reader.compute_digest(path)
     with store.reading_or_empty() as session:

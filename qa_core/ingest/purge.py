@@ -15,8 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal
+from qa_core.base import environment
 from qa_core.centre import settings
 from qa_core.compliance import key_rotation, recordings, retention
 from qa_core.compliance.retention import Overdue
@@ -28,7 +27,7 @@ from qa_core.ingest.load import recovery
 from qa_core.metrics.dimensions import add_months
 from qa_core.metrics.query import closed_months, month_closing
 from qa_core.quality import retention as quality_retention
-from qa_core.storage import audit_log, lake, replay_list
+from qa_core.storage import audit_log, lake, replay_list, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Purge
@@ -194,10 +193,8 @@ def purge_daily() -> None:
     try:
         purge(Viewer.SYSTEM)
         note_rules()
-    except Refusal as refusal:
-        logging.getLogger("qa_core").warning(i18n.format_refusal(refusal))
-    except Exception:
-        logging.getLogger("qa_core").exception("the purge failed")
+    except Exception as error:
+        system_errors.log_failure(logging.getLogger("qa_core"), "the purge", error)
     else:
         _purged_through[here] = today
 

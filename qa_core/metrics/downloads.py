@@ -90,7 +90,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
     request = signed_links.unseal("download", ticket)
     if request["session"] != signed_in.session_id or request["kind"] not in KINDS:
         raise AccessDenied()
-    if request["until"] < time.time():
+    if not 0 <= request["until"] - time.time() <= SECONDS:
         raise Refusal(
             "old_link",
             N_("This link is older than a minute; go back to the page and ask for the file again."),

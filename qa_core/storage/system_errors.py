@@ -5,9 +5,10 @@ or read-only store.
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterator
 
-from qa_core.base import environment
+from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
@@ -37,7 +38,11 @@ _READ_ONLY = (
 
 
 def find_refusal(error: BaseException) -> Refusal | None:
-    """Find what to tell a person about an error of the system; None for a defect."""
+    """Find what to tell a person about an error of the system; a refusal is its own; None
+    for a defect.
+    """
+    if isinstance(error, Refusal):
+        return error
     for cause in _causes(error):
         text = str(cause).casefold()
         if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
@@ -67,6 +72,17 @@ def find_refusal(error: BaseException) -> Refusal | None:
                 ),
             )
     return None
+
+
+def log_failure(log: logging.Logger, work: str, error: Exception) -> None:
+    """Log that this work failed: in one line where it was refused or the system stopped it,
+    with the traceback where it has a defect.
+    """
+    refusal = find_refusal(error)
+    if refusal is None:
+        log.error("%s failed", work, exc_info=error)
+    else:
+        log.warning("%s: %s", work, i18n.format_refusal(refusal))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -39,7 +39,7 @@ would wait for more than so many seconds is disconnected.
 """
 GATE_SECONDS = 5
 """Seconds that a run has to meet the gate, once its session was found over."""
-TRY_AGAIN_LATER, POLICY_VIOLATION = 1013, 1008
+TRY_AGAIN_LATER, POLICY_VIOLATION, UNSUPPORTED_DATA = 1013, 1008, 1003
 
 
 @dataclass
@@ -157,21 +157,25 @@ class Connections:
 
     def _slow_down(self, connection: Connection, receive: Receive, send: Send) -> Receive:
         async def receive_slowly() -> Message:
-            if connection.token is not None:
-                message = await receive()
-                if _asks_for_run(message):
-                    connection.asked_at = time.monotonic()
-                return message
+            is_known = connection.token is not None
             try:
-                message = await asyncio.wait_for(receive(), STRANGER_IDLE_SECONDS)
+                message = await asyncio.wait_for(
+                    receive(), None if is_known else STRANGER_IDLE_SECONDS
+                )
             except TimeoutError:
-                await _close(connection, send, TRY_AGAIN_LATER)
-                return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
-            if message["type"] == "websocket.receive" and connection.token is None:
+                return await _hang_up(connection, send, TRY_AGAIN_LATER)
+            if message["type"] != "websocket.receive":
+                return message
+            request = _read(message)
+            if request is None:
+                return await _hang_up(connection, send, UNSUPPORTED_DATA)
+            if is_known:
+                if request.WhichOneof("type") == "rerun_script":
+                    connection.asked_at = time.monotonic()
+            elif connection.token is None:
                 wait = self.budgets[connection.browser.address].take()
                 if wait > LONGEST_WAIT:
-                    await _close(connection, send, TRY_AGAIN_LATER)
-                    return {"type": "websocket.disconnect", "code": TRY_AGAIN_LATER}
+                    return await _hang_up(connection, send, TRY_AGAIN_LATER)
                 await asyncio.sleep(wait)
             return message
 
@@ -197,11 +201,18 @@ def _stop_when_over(connection: Connection, send: Send) -> Send:
     return send_while_live
 
 
-def _asks_for_run(message: Message) -> bool:
+def _read(message: Message) -> BackMsg | None:
+    """Read a message; None for text and garbage, which Streamlit would log at length."""
+    content = message.get("bytes")
     try:
-        return BackMsg.FromString(message.get("bytes") or b"").WhichOneof("type") == "rerun_script"
+        return None if content is None else BackMsg.FromString(content)
     except DecodeError:
-        return False
+        return None
+
+
+async def _hang_up(connection: Connection, send: Send, code: int) -> Message:
+    await _close(connection, send, code)
+    return {"type": "websocket.disconnect", "code": code}
 
 
 async def _close(connection: Connection, send: Send, code: int) -> None:

@@ -179,7 +179,8 @@ def _hold(draft: Draft) -> OpenDraft:
     name = f"{_prefix(draft.id)}held"
     held = st.session_state.get(name)
     if held is None:
-        held = st.session_state[name] = OpenDraft(draft.version, draft.seconds_spent, time.time())
+        held = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
+        st.session_state[name] = held
         _fill(draft)
     elif held.typed is None and held.version != draft.version:
         held.version = draft.version
@@ -244,7 +245,7 @@ def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
 
 
 def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]) -> None:
-    moment = time.time()
+    moment = time.monotonic()
     held.seconds += min(moment - held.touched_at, IDLE_SECONDS)
     held.touched_at = moment
     try:

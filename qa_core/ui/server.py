@@ -5,6 +5,7 @@ only from those who may, downloads and audio.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import importlib
 import logging
@@ -15,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 import streamlit
+from h11 import LocalProtocolError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -30,7 +32,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
-from qa_core.storage import permissions
+from qa_core.storage import permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.system_errors import TEMPORARY_CODES
 from qa_core.ui import browser, connections, health, identity_routes, kpi_api, proxies
@@ -140,7 +142,9 @@ class Wall:
                 headers = MutableHeaders(scope=message)
                 for name, value in headers_for(path).items():
                     headers[name] = value
-            await send(message)
+            # Who sent what is no HTTP was answered by the server below already.
+            with contextlib.suppress(LocalProtocolError):
+                await send(message)
 
         host = Headers(scope=scope).get("host")
         if not is_host_allowed(host):
@@ -207,8 +211,8 @@ def _work_unattended() -> None:
 
     try:
         ingest.resume()
-    except Refusal as refusal:
-        LOG.warning(i18n.format_refusal(refusal))
+    except Exception as error:  # such as records that are held by others: the rest goes on
+        system_errors.log_failure(LOG, "the end of what was interrupted", error)
     forgotten = 0
     while True:
         purge.purge_daily()
@@ -218,8 +222,8 @@ def _work_unattended() -> None:
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 streamlit.cache_data.clear()
                 forgotten = deletion
-        except Exception:
-            LOG.exception("what the day asks for failed")
+        except Exception as error:
+            system_errors.log_failure(LOG, "what the day asks for", error)
         purge.wait_for_request(UPKEEP_SECONDS)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -110,3 +111,47 @@ def test_a_host_name_that_is_not_allowed_is_told_how_it_would_be(server: Server)
     assert "STREAMLIT_SERVER_ALLOWED_HOSTS" in response.read().decode()
     log = server.log.read_text(encoding="utf-8")
     assert "Host names that are served: localhost" in log and "centre.example" in log
+
+
+BAD_REQUESTS = {
+    "half a request": b"GET /_stcore/health HTT",
+    "binary": bytes(range(256)) * 40,
+    "huge headers": b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 50_000 + b"\r\n",
+    "less than it says": b"POST /api/kpi HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+    "more than it says": b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\nxxxx",
+    "two lengths": b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2"
+    b"\r\n\r\nx",
+    "bad chunks": b"POST /api/kpi HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked"
+    b"\r\n\r\nzz\r\n",
+}
+
+
+def test_slow_and_malformed_clients_keep_nobody_from_their_page(server: Server) -> None:
+    cookies = sign_in()
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    [log] = server.folder.glob("server*.log")
+    before = log.read_text(encoding="utf-8")
+    host, port = server.host.split(":")
+    with contextlib.ExitStack() as opened:
+        for content in BAD_REQUESTS.values():
+            client = opened.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            with contextlib.suppress(OSError):  # closed before it was all sent
+                client.sendall(content)
+        for content in (b"\xff" * 1_000, "garbage"):
+            for own in ({}, cookies):
+                sender = opened.enter_context(raw.visitor(server.host, own))
+                sender.socket.send(content)
+                with pytest.raises(ConnectionClosed):
+                    sender.read()
+        # Asks for page after page and reads none.
+        deaf = opened.enter_context(raw.visitor(server.host, cookies))
+        deaf.socket.close_timeout = 0.1
+        for _ in range(8):
+            deaf.send("journal")
+
+        assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    added = log.read_text(encoding="utf-8").removeprefix(before)
+    assert "Traceback" not in added and len(added.splitlines()) <= len(BAD_REQUESTS) + 3, added

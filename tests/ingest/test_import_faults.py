@@ -10,6 +10,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -33,15 +34,20 @@ from builders.import_files import (
     write,
 )
 from builders.listening_centre import allow_evaluations
+from builders.special_files import special_files
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli.app import run as run_command
+from qa_core.files.options import ImportOptions
+from qa_core.ingest import backup
 from qa_core.ingest.columns import table_reader
+from qa_core.ingest.pipeline import evaluate_alerts
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Advisor
 
@@ -374,3 +380,34 @@ def test_a_gzip_of_zeros_is_refused_in_the_list_that_json_promises(
     assert run_command(["import", "contacts", str(path), "--json"]) == 1
     [refused] = json.loads(capsys.readouterr().out)
     assert refused["error"]["code"] == "wrong_file_type"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_pipe_or_a_device_is_refused_at_once(
+    centre: Path, tmp_path_factory: pytest.TempPathFactory, dry_run: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    options = ImportOptions(dry_run=dry_run)
+    with special_files(folder, "calls.csv", "zeros.csv") as paths:
+        for report in ingest.run(Viewer.SYSTEM, "contacts", [*paths, folder], options):
+            assert report.refusal.code == "no_regular_file"
+        for path in paths:
+            with pytest.raises(Refusal) as refused, backup.opening(path):
+                pass
+            assert refused.value.code == "no_regular_file"
+
+
+def test_alert_rules_that_find_the_records_held_fail_no_import(
+    centre: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
+    store.engine_for.cache_clear()
+    with store.writing() as session:
+        session.add(AlertRule(kpi="received", kind="control", grain="day", created_by="mo"))
+    bring(centre, "contacts", CALLS)
+    holder = sqlite3.connect(centre / "records.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    evaluate_alerts()
+    holder.rollback()
+    assert "Another program holds the records" in caplog.text and "Traceback" not in caplog.text
+    store.engine_for.cache_clear()

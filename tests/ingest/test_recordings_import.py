@@ -21,6 +21,7 @@ from builders import sounds
 from builders.centres import contact, land
 from builders.import_files import bring
 from builders.listening_centre import accredit, open_gates
+from builders.special_files import special_files
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
@@ -541,3 +542,15 @@ def test_audio_is_recognised_again_after_its_key_was_replaced(open_centre: Path)
 
     sounds.make(open_centre / "sent" / "one.wav", tone=800)
     assert take(path).tally.rejected == 1
+
+
+def test_pipes_and_devices_are_no_audio(open_centre: Path) -> None:
+    path = write(open_centre, "pipe.wav,c1,,1,quality", "zeros.wav,c2,,1,quality")
+    with special_files(path.parent, "pipe.wav", "zeros.wav"):
+        assert take(path).tally.reasons == {"no_file": 1, "outside_folder": 1}
+        path.unlink()
+        (report,) = ingest.run(
+            Viewer.SYSTEM, "recordings", [path.parent], ImportOptions(purpose="quality")
+        )
+    assert report.is_refused or report.tally.new == 0
+    assert files() == []

@@ -8,6 +8,7 @@ import gzip
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,12 +18,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
+from builders.special_files import special_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.stop_signal import Stop
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch import folder as watching
 from qa_core.ingest.watch.folder import Watch, lock_folder
@@ -191,6 +194,21 @@ def test_instructions_that_make_no_sense_are_said_once_and_move_no_file(
     assert look(folder)[0].tally.new == 3
 
 
+def test_pipes_and_devices_are_said_once_and_never_read(folder: Path) -> None:
+    with special_files(folder, "calls.csv", "queue_log"):
+        told = look(folder, times=3)
+    assert [item.code for item in told] == ["no_regular_file", "no_regular_file"]
+    path = put(folder, "contacts/calls.csv", CALLS)
+    with special_files(path.parent, "import.toml", "calls.csv.toml") as (pipe, device):
+        [told] = look(folder, times=2)
+        assert told.code == "bad_instructions" and "a pipe or a device" in str(told)
+        device.unlink()
+        [told] = look(folder, times=2)
+        assert told.code == "bad_instructions" and path.exists()
+        pipe.unlink()
+    assert look(folder)[-1].tally.new == 3
+
+
 def test_where_nothing_may_be_moved_files_stay_and_are_imported_once(folder: Path) -> None:
     write(folder, ".taken", "in the way")
     path = put(folder, "contacts/calls.csv", CALLS)
@@ -216,6 +234,36 @@ def test_a_busy_store_is_tried_again_and_said_once(
     assert [getattr(item, "code", item) for item in told] == ["store_busy"]
     watch.check()
     assert told[1].tally.new == 3 and len(find_contacts()) == 3
+    store.engine_for.cache_clear()
+
+
+def test_records_that_another_program_keeps_for_itself_are_said_once_and_the_watch_goes_on(
+    folder: Path, centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(watching, "FIRST_WAIT", 0.01)
+    store.close()
+    store.engine_for.cache_clear()
+    put(folder, "contacts/calls.csv", CALLS)
+    told: list[FileReport | Refusal] = []
+    looks, stop = [], Stop()
+
+    def look_and_stop(watch: Watch) -> None:
+        looks.append(watch)
+        if len(looks) == 3:
+            holder.rollback()
+            holder.close()
+        if len(looks) == 9:
+            stop.set()
+
+    holder = sqlite3.connect(centre / "records.sqlite", isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")  # as some backups do: nobody reads either
+    holder.execute("BEGIN IMMEDIATE")
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append)
+    monkeypatch.setattr(stop, "wait", lambda _seconds: look_and_stop(watch))
+    watch.run(stop, every=0.01)
+    assert [getattr(item, "code", "done") for item in told] == ["store_busy", "done"]
+    assert len(find_contacts()) == 3
     store.engine_for.cache_clear()
 
 

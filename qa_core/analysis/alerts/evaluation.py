@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from qa_core.base import environment
 from qa_core.metrics import formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Unit, get_kpi
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertEvent
 from qa_core.storage.records.base import now
@@ -61,8 +62,9 @@ def evaluate_after_import() -> None:
     try:
         evaluate(Viewer.SYSTEM)
     except Exception as error:
-        LOG.warning("alert rules could not be evaluated", exc_info=error)
-        with store.writing() as session:
+        system_errors.log_failure(LOG, "the evaluation of the alert rules", error)
+        # Records that stopped it may stop its note as well; the next import tries again.
+        with suppress(sa.exc.OperationalError), store.writing() as session:
             session.merge(DueWork(name=ALERTS))
             audit_log.record(session, Viewer.SYSTEM.username, "alerts_failed", type(error).__name__)
 

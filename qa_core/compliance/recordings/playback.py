@@ -172,7 +172,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
     with store.reading() as session:
         if _is_under_way(session, request["id"]):
             return _sound(require_playable(session, viewer, request["recording"], request["for"]))
-    if request["until"] < time.time():
+    if not 0 <= request["until"] - time.time() <= SECONDS_TO_START:
         raise Refusal(
             "old_link", N_("This link is too old. Go back to the page and start to listen again.")
         )

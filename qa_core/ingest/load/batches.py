@@ -89,9 +89,17 @@ def open_dry_run(kind: str) -> Iterator[Session]:
         yield session
 
 
-def create_id() -> str:
-    """Create an identifier that sorts by time."""
-    return f"{now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
+def create_id(moment: datetime | None = None) -> str:
+    """Create an identifier that sorts by time (default: now)."""
+    return f"{moment or now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
+
+
+def _find_start(session: Session) -> datetime:
+    """Return the present moment; after the newest start where the clock was set back, since
+    the order of imports decides what may be undone.
+    """
+    newest = session.scalar(sa.select(sa.func.max(ImportBatch.started_at)))
+    return max(now(), newest + timedelta(microseconds=1)) if newest else now()
 
 
 def find_done(
@@ -206,7 +214,6 @@ def start(
     it.
     """
     batch = ImportBatch(
-        id=create_id(),
         kind=staged.kind,
         file_name=Path(report.file).name,
         digest=staged.digest,
@@ -227,6 +234,8 @@ def start(
         actor=viewer.username,
     )
     with store.writing() as session:
+        batch.started_at = _find_start(session)
+        batch.id = create_id(batch.started_at)
         session.add(batch)
         session.flush()
         write(session, batch.id)

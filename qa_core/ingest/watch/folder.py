@@ -30,6 +30,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
 from qa_core.centre import settings
+from qa_core.files.archives import refuse_special
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline, purge
 from qa_core.ingest.columns import table_reader
@@ -136,9 +137,12 @@ class Watch:
     def run(self, stop: Stop, every: float = 5.0) -> None:
         """Check again and again until stopped; the file at work is finished first."""
         while not stop.is_set():
-            self.check(stop)
-            if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
-                self._work_unattended()
+            try:
+                self.check(stop)
+                if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
+                    self._work_unattended()
+            except Exception as error:  # such as records that others hold: it says so and goes on
+                self._report_once(_as_refusal(error))
             stop.wait(every)
         self._work_unattended()
 
@@ -180,6 +184,10 @@ class Watch:
         for path, state in states.items():
             if stop.is_set():
                 return
+            try:
+                refuse_special(path)
+            except Refusal as refusal:
+                self._report_once(refusal)
             if state is not None and LOG_NAME.fullmatch(path.name):
                 self._notice_log(path)
             elif state is not None and self._unmovable.get(path) != state:
@@ -440,10 +448,11 @@ def read_instructions(path: Path) -> Instructions:
     options; empty where there is no file. Raises Misuse.
     """
     try:
+        refuse_special(path)
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Instructions(None, ImportOptions())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Refusal) as error:
         raise Misuse(
             "bad_instructions",
             N_("{path} cannot be read: {reason}."),
@@ -504,8 +513,7 @@ def _find_mapping_kind(name: str | None) -> str | None:
 
 def _as_refusal(error: Exception) -> Refusal:
     """Return the refusal that an error is or causes, else one for a failure."""
-    refusal = error if isinstance(error, Refusal) else system_errors.find_refusal(error)
-    return refusal or Refusal(
+    return system_errors.find_refusal(error) or Refusal(
         "failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__
     )
 

@@ -29,7 +29,12 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import (
+    EVALUATOR_KINDS,
+    Evaluation,
+    EvaluationAnswer,
+    find_moment_of_change,
+)
 from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
@@ -202,7 +207,7 @@ def decide(
             )
             # The evaluation table is rebuilt only for a changed
             # `changed_at`.
-            evaluation.changed_at = now()
+            evaluation.changed_at = find_moment_of_change(session.connection())
         dispute.decision, dispute.decided, dispute.decision_reason = (
             decision,
             _points(wanted),

@@ -17,7 +17,12 @@ from qa_core.centre.advisors import normalise_name
 from qa_core.quality import scorecards
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
+from qa_core.storage.records.evaluations import (
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+    find_moment_of_change,
+)
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.listening import EvaluationRevision
 from qa_core.storage.records.store import Session
@@ -158,7 +163,8 @@ class EvaluationImporter:
         for name, value in values.items():
             setattr(found, name, value)
         found.given_advisor_id = found.given_team = None
-        found.batch_id, found.state, found.changed_at = self._batch_id, "published", now()
+        found.batch_id, found.state = self._batch_id, "published"
+        found.changed_at = find_moment_of_change(self._session.connection())
         found.answers.extend(EvaluationAnswer(**answer) for answer in answers)
         return status
 
@@ -381,7 +387,7 @@ def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]
         date.fromisoformat(content["local_day"]),
         datetime.fromisoformat(content["evaluated_at"]),
     )
-    found.changed_at = now()
+    found.changed_at = find_moment_of_change(session.connection())
     found.answers.clear()
     session.flush()
     found.answers.extend(EvaluationAnswer(**answer) for answer in content["answers"])

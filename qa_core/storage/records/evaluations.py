@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +38,18 @@ class ScorecardVersion(Base):
     published_by: Mapped[str | None]
     edition: Mapped[int] = mapped_column(default=1, server_default="1")
     """Raised at each save of a draft: who saved an older one is told."""
+
+
+def find_moment_of_change(connection: sa.Connection) -> datetime:
+    """Return the present moment; after the newest change where the clock was set back, since
+    what is kept of published evaluations is renewed by it.
+    """
+    newest = connection.scalar(
+        sa.select(sa.func.max(Evaluation.changed_at)).where(
+            Evaluation.state == "published", Evaluation.kind == SCORED
+        )
+    )
+    return max(now(), newest + timedelta(microseconds=1)) if newest else now()
 
 
 class Evaluation(Base):
@@ -102,7 +114,9 @@ class Evaluation(Base):
     acknowledged_at: Mapped[datetime | None]
     advisor_comment: Mapped[str | None]
     batch_id: Mapped[str | None] = mapped_column(index=True)
-    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    changed_at: Mapped[datetime] = mapped_column(
+        default=now, onupdate=lambda context: find_moment_of_change(context.root_connection)
+    )
     given_advisor_id: Mapped[str | None]
     """Advisor that the source names, where that one was merged into another; else null."""
     given_team: Mapped[str | None]
