@@ -180,3 +180,5 @@ def test_the_data_protection_officer_alone_takes_an_entry_off_the_list(centre: P
     assert exclusions.find_all(dpo) == [entry]
     exclusions.remove(dpo, entry.id)
     assert exclusions.find_all(dpo) == []
+    with pytest.raises(AccessDenied):
+        exclusions.remove(dpo, entry.id)

@@ -81,6 +81,11 @@ def test_audio_is_handed_out_by_two_people(
     assert list_audio(dora) == []
     with pytest.raises(Refusal):
         requests.confirm_audio(dora, number)
+    for stranger in (Viewer("eve", Role.EVALUATOR), Viewer("lou", Role.TEAM_LEAD)):
+        with pytest.raises(AccessDenied):
+            requests.confirm_audio(stranger, number)
+    with pytest.raises(AccessDenied):
+        subjects.export_for(dora, number + 1)
     app = open_app("mia", "listening_rules")
     app.button(f"audio_{number}").click().run()
     assert not app.exception

@@ -183,6 +183,12 @@ def test_only_the_officer_restricts(busy: None) -> None:
             subjects.restrict(Viewer("somebody", role), **ADVISOR)
     with pytest.raises(Misuse):
         subjects.restrict(SYSTEM, customer=KEY, advisor="A1")
+    subjects.restrict(SYSTEM, **ADVISOR)
+    [entry] = restrictions.find_all(SYSTEM)
+    for role in set(Role) - {Role.DPO}:
+        with store.writing() as session, pytest.raises(AccessDenied):
+            restrictions.lift(session, Viewer("somebody", role), entry.id)
+    assert restrictions.find_all(SYSTEM) == [entry]
 
 
 def test_the_officer_restricts_and_lifts_on_the_page(

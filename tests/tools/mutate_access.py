@@ -59,6 +59,9 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/analysis/targets.py: remove: viewer.require(Permission.EDIT_TARGETS)",
             "qa_core/compliance/proportionality.py: find: "
             "viewer.require(Permission.SEE_COMPLIANCE)",
+            "qa_core/compliance/requests.py: ask_exclusion: "
+            "viewer.require(Permission.SEE_OWN_QUALITY)",
+            "qa_core/ingest/subjects.py: export_for: viewer.require(Permission.MANAGE_COMPLIANCE)",
             "qa_core/quality/calibration/results.py: get_results: "
             "viewer.require(Permission.SEE_CALIBRATIONS)",
             "qa_core/quality/calibration/worklist.py: find_worklist: "
@@ -88,6 +91,8 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_IRRITANTS)",
         ),
         _SAME_ROLE: (
+            "qa_core/compliance/documents/printing.py: find_all: "
+            "viewer.can(Permission.SEE_JOURNAL)",
             "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_IMPORTS)",
             "qa_core/cli/demo/__init__.py: remove: viewer.require(Permission.MANAGE_IMPORTS)",
             "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_ACCOUNTS)",
