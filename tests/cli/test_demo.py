@@ -30,6 +30,7 @@ from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
+from qa_core.storage.records.changes import ChangeMark
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, Membership
@@ -270,7 +271,7 @@ def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
             for table in Base.metadata.sorted_tables
             if session.scalar(sa.select(sa.func.count()).select_from(table))
         }
-    assert kept == {JournalRow.__tablename__}
+    assert kept == {JournalRow.__tablename__, ChangeMark.__tablename__}
     assert demo.sign_ins() == [] and not accounts.credentials_file().exists()
     assert not list((centre / "tmp").glob("*"))
 

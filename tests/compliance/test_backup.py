@@ -73,14 +73,14 @@ def lose_stores(home: Path) -> None:
 
 
 def read_rows() -> dict[str, int]:
-    """The rows of every table of the records, but those of the journal."""
+    """The rows of every table of the records, but the journal and the marks of change."""
     with store.engine_for(environment.current().database_url).connect() as connection:
         raw = connection.connection.cursor()
         names = raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {
             name: raw.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
             for (name,) in names
-            if name not in ("journal", "sqlite_sequence")
+            if name not in ("journal", "change_mark", "sqlite_sequence")
         }
 
 

@@ -164,6 +164,7 @@ def test_every_personal_table_is_emptied_or_says_why_it_stays(filled: Path) -> N
 NAMELESS = (
     "setting_value",
     "rule_day",
+    "change_mark",
     "target",
     "annotation",
     "alert",

@@ -191,3 +191,16 @@ def test_damaged_sums_are_computed_again(half_a_year: Path) -> None:
         file.write_bytes(file.read_bytes()[:40])
 
     assert ask() == fresh
+
+
+def test_missed_callers_of_any_days_are_added_up_too(centre: Path) -> None:
+    land(
+        [
+            contact(f"2025-0{month}-{day:02d} 09:00", outcome="abandoned", customer_key=f"k{n}")
+            for n, (month, day) in enumerate([(3, 5), (3, 20), (4, 2), (4, 25), (6, 30)])
+        ]
+    )
+    for first, last, missed in ((20, 20, 1), (1, 20, 2), (20, 33, 2), (1, 70, 4)):
+        days = Period(date(2025, 3, 1) + timedelta(first - 1), date(2025, 3, 1) + timedelta(last))
+        for _again in range(2):
+            assert query.find_recovery(SYSTEM, Filters(days)).missed_contacts == missed

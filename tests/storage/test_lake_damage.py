@@ -16,6 +16,7 @@ from qa_core.cli.app import run
 from qa_core.metrics import measure
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import lake
+from qa_core.storage.lake import month_sums
 
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
 MAY = Period(date(2026, 5, 1), date(2026, 5, 31))
@@ -76,6 +77,7 @@ def test_a_figure_of_a_damaged_month_names_the_file_and_other_months_are_counted
 ) -> None:
     assert (count(MAY), count(JULY)) == (28, 1)
     file.unlink()
+    month_sums.forget()
 
     with pytest.raises(Refusal) as refused:
         count(MAY)

@@ -39,7 +39,7 @@ PLAIN_TEXTS = {
     "scorecard_answers": ["label"],
     "scorecard_form": ["label"],
     "segmented_choice": ["label"],
-    "server": ["i18n.format_refusal(refusal)", "said"],
+    "server": ["said"],
     "sign_in": ["label", "message"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [

@@ -76,14 +76,13 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
 
 
 def _count_misses(question: MetricQuery) -> Scoped:
-    """Count the missed callers by what became of them, and by month if that is asked."""
+    """Count the missed callers by what became of them, in the groups of the question."""
     span = question.give(question.pieces[-1][1]).span
     miss = misses_of(question, with_call_backs=True).c
     window = recovery_window(question, miss.local_start).label("window_seconds")
     key = [
         miss[name]
         for name in (
-            "month",
             "source_system",
             "contact_id",
             "customer_number",
@@ -93,7 +92,7 @@ def _count_misses(question: MetricQuery) -> Scoped:
         )
     ]
     misses = (
-        sa.select(*key, window)
+        sa.select(*key, window, *question.groups(miss))
         .where(*dimension_sql.within(question.where.period, miss), *question.filters(miss))
         .cte("missed")
     )
@@ -107,7 +106,7 @@ def _count_misses(question: MetricQuery) -> Scoped:
     remaining_seconds = sa.extract("epoch", sa.literal(span[1], sa.DateTime) - misses.c.started_at)
     each = (
         sa.select(
-            misses.c.month,
+            *(misses.c[f"by_{name}"] for name in question.by),
             misses.c.customer_number.is_not(None).label("is_known"),
             sa.func.coalesce(
                 misses.c.seconds_to_reached <= misses.c.window_seconds, sa.false()
@@ -136,7 +135,7 @@ def _count_misses(question: MetricQuery) -> Scoped:
         "open": (each.is_known, sa.not_(each.is_reached), each.is_open),
     }
     counts = [sa.func.count().filter(sa.and_(*tests)).label(name) for name, tests in kinds.items()]
-    groups = [each.month.label(f"by_{name}") for name in question.by]
+    groups = [each[f"by_{name}"] for name in question.by]
     return Scoped(
         select_groups(groups, counts),
         question.viewer,

@@ -9,7 +9,7 @@ from qa_core.storage.records.base import Base
 
 revision = "0017"
 down_revision = "0016"
-COLUMNS = {"provider": sa.String(), "provider_session": sa.String(), "id_token": sa.Text()}
+COLUMNS = dict.fromkeys(("provider", "provider_session", "id_token"), sa.Text())
 
 
 def upgrade() -> None:
