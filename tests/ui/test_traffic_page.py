@@ -506,3 +506,16 @@ def test_totals_by_the_day_are_in_no_cell_and_the_page_says_so(
     assert "Nothing is known by half-hour or hour" in text_of(
         open_traffic(*MANAGER, period="2026-10")
     )
+
+
+def test_a_team_whose_waits_nobody_knows_has_no_map_of_the_week(
+    centre: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
+) -> None:
+    add_people({"a": "Ann"}, {"Nord": "Lille"})
+    land([contact("2026-05-04 09:00", advisor_id="a", team="Nord")])
+    add_person("lea", "team_lead", teams=("Nord",))
+
+    app = open_app("lea", "traffic", period="all")
+
+    assert not app.exception
+    assert "No data in this period" in text_of(app)

@@ -161,6 +161,10 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             "measure", _("Measure"), {key: _(get_kpi(key).title) for key in offered}
         )
         grain, frame = _read_week(viewer, state, measure, clock)
+        if frame.empty:
+            with place:
+                cards.show_heading(_("No data in this period"))
+            return
         finding, caption, marked = (
             _find_busiest(frame, clock)
             if measure == "received"
