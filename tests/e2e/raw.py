@@ -113,6 +113,7 @@ def visitor(
         origin=f"http{secure}://{host}",
         additional_headers=headers,
         max_size=None,
+        open_timeout=60,  # a process that serves others first may take long to answer
     ) as socket:
         yield Visitor(socket)
 

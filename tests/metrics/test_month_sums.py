@@ -194,13 +194,18 @@ def test_damaged_sums_are_computed_again(half_a_year: Path) -> None:
 
 
 def test_missed_callers_of_any_days_are_added_up_too(centre: Path) -> None:
-    land(
-        [
-            contact(f"2025-0{month}-{day:02d} 09:00", outcome="abandoned", customer_key=f"k{n}")
-            for n, (month, day) in enumerate([(3, 5), (3, 20), (4, 2), (4, 25), (6, 30)])
-        ]
-    )
-    for first, last, missed in ((20, 20, 1), (1, 20, 2), (20, 33, 2), (1, 70, 4)):
-        days = Period(date(2025, 3, 1) + timedelta(first - 1), date(2025, 3, 1) + timedelta(last))
+    days = [(3, 5), (3, 20), (4, 2), (4, 25), (6, 30)]
+    rows = []
+    for n, (month, day) in enumerate(days):
+        at = f"2025-0{month}-{day:02d}"
+        rows.append(contact(f"{at} 09:00", outcome="abandoned", customer_key=f"k{n}"))
+        if n % 2 == 0:
+            rows.append(contact(f"{at} 09:30", direction="outbound", customer_key=f"k{n}"))
+    land(rows)
+    for first, last, called_back, nobody in ((20, 20, 0, 1), (1, 20, 1, 1), (1, 70, 2, 2)):
+        period = Period(date(2025, 3, 1) + timedelta(first - 1), date(2025, 3, 1) + timedelta(last))
         for _again in range(2):
-            assert query.find_recovery(SYSTEM, Filters(days)).missed_contacts == missed
+            found = query.find_recovery(SYSTEM, Filters(period))
+            assert (found.by_call_back, found.not_called_back) == (called_back, nobody)
+    whole = query.find_recovery(SYSTEM)
+    assert (whole.by_call_back, whole.not_called_back, whole.missed_contacts) == (3, 2, 5)

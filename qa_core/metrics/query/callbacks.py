@@ -72,7 +72,9 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
         return Recovery(**NONE)
     question = build_query(viewer, (), where)
     records = month_sums.collect(question, _count_misses, DAYS_AROUND[FactTable.MISSED])
-    return Recovery(**{name: int(count) for name, count in records[0].items()} if records else NONE)
+    if not records:
+        return Recovery(**NONE)
+    return Recovery(**{name: int(records[0][f"n_{name}"]) for name in NONE})
 
 
 def _count_misses(question: MetricQuery) -> Scoped:
@@ -134,7 +136,9 @@ def _count_misses(question: MetricQuery) -> Scoped:
         "withheld": (sa.not_(each.is_known),),
         "open": (each.is_known, sa.not_(each.is_reached), each.is_open),
     }
-    counts = [sa.func.count().filter(sa.and_(*tests)).label(name) for name, tests in kinds.items()]
+    counts = [
+        sa.func.count().filter(sa.and_(*tests)).label(f"n_{name}") for name, tests in kinds.items()
+    ]
     groups = [each[f"by_{name}"] for name in question.by]
     return Scoped(
         select_groups(groups, counts),
