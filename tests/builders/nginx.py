@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,7 +117,20 @@ def serve(folder: Path, ports: Sequence[str]) -> Iterator[Proxy]:
             time.sleep(0.05)
         if process.poll() is not None:
             pytest.fail(f"nginx did not start: {(folder / 'nginx-start.log').read_text()}")
+        _wait_for(proxy)
         yield proxy
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _wait_for(proxy: Proxy) -> None:
+    """Wait until a process answers through nginx."""
+    for _ in range(300):
+        try:
+            address = f"https://{proxy.host}/_stcore/health"
+            urllib.request.urlopen(address, timeout=10, context=proxy.tls).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("nothing answers through nginx")
