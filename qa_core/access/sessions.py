@@ -37,8 +37,8 @@ IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
 """Precision of `last_seen_at`: writing it on each run would cost a write each time."""
 CLOCK_DRIFT = timedelta(minutes=5)
-"""How far ahead the clock of another server may be. What was used later than that was used
-before the clock was set back: the session ends, or it would last too long.
+"""Longest time that the clock of another server may be ahead. A session used later than that
+was used before the clock was set back: it ends, or it would last too long.
 """
 
 EXPIRED = "expired one-time password"

@@ -54,7 +54,7 @@ STRANGER = "stranger"
 PRINCIPALS: list[str] = MATRIX["principals"]
 PAGES = list(menu.all_pages())
 EMPTY = re.compile("No data yet|No whole month yet|Nothing in |^Choose an? ")
-"""What a page says where there is nothing to show."""
+"""Words of a page where there is nothing to show."""
 
 
 @dataclass
@@ -283,7 +283,7 @@ READS = re.compile(
     "(find|get|read|list|count|explain|measure|judge|verify|data|team_medians|contact_columns|"
     "build_(file|numbers|contacts)|describe|is_listener|choices)"
 )
-"""How functions that only read begin."""
+"""First words of the names of functions that only read."""
 OF_OBJECTS = {"metrics.query.measure.find_rows"}
 """Take declared KPIs, not their keys."""
 MEASURED = ("received", "csat", "evaluation_score")

@@ -50,7 +50,7 @@ ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 @dataclass(frozen=True)
 class Mark:
-    """Whose a mark is: one of the teams, of the advisors or of the accounts suffices.
+    """Owners of a mark: one of the teams, of the advisors or of the accounts suffices.
     `people`: who wrote it, or for whom its contact was drawn.
     """
 

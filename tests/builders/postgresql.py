@@ -27,7 +27,7 @@ from qa_core.base.environment import PROJECT
 from qa_core.storage.records import store
 
 IS_ON = os.environ.get("QA_TEST_RECORDS") == "postgresql"
-"""Whether the stores of all tests keep their records in PostgreSQL."""
+"""True where the stores of all tests keep their records in PostgreSQL."""
 APPLICATION, OWNER = "ecoute_app", "ecoute_owner"
 EMPTY = "empty_centre"
 """The database of an empty centre, of which the others are copies."""

@@ -168,7 +168,7 @@ def check_backup(folder: Path, said: list[str], faults: Counter[str]) -> None:
 
 
 DUE: Counter[str] = Counter()
-"""What is due in the centre before, by kind."""
+"""Data that is due in the centre before, by kind."""
 CHECKS: dict[str, Callable[[Path, list[str], Counter[str]], None]] = {
     "evaluation": check_evaluation,
     "import": check_import,

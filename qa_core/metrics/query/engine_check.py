@@ -27,7 +27,7 @@ from qa_core.storage.spark import belief
 TIMES = 3
 DAYS = 183
 NEAR, NEAR_SPREAD = 1e-9, 1e-6
-"""How far two figures may be apart, as a share: sums of fractions depend on their order.
+"""Largest distance between two equal figures, as a share: sums of fractions depend on their order.
 Whole numbers must be the same.
 """
 COMPARED = (*(name for name in COLUMNS if name != "kpi"), "deviation")

@@ -80,8 +80,8 @@ def collect(
 
 @dataclass(frozen=True)
 class _Plan:
-    """How a period is answered: months by their first days, whether their days are kept or
-    one sum, whether nothing of them can change by passing time; and the periods beside them.
+    """Answer to a period in parts: months by their first days, with whether their days are kept
+    or one sum, and whether time alone can change nothing of them; and the periods beside them.
     """
 
     kept: tuple[tuple[tuple[date, ...], bool, bool], ...]

@@ -1,4 +1,4 @@
-"""Which clusters answered every KPI as DuckDB does, with which versions: no other is asked
+"""Clusters that answered every KPI as DuckDB does, with their versions: no other is asked
 (docs/decisions/spark.md).
 """
 

@@ -47,7 +47,7 @@ OPTIONS = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "false",
 }
-"""What the translation relies on, whatever the defaults of the cluster are."""
+"""Options that the translation relies on, whatever the defaults of the cluster are."""
 
 SEALED = "sealed:"
 CLEAR = frozenset(
