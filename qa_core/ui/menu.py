@@ -225,7 +225,10 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),
         MenuPage("admin/service_tokens.py", N_("Service tokens"), "key", P.MANAGE_ACCOUNTS),
     ),
-    N_("Me"): (MenuPage("account/my_account.py", N_("My account"), "account_circle"),),
+    N_("Me"): (
+        MenuPage("account/my_account.py", N_("My account"), "account_circle"),
+        MenuPage("account/glossary.py", N_("Glossary"), "dictionary"),
+    ),
 }
 
 HOME = "home"

@@ -188,21 +188,37 @@ def _describe_dimensions(keys: Sequence[str]) -> str:
 
 def list_kpi_words() -> str:
     """List the KPIs with their English and French titles and meanings."""
-    from qa_core.base import i18n
     from qa_core.metrics.kpis import ALL
-
-    def in_french(text: str) -> str:
-        spoken = i18n.language()
-        i18n.use("fr")
-        try:
-            return i18n._(text)
-        finally:
-            i18n.use(spoken)
 
     return build_table(
         ("KPI", "English", "French", "meaning"),
-        ((code(kpi.key), kpi.title, in_french(kpi.title), kpi.meaning) for kpi in ALL),
+        ((code(kpi.key), kpi.title, _say_in_french(kpi.title), kpi.meaning) for kpi in ALL),
     )
+
+
+def list_terms() -> str:
+    """List the terms beside the KPIs, by subject."""
+    from qa_core.metrics import terms
+
+    return build_table(
+        ("English", "French", "meaning"),
+        (
+            (term.title, _say_in_french(term.title), term.meaning)
+            for group in terms.GROUPS.values()
+            for term in group
+        ),
+    )
+
+
+def _say_in_french(text: str) -> str:
+    from qa_core.base import i18n
+
+    spoken = i18n.language()
+    i18n.use("fr")
+    try:
+        return i18n._(text)
+    finally:
+        i18n.use(spoken)
 
 
 def list_permissions() -> str:
@@ -439,6 +455,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("kpis.md", "dimensions"): list_dimensions,
     ("kpis.md", "kpis"): list_kpis,
     ("glossary.md", "kpis"): list_kpi_words,
+    ("glossary.md", "terms"): list_terms,
     ("access.md", "permissions"): list_permissions,
     ("access.md", "pages"): list_pages,
     ("access.md", "exits"): list_exits,

@@ -83,3 +83,24 @@ def test_the_secret_of_a_new_token_is_shown_once_and_a_token_can_be_revoked(
     app = next(button for button in app.button if button.label == "Revoke").click().run()
     assert "report is revoked" in app.success[0].value.replace("\\", "")
     assert not [button for button in app.button if button.label == "Revoke"]
+
+
+def test_the_glossary_explains_what_its_reader_may_see_and_is_searched_by_words(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_person("max", "manager")
+    add_person("eve", "evaluator")
+
+    def titles(app: AppTest) -> list[str]:
+        return [item.value.split("**")[1] for item in app.markdown if "**" in item.value]
+
+    app = open_app("max", "glossary")
+    assert {"Answer rate", "Cost per contact", "Control limits"} <= set(titles(app))
+    assert "Cost per contact" not in titles(open_app("eve", "glossary"))
+
+    app = open_app("max", "glossary")
+    field_of(app, "Search").set_value("control limits").run()
+    assert titles(app) == ["Control limits"]
+
+    field_of(app, "Search").set_value("zzz").run()
+    assert "No term matches" in app.info[0].value

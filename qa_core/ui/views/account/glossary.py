@@ -1,0 +1,64 @@
+"""The Glossary page: every KPI that the viewer may see, and the terms of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.base.i18n import N_, _
+from qa_core.metrics import kpis, terms
+from qa_core.ui import menu
+from qa_core.ui.markdown import escape
+
+DIRECTIONS = {
+    "up": N_("Higher is better."),
+    "down": N_("Lower is better."),
+    "neither": N_("Neither high nor low is better by itself."),
+}
+
+
+def show(viewer: Viewer) -> None:
+    """Show the terms whose title or explanation holds the words searched for."""
+    words = st.text_input(
+        _("Search"), placeholder=_("For example: service level"), icon=":material/search:"
+    )
+    shown = 0
+    for title, entries in _list_groups(viewer).items():
+        found = [entry for entry in entries if words.casefold() in entry[1].casefold()]
+        shown += len(found)
+        if found:
+            st.subheader(f"{title} ({len(found)})", anchor=False)
+        for address, text in found:
+            with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+                st.markdown(text, width="stretch")
+                if address:
+                    st.page_link(
+                        menu.find_page("explain").path,
+                        label=_("Today’s value"),
+                        icon=":material/function:",
+                        query_params={"kpi": address},
+                    )
+    if not shown:
+        st.info(_("No term matches. Try fewer letters, or another word."))
+
+
+def _list_groups(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
+    """List by subject the key of each KPI (empty for other terms) and its text."""
+    return {_("KPIs"): list(_describe_kpis(viewer))} | {
+        _(title): [("", f"**{escape(_(term.title))}**: {escape(_(term.meaning))}") for term in group]
+        for title, group in terms.GROUPS.items()
+    }
+
+
+def _describe_kpis(viewer: Viewer) -> Iterator[tuple[str, str]]:
+    for kpi in sorted(kpis.ALL, key=lambda kpi: _(kpi.title).casefold()):
+        if viewer.can(kpi.needs):
+            formula = _("Computed as: {formula}.", formula=_(kpi.formula).rstrip("."))
+            yield (
+                kpi.key,
+                escape(
+                    f"{_(kpi.title)}: {_(kpi.meaning)} {formula} {_(DIRECTIONS[kpi.better])}"
+                ).replace(escape(_(kpi.title)), f"**{escape(_(kpi.title))}**", 1),
+            )
