@@ -1,0 +1,142 @@
+"""Texts of the screen and of the documents follow the rules of wording: short sentences,
+no banned turns, one term for one thing, no command-line option on a page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qa_core.base.environment import PROJECT
+from qa_core.base.locale.__main__ import collect, read
+
+LONGEST = {"en": 20, "fr": 25}
+"""Words of a sentence on the screen; a place such as `{count}` is one."""
+LONGEST_IN_DOCUMENTS = 25
+LEGAL = "qa_core/compliance/documents/"
+"""Documents whose sentences follow the law: they may be longer."""
+BANNED = re.compile(
+    r"\b(of which|of whom|that of|those of|whoever|so long|told|it is of|came of|came back"
+    r"|come back|comes back|nought|alike|beyond chance|drawn to|rings|apart)\b",
+    re.IGNORECASE,
+)
+OTHER_TERMS = {
+    "en": {
+        r"agents?": "advisor",
+        r"grids?": "scorecard",
+        r"graders?": "evaluator",
+        r"call cent(?:er|re)s?": "contact centre",
+    },
+    "fr": {
+        r"agents?": "conseiller",
+        r"téléconseill\w+": "conseiller",
+        r"centres? d[’']appels?": "centre de contact",
+        r"superviseurs?": "responsable d’équipe",
+    },
+}
+"""Words that say what another term of the glossary says already."""
+OPTION = re.compile(r"(?<![\w-])--[a-z]|python -m qa_core")
+ALLOWED: dict[str, str] = {}
+"""Texts that break a rule, by their first words, with the reason."""
+DOCUMENTS = [
+    path
+    for path in (
+        *PROJECT.glob("*.md"),
+        PROJECT / "data" / "README.md",
+        *sorted((PROJECT / "docs").rglob("*.md")),
+    )
+    if "_build" not in path.parts
+]
+
+
+def texts(language: str) -> Iterator[tuple[str, set[str]]]:
+    """Every text of the screen in that language, with the files that show it."""
+    catalogue = read(language)
+    for entry in collect():
+        if entry.id:
+            found = catalogue.get(entry.id).string
+            files = {file for file, _line in entry.locations}
+            for text in (found,) if isinstance(found, str) else found:
+                yield text, files
+
+
+def sentences(text: str) -> list[str]:
+    return [part for part in re.split(r"(?<=[.!?…])[\s*_)»”]+|\n+", text) if part.strip()]
+
+
+def count_words(sentence: str) -> int:
+    return sum(bool(re.search(r"[\w{]", word)) for word in sentence.split())
+
+
+def is_allowed(text: str) -> bool:
+    return any(text.startswith(start) for start in ALLOWED)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_sentences_on_the_screen_are_short(language):
+    long = [
+        (count_words(sentence), sentence)
+        for text, files in texts(language)
+        if not is_allowed(text) and not all(file.startswith(LEGAL) for file in files)
+        for sentence in sentences(text)
+        if count_words(sentence) > LONGEST[language]
+    ]
+    assert long == []
+
+
+def test_no_banned_turn_is_on_the_screen():
+    assert [text for text, _files in texts("en") if BANNED.search(text)] == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_one_thing_has_one_term(language):
+    others = [
+        (text, term)
+        for text, _files in texts(language)
+        if not is_allowed(text)
+        for word, term in OTHER_TERMS[language].items()
+        if re.search(rf"\b{word}\b", text, re.IGNORECASE)
+    ]
+    assert others == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_pages_name_their_own_fields_and_no_command(language):
+    assert [
+        text
+        for text, files in texts(language)
+        if not all(file.startswith("qa_core/cli/") for file in files)
+        and not is_allowed(text)
+        and OPTION.search(text)
+    ] == []
+
+
+def paragraphs(path: Path) -> Iterator[str]:
+    """Paragraphs, list items and table cells of a document, without its code."""
+    text = re.sub(r"```.*?```|<!--.*?-->", "", path.read_text(encoding="utf-8"), flags=re.S)
+    for block in re.split(r"\n\s*\n", text):
+        item = ""
+        for line in block.splitlines():
+            if re.match(r"\s*([-*|#>]|\d+\.)\s?", line):
+                yield from item.split("|")
+                item = line
+            else:
+                item += " " + line.strip()
+        yield from item.split("|")
+
+
+@pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)).replace("/", "-")
+)
+def test_documents_follow_the_same_rules(path):
+    banned = [part for part in paragraphs(path) if BANNED.search(part)]
+    long = [
+        sentence
+        for part in paragraphs(path)
+        for sentence in sentences(part)
+        if count_words(sentence) > LONGEST_IN_DOCUMENTS and not is_allowed(part.strip())
+    ]
+    assert (banned, long) == ([], [])
