@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from websockets.exceptions import InvalidMessage
 from websockets.sync.client import ClientConnection, connect
 
 
@@ -105,16 +106,24 @@ def visitor(
     headers = {**(headers or {}), "Cookie": line}
     protocols = ["streamlit", cookies["_streamlit_xsrf"], *([session_id] if session_id else [])]
     secure = "s" if tls else ""
-    with connect(
-        f"ws{secure}://{host}/_stcore/stream",
-        ssl=tls,
-        source_address=address and (address, 0),
-        subprotocols=protocols,
-        origin=f"http{secure}://{host}",
-        additional_headers=headers,
-        max_size=None,
-        open_timeout=60,  # a process that serves others first may take long to answer
-    ) as socket:
+
+    def open_socket() -> ClientConnection:
+        return connect(
+            f"ws{secure}://{host}/_stcore/stream",
+            ssl=tls,
+            source_address=address and (address, 0),
+            subprotocols=protocols,
+            origin=f"http{secure}://{host}",
+            additional_headers=headers,
+            max_size=None,
+            open_timeout=60,  # a process that serves others first may take long to answer
+        )
+
+    try:
+        socket = open_socket()
+    except InvalidMessage:  # closed before an answer, as on a busy machine: browsers try again
+        socket = open_socket()
+    with socket:
         yield Visitor(socket)
 
 
