@@ -67,7 +67,7 @@ def build_groups() -> dict[str, Group]:
             ("received", "answered", "answer_rate"),
             (f"count(*) FILTER (WHERE {RECEIVED})", f"count(*) FILTER (WHERE {ANSWERED})"),
         ),
-        "waits": Group(
+        "waiting": Group(
             ("service_level", "average_speed_of_answer", "abandon_rate"),
             (
                 f"count(*) FILTER (WHERE {ANSWERED} AND wait_seconds <= {within})",
@@ -160,7 +160,7 @@ def ask_pandas(frame: pd.DataFrame, name: str, by: tuple[str, ...], period: Peri
         inbound & (frame["outcome"] == "answered"),
     )
     counted: dict[str, pd.Series] = {"received": received, "answered": answered}
-    if name == "waits":
+    if name == "waiting":
         counted |= {
             "within": answered & (frame["wait_seconds"] <= 20),
             "lost": inbound & (frame["outcome"] == "abandoned") & (frame["wait_seconds"] > 5),
@@ -249,7 +249,7 @@ def main() -> None:
         ).stdout.strip()
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, commit "
-            f"{commit}, {lake.row_count('contacts'):,} contacts"
+            f"{commit}, {lake.snapshot('contacts').rows:,} contacts"
         )
         last = lake.span()[1].date()
         groups = build_groups()
@@ -280,11 +280,10 @@ def main() -> None:
             statement = write_sql(group, by, period, "bench.contacts")
             found[title]["clickhouse"] = repeat(lambda s=statement: clickhouse.query(s))
         before = megabytes()
-        texts = ", ".join(COLUMNS)
-        frame = connection.execute(f"SELECT {texts} FROM {relation}").arrow().read_all()
-        kinds = {name: "category" for name, kind in zip(frame.column_names, frame.schema.types)
-                 if str(kind) == "string"}  # fmt: skip
-        data = frame.to_pandas(strings_to_categorical=True, self_destruct=True).astype(kinds)
+        frame = connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM {relation}"
+        ).fetch_arrow_table()
+        data = frame.to_pandas(strings_to_categorical=True, self_destruct=True)
         del frame
         loaded = megabytes() - before
         for title, name, _group, by, period in questions:

@@ -47,7 +47,9 @@ def show(viewer: Viewer) -> None:
 def _list_groups(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     """List by subject the key of each KPI (empty for other terms) and its text."""
     return {_("KPIs"): list(_describe_kpis(viewer))} | {
-        _(title): [("", f"**{escape(_(term.title))}**: {escape(_(term.meaning))}") for term in group]
+        _(title): [
+            ("", f"**{escape(_(term.title))}**: {escape(_(term.meaning))}") for term in group
+        ]
         for title, group in terms.GROUPS.items()
     }
 
