@@ -139,7 +139,8 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
     if alike == 0:
         return ChartTitle(_("All {n} advisors clearly differ from the rest", n=everybody), severity)
     return ChartTitle(
-        _("No clear difference between {alike} of {n} advisors", alike=alike, n=everybody), severity
+        _("No clear difference between {unclear} of {n} advisors", unclear=alike, n=everybody),
+        severity,
     )
 
 

@@ -3,8 +3,8 @@ under the same clients. Prints; fails nothing.
 
 Each visitor is a WebSocket session of its own: changes a filter, reads the page until it
 is whole, thinks, and goes on. With QA_HOME set to a demo centre, that one is served; else
-one is made in a temporary folder. QA_BENCH_PEOPLE, QA_BENCH_SECONDS and QA_BENCH_THINK
-set the number of people, the seconds they stay, and the mean seconds between two changes.
+one is made in a temporary folder. Three arguments, or
+none: the number of people, the seconds they stay, and the mean seconds between changes.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.ui import browser
 
-PEOPLE = int(os.environ.get("QA_BENCH_PEOPLE", "50"))
-SECONDS = float(os.environ.get("QA_BENCH_SECONDS", "300"))
-THINK = float(os.environ.get("QA_BENCH_THINK", "25"))
+PEOPLE, SECONDS, THINK = map(int, sys.argv[1:4] if len(sys.argv) > 3 else (50, 300, 25))
 PAGES = ("overview", "traffic", "first_contact", "satisfaction")
 
 

@@ -174,10 +174,10 @@ def list_security(facts: Facts) -> Bullets:
     )
     return Bullets(
         (
-            _("Recordings are encrypted (AES-GCM); the key is kept apart."),
+            _("Recordings are encrypted (AES-GCM); the key is kept elsewhere."),
             _(
                 "Callers' numbers are replaced by pseudonyms when a file is read (HMAC-SHA256, key "
-                "kept apart). The number itself is stored nowhere."
+                "kept elsewhere). The number itself is stored nowhere."
             ),
             _(
                 "Access follows the role and the teams of each person, and is refused by default. "

@@ -74,10 +74,8 @@ def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
     change = next((change for change in changes if change.name == SETTING.name), None)
     if change is not None:
         said += " " + _(
-            (
-                "Before {day} the window was {before}: each contact is judged by the window of "
-                "its day."
-            ),
+            "Before {day} the window was {before}: each contact is judged by the window of "
+            "its day.",
             day=formatting.day(change.day, year=True),
             before=formatting.days(float(change.before)),
         )

@@ -149,7 +149,7 @@ def describe(compared: Comparison, count: int, title: str, better: str) -> Chart
         return ChartTitle(_("{title}: no clear difference between the {n}", **said))
     worse = compared.below if better == "up" else compared.above
     return ChartTitle(
-        _("{title}: {apart} of {n} clearly differ from the rest", apart=apart, **said),
+        _("{title}: {clear} of {n} clearly differ from the rest", clear=apart, **said),
         "attention" if worse else "better",
     )
 
