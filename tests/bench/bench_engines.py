@@ -280,7 +280,7 @@ def main() -> None:
             statement = write_sql(group, by, period, "bench.contacts")
             found[title]["clickhouse"] = repeat(lambda s=statement: clickhouse.query(s))
         before = megabytes()
-        frame = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM {relation}").to_arrow_table()
+        frame = connection.sql(f"SELECT {', '.join(COLUMNS)} FROM {relation}").to_arrow_table()
         data = frame.to_pandas(strings_to_categorical=True, self_destruct=True)
         del frame
         loaded = megabytes() - before
