@@ -3,9 +3,9 @@ times over, each copy with customers of its own, and the page is
 opened as a manager. Prints; fails nothing.
 
 QA_HOME names a centre with data that stays as it is. Arguments: the folder of the copy,
-which is kept for the next run, and how many times (10). Processor and wall-clock seconds, statements on the lake
-and the largest memory, each period in a process of its own: with no sums kept, with sums,
-and again.
+which is kept for the next run, and how many times (10). Processor and wall-clock seconds,
+statements on the lake and the largest memory, each period in a process of its own: with no
+sums kept, with sums, and again.
 """
 
 from __future__ import annotations
