@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from qa_core.analysis import chart_titles
+from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, NN_, _, ngettext
@@ -197,7 +197,9 @@ def show_chart(
 def show_figure(
     figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None
 ) -> None:
-    """Show a chart; `alt` is its text for who cannot see it."""
+    """Show a chart, and its points as a table to open; `alt` is its text for readers who
+    cannot see it.
+    """
     st.plotly_chart(
         figure,
         theme=None,
@@ -207,6 +209,22 @@ def show_figure(
         config={"displayModeBar": False, "doubleClick": False, "scrollZoom": False},
         alt=alt,
     )
+    label = _("As a table")
+    points = st.popover(
+        f":gray[:small[{label}]]",
+        icon=":material/table_rows:",
+        type="tertiary",
+        key=f"{key}_table",
+        on_change="rerun",
+    )
+    if points.open:
+        with points:
+            rows = charts.list_points(figure)
+            st.dataframe(
+                [{_("Point"): first, _("Figures"): others} for first, others in rows],
+                hide_index=True,
+                alt=alt,
+            )
 
 
 def show_heading(finding: ChartTitle | str, caption: str = "") -> None:

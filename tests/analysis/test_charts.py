@@ -393,3 +393,17 @@ def test_targets_and_what_went_on_are_drawn_on_their_days_and_said_as_text() -> 
     assert list(signs.x) == [WEEKS[2]] and list(signs.text) == ["<b>Works</b><br>Strike"]
     low, high = figure.layout.yaxis.range
     assert low < 0.75 and high > 0.9
+
+
+def test_every_point_of_a_chart_is_said_in_words_as_its_hover_label() -> None:
+    trend = charts.build_trend(series_of("answer_rate", [0.9, 0.8, 0.85]).points, Unit.RATE)
+    said = charts.list_points(trend)
+    assert len(said) == 12 and "80.0\u202f%" in said[1][1]
+
+    frame = pd.DataFrame({"weekday": [1, 1], "hour": [9, 10], "value": [0.9, 0.5], "n": [40, 50]})
+    heat = charts.list_points(charts.build_heat(frame, Unit.RATE))
+    assert len(heat) == 2 and "50.0\u202f% · n = 50" in heat[1][1]
+
+    bars = charts.build_durations([("Talk", 60.0), ("Hold <b>", 5.0)])
+    assert charts.list_points(bars)[0] == ("Talk: 1\u00a0min\u00a000\u00a0s", "")
+    assert charts.list_points(bars)[1][0].startswith("Hold <b>")

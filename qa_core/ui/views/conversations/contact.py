@@ -87,12 +87,8 @@ def show_course(contact: Contact) -> None:
     title = _("{duration} in all", duration=total) if parts else _("No times known")
     with cards.card(title):
         if parts:
-            st.plotly_chart(
-                charts.build_durations(parts, dark=styles.is_dark()),
-                theme=None,
-                config={"displayModeBar": False},
-                alt=", ".join(said),
-            )
+            figure = charts.build_durations(parts, dark=styles.is_dark())
+            cards.show_figure(figure, "durations", ", ".join(said))
         st.caption(" · ".join(said))
         st.caption(" ".join(_describe_neighbours(contact)))
 
