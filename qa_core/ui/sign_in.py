@@ -147,7 +147,8 @@ def _middle() -> DeltaGenerator:
     """Lay out the middle of a page without a menu, under our name."""
     _left, middle, _right = st.columns([1, 2, 1])
     with middle.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.image(gate.ICON, width=44)
+        icon = gate.ICON.replace("<svg ", '<svg width="44" height="44" aria-hidden="true" ', 1)
+        st.html(icon, width="content")
         st.header(_("Écoute"), anchor=False)
     return middle
 
