@@ -193,9 +193,6 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
         st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
     elif any(option.startswith("--map") for option in refusal.options):
         st.caption(_("Match each column with its field below, then read the file again."))
-    if refusal.options:
-        st.caption(_("On the command line, answer with one of:"))
-        st.code("\n".join(refusal.options), language=None)
 
 
 def _is_answer(option: str) -> bool:
