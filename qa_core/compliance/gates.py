@@ -229,7 +229,7 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
         if name == LISTENERS:
             message = N_(
                 "{name} has no value to enter. It opens with the first accreditation. Accredit "
-                "somebody on the compliance page."
+                "somebody on the page “Are we in order?”."
             )
             raise Misuse("unknown_gate", message, (ACCREDIT,), name=name)
         message = N_("There is no gate {name}. Known: {known}.")
@@ -285,7 +285,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         )
         message = N_(
             "Listening is not open yet. Still missing: {titles}. Your data protection officer "
-            "enters them on the compliance page."
+            "enters them on the page “Are we in order?”."
         )
         commands = tuple(name_command(name) for name in missing)
         raise Refusal("gate_closed", message, commands, titles=titles, missing=",".join(missing))
