@@ -169,7 +169,7 @@ def _journal() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
         found = audit_log.verify(session)
-    return OK if found.ok else BAD, audit_report.describe(found)
+    return OK if found.ok else BAD, audit_report.describe_for_operator(found)
 
 
 def _lake(deep: bool = False) -> tuple[str, str]:
