@@ -96,7 +96,9 @@ def test_a_journal_whose_note_is_removed_or_spoilt_is_bad_and_stays_so(centre: P
         assert verified() == audit_log.Verification(
             2, False, None, missing_note=str(audit_log.end_file())
         )
-        assert f"{audit_log.end_file().name} is missing" in audit_report.describe(verified())
+        said = audit_report.describe_for_operator(verified())
+        assert f"{audit_log.end_file().name} is missing" in said
+        assert said.endswith("Try: python -m qa_core journal anchor --reason TEXT")
         with store.writing() as session:
             audit_log.anchor(session, "eve", "restored a backup")
         assert verified().ok

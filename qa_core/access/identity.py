@@ -109,6 +109,7 @@ def find_providers() -> dict[str, Provider]:
                 "Other users of this machine can read {path}. Let only its owner read it "
                 "(mode 600)."
             ),
+            (f"chmod 600 {file}",),
             path=str(file),
         )
     try:

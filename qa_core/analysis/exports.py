@@ -204,7 +204,7 @@ def build_numbers(
     history = tracking_numbers.find_history(viewer, where.period)
     if loose:
         header = [
-            _("Number"),
+            _("Tracking number"),
             _("Contacts without a campaign"),
             _("of"),
             _("From"),
@@ -224,7 +224,7 @@ def build_numbers(
         ]
     else:
         header = [
-            _("Number"),
+            _("Tracking number"),
             *(_(get_dimension(name).title) for name in ("source", "medium", "campaign")),
             _("From"),
             _("Until"),

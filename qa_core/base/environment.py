@@ -146,6 +146,7 @@ def now() -> datetime:
                 "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
                 "would delete real data. Unset QA_CLOCK, or make new stores."
             ),
+            ("unset QA_CLOCK", "QA_HOME=FOLDER python -m qa_core init"),
             folder=str(here.folder),
         )
     shift = _read_shift(clock, here.timezone)  # first, or the first moment is before the one named
@@ -353,6 +354,7 @@ def _read_private(path: Path) -> bytes:
                 "Other users of this machine can read {path}. Let only its owner read it "
                 "(mode 600)."
             ),
+            (f"chmod 600 {path}",),
             path=str(path),
         )
     return path.read_bytes()

@@ -7,6 +7,7 @@ from typing import Any
 
 N_ = str
 """Marker of a message for the catalogues: `i18n.N_`, which imports this module."""
+_ANSWERS = ("--", "python -m qa_core import ")
 
 
 class Refusal(Exception):
@@ -14,8 +15,8 @@ class Refusal(Exception):
 
     `message` is an English gettext message whose `{named}` places are filled from
     `params` after translation (`i18n.format_refusal`); `code` is a stable word for
-    scripts; `options` are command-line options, each of which would resolve the
-    refusal.
+    scripts; `options` are for the command line: options of the same command, or whole
+    commands, each of which would resolve the refusal.
     """
 
     def __init__(
@@ -29,6 +30,11 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         return self.message.format(**self.params)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The options that answer it as a question; other commands mend the centre first."""
+        return tuple(option for option in self.options if option.startswith(_ANSWERS))
 
 
 class Misuse(Refusal):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gettext
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -76,3 +76,14 @@ def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:
 def format_refusal(refusal: Refusal) -> str:
     """Translate a refusal and fill its places."""
     return _(refusal.message).format(**refusal.params)
+
+
+def format_options(options: Iterable[str]) -> str:
+    """Format the options of a refusal as the sentence that follows it; empty without any."""
+    listed = " · ".join(options)
+    return " " + _("Try: {options}", options=listed) if listed else ""
+
+
+def format_for_operator(refusal: Refusal) -> str:
+    """Translate a refusal for the command line or a log, with its options."""
+    return format_refusal(refusal) + format_options(refusal.options)

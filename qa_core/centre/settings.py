@@ -275,7 +275,7 @@ ALL: tuple[Setting, ...] = (
     ),
     Setting(
         "journal_retention_months",
-        N_("Journal kept for (months)"),
+        N_("Audit log kept for (months)"),
         N_("How long the journal is kept: six to twelve months (CNIL, délibération 2021-122)."),
         12,
         "whole",

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
 from qa_core.storage.system_errors import find_refusal
@@ -84,14 +84,6 @@ def run(arguments: Sequence[str]) -> int:
         return end.exit_code
     except TyperException as error:
         return _refuse("usage", error.format_message(), (), as_json, WRONG_USAGE)
-    except Refusal as refusal:
-        return _refuse(
-            refusal.code,
-            i18n.format_refusal(refusal),
-            refusal.options,
-            as_json,
-            WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED,
-        )
     except (KeyboardInterrupt, Abort):
         return _refuse(
             "interrupted", _("Interrupted. Unfinished work is undone."), (), as_json, REFUSED
@@ -100,20 +92,20 @@ def run(arguments: Sequence[str]) -> int:
         return REFUSED
     except Exception as error:
         if refusal := find_refusal(error):
+            exit_code = WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED
             text = i18n.format_refusal(refusal)
-            return _refuse(refusal.code, text, (), as_json, REFUSED)
+            return _refuse(refusal.code, text, refusal.options, as_json, exit_code)
         # The detail goes to the log for whoever runs the machine; the person gets a
         # sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
         return _refuse(
             "failed",
             _(
-                "This failed unexpectedly ({kind}: {detail}). No partial work was kept. Run: "
-                "python -m qa_core doctor",
+                "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
                 kind=type(error).__name__,
                 detail=_one_line(error),
             ),
-            (),
+            ("python -m qa_core doctor",),
             as_json,
             REFUSED,
         )
@@ -124,8 +116,7 @@ def _refuse(
 ) -> int:
     if as_json:
         print_json({"error": {"code": code, "message": message, "options": list(options)}})
-    hint = " " + _("Try: {options}", options=" · ".join(options)) if options else ""
-    print(message + hint, file=sys.stderr)
+    print(message + i18n.format_options(options), file=sys.stderr)
     return exit_code
 
 

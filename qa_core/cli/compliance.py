@@ -189,7 +189,7 @@ def _find_rows() -> list[dict[str, Any]]:
             "is_set": bool(listeners),
             "expects": _(
                 "at least one person: {command}",
-                command="python -m qa_core accredit NAME --until DATE",
+                command=gates.ACCREDIT,
             ),
         }
     )
@@ -209,19 +209,11 @@ def _describe_next() -> None:
         if notice.informed_on is None
     ]
     if missing:
-        commands = [
-            f"python -m qa_core gate set {name}={gates.BY_NAME[name].example}"
-            for name in missing
-            if name in gates.BY_NAME
-        ]
-        commands += (
-            ["python -m qa_core accredit NAME --until DATE"] if gates.LISTENERS in missing else []
-        )
         print(
             _(
                 "Listening is not open. Still missing: {names}. Next: {command}",
                 names=", ".join(missing),
-                command=commands[0],
+                command=gates.name_command(missing[0]),
             )
         )
     elif waiting:

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
@@ -76,11 +75,9 @@ def is_well(checks: list[Check]) -> bool:
 def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     try:
         return Check(name, *check())
-    except Refusal as refusal:
-        return Check(name, BAD, i18n.format_refusal(refusal))
     except Exception as error:
         if refusal := system_errors.find_refusal(error):
-            return Check(name, BAD, i18n.format_refusal(refusal))
+            return Check(name, BAD, i18n.format_for_operator(refusal))
         return Check(
             name,
             BAD,
@@ -172,7 +169,7 @@ def _journal() -> tuple[str, str]:
     store.require_ready()
     with store.reading() as session:
         found = audit_log.verify(session)
-    return OK if found.ok else BAD, audit_report.describe(found)
+    return OK if found.ok else BAD, audit_report.describe_for_operator(found)
 
 
 def _lake(deep: bool = False) -> tuple[str, str]:

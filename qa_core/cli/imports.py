@@ -258,7 +258,7 @@ def watch_folder(
         failed = isinstance(told, Refusal) or told.is_refused
         # What was decided stands in the report beside the file.
         line = (
-            i18n.format_refusal(told)
+            i18n.format_for_operator(told)
             if isinstance(told, Refusal)
             else told.as_text().splitlines()[0]
         )

@@ -145,5 +145,5 @@ def verify_journal(as_json: Json = False) -> int:
     if as_json:
         print_json({"rows": found.rows, "ok": found.ok, "first_bad": found.first_bad})
     else:
-        print(audit_report.describe(found))
+        print(audit_report.describe_for_operator(found))
     return DONE if found.ok else REFUSED

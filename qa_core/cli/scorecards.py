@@ -92,7 +92,7 @@ def import_grid(
     elif version is None:
         print(
             _(
-                "{title} is saved as a draft of {key}. Publish it under Evaluation scorecards, or "
+                "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
                 "import it with --publish.",
                 title=held.title,
                 key=held.key,

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _, format_options, ngettext
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics import downloads, spreadsheets
@@ -121,6 +121,13 @@ def find_last_deletion() -> int:
     newest = sa.select(sa.func.max(JournalRow.seq)).where(JournalRow.action.in_(DELETIONS))
     with store.reading() as session:
         return session.scalar(_whole(newest)) or 0
+
+
+def describe_for_operator(verification: audit_log.Verification) -> str:
+    """Describe the result for the command line, with the command that notes a missing end."""
+    is_unnoted = not verification.ok and verification.first_bad is None
+    commands = ("python -m qa_core journal anchor --reason TEXT",) if is_unnoted else ()
+    return describe(verification) + format_options(commands)
 
 
 def describe(verification: audit_log.Verification) -> str:

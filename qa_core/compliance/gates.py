@@ -182,6 +182,7 @@ ACTORS = {
 }
 """Who has to act for a gate to open."""
 LISTENERS = "accredited_listeners"
+ACCREDIT = "python -m qa_core accredit NAME --until DATE"
 LISTENERS_TITLE = N_("Accredited listeners")
 LISTENERS_RULE = "R7"
 LISTENERS_MEANING = N_(
@@ -228,14 +229,9 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
         if name == LISTENERS:
             message = N_(
                 "{name} has no value to enter. It opens with the first accreditation. Accredit "
-                "somebody under Compliance, or: {command}"
+                "somebody on the page “Are we in order?”."
             )
-            raise Misuse(
-                "unknown_gate",
-                message,
-                name=name,
-                command="python -m qa_core accredit NAME --until DATE",
-            )
+            raise Misuse("unknown_gate", message, (ACCREDIT,), name=name)
         message = N_("There is no gate {name}. Known: {known}.")
         require_known(name, BY_NAME, "unknown_gate", message)
     values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
@@ -272,6 +268,13 @@ def find_missing(session: Session) -> tuple[str, ...]:
     return (*(gate.name for gate in ALL if gate.name not in newest), *listeners)
 
 
+def name_command(name: str) -> str:
+    """Name the command that opens a gate, with an example of its value."""
+    if name == LISTENERS:
+        return ACCREDIT
+    return f"python -m qa_core gate set {name}={BY_NAME[name].example}"
+
+
 def require_open(session: Session, purpose: str | None = None) -> None:
     """Refuse while a gate is closed, naming it, and for a purpose the centre has not
     entered.
@@ -282,9 +285,10 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         )
         message = N_(
             "Listening is not open yet. Still missing: {titles}. Your data protection officer "
-            "enters them on the compliance page."
+            "enters them on the page “Are we in order?”."
         )
-        raise Refusal("gate_closed", message, titles=titles, missing=",".join(missing))
+        commands = tuple(name_command(name) for name in missing)
+        raise Refusal("gate_closed", message, commands, titles=titles, missing=",".join(missing))
     required_purpose = COUNTS_AS.get(purpose, purpose)
     if required_purpose is not None and required_purpose not in (
         value_of(session, "purposes") or ""

@@ -165,7 +165,8 @@ def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) ->
     if value is not None and value not in choices:
         raise Misuse(
             "bad_option",
-            N_("{option} must be one of: {known}."),
-            option=option,
+            N_("{value} is not a possible value. Use one of: {known}."),
+            tuple(f"{option} {choice}" for choice in choices),
+            value=value,
             known=", ".join(choices),
         )

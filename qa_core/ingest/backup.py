@@ -199,9 +199,9 @@ def _find_files() -> dict[str, Path]:
     lake with its log and before-images, audio that a row names, and small folders.
     """
     if damaged := lake.find_damage():
-        message = N_("{count} files of the lake are damaged or missing. Run: {command}")
-        command = "python -m qa_core doctor --deep"
-        raise Refusal("lake_damaged", message, count=len(damaged), command=command)
+        message = N_("{count} files of the lake are damaged or missing. Restore a backup.")
+        options = ("python -m qa_core doctor --deep",)
+        raise Refusal("lake_damaged", message, options, count=len(damaged))
     here, folder = environment.current(), tables.lake_folder()
     paths = [path for name in tables.TABLES for path in _find_of_table(name)]
     paths += sorted((folder / "undo").glob("*.parquet"))
@@ -321,6 +321,7 @@ def _build_missing(names: list[str]) -> Refusal:
             "This backup needs the keys it was made with. Missing: {names}. Copy them from your "
             "safe place into {folder}."
         ),
+        ("python -m qa_core secrets list",),
         names=", ".join(names),
         folder=str(environment.current().secrets_folder),
     )

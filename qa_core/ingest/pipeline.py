@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.compliance import recordings
 from qa_core.files import uploads
@@ -314,6 +314,7 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
                 raise Refusal(
                     "unknown_batch",
                     N_("There is no import {batch}. Choose one from the list of imports."),
+                    ("python -m qa_core batches list",),
                     batch=batch_id,
                 )
             if batch.state != "done":
@@ -321,7 +322,7 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
                     "not_standing",
                     N_("Import {batch} is {state}. There is nothing to undo."),
                     batch=batch_id,
-                    state=batch.state,
+                    state=_(batches.STATES[batch.state]),
                 )
             rollback.require_last(session, batch)
         with store.writing() as session:

@@ -54,7 +54,7 @@ def _build_blocks(certificate: purge.Certificate) -> list[Block]:
         Grid(
             (),
             (
-                (_("Finished"), formatting.local_moment(certificate.finished_at)),
+                (_("Finished on"), formatting.local_moment(certificate.finished_at)),
                 (_("Started by"), certificate.actor),
                 (_("Audit log row"), f"{certificate.seq} · {certificate.mac}"),
                 (_("Signature"), certificate.signature),

@@ -64,7 +64,7 @@ class FileReport:
         """Whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
         if self.refusal is None:
             return "sure"
-        return "asks" if self.refusal.options else "refused"
+        return "asks" if self.refusal.answers else "refused"
 
     def as_json(self) -> dict[str, Any]:
         """Build the object that `import --json` prints for this file."""
@@ -90,12 +90,7 @@ class FileReport:
     def as_text(self) -> str:
         """Format the report for a terminal, in the current language."""
         if self.refusal is not None:
-            hint = (
-                " " + _("Try: {options}", options=" · ".join(self.refusal.options))
-                if self.refusal.options
-                else ""
-            )
-            return f"{self.file}: {i18n.format_refusal(self.refusal)}{hint}"
+            return f"{self.file}: {i18n.format_for_operator(self.refusal)}"
         tally = self.tally
         counts = (
             (_("read"), tally.read),

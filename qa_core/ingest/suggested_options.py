@@ -27,6 +27,8 @@ def find_option(decision: Decision, kind: str) -> str:
     for name, option in _BY_PLACE.items():
         if name in places:
             return option
+    if "possible" in places:
+        return f"--scale {decision.field}=MIN-MAX"
     if "names" in places or "batch" in places or "joined" in places:
         return ""
     if decision.field == "file":

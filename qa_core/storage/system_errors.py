@@ -82,7 +82,7 @@ def log_failure(log: logging.Logger, work: str, error: Exception) -> None:
     if refusal is None:
         log.error("%s failed", work, exc_info=error)
     else:
-        log.warning("%s: %s", work, i18n.format_refusal(refusal))
+        log.warning("%s: %s", work, i18n.format_for_operator(refusal))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

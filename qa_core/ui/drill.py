@@ -54,7 +54,7 @@ def to_contacts(
 ) -> None:
     """Callback: open the contacts with these values of dimensions.
 
-    `behind`: KPI that counts them. `window`: days of its first-contact window, where they
+    `behind`: KPI that counts them. `window`: days of its repeat window, where they
     are not those of the settings. `waited`: seconds, `5-10` for more than 5 and at most
     10, `1680-` for more than 1680.
     """

@@ -175,7 +175,7 @@ def _refuse(refusal: Refusal) -> Response:
         "code": refusal.code,
         "message": i18n.format_refusal(refusal),
         # The options of the command are the parameters of the address.
-        "options": [re.sub(r"--(\w+) ", r"\1=", option) for option in refusal.options],
+        "options": [re.sub(r"--(\w+) ", r"\1=", option) for option in refusal.answers],
     }
     return _encode({"error": error}, status, headers)
 

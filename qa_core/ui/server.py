@@ -186,7 +186,7 @@ def check_start() -> None:
         permissions.protect()
         audit_report.note_from_now_on()
     except Refusal as refusal:
-        print(i18n.format_refusal(refusal), file=sys.stderr)
+        print(i18n.format_for_operator(refusal), file=sys.stderr)
         raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from refusal
     proxies.install()
     hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"

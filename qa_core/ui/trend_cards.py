@@ -56,7 +56,7 @@ def show_trend(
     """Show one KPI over time; a click on a point opens the contacts of that week or month.
 
     `title` leads the heading. `before`: values of the year before. `window`: days of the
-    first-contact window, where they are not those of the settings. `why_empty`: what to
+    repeat window, where they are not those of the settings. `why_empty`: what to
     say if no value is known.
     """
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
@@ -124,11 +124,13 @@ def _describe(
         parts.append(_("band: 95 % confidence interval"))
     if series.control:
         parts.append(_("grey line: usual level, dashed: control limits"))
+    if series.signal_severities:
+        parts.append(_("marked points: unusual values"))
     if before and any(not formatting.is_missing(value) for value in before):
-        parts.append(_("grey dots: a year before"))
+        parts.append(_("grey, dotted: a year before"))
     if targets:
         value = formatting.value(targets[-1].value, series.kpi.unit, currency)
-        parts.append(_("target {value}", value=value))
+        parts.append(_("green, long dashes: target {value}", value=value))
     caption = ", ".join(parts)
     if series.points["provisional"].any():
         caption = _("{caption}; dotted end: provisional", caption=caption)

@@ -291,6 +291,15 @@ def test_secrets_are_made_private_and_a_readable_one_is_refused(tmp_path, monkey
     (current().secrets_folder / "journal").chmod(0o644)
     code, found = ask(capsys, "doctor")
     assert code == 1 and found["ok"] is False
+    assert f"Try: chmod 600 {current().secrets_folder / 'journal'}" in json.dumps(found)
+
+
+def test_a_refusal_names_the_command_that_resolves_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "centre"))
+    assert run(["kpi", "received"]) == 1
+    assert capsys.readouterr().err.endswith(" Try: python -m qa_core init\n")
+    _, refused = ask(capsys, "kpi", "received")
+    assert refused["error"]["options"] == ["python -m qa_core init"]
 
 
 def test_the_glossary_declares_every_kpi(capsys):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from builders.import_files import CALLS, SURVEYS, bring, find_contacts, find_facts, write
+from builders.listening_centre import allow_evaluations
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
@@ -169,6 +170,19 @@ def test_decisions_name_the_option_that_overrides_them(centre: Path) -> None:
 
     assert options["channel"] == "--map channel=COLUMN"
     assert options["file"] == "--encoding E --delimiter D"
+
+
+def test_the_maximum_of_a_criterion_is_changed_by_its_scale(centre: Path) -> None:
+    allow_evaluations()
+    report = rehearse(
+        centre,
+        "evaluations",
+        "evaluation_id,date,advisor,evaluator,Greeting (/5)\nE1,2026-03-02,Nadia,Rita,4\n",
+    )
+
+    options = [suggested_options.find_option(item, "evaluations") for item in report.decisions]
+
+    assert "--scale Greeting (/5)=MIN-MAX" in options
 
 
 def test_every_reason_of_a_rejected_row_is_said_in_words(centre: Path) -> None:

@@ -30,6 +30,7 @@ from builders.listening_centre import allow_evaluations
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
+from qa_core.base import i18n
 from qa_core.base.errors import Refusal
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
@@ -155,8 +156,9 @@ def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
     report = bring(centre, "contacts", CALLS)
     ingest.undo(Viewer.SYSTEM, report.batch_id)
     for batch in (report.batch_id, "nobody"):
-        with pytest.raises(Refusal):
+        with pytest.raises(Refusal) as refused, i18n.in_language("fr"):
             ingest.undo(Viewer.SYSTEM, batch)
+        assert "undone" not in str(refused.value)
 
 
 MOMENTS = [

@@ -280,7 +280,7 @@ def test_a_list_of_calls_is_no_file_of_totals_and_totals_are_no_calls(centre: Pa
         "unreadable_numbers",
     )
     code, options = refused(centre, DATED, kind="contacts")
-    assert (code, options) == ("totals_not_contacts", ("import intervals FILE",))
+    assert (code, options) == ("totals_not_contacts", ("python -m qa_core import intervals FILE",))
     assert find_kind(write(centre, "totals.csv", DATED)) == "intervals"
 
 

@@ -90,6 +90,8 @@ def test_imports_of_old_stores_go_on_and_can_be_undone(
 ) -> None:
     assert run(["init"]) == 0
     [old] = ask("batches", "list")
+    texts = [decision["decision"] for decision in old["decisions"]]
+    assert texts and not any("{" in text or not text for text in texts)
     file = tmp_path / "later.csv"
     file.write_text("started_at,contact_id\n2026-06-03 09:00,c4\n", encoding="utf-8")
 

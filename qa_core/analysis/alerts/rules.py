@@ -221,6 +221,7 @@ def _check(rule: Rule) -> None:
         raise Misuse(
             "no_threshold",
             N_("Give the value of {kpi} that needs a look, and the side: above or below."),
+            ("--above VALUE", "--below VALUE"),
             kpi=kpi.key,
         )
     if rule.kind == RuleKind.CONTROL and rule.grain == "day":

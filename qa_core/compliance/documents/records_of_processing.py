@@ -137,7 +137,7 @@ def build_register(facts: Facts) -> list[Block]:
                 (
                     _("Kept for"),
                     _(
-                        "Journal: {journal}; accounts: while the person needs access",
+                        "Audit log: {journal}; accounts: while the person needs access",
                         journal=facts.describe_period("journal"),
                     ),
                 ),

@@ -315,9 +315,10 @@ def judge_journal(facts: RuleFacts) -> RuleFinding:
     if not verification.ok:
         return conclude(
             ngettext(
-                "verification of the audit log failed ({n} row)",
-                "verification of the audit log failed ({n} rows)",
+                "verification of the audit log failed: {total} row checked",
+                "verification of the audit log failed: {total} rows checked",
                 verification.rows,
+                total=formatting.number(verification.rows),
             ),
             _("Find out who changed the records; see the page Audit log."),
         )

@@ -41,6 +41,7 @@ _RECORDS_WITHOUT_HEADER = (
             "template. Add a first row with its variable names, such as "
             "caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,duration,billsec,hangup_cause,uuid."
         ),
+        (),
     ),
     (
         re.compile(r"^(?:\d{6} )?\d{4} +\d{4,5} +[0-9A-K] [^,;]*$"),
@@ -50,9 +51,10 @@ _RECORDS_WITHOUT_HEADER = (
             "as CSV with a first row such as date,time,duration,condition code,calling "
             "number,dialed number. Then say what the condition codes mean."
         ),
+        ("--word condition code:VALUE=MEANING",),
     ),
 )
-"""Form of records that a tool writes without a header, and advice on them."""
+"""Form of records that a tool writes without a header, advice on them, and its options."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,9 @@ def _require_header(rows: list[list[str]]) -> None:
     """Raise Refusal where most rows are records that a tool writes without a header, in a
     layout of its administrator.
     """
-    for pattern, message in _RECORDS_WITHOUT_HEADER:
+    for pattern, message, options in _RECORDS_WITHOUT_HEADER:
         if sum(bool(pattern.search(",".join(row))) for row in rows) * 2 > len(rows):
-            raise Refusal("records_without_header", message)
+            raise Refusal("records_without_header", message, options)
 
 
 def looks_like_data(cells: list[str]) -> bool:

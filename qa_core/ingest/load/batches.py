@@ -393,7 +393,7 @@ def find_batches(
 
 
 def load_decisions(batch: ImportBatch) -> list[Decision]:
-    """Load the decisions of a batch; they can be shown in any language."""
+    """Load the decisions of a batch; a text that an earlier version wrote stays English."""
     return [
         Decision(
             item["field"],

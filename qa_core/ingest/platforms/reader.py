@@ -203,6 +203,7 @@ class ExportReader:
                         "{column} is not a column of words in an export of {platform}. Its "
                         "columns of words: {seen}."
                     ),
+                    tuple(f"--word {name}:VALUE=MEANING" for name in names),
                     platform=self.platform.title,
                     seen=", ".join(names) or "–",
                     column=text.partition(":")[0],
@@ -671,24 +672,17 @@ def _require_known_columns(export: ExportReader) -> None:
     platform knows, and for words that it does not have.
     """
     options = export.options
-    given = {
-        "--map": options.columns or options.ignored,
-        "--unit": options.units,
-        "--scale": options.scales,
-        "--start-date": options.start_date,
-    }
-    if any(given.values()):
+    if any((options.columns, options.ignored, options.units, options.scales, options.start_date)):
         raise Refusal(
             "columns_of_export",
             N_(
-                "{name} is an export of {platform}, whose columns are known. {given} changes "
-                "nothing. Leave it out, or read the file as a plain table with one contact per "
-                "row."
+                "{name} is an export of {platform}, whose columns are known. Leave out the "
+                "columns, units, scales and first day that you set. Or read the file as a plain "
+                "table with one contact per row."
             ),
             options=AS_TABLE,
             name=export.content.name,
             platform=export.platform.title,
-            given=", ".join(name for name, value in given.items() if value),
         )
     for column, words in zip(export.platform.words, export.find_taught(), strict=True):
         if words:

@@ -199,7 +199,7 @@ def refuse_totals(context: FileContext) -> None:
                 "totals."
             ),
             options=(
-                "import intervals FILE",
+                "python -m qa_core import intervals FILE",
                 *(f"--map ignore={text}" for text in totals if len(totals) == 1),
             ),
             columns=", ".join(totals),
@@ -345,6 +345,7 @@ def require_only(only: Mapping[str, str]) -> None:
                 else N_(
                     "{field} cannot have one value set for all rows. Possible fields: {known}."
                 ),
+                ("--only FIELD=VALUE",),
                 field=name,
                 value=value,
                 known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),

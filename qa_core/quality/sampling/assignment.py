@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations
+from qa_core.compliance import accreditations, gates
 from qa_core.storage import name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
@@ -37,7 +37,13 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
             "No evaluator of the plan {plan} is accredited for its purpose today: {names}. Ask "
             "your data protection officer for an accreditation."
         )
-        raise Refusal("no_evaluator", message, plan=plan.name, names=", ".join(plan.evaluators))
+        raise Refusal(
+            "no_evaluator",
+            message,
+            (gates.ACCREDIT,),
+            plan=plan.name,
+            names=", ".join(plan.evaluators),
+        )
     return found
 
 

@@ -61,6 +61,7 @@ def explaining_damage(*names: str) -> Iterator[None]:
                 "A file of {month} in the lake is missing or damaged: {table}/{path}. Other "
                 "months can be used. Restore the lake from a backup."
             ),
+            ("python -m qa_core doctor --deep",),
             month=damaged_files[0].month,
             table=damaged_files[0].table,
             path=damaged_files[0].path,

@@ -40,6 +40,8 @@ INSUFFICIENT_PRIVILEGE = "42501"
 FIRST_REVISION = "0009"
 """Revision where migrations begin."""
 
+INIT = "python -m qa_core init"
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -88,7 +90,8 @@ def engine_for(url: str) -> sa.Engine:
                 "QA_DATABASE_URL names a database whose driver is not installed. For PostgreSQL, "
                 "install psycopg[binary] and write postgresql+psycopg://…"
             )
-            raise Refusal("no_driver", message) from error
+            options = ("python -m pip install -r requirements-postgresql.txt",)
+            raise Refusal("no_driver", message, options) from error
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -262,7 +265,7 @@ def migrate() -> None:
             "The records need an update that the role of QA_DATABASE_URL may not make. Update "
             "them once as the owner of the tables."
         )
-        raise Refusal("owner_needed", message) from error
+        raise Refusal("owner_needed", message, (INIT,)) from error
 
 
 def _require_known_revision() -> None:
@@ -279,7 +282,7 @@ def _require_known_revision() -> None:
         "The records in {folder} are older than the first version and cannot be updated. Move "
         "that folder away, create new records and import your files again."
     )
-    raise Refusal("too_old_records", message, folder=str(environment.current().folder))
+    raise Refusal("too_old_records", message, (INIT,), folder=str(environment.current().folder))
 
 
 def is_ready() -> bool:
@@ -343,11 +346,13 @@ def require_ready() -> None:
                 "The records in {folder} are from an earlier version. Update them on the server "
                 "first."
             ),
+            (INIT,),
             folder=str(environment.current().folder),
         )
     raise Refusal(
         "no_records",
         N_("There are no records in {folder} yet. Create them on the server first."),
+        (INIT,),
         folder=str(environment.current().folder),
     )
 
@@ -363,6 +368,7 @@ def _refuse_unfinished_restore() -> None:
         raise Refusal(
             "restore_unfinished",
             N_("A restore into {folder} was interrupted. Run it again."),
+            ("python -m qa_core restore FILE",),
             folder=str(environment.current().folder),
         )
 

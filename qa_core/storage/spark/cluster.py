@@ -208,6 +208,7 @@ class Cluster:
                             "QA_ENGINE_URL needs the packages of requirements-cluster.txt. "
                             "Install them on the server."
                         ),
+                        ("python -m pip install -r requirements-cluster.txt",),
                     ) from error
                 except (TimeoutError, *_failures()) as error:
                     raise self._unreachable() from error

@@ -79,7 +79,7 @@ def show_changes(changes: list[AccountChange], key: str) -> None:
         (
             tables.text_column(_("When"), lambda change: formatting.local_moment(change.done_at)),
             tables.text_column(_("Account"), lambda change: change.username),
-            tables.text_column(_("Change"), lambda change: _(ACTS[change.act])),
+            tables.text_column(_("Change made"), lambda change: _(ACTS[change.act])),
             tables.text_column(
                 _("Role"), lambda change: menu.name_role(change.role) if change.role else ""
             ),

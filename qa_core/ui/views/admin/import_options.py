@@ -46,15 +46,12 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
             index=None,
             key=WIDGETS["profile"],
             placeholder=_("none"),
-            help=_("On the command line: {option}", option="--profile NAME"),
         )
         save_as = first.text_input(
             _("Save the mapping as"),
             key="import_save",
             help=_(
-                "Saved with the import under this name. The next file of the same layout uses it. "
-                "On the command line: {option}",
-                option="--save-mapping NAME",
+                "Saved with the import under this name. The next file of the same layout uses it."
             ),
         )
         system = first.text_input(

@@ -1,5 +1,5 @@
-"""The report of an import: counts, decisions and what overrides them, rows before and
-after, the effect on figures, the quarantine.
+"""The report of an import: counts, decisions, rows before and after, the effect on
+figures, the quarantine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.base.i18n import N_, _
-from qa_core.ingest import reason_texts, suggested_options
+from qa_core.ingest import reason_texts
 from qa_core.ingest.dry_run import Examination
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.report import FileReport
@@ -65,11 +65,7 @@ def show(report: FileReport) -> None:
         _show_effects(report.examination)
         _show_remarks(report, report.examination)
         _show_rows(report.examination)
-    decisions = [
-        decision.as_json() | {"option": suggested_options.find_option(decision, report.kind)}
-        for decision in report.decisions
-    ]
-    show_decisions(decisions, expanded=report.dry_run)
+    show_decisions([decision.as_json() for decision in report.decisions], report.dry_run)
     if report.quarantine and report.quarantine.exists():
         show_quarantine(report.quarantine)
 
@@ -104,21 +100,16 @@ def show_counts(counts: Mapping[str, Any]) -> None:
                 )
 
 
-def show_decisions(decisions: Sequence[Mapping[str, str]], expanded: bool = False) -> None:
-    """Show what was decided about the file, what in it decided that, and how a person
-    says otherwise.
-    """
+def show_decisions(decisions: Sequence[Mapping[str, str]], may_change: bool = False) -> None:
+    """Show what was decided about the file, and what in it decided that."""
     if not decisions:
         return
-    with st.expander(_("Decisions and their reasons"), icon=":material/rule:", expanded=expanded):
-        has_options = any(decision.get("option") for decision in decisions)
-        if has_options:
-            st.caption(
-                _("The options belong to the command line. On this page, use the fields above.")
-            )
+    with st.expander(_("Decisions and their reasons"), icon=":material/rule:", expanded=may_change):
+        if may_change:
+            st.caption(_("To change a decision, use the fields above."))
         # A static table, since its cells break into lines.
         st.table(
-            [_describe_decision(decision, has_options) for decision in decisions],
+            [_describe_decision(decision) for decision in decisions],
             border="horizontal",
             hide_index=True,
         )
@@ -155,16 +146,12 @@ def _count_column(name: str) -> TableColumn:
     )
 
 
-def _describe_decision(decision: Mapping[str, str], has_options: bool) -> dict[str, str]:
-    described = {
+def _describe_decision(decision: Mapping[str, str]) -> dict[str, str]:
+    return {
         _("Field"): escape(import_fields.title(decision["field"])),
         _("Decision"): escape(decision["decision"]),
         _("Seen in the file"): escape(decision["evidence"]),
     }
-    if has_options:
-        option = decision.get("option")
-        described[_("Changed with")] = f"`{option}`" if option else ""
-    return described
 
 
 def _show_effects(examination: Examination) -> None:

@@ -113,11 +113,10 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
         _(
             "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
             "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
-            "machine itself:",
+            "server.",
             size=LARGEST_UPLOAD_MB,
         )
     )
-    left.code(f"python -m qa_core import {kind} FILE", language="shell")
     sent = right.file_uploader(
         _("Files"), accept_multiple_files=True, max_upload_size=LARGEST_UPLOAD_MB, key="import_file"
     )
@@ -193,9 +192,6 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
         st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
     elif any(option.startswith("--map") for option in refusal.options):
         st.caption(_("Match each column with its field below, then read the file again."))
-    if refusal.options:
-        st.caption(_("On the command line, answer with one of:"))
-        st.code("\n".join(refusal.options), language=None)
 
 
 def _is_answer(option: str) -> bool:

@@ -69,7 +69,7 @@ class ContactsQuery:
     extra: tuple[tuple[str, str | None], ...]
     behind: str | None
     window: str | None = None
-    """Days of the first-contact window, where they are not those of the settings."""
+    """Days of the repeat window, where they are not those of the settings."""
     waited: query.WaitRange | None = None
 
     @property

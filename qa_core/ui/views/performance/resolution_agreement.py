@@ -30,9 +30,7 @@ ENOUGH = 30
 @dataclass(frozen=True)
 class ResolutionCounts:
     """Repeats of contacts whose resolution somebody stated, and whose window is
-    complete. `dimension`, `value`: who said what (yes or no). `back` of `n` came back;
-    `low` and `high`: the interval of that share. `confirmed`: row of `measure` of those
-    surveyed.
+    complete.
 
     `dimension`, `value`: who said what (yes or no). `back` of `n` came back; `low` and
     `high`: the interval of that share. `confirmed`: row of `measure` of those surveyed.

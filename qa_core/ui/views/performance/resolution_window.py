@@ -1,4 +1,4 @@
-"""The first-contact window of a page: that of the settings, or one that the reader tries."""
+"""The repeat window of a page: that of the settings, or one that the reader tries."""
 
 from __future__ import annotations
 

@@ -61,10 +61,7 @@ ENOUGH = 30
 
 @dataclass(frozen=True)
 class Clock:
-    """Finest division of the day that is known. `grain`: `half_hour`; `hour` where only
-    totals by the hour are known; empty where neither is, or where the viewer may not
-    see them. `left_out`: contacts of longer totals. `times`: how often each (weekday,
-    half-hour) came on days with contacts. `changes`: of the clocks.
+    """Finest division of the day that is known.
 
     `grain`: `half_hour`; `hour` where only totals by the hour are known; empty where
     neither is, or where the viewer may not see them. `left_out`: contacts of longer totals.

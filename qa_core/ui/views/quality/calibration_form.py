@@ -142,7 +142,7 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         drawn,
         (
             tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
-            tables.text_column(_("Number"), lambda item: item.contact_id),
+            tables.text_column(_("Contact number"), lambda item: item.contact_id),
             tables.text_column(_("Listening plan"), lambda item: item.plan),
         ),
         "calibration_drawn",

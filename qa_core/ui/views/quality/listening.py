@@ -35,19 +35,8 @@ def choose_section() -> str:
 
 def show_obstacle(viewer: Viewer) -> None:
     """Show why nothing can be drawn yet."""
-    refusal = sampling.find_obstacle(viewer)
-    if refusal is None:
-        return
-    if refusal.code != "gate_closed":
+    if refusal := sampling.find_obstacle(viewer):
         gate.show_refusal(refusal)
-        return
-    # Without the commands of the refusal: whoever draws here enters no gate.
-    said = _(
-        "Listening is not open yet. Missing gates: {titles}. The data protection officer enters "
-        "them on the page “Are we in order?”.",
-        titles=refusal.params["titles"],
-    )
-    st.error(escape(said), icon=":material/lock:")
 
 
 def show(viewer: Viewer, section: str) -> None:

@@ -127,7 +127,7 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
     def describe_new(entry: dict[str, Any]) -> str:
         if entry["id"] in news.unread:
             return _("to read")
-        return _("answered") if entry["id"] in news.decided else ""
+        return _("decided") if entry["id"] in news.decided else ""
 
     def listened_on(entry: dict[str, Any]) -> str:
         return formatting.local_day(entry["evaluated_at"])
