@@ -120,8 +120,7 @@ CONTACTS = (
     Term(
         N_("Repeat window"),
         N_(
-            "The days during which another contact counts as a repeat. The administrator sets "
-            "them."
+            "The days during which another contact counts as a repeat. The administrator sets them."
         ),
     ),
     Term(
@@ -250,9 +249,7 @@ COMPLIANCE = (
     ),
     Term(
         N_("Pseudonym"),
-        N_(
-            "A code in place of a number or a name. Only the secret of this centre links the two."
-        ),
+        N_("A code in place of a number or a name. Only the secret of this centre links the two."),
     ),
 )
 
