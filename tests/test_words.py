@@ -41,6 +41,8 @@ OTHER_TERMS = {
 OPTION = re.compile(r"(?<![\w-])--[a-z]|python -m qa_core")
 ALLOWED: dict[str, str] = {
     "grid": "a word of the file format",
+    "`contact_id`, `ticket`, `source_system`": "names of fields, in docs/import.md",
+    "`start`, `date`, `period`": "names of fields, in docs/import.md",
 }
 """Texts that break a rule, by their first words, with the reason."""
 DOCUMENTS = [
@@ -130,15 +132,20 @@ def paragraphs(path: Path) -> Iterator[str]:
         yield from item.split("|")
 
 
+def without_code(text: str) -> str:
+    """The text with each quotation of code as one word."""
+    return re.sub(r"`[^`]+`", "`code`", text)
+
+
 @pytest.mark.parametrize(
     "path", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)).replace("/", "-")
 )
 def test_documents_follow_the_same_rules(path):
-    banned = [part for part in paragraphs(path) if BANNED.search(part)]
+    banned = [part for part in paragraphs(path) if BANNED.search(without_code(part))]
     long = [
         sentence
         for part in paragraphs(path)
-        for sentence in sentences(part)
+        for sentence in sentences(without_code(part))
         if count_words(sentence) > LONGEST_IN_DOCUMENTS and not is_allowed(part.strip())
     ]
     assert (banned, long) == ([], [])

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(as_json: Json = False) -> None:
-    """Evaluate every rule on the data as it stands, as after each import."""
+    """Evaluate every rule on the current data, as after each import."""
     from qa_core.analysis import alerts
 
     found = alerts.evaluate(Viewer.SYSTEM)
@@ -94,9 +94,7 @@ def add_rule(
     ] = None,
     target: Annotated[
         bool,
-        typer.Option(
-            "--target", help="Needs a look when it misses its target by more than chance."
-        ),
+        typer.Option("--target", help="Needs a look when it clearly misses its target."),
     ] = False,
     by: Annotated[
         str | None, typer.Option("--by", metavar="DIM", help="For each value of a dimension.")
@@ -111,12 +109,14 @@ def add_rule(
         typer.Option(
             "--periods",
             metavar="N",
-            help="So many days, weeks or months in a row, for --above and --below.",
+            help="Days, weeks or months in a row, for --above and --below.",
         ),
     ] = 1,
     clear_after: Annotated[
         int,
-        typer.Option("--clear-after", metavar="N", help="Over after so many clear ones in a row."),
+        typer.Option(
+            "--clear-after", metavar="N", help="Clear periods in a row that close an alert."
+        ),
     ] = 2,
     suggested: Annotated[
         bool,

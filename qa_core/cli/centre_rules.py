@@ -54,7 +54,7 @@ def merge(
     spelling: Annotated[str, typer.Argument(metavar="SPELLING")],
     kept: Annotated[str, typer.Argument(metavar="KEPT")],
 ) -> None:
-    """Count one name as another, in past contacts and in those to come."""
+    """Count one name as another, in past and future contacts."""
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
@@ -89,7 +89,7 @@ def apart(
 
 
 def undo(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
-    """Undo a decision; every contact reads again as its source said."""
+    """Undo a decision; every contact has the name of its source again."""
     from qa_core.centre.rules import name_decisions
 
     name_decisions.undo(Viewer.SYSTEM, number)
@@ -123,7 +123,7 @@ def set_hours(
     first_day: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DATE", help="The day from which they hold; default: always."
+            "--from", metavar="DATE", help="The first day on which they apply; default: always."
         ),
     ] = None,
     holidays: Annotated[
@@ -139,11 +139,11 @@ def set_hours(
         typer.Option(
             "--closed",
             metavar="DATE",
-            help="A day on which the site is closed; replaces those said before.",
+            help="A day on which the site is closed; replaces the earlier list.",
         ),
     ] = None,
     always_open: Annotated[
-        bool, typer.Option("--clear", help="Forget the hours: nothing is closed any more.")
+        bool, typer.Option("--clear", help="Remove the hours: no contact is closed any more.")
     ] = False,
 ) -> None:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""

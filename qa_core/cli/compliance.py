@@ -59,14 +59,12 @@ def accredit(
     ],
     until: Annotated[
         str,
-        typer.Option(
-            "--until", metavar="DATE", help="The last day on which this person may listen."
-        ),
+        typer.Option("--until", metavar="DATE", help="The last day of listening."),
     ],
     purpose: Annotated[
         list[str] | None,
         typer.Option(
-            "--purpose", help="training, evaluation or quality; default: all that were entered."
+            "--purpose", help="training, evaluation or quality; default: all purposes of the gate."
         ),
     ] = None,
 ) -> None:
@@ -94,7 +92,7 @@ def inform(
         list[str] | None, typer.Argument(metavar="ADVISOR…", help="Ids or names.")
     ] = None,
     everybody: Annotated[
-        bool, typer.Option("--all", help="Every advisor who is not yet entered as informed.")
+        bool, typer.Option("--all", help="Every advisor without a notice.")
     ] = False,
 ) -> None:
     """Record that advisors were informed of recording and listening; only their
@@ -134,7 +132,7 @@ def purge(
         typer.Option(
             "--as-of",
             metavar="DATE",
-            help="Delete what must be gone once that day begins; default: today.",
+            help="Delete what must be deleted when that day begins; default: today.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -142,7 +140,7 @@ def purge(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete everything that was kept for its time, in every store, and certify it."""
+    """Delete everything past its retention period, in every store, and certify it."""
     from qa_core.compliance import key_rotation, retention
     from qa_core.ingest import purge as of_stores
 

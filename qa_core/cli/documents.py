@@ -37,7 +37,7 @@ def list_documents(as_json: Json = False) -> None:
 
 
 def print_document(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `documents list` says.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `documents list`.")],
     language: Annotated[
         str | None,
         typer.Option("--language", metavar="fr|en", help="Default: QA_LANGUAGE."),
@@ -51,7 +51,7 @@ def print_document(
         ),
     ] = None,
 ) -> None:
-    """Print a document into a file that its owner alone can read; an older file is replaced."""
+    """Print a document into a file that only its owner can read; an older file is replaced."""
     from qa_core.compliance.documents import printing
 
     out = out or Path(f"{name}.pdf")

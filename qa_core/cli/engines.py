@@ -29,7 +29,7 @@ def check(
     days: Annotated[int, typer.Option(min=1, help="The last days of the data.")] = 183,
     as_json: Json = False,
 ) -> int:
-    """Compare every KPI over every cut with DuckDB; an engine is asked only after it passed."""
+    """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""
     from qa_core.metrics.query import engine_check
 
     url = url or environment.current().engine_url

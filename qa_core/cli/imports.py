@@ -59,7 +59,7 @@ def import_files(
         typer.Option(
             "--map",
             metavar="FIELD=COLUMN",
-            help="Which column is which field; ignore=COLUMN leaves one aside.",
+            help="The column of a field; ignore=COLUMN skips a column.",
         ),
     ] = None,
     timezone: Annotated[
@@ -70,11 +70,11 @@ def import_files(
         typer.Option(metavar="dmy|mdy|ymd", help="Order of day, month and year in dates."),
     ] = None,
     start_date: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day, where no column says it.")
+        str | None, typer.Option(metavar="DATE", help="The day, where no column has it.")
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook to read.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a text file.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="What separates its columns.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Separator of its columns.")] = None,
     decimal: Annotated[str | None, typer.Option(metavar=",|.", help="Decimal sign.")] = None,
     unit: Annotated[
         list[str] | None,
@@ -82,7 +82,7 @@ def import_files(
     ] = None,
     scale: Annotated[
         list[str] | None,
-        typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a mark, such as 1-5."),
+        typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a rating, such as 1-5."),
     ] = None,
     word: Annotated[
         list[str] | None,
@@ -97,23 +97,23 @@ def import_files(
         typer.Option(
             "--only",
             metavar="FIELD=VALUE",
-            help="What all rows have in common, such as outcome=abandoned.",
+            help="A value that all rows share, such as outcome=abandoned.",
         ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Accept what the import found odd and asked about.")
+        bool, typer.Option("--yes", help="Accept odd results that the import asked about.")
     ] = False,
     purpose: Annotated[
         str | None,
         typer.Option(
             metavar="training|evaluation|quality|proof",
-            help="Of recordings: what they are kept for, where no column says it.",
+            help="Purpose of recordings, where no column has it.",
         ),
     ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(
-            help="Of recordings without a manifest: how names of files are made, such as "
+            help="Pattern of file names, for recordings without a manifest, such as "
             "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
         ),
     ] = None,
@@ -209,18 +209,20 @@ def watch_folder(
             help="A growing queue_log elsewhere; one in DIR is followed anyway.",
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Take what is there, then end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Import the files that are there, then end.")
+    ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
     settle: Annotated[
         float,
-        typer.Option(min=0.0, help="A file is whole when it has not changed for so many seconds."),
+        typer.Option(min=0.0, help="Seconds without change after which a file is complete."),
     ] = 5.0,
     keep: Annotated[
         int | None,
         typer.Option(
             min=0,
             metavar="DAYS",
-            help="Delete delivered files, with their clear numbers, after so long; at most 30.",
+            help="Delete delivered files, which have clear numbers, after these days; at most 30.",
         ),
     ] = None,
     system: Annotated[
@@ -237,13 +239,13 @@ def watch_folder(
         str | None, typer.Option(help="Time zone of local times in the files.")
     ] = None,
 ) -> int:
-    """Import files as they appear in DIR, and what a growing queue_log brings.
+    """Import files as they appear in DIR, and new calls of a growing queue_log.
 
     Ends on SIGINT or SIGTERM, after the current file. Files go to DIR/.taken with their
-    report, or to DIR/.refused with the reason. An import.toml in a folder, or NAME.toml
-    beside a file, may hold: kind, system, profile, timezone, date_order, sheet,
-    encoding, delimiter, decimal, columns, units, scales, words, only,
-    yes.
+    report, or to DIR/.refused with the reason. Options of a file come from an import.toml
+    in its folder, or from NAME.toml beside it. It may hold kind, system, profile,
+    timezone, date_order, sheet, encoding, delimiter, decimal, columns, units, scales,
+    words, only, yes.
     """
     import signal
 
@@ -293,7 +295,7 @@ def list_batches(
     last: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="So many of the newest; 0: all. With --json always all."
+            min=0, metavar="N", help="Number of the newest; 0: all. With --json always all."
         ),
     ] = LISTED_BATCHES,
     as_json: Json = False,

@@ -35,7 +35,9 @@ def kpi(
     ],
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="DIM", help="Cut by a dimension; several cross."),
+        typer.Option(
+            "--by", metavar="DIM", help="Split by a dimension, or by combinations of several."
+        ),
     ] = None,
     first: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")
@@ -48,7 +50,7 @@ def kpi(
         typer.Option(
             "--where",
             metavar="DIM=VALUE",
-            help="Keep these; the same dimension twice means or; DIM= keeps the missing.",
+            help="Filter; the same dimension twice means or; DIM= selects missing values.",
         ),
     ] = None,
     set_: Annotated[
@@ -60,7 +62,7 @@ def kpi(
         bool,
         typer.Option(
             "--explain",
-            help="Also what is counted, what is left out, settings and sources; without --by.",
+            help="Also what is counted and excluded, settings and sources; not with --by.",
         ),
     ] = False,
     as_json: Json = False,

@@ -38,7 +38,7 @@ def add(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="DATE", help="From when the teams are led; default: the beginning."
+            "--since", metavar="DATE", help="The first day as team lead; default: the beginning."
         ),
     ] = None,
     password_stdin: Annotated[
@@ -107,7 +107,7 @@ def reset(name: Name) -> None:
 
 
 def list_accounts(as_json: Json = False) -> None:
-    """List every account, its role and what it is bound to."""
+    """List every account with its role, teams, sites or advisor."""
     from qa_core.access import accounts
 
     rows = accounts.find_accounts(Viewer.SYSTEM)
@@ -125,7 +125,7 @@ def list_accounts(as_json: Json = False) -> None:
 def anchor_journal(
     reason: Annotated[str, typer.Option("--reason", help="Why: a restored backup, a new file.")],
 ) -> None:
-    """Note the present end of the journal as the right one, after it was checked."""
+    """Accept the present end of the journal, after you have checked it."""
     from qa_core.storage import audit_log
     from qa_core.storage.records import store
 

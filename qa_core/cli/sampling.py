@@ -94,7 +94,7 @@ def draw(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Draw what a plan still lacks of each advisor, and give it to its evaluators."""
+    """Draw the contacts that a plan still lacks, and assign them to its evaluators."""
     from qa_core.metrics.query.sampling_frame import REASONS
     from qa_core.quality import sampling
 

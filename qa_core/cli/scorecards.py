@@ -58,14 +58,14 @@ def import_grid(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV.")],
     key: Annotated[
         str | None,
-        typer.Option("--key", help="The grid that it is a draft of; default: made of its title."),
+        typer.Option("--key", help="The scorecard of the draft; default: made from its title."),
     ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish it at once as the next version.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read a grid from a file and keep it as a draft, or publish it."""
+    """Read a scorecard from a file and keep it as a draft, or publish it."""
     from qa_core.quality import scorecards
     from qa_core.quality.scorecards import files
 
@@ -112,7 +112,7 @@ def import_grid(
 def export_grid(
     key: Annotated[str, typer.Argument(metavar="KEY")],
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Its ending says the form: .toml, .xlsx or .csv.")
+        Path, typer.Argument(metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv.")
     ],
     version: Annotated[
         int | None,

@@ -80,12 +80,10 @@ def set_setting(
     pair: Pair,
     first: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="The day from which it holds; default: for all time."
-        ),
+        typer.Option("--from", metavar="DATE", help="The first day; default: for all time."),
     ] = None,
 ) -> None:
-    """Set a value; each contact is judged by the value in force on its own day."""
+    """Set a value; the value of its own day applies to each contact."""
     from qa_core.centre import settings
     from qa_core.ingest.rules import due
     from qa_core.storage.records import store
@@ -100,7 +98,7 @@ def set_setting(
 
 
 def list_targets(as_json: Json = False) -> None:
-    """List every target: KPI, slice, period, value."""
+    """List every target: KPI, team, queue or site, period, value."""
     from qa_core.analysis import targets
     from qa_core.metrics import formatting
     from qa_core.metrics.kpis import BY_KEY
@@ -134,7 +132,7 @@ def set_target(
     first: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DATE", help="The first day on which it holds; default: always."
+            "--from", metavar="DATE", help="The first day on which it applies; default: always."
         ),
     ] = None,
     last: Annotated[
@@ -142,7 +140,7 @@ def set_target(
         typer.Option(
             "--to",
             metavar="DATE",
-            help="The last day on which it holds; default: until another one does.",
+            help="The last day on which it applies; default: until the next target.",
         ),
     ] = None,
 ) -> None:

@@ -61,13 +61,13 @@ def init(
 
 
 def demo(
-    months: Annotated[int, typer.Option(min=1, max=60, help="How long.")] = 18,
-    advisors: Annotated[int, typer.Option(min=6, max=2000, help="How many advisors.")] = 60,
+    months: Annotated[int, typer.Option(min=1, max=60, help="Months of data.")] = 18,
+    advisors: Annotated[int, typer.Option(min=6, max=2000, help="Number of advisors.")] = 60,
     contacts: Annotated[
-        int, typer.Option(min=100, max=20_000_000, help="About how many contacts.")
+        int, typer.Option(min=100, max=20_000_000, help="Approximate number of contacts.")
     ] = 250_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same centre.")] = 7,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the demo centre away.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the demo centre.")] = False,
     if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
 ) -> None:
     """Fill the stores with an invented centre, or remove it."""
@@ -153,9 +153,7 @@ def backup(
 
 
 def list_secrets(as_json: Json = False) -> None:
-    """List the keys that are in files; those that only read are needed for what was written
-    before.
-    """
+    """List the keys in files; old keys only read what was written with them."""
     from qa_core.compliance import key_rotation
 
     found = key_rotation.find_key_files()
@@ -215,19 +213,16 @@ def restore(
         typer.Option(
             "--replay-from",
             metavar="DATE",
-            help="For stores brought back by other means: delete what was erased or fell due "
-            "since that day.",
+            help="For stores restored by other means: repeat the deletions since that day.",
         ),
     ] = None,
     accept_gaps: Annotated[
         bool,
-        typer.Option("--accept-gaps", help="Restore though it is not known who was erased since."),
+        typer.Option("--accept-gaps", help="Restore even if later erasures are not fully known."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Restore a backup into a home without stores, and delete in it what was to be deleted
-    since.
-    """
+    """Restore a backup into a home without stores, and repeat the deletions since then."""
     from qa_core.compliance import retention
     from qa_core.ingest import restore as of_stores
     from qa_core.storage.records import store

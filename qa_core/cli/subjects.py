@@ -49,7 +49,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write all that is stored of a person into a zip that its owner alone can read."""
+    """Write all data of a person into a zip that only its owner can read."""
     from qa_core.base.environment import write_private
     from qa_core.ingest import subjects
 
@@ -131,7 +131,7 @@ def add_objection(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Enter objections: on what is stored at once, and on what is imported later."""
+    """Enter objections; they apply at once, and to later imports."""
     from qa_core.ingest import subjects
 
     keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
@@ -152,7 +152,7 @@ def list_exclusions(as_json: Json = False) -> None:
 
 def add_exclusion(
     line: Annotated[
-        str | None, typer.Option("--line", metavar="N", help="The number that is dialled.")
+        str | None, typer.Option("--line", metavar="N", help="The dialled number.")
     ] = None,
     advisor: AdvisorName = None,
     contact: Annotated[
@@ -164,7 +164,7 @@ def add_exclusion(
     ] = "private",
     as_json: Json = False,
 ) -> None:
-    """Exclude a line, an advisor or contacts; audio that is stored is deleted at once."""
+    """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
     from qa_core.ingest import subjects
 
     deleted = subjects.exclude(
@@ -182,7 +182,7 @@ def add_exclusion(
 def remove_exclusion(
     number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False
 ) -> None:
-    """Take an entry off the list; what was deleted stays so."""
+    """Take an entry off the list; deleted audio stays deleted."""
     from qa_core.compliance import exclusions
 
     exclusions.remove(Viewer.SYSTEM, number)
@@ -219,7 +219,7 @@ def add_request(
     advisor: AdvisorName = None,
     on: Annotated[
         str | None,
-        typer.Option("--on", metavar="DATE", help="The day it came; default: today."),
+        typer.Option("--on", metavar="DATE", help="The day of receipt; default: today."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -238,9 +238,9 @@ def add_request(
 
 def answer_request(
     number: Annotated[int, typer.Argument(metavar="NUMBER")],
-    text: Annotated[str, typer.Option("--answer", metavar="TEXT", help="What was answered.")],
+    text: Annotated[str, typer.Option("--answer", metavar="TEXT", help="The answer.")],
     identity_checked: Annotated[
-        bool, typer.Option("--identity-checked", help="It was checked who asks.")
+        bool, typer.Option("--identity-checked", help="The identity of the person was checked.")
     ] = False,
     is_granted: Annotated[
         bool,

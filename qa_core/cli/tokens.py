@@ -35,7 +35,7 @@ def add(
     ] = None,
     kpi: Annotated[
         list[str] | None,
-        typer.Option("--kpi", help="A KPI that it may ask for; default: all of the role."),
+        typer.Option("--kpi", help="A KPI that it may read; default: all of the role."),
     ] = None,
     days: Annotated[
         int,

@@ -84,7 +84,7 @@ def find_values(viewer: Viewer, column: str) -> list[str]:
 def _whole(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "Whoever may see the journal sees the acts of everybody; it holds no score and no content.",
+        "A reader of the journal sees the acts of everybody. It holds no score and no content.",
     )
 
 

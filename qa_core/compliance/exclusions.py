@@ -108,6 +108,5 @@ def _describe(row: ListeningExclusion, names: dict[str, str]) -> str:
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "What is never recorded or heard is the same for everybody; the data protection officer "
-        "keeps the list.",
+        "The list of exclusions is the same for everybody. The data protection officer keeps it.",
     )

@@ -179,5 +179,5 @@ def _find_files() -> set[str]:
 
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
-        statement, "Audio of all teams is encrypted again: names of files alone are read."
+        statement, "Audio of all teams is encrypted again. Only names of files are read."
     )

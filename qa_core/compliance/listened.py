@@ -145,8 +145,8 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
     return session.execute(
         Unscoped(
             statement,
-            "Whether a contact may be listened to depends on what anybody listened to or drew of "
-            "its advisor: keys and days are read, and counted.",
+            "The ceiling of an advisor counts every playback and draw, by anybody. Only keys and "
+            "days are read, and counted.",
         )
     )
 

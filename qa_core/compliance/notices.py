@@ -77,8 +77,7 @@ def find_information_days(session: Session) -> dict[str, date]:
     first: dict[str, date] = {}
     every_notice = Unscoped(
         sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on),
-        "Whether an advisor was informed decides who may be listened to at all: the day of the "
-        "notice is read.",
+        "Only informed advisors may be listened to. Only the day of the notice is read.",
     )
     for advisor_id, day in session.execute(every_notice):
         advisor_id = kept_ids.get(advisor_id, advisor_id)

@@ -179,6 +179,6 @@ def _select_heard(period: Period) -> list[sa.Select]:
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "The data protection officer watches how much each advisor of the centre is listened "
-        "to: contacts are counted, none is shown.",
+        "The data protection officer sees how much each advisor of the centre is listened to. "
+        "Contacts are only counted.",
     )

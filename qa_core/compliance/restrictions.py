@@ -84,5 +84,5 @@ def find_all(viewer: Viewer) -> list[RestrictionEntry]:
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "What is restricted is left out for everybody; the data protection officer keeps the list.",
+        "Restrictions apply to everybody. The data protection officer keeps the list.",
     )

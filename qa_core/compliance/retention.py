@@ -182,7 +182,7 @@ def read_whole(session: Session, statement: Any) -> sa.Result:
     return session.execute(
         Unscoped(
             statement,
-            "What is kept too long is found in the whole centre: numbers, keys and days are read.",
+            "Overdue data is searched in the whole centre. Only numbers, keys and days are read.",
         )
     )
 

@@ -209,7 +209,9 @@ def _find_files() -> dict[str, Path]:
     names = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))
     with store.reading() as session:
         audio = session.scalars(
-            Unscoped(names.order_by(Recording.id), "Audio is backed up whoever's it is, encrypted.")
+            Unscoped(
+                names.order_by(Recording.id), "A backup contains the audio of all teams, encrypted."
+            )
         ).all()
     files |= {f"recordings/{name}": vault.folder() / name for name in audio}
     small = [path for name in FOLDERS for path in sorted((here.folder / name).rglob("*"))]

@@ -13,6 +13,6 @@ def of_files(statement: sa.Select) -> Unscoped:
     """Exempt a statement on pending rows or before-images from the viewer's scope."""
     return Unscoped(
         statement,
-        "Rows of files wait for their contacts, and are undone, by their keys alone: no person "
-        "sees them, and no scope divides what a file brought.",
+        "Rows of a file wait for their contacts, and are undone, by their keys. A file belongs "
+        "to no scope, and no person sees the rows.",
     )

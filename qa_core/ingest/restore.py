@@ -296,5 +296,5 @@ def _shorten_periods(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
 
 def _whole(statement: Any) -> Unscoped:
     return Unscoped(
-        statement, "Whoever was erased since the backup is looked for in the whole centre, by key."
+        statement, "People erased since the backup are searched in the whole centre, by key."
     )

@@ -317,8 +317,7 @@ def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:
     columns = [column for column in table.__table__.columns if column.name not in INTERNAL]
     statement = Unscoped(
         sa.select(*columns).where(*conditions),
-        "A person's own data are read for them, from every table; they are put into a file, and "
-        "shown to nobody.",
+        "A person's own data is read from every table into a file for them. Nobody else sees it.",
     )
     return [dict(row) for row in session.execute(statement).mappings()]
 
@@ -394,7 +393,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
                 sa.select(Recording).where(
                     Recording.advisor_id == advisor_id, Recording.file_name.is_not(None)
                 ),
-                "An advisor who is erased takes along the audio of their calls.",
+                "Erasing an advisor deletes the audio of their calls.",
             )
             for recording in session.scalars(theirs).all():
                 recordings.drop(session, recording, "erased")
@@ -457,7 +456,7 @@ def _forget_in_reports(session: Session, advisor_id: str) -> None:
 
 def _exempt(statement: Any) -> Unscoped:
     return Unscoped(
-        statement, "A person who is erased is looked for in whatever imports keep, by id alone."
+        statement, "An erased person is searched in all data kept by imports, by id only."
     )
 
 

@@ -166,9 +166,9 @@ def _describe_kpi(kpi: Any) -> Iterator[str]:
     if kpi.sums:
         yield "- Totals by interval are added where no contact covers them"
     if kpi.exclusions:
-        yield "- Left out, first reason first: " + "; ".join(
-            f"{entry.title} (`{entry.code}`)" for entry in kpi.exclusions
-        )
+        yield "- Excluded; the first reason that applies counts:"
+        for entry in kpi.exclusions:
+            yield f"  - {entry.title} (`{entry.code}`)"
 
 
 def _describe_dimensions(keys: Sequence[str]) -> str:
@@ -177,7 +177,7 @@ def _describe_dimensions(keys: Sequence[str]) -> str:
 
     known = {
         "all": declaration.ALL_DIMENSIONS,
-        "those of contacts": declaration.CONTACT_DIMENSIONS,
+        "all dimensions of contacts": declaration.CONTACT_DIMENSIONS,
     }
     for title, dimensions in known.items():
         missing = [key for key in dimensions if key not in keys]

@@ -71,7 +71,7 @@ def _find_deletion(
     return session.scalar(
         Unscoped(
             deletion,
-            "An evaluator has no recordings in scope: of a contact that was drawn for them, which "
-            "is checked just before, the day of the deletion is read.",
+            "An evaluator has no recordings in scope. The contact was drawn for them, which is "
+            "checked just before. Only the day of the deletion is read.",
         )
     )

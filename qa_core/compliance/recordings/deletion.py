@@ -273,8 +273,8 @@ def sweep() -> int:
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "Recordings are kept and deleted by their age and by what their contacts say, whoever's "
-        "they are; none is played or shown.",
+        "Recordings of all teams are kept and deleted by their age and the fields of their "
+        "contacts. None is played or shown.",
     )
 
 

@@ -249,8 +249,8 @@ def _require(
 def _to_be_judged(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "Who may listen is decided in one place for all roles (_require): by the gates, the "
-        "accreditation and the team, or by what was drawn or evaluated; no scope of rows says it.",
+        "One function decides for all roles who may listen (_require), because a row scope "
+        "cannot. It checks gates, accreditation and team, or the draw or evaluation.",
     )
 
 

@@ -68,7 +68,7 @@ def count_own(viewer: Viewer) -> OwnCounts:
     )
     whole = Unscoped(
         counts,
-        "An advisor counts what is kept of them; the statement itself names whose it is.",
+        "An advisor counts their own recordings. The statement names the advisor.",
     )
     with store.reading() as session:
         return OwnCounts(*session.execute(whole).one())
@@ -91,8 +91,8 @@ def find_own(viewer: Viewer, limit: int = 200) -> list[Listening]:
     )
     theirs = Unscoped(
         statement,
-        "An advisor reads every listening to their own calls, also where the recording came "
-        "before its advisor was known; the statement itself names whose they are.",
+        "An advisor reads every playback of their own calls, also of recordings stored before "
+        "the advisor was known. The statement names the advisor.",
     )
     with store.reading() as session:
         names = people.find_names(session)

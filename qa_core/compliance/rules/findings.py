@@ -91,7 +91,7 @@ class RuleFacts:
         return self.session.execute(
             Unscoped(
                 statement,
-                "How a rule stands is counted in the whole centre: numbers alone are shown.",
+                "The state of a rule is counted in the whole centre. Only numbers are shown.",
             )
         )
 

@@ -147,8 +147,8 @@ def _erase_notes(session: Session, contacts: References) -> None:
     keys = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
     noted_keys = Unscoped(
         keys.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
-        "A customer's request reaches every word written about their contacts, in whichever "
-        "team: keys are read, and the words taken away.",
+        "A customer's request covers every text about their contacts, in all teams. Keys are "
+        "read, and the texts are deleted.",
     )
     numbers = [
         number

@@ -124,8 +124,8 @@ def _find_later_users(session: Session, batch: ImportBatch) -> str | None:
         )
         later = Unscoped(
             query.where(is_stored, ImportBatch.started_at > batch.started_at),
-            "Contacts that a later import evaluated or recorded are not undone under it: keys and "
-            "the names of imports are read.",
+            "Contacts that a later import evaluated or recorded cannot be undone before it. Only "
+            "keys and names of imports are read.",
         )
         rows += session.execute(later).all()
     if not rows:

@@ -388,7 +388,7 @@ def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
     )
     query = Unscoped(
         statement,
-        "A check of the whole store for what imports stored by mistake: only batches and names of "
-        "criteria are read, by whoever runs the machine.",
+        "The operator checks the whole store for mistakes of imports. Only batches and names of "
+        "criteria are read.",
     )
     return [(batch, criterion) for batch, criterion in session.execute(query)]

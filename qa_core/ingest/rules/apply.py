@@ -58,8 +58,7 @@ def apply_to_evaluations(session: Session) -> None:
     )
     merged = Unscoped(
         sa.select(Evaluation).where(may_differ),
-        "Advisors who were merged, or are apart again, are renamed on all their evaluations: "
-        "none is shown.",
+        "When advisors are merged or separated, all their evaluations are renamed. None is shown.",
     )
     for evaluation in session.scalars(merged).all():
         source_advisor = evaluation.given_advisor_id or evaluation.advisor_id

@@ -81,8 +81,8 @@ def _update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
 def _exempt_merged(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "What was made of contacts here follows advisors who were merged, or are apart again, in "
-        "all teams: none is shown.",
+        "When advisors are merged or separated, all data about their contacts follows, in all "
+        "teams. None is shown.",
     )
 
 

@@ -117,8 +117,8 @@ def find_evaluations_of(
     evaluations = Scoped(
         statement,
         viewer,
-        beyond="An evaluation in scope is filtered by what its contact says of itself, such as "
-        "the queue.",
+        beyond="The filter of an evaluation in scope needs fields of its contact, such as the "
+        "queue.",
     )
     frame = engine.current().run(evaluations, _beside(), **dimension_sql.months(where.period))
     if "evaluator" in frame:

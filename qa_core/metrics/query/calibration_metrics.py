@@ -99,8 +99,8 @@ def find_calibrations(
     visible = sa.select(Calibration).where(is_visible(viewer), *conditions)
     calibrations = Unscoped(
         visible.options(selectinload(Calibration.contacts)).order_by(Calibration.id),
-        "A manager sees a session whose contacts are all in their scope, so those outside are "
-        "looked for.",
+        "A manager sees a session if all its contacts are in scope. So the statement searches "
+        "for contacts outside.",
     )
     return [row for row in session.scalars(calibrations) if takes_part(viewer, row)]
 
@@ -111,8 +111,8 @@ def on_marks(statement: sa.Select) -> Unscoped:
     """
     return Unscoped(
         statement,
-        "Who may see a session compares the marks of all its evaluators, which no other scope "
-        "holds; whether they may was checked, and open sessions show only how many are done.",
+        "A viewer of a session compares the scores of all its evaluators, which are in no other "
+        "scope. The permission was checked. Open sessions show only counts.",
     )
 
 
@@ -140,7 +140,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         session.execute(
             Unscoped(
                 statement,
-                "A counter tells whether what is kept of sessions is still true: no row is read.",
+                "A counter shows whether cached sessions are up to date. No row is read.",
             )
         ).all()
         for statement in (closings, marks, references.order_by(contact.reference_evaluator))

@@ -143,6 +143,6 @@ def _count_misses(question: MetricQuery) -> Scoped:
     return Scoped(
         select_groups(groups, counts),
         question.viewer,
-        beyond="A missed caller counts as reached whoever called or answered; of those calls only "
-        "their moments are used.",
+        beyond="A missed caller counts as reached by any advisor's call. Only the times of those "
+        "calls are used.",
     )

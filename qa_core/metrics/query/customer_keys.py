@@ -28,7 +28,7 @@ def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
         sa.select(
             sa.func.count(key).label("total"), sa.func.count(key).filter(is_other).label("other")
         ),
-        "Whether callers' numbers are pseudonyms is counted in the whole centre.",
+        "The check that callers' numbers are pseudonyms counts in the whole centre.",
     )
     frame = engine.current().run(query, first_month=f"{span[1]:%Y-%m}")
     return int(frame["total"][0]), int(frame["other"][0])

@@ -76,7 +76,7 @@ def find_number_uses(viewer: Viewer, period: Period, assignments: pa.Table) -> p
     query = Scoped(
         on_every_contact(statement),
         viewer,
-        beyond="The assignment of a tracking number concerns all its contacts, so those of others "
-        "are counted; nothing else of them is read.",
+        beyond="The assignment of a tracking number concerns all its contacts. Contacts of other "
+        "teams are only counted.",
     )
     return engine.current().run(query, {"assigned": assignments})

@@ -188,8 +188,8 @@ def _execute(session: Session, statement: sa.Executable) -> sa.CursorResult:
     return session.execute(
         Unscoped(
             statement,
-            "Published evaluations are kept once for all viewers; the engine narrows the table to "
-            "the scope of whoever asks.",
+            "Published evaluations are cached once for all viewers. The engine limits the table "
+            "to each viewer's scope.",
         )
     )
 

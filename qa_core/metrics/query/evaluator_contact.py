@@ -55,8 +55,8 @@ def find_assigned(
             *(CONTACTS.c[name] for name in SHOWN_COLUMNS),
             find_obstacle(LegalAct.EVALUATE, legal).label("against"),
         ).where(*key),
-        "An evaluator has no contacts in scope: this one was drawn for them or is being evaluated "
-        "by them, which is checked just before; neither customer nor advisor is read.",
+        "An evaluator has no contacts in scope. This one was drawn for them, or they are "
+        "evaluating it, which is checked just before. Neither customer nor advisor is read.",
     )
     frame = engine.current().run(query, legal.tables, first_month=month, last_month=month)
     if frame.empty:
@@ -92,8 +92,8 @@ def find_withdrawn(
         sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
             is_listed, find_obstacle(LegalAct.EVALUATE, legal).is_not(None)
         ),
-        "An evaluator has no contacts in scope: of those listed for them, only which may no longer "
-        "be listened to is read.",
+        "An evaluator has no contacts in scope. For the contacts of their list, only withdrawn "
+        "ones are searched.",
     )
     frame = engine.current().run(
         query, legal.tables, first_month=min(months), last_month=max(months)

@@ -99,8 +99,8 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
         if sees_all:
             newest_evaluation = Unscoped(
                 newest_day,
-                "Whoever keeps the centre running is told how fresh every source is: the day of "
-                "the newest evaluation is read.",
+                "Administrators see the freshness of every source. Only the day of the newest "
+                "evaluation is read.",
             )
         evaluation_day = session.scalar(newest_evaluation)
     newest = _find_newest(viewer, sees_all)
@@ -138,8 +138,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
             return Scoped(statement, viewer)
         return Unscoped(
             statement,
-            "Whoever keeps the centre running is told how fresh every source is: only moments by "
-            "system are read.",
+            "Administrators see the freshness of every source. Only times by system are read.",
         )
 
     rows = month_sums.collect(build_query(viewer, (), Filters()), build)

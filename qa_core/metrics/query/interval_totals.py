@@ -250,8 +250,8 @@ def _run(statement: sa.Select) -> list[Record]:
     """
     query = Unscoped(
         statement,
-        "Whether an interval counts beside single contacts is the same for everybody: only days, "
-        "queues, channels and teams are read, and kept for all viewers.",
+        "The intervals that count beside single contacts are the same for everybody. Only days, "
+        "queues, channels and teams are read, and cached for all viewers.",
     )
     records = engine.current().run(query).to_dict("records")
     return [
@@ -280,8 +280,8 @@ def find_silent(lake_url: str, version: int) -> dict[str, tuple[str, ...]]:
     ]
     query = Unscoped(
         sa.select(INTERVALS.c.source_system, *counts).group_by(INTERVALS.c.source_system),
-        "Which durations a system never gives is the same for everybody: only systems and counts "
-        "are read, and kept for all viewers.",
+        "The durations that a system never gives are the same for everybody. Only systems and "
+        "counts are read, and cached for all viewers.",
     )
     frame = engine.current().run(query)
     return {

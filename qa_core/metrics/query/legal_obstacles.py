@@ -262,7 +262,7 @@ def judge_rows(
     nullable = pa.schema([item.with_nullable(True) for item in schema])
     query = Unscoped(
         sa.select(_c.ticket, find_obstacle(act, facts).label("obstacle")).order_by(_c.ticket),
-        "What the law says of a contact is the same for everybody; the rows are given.",
+        "The legal rules of a contact are the same for everybody. The caller provides the rows.",
     )
     tables = {**facts.tables, "contacts": pa.Table.from_pylist(contacts, schema=nullable)}
     obstacles = engine.current().run(query, tables)["obstacle"]

@@ -66,7 +66,7 @@ def _execute(session: Session, statement: sa.Executable) -> sa.Result:
     return session.execute(
         Unscoped(
             statement,
-            "The contacts listened to are kept once for all viewers: keys alone, which count only "
-            "where they meet a contact in the viewer's scope.",
+            "Keys of contacts listened to are cached once for all viewers. They count only for "
+            "contacts in the viewer's scope.",
         )
     )

@@ -99,8 +99,8 @@ def find_profile(lake_url: str, version: int) -> LakeProfile:
             statements.select_groups(groups, counts).where(
                 *statements.conditions_on_contacts(part)
             ),
-            "Which durations a system never gives, and its scales of ratings, are the same for "
-            "everybody: only systems, scales and counts are read, and kept for all viewers.",
+            "The durations that a system never gives, and its rating scales, are the same for "
+            "everybody. Only systems, scales and counts are read, and cached for all viewers.",
         )
 
     everything = MetricQuery(Viewer.SYSTEM, (), Filters(), Names({}, {}), (), KpiInputs)

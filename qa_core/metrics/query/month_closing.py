@@ -76,7 +76,7 @@ def _find_cuts(period: Period) -> list[str]:
     statement = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
     query = Unscoped(
         statement.where(*dimension_sql.within(period, CONTACTS.c)),
-        "What closed months can be cut by is the same for everybody: numbers are read.",
+        "The dimensions of closed months are the same for everybody. Only numbers are read.",
     )
     [counts] = engine.current().run(query, **dimension_sql.months(period)).to_dict("records")
     return [name for name in CUTS if name in OF_OTHERS or counts[name]]

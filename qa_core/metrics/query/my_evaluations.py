@@ -61,6 +61,7 @@ def find_given_evaluations(
     query = Scoped(
         statement,
         viewer,
-        beyond="An evaluator sees no contacts; of those they evaluated the queue is shown.",
+        beyond="An evaluator has no contacts in scope. Only the queue of contacts that they "
+        "evaluated is shown.",
     )
     return engine.current().run(query, beside, **dimension_sql.months(where.period))

@@ -93,8 +93,8 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
     )
     query = Unscoped(
         statement,
-        "The data protection officer watches recording in the whole centre: counts by team and "
-        "advisor are read.",
+        "The data protection officer checks recording in the whole centre. Only counts by team "
+        "and advisor are read.",
     )
     keys = [pa.array([key[place] for key in audio], pa.string()) for place in range(2)]
     frame = engine.current().run(
@@ -121,7 +121,7 @@ def _find_audio(first_day: date, last_day: date) -> list[tuple[str, str]]:
     keys = sa.select(Recording.source_system, Recording.contact_id).distinct()
     query = Unscoped(
         keys.where(Recording.local_day.between(first_day, last_day)),
-        "The data protection officer watches recording in the whole centre: the keys of contacts "
+        "The data protection officer checks recording in the whole centre. Only keys of contacts "
         "with audio are counted.",
     )
     with store.reading() as session:

@@ -123,8 +123,8 @@ def find_chains(
     chains = Scoped(
         _select_chains(question, limit),
         viewer,
-        beyond="A customer's contacts form one chain whoever answered them; those of others are "
-        "counted, and of the last one the moment is used.",
+        beyond="A customer's contacts form one chain across all advisors. Contacts of other "
+        "teams are only counted, and the time of the last one is used.",
     )
     frame = current().run(
         chains,
@@ -191,8 +191,8 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     history = Scoped(
         on_every_contact(statement),
         viewer,
-        beyond="A customer's history is one whoever answered; the contacts of others are counted, "
-        "and nothing of them is shown.",
+        beyond="A customer's history covers all advisors. Contacts of other teams are only "
+        "counted.",
     )
     frame = engine.run(history, **months)
     with store.reading() as session:

@@ -19,6 +19,7 @@ def count_restricted(viewer: Viewer) -> int:
     is_restricted = sa.literal_column(f"({restricted.write_test()})", sa.Boolean)
     query = Unscoped(
         sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_restricted),
-        "The data protection officer is told how many contacts are restricted: a number is read.",
+        "The data protection officer sees the number of restricted contacts. Only that number is "
+        "read.",
     )
     return int(engine.current().run(query)["contacts"][0])

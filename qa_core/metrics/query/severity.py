@@ -175,8 +175,8 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
         sa.select(*columns).where(
             *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *conditions
         ),
-        "How strict an evaluator is follows from all their scores, those of other teams included; "
-        "only the effects of advisors and evaluators in the viewer's scope are handed out.",
+        "The severity of an evaluator depends on all their scores, also in other teams. Only "
+        "effects of advisors and evaluators in scope are returned.",
     )
     frame = _run(everyone, where)
     advisors = [

@@ -178,8 +178,8 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     return Scoped(
         statement,
         question.viewer,
-        beyond="A missed caller counts as called back whoever called; of that call only its "
-        "moment is used.",
+        beyond="A missed caller counts as called back by any advisor. Only the time of that call "
+        "is used.",
     )
 
 
@@ -197,8 +197,8 @@ def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -
     return Scoped(
         statement.add_cte(callers),
         question.viewer,
-        beyond="A customer's first contact is the first anywhere in the centre; of that contact "
-        "only its moment is used.",
+        beyond="A customer's first contact is the first one in the whole centre. Only its time "
+        "is used.",
     )
 
 
@@ -378,8 +378,8 @@ def evaluations_of(
         lambda statement: Scoped(
             statement.add_cte(evaluations).where(*filters),
             question.viewer,
-            beyond="An evaluation in scope is cut by what its contact says of itself, such as the "
-            "queue; an evaluator sees no contacts, only what they evaluated.",
+            beyond="An evaluation in scope is split by fields of its contact, such as the queue. "
+            "An evaluator sees no contacts, only their own evaluations.",
         ),
     )
 
@@ -440,8 +440,8 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     return Scoped(
         on_every_contact(statement),
         question.viewer,
-        beyond="The spend of a campaign is shown where all its contacts are the viewer's, so those "
-        "of others are counted; nothing else of them is read.",
+        beyond="The spend of a campaign is shown where all its contacts are in scope. Contacts "
+        "of other teams are only counted.",
     )
 
 

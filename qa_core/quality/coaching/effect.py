@@ -117,8 +117,8 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
         # may not see their plans; nothing of these plans is shown.
         every_plan = Unscoped(
             sa.select(CoachingPlan),
-            "Colleagues who were coached on the same are no comparison, whoever coached them: "
-            "they are left out, and nothing of their plans is shown.",
+            "Colleagues coached on the same criteria are no comparison, also when another lead "
+            "coached them. They are excluded, and their plans are not shown.",
         )
         coached = {
             names.get(key, key)

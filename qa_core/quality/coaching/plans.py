@@ -236,7 +236,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
         session.execute(
             Unscoped(
                 counted,
-                "A counter tells whether what is kept of plans is still true: no row is read.",
+                "A counter shows whether cached plans are up to date. No row is read.",
             )
         ).one()
     )

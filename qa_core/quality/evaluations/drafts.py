@@ -468,8 +468,8 @@ def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None
     return session.scalar(
         Unscoped(
             sa.select(DrawnContact).where(DrawnContact.id == evaluation.drawn_id),
-            "Whoever makes an evaluation is told when its contact went to somebody else, which "
-            "takes it out of their scope; the evaluation itself is theirs.",
+            "An evaluator learns that the contact of their own evaluation went to somebody else. "
+            "That takes the contact out of their scope.",
         )
     )
 

@@ -117,8 +117,8 @@ def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
         days = session.scalar(
             Unscoped(
                 drawn.where(DrawnContact.id == evaluation.drawn_id),
-                "Until when an evaluation may be disputed is said by the plan it was drawn for: "
-                "of what was drawn, that number of days is read.",
+                "The plan of an evaluation sets the days in which it may be disputed. Only that "
+                "number of days is read.",
             )
         )
     shown_on = environment.to_local(evaluation.published_at or evaluation.evaluated_at).date()

@@ -262,8 +262,8 @@ def find_later_batch(session: Session, batch_id: str) -> str | None:
 def _unscoped(statement: sa.Select) -> Unscoped:
     return Unscoped(
         statement,
-        "An import, and its undoing, find evaluations by the keys of the file, whoever they are "
-        "about; whoever imports is told how many, and sees none.",
+        "An import, and its undoing, find evaluations of all advisors by the keys of the file. "
+        "The person who imports sees only their number.",
     )
 
 

@@ -46,7 +46,7 @@ def publish_due() -> int:
         sa.select(Evaluation)
         .where(Evaluation.state == "submitted", Evaluation.publish_on <= environment.today())
         .order_by(Evaluation.id),
-        "Evaluations whose day has come are published by no person: all of them, and none shown.",
+        "The daily job publishes all evaluations that are due. None is shown.",
     )
     with store.reading() as session:
         if session.scalars(due).first() is None:

@@ -61,8 +61,8 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
     rows = session.execute(
         Unscoped(
             assigned.where(Draw.plan_id == plan.id, DrawnContact.state != "replaced"),
-            "Work is shared evenly over the evaluators of a plan, so all that was drawn for it "
-            "counts; only how much each has is used.",
+            "Work is shared evenly over the evaluators of a plan, so all its drawn contacts "
+            "count. Only the number of each evaluator is used.",
         )
     ).all()
     load, of_advisor = (

@@ -236,8 +236,8 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
     found = session.scalars(
         Unscoped(
             drawn,
-            "A draw is shown to whoever has all of its contacts in scope, so those outside are "
-            "looked for; only whether there are any is read.",
+            "A viewer sees a draw if all its contacts are in scope. So the statement checks only "
+            "whether there are contacts outside.",
         )
     )
     return set(map(bool, found)) == {True}

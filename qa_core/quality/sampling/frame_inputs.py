@@ -83,9 +83,8 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
     return session.execute(
         Unscoped(
             statement,
-            "Whether a contact may be drawn, and how much more of its advisor, depends on what "
-            "anybody listened to, recorded or drew: keys and days are read, and only contacts in "
-            "the scope of whoever draws are drawn.",
+            "The limits of a draw count everything listened to, recorded or drawn by anybody. "
+            "Only keys and days are read, and only contacts in the drawer's scope are drawn.",
         )
     )
 

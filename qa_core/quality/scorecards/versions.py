@@ -143,7 +143,8 @@ def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
     )
     return Unscoped(
         sa.select(ScorecardVersion, evaluation_count).where(*conditions),
-        "How much a version of a grid was used is counted in the whole centre: a number is read.",
+        "The use of a version of a scorecard is counted in the whole centre. Only a number is "
+        "read.",
     )
 
 
