@@ -283,7 +283,7 @@ def test_a_list_says_soon_that_another_writer_holds_the_records(
 
     app.run()
 
-    assert "Another program holds the records" in app.error[0].value
+    assert "Another program is using the records" in app.error[0].value
     assert [title.value for title in app.title] == ["Contacts"] and app.button
     freed.cancel()
     holder.rollback()

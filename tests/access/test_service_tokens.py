@@ -115,7 +115,7 @@ def test_a_name_is_used_once(centre: Path) -> None:
     service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE))
     service_tokens.revoke(SYSTEM, "script")
 
-    with pytest.raises(Refusal, match="is or was a token"):
+    with pytest.raises(Refusal, match="is or was in use"):
         service_tokens.add(SYSTEM, "Script", AccountTerms(Role.EXECUTIVE))
     with pytest.raises(Misuse):
         service_tokens.add(SYSTEM, "a script", AccountTerms(Role.EXECUTIVE))

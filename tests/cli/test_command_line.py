@@ -106,7 +106,7 @@ def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls,
     assert run(["batches", "list", "--last", "1"]) == 0
     shown = capsys.readouterr().out
     assert "more.csv" in shown and "calls.csv" not in shown
-    assert "1 of 2; all of them: batches list --last 0" in shown
+    assert "1 of 2. For all, run: batches list --last 0" in shown
     assert len(ask(capsys, "batches", "list", "--last", "1")[1]) == 2
 
     troubled = batches.BatchFilter(has_problems=True)

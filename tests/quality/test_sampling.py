@@ -121,7 +121,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
 @pytest.mark.parametrize(
     ("changed", "field", "said"),
     [
-        ({"colour": "red"}, "colour", "no such field"),
+        ({"colour": "red"}, "colour", "unknown field. Known: name"),
         ({"name": "novem\nber"}, "name", "a text of up to"),
         ({"to": date(9999, 12, 31)}, "to", "a day, such as"),
         ({"purpose": "punishment"}, "purpose", "training, evaluation, quality"),
@@ -129,7 +129,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
         ({"per_advisor": 0}, "per_advisor", "from 1 to"),
         ({"per_advisor": True}, "per_advisor", "whole number"),
         ({"maximum_per_advisor": 3}, "maximum_per_advisor", "at least per_advisor, which is 4"),
-        ({"from": LAST + timedelta(days=3)}, "to", "not before"),
+        ({"from": LAST + timedelta(days=3)}, "to", "?to"),
         ({"to": "31/10/2026"}, "to", "a day, such as"),
         ({"strata": ["channel", "mood"]}, "strata", "mood is none"),
         ({"strata": "channel"}, "strata", "a list of texts"),
@@ -142,7 +142,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
             "maximum_seconds",
             "at least minimum_seconds",
         ),
-        ({"due": FIRST - timedelta(days=1)}, "due", "not before"),
+        ({"due": FIRST - timedelta(days=1)}, "due", "a day from 2026-10-01"),
     ],
 )
 def test_every_fault_of_a_plan_is_named_by_its_field(

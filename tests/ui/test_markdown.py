@@ -29,11 +29,11 @@ PLAIN_TEXTS = {
     "gate": ["_('Something went wrong. Try again; if i"],
     "personal_data": [
         "_('The comments seem to hold personal da",
-        "_('This seems to hold personal data ({ki",
+        "_('This seems to contain personal data (",
         "f':orange[:material/warning:] {said}'",
     ],
     "player/__init__": [
-        "_('This seems to hold personal data: {ki",
+        "_('This seems to contain personal data: ",
         "absence.explain(viewer, source_system, c",
     ],
     "scorecard_answers": ["label"],
@@ -47,7 +47,7 @@ PLAIN_TEXTS = {
         "decision['field']",
         "field",
     ],
-    "views/admin/scorecard_editor": ["'\\n'.join((_('Not yet to be published:')"],
+    "views/admin/scorecard_editor": ["'\\n'.join((_('Before you can publish:')"],
     "views/admin/scorecard_preview": [
         "_describe_section(one)",
         'f"### {icon}{_format_score(result.score)',

@@ -103,7 +103,7 @@ def test_a_manager_sees_what_changes_and_publishes(
     assert not app.exception
     held = scorecards.get(SYSTEM, draft)
     assert (held.version, held.published_by) == (2, "max")
-    assert "Published: it stays as it is for ever" in text_of(app)
+    assert "Published: this version never changes" in text_of(app)
     assert not any(
         found.label in ("Save the draft", "Publish as version 3") for found in app.button
     )
