@@ -299,8 +299,8 @@ def test_records_that_cannot_be_opened_are_said_in_words_by_every_command(
         (centre / name).mkdir()
     for command in ("settings list", "kpi received", "batches list", "journal verify", "purge"):
         assert run(command.split()) == 1
-        assert "The stores cannot be written" in capsys.readouterr().err, command
+        assert "Écoute cannot write its stores" in capsys.readouterr().err, command
     assert run(["doctor"]) == 1
     said = capsys.readouterr().out
-    assert "The stores cannot be written" in said and "sqlite3" not in said
+    assert "The user who runs Écoute cannot write to the stores" in said and "sqlite3" not in said
     assert "temporary files" in said  # it goes on to the end

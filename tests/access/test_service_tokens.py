@@ -136,7 +136,7 @@ def test_a_second_person_confirms_a_token_before_it_works(add_person: Callable[.
     [request] = accounts.find_requests(dora)
     assert (request.act, request.username) == (AccountAction.ADD_TOKEN, "token:script")
     assert request.terms == terms
-    with pytest.raises(Refusal, match="another person"):
+    with pytest.raises(Refusal, match="Another person"):
         accounts.confirm(root, request.id)
 
     assert accounts.confirm(dora, request.id) is None

@@ -161,7 +161,9 @@ def test_advisors_are_said_to_be_alike_when_they_are() -> None:
     )
 
     assert alike.text == "No clear difference between the 3 advisors"
-    assert one_apart == chart_titles.ChartTitle("2 of 3 advisors cannot be told apart", "attention")
+    assert one_apart == chart_titles.ChartTitle(
+        "No clear difference between 2 of 3 advisors", "attention"
+    )
     assert as_a_group.text == "None of the 3 advisors stands out alone"
     assert (
         chart_titles.describe_outliers(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")

@@ -316,7 +316,7 @@ GRID = 'title = "T"\n[[section]]\nname = "S"\n[[section.criterion]]\nkey = "a"\n
 @pytest.mark.parametrize(
     ("grid", "answers", "code", "said"),
     [
-        (GRID, '{"a": 1, "a": 2}', "bad_answers", "says a twice"),
+        (GRID, '{"a": 1, "a": 2}', "bad_answers", "has a twice"),
         (GRID, '{"a": 1' + 5000 * "0" + "}", "bad_answers", "is not JSON"),
         (GRID, 100_000 * "[", "bad_answers", "is not JSON"),
         (GRID.replace("2", "1" + 400 * "0"), '{"a": 1}', "bad_grid", "a.points must be a number"),
