@@ -262,7 +262,7 @@ def migrate() -> None:
             "The records need an update that the role of QA_DATABASE_URL may not make. Update "
             "them once as the owner of the tables."
         )
-        raise Refusal("owner_needed", message) from error
+        raise Refusal("owner_needed", message, ("init",)) from error
 
 
 def _require_known_revision() -> None:

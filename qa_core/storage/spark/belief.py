@@ -28,6 +28,7 @@ def require(host: str, engine: str) -> None:
                 "The cluster {host} (Spark {engine}) is not yet checked against DuckDB in these "
                 "versions. Check it on the server first."
             ),
+            ("engine check",),
             host=host,
             engine=engine,
         )
