@@ -509,6 +509,7 @@ def _check_possible(
         raise Refusal(
             "unknown_account",
             N_("There is no account {name}. Check the spelling in the list of accounts."),
+            ("people list",),
             name=username,
         )
     if username == viewer.username:

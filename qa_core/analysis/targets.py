@@ -366,6 +366,7 @@ def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
         raise Misuse(
             "no_period",
             N_("{kpi} adds up over time, so its target needs a first and a last day."),
+            ("--from DATE --to DATE",),
             kpi=kpi.key,
         )
 

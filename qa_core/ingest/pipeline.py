@@ -314,6 +314,7 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
                 raise Refusal(
                     "unknown_batch",
                     N_("There is no import {batch}. Choose one from the list of imports."),
+                    ("batches list",),
                     batch=batch_id,
                 )
             if batch.state != "done":

@@ -95,6 +95,7 @@ def undo(viewer: Viewer, number: int) -> None:
             raise Refusal(
                 "no_decision",
                 N_("No decision {number} is in force. It may have been undone."),
+                ("names list",),
                 number=number,
             )
         decision.undone_by, decision.undone_at = viewer.username, now()

@@ -343,11 +343,13 @@ def require_ready() -> None:
                 "The records in {folder} are from an earlier version. Update them on the server "
                 "first."
             ),
+            ("init",),
             folder=str(environment.current().folder),
         )
     raise Refusal(
         "no_records",
         N_("There are no records in {folder} yet. Create them on the server first."),
+        ("init",),
         folder=str(environment.current().folder),
     )
 
@@ -363,6 +365,7 @@ def _refuse_unfinished_restore() -> None:
         raise Refusal(
             "restore_unfinished",
             N_("A restore into {folder} was interrupted. Run it again."),
+            ("restore FILE",),
             folder=str(environment.current().folder),
         )
 
