@@ -302,5 +302,5 @@ def test_records_that_cannot_be_opened_are_said_in_words_by_every_command(
         assert "Écoute cannot write its stores" in capsys.readouterr().err, command
     assert run(["doctor"]) == 1
     said = capsys.readouterr().out
-    assert "The user who runs Écoute cannot write to the stores" in said and "sqlite3" not in said
+    assert "Écoute cannot write its stores" in said and "sqlite3" not in said
     assert "temporary files" in said  # it goes on to the end
