@@ -41,6 +41,7 @@ PLAIN_TEXTS = {
     "segmented_choice": ["label"],
     "server": ["said"],
     "sign_in": ["label", "message"],
+    "views/account/glossary": ["f'{title} ({len(found)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [
         "_('Identities are masked. The full list ",
