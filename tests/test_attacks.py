@@ -285,7 +285,7 @@ def test_a_list_says_soon_that_another_writer_holds_the_records(
 
     app.run()
 
-    assert "Another program holds the records" in app.error[0].value
+    assert "Another program is using the records" in app.error[0].value
     assert [title.value for title in app.title] == ["Contacts"] and app.button
     freed.cancel()
     holder.rollback()
@@ -301,8 +301,8 @@ def test_records_that_cannot_be_opened_are_said_in_words_by_every_command(
         (centre / name).mkdir()
     for command in ("settings list", "kpi received", "batches list", "journal verify", "purge"):
         assert run(command.split()) == 1
-        assert "The stores cannot be written" in capsys.readouterr().err, command
+        assert "Écoute cannot write its stores" in capsys.readouterr().err, command
     assert run(["doctor"]) == 1
     said = capsys.readouterr().out
-    assert "The stores cannot be written" in said and "sqlite3" not in said
+    assert "Écoute cannot write its stores" in said and "sqlite3" not in said
     assert "temporary files" in said  # it goes on to the end

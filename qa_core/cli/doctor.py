@@ -252,7 +252,7 @@ def _retention() -> tuple[str, str]:
     if not found:
         return OK, _("nothing is overdue")
     detail = _(
-        "Kept longer than allowed: {items}. Run: python -m qa_core purge",
+        "Kept longer than allowed. {items}. Run: python -m qa_core purge",
         items=" · ".join(map(retention.describe, found)),
     )
     return BAD if any(item.is_late for item in found) else WARN, detail

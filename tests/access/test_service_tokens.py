@@ -115,7 +115,7 @@ def test_a_name_is_used_once(centre: Path) -> None:
     service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE))
     service_tokens.revoke(SYSTEM, "script")
 
-    with pytest.raises(Refusal, match="is or was a token"):
+    with pytest.raises(Refusal, match="is or was in use"):
         service_tokens.add(SYSTEM, "Script", AccountTerms(Role.EXECUTIVE))
     with pytest.raises(Misuse):
         service_tokens.add(SYSTEM, "a script", AccountTerms(Role.EXECUTIVE))
@@ -136,7 +136,7 @@ def test_a_second_person_confirms_a_token_before_it_works(add_person: Callable[.
     [request] = accounts.find_requests(dora)
     assert (request.act, request.username) == (AccountAction.ADD_TOKEN, "token:script")
     assert request.terms == terms
-    with pytest.raises(Refusal, match="another person"):
+    with pytest.raises(Refusal, match="Another person"):
         accounts.confirm(root, request.id)
 
     assert accounts.confirm(dora, request.id) is None

@@ -370,7 +370,7 @@ def test_the_page_of_the_account_lists_sessions_ends_them_and_names_new_browsers
     app.run()
     assert [text.value for text in app.text].count("Firefox, Android") == 3
     [notice] = [warning.value for warning in app.warning]
-    assert "First sign-in with Firefox, Android" in notice and "Change your password" in notice
+    assert "First sign-in with Firefox, Android" in notice and "change your password" in notice
     assert press("End this session") == [True, True, False]
     assert press("End all other sessions") == [False, False, False]
     assert "My account" in [title.value for title in app.title]
@@ -384,7 +384,7 @@ def test_a_one_time_password_opens_nothing_after_its_days(
     turn_back(Account, timedelta(days=6, hours=23), "one_time_since")
     assert code_of("new", one_time) == "in"
     turn_back(Account, timedelta(hours=2), "one_time_since")
-    with pytest.raises(Refusal, match="older than 7 days"):
+    with pytest.raises(Refusal, match="more than 7 days old"):
         sessions.sign_in("new", one_time, HERE, one_time_days=7)
     assert code_of("new", one_time[:-1]) == "sign_in_failed"
 

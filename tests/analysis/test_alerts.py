@@ -280,9 +280,8 @@ def test_an_executive_is_not_told_what_other_months_say(centre: Path) -> None:
         date(2025, 10, 1),
     )
     assert whole.reference > 0.8
-    assert alerts.describe(told).endswith("below what is usual") and "at least" in alerts.describe(
-        whole
-    )
+    assert alerts.describe(told).endswith("unusually low")
+    assert "below its control limit of" in alerts.describe(whole)
 
 
 def test_whoever_looks_after_an_alert_says_so_and_it_rings_no_more(centre: Path) -> None:

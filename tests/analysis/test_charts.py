@@ -136,7 +136,7 @@ def test_low_is_good_where_the_kpi_says_so() -> None:
 def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
     assert (
         chart_titles.describe_change("Satisfaction", -0.021, (-0.05, 0.01), Unit.RATE, "up").text
-        == "Satisfaction: no change that chance would not explain"
+        == "Satisfaction: no statistically clear change"
     )
     assert chart_titles.describe_change(
         "Satisfaction", -0.021, (-0.03, -0.01), Unit.RATE, "up"
@@ -160,9 +160,11 @@ def test_advisors_are_said_to_be_alike_when_they_are() -> None:
         Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up"
     )
 
-    assert alike.text == "The 3 advisors cannot be told apart"
-    assert one_apart == chart_titles.ChartTitle("2 of 3 advisors cannot be told apart", "attention")
-    assert as_a_group.text == "No single one of the 3 advisors stands out"
+    assert alike.text == "No clear difference between the 3 advisors"
+    assert one_apart == chart_titles.ChartTitle(
+        "No clear difference between 2 of 3 advisors", "attention"
+    )
+    assert as_a_group.text == "None of the 3 advisors stands out alone"
     assert (
         chart_titles.describe_outliers(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
         == "Below the rest: Cy."

@@ -635,7 +635,7 @@ def test_who_saves_an_older_version_on_the_page_is_told(
     action_list.change_entry(MANAGER, 1, 1, ActionPlan(ActionState.LOOKED_AT))
     app.selectbox(key="state_1_1").set_value(ActionState.SET_ASIDE)
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
-    assert "meantime" in app.error[0].value
+    assert "Somebody else has changed this entry" in app.error[0].value
     assert action_list.find_entries(MANAGER)[0].state == ActionState.LOOKED_AT
 
 

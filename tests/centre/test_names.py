@@ -552,7 +552,7 @@ def test_an_administrator_merges_and_undoes_on_the_page(
     next(button for button in app.button if button.label == "Merge").click().run()
 
     assert not app.exception
-    assert as_read(app.success[0].value) == "Done: 1 contact reads otherwise for it."
+    assert as_read(app.success[0].value) == "Done: 1 past contact updated."
     assert len(find_contacts(where="queue = 'Billing'")) == 3
     next(button for button in app.button if button.label == "Undo").click().run()
     assert not app.exception

@@ -259,7 +259,7 @@ def test_an_administrator_sets_hours_on_the_page(
     next(button for button in app.button if button.label == "Save").click().run()
 
     assert not app.exception
-    assert as_read(app.success[0].value) == "Done: 5 contacts read otherwise for it."
+    assert as_read(app.success[0].value) == "Done: 5 past contacts updated."
     assert find_closed() == CLOSED
     [lyon] = [site for site in opening_hours.find_sites(SYSTEM) if site["site"] == "Lyon"]
     assert {(row["opens_at"], row["closes_at"]) for row in lyon["hours"]} == {("09:00", "18:00")}

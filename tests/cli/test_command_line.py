@@ -106,7 +106,7 @@ def test_the_list_of_imports_shows_the_newest_and_says_how_many_there_are(calls,
     assert run(["batches", "list", "--last", "1"]) == 0
     shown = capsys.readouterr().out
     assert "more.csv" in shown and "calls.csv" not in shown
-    assert "1 of 2; all of them: batches list --last 0" in shown
+    assert "1 of 2. For all, run: batches list --last 0" in shown
     assert len(ask(capsys, "batches", "list", "--last", "1")[1]) == 2
 
     troubled = batches.BatchFilter(has_problems=True)
@@ -325,7 +325,7 @@ GRID = 'title = "T"\n[[section]]\nname = "S"\n[[section.criterion]]\nkey = "a"\n
 @pytest.mark.parametrize(
     ("grid", "answers", "code", "said"),
     [
-        (GRID, '{"a": 1, "a": 2}', "bad_answers", "says a twice"),
+        (GRID, '{"a": 1, "a": 2}', "bad_answers", "has a twice"),
         (GRID, '{"a": 1' + 5000 * "0" + "}", "bad_answers", "is not JSON"),
         (GRID, 100_000 * "[", "bad_answers", "is not JSON"),
         (GRID.replace("2", "1" + 400 * "0"), '{"a": 1}', "bad_grid", "a.points must be a number"),

@@ -156,7 +156,7 @@ def test_the_command_says_where_the_secrets_are_and_the_doctor_when_the_last_bac
     assert ask_doctor() == "warn"
     assert run(["backup", str(file)]) == 0
     text = capsys.readouterr().out
-    assert "The secrets are not in it" in text and str(filled / "secrets") in text
+    assert f"The secrets in {filled / 'secrets'} are not in this file" in text
     assert all(name in text for name in ("backup, pseudonyms, recordings, journal", "replay.json"))
     assert ask_doctor() == "ok"
 

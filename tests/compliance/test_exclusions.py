@@ -132,7 +132,7 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
     app = open_app("ann", "contact", system="generic", id="a")
     next(button for button in app.button if button.label == "Send the request").click().run()
     assert not app.exception
-    assert any("to be answered by" in item.value for item in app.text)
+    assert any("answer due by" in item.value for item in app.text)
 
     with store.reading() as session:
         ann = accounts.get_viewer(session, "ann")

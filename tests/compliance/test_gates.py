@@ -331,11 +331,11 @@ def test_permanent_recording_is_told_with_who_acts(
         element.value.replace("\\", "") for element in open_app("dora", "listening_rules").warning
     ]
 
-    assert "recording or listening is beyond measure" in told[0]
+    assert "recording or listening is out of proportion" in told[0]
     # South has too few answered contacts for a share to say so.
     assert [text.split(":")[0] for text in told[1:2]] == ["North"]
     assert "nobody listens to them" in told[2]
-    assert "Who acts: the telephony team records a share only" in told[1]
+    assert "Who acts: the telephony team records only a share" in told[1]
 
 
 def test_the_page_opens_for_the_data_protection_officer_with_what_is_missing(

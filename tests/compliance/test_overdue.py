@@ -175,7 +175,7 @@ def test_the_page_says_in_red_what_is_overdue_and_who_acts(
         "**Kept longer than allowed**\n\n"
         "- Evaluations with their answers, comments and disputes: 1, overdue since 16 Jan 2021\n"
         "- Contacts with a customer key or an advisor: 2, overdue since 16 Feb 2021\n\n"
-        "Who acts: the data protection officer deletes it now, and asks whoever runs Écoute "
+        "Who acts: the data protection officer. Delete it now, and ask the operator of Écoute "
         "why the daily deletion did not run."
     ]
     assert [element.value for element in app.info] == [

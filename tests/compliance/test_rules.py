@@ -295,9 +295,9 @@ def test_the_officer_reads_them_first_with_who_acts(
     app = open_app("dora", "listening_rules")
 
     shown = " ".join(item.value for item in app.markdown).replace("\\", "")
-    assert "19 of 20 rules are in order" in shown and "1 is red: Rights of persons" in shown
+    assert "19 of 20 rules are in order" in shown and "1 rule is red: Data subject rights" in shown
     assert (
-        "R13 · Rights of persons" in shown
+        "R13 · Data subject rights" in shown
         and "Check the requester's identity, and answer." in shown
     )
 

@@ -50,7 +50,7 @@ def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as,
         assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (3,)
     page.get_by_role("button", name="Import another file").click()
     send(page, server.folder / "calls.csv")
-    page.get_by_text("This file was imported before").wait_for()
+    page.get_by_text("This file was already imported").wait_for()
     page.reload()
     page.get_by_text("1 import, newest first").wait_for()
     settle(page)

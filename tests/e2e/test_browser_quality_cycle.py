@@ -344,7 +344,7 @@ def draw_again(page) -> None:
     settle(page)
     assert page.get_by_text("Listening is not open yet").count() == 0
     press(page, "Draw")
-    say(page, "2 contacts are drawn and given out.")
+    say(page, "2 contacts are drawn and assigned.")
     with store.reading() as session:
         (draw,) = session.scalars(sa.select(Draw))
         assert draw.excluded["objected"] == 1
@@ -381,13 +381,13 @@ def answer_some(page) -> None:
     failure.wait_for()
     answer(page, "Checks who calls", "N/A", "2 of 4 answered")
     failure.wait_for(state="detached")
-    field = page.get_by_role("textbox", name=re.compile("What you would say"))
+    field = page.get_by_role("textbox", name=re.compile("What you would tell"))
     field.fill("Warm and clear")
     field.press("Tab")
     moved = page.evaluate(f"() => {find}.currentTime")
     page.wait_for_function(f"() => {find}.currentTime > {moved} || {find}.ended")
     page.get_by_role("button", name=SUBMIT).click()
-    say(page, "Not answered yet")
+    say(page, "Criteria without an answer")
     with store.reading() as session:
         assert session.execute(
             sa.select(Playback.username, Playback.contact_id, Playback.purpose)
@@ -397,7 +397,7 @@ def answer_some(page) -> None:
 def sign(page) -> None:
     say(page, "2 of 4 answered")
     assert (
-        page.get_by_role("textbox", name=re.compile("What you would say")).input_value()
+        page.get_by_role("textbox", name=re.compile("What you would tell")).input_value()
         == "Warm and clear"
     )
     for criterion, value in (("Greets the caller", "1"), ("Checks who calls", "N/A")):
@@ -409,7 +409,7 @@ def sign(page) -> None:
     answer(page, "Says what is right", "2", "3 of 4 answered")
     answer(page, "Stays polite", "Yes", "4 of 4 answered")
     # The comment is saved by the very click that submits.
-    page.get_by_role("textbox", name=re.compile("What you would say")).fill(
+    page.get_by_role("textbox", name=re.compile("What you would tell")).fill(
         "Warm and clear, at length"
     )
     page.get_by_role("button", name=SUBMIT).dblclick()
@@ -450,7 +450,7 @@ def decide(page) -> None:
 
 
 def read_the_decision(page) -> None:
-    page.get_by_role("button", name="1 answer to your disputes").click()
+    page.get_by_role("button", name="1 decision on your disputes").click()
     say(page, "It was, at the end.")
     say(page, "87.5")
 

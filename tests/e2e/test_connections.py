@@ -110,7 +110,7 @@ def test_a_host_name_that_is_not_allowed_is_told_how_it_would_be(server: Server)
     assert response.status == 403
     assert "STREAMLIT_SERVER_ALLOWED_HOSTS" in response.read().decode()
     log = server.log.read_text(encoding="utf-8")
-    assert "Host names that are served: localhost" in log and "centre.example" in log
+    assert "Host names served: localhost" in log and "centre.example" in log
 
 
 BAD_REQUESTS = {

@@ -398,7 +398,7 @@ def test_records_held_for_longer_than_half_a_minute_are_said_and_the_watch_goes_
             holder.rollback()
         for text in (done.stderr, told):
             seen[text.strip().rpartition(": Another")[2][:60]] += 1
-            faults["unexplained"] += "holds the records" not in text or "Traceback" in text
+            faults["unexplained"] += "is using the records" not in text or "Traceback" in text
         assert "3 new" in watching.stdout.readline()
         watching.send_signal(signal.SIGTERM)
         faults["unexplained"] += watching.wait(60) != 0 or bool(watching.stderr.read())

@@ -102,7 +102,7 @@ def test_averages_become_sums_and_percentages_become_counts(centre: Path) -> Non
         "average_talk_time": 17000 / 130,
     }
     assert said(report, "wait_seconds") == [
-        "the averages of Answer Speed (AVG), each times those answered"
+        "the averages of Answer Speed (AVG), each multiplied by the count of answered"
     ]
     assert "Waiting Time (AVG)" in report.dropped
 

@@ -87,7 +87,7 @@ def test_a_mark_is_taught_as_a_number(centre: Path) -> None:
 
 def test_a_meaning_or_a_column_that_is_none_is_named(centre: Path) -> None:
     path = write(centre, "calls.csv", WORDS)
-    with pytest.raises(Misuse, match="no meaning of a word"):
+    with pytest.raises(Misuse, match="is not a known meaning"):
         ingest.run(
             Viewer.SYSTEM, "contacts", [path], ImportOptions(words={"Call Outcome:OK1": "so-so"})
         )
@@ -158,7 +158,7 @@ def test_ids_used_again_include_their_day_in_later_files_too(centre: Path) -> No
         "2@2026-03-20",
         "2@2026-03-21",
     ]
-    assert any("ids are used again" in item.decision for item in report.decisions)
+    assert any("ids are reused" in item.decision for item in report.decisions)
     later = head + "1,2026-03-22 09:01:00,answered\n"
     assert bring(centre, "contacts", later).tally.new == 1
     again = bring(centre, "contacts", later.replace("\n", "\r\n"))

@@ -327,7 +327,7 @@ def test_a_hidden_value_has_no_explanation_in_numbers(centre: Path) -> None:
 
 def test_an_executive_asks_for_whole_months_here_too(centre: Path) -> None:
     number(of_queue("a", 8, 10))
-    with pytest.raises(Refusal, match="whole calendar months"):
+    with pytest.raises(Refusal, match="complete calendar months"):
         query.explain(EXECUTIVE, "received", Filters(Period(date(2026, 5, 2), date(2026, 5, 31))))
 
 

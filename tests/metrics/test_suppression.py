@@ -158,12 +158,12 @@ def test_a_filter_reads_one_line_of_a_table(centre: Path) -> None:
 def test_two_cuts_or_a_cut_under_a_filter_are_refused_with_the_choices(centre: Path) -> None:
     land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
     assert shown("csat", "queue", "month") == {("a", "2026-05"): "ok", ("b", "2026-05"): "ok"}
-    with pytest.raises(Refusal, match="one cut or one filter at a time") as refused:
+    with pytest.raises(Refusal, match="one breakdown or one filter at a time") as refused:
         shown("csat", "queue", "channel")
     assert refused.value.options == ("--by channel", "--by queue")
-    with pytest.raises(Refusal, match="one cut or one filter at a time"):
+    with pytest.raises(Refusal, match="one breakdown or one filter at a time"):
         shown("csat", "queue", where=Filters.of(values={"channel": ["phone"]}))
-    with pytest.raises(Refusal, match="one cut or one filter at a time"):
+    with pytest.raises(Refusal, match="one breakdown or one filter at a time"):
         shown("csat", where=Filters.of(values={"channel": ["phone"], "queue": ["a"]}))
     by_queue = Filters.of(MAY.period, {"queue": ["a"]})
     offered = [query.may_cut(EXECUTIVE, where, "channel") for where in (MAY, by_queue)]
@@ -202,10 +202,10 @@ def test_periods_are_whole_months_that_are_over(centre: Path) -> None:
         Period(first_day=date(2026, 5, 15)),
         Period(date(2026, 5, 1), date(2026, 6, 30)),  # June has one day of data
     ):
-        with pytest.raises(Refusal, match="whole calendar months") as refused:
+        with pytest.raises(Refusal, match="complete calendar months") as refused:
             query.measure(EXECUTIVE, ("csat",), where=Filters(period))
         assert refused.value.options == ("--from 2026-05-01 --to 2026-05-31",)
-        with pytest.raises(Refusal, match="whole calendar months"):
+        with pytest.raises(Refusal, match="complete calendar months"):
             query.measure(EXECUTIVE, ("csat",), where=MAY, compare=period)
     with pytest.raises(AccessDenied):
         query.measure(EXECUTIVE, ("csat",), ("week",))
@@ -286,7 +286,7 @@ def test_of_two_dimensions_of_spend_not_even_what_was_spent_is_shown(centre: Pat
     land_spend([("2026-05-04", "Google", "spring", 90.0, "EUR")])
     assert shown("spend", "campaign") == {"spring": "small_sample", "winter": "no_data"}
     assert shown("cost_per_contact", "campaign") == {"spring": "suppressed", "winter": "suppressed"}
-    with pytest.raises(Refusal, match="one cut or one filter"):
+    with pytest.raises(Refusal, match="one breakdown or one filter"):
         query.measure(EXECUTIVE, ("spend",), ("source", "campaign"))
 
 

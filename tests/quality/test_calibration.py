@@ -358,7 +358,7 @@ def test_what_the_kpis_of_calibrations_leave_out_is_told(opened: int, open_app) 
     assert (
         not app.exception
         and app.title[0].value == "Agreement"
-        and "choose one, or cut by criterion" in text_of(app)
+        and "Choose one criterion, or break down by criterion" in text_of(app)
     )
 
 
@@ -374,9 +374,9 @@ def test_the_kpis_of_calibrations_are_for_who_may_see_calibrations_and_cut_by_wh
     with pytest.raises(AccessDenied):
         query.measure(viewer_of("eve"), ("alignment",), ("evaluator",))
     for key, dimension in (("alignment", "queue"), ("agreement", "evaluator")):
-        with pytest.raises(Refusal, match="cannot be cut"):
+        with pytest.raises(Refusal, match="cannot be broken down"):
             query.measure(viewer_of("mona"), (key,), (dimension,))
-        with pytest.raises(Refusal, match="cannot be cut"):
+        with pytest.raises(Refusal, match="cannot be broken down"):
             query.measure(viewer_of("mona"), (key,), where=Filters.of(values={dimension: ["x"]}))
 
 
@@ -475,7 +475,7 @@ def test_who_may_no_longer_listen_scores_no_more(opened: int) -> None:
         ],
         batch_id="later",
     )
-    with pytest.raises(Refusal, match="may listen"):
+    with pytest.raises(Refusal, match="may no longer be listened to"):
         calibration.start(viewer_of("eve"), second)
     with store.writing() as session:
         session.get(Account, "eve").active = False
@@ -534,7 +534,11 @@ def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_a
     app.button("close_round").click().run()
     assert "5 evaluations are missing" in text_of(app)
     app.button("close_now").click().run()
-    assert not app.exception and "sees the marks now" in text_of(app) and "Greets" in text_of(app)
+    assert (
+        not app.exception
+        and "All participants now see the scores" in text_of(app)
+        and "Greets" in text_of(app)
+    )
     app.button(next(button.key for button in app.button if button.label == "Save")).click().run()
     assert not app.exception
     assert calibration.get_results(viewer_of("mona"), opened).session.contacts[0].consensus[
@@ -549,7 +553,7 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(
     for username, greeting, answer in (("eve", 2, 8), ("max", 1, 6)):
         submit(username, first, greeting=greeting, answer=answer)
         submit(username, second, greeting=2, answer=answer)
-    assert "All closed sessions" not in text_of(open_app("mona", "calibration"))
+    assert "Alignment over all closed sessions" not in text_of(open_app("mona", "calibration"))
     calibration.close_session(viewer_of("mona"), opened)
 
     app = open_app("mona", "calibration")
@@ -557,9 +561,7 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(
     # Greeting: 1 of 2 points alike on the first contact, 2 of 2 on the second: 3 / 4.
     assert not app.exception
     (whole,) = query.measure(viewer_of("mona"), ("alignment",)).itertuples()
-    assert f"All closed sessions: {formatting.percent(whole.value)} of the points alike" in text_of(
-        app
-    )
+    assert f"Alignment over all closed sessions: {formatting.percent(whole.value)}" in text_of(app)
     table = next(
         frame.value
         for frame in app.dataframe
@@ -568,7 +570,7 @@ def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(
     assert sorted(table["Criterion"]) == ["Answers", "Greets"]
     greeting = table.set_index("Criterion").loc["Greets"]
     assert greeting["Alignment"].startswith("75.0") and greeting["Scorecard"] == "Small"
-    assert "All closed sessions" not in text_of(open_app("eve", "calibration"))
+    assert "Alignment over all closed sessions" not in text_of(open_app("eve", "calibration"))
 
 
 def test_a_manager_opens_a_round_by_the_numbers_of_contacts(room: int, open_app) -> None:

@@ -331,7 +331,7 @@ def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_w
         BeforeAndAfter(PeriodScores(9, 60.0, 10.0), PeriodScores(2, 90.0, 1.0)), [], *PERIODS
     )
     assert (few.change, few.missing_before, few.missing_after) == (None, 0, 3)
-    assert "3 more evaluations are missing since the start." in texts.describe_effect(few)
+    assert "3 more evaluations are needed since the start." in texts.describe_effect(few)
 
     own, colleague = (
         BeforeAndAfter(PeriodScores(9, 60.0, 20.0), PeriodScores(9, 65.0, 20.0)),

@@ -121,7 +121,7 @@ def keys(result: sampling.DrawResult) -> list[str]:
 @pytest.mark.parametrize(
     ("changed", "field", "said"),
     [
-        ({"colour": "red"}, "colour", "no such field"),
+        ({"colour": "red"}, "colour", "unknown field. Known: name"),
         ({"name": "novem\nber"}, "name", "a text of up to"),
         ({"to": date(9999, 12, 31)}, "to", "a day, such as"),
         ({"purpose": "punishment"}, "purpose", "training, evaluation, quality"),
@@ -129,20 +129,20 @@ def keys(result: sampling.DrawResult) -> list[str]:
         ({"per_advisor": 0}, "per_advisor", "from 1 to"),
         ({"per_advisor": True}, "per_advisor", "whole number"),
         ({"maximum_per_advisor": 3}, "maximum_per_advisor", "at least per_advisor, which is 4"),
-        ({"from": LAST + timedelta(days=3)}, "to", "not before"),
+        ({"from": LAST + timedelta(days=3)}, "to", "a day from 2026-11-03"),
         ({"to": "31/10/2026"}, "to", "a day, such as"),
-        ({"strata": ["channel", "mood"]}, "strata", "mood is none"),
+        ({"strata": ["channel", "mood"]}, "strata", "mood is unknown"),
         ({"strata": "channel"}, "strata", "a list of texts"),
         ({"evaluators": ["nobody"]}, "evaluators", "nobody has no account"),
-        ({"evaluators": ["boss"]}, "evaluators", "boss has a role that fills in no scorecards"),
+        ({"evaluators": ["boss"]}, "evaluators", "boss has a role that cannot fill in scorecards"),
         ({"evaluators": []}, "evaluators", "at least one"),
-        ({"grid": "manners"}, "grid", "manners is no published scorecard"),
+        ({"grid": "manners"}, "grid", "manners is not a published scorecard"),
         (
             {"minimum_seconds": 60, "maximum_seconds": 30},
             "maximum_seconds",
             "at least minimum_seconds",
         ),
-        ({"due": FIRST - timedelta(days=1)}, "due", "not before"),
+        ({"due": FIRST - timedelta(days=1)}, "due", "a day from 2026-10-01"),
     ],
 )
 def test_every_fault_of_a_plan_is_named_by_its_field(

@@ -587,7 +587,7 @@ def test_an_object_store_is_refused_before_anything_is_made(
     before = set(centre.iterdir())
 
     assert app.run([command]) == 2
-    assert "object stores are not supported. Give a path" in capsys.readouterr().err
+    assert "Object stores are not supported. Give a path" in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
         server.check_start()
     assert end.value.code == 2

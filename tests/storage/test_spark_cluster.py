@@ -119,7 +119,7 @@ def test_the_command_finds_every_kpi_the_same_and_then_the_cluster_is_used(
     month = ("kpi", "received", "average_handle_time", "--by", "queue", "--json")
     unchecked = run_command(*month)
     assert unchecked.returncode == 1
-    assert "python -m qa_core engine check" in json.loads(unchecked.stdout)["error"]["message"]
+    assert json.loads(unchecked.stdout)["error"]["options"] == ["engine check"]
 
     check = run_command("engine", "check", "--times", "2", "--days", "75", "--json")
     result = json.loads(check.stdout)

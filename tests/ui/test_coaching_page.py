@@ -101,7 +101,7 @@ def test_the_lead_opens_a_prefilled_plan_from_the_week_writes_on_it_and_ends_it(
     app.text_area[0].set_value("Greet everybody by name").run()
     app = click(app, "Open the plan")
     assert not app.exception and not app.error
-    assert "The plan is open" in text_of(app) and "Nothing can be said yet" in text_of(app)
+    assert "The plan is open" in text_of(app) and "Too early: an estimate needs" in text_of(app)
     plan = plans.find_plans(LEAD)[0]
     assert (plan.advisor, plan.goal, sorted(plan.criteria)) == (
         "Ada",
@@ -113,7 +113,7 @@ def test_the_lead_opens_a_prefilled_plan_from_the_week_writes_on_it_and_ends_it(
     )
 
     app.text_area[0].set_value("Call back on 06 12 34 56 78").run()
-    assert "This seems to hold personal data (phone number)" in "\n".join(
+    assert "This seems to contain personal data (phone number)" in "\n".join(
         warning.value for warning in app.warning
     )
     app.text_area[0].set_value("Heard two calls").run()
@@ -135,7 +135,7 @@ def test_an_end_decided_on_an_older_state_of_the_plan_is_refused(
 
     app = click(app, "Stopped")
 
-    assert "Somebody wrote on this plan in the meantime" in text_of(app)
+    assert "Somebody has changed this plan meanwhile" in text_of(app)
     assert plans.get_plan(LEAD, number).state == "open"
 
 

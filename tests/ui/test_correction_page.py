@@ -86,7 +86,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
     set_answer(app, submitted, "close", "2")
     assert "Score 96.0 → 100.0" in said(app) and "1 → 2" in said(app)
     save(app, submitted, " ")
-    assert "Say why the evaluation is corrected" in said(app) and evaluation_of(
+    assert "Write the reason for the correction" in said(app) and evaluation_of(
         submitted
     ).score == pytest.approx(96)
     save(app, submitted, "The goodbye came after the music, call 06 12 34 56 78")
@@ -139,9 +139,9 @@ def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, ope
     assert "1 evaluation corrected since you read it" in labels(open_app("ana", "my_quality"))
 
     save(app, submitted, "Heard twice")
-    assert "was changed meanwhile" in said(app) and evaluation_of(submitted).score == pytest.approx(
-        100
-    )
+    assert "This evaluation changed meanwhile" in said(app) and evaluation_of(
+        submitted
+    ).score == pytest.approx(100)
     assert "Score 100.0 → 92.0" in said(app)  # 80 + 20 × 3/5
     app.button(key=f"correct_{submitted}_save").click().run()
 
@@ -221,7 +221,7 @@ def test_a_score_alone_from_a_file_says_why_it_is_not_corrected_here(
     app = opened(open_app("eve", "evaluation"), imported()[0])
 
     assert not app.exception and not has_control(app)
-    assert "It came from a file" in said(app)
+    assert "This evaluation was imported" in said(app)
     with pytest.raises(AccessDenied):
         corrections.get_correction_base(viewer_of("eve"), imported()[0])
 

@@ -54,14 +54,14 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
     assert again.segmented_control(key=f"grid_{evaluation_id}_answer_greeting").value == "2"
     assert again.text_area(key=f"grid_{evaluation_id}_comment_greeting").value == "Call ••• back"
     again.button(key=f"submit_{evaluation_id}").click().run()
-    assert "Not answered yet" in texts(again)
+    assert "Criteria without an answer" in texts(again)
 
     for criterion, points in BEST.items():
         answer(again, evaluation_id, criterion, str(points))
     again.button(key=f"submit_{evaluation_id}").click().run()
     assert not again.exception and "Submitted and published" in texts(again)
     assert evaluation_of(evaluation_id).score == pytest.approx(100)
-    assert "Nothing waits for you" in texts(open_app("eve"))
+    assert "No contact is waiting" in texts(open_app("eve"))
 
 
 def test_two_tabs_lose_nothing(room, open_app) -> None:

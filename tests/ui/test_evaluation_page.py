@@ -195,7 +195,7 @@ def test_answers_without_their_grid_are_shown_as_they_came(service: Callable[...
         [(answer.key, answer.earned) for answer in section.answers],
     ) == ("Manner", 75, [("Speed", None), ("Tone", 3)])
     assert not found.is_disputable and not found.may_dispute
-    with pytest.raises(Exception, match="came without the answers of its scorecard"):
+    with pytest.raises(Exception, match="This evaluation has no scorecard answers"):
         disputes.raise_dispute(viewer("lea"), number, "Tone", 4, "Why.")
 
 
@@ -300,7 +300,7 @@ def test_a_manager_decides_on_the_page(
     assert not app.exception and "Decided otherwise: 3 of 4" in said(app)
     assert evaluation_view.get_evaluation(viewer("lea"), number).score == 75
     news = said(open_app("lea", "my_quality"))
-    assert "1 evaluation to read" in news and "1 answer to your disputes" in news
+    assert "1 evaluation to read" in news and "1 decision on your disputes" in news
     assert "No dispute waits for a decision" in said(open_app("mona", "disputes"))
 
 

@@ -100,7 +100,7 @@ def test_a_period_that_begins_before_the_data_says_from_when_on_there_is_any(
 ) -> None:
     app = open_overview("max", period="364d")
 
-    assert "2 Nov 2025 – 31 Oct 2026; there is data from 1 Sept 2026 on" in [
+    assert "2 Nov 2025 – 31 Oct 2026; data starts on 1 Sept 2026" in [
         caption.value for caption in app.caption
     ]
 
@@ -122,8 +122,8 @@ def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_s
     said = [text.value for text in open_app("rex", "satisfaction").markdown]
 
     assert (
-        "You see whole months. The data begins on 5 Oct 2026; Oct 2026 can be shown once there "
-        "is data of all of it." in said
+        "You see complete months only. The data starts on 5 Oct 2026; Oct 2026 appears when it "
+        "is fully covered." in said
     )
 
 
@@ -184,7 +184,7 @@ def test_a_period_that_is_not_over_says_so_and_its_totals_are_not_set_against_a_
 
     until = formatting.day((today - timedelta(days=1)).date(), year=True)
     assert any(
-        f"whole days until {until}, totals are provisional" in text.value for text in app.caption
+        f"complete days until {until}, totals are provisional" in text.value for text in app.caption
     )
     assert received(app) == "2" and app.metric[0].delta == ""
 
@@ -232,4 +232,4 @@ def test_under_a_filter_an_executive_reads_why_other_cuts_are_missing(
 
     assert not app.exception and not app.error
     if page in ("overview", "first_contact"):
-        assert "one cut or one filter at a time: take the filter away" in text_of(app)
+        assert "one breakdown or one filter at a time. Remove the filter" in text_of(app)

@@ -327,7 +327,7 @@ def test_the_page_reads_everything_by_the_window_of_the_address(
         == {"care": 3}
     )
     assert list(table["Hours"]) == [round(240 / 3600, 1)]
-    assert "tries a window of 10 days; the settings say 7 days" in text_of(app)
+    assert "tries a window of 10 days instead of 7 days" in text_of(app)
 
     app.select_slider(key="window").set_value("7").run()
     assert dict(table_of(app, "Queue").set_index("Queue")["Repeats"]) == {"care": 2}
@@ -350,9 +350,9 @@ def test_executives_read_the_window_in_force_and_see_no_other_and_no_chains(
     app = open_page("executive", {}, period="2026-06", window="13", chains="yes")
 
     assert not app.select_slider
-    assert "a further contact of the same customer within 7 days" in text_of(app)
-    assert "within 13 days" not in text_of(app)
-    assert "came again and again" not in text_of(app)
+    assert "Repeat window in force: 7 days" in text_of(app)
+    assert "13 days" not in text_of(app)
+    assert "Customers with repeat contacts" not in text_of(app)
     assert not [table for table in app.dataframe if "Customer" in table.value.columns]
 
 
@@ -391,7 +391,7 @@ def test_the_contact_page_shows_the_other_contacts_of_its_customer(
     app = app.run()
 
     assert "3 contacts of this customer within 31 days" in text_of(app)
-    assert "1 lies beyond what you may see, and is only counted." in text_of(app)
+    assert "1 is outside your scope and only counted." in text_of(app)
     assert list(table_of(app, "Time between")["Time between"]) == ["2 days before", "this contact"]
 
 
@@ -424,7 +424,7 @@ def test_the_segment_of_the_change_stands_in_the_address(
     app = open_page("manager", {"sites": ("Lille",)}, period="2026-06", segment="queue")
 
     # large: 90 % to 50 % at half of all; other stays at 90 %.
-    assert "fell by 20.0\u00a0pt, most of all by large: −20.0\u00a0pt" in text_of(app)
+    assert "fell by 20.0\u00a0pt; largest effect: large (−20.0\u00a0pt)" in text_of(app)
     table = table_of(app, "Rate effect").set_index("Queue")
     assert (table.loc["large", "Rate effect"], table.loc["other", "Rate effect"]) == (-20.0, 0.0)
     assert round(table["Mix effect"].sum(), 2) == 0.0

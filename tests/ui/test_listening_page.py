@@ -105,9 +105,9 @@ def test_a_manager_makes_a_plan_tries_it_draws_verifies_and_replaces(
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count(Draw.id))) == 0
     click(app, "Draw")
-    assert "4 contacts are drawn and given out." in said(app)
+    assert "4 contacts are drawn and assigned." in said(app)
     click(app, "Verify")
-    assert "The same: made again" in said(app)
+    assert "Same list, from the same sampling frame" in said(app)
 
     with store.reading() as session:
         assert (
@@ -118,7 +118,7 @@ def test_a_manager_makes_a_plan_tries_it_draws_verifies_and_replaces(
         )
     app.segmented_control(key="part").set_value("given").run()
     assert not app.exception
-    assert "Choose a line" in said(app)
+    assert "Select a row" in said(app)
 
 
 def test_a_fault_of_the_form_is_said_by_its_field(
@@ -221,7 +221,7 @@ def test_a_manager_gives_a_contact_out_from_its_own_page_and_nobody_else_can(
     app.run()
     click(app, "Assign")
 
-    assert "It waits for eve now" in said(app) and not app.exception
+    assert "Assigned to eve." in said(app) and not app.exception
     with store.reading() as session:
         assert session.execute(
             sa.select(DrawnContact.evaluator, DrawnContact.contact_id)

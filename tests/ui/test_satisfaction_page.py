@@ -152,7 +152,7 @@ def test_an_executive_gets_no_drivers_under_a_filter_and_none_of_part_of_a_month
 
     narrowed = query.find_drivers(EXECUTIVE, Filters.of(MAY.period, {"queue": ("A",)}))
     assert narrowed.is_narrowed and not narrowed.drivers
-    with pytest.raises(Refusal, match="whole calendar months"):
+    with pytest.raises(Refusal, match="complete calendar months"):
         query.find_drivers(EXECUTIVE, Filters(Period(date(2026, 5, 2), date(2026, 5, 31))))
 
 
@@ -225,7 +225,7 @@ def test_an_executive_sees_the_ratings_of_the_months_that_are_published(centre: 
             ("2026-07", "2"): 50,
             ("2026-07", "5"): 50,
         }
-    with pytest.raises(Refusal, match="one cut or one filter"):
+    with pytest.raises(Refusal, match="one breakdown or one filter"):
         query.find_ratings(
             EXECUTIVE,
             "csat",
@@ -320,7 +320,7 @@ def test_the_page_says_what_goes_with_satisfaction_and_never_why(
     assert not any("because" in text.lower() or "due to" in text.lower() for text in said)
     # 360 rated 220 satisfied, 28 silent: 220 / 388 and 248 / 388.
     assert any("from 57\u202f% to 64\u202f%" in text for text in said)
-    assert any("no month has its year before yet" in text for text in said)
+    assert any("no month with a year before it yet" in text for text in said)
 
 
 @pytest.mark.parametrize("role", ["manager", "team_lead", "advisor"])

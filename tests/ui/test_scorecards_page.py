@@ -37,7 +37,7 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(
     assert (held.key, held.is_draft, held.created_by) == ("customer-service", True, "ada")
     assert scorecards.find_faults(held.content) == []
     assert "The first version of this scorecard" in text_of(app)
-    assert "A manager publishes it" in text_of(app)
+    assert "a manager publishes it" in text_of(app)
     assert not any(found.label.startswith("Publish") for found in app.button)
 
 
@@ -103,7 +103,7 @@ def test_a_manager_sees_what_changes_and_publishes(
     assert not app.exception
     held = scorecards.get(SYSTEM, draft)
     assert (held.version, held.published_by) == (2, "max")
-    assert "Published: it stays as it is for ever" in text_of(app)
+    assert "Published: this version never changes" in text_of(app)
     assert not any(
         found.label in ("Save the draft", "Publish as version 3") for found in app.button
     )

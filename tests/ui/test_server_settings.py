@@ -67,7 +67,7 @@ def test_both_themes_set_the_same_colours() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [("short", "shorter than 32 bytes"), ("open", "can be read by other users")],
+    [("short", "shorter than 32 bytes"), ("open", "Other users of this machine can read")],
 )
 def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, centre: Path) -> None:
     environment.secret("cookie")

@@ -262,7 +262,7 @@ def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
         ("Spring", "USD", 20.0, 10.0),
         ("Summer", "EUR", 3.0, 3.0),
     ]
-    assert "Spend is in EUR and USD: each on a line of its own, never added." in text_of(app)
+    assert "Spend is in EUR and USD: each has its own row, never added together." in text_of(app)
     # 53 EUR and 20 USD over three answered contacts.
     tile = next(metric for metric in app.metric if metric.label == "Cost per answered contact")
     assert tile.value == "€17.67"
@@ -340,7 +340,7 @@ def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None
     )[2]
     assert (
         source_comparison.describe(alike, 2, "Answered", "up").text
-        == "Answered: the 2 cannot be told apart"
+        == "Answered: no clear difference between the 2"
     )
 
 

@@ -420,10 +420,10 @@ def test_the_page_says_when_most_stay_unanswered_and_that_an_hour_came_twice(
 
     said = text_of(open_traffic(*MANAGER, period="2026-10"))
 
-    assert "Most unanswered: Friday at 10:30, 50.0" in said
+    assert "Answer rate clearly low: Friday at 10:30, 50.0" in said
     assert (
-        "Sunday 25 October 2026 had 25 hours: 02:00 to 03:00 came twice. The 3 contacts there "
-        "are those of both" in said
+        "Sunday 25 October 2026 had 25 hours: 02:00 to 03:00 occurred twice. Its 3 contacts come "
+        "from both" in said
     )
 
 
@@ -453,7 +453,7 @@ def test_what_an_address_says_that_is_no_measure_is_passed_over(
 
     app = open_traffic(*MANAGER, period="2026-10", measure="mood")
 
-    assert "Most unanswered" in text_of(app)
+    assert "Answer rate clearly low" in text_of(app)
     assert "measure" not in app.query_params
 
 
@@ -494,7 +494,7 @@ def test_executives_read_why_they_see_no_half_hours(open_traffic: Callable[..., 
     said = text_of(open_traffic("executive", {}, period="1m"))
 
     assert "Months and channels only" in said
-    assert "Most unanswered" not in said
+    assert "Answer rate clearly low" not in said
 
 
 def test_totals_by_the_day_are_in_no_cell_and_the_page_says_so(
