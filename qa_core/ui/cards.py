@@ -45,6 +45,8 @@ class Tile:
     delta_up: bool = True
     delta_tone: str = ""
     sparkline: tuple[float, ...] = ()
+    lately: str = ""
+    """What changed lately, on a line of its own."""
     kpi: str = ""
     """KPI that a link explains; empty for what is put together from several."""
 
@@ -60,8 +62,16 @@ def column_of(key: str) -> str:
     return _(kpi.heading or kpi.short_title or kpi.title)
 
 
-def build_tile(row: Any, state: FilterState, series: Series | None = None, extra: str = "") -> Tile:
-    """Build a tile from a row of `measure`; `extra` is added below the value."""
+def build_tile(
+    row: Any,
+    state: FilterState,
+    series: Series | None = None,
+    extra: str = "",
+    lately: str = "",
+) -> Tile:
+    """Build a tile from a row of `measure`; `extra` is added below the value, `lately`
+    under it.
+    """
     kpi = get_kpi(row.kpi)
     currency = state.currency_of(row)
     help_text = "\n\n".join(
@@ -85,6 +95,7 @@ def build_tile(row: Any, state: FilterState, series: Series | None = None, extra
         "title": title_of(kpi),
         "value": formatting.value(row.value, kpi.unit, currency),
         "help": help_text,
+        "lately": lately,
         "below": _keep_together(_below(row, kpi, currency, extra)) or formatting.NO_BREAK,
     }
     change = getattr(row, "delta", None)
@@ -131,6 +142,8 @@ def _show_tile(tile: Tile) -> None:
             height="stretch",
         )
         st.caption(tile.below, help=None if tile.kpi else tile.help)
+        if tile.lately:
+            st.caption(tile.lately)
         if tile.kpi:
             explain_link.show_link(tile.kpi, help_text=tile.help)
 

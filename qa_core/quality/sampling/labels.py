@@ -76,3 +76,10 @@ def name_reason(code: str | None) -> str:
             replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
         )
     )
+
+
+def describe_replacement(new: int | None) -> str:
+    """Describe what took the place of a contact: the new one, or None."""
+    if new is None:
+        return _("No other contact of this advisor may be listened to; the plan is short of one.")
+    return _("Replaced by the next contact of the order.")

@@ -184,8 +184,8 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         [_build_column(name) for name in columns],
         "contacts",
         lambda row: drill.to_contact("contacts", row["source_system"], row["contact_id"]),
-        row_height=None,
         height=560,
+        room=tables.FULL + 30,  # no card around it
     )
     said, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
