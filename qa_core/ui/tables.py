@@ -21,12 +21,14 @@ from qa_core.ui.markdown import escape
 
 ROW_HEIGHT, TWO_LINES = 36, 66
 """Height of a row; Streamlit wraps texts only in a row above 64 pixels."""
-FULL, HALF = 900, 425
-"""Pixels for the columns of a table in a card as wide as the page, and as half of it, on a
-screen of 1,280 pixels beside the menu.
+FULL = 930
+"""Pixels for the columns of a table in a card as wide as the page, on a screen of 1,280
+pixels beside the menu.
 """
-CHARACTER, PADDING, LONGEST_WORD, LARGEST = 6.9, 17, 105, 400
-"""Pixels of a character and beside a text; most that a word, or a column, asks for."""
+CHARACTER, PADDING, SMALLEST, LONGEST_WORD, LARGEST = 6.9, 17, 60, 98, 400
+"""Pixels of a character and beside a text; least and most that a word, or a column, asks
+for.
+"""
 WIDTHS = {"small": 75, "medium": 200, "large": 400}
 Line = TypeVar("Line")
 Width = int | str | None
@@ -98,7 +100,7 @@ def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "smal
 def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = False) -> TableColumn:
     """Build a column of days with their times."""
     config = column_config.DatetimeColumn(
-        heading, format="DD/MM/YYYY HH:mm", width=130, pinned=pinned
+        heading, format="DD/MM/YYYY HH:mm", width=118, pinned=pinned
     )
     return TableColumn(heading, value, config)
 
@@ -191,8 +193,9 @@ def _find_widths(
         kind = (config.get("type_config") or {"type": "text"})["type"]
         if kind == "text" and (len(texts) > 1 or all(map(formatting.is_missing, values))):
             needed[column.heading] = width
-            words = (word for text in texts for word in text.split(" "))
-            least[column.heading] = min(width, LONGEST_WORD, max(map(_measure, words)))
+            words = (word for text in texts for word in text.split())
+            word = max(SMALLEST, *map(_measure, words))
+            least[column.heading] = min(width, LONGEST_WORD, word)
         else:
             fixed += width
     if fixed + sum(needed.values()) <= room:

@@ -72,7 +72,7 @@ def _describe_late(row: Any, spread: float) -> str:
     interval = control_charts.interval_of_change(row, spread)
     said = _("no clear change")
     if interval is None:
-        said = _("nothing to compare with")
+        said = _("too few to compare")
     elif interval[0] > 0 or interval[1] < 0:
         change = formatting.change(row.delta, unit)
         said = _("{change}, statistically clear", change=change)

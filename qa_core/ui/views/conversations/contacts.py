@@ -44,7 +44,7 @@ WIDTHS = {
     "outcome": 100,
     "wait_seconds": 95,
     "talk_seconds": 100,
-    "csat": 65,
+    "csat": 60,
     "campaign": 140,
 }
 """Widths of columns in pixels: Streamlit measures the first rows only, which may be empty

@@ -251,28 +251,32 @@ def _show_due(due_on: date | None, is_overdue: bool) -> None:
 def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
     if not signed:
         return
-    st.markdown("##### " + _("Submitted last"))
     texts = scorecard_texts.find_grid_texts(viewer)
-    for entry in signed:
-        published = None
-        if entry.published_at is None and entry.publish_on is not None:
-            published = _("published on {day}", day=formatting.day(entry.publish_on))
-        parts = [
-            formatting.local_moment(entry.submitted_at),
-            _(HEADS[entry.kind][0]),
-            texts.name("grid", entry.scorecard),
-            _format_score(entry.score),
-            published,
-        ]
-        with layout.row(horizontal_alignment="distribute"):
-            st.text(" · ".join(filter(None, parts)))
-            st.button(
-                _("Read"),
-                key=f"read_{entry.id}",
-                type="tertiary",
-                on_click=drill.to_evaluation,
-                args=(PAGE, entry.id),
-            )
+
+    def published(entry: SubmittedEvaluation) -> str | None:
+        if entry.published_at is not None or entry.publish_on is None:
+            return None
+        return _("published on {day}", day=formatting.day(entry.publish_on))
+
+    with cards.card(_("Submitted last"), _("Click a line to read it.")):
+        tables.show(
+            signed,
+            (
+                tables.text_column(
+                    _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
+                ),
+                tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
+                tables.text_column(
+                    _("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)
+                ),
+                tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
+                tables.text_column(_("Publication"), published)
+                if any(map(published, signed))
+                else None,
+            ),
+            "submitted_evaluations",
+            lambda entry: drill.to_evaluation(PAGE, entry.id),
+        )
 
 
 def _format_score(score: object) -> str:

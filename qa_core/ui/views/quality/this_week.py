@@ -73,8 +73,12 @@ def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
     st.markdown(f":material/{symbol}: **{_(title)}**")
     for line in lines[:MOST_LINES]:
         with layout.row("xxsmall"):
-            path = menu.find_page(line.page).path
-            st.page_link(path, label=escape(line.name), query_params=line.parameters)
+            st.page_link(
+                menu.find_page(line.page).path,
+                label=escape(line.name),
+                icon=":material/arrow_forward:",
+                query_params=line.parameters,
+            )
             st.caption(escape(line.reason))
     if more := len(lines[MOST_LINES:]):
         st.caption(ngettext("{n} more after these", "{n} more after these", more))
