@@ -15,7 +15,7 @@ from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, NN_, _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, periods
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import explain_link
@@ -46,7 +46,7 @@ class Tile:
     delta_tone: str = ""
     sparkline: tuple[float, ...] = ()
     lately: str = ""
-    """What changed lately, on a line of its own."""
+    """Value of the last days, and whether it clearly changed."""
     kpi: str = ""
     """KPI that a link explains; empty for what is put together from several."""
 
@@ -143,7 +143,7 @@ def _show_tile(tile: Tile) -> None:
         )
         st.caption(tile.below, help=None if tile.kpi else tile.help)
         if tile.lately:
-            st.caption(tile.lately)
+            st.caption(_("Last {days} days: {said}", days=periods.LATE_DAYS, said=tile.lately))
         if tile.kpi:
             explain_link.show_link(tile.kpi, help_text=tile.help)
 

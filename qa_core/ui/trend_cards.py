@@ -11,6 +11,7 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, periods
+from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import cached, cards, drill, notes, styles
@@ -47,19 +48,19 @@ def read_series(
 
 def describe_lately(
     viewer: Viewer,
-    state: FilterState,
+    where: Filters,
     kpis: Sequence[str],
     series: Mapping[str, Series] | None = None,
 ) -> dict[str, str]:
     """Describe how rates and means of the last days differ from those of the days before
     them in the period; empty for a short one.
     """
-    parts = periods.split_late(state.where.period)
+    parts = periods.split_late(where.period)
     keys = tuple(key for key in kpis if not get_kpi(key).is_amount)
     if parts is None or not keys:
         return {}
     late, before = parts
-    rows = cached.headline(viewer, keys, state.where.with_period(late), before)
+    rows = cached.headline(viewer, keys, where.with_period(late), before)
     return {
         key: _describe_late(rows[key], series[key].spread if series else 1.0)
         for key in keys
@@ -77,8 +78,7 @@ def _describe_late(row: Any, spread: float) -> str:
         change = formatting.change(row.delta, unit)
         said = _("{change}, statistically clear", change=change)
     return _(
-        "Last {days} days: {value} (n = {n}), {said}",
-        days=periods.LATE_DAYS,
+        "{value} (n = {n}), {said}",
         value=formatting.value(row.value, unit),
         n=formatting.number(row.n),
         said=said,

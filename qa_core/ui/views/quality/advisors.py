@@ -52,7 +52,7 @@ def show_tiles(viewer: Viewer, state: FilterState) -> None:
     """Show the team as a whole."""
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     series = trend_cards.read_series(viewer, state, KPIS)
-    lately = trend_cards.describe_lately(viewer, state, KPIS, series)
+    lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
     cards.show_tiles(
         [
             cards.build_tile(rows[key], state, series[key], lately=lately.get(key, ""))

@@ -35,7 +35,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
         )
         for key, (value, count) in cached.team_medians(viewer, KPIS, state.where.period).items()
     }
-    lately = trend_cards.describe_lately(viewer, state, KPIS, series)
+    lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
     tiles = [
         cards.build_tile(rows[key], state, series[key], extra.get(key, ""), lately.get(key, ""))
         for key in KPIS

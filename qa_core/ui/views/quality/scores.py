@@ -28,7 +28,7 @@ def show_top(viewer: Viewer, state: FilterState) -> bool:
         with cards.card(_("You gave no evaluation in {period}", period=state.period_title)):
             st.caption(_("Choose a longer period above, or take a filter away."))
         return False
-    lately = trend_cards.describe_lately(viewer, state, KPIS)
+    lately = trend_cards.describe_lately(viewer, state.where, KPIS)
     count, mean, passed = (
         cards.build_tile(rows[key], state, lately=lately.get(key, "")) for key in KPIS
     )

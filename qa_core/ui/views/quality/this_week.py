@@ -29,13 +29,13 @@ MOST_LINES = 3
 TO_COACH = (NeedKind.OVERDUE, NeedKind.SCORE, NeedKind.CRITERION)
 TO_DISCUSS = (NeedKind.UNREAD, NeedKind.DISPUTED, NeedKind.TURNED_DOWN)
 TITLES = {
-    "listen": (N_("Listen to"), "headphones"),
-    "coach": (N_("Coach"), "sports"),
-    "discuss": (N_("Talk with"), "forum"),
-    "congratulate": (N_("Congratulate"), "celebration"),
-    "plans": (N_("Evaluate for the listening plan"), "fact_check"),
-    "disputes": (N_("Decide"), "gavel"),
-    "sessions": (N_("Calibrate"), "balance"),
+    "listen": (N_("Listen to"), ":material/headphones:"),
+    "coach": (N_("Coach"), ":material/sports:"),
+    "discuss": (N_("Talk with"), ":material/forum:"),
+    "congratulate": (N_("Congratulate"), ":material/celebration:"),
+    "plans": (N_("Evaluate for the listening plan"), ":material/fact_check:"),
+    "disputes": (N_("Decide"), ":material/gavel:"),
+    "sessions": (N_("Calibrate"), ":material/balance:"),
 }
 
 
@@ -69,8 +69,8 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
-    title, symbol = TITLES[key]
-    st.markdown(f":material/{symbol}: **{_(title)}**")
+    title, icon = TITLES[key]
+    st.markdown(f"{icon} **{_(title)}**")
     for line in lines[:MOST_LINES]:
         with layout.row("xxsmall"):
             st.page_link(
