@@ -123,7 +123,6 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "campaign",
             P.SEE_TRACKING,
             ("source", "campaign"),
-            periods.QUARTER,
             explains_alerts=True,
         ),
     ),
