@@ -40,7 +40,7 @@ WIDTHS = {
     "queue": 145,
     "reason": 120,
     "team": 95,
-    "advisor": 145,
+    "advisor": 170,
     "outcome": 100,
     "wait_seconds": 95,
     "talk_seconds": 100,
@@ -181,7 +181,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     )
     tables.show(
         frame.to_dict("records"),
-        [_build_column(name) for name in columns],
+        [_build_column(name) for name in columns if name != "team" or "advisor" not in columns],
         "contacts",
         lambda row: drill.to_contact("contacts", row["source_system"], row["contact_id"]),
         height=560,
@@ -239,6 +239,9 @@ def _build_column(name: str) -> tables.TableColumn:
 
 def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
+    if name == "advisor":  # with their team, which has no column of its own
+        parts = (value, row.get("team"))
+        return ", ".join(part for part in parts if not formatting.is_missing(part)) or None
     if formatting.is_missing(value):
         return None
     if name in ("channel", "outcome"):

@@ -100,7 +100,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
                     _("Observed"),
                     lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA),
                 ),
-                tables.text_column(_("Expected, same contacts"), describe_expected),
+                tables.text_column(_("Expected"), describe_expected),
                 tables.count_column("n", lambda key: rows[key].n),
                 tables.text_column(
                     _("Last {days} days", days=periods.LATE_DAYS),

@@ -144,6 +144,7 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     columns = [
         tables.interval_column(key, lambda name, key=key: by[name][key], _(formatting.NO_DATA))
         for key in MEASURES
+        if key != "csat_mean"  # beside the rate of satisfied it says the same
     ]
     if scores.is_connected:
         adjusted = tables.text_column(
