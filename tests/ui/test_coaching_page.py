@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
+from builders.drafts import draw
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
@@ -18,7 +19,7 @@ from qa_core.base import environment
 from qa_core.quality.coaching import plans
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import Dispute
+from qa_core.storage.records.listening import Dispute, DrawnContact
 from qa_core.storage.records.people import Membership
 from qa_core.ui import menu
 
@@ -206,6 +207,11 @@ def test_the_lead_s_page_begins_with_what_to_do_this_week_and_says_so_if_there_i
     links = [(link.proto.label, link.proto.page) for link in app.get("page_link")]
     assert ("Ada", "coaching") in links
     assert not {"Bea", "Cleo"} & {label for label, _page in links}
+
+    drawn_id = draw("eve", "c1-0", advisor_id="a1")
+    with store.writing() as session:
+        session.get_one(DrawnContact, drawn_id).team = "Nord"
+    assert "0 of 1 planned contact evaluated" in text_of(app.run())
 
     other = open_app("lou", "advisors")
     assert not other.exception and "Nothing waits for you this week" in text_of(other)
