@@ -16,6 +16,7 @@ DAYS: Mapping[str, str] = {
     "7d": N_("7 days"),
     "28d": N_("28 days"),
     "91d": N_("13 weeks"),
+    "182d": N_("26 weeks"),
     "364d": N_("52 weeks"),
     "month": N_("This month"),
     "last_month": N_("Last month"),
@@ -28,7 +29,9 @@ MONTHS: Mapping[str, str] = {
     "6m": N_("6 months"),
     "12m": N_("12 months"),
 }
-USUAL = "28d"
+USUAL, HALF_YEAR = "28d", "182d"
+LATE_DAYS = 28
+"""Days at the end of a longer period that are set against the days before them."""
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 COMPARISONS: Mapping[str, str] = {
     "previous": N_("Previous"),
@@ -42,11 +45,19 @@ def choices(viewer: Viewer) -> Mapping[str, str]:
     return MONTHS if viewer.needs_suppression else DAYS
 
 
-def default(viewer: Viewer) -> str:
-    """Return the period where nothing was chosen; only `USUAL` goes without saying in
-    an address, so that a link means the same to every role.
+def default(viewer: Viewer, usual: str = USUAL) -> str:
+    """Return the period where nothing was chosen: `usual`, or whole months for those who
+    see no less.
     """
-    return "3m" if viewer.needs_suppression else USUAL
+    return "3m" if viewer.needs_suppression else usual
+
+
+def split_late(period: Period) -> tuple[Period, Period] | None:
+    """Return the last days of a period and those before; None for a short period."""
+    if not period.is_bounded or period.days < 3 * LATE_DAYS:
+        return None
+    start = period.last_day - timedelta(days=LATE_DAYS - 1)
+    return Period(start, period.last_day), Period(period.first_day, start - timedelta(days=1))
 
 
 def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:

@@ -15,7 +15,7 @@ from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import N_, NN_, _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, periods
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import explain_link
@@ -45,6 +45,8 @@ class Tile:
     delta_up: bool = True
     delta_tone: str = ""
     sparkline: tuple[float, ...] = ()
+    lately: str = ""
+    """Value of the last days, and whether it clearly changed."""
     kpi: str = ""
     """KPI that a link explains; empty for what is put together from several."""
 
@@ -60,8 +62,16 @@ def column_of(key: str) -> str:
     return _(kpi.heading or kpi.short_title or kpi.title)
 
 
-def build_tile(row: Any, state: FilterState, series: Series | None = None, extra: str = "") -> Tile:
-    """Build a tile from a row of `measure`; `extra` is added below the value."""
+def build_tile(
+    row: Any,
+    state: FilterState,
+    series: Series | None = None,
+    extra: str = "",
+    lately: str = "",
+) -> Tile:
+    """Build a tile from a row of `measure`; `extra` is added below the value, `lately`
+    under it.
+    """
     kpi = get_kpi(row.kpi)
     currency = state.currency_of(row)
     help_text = "\n\n".join(
@@ -85,6 +95,7 @@ def build_tile(row: Any, state: FilterState, series: Series | None = None, extra
         "title": title_of(kpi),
         "value": formatting.value(row.value, kpi.unit, currency),
         "help": help_text,
+        "lately": lately,
         "below": _keep_together(_below(row, kpi, currency, extra)) or formatting.NO_BREAK,
     }
     change = getattr(row, "delta", None)
@@ -131,6 +142,8 @@ def _show_tile(tile: Tile) -> None:
             height="stretch",
         )
         st.caption(tile.below, help=None if tile.kpi else tile.help)
+        if tile.lately:
+            st.caption(_("Last {days} days: {said}", days=periods.LATE_DAYS, said=tile.lately))
         if tile.kpi:
             explain_link.show_link(tile.kpi, help_text=tile.help)
 

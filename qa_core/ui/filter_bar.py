@@ -20,15 +20,18 @@ from qa_core.metrics.kpis import BY_KEY
 from qa_core.storage.records.base import now
 from qa_core.ui import cached, menu, url_state
 from qa_core.ui.markdown import escape
+from qa_core.ui.menu import MenuPage
 
 ALWAYS = ("period", "from", "to", "compare")
+PAGE_DEFAULT = "default"
+"""Choice of a period: on every page the one that it opens on (`MenuPage.period`)."""
 
 MOST_BUTTONS = 14
 """Number of values up to which they are buttons; beyond, a list to search in."""
 
 _STATE, _PAGE = "filter_state", "filter_page"
 _BEFORE = "filter_before"
-"""What a click on a chart replaced, and by what."""
+"""What a link to single contacts or to an explanation replaced, and by what."""
 _MISSING = "-"
 """Stands for "not known" among the options."""
 
@@ -101,7 +104,7 @@ def show(viewer: Viewer, page_key: str) -> None:
     ]
     _take_address(page_key, dimensions)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
-        period = _ask_period(viewer, first_day, last_day)
+        period = _ask_period(viewer, page, first_day, last_day)
         compare_with = _ask_comparison() if page.has_comparison else "none"
         found = cached.find_all_values(viewer, tuple(dimensions))
         values = {
@@ -148,17 +151,31 @@ def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
 
 def share() -> dict[str, list[str]]:
     """Return the row of this page as query parameters, for a link to the explanation of a
-    figure. The period is in it even if it is the usual one, so that the other page takes
+    figure. The period is in it even if nobody chose it, so that the other page takes
     the whole row from the link.
     """
-    page_key = st.session_state.get(_PAGE)
-    if page_key is None or menu.find_page(page_key).filters is None:
+    page = _find_page()
+    if page is None:
         return {}
-    said = describe(page_key) | {
-        "period": [st.session_state.get("period") or periods.USUAL],
-        "compare": [],
-    }
+    said = describe(page.key) | {"period": [_find_period(page) or page.period], "compare": []}
     return {name: values for name, values in said.items() if values}
+
+
+def _find_page() -> MenuPage | None:
+    """Return the page that this run draws, if it has a row."""
+    page_key = st.session_state.get(_PAGE)
+    page = menu.find_page(page_key) if page_key else None
+    return page if page and page.filters is not None else None
+
+
+def _find_period(page: MenuPage) -> str:
+    """Return the period that an address of that page has to name: the one chosen, or the
+    one that this page opened on; empty if that page opens on it too.
+    """
+    held, here = st.session_state.get("period") or PAGE_DEFAULT, _find_page()
+    if held != PAGE_DEFAULT:
+        return held
+    return here.period if here and here.period != page.period else ""
 
 
 def _drawn(page_key: str) -> tuple[str, ...]:
@@ -216,21 +233,23 @@ def clear() -> None:
 
 
 def narrow(values: dict[str, Any]) -> None:
-    """Callback of a click on a chart or a table: put values into the row, until the reader
-    leaves the contacts for another page.
+    """Callback of a click on a chart or a table: put values and the period of this page
+    into the row, until the reader leaves the contacts for another page.
     """
     held = {dimension: st.session_state.get(dimension) or [] for dimension in values}
     chosen = {
         dimension: [_MISSING if value is None else str(value)]
         for dimension, value in values.items()
     }
+    if period := _find_period(menu.find_page("contacts")):
+        held["period"], chosen["period"] = st.session_state.get("period", PAGE_DEFAULT), period
     st.session_state[_BEFORE] = (held, chosen)
     st.session_state.update(chosen)
 
 
 def _widen(page_key: str) -> None:
-    """Restore what a click narrowed, where the reader did not change it since."""
-    if page_key in ("contacts", "contact") or _BEFORE not in st.session_state:
+    """Restore what a link replaced, where the reader did not change it since."""
+    if page_key in ("contacts", "contact", "explain") or _BEFORE not in st.session_state:
         return
     held, chosen = st.session_state.pop(_BEFORE)
     for dimension, values in chosen.items():
@@ -249,11 +268,15 @@ def keep(drawn: Collection[str] = ()) -> None:
 
 def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
     """Set the widgets from the address where it brings news; what it leaves out is as
-    usual.
+    usual. The period of a figure is not chosen by looking at its explanation.
     """
     given = url_state.read(page_key, (*ALWAYS, *dimensions))
     if given is None:
         return
+    if page_key == "explain" and st.session_state.get("period") == PAGE_DEFAULT:
+        replaced = {"period": given["period"][0]} if given.get("period") else {}
+        held, chosen = st.session_state.get(_BEFORE, ({}, {}))
+        st.session_state[_BEFORE] = (held | {"period": PAGE_DEFAULT}, chosen | replaced)
     for key in ("period", "compare"):
         _set(key, given[key][0] if given.get(key) else None)
     for key in ("from", "to"):
@@ -268,9 +291,9 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
 def describe(page_key: str) -> dict[str, list[str]]:
     """Return the row as query parameters of that page; empty lists for what is as usual."""
     held, page = st.session_state, menu.find_page(page_key)
-    period, compare = held.get("period") or periods.USUAL, held.get("compare") or "previous"
+    period, compare = _find_period(page), held.get("compare") or "previous"
     return {
-        "period": [] if period == periods.USUAL else [period],
+        "period": [period] if period else [],
         **{
             key: [held[key].isoformat()] if period == "days" and held.get(key) else []
             for key in ("from", "to")
@@ -287,11 +310,16 @@ def _set(key: str, value: Any) -> None:
         del st.session_state[key]
 
 
-def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
+def _ask_period(viewer: Viewer, page: MenuPage, first_day: date, last_day: date) -> Period:
     titles = {key: _(title) for key, title in periods.choices(viewer).items()}
+    usual = periods.default(viewer, page.period)
+    default = usual
+    if not viewer.needs_suppression:
+        default = PAGE_DEFAULT
+        titles = {default: _("Page default: {period}", period=titles[usual]), **titles}
     held = st.session_state.get("period")
-    if not held or not periods.is_known(held, viewer, last_day):
-        held = periods.default(viewer)
+    if held not in titles and not (held and periods.is_known(held, viewer, last_day)):
+        held = default
     # Set on every run: a popover is built when it is first opened, and would take the
     # first option otherwise.
     st.session_state["period"] = held
@@ -301,7 +329,8 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
             if held in periods.MONTHS
             else formatting.month(date.fromisoformat(f"{held}-01"), year=True)
         )
-    with st.popover(f":material/calendar_month: **{titles[held]}**"):
+    chosen_period = usual if held == PAGE_DEFAULT else held
+    with st.popover(f":material/calendar_month: **{titles[chosen_period]}**"):
         st.radio(_("Period"), list(titles), format_func=titles.get, key="period")
         chosen: tuple[date, ...] = ()
         if held == "days":
@@ -310,7 +339,7 @@ def _ask_period(viewer: Viewer, first_day: date, last_day: date) -> Period:
                 ("to", _("To"), last_day),
             )
             chosen = tuple(_ask_day(key, title, day) for key, title, day in ends)
-    return periods.build_period(held, last_day, first_day, chosen)
+    return periods.build_period(chosen_period, last_day, first_day, chosen)
 
 
 def _ask_day(key: str, title: str, default: date) -> date:

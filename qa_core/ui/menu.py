@@ -12,6 +12,7 @@ from qa_core.access.roles import ROLE_TITLES, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
+from qa_core.metrics import periods
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class MenuPage:
     """None: every signed-in person may open the page."""
     filters: tuple[str, ...] | None = None
     """Dimensions of the filter bar, besides the period; None: no filter bar."""
+    period: str = periods.USUAL
+    """Period that the page opens on until the reader chooses one; executives see whole
+    months instead.
+    """
     has_comparison: bool = True
     """Whether the filter bar offers a period to compare with."""
     is_listed: bool = True
@@ -128,6 +133,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "groups",
             P.SEE_ADVISORS,
             FILTERS,
+            periods.HALF_YEAR,
             first_for=(R.TEAM_LEAD,),
         ),
         MenuPage(
@@ -136,6 +142,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "person",
             P.SEE_ADVISORS,
             WITHOUT_TEAM,
+            periods.HALF_YEAR,
             has_comparison=False,
             is_listed=False,
         ),
@@ -146,6 +153,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "person_heart",
             P.SEE_OWN_QUALITY,
             ("channel", "queue", "reason"),
+            periods.HALF_YEAR,
             first_for=(R.ADVISOR,),
         ),
         MenuPage(
@@ -175,11 +183,19 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             N_("Disputes"),
             "gavel",
             P.DECIDE_DISPUTES,
-            filters=(),
+            (),
+            periods.HALF_YEAR,
             has_comparison=False,
         ),
         MenuPage("quality/calibration.py", N_("Calibration"), "balance", P.SEE_CALIBRATIONS),
-        MenuPage("quality/scores.py", N_("Scores"), "grading", P.SEE_OWN_EVALUATIONS, ("grid",)),
+        MenuPage(
+            "quality/scores.py",
+            N_("Scores"),
+            "grading",
+            P.SEE_OWN_EVALUATIONS,
+            ("grid",),
+            periods.HALF_YEAR,
+        ),
     ),
     N_("Conversations"): (
         MenuPage(

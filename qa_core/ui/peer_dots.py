@@ -17,7 +17,7 @@ from qa_core.analysis.peers import Group, Peer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis import FactTable, get_kpi
 from qa_core.ui import cached, cards, segmented_choice, styles, tables
 from qa_core.ui.filter_bar import FilterState
 
@@ -181,7 +181,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
     """
     kpi = group.kpi
     sizes = {f"{size:g}": _format_size(group, size) for size in peers.DIFFERENCES[kpi.unit]}
-    counted = _("evaluations") if kpi.subject == "answers" else _("contacts")
+    counted = _("evaluations") if kpi.subject == FactTable.EVALUATION_ANSWERS else _("contacts")
     with cards.card():
         top, right = st.columns([3, 2], vertical_alignment="top")
         with right:

@@ -19,7 +19,18 @@ from qa_core.ui import cards, explain_link
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 
-ROW_HEIGHT = 36
+ROW_HEIGHT, TWO_LINES = 36, 66
+"""Height of a row; Streamlit wraps texts only in a row above 64 pixels."""
+FULL = 930
+"""Pixels for the columns of a table in a card as wide as the page, on a screen of 1,280
+pixels beside the menu.
+"""
+NARROW, WIDE, PADDING = 4.2, 7.6, 17
+"""Pixels of a character (of `NARROW_LETTERS`, and others), and beside a text."""
+NARROW_LETTERS = frozenset("fijlrtI.,:;'’|!()[]-– \u00a0\u202f")
+SMALLEST, LONGEST_WORD, LARGEST = 60, 98, 400
+"""Least and most pixels that a word asks for, and most of a column."""
+WIDTHS = {"small": 75, "medium": 200, "large": 400}
 Line = TypeVar("Line")
 Width = int | str | None
 
@@ -90,8 +101,14 @@ def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "smal
 def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = False) -> TableColumn:
     """Build a column of days with their times."""
     config = column_config.DatetimeColumn(
-        heading, format="DD/MM/YYYY HH:mm", width=130, pinned=pinned
+        heading, format="DD/MM/YYYY HH:mm", width=118, pinned=pinned
     )
+    return TableColumn(heading, value, config)
+
+
+def day_column(heading: str, value: Callable[[Any], Any], width: Width = 95) -> TableColumn:
+    """Build a column of days."""
+    config = column_config.DateColumn(heading, format="DD/MM/YYYY", width=width)
     return TableColumn(heading, value, config)
 
 
@@ -126,29 +143,75 @@ def show(
     key: str,
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
+    room: int = FULL,
     **options: Any,
 ) -> Any:
     """Show a table of these lines; columns that are None are left out.
 
-    `on_line`: what a click on a line does. `height`: beyond it the table scrolls.
+    `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
+    pixels on a small screen, where long texts wrap so that no column is out of sight.
     `options` go to `st.dataframe` in place of the usual ones; returns what it returns.
     """
     shown = [column for column in columns if column is not None]
-    fits = height is None or ROW_HEIGHT * (len(lines) + 1) <= height
+    frame = pd.DataFrame(
+        [{column.heading: column.value(line) for column in shown} for line in lines]
+    )
+    widths = _find_widths(shown, frame, room)
+    row_height = TWO_LINES if widths else ROW_HEIGHT
+    fits = height is None or row_height * len(lines) + ROW_HEIGHT <= height
     usual = {
         "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",
         "selection_mode": "single-cell",
-        "row_height": ROW_HEIGHT,
+        "row_height": row_height,
         "height": "content" if fits else height,
         "placeholder": "–",
     }
     return st.dataframe(
-        pd.DataFrame([{column.heading: column.value(line) for column in shown} for line in lines]),
-        column_config={column.heading: column.config for column in shown if column.config},
+        frame,
+        column_config={
+            column.heading: {**(column.config or {}), **widths.get(column.heading, {})}
+            for column in shown
+            if column.config or column.heading in widths
+        },
         hide_index=True,
         key=key,
         **usual | options,
     )
+
+
+def _find_widths(
+    columns: Sequence[TableColumn], frame: pd.DataFrame, room: int
+) -> dict[str, dict[str, int]]:
+    """Return widths of the columns of text that fit the room: at least their longest word,
+    and the room that is left shared out. Empty where all columns have room as they are.
+    """
+    fixed, needed, least = 0.0, {}, {}
+    for column in columns:
+        config, values = column.config or {}, list(frame.get(column.heading, ()))
+        texts = [column.heading, *(value for value in values if isinstance(value, str))]
+        width = config.get("width")
+        width = WIDTHS.get(width, width) or min(LARGEST, max(map(_measure, texts)))
+        kind = (config.get("type_config") or {"type": "text"})["type"]
+        if kind == "text" and (len(texts) > 1 or all(map(formatting.is_missing, values))):
+            needed[column.heading] = width
+            words = (word for text in texts for word in text.split(" "))
+            word = max(SMALLEST, *map(_measure, words))
+            least[column.heading] = min(width, LONGEST_WORD, word)
+        else:
+            fixed += width
+    if fixed + sum(needed.values()) <= room:
+        return {}
+    left, widths = max(0.0, room - fixed - sum(least.values())), {}
+    for place, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
+        more = min(needed[heading] - least[heading], left / (len(needed) - place))
+        widths[heading] = {"width": int(least[heading] + more)}
+        left -= more
+    return widths
+
+
+def _measure(text: str) -> float:
+    narrow = sum(letter in NARROW_LETTERS for letter in text)
+    return NARROW * narrow + WIDE * (len(text) - narrow) + PADDING
 
 
 def find_clicked(key: str, lines: Sequence[Line]) -> Line | None:

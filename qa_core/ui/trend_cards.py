@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
+from qa_core.metrics import formatting, periods
+from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.stats import control_charts
 from qa_core.ui import cached, cards, drill, notes, styles
 from qa_core.ui.filter_bar import FilterState
 
@@ -41,6 +44,45 @@ def read_series(
         )
         for key in kpis
     }
+
+
+def describe_lately(
+    viewer: Viewer,
+    where: Filters,
+    kpis: Sequence[str],
+    series: Mapping[str, Series] | None = None,
+) -> dict[str, str]:
+    """Describe how rates and means of the last days differ from those of the days before
+    them in the period; empty for a short one.
+    """
+    parts = periods.split_late(where.period)
+    keys = tuple(key for key in kpis if not get_kpi(key).is_amount)
+    if parts is None or not keys:
+        return {}
+    late, before = parts
+    rows = cached.headline(viewer, keys, where.with_period(late), before)
+    return {
+        key: _describe_late(rows[key], series[key].spread if series else 1.0)
+        for key in keys
+        if not formatting.is_missing(rows[key].value)
+    }
+
+
+def _describe_late(row: Any, spread: float) -> str:
+    unit = get_kpi(row.kpi).unit
+    interval = control_charts.interval_of_change(row, spread)
+    said = _("no clear change")
+    if interval is None:
+        said = _("too few to compare")
+    elif interval[0] > 0 or interval[1] < 0:
+        change = formatting.change(row.delta, unit)
+        said = _("{change}, statistically clear", change=change)
+    return _(
+        "{value} (n = {n}), {said}",
+        value=formatting.value(row.value, unit),
+        n=formatting.number(row.n),
+        said=said,
+    )
 
 
 def show_trend(

@@ -233,7 +233,7 @@ def test_the_period_that_is_shown_is_the_one_that_is_ticked_whenever_its_list_is
 
     page.get_by_role("button", name="28 days").click()
 
-    assert page.get_by_role("radio", name="28 days").is_checked()
+    assert page.get_by_role("radio", name="Page default: 28 days").is_checked()
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Traffic").click()
     page.get_by_role("heading", level=1, name="Traffic").wait_for()

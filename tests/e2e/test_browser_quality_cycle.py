@@ -355,7 +355,11 @@ def draw_again(page) -> None:
 
 def begin(page, drawn_id: int) -> None:
     say(page, "2 contacts to evaluate")
-    press(page, "Begin", page.locator(f".st-key-start_{drawn_id}"))
+    chosen = page.locator(f".st-key-start_{drawn_id}")
+    if not chosen.count():  # the other one is first: the arrow keys choose the second row
+        page.locator("canvas").first.focus()
+        page.keyboard.press("ArrowDown")
+    press(page, "Begin", chosen)
     page.wait_for_url(re.compile(r"[?&]id="))
     say(page, "0 of 4 answered")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation
+from builders.drafts import draw
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
@@ -28,7 +29,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import CoachingPlan, Dispute
+from qa_core.storage.records.listening import CoachingPlan, Dispute, DrawnContact
 from qa_core.storage.records.people import Account, Membership
 
 LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
@@ -484,6 +485,53 @@ def test_the_week_lists_what_is_overdue_first_then_unheard_unread_and_disputed(
     ]
     assert week.needs[0].reasons[0].plan_id == late
     assert week.compared == 0 and "Too few evaluations" in texts.describe_week(week)
+
+
+def test_the_week_names_whom_to_listen_to_the_longest_waiting_first(two_teams: Path) -> None:
+    keep([evaluate("a1", 15), evaluate("a2", 3)])
+    for contact_id, advisor_id, due_in in (("p1", "a1", 9), ("p2", "a2", 4), ("p3", "a2", 6)):
+        drawn_id = draw("eve", contact_id, advisor_id=advisor_id)
+        with store.writing() as session:
+            drawn = session.get_one(DrawnContact, drawn_id)
+            drawn.team, drawn.due_on = "Nord", days_ago(-due_in)
+            drawn.state = "done" if contact_id == "p2" else "waiting"
+
+    listening = needs.find_needs(LEAD).listening
+
+    assert [
+        (need.advisor, [(reason.kind, reason.n) for reason in need.reasons]) for need in listening
+    ] == [
+        ("Cleo", [(NeedKind.UNHEARD, None)]),
+        ("Ada", [(NeedKind.UNHEARD, 2), (NeedKind.PLANNED, 0)]),
+        ("Bea", [(NeedKind.UNHEARD, 0), (NeedKind.PLANNED, 1)]),
+    ]
+    planned = listening[2].reasons[1]
+    assert (planned.planned, planned.due_on) == (2, days_ago(-6))
+    assert "1 of 2 planned contacts evaluated, due" in texts.describe_reason(planned, GridTexts())
+    assert not [need for need in needs.find_needs(OTHER_LEAD).listening if need.team != "Sud"]
+
+
+def test_clear_strengths_are_named_and_equals_are_not(two_teams: Path) -> None:
+    def scores(advisor: str, level: float, since: int = 0) -> list[Evaluation]:
+        return [
+            evaluate(advisor, since + 7 * week + 1, level + (week % 3 - 1)) for week in range(12)
+        ]
+
+    keep([*scores("a1", 92), *scores("a2", 80), *scores("a3", 80)])
+    assert [
+        (need.advisor, [reason.kind for reason in need.reasons])
+        for need in needs.find_needs(LEAD).strengths
+    ] == [("Ada", [NeedKind.ABOVE])]
+
+    # Half a year: Bea was at 60 in its first half, the others as now.
+    keep([*scores("a1", 92, 91), *scores("a2", 60, 91), *scores("a3", 80, 91)])
+    ada, bea = needs.find_needs(LEAD).strengths[:2]
+    assert [reason.kind for reason in ada.reasons] == [NeedKind.ABOVE]
+    assert (bea.advisor, [reason.kind for reason in bea.reasons]) == ("Bea", [NeedKind.RISEN])
+    rise = bea.reasons[0].rise
+    assert (rise.before.mean, rise.now.mean, rise.now.n) == (60, 80, 12) and rise.low > 15
+    said = texts.describe_reason(bea.reasons[0], GridTexts())
+    assert "from 60 (n = 12) to 80 (n = 12)" in said
 
 
 def test_a_lead_learns_nothing_of_an_advisor_s_time_in_another_team(two_teams: Path) -> None:

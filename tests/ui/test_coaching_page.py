@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from builders.centres import add_people, contact, evaluation, land
+from builders.drafts import draw
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
@@ -17,6 +19,7 @@ from qa_core.base import environment
 from qa_core.quality.coaching import plans
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.listening import Dispute, DrawnContact
 from qa_core.storage.records.people import Membership
 from qa_core.ui import menu
 
@@ -190,3 +193,43 @@ def test_the_manager_reads_and_another_lead_meets_nothing(
 
     app = ask(open_app("leo"), "advisor", id="a0")
     assert not app.exception and any("Greet" in link.label for link in app.get("page_link"))
+
+
+def test_the_lead_s_page_begins_with_what_to_do_this_week_and_says_so_if_there_is_nothing(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    app = open_app("leo", "advisors")
+
+    assert not app.exception
+    said = text_of(app)
+    assert "What you can do this week" in said and "below the rest of the team" in said
+    assert said.index("What you can do") < said.index("Test of all together")
+    links = [(link.proto.label, link.proto.page) for link in app.get("page_link")]
+    assert ("Ada", "coaching") in links
+    assert not {"Bea", "Cleo"} & {label for label, _page in links}
+
+    drawn_id = draw("eve", "c1-0", advisor_id="a1")
+    with store.writing() as session:
+        session.get_one(DrawnContact, drawn_id).team = "Nord"
+    assert "0 of 1 planned contact evaluated" in text_of(app.run())
+
+    other = open_app("lou", "advisors")
+    assert not other.exception and "Nothing waits for you this week" in text_of(other)
+
+
+def test_the_manager_s_week_has_what_managers_decide_and_names_nobody_to_coach(
+    teams: None, open_app: Callable[..., AppTest]
+) -> None:
+    with store.writing() as session:
+        number = session.scalar(sa.select(Evaluation.id).limit(1))
+        session.add(
+            Dispute(evaluation_id=number, criterion="greeting", reason="No", raised_by="ada")
+        )
+
+    app = open_app("mona", "advisors")
+
+    assert not app.exception and "What you can do this week" in text_of(app)
+    links = {(link.proto.label, link.proto.page) for link in app.get("page_link")}
+    assert ("Disputes", "disputes") in links
+    assert "1 dispute waits for a decision, since today" in text_of(app)
+    assert "below the rest of the team" not in text_of(app)

@@ -4,10 +4,15 @@ one submission, and two tabs that lose nothing.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from builders.drafts import BEST, draw, evaluation_of, room, viewer_of
 
+from qa_core.base import environment
 from qa_core.quality.evaluations import advisor_response, drafts
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import DrawnContact
 
 __all__ = ["room"]
 
@@ -62,6 +67,45 @@ def test_a_contact_is_taken_from_the_list_answered_reloaded_and_submitted(room, 
     assert not again.exception and "Submitted and published" in texts(again)
     assert evaluation_of(evaluation_id).score == pytest.approx(100)
     assert "No contact is waiting" in texts(open_app("eve"))
+
+
+def rows_of(app) -> list[dict]:
+    return app.dataframe[0].value.to_dict("records")
+
+
+def test_what_is_due_first_is_on_top_and_another_row_can_be_taken(room, open_app) -> None:
+    later, sooner = draw("eve", "a"), draw("eve", "b")
+    with store.writing() as session:
+        for drawn_id, days in ((later, 3), (sooner, 0)):
+            session.get_one(DrawnContact, drawn_id).due_on = environment.today() + timedelta(days)
+
+    app = open_app("eve")
+
+    assert not app.exception and "1 is due today or overdue" in texts(app)
+    assert [row["Plan"] for row in rows_of(app)] == ["eve b evaluation", "eve a evaluation"]
+    assert rows_of(app)[0]["Minutes"] == 2 and "Ana" not in str(rows_of(app))
+    assert [one.key for one in app.button if one.key.startswith("start_")] == [f"start_{sooner}"]
+
+    app.session_state["waiting_contacts"] = {"selection": {"cells": [(1, "Plan")]}}
+    app.run()
+    app.button(key=f"start_{later}").click().run()
+    (number,) = app.query_params["id"]
+    assert evaluation_of(int(number)).contact_id == "a"
+
+
+def test_a_contact_that_cannot_be_evaluated_is_replaced_from_the_list(room, open_app) -> None:
+    drawn_id = draw("eve")
+    app = open_app("eve")
+
+    app.radio(key=f"because_{drawn_id}").set_value("no_audio").run()
+    app.button(key=f"replace_{drawn_id}").click().run()
+
+    assert not app.exception and not app.error
+    assert "No other contact of this advisor may be listened to" in texts(app)
+    assert "Nothing waits for you" in texts(app) and not app.dataframe
+    with store.reading() as session:
+        drawn = session.get_one(DrawnContact, drawn_id)
+        assert (drawn.state, drawn.replaced_because) == ("replaced", "no_audio")
 
 
 def test_two_tabs_lose_nothing(room, open_app) -> None:

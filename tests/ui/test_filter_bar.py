@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 from builders.centres import PARIS, add_people, close_month, contact, land
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Role, Viewer
 from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Period
+from qa_core.ui import filter_bar, menu
 
 MANAGER, EXECUTIVE = Viewer("max", Role.MANAGER), Viewer("rex", Role.EXECUTIVE)
 
@@ -127,6 +129,61 @@ def test_an_executive_reads_in_the_first_weeks_when_there_will_be_something_to_s
     )
 
 
+def shown_days(app: AppTest) -> str:
+    """The days in the caption below the title."""
+    return app.caption[0].value.split(",")[0]
+
+
+def walk(app: AppTest, page: str) -> AppTest:
+    """Go to a page by the menu, whose address is bare."""
+    app.query_params.clear()
+    return app.switch_page(menu.find_page(page).path).run()
+
+
+HALF_YEAR, FOUR_WEEKS = "3 May – 31 Oct 2026", "4–31 Oct 2026"
+
+
+def test_pages_of_scores_open_on_half_a_year_until_a_period_is_chosen_which_then_holds_everywhere(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = open_overview("max")
+    assert shown_days(app) == FOUR_WEEKS
+    assert shown_days(walk(app, "advisors")).startswith(HALF_YEAR)
+    assert shown_days(walk(app, "overview")) == FOUR_WEEKS and not dict(app.query_params)
+
+    walk(app, "advisors").radio(key="period").set_value("28d").run()
+    assert shown_days(app) == FOUR_WEEKS
+    assert shown_days(walk(app, "overview")) == FOUR_WEEKS
+    assert shown_days(walk(app, "advisors")) == FOUR_WEEKS
+    assert app.query_params["period"] == "28d"
+
+    app.radio(key="period").set_value(filter_bar.PAGE_DEFAULT).run()
+    assert shown_days(app).startswith(HALF_YEAR) and not dict(app.query_params)
+    assert shown_days(walk(app, "overview")) == FOUR_WEEKS
+
+
+def test_a_period_in_the_address_wins_over_the_default_of_the_page(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = walk(open_overview("max", period="2026-09"), "advisors")
+
+    assert shown_days(app) == "Sept 2026" and app.query_params["period"] == "2026-09"
+
+
+def test_the_explanation_of_a_figure_is_of_its_period_and_chooses_none(
+    open_overview: Callable[..., AppTest],
+) -> None:
+    app = walk(open_overview("max"), "advisors")
+    link = next(one.proto for one in app.get("page_link") if one.proto.page == "explain")
+    app.switch_page(menu.find_page("explain").path)
+    for name, value in parse_qsl(link.query_string):
+        app.query_params[name] = value
+    assert shown_days(app.run()).startswith(HALF_YEAR)
+    assert shown_days(app.run()).startswith(HALF_YEAR)
+
+    assert shown_days(walk(app, "overview")) == FOUR_WEEKS
+
+
 def test_executives_get_whole_months_whatever_the_address_says() -> None:
     last_day = date(2026, 10, 15)
     assert periods.is_known("3m", MANAGER, last_day)
@@ -162,6 +219,16 @@ def test_earlier_periods_begin_on_the_same_weekday_and_months_compare_with_month
     assert Period(date(2024, 2, 1), date(2024, 2, 29)).year_before() == Period(
         date(2023, 2, 1), date(2023, 2, 28)
     )
+
+
+def test_the_last_four_weeks_of_a_longer_period_are_set_against_the_weeks_before() -> None:
+    half_year = Period(date(2026, 5, 30), date(2026, 11, 27))
+    assert periods.split_late(half_year) == (
+        Period(date(2026, 10, 31), date(2026, 11, 27)),
+        Period(date(2026, 5, 30), date(2026, 10, 30)),
+    )
+    assert periods.split_late(Period(date(2026, 10, 31), date(2026, 11, 27))) is None
+    assert periods.split_late(Period()) is None
 
 
 def test_today_is_no_whole_day_however_late_it_is() -> None:

@@ -38,6 +38,14 @@ class AssignedContact:
     is_withdrawn: bool
 
 
+@dataclass(frozen=True)
+class ListedContact:
+    """A contact in the list of its evaluator. Fields as in `AssignedContact`."""
+
+    seconds: float | None
+    is_withdrawn: bool
+
+
 def find_assigned(
     viewer: Viewer, source_system: str, contact_id: str, local_day: date, legal: LegalFacts
 ) -> AssignedContact | None:
@@ -62,43 +70,59 @@ def find_assigned(
     if frame.empty:
         return None
     row: dict[str, Any] = {
-        name: None if value != value else value
+        name: None if _is_missing(value) else value
         for name, value in frame.to_dict("records")[0].items()
     }
-    parts = [row[name] for name in ("talk_seconds", "hold_seconds") if row[name] is not None]
     start = row["local_start"].to_pydatetime()
     return AssignedContact(
         start,
         row["channel"],
         row["queue"],
         row["reason"],
-        sum(parts) if parts else None,
+        _sum_known(row),
         row["against"] is not None,
     )
 
 
-def find_withdrawn(
+def find_listed(
     viewer: Viewer, days: Mapping[tuple[str, str], date], legal: LegalFacts
-) -> set[tuple[str, str]]:
-    """Find which of these contacts (system and id → their day) nobody may listen to any
-    more, so that they are not even listed.
+) -> dict[tuple[str, str], ListedContact]:
+    """Find how long each of these contacts lasted (system and id → their day), and
+    whether anybody may still listen to it; without those that the lake has no more.
     """
     viewer.require(Permission.FILL_GRIDS)
     if not days:
-        return set()
+        return {}
     months = [f"{day:%Y-%m}" for day in days.values()]
-    is_listed = CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])
+    names = ("source_system", "contact_id", "talk_seconds", "hold_seconds")
     query = Unscoped(
-        sa.select(CONTACTS.c.source_system, CONTACTS.c.contact_id).where(
-            is_listed, find_obstacle(LegalAct.EVALUATE, legal).is_not(None)
-        ),
-        "An evaluator has no contacts in scope. For the contacts of their list, only withdrawn "
-        "ones are searched.",
+        sa.select(
+            *(CONTACTS.c[name] for name in names),
+            find_obstacle(LegalAct.EVALUATE, legal).label("against"),
+        ).where(CONTACTS.c.contact_id.in_([contact_id for _system, contact_id in days])),
+        "An evaluator has no contacts in scope. For the contacts of their list, only the "
+        "duration and the right to listen are read.",
     )
     frame = engine.current().run(
         query, legal.tables, first_month=min(months), last_month=max(months)
     )
-    return set(zip(frame["source_system"], frame["contact_id"], strict=True)) & set(days)
+    found = {
+        (row["source_system"], row["contact_id"]): ListedContact(
+            _sum_known(row), not _is_missing(row["against"])
+        )
+        for row in frame.to_dict("records")
+    }
+    return {key: contact for key, contact in found.items() if key in days}
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _sum_known(row: Mapping[str, Any]) -> float | None:
+    """Return the seconds of talk and hold that are known; None where neither is."""
+    parts = [row[name] for name in ("talk_seconds", "hold_seconds") if not _is_missing(row[name])]
+    return sum(parts) if parts else None
 
 
 def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str) -> bool:

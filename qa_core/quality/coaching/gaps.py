@@ -1,4 +1,6 @@
-"""Scores significantly below the rest of the team, corrected for all comparisons."""
+"""Scores significantly below or above the rest of the team, or above one's own before,
+corrected for all comparisons.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class AdvisorMean:
 class CriterionGap:
     """Difference of an advisor's mean from the rest of the team. `low`, `high`:
     simultaneous interval over all comparisons; `shrunk_difference`: the difference with
-    the advisor's mean shrunk towards the team's.
+    the advisor's mean shrunk towards the team's. `side`: −1 clearly below, 1 clearly
+    above, 0 no clear difference.
     """
 
     advisor: str
@@ -42,18 +45,32 @@ class CriterionGap:
     high: float
     shrunk_difference: float
     n: int
-    is_significant: bool
+    side: int
+
+    @property
+    def is_significant(self) -> bool:
+        """Return whether the advisor is clearly below."""
+        return self.side < 0
+
+
+@dataclass(frozen=True)
+class ClearRise:
+    """Rise of an advisor's score since an earlier period, with its simultaneous interval."""
+
+    advisor: str
+    before: AdvisorMean
+    now: AdvisorMean
+    low: float
+    high: float
 
 
 def find_gaps(values: Mapping[Criterion, Sequence[AdvisorMean]]) -> tuple[CriterionGap, ...]:
-    """Return every possible comparison. One is clear where its interval is below 0
+    """Return every possible comparison. One is clear where its interval excludes 0
     after Bonferroni correction (within whole scores, within all criteria) and the group
     test is significant (`stats.compare_means`).
     """
     usable = {
-        criterion: [
-            value for value in members if value.n >= MIN_EVALUATIONS and value.deviation is not None
-        ]
+        criterion: [value for value in members if _is_usable(value)]
         for criterion, members in values.items()
     }
     usable = {criterion: members for criterion, members in usable.items() if len(members) > 1}
@@ -68,6 +85,30 @@ def find_gaps(values: Mapping[Criterion, Sequence[AdvisorMean]]) -> tuple[Criter
     )
 
 
+def find_rises(pairs: Sequence[tuple[AdvisorMean, AdvisorMean]]) -> tuple[ClearRise, ...]:
+    """Return the clear rises among pairs of before and now: interval by Student's t with
+    the pooled variance, Bonferroni correction over all pairs.
+    """
+    usable = [pair for pair in pairs if all(map(_is_usable, pair))]
+    means = [mean for pair in usable for mean in pair]
+    within = stats.pooled_variance([mean.deviation for mean in means], [mean.n for mean in means])
+    freedom = sum(mean.n for mean in means) - len(means)
+    found = []
+    for before, now in usable:
+        reach = stats.t_quantile(freedom, 1 - FAMILY_ERROR_RATE / len(usable))
+        half = reach * math.sqrt(
+            sum(max(mean.deviation**2, within) / mean.n for mean in (before, now))
+        )
+        change = now.mean - before.mean
+        if change > half:
+            found.append(ClearRise(now.advisor, before, now, change - half, change + half))
+    return tuple(found)
+
+
+def _is_usable(value: AdvisorMean) -> bool:
+    return value.n >= MIN_EVALUATIONS and value.deviation is not None
+
+
 def _compare(
     criterion: Criterion, members: Sequence[AdvisorMean], tried: int
 ) -> list[CriterionGap]:
@@ -75,7 +116,7 @@ def _compare(
         [getattr(member, name) for member in members] for name in ("advisor", "mean", "n")
     )
     deviations = [member.deviation for member in members]
-    below = set(stats.compare_means(keys, means, deviations, sizes).below)
+    compared = stats.compare_means(keys, means, deviations, sizes)
     estimates = stats.shrink_means(means, deviations, sizes).estimates
     within, all_n, total = (
         stats.pooled_variance(deviations, sizes),
@@ -89,7 +130,8 @@ def _compare(
         others = (total - member.mean * member.n) / rest
         half = reach * math.sqrt(max(member.deviation**2, within) / member.n + within / rest)
         difference = member.mean - others
-        is_significant = member.advisor in below and difference + half < 0
+        is_below = member.advisor in compared.below and difference + half < 0
+        is_above = member.advisor in compared.above and difference - half > 0
         found.append(
             CriterionGap(
                 member.advisor,
@@ -100,7 +142,7 @@ def _compare(
                 difference + half,
                 (member.mean if estimate is None else estimate) - others,
                 member.n,
-                is_significant,
+                is_above - is_below,
             )
         )
     return found

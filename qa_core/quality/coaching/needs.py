@@ -1,12 +1,14 @@
-"""Weekly list of coaching needs: what is overdue, not evaluated, unread or disputed,
-and scores significantly below the team.
+"""What a lead can do this week: coaching needs (what is overdue, not evaluated, unread or
+disputed, and scores significantly below the team), whom to listen to, whom to
+congratulate.
 
 No ranking: an advisor without a significant difference is not listed for a score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -19,18 +21,34 @@ from qa_core.base import environment
 from qa_core.centre import members
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.quality.coaching.gaps import AdvisorMean, Criterion, CriterionGap, find_gaps
+from qa_core.quality.coaching.gaps import (
+    AdvisorMean,
+    ClearRise,
+    Criterion,
+    CriterionGap,
+    find_gaps,
+    find_rises,
+)
 from qa_core.quality.coaching.members import find_members, find_names
 from qa_core.quality.coaching.plans import PUBLISHED, CoachingState
+from qa_core.quality.sampling.worklist import OPEN
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.listening import CoachingPlan, Dispute
+from qa_core.storage.records.listening import (
+    CoachingPlan,
+    Dispute,
+    Draw,
+    DrawnContact,
+    ListeningPlan,
+)
 from qa_core.storage.records.store import Session
 
-COMPARED_DAYS = 91
-"""Days of compared scores: thirteen weeks."""
+COMPARED_DAYS = 182
+"""Days of compared scores: twenty-six weeks, as on the pages of scores. Rises are of
+their second half against the first.
+"""
 UNEVALUATED_WEEKS, UNREAD_DAYS, TURNED_DOWN_DAYS = 4, 7, 28
 """Weeks without an evaluation; days unread; days since a lost dispute."""
 MOST_NAMED = 2
@@ -45,13 +63,17 @@ class NeedKind(StrEnum):
     UNREAD = "unread"
     DISPUTED = "disputed"
     TURNED_DOWN = "turned_down"
+    PLANNED = "planned"
+    ABOVE = "above"
+    RISEN = "risen"
 
 
 @dataclass(frozen=True)
 class NeedReason:
     """One need. `n`: days overdue, weeks without an evaluation (None: never), or how
     many evaluations or disputes; `gap`: of a score or criterion; `criteria`: of a
-    suggested plan; `plan_id`: the overdue plan, or one that covers it.
+    suggested plan; `plan_id`: the overdue plan, or one that covers it; `planned`,
+    `due_on`: contacts drawn for evaluation, `n` of them evaluated, and by when.
     """
 
     kind: NeedKind
@@ -59,6 +81,9 @@ class NeedReason:
     gap: CriterionGap | None = None
     criteria: tuple[str, ...] = ()
     plan_id: int | None = None
+    planned: int = 0
+    due_on: date | None = None
+    rise: ClearRise | None = None
 
 
 @dataclass(frozen=True)
@@ -82,28 +107,35 @@ class Need:
 
 @dataclass(frozen=True)
 class CoachingWeek:
-    """List of needs; `advisors` checked, `compared` by score in `comparisons`."""
+    """List of needs; `advisors` checked, `compared` by score in `comparisons`.
+    `listening`: advisors with contacts left to evaluate, or not evaluated for weeks, the
+    longest first; `strengths`: clearly above the team, or clearly risen.
+    """
 
     needs: tuple[Need, ...]
     advisors: int
     compared: int
     comparisons: int
     period: Period
+    listening: tuple[Need, ...] = ()
+    strengths: tuple[Need, ...] = ()
 
 
 def find_needs(viewer: Viewer) -> CoachingWeek:
     """Return the needs in the viewer's teams: overdue first, then by size, by name."""
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
-    period = Period(today - timedelta(days=COMPARED_DAYS), today)
+    period = Period(today - timedelta(days=COMPARED_DAYS - 1), today)
     with store.reading() as session:
         theirs, names = find_members(session, viewer, today), find_names(session)
         plans = _find_open_plans(session, viewer)
         reasons: dict[str, list[NeedReason]] = {
             advisor: _find_overdue(plans.get(advisor, ()), today) for advisor in theirs
         }
+        waits, unheard = _find_waits(session, viewer, theirs, today)
+        planned = _find_planned(session, viewer)
         for found in (
-            _find_unevaluated(session, viewer, theirs, today),
+            [(advisor, waits[advisor]) for advisor in unheard],
             _find_unread(session, viewer),
             _find_disputes(session, viewer),
         ):
@@ -119,18 +151,42 @@ def find_needs(viewer: Viewer) -> CoachingWeek:
         reasons[advisor] += _build_score_reasons(
             [gap for gap in gaps if gap.advisor == advisor], plans.get(advisor, ())
         )
-    needs = [
-        Need(advisor, names.get(advisor, advisor), team, _sort_reasons(reasons[advisor]))
-        for advisor, team in theirs.items()
-        if reasons[advisor]
-    ]
+    rises = _find_rises(viewer, theirs, names, period)
+
+    def build(found: Mapping[str, Sequence[NeedReason]]) -> list[Need]:
+        return [
+            Need(advisor, names.get(advisor, advisor), team, _sort_reasons(found[advisor]))
+            for advisor, team in theirs.items()
+            if found.get(advisor)
+        ]
+
+    listening = {
+        advisor: [*planned.get(advisor, ()), waits[advisor]]
+        for advisor in theirs
+        if advisor in planned or advisor in unheard
+    }
+    strengths = {
+        advisor: [
+            *_find_strengths([gap for gap in gaps if gap.advisor == advisor]),
+            *(NeedReason(NeedKind.RISEN, rise=rise) for rise in rises if rise.advisor == advisor),
+        ]
+        for advisor in theirs
+    }
     return CoachingWeek(
-        tuple(sorted(needs, key=_sort_key)),
+        tuple(sorted(build(reasons), key=_sort_key)),
         len(theirs),
         len({gap.advisor for gap in gaps}),
         len(gaps),
         period,
+        tuple(sorted(build(listening), key=_sort_by_wait)),
+        tuple(sorted(build(strengths), key=lambda need: need.advisor.casefold())),
     )
+
+
+def _sort_by_wait(need: Need) -> tuple[float, str]:
+    """Sort who was evaluated longest ago first, and before them who never was."""
+    weeks = next((one.n for one in need.reasons if one.kind == NeedKind.UNHEARD), 0)
+    return -math.inf if weeks is None else -weeks, need.advisor.casefold()
 
 
 def _sort_key(need: Need) -> tuple[int, float, str]:
@@ -164,9 +220,36 @@ def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason
     ]
 
 
-def _find_unevaluated(
+def _find_planned(session: Session, viewer: Viewer) -> dict[str, list[NeedReason]]:
+    """Count the contacts of each advisor that open listening plans drew, where some are
+    left to evaluate.
+    """
+    is_open = DrawnContact.state.in_(OPEN)
+    statement = (
+        sa.select(
+            DrawnContact.advisor_id,
+            sa.func.sum(sa.case((is_open, 0), else_=1)),
+            sa.func.count(),
+            sa.func.min(sa.case((is_open, DrawnContact.due_on))),
+        )
+        .join(Draw, Draw.id == DrawnContact.draw_id)
+        .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
+        .where(DrawnContact.state != "replaced", ListeningPlan.closed_at.is_(None))
+        .group_by(DrawnContact.advisor_id)
+    )
+    return {
+        advisor: [NeedReason(NeedKind.PLANNED, int(done), planned=planned, due_on=due_on)]
+        for advisor, done, planned, due_on in session.execute(Scoped(statement, viewer))
+        if done < planned
+    }
+
+
+def _find_waits(
     session: Session, viewer: Viewer, theirs: Mapping[str, str], today: date
-) -> list[tuple[str, NeedReason]]:
+) -> tuple[dict[str, NeedReason], set[str]]:
+    """Return the weeks since the last evaluation of each advisor, and who has waited for
+    long, counted from the day they joined the team.
+    """
     last_evaluations = (
         sa.select(Evaluation.advisor_id, sa.func.max(Evaluation.evaluated_at))
         .where(*PUBLISHED)
@@ -177,20 +260,14 @@ def _find_unevaluated(
         for advisor, at in session.execute(Scoped(last_evaluations, viewer))
     }
     joined = members.find_last_starts(session, today)
-    found = []
+    waits, long = {}, set()
     for advisor in theirs:
+        weeks = (today - newest[advisor]).days // 7 if advisor in newest else None
+        waits[advisor] = NeedReason(NeedKind.UNHEARD, weeks)
         since = max(filter(None, (newest.get(advisor), joined.get(advisor))), default=None)
         if since is None or (today - since).days // 7 >= UNEVALUATED_WEEKS:
-            found.append(
-                (
-                    advisor,
-                    NeedReason(
-                        NeedKind.UNHEARD,
-                        (today - newest[advisor]).days // 7 if advisor in newest else None,
-                    ),
-                )
-            )
-    return found
+            long.add(advisor)
+    return waits, long
 
 
 def _find_unread(session: Session, viewer: Viewer) -> list[tuple[str, NeedReason]]:
@@ -235,22 +312,64 @@ def _find_gaps(
     viewer: Viewer, team: str, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
 ) -> tuple[CriterionGap, ...]:
     """Compare the advisors who are in the team today, on their contacts in it."""
+    return find_gaps(
+        _read_means(viewer, team, theirs, names, period)
+        | _read_means(viewer, team, theirs, names, period, ("criterion",))
+    )
+
+
+def _find_rises(
+    viewer: Viewer, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
+) -> tuple[ClearRise, ...]:
+    """Compare each advisor's scores of the second half of the period with the first."""
+    middle = period.first_day + timedelta(days=period.days // 2)
+    halves = (
+        Period(period.first_day, middle - timedelta(days=1)),
+        Period(middle, period.last_day),
+    )
+    before, now = (
+        {
+            mean.advisor: mean
+            for team in sorted(set(theirs.values()))
+            for mean in _read_means(viewer, team, theirs, names, half).get(None, ())
+        }
+        for half in halves
+    )
+    return find_rises([(before[key], mean) for key, mean in now.items() if key in before])
+
+
+def _read_means(
+    viewer: Viewer,
+    team: str,
+    theirs: Mapping[str, str],
+    names: Mapping[str, str],
+    period: Period,
+    by: tuple[str, ...] = (),
+) -> dict[Criterion, list[AdvisorMean]]:
+    """Return the mean scores of the team's advisors, whole or by criterion."""
     where = Filters.of(period, {"team": (team,)})
     by_name = {names.get(advisor, advisor): advisor for advisor, of in theirs.items() if of == team}
     values: dict[Criterion, list[AdvisorMean]] = {}
-    for by in (("advisor",), ("advisor", "criterion")):
-        for row in query.measure(viewer, ("evaluation_score",), by, where).itertuples():
-            criterion = getattr(row, "criterion", None)
-            if (
-                row.advisor in by_name
-                and not formatting.is_missing(row.value)
-                and (len(by) == 1 or not formatting.is_missing(criterion))
-            ):
-                deviation = None if formatting.is_missing(row.deviation) else float(row.deviation)
-                values.setdefault(criterion, []).append(
-                    AdvisorMean(by_name[row.advisor], float(row.value), deviation, int(row.n))
-                )
-    return find_gaps(values)
+    frame = query.measure(viewer, ("evaluation_score",), ("advisor", *by), where)
+    for row in frame.itertuples():
+        criterion = getattr(row, "criterion", None)
+        if (
+            row.advisor in by_name
+            and not formatting.is_missing(row.value)
+            and not (by and formatting.is_missing(criterion))
+        ):
+            deviation = None if formatting.is_missing(row.deviation) else float(row.deviation)
+            values.setdefault(criterion, []).append(
+                AdvisorMean(by_name[row.advisor], float(row.value), deviation, int(row.n))
+            )
+    return values
+
+
+def _find_strengths(gaps: Iterable[CriterionGap]) -> list[NeedReason]:
+    """Return the clear lead of one advisor: of the whole score, else on single criteria."""
+    clear = sorted((gap for gap in gaps if gap.side > 0), key=lambda gap: -gap.shrunk_difference)
+    whole = [gap for gap in clear if gap.criterion is None]
+    return [NeedReason(NeedKind.ABOVE, gap=gap) for gap in whole or clear]
 
 
 def _build_score_reasons(

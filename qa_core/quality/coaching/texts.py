@@ -12,6 +12,7 @@ from qa_core.quality.coaching.effect import (
     CoachingEffect,
     Estimate,
 )
+from qa_core.quality.coaching.gaps import ClearRise, CriterionGap
 from qa_core.quality.coaching.needs import CoachingWeek, Need, NeedKind, NeedReason
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 
@@ -42,12 +43,58 @@ REASONS = {
 
 
 def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
-    """Describe one need."""
+    """Describe one need, or one strength."""
+    if reason.kind == NeedKind.PLANNED:
+        return _describe_planned(reason)
+    if reason.rise is not None:
+        return _describe_rise(reason.rise)
+    if reason.kind == NeedKind.ABOVE:
+        return _describe_lead(reason.gap, texts)
     if reason.kind not in REASONS:
         return _describe_gap(reason, texts)
-    if reason.kind == NeedKind.UNHEARD and reason.n is None:
-        return _("Never evaluated")
+    if reason.kind == NeedKind.UNHEARD and not reason.n:
+        return _("Never evaluated") if reason.n is None else _("Evaluated in the last week")
     return ngettext(*REASONS[reason.kind], reason.n or 0)
+
+
+def _describe_planned(reason: NeedReason) -> str:
+    said = ngettext(
+        "{done} of {n} planned contact evaluated",
+        "{done} of {n} planned contacts evaluated",
+        reason.planned,
+        done=reason.n,
+    )
+    if reason.due_on is None:
+        return said
+    return _("{said}, due {day}", said=said, day=formatting.day(reason.due_on))
+
+
+def _describe_rise(rise: ClearRise) -> str:
+    return _(
+        "Score: {points} in 13 weeks, from {before} (n = {n_before}) to {now} (n = {n}); "
+        "interval {low} to {high}",
+        points=describe_points(rise.now.mean - rise.before.mean),
+        before=formatting.number(rise.before.mean),
+        n_before=rise.before.n,
+        now=formatting.number(rise.now.mean),
+        n=rise.now.n,
+        **_format_limits(rise),
+    )
+
+
+def _describe_lead(gap: CriterionGap, texts: GridTexts) -> str:
+    """Describe by how much an advisor is above the rest of the team."""
+    part = gap.criterion
+    return _(
+        "{what}: about {points} points above the team ({mean} against {others} of 100, n = {n}; "
+        "interval {low} to {high})",
+        what=_("Score") if part is None else _("“{name}”", name=texts.name("criterion", part)),
+        points=formatting.number(gap.shrunk_difference),
+        mean=formatting.number(gap.mean),
+        others=formatting.number(gap.others),
+        n=gap.n,
+        **_format_limits(gap),
+    )
 
 
 def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
@@ -94,15 +141,14 @@ def describe_week(week: CoachingWeek) -> str:
         return _("You lead no advisor today.")
     looked = ngettext("{n} advisor reviewed.", "{n} advisors reviewed.", week.advisors)
     if not week.compared:
-        return looked + " " + _("Too few evaluations in the last thirteen weeks to compare scores.")
+        return looked + " " + _("Too few evaluations in the last 26 weeks to compare scores.")
     return (
         looked
         + " "
         + ngettext(
-            "Scores of the last thirteen weeks, {compared} advisors compared. Intervals are "
-            "widened for {n} comparison.",
-            "Scores of the last thirteen weeks, {compared} advisors compared. Intervals are "
-            "widened for {n} simultaneous comparisons.",
+            "Scores of the last 26 weeks: {compared} advisors, {n} comparison.",
+            "Scores of the last 26 weeks: {compared} advisors, {n} comparisons. Intervals allow "
+            "for all of them.",
             week.comparisons,
             compared=week.compared,
         )
@@ -282,7 +328,7 @@ def describe_points(points: float) -> str:
     ).replace(" ", formatting.NO_BREAK)
 
 
-def _format_limits(estimate: Estimate) -> dict[str, str]:
+def _format_limits(estimate: Estimate | ClearRise | CriterionGap) -> dict[str, str]:
     return {
         name: ("+" if edge > 0 else "") + formatting.number(edge, 1)
         for name, edge in (("low", estimate.low), ("high", estimate.high))

@@ -76,3 +76,12 @@ def name_reason(code: str | None) -> str:
             replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
         )
     )
+
+
+def describe_replacement(new: int | None) -> str:
+    """Describe what took the place of a contact: the new one, or None."""
+    if new is None:
+        return _(
+            "No other contact of this advisor may be listened to. The plan is one contact short."
+        )
+    return _("Replaced by the next contact of the draw.")

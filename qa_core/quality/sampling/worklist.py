@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, law
-from qa_core.metrics.query.evaluator_contact import find_withdrawn
+from qa_core.metrics.query.evaluator_contact import find_listed
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
@@ -22,7 +22,9 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """Contact waiting for its evaluator; `state`: waiting or started."""
+    """Contact waiting for its evaluator; `state`: waiting or started; `seconds`: talk and
+    hold, None where neither is known.
+    """
 
     drawn_id: int
     source_system: str
@@ -30,6 +32,7 @@ class Assignment:
     local_start: datetime
     channel: str | None
     queue: str | None
+    seconds: float | None
     due_on: date | None
     state: str
     plan: str
@@ -71,7 +74,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
             if accreditations.is_accredited(session, viewer.username, purpose)
         }
         legal = law.load(session)
-    withdrawn = find_withdrawn(
+    listed = find_listed(
         viewer,
         {
             (drawn.source_system, drawn.contact_id): drawn.local_start.date()
@@ -79,22 +82,26 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
         },
         legal,
     )
-    assignments = [
-        build_from_row(
-            Assignment,
-            drawn,
-            drawn_id=drawn.id,
-            channel=drawn.stratum.get("channel"),
-            queue=drawn.stratum.get("queue"),
-            plan=plan.name,
-            purpose=plan.purpose,
-            grid_key=plan.grid_key,
-            evaluation_id=evaluation_id,
-            is_overdue=drawn.due_on is not None and drawn.due_on < today,
+    assignments = []
+    for drawn, plan, evaluation_id in rows:
+        contact = listed.get((drawn.source_system, drawn.contact_id))
+        if plan.purpose not in allowed or (contact and contact.is_withdrawn):
+            continue
+        assignments.append(
+            build_from_row(
+                Assignment,
+                drawn,
+                drawn_id=drawn.id,
+                channel=drawn.stratum.get("channel"),
+                queue=drawn.stratum.get("queue"),
+                seconds=contact.seconds if contact else None,
+                plan=plan.name,
+                purpose=plan.purpose,
+                grid_key=plan.grid_key,
+                evaluation_id=evaluation_id,
+                is_overdue=drawn.due_on is not None and drawn.due_on < today,
+            )
         )
-        for drawn, plan, evaluation_id in rows
-        if plan.purpose in allowed and (drawn.source_system, drawn.contact_id) not in withdrawn
-    ]
     return sorted(
         assignments, key=lambda item: (item.due_on is None, item.due_on or date.max, item.drawn_id)
     )

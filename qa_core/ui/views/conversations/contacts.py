@@ -40,11 +40,11 @@ WIDTHS = {
     "queue": 145,
     "reason": 120,
     "team": 95,
-    "advisor": 145,
+    "advisor": 170,
     "outcome": 100,
     "wait_seconds": 95,
     "talk_seconds": 100,
-    "csat": 65,
+    "csat": 60,
     "campaign": 140,
 }
 """Widths of columns in pixels: Streamlit measures the first rows only, which may be empty
@@ -181,11 +181,11 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     )
     tables.show(
         frame.to_dict("records"),
-        [_build_column(name) for name in columns],
+        [_build_column(name) for name in columns if name != "team" or "advisor" not in columns],
         "contacts",
         lambda row: drill.to_contact("contacts", row["source_system"], row["contact_id"]),
-        row_height=None,
         height=560,
+        room=tables.FULL + 30,  # no card around it
     )
     said, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
@@ -239,6 +239,9 @@ def _build_column(name: str) -> tables.TableColumn:
 
 def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
+    if name == "advisor":  # with their team, which has no column of its own
+        parts = (value, row.get("team"))
+        return ", ".join(part for part in parts if not formatting.is_missing(part)) or None
     if formatting.is_missing(value):
         return None
     if name in ("channel", "outcome"):

@@ -16,7 +16,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import case_mix, charts, series
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting, query
+from qa_core.metrics import formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.metrics.query import AdvisorProfile, scorecard_texts
@@ -73,6 +73,7 @@ def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> Ca
 def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
     """Show each measure beside what colleagues' averages give with the same contacts."""
     rows = cached.headline(viewer, MEASURES, side.own)
+    lately = trend_cards.describe_lately(viewer, side.own, MEASURES)
     standards = _standardise(viewer, side)
     sides = case_mix.find_sides(standards)
     teams = formatting.listing(side.advisor.teams[:3]) if all(side.advisor.teams) else ""
@@ -99,8 +100,14 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
                     _("Observed"),
                     lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA),
                 ),
-                tables.text_column(_("Expected, same contacts"), describe_expected),
+                tables.text_column(_("Expected"), describe_expected),
                 tables.count_column("n", lambda key: rows[key].n),
+                tables.text_column(
+                    _("Last {days} days", days=periods.LATE_DAYS),
+                    lambda key: lately.get(key, "–"),
+                )
+                if lately
+                else None,
             ),
             "case_mix",
         )

@@ -52,7 +52,13 @@ def show_tiles(viewer: Viewer, state: FilterState) -> None:
     """Show the team as a whole."""
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     series = trend_cards.read_series(viewer, state, KPIS)
-    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in KPIS])
+    lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
+    cards.show_tiles(
+        [
+            cards.build_tile(rows[key], state, series[key], lately=lately.get(key, ""))
+            for key in KPIS
+        ]
+    )
 
 
 def show_views(viewer: Viewer, state: FilterState) -> None:
@@ -95,8 +101,8 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
         peer_dots.show_bands(group, on_point(f"dots_{key}"), with_shrunk=True)
     with right:
         peer_dots.show_funnel(group, on_point(f"funnel_{key}"))
-    st.caption(f"{peers.describe_test(group)} {_describe_between(group)}")
     peer_dots.show_needed(group, _("Advisor"), open_advisor)
+    st.caption(f"{peers.describe_test(group)} {_describe_between(group)}")
     download_links.show_figures("measure", (key,), ("advisor",), state.where)
 
 
@@ -138,6 +144,7 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     columns = [
         tables.interval_column(key, lambda name, key=key: by[name][key], _(formatting.NO_DATA))
         for key in MEASURES
+        if key != "csat_mean"  # beside the rate of satisfied it says the same
     ]
     if scores.is_connected:
         adjusted = tables.text_column(

@@ -90,14 +90,7 @@ def _show_one(row: DrawnAssignment) -> None:
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_LISTENING)
                 new = sampling.replace(acting, row.drawn_id, reason)
-                actions.finish(
-                    _(
-                        "No other contact of this advisor may be listened to. The plan is one "
-                        "contact short."
-                    )
-                    if new is None
-                    else _("Replaced by the next contact of the draw.")
-                )
+                actions.finish(labels.describe_replacement(new))
 
 
 def _show_load(viewer: Viewer) -> None:

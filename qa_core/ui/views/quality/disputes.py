@@ -41,7 +41,7 @@ def show_lists(viewer: Viewer) -> None:
     )
     evaluator = tables.text_column(_("Listened by"), lambda line: line.evaluator)
     hint = _("Select a row to open the evaluation and decide under the criterion.")
-    with cards.card(_describe_waiting(waiting), hint if waiting else ""):
+    with cards.card(describe_waiting(waiting), hint if waiting else ""):
         if waiting:
             columns = (
                 tables.text_column(
@@ -94,7 +94,8 @@ def _describe_request(line: DisputeLine) -> str:
     )
 
 
-def _describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
+def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
+    """Describe how many disputes wait for a decision, and for how long."""
     if not waiting:
         return ChartTitle(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)

@@ -1,16 +1,18 @@
-"""The Evaluate page: what an evaluator has to listen to, overdue first, and the contact
-they are at, heard on the left and judged on the right.
+"""The Evaluate page: a table of what an evaluator has to listen to, what is due on top, and
+the contact they are at, heard on the left and judged on the right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from datetime import date
 
 import streamlit as st
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import accreditations, recordings
@@ -20,7 +22,7 @@ from qa_core.metrics.query import scorecard_texts
 from qa_core.quality import calibration, sampling
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft, SubmittedEvaluation
-from qa_core.quality.sampling import Assignment, replacement
+from qa_core.quality.sampling import Assignment, labels, replacement
 from qa_core.ui import (
     actions,
     cards,
@@ -32,13 +34,14 @@ from qa_core.ui import (
     player,
     scorecard_form,
     styles,
+    tables,
     url_state,
 )
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
 
-PAGE = "evaluate"
-MOST_LINES = 40
+PAGE, TABLE = "evaluate", "waiting_contacts"
+WorkItem = Assignment | calibration.Task
 HEADS = {
     drafts.SCORED: (N_("Evaluation"), ""),
     drafts.TARGETED: (
@@ -101,19 +104,9 @@ def show_worklist(viewer: Viewer) -> None:
             _("No contact is waiting. New contacts come with the next draw of a listening plan."),
             icon=":material/task_alt:",
         )
-    soonest = min((task.due_on for task in tasks if task.due_on), default=None)
-    # A calibration due before all else comes first: others wait for its marks.
-    tasks_lead = soonest is not None and (
-        not waiting or waiting[0].due_on is None or soonest < waiting[0].due_on
-    )
-    if tasks_lead:
-        _show_tasks(tasks)
-    for position, item in enumerate(waiting[:MOST_LINES]):
-        _show_assignment(item, is_next=position == 0)
-    if more := len(waiting[MOST_LINES:]):
-        st.caption(ngettext("{n} more after these", "{n} more after these", more))
-    if not tasks_lead:
-        _show_tasks(tasks)
+    items = sorted((*waiting, *tasks), key=lambda item: item.due_on or date.max)
+    if items:
+        _show_items(items)
     _show_signed(viewer, drafts.find_submitted(viewer))
 
 
@@ -152,59 +145,93 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     with place:
         scorecard_form.show_score(draft)
         if draft.drawn_id is not None and draft.kind == drafts.SCORED:
-            _show_replacing(draft)
+            _show_replacing(draft.drawn_id, draft.id)
 
 
-def _show_line(
-    title: str,
-    text: str,
-    task: Assignment | calibration.Task,
-    key: str,
-    start: Callable[[int], None],
-    number: int,
-    is_next: bool = False,
-) -> None:
-    """Show one line of what waits, with the button that begins it."""
+def _show_items(items: Sequence[WorkItem]) -> None:
+    """Show the chosen contact with what can be done, above all that wait; the first one is
+    chosen until another row is selected.
+    """
+    _show_chosen(tables.find_clicked(TABLE, items) or items[0])
+
+    def state(item: WorkItem) -> str:
+        return "⚠ " + _("overdue") if item.is_overdue else _(labels.STATE_TITLES[item.state])
+
+    def channel(item: WorkItem) -> str | None:
+        key = getattr(item, "channel", None)
+        return formatting.name("channel", key) if key else None
+
+    def minutes(item: WorkItem) -> int | None:
+        seconds = getattr(item, "seconds", None)
+        return None if seconds is None else math.ceil(seconds / 60)
+
+    hint = _("Earliest due date first. Select a row to see it above; a heading sorts.")
+    with cards.card(_describe_due(items), hint):
+        tables.show(
+            items,
+            (
+                tables.moment_column(_("Contact"), lambda item: item.local_start, pinned=True),
+                tables.day_column(_("Due"), lambda item: item.due_on),
+                tables.text_column(_("State"), state, 105),
+                tables.text_column(_("Channel"), channel, 90),
+                tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
+                tables.count_column(_("Minutes"), minutes),
+                tables.text_column(_("Plan"), _name_plan, 190),
+            ),
+            TABLE,
+            lambda item: None,
+            height=430,
+        )
+
+
+def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
+    today = environment.today()
+    if due := sum(item.due_on is not None and item.due_on <= today for item in items):
+        text = ngettext("{n} is due today or overdue", "{n} are due today or overdue", due)
+        return ChartTitle(text, "attention")
+    if items[0].due_on is None:
+        return ChartTitle(_("Nothing has a due date"))
+    day = formatting.day(items[0].due_on)
+    return ChartTitle(_("Nothing is due today; the next is due on {day}", day=day))
+
+
+def _name_plan(item: WorkItem) -> str:
+    return item.plan if isinstance(item, Assignment) else item.title
+
+
+def _show_chosen(item: WorkItem) -> None:
+    """Show one contact that waits, with the button that opens it, and its replacement."""
+    is_drawn = isinstance(item, Assignment)
+    parts = [_("Calibration, contact {n}", n=item.position), item.title] if not is_drawn else []
+    if is_drawn:
+        parts = [
+            formatting.name("channel", item.channel) if item.channel else None,
+            item.queue,
+            None if item.seconds is None else formatting.duration(item.seconds),
+            _(PURPOSE_TITLES.get(item.purpose, item.purpose)),
+            item.plan,
+        ]
+    key, start, number = (
+        ("start", _start, item.drawn_id)
+        if is_drawn
+        else ("calibrate", _start_calibration, item.contact_number)
+    )
     with layout.row(border=True, horizontal_alignment="distribute"):
         with st.container(gap=None, width="content"):
-            st.markdown(f"**{escape(title)}**")
-            st.text(text)
+            st.markdown(f"**{_describe_day(item.local_start.date())}, {item.local_start:%H:%M}**")
+            st.text(" · ".join(filter(None, parts)))
         with layout.row(width="content"):
-            _show_due(task.due_on, task.is_overdue)
+            _show_due(item.due_on, item.is_overdue)
             st.button(
-                _("Go on") if task.state == "started" else _("Begin"),
-                type="primary" if is_next else "secondary",
+                _("Go on") if item.state == "started" else _("Begin"),
+                type="primary",
                 icon=":material/play_arrow:",
-                key=key,
+                key=f"{key}_{number}",
                 on_click=start,
                 args=(number,),
             )
-
-
-def _show_assignment(item: Assignment, is_next: bool) -> None:
-    start = item.local_start
-    parts = [
-        formatting.name("channel", item.channel) if item.channel else None,
-        item.queue,
-        _(PURPOSE_TITLES.get(item.purpose, item.purpose)),
-        item.plan,
-    ]
-    _show_line(
-        f"{_describe_day(start.date())}, {start:%H:%M}",
-        " · ".join(filter(None, parts)),
-        item,
-        f"start_{item.drawn_id}",
-        _start,
-        item.drawn_id,
-        is_next,
-    )
-
-
-def _show_tasks(tasks: list[calibration.Task]) -> None:
-    for task in tasks:
-        title = _("Calibration, contact {n}", n=task.position)
-        number = task.contact_number
-        _show_line(title, task.title, task, f"calibrate_{number}", _start_calibration, number)
+            if is_drawn and item.purpose != "targeted":
+                _show_replacing(item.drawn_id, item.evaluation_id)
 
 
 def _describe_day(day: date) -> str:
@@ -224,28 +251,32 @@ def _show_due(due_on: date | None, is_overdue: bool) -> None:
 def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
     if not signed:
         return
-    st.markdown("##### " + _("Submitted last"))
     texts = scorecard_texts.find_grid_texts(viewer)
-    for entry in signed:
-        published = None
-        if entry.published_at is None and entry.publish_on is not None:
-            published = _("published on {day}", day=formatting.day(entry.publish_on))
-        parts = [
-            formatting.local_moment(entry.submitted_at),
-            _(HEADS[entry.kind][0]),
-            texts.name("grid", entry.scorecard),
-            _format_score(entry.score),
-            published,
-        ]
-        with layout.row(horizontal_alignment="distribute"):
-            st.text(" · ".join(filter(None, parts)))
-            st.button(
-                _("Read"),
-                key=f"read_{entry.id}",
-                type="tertiary",
-                on_click=drill.to_evaluation,
-                args=(PAGE, entry.id),
-            )
+
+    def published(entry: SubmittedEvaluation) -> str | None:
+        if entry.published_at is not None or entry.publish_on is None:
+            return None
+        return _("published on {day}", day=formatting.day(entry.publish_on))
+
+    with cards.card(_("Submitted last"), _("Click a line to read it.")):
+        tables.show(
+            signed,
+            (
+                tables.text_column(
+                    _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
+                ),
+                tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
+                tables.text_column(
+                    _("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)
+                ),
+                tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
+                tables.text_column(_("Publication"), published)
+                if any(map(published, signed))
+                else None,
+            ),
+            "submitted_evaluations",
+            lambda entry: drill.to_evaluation(PAGE, entry.id),
+        )
 
 
 def _format_score(score: object) -> str:
@@ -324,7 +355,7 @@ def _show_submit(draft: Draft) -> None:
             st.caption(signed + " " + _("Answers are saved as you enter them."))
 
 
-def _show_replacing(draft: Draft) -> None:
+def _show_replacing(drawn_id: int, draft_id: int | None) -> None:
     with st.popover(
         _("This contact cannot be evaluated"), icon=":material/swap_horiz:", type="tertiary"
     ):
@@ -333,14 +364,14 @@ def _show_replacing(draft: Draft) -> None:
             list(replacement.REPLACEMENT_REASONS),
             index=None,
             format_func=lambda code: _(replacement.REPLACEMENT_REASONS[code]),
-            key=f"because_{draft.id}",
+            key=f"because_{drawn_id}",
         )
         st.button(
             _("Take another contact"),
             disabled=reason is None,
-            key=f"replace_{draft.id}",
+            key=f"replace_{drawn_id}",
             on_click=_replace,
-            args=(draft.id, draft.drawn_id, reason),
+            args=(drawn_id, draft_id, reason),
         )
 
 
@@ -417,8 +448,10 @@ def _submit(draft_id: int, scorecard: scoring.Scorecard) -> None:
         scorecard_form.forget(draft_id)
 
 
-def _replace(draft_id: int, drawn_id: int, reason: str) -> None:
+def _replace(drawn_id: int, draft_id: int | None, reason: str) -> None:
     with actions.keep_refusals():
-        sampling.replace(gate.current_viewer(Permission.FILL_GRIDS), drawn_id, reason)
-        scorecard_form.forget(draft_id)
+        new = sampling.replace(gate.current_viewer(Permission.FILL_GRIDS), drawn_id, reason)
+        if draft_id is not None:
+            scorecard_form.forget(draft_id)
+        actions.keep_outcome(labels.describe_replacement(new))
         st.query_params.clear()

@@ -35,9 +35,12 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
         )
         for key, (value, count) in cached.team_medians(viewer, KPIS, state.where.period).items()
     }
-    cards.show_tiles(
-        [cards.build_tile(rows[key], state, series[key], extra.get(key, "")) for key in KPIS]
-    )
+    lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
+    tiles = [
+        cards.build_tile(rows[key], state, series[key], extra.get(key, ""), lately.get(key, ""))
+        for key in KPIS
+    ]
+    cards.show_tiles(tiles)
     left, right = st.columns(2, gap="small")
     with left:
         trend = series["first_contact_resolution"]

@@ -14,7 +14,7 @@ from qa_core.analysis import charts
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
-from qa_core.ui import cached, cards, drill, styles, tables
+from qa_core.ui import cached, cards, drill, styles, tables, trend_cards
 from qa_core.ui.cards import Tile
 from qa_core.ui.filter_bar import FilterState
 
@@ -28,7 +28,10 @@ def show_top(viewer: Viewer, state: FilterState) -> bool:
         with cards.card(_("You made no evaluation in {period}", period=state.period_title)):
             st.caption(_("Choose a longer period above, or remove a filter."))
         return False
-    count, mean, passed = (cards.build_tile(rows[key], state) for key in KPIS)
+    lately = trend_cards.describe_lately(viewer, state.where, KPIS)
+    count, mean, passed = (
+        cards.build_tile(rows[key], state, lately=lately.get(key, "")) for key in KPIS
+    )
     cards.show_tiles([count, mean, _build_spread(rows["evaluation_score"]), passed])
     return True
 

@@ -105,6 +105,7 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             "table_numbers",
             (lambda span: on_number(span.number)) if on_number else None,
             height=330,
+            room=510,
         )
         download_links.show_download(
             "numbers", key="stretches", **exports.build_number_parameters(state.where.period)
@@ -215,6 +216,7 @@ def _show_unassigned(
             "table_loose",
             (lambda one: on_number(one.number)) if on_number else None,
             height=330,
+            room=325,
         )
         for reason, advice in ADVICE.items():
             numbers = [one.number for one in unassigned if one.reason == reason]

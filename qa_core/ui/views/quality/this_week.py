@@ -1,0 +1,166 @@
+"""What can be done this week: whom to listen to, coach and congratulate, what to decide;
+each line gives its reason and leads to the page where it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.metrics import formatting
+from qa_core.metrics.query import scorecard_texts
+from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.quality import calibration, sampling
+from qa_core.quality.coaching.needs import Need, NeedKind
+from qa_core.quality.coaching.texts import describe_reason
+from qa_core.quality.evaluations.disputes import find_disputes
+from qa_core.ui import cached, cards, layout, menu
+from qa_core.ui.markdown import escape
+from qa_core.ui.views.quality import coaching_plan, disputes
+from qa_core.ui.views.quality.calibration_form import SESSION
+
+MOST_LINES = 3
+"""Lines of a group; the page behind them has the others."""
+TO_COACH = (NeedKind.OVERDUE, NeedKind.SCORE, NeedKind.CRITERION)
+TO_DISCUSS = (NeedKind.UNREAD, NeedKind.DISPUTED, NeedKind.TURNED_DOWN)
+TITLES = {
+    "listen": (N_("Listen to"), ":material/headphones:"),
+    "coach": (N_("Coach"), ":material/sports:"),
+    "discuss": (N_("Talk with"), ":material/forum:"),
+    "congratulate": (N_("Congratulate"), ":material/celebration:"),
+    "plans": (N_("Evaluate for the listening plan"), ":material/fact_check:"),
+    "disputes": (N_("Decide"), ":material/gavel:"),
+    "sessions": (N_("Calibrate"), ":material/balance:"),
+}
+
+
+@dataclass(frozen=True)
+class ActionLine:
+    """One thing to do: its name, why, and the page and address where it is done."""
+
+    name: str
+    reason: str
+    page: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+def show(viewer: Viewer) -> None:
+    """Show what waits for this viewer; nothing for one who neither coaches nor decides."""
+    if not viewer.can(Permission.MANAGE_COACHING) and not viewer.can(Permission.DECIDE_DISPUTES):
+        return
+    groups = {key: lines for key, lines in _find_groups(viewer) if lines}
+    if not groups:
+        cards.card(
+            _("Nothing waits for you this week"),
+            _("No evaluation is missing, no coaching is due, and no score differs clearly."),
+        )
+        return
+    with cards.card(
+        _("What you can do this week"),
+        _("Scores are named only where a difference is statistically clear."),
+    ):
+        for key, lines in groups.items():
+            _show_group(key, lines)
+
+
+def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
+    title, icon = TITLES[key]
+    st.markdown(f"{icon} **{_(title)}**")
+    for line in lines[:MOST_LINES]:
+        with layout.row("xxsmall"):
+            st.page_link(
+                menu.find_page(line.page).path,
+                label=escape(line.name),
+                icon=":material/arrow_forward:",
+                query_params=line.parameters,
+            )
+            st.caption(escape(line.reason))
+    if more := len(lines[MOST_LINES:]):
+        st.caption(ngettext("{n} more after these", "{n} more after these", more))
+
+
+def _find_groups(viewer: Viewer) -> Iterator[tuple[str, list[ActionLine]]]:
+    if viewer.can(Permission.MANAGE_COACHING):
+        week, texts = cached.find_needs(viewer), scorecard_texts.find_grid_texts(viewer)
+        yield "coach", _build_coaching(week.needs, texts)
+        yield (
+            "listen",
+            [
+                ActionLine(need.advisor, _join(need, texts), "contacts", {"advisor": need.advisor})
+                for need in week.listening
+            ],
+        )
+        yield "congratulate", _build_advisors(week.strengths, texts)
+        yield "discuss", _build_advisors(week.needs, texts, TO_DISCUSS)
+    if viewer.can(Permission.DECIDE_DISPUTES):
+        waiting = [line for line in find_disputes(viewer) if line.decision is None]
+        reason = disputes.describe_waiting(waiting).text
+        yield "disputes", [ActionLine(_("Disputes"), reason, "disputes")] if waiting else []
+    if viewer.can(Permission.MANAGE_LISTENING):
+        yield (
+            "plans",
+            [
+                ActionLine(plan.name, _describe_progress(plan), "listening")
+                for plan in sampling.find_plans(viewer)
+                if not plan.is_closed and plan.done < plan.drawn
+            ],
+        )
+    if viewer.can(Permission.SEE_CALIBRATIONS):
+        yield (
+            "sessions",
+            [
+                ActionLine(
+                    item.title, _describe_session(item), "calibration", {SESSION: str(item.id)}
+                )
+                for item in calibration.find_sessions(viewer)
+                if item.is_open
+            ],
+        )
+
+
+def _build_coaching(needs: Sequence[Need], texts: GridTexts) -> list[ActionLine]:
+    lines = []
+    for need in needs:
+        if reason := _join(need, texts, TO_COACH):
+            plan_ids = [one.plan_id for one in need.reasons if one.plan_id is not None]
+            parameters = {coaching_plan.PLAN: str(plan_ids[0])} if plan_ids else {}
+            lines.append(ActionLine(need.advisor, reason, "coaching", parameters))
+    return lines
+
+
+def _build_advisors(
+    needs: Sequence[Need], texts: GridTexts, kinds: Collection[NeedKind] = tuple(NeedKind)
+) -> list[ActionLine]:
+    return [
+        ActionLine(need.advisor, reason, "advisor", {"id": need.advisor_id})
+        for need in needs
+        if (reason := _join(need, texts, kinds))
+    ]
+
+
+def _join(need: Need, texts: GridTexts, kinds: Collection[NeedKind] = tuple(NeedKind)) -> str:
+    return " · ".join(describe_reason(one, texts) for one in need.reasons if one.kind in kinds)
+
+
+def _describe_progress(plan: sampling.PlanState) -> str:
+    return _with_due(
+        _("{done} of {all} contacts evaluated", done=plan.done, all=plan.drawn), plan.due_on
+    )
+
+
+def _describe_session(item: calibration.CalibrationSession) -> str:
+    done, expected = sum(item.finished.values()), len(item.contacts) * len(item.finished)
+    return _with_due(
+        _("{done} of {all} evaluations submitted", done=done, all=expected), item.due_on
+    )
+
+
+def _with_due(said: str, due_on: date | None) -> str:
+    if due_on is None:
+        return said
+    return _("{said}, due {day}", said=said, day=formatting.day(due_on))

@@ -1,0 +1,41 @@
+"""Tables on a small screen: every column is in sight, long texts wrap."""
+
+from __future__ import annotations
+
+import json
+
+from streamlit.testing.v1 import AppTest
+
+
+def show_two_tables() -> None:
+    from qa_core.ui import tables
+
+    columns = [
+        tables.name_column("Advisor", lambda line: line["name"]),
+        *(
+            tables.text_column(heading, lambda line, heading=heading: line[heading])
+            for heading in ("Goal", "Criteria", "Change")
+        ),
+        tables.count_column("n", lambda line: 7),
+    ]
+    long = "Restate the request before answering, and agree on what happens next with the caller"
+    lines = {
+        "short": {"name": "Ada", "Goal": "Greet", "Criteria": "Welcome", "Change": "+2.0"},
+        "long": {"name": "Ada", "Goal": long, "Criteria": long, "Change": "+2.0 (−1.0 to +5.0)"},
+    }
+    for key, line in lines.items():
+        tables.show([line], columns, key)
+    tables.show([], columns, "empty")
+
+
+def test_a_table_that_needs_more_than_a_small_screen_wraps_and_others_stay_as_they_are() -> None:
+    app = AppTest.from_function(show_two_tables, default_timeout=60).run()
+
+    assert not app.exception
+    short, long, _empty = (element.proto for element in app.dataframe)
+    assert short.row_height == 36 and "width" not in json.loads(short.columns).get("Goal", {})
+    given = json.loads(long.columns)
+    widths = {name: given[name]["width"] for name in ("Advisor", "Goal", "Criteria", "Change")}
+    assert long.row_height == 66
+    assert sum(widths.values()) + 75 <= 930  # the number beside them is of the small width
+    assert widths["Change"] > 120 and abs(widths["Goal"] - widths["Criteria"]) <= 1
