@@ -28,6 +28,8 @@ class MenuPage:
     """Dimensions of the filter bar, besides the period; None: no filter bar."""
     has_comparison: bool = True
     """Whether the filter bar offers a period to compare with."""
+    has_own_period: bool = False
+    """Whether the page asks for its period itself, without a filter bar."""
     is_listed: bool = True
     listed_for: tuple[Role, ...] = ()
     """Roles that see the page in their menu (empty: all who may open it)."""
@@ -70,6 +72,14 @@ WITHOUT_TEAM = tuple(name for name in FILTERS if name != "team")
 MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage(
+            "performance/board.py",
+            N_("Board sheet"),
+            "summarize",
+            P.SEE_BOARD,
+            has_own_period=True,
+            first_for=(R.EXECUTIVE,),
+        ),
+        MenuPage(
             "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
         ),
         MenuPage(
@@ -90,7 +100,6 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "mood",
             P.SEE_SATISFACTION,
             WITHOUT_TEAM,
-            first_for=(R.EXECUTIVE,),
             explains_alerts=True,
         ),
         MenuPage(

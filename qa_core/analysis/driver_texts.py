@@ -1,0 +1,74 @@
+"""Drivers of satisfaction in words, and as the rows of a chart. Never worded as causes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from qa_core.base.i18n import _
+from qa_core.metrics import dimensions, formatting
+from qa_core.metrics.kpis import Unit
+from qa_core.metrics.query import Drivers
+from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
+from qa_core.stats.adjusted_differences import Driver
+
+
+def build_frame(drawn: Sequence[Driver]) -> pd.DataFrame:
+    """Build the rows of `charts.build_differences`; grey where chance explains it."""
+    records = [
+        {
+            "label": name(driver),
+            "value": driver.size,
+            "low": driver.low if driver.adjusted is None else driver.adjusted_low,
+            "high": driver.high if driver.adjusted is None else driver.adjusted_high,
+            "plain": None if driver.adjusted is None else driver.difference,
+            "n": driver.n,
+            "severity": ("better" if driver.size > 0 else "attention")
+            if driver.is_significant
+            else "",
+        }
+        for driver in drawn
+    ]
+    return pd.DataFrame(records).astype({"plain": float})
+
+
+def name(driver: Driver) -> str:
+    """Return the name of one level, with its factor."""
+    factor = BY_KEY.get(driver.factor)
+    if driver.factor == CRITERION or factor is None:
+        return _(
+            "{factor}: {level}",
+            factor=_(dimensions.get_dimension(CRITERION).title),
+            level=formatting.name(CRITERION, driver.level),
+        )
+    level = (
+        formatting.name(factor.key, driver.level)
+        if factor.is_dimension
+        else _(factor.levels[driver.level])
+    )
+    return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
+
+
+def conclude(read: Drivers) -> str:
+    """Say in one sentence what satisfaction goes with most."""
+    if read.is_narrowed:
+        return _("What satisfaction goes with: hidden under filters")
+    if not read.drivers:
+        return _("Too few ratings to say what satisfaction goes with")
+    strongest = next((driver for driver in read.drivers if driver.is_significant), None)
+    if strongest is None:
+        return _("Nothing tried goes with satisfaction more than chance would explain")
+    size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
+    said = {"level": name(strongest), "size": size}
+    if strongest.size > 0:
+        return _("“{level}” goes with satisfaction {size} higher", **said)
+    return _("“{level}” goes with satisfaction {size} lower", **said)
+
+
+def choose(found: Sequence[Driver], most: int) -> list[Driver]:
+    """Choose at most so many drivers: all that chance does not explain, then the largest
+    others, by size.
+    """
+    places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
+    return [found[place] for place in sorted(places[:most])]
