@@ -27,6 +27,8 @@ TREND_HEIGHT, ROW_HEIGHT = 104, 13
 """Heights of a chart and of a driver, in points."""
 LEFT, RIGHT, BOTTOM, LABEL_WIDTH = 34, 18, 14, 150
 MOST_DRIVERS = 6
+HEIGHT = 255
+"""Height of what is printed, in millimetres."""
 LABEL_SIZE = 6.5
 BAND, PALE = "#D9E9F3", "#E8EAEC"
 PAINT = {"attention": LIGHT.attention, "better": LIGHT.better, "": LIGHT.reference}
@@ -46,7 +48,7 @@ def build_file(viewer: Viewer, months: str, form: str = "pdf") -> downloads.Down
 def build_pdf(figures: BoardFigures) -> bytes:
     """Build the page from what was read."""
     from reportlab.lib.units import mm
-    from reportlab.platypus import Paragraph, Spacer, Table, TableStyle
+    from reportlab.platypus import KeepInFrame, Paragraph, Spacer, Table, TableStyle
 
     styles, lines = printed_pages.make_styles(), board.build_lines(figures)
     title = describe_title(figures)
@@ -63,15 +65,16 @@ def build_pdf(figures: BoardFigures) -> bytes:
             ("RIGHTPADDING", (0, 0), (-1, -1), 6),
         ]
         table.setStyle(TableStyle(rules))
-    notes = dict.fromkeys(note for line in lines for note in line.notes)
-    foot = [board.describe_scope(figures), describe_marks(), *notes]
+    foot = f"{board.describe_scope(figures)} {describe_foot(lines)}"
     flowables = [
         *printed_pages.lay_out_head(mark_up(title), version),
         table,
         *_lay_out_drivers(figures, width, styles),
-        Paragraph(mark_up(" ".join(foot)), styles["small"]),
+        Paragraph(mark_up(foot), styles["small"]),
     ]
-    return printed_pages.build(flowables, title, author, version)
+    # However much there is to say, a sheet is one page.
+    whole = KeepInFrame(width, HEIGHT * mm, flowables, mode="shrink")
+    return printed_pages.build([whole], title, author, version)
 
 
 def describe_title(figures: BoardFigures) -> str:
@@ -79,12 +82,13 @@ def describe_title(figures: BoardFigures) -> str:
     return _("Board sheet, {period}", period=formatting.period(figures.period))
 
 
-def describe_marks() -> str:
-    """Explain the marks of the charts."""
-    return _(
+def describe_foot(lines: Sequence[BoardLine]) -> str:
+    """Explain the marks of the charts, and add what must be known of the values."""
+    marks = _(
         "Line: monthly value. Band: 95 % confidence interval. Dashed grey: control limits. "
         "Green: target."
     )
+    return " ".join(dict.fromkeys([marks, *(note for line in lines for note in line.notes)]))
 
 
 def describe_drivers() -> str:

@@ -43,7 +43,7 @@ from qa_core.storage.records.listening import (
     Recording,
     TimedComment,
 )
-from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, SavedView
 from qa_core.storage.records.retention import ListeningExclusion, Objection, Restriction
 from qa_core.storage.records.store import Session
 
@@ -290,6 +290,9 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
             ids_of_advisor = sa.select(owner.id).where(owner.advisor_id == advisor_id)
             if rows := _read_rows(session, part, column.in_(ids_of_advisor)):
                 rows_by_table[part.__tablename__] = rows
+        accounts = sa.select(Account.username).where(Account.advisor_id == advisor_id)
+        if rows := _read_rows(session, SavedView, SavedView.username.in_(accounts)):
+            rows_by_table[SavedView.__tablename__] = rows
     return rows_by_table
 
 
@@ -415,7 +418,9 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 
 
 def _forget_in_json(session: Session, advisor_id: str) -> None:
-    """Delete what imports, draws and merged names keep of an advisor beside their rows."""
+    """Delete what imports, draws, merged names and saved views keep of an advisor beside
+    their rows.
+    """
     for table in (BeforeImage, WaitingRow):
         rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:
@@ -425,6 +430,9 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
     for draw in session.scalars(sa.select(Draw)):
         if advisor_id in draw.short:
             draw.short = {who: n for who, n in draw.short.items() if who != advisor_id}
+    for view in session.scalars(_exempt(sa.select(SavedView))).all():
+        if any(advisor_id in values for values in view.parameters.values()):
+            session.delete(view)
     _forget_in_reports(session, advisor_id)
     mentions = sa.or_(NameDecision.spelling == advisor_id, NameDecision.kept == advisor_id)
     session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))

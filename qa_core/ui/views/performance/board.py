@@ -18,6 +18,7 @@ from qa_core.ui import (
     download_links,
     empty_states,
     explain_link,
+    layout,
     segmented_choice,
     styles,
 )
@@ -30,8 +31,9 @@ def show(viewer: Viewer) -> None:
     """Show the sheet over the months chosen, and the button for its PDF."""
     titles = {key: _(title) for key, title in periods.MONTHS.items()}
     title = st.container(gap=None)
-    with st.container(key=styles.NOT_PRINTED):
+    with st.container(key=styles.NOT_PRINTED), layout.row():
         choice = segmented_choice.ask("months", _("Period"), titles, usual=board.USUAL)
+        download_links.show_download("board", label=_("PDF"), forms=("pdf",), months=choice)
     figures = cached.find_board(viewer, choice)
     if figures is None:
         title.title(_("Board sheet"), anchor=False)
@@ -50,15 +52,14 @@ def show(viewer: Viewer) -> None:
             with column:
                 _show_line(line, choice)
     _show_drivers(figures)
-    st.caption(board_pdf.describe_marks())
-    download_links.show_download("board", label=_("PDF"), forms=("pdf",), months=choice)
+    st.caption(escape(board_pdf.describe_foot(lines)))
 
 
 def _show_line(line: BoardLine, choice: str) -> None:
     title = _(line.kpi.short_title or line.kpi.title)
     with cards.card(line.sentence, title, is_stretched=True):
         st.metric(title, line.value, label_visibility="collapsed")
-        st.caption(escape(line.basis), help="\n\n".join(line.notes) or None)
+        st.caption(escape(line.basis))
         target = line.target
         st.markdown(f":small[{cards.ICONS[target.severity]}{escape(target.text)}]")
         if line.series.points["value"].notna().any():
