@@ -46,19 +46,19 @@ SENTENCES = {
 LASTING = {
     "below": NN_(
         "{subject} was below its usual range in {month}.",
-        "{subject} has been below its usual range for {n} months.",
+        "{subject} has been below its usual range for {n} months, up to {month}.",
     ),
     "above": NN_(
         "{subject} was above its usual range in {month}.",
-        "{subject} has been above its usual range for {n} months.",
+        "{subject} has been above its usual range for {n} months, up to {month}.",
     ),
     "under_average": NN_(
         "{subject} was below its average in {month}.",
-        "{subject} has been below its average for {n} months.",
+        "{subject} has been below its average for {n} months, up to {month}.",
     ),
     "over_average": NN_(
         "{subject} was above its average in {month}.",
-        "{subject} has been above its average for {n} months.",
+        "{subject} has been above its average for {n} months, up to {month}.",
     ),
 }
 """Sentences on the end of a trend (`chart_titles.judge_trend`)."""

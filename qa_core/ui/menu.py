@@ -77,14 +77,6 @@ WITHOUT_TEAM = tuple(name for name in FILTERS if name != "team")
 MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage(
-            "performance/board.py",
-            N_("Board sheet"),
-            "summarize",
-            P.SEE_BOARD,
-            has_own_period=True,
-            first_for=(R.EXECUTIVE,),
-        ),
-        MenuPage(
             "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
         ),
         MenuPage(
@@ -98,6 +90,14 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             FILTERS,
             first_for=(R.MANAGER,),
             explains_alerts=True,
+        ),
+        MenuPage(
+            "performance/board.py",
+            N_("Board sheet"),
+            "summarize",
+            P.SEE_BOARD,
+            has_own_period=True,
+            first_for=(R.EXECUTIVE,),
         ),
         MenuPage(
             "performance/satisfaction.py",

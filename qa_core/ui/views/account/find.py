@@ -26,7 +26,7 @@ SHORTEST = 2
 
 
 @dataclass(frozen=True)
-class Result:
+class SearchResult:
     """One result: a link with its label, and what is said below it."""
 
     page: menu.MenuPage
@@ -63,7 +63,7 @@ def show(viewer: Viewer) -> None:
             st.caption(_("There are more. Type more of the name."))
 
 
-def _show_result(result: Result) -> None:
+def _show_result(result: SearchResult) -> None:
     with st.container(gap=None):
         st.page_link(
             result.page.path,
@@ -75,31 +75,32 @@ def _show_result(result: Result) -> None:
             st.caption(escape(result.about))
 
 
-def _find_pages(viewer: Viewer, text: str) -> Iterator[Result]:
+def _find_pages(viewer: Viewer, text: str) -> Iterator[SearchResult]:
     for section, pages in menu.find_sections(viewer).items():
         for page in pages:
             is_offered = page.is_listed_for(viewer) and page.key != menu.FIND
             if is_offered and _matches(text, _(page.title), _(section)):
-                yield Result(page, _(page.title), _(section))
+                yield SearchResult(page, _(page.title), _(section))
 
 
-def _find_kpis(viewer: Viewer, text: str) -> Iterator[Result]:
+def _find_kpis(viewer: Viewer, text: str) -> Iterator[SearchResult]:
     page = menu.find_page(explain_link.PAGE)
     for kpi in ALL:
         titles = (_(kpi.title), _(kpi.short_title or kpi.title), kpi.key.replace("_", " "))
         if viewer.can(kpi.needs) and _matches(text, *titles):
-            yield Result(page, _(kpi.title), _(kpi.meaning), (("kpi", kpi.key),))
+            yield SearchResult(page, _(kpi.title), _(kpi.meaning), (("kpi", kpi.key),))
 
 
-def _find_advisors(viewer: Viewer, text: str) -> Iterator[Result]:
+def _find_advisors(viewer: Viewer, text: str) -> Iterator[SearchResult]:
     page = menu.find_page("advisor")
     for advisor in cached.find_advisors(viewer):
         if _matches(text, advisor.name, advisor.advisor_id):
             teams = formatting.listing(team for team in advisor.teams if team)
-            yield Result(page, advisor.name, teams, (("id", advisor.advisor_id),))
+            yield SearchResult(page, advisor.name, teams, (("id", advisor.advisor_id),))
 
 
-def _find_contacts(viewer: Viewer, text: str) -> Iterator[Result]:
+def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
+    page = menu.find_page("contact")
     found: list[dict[str, Any]] = readings.read(
         "contacts_searched",
         text,
@@ -110,15 +111,15 @@ def _find_contacts(viewer: Viewer, text: str) -> Iterator[Result]:
         said = [formatting.moment(contact["local_start"]), contact["source_system"]]
         said += [formatting.name(name, contact[name]) for name in ("channel", "queue")]
         parameters = (("system", contact["source_system"]), ("id", contact["contact_id"]))
-        yield Result(menu.find_page("contact"), contact["contact_id"], " · ".join(said), parameters)
+        yield SearchResult(page, contact["contact_id"], " · ".join(said), parameters)
 
 
 @dataclass(frozen=True)
-class Kind:
+class SearchKind:
     """One kind of result, and the page that it leads to: open to who may open that page."""
 
     title: str
-    find: Callable[[Viewer, str], Iterator[Result]]
+    find: Callable[[Viewer, str], Iterator[SearchResult]]
     permission: Permission | None = None
 
     def is_open_to(self, viewer: Viewer) -> bool:
@@ -126,10 +127,10 @@ class Kind:
 
 
 KINDS = (
-    Kind(N_("Pages"), _find_pages),
-    Kind(N_("KPIs"), _find_kpis, Permission.SEE_SCORES),
-    Kind(N_("Advisors"), _find_advisors, Permission.SEE_ADVISORS),
-    Kind(N_("Contacts"), _find_contacts, Permission.SEE_CONTACTS),
+    SearchKind(N_("Pages"), _find_pages),
+    SearchKind(N_("KPIs"), _find_kpis, Permission.SEE_SCORES),
+    SearchKind(N_("Advisors"), _find_advisors, Permission.SEE_ADVISORS),
+    SearchKind(N_("Contacts"), _find_contacts, Permission.SEE_CONTACTS),
 )
 
 
