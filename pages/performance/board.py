@@ -8,5 +8,5 @@ from qa_core.ui.views.performance import board
 
 viewer = gate.current_viewer(Permission.SEE_BOARD)
 
-styles.fit_one_page()
+styles.fit_one_page(is_sheet=True)
 board.show(viewer)

@@ -4,7 +4,7 @@ the reader may see, and says nothing of the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -135,18 +135,15 @@ KINDS = (
 
 
 def _matches(text: str, *titles: str) -> bool:
-    """Tell whether every word typed is in these titles, or their initials are typed."""
-    words = normalise_name(text).split()
-    known = [normalise_name(title) for title in titles]
-    if len("".join(words)) < SHORTEST:
+    """Tell whether every word typed begins a word of these titles, or their initials are
+    typed.
+    """
+    typed = normalise_name(text).split()
+    together = "".join(typed)
+    if len(together) < SHORTEST:
         return False
-    return _is_in(words, known) or "".join(words) in map(_abbreviate, known)
-
-
-def _is_in(words: Iterable[str], titles: Iterable[str]) -> bool:
-    together = " ".join(titles)
-    return all(word in together for word in words)
-
-
-def _abbreviate(title: str) -> str:
-    return "".join(word[0] for word in title.split())
+    known = [normalise_name(title).split() for title in titles]
+    words = [word for title in known for word in title]
+    return all(any(word.startswith(one) for word in words) for one in typed) or any(
+        "".join(word[0] for word in title) == together for title in known
+    )
