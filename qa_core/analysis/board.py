@@ -84,6 +84,8 @@ class BoardFigures:
     currency: str | None
     teams: tuple[str, ...]
     """Teams that the figures are of; empty: the whole centre."""
+    knows_missed: bool
+    """Whether the viewer may see missed contacts: of a team, all were answered."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class BoardLine:
     series: Series
     steps: tuple[TargetStep, ...]
     currency: str | None
+    knows_missed: bool
 
     @property
     def sentence(self) -> ChartTitle:
@@ -160,7 +163,9 @@ class BoardLine:
     @property
     def notes(self) -> list[str]:
         """Notes of the value that a reader must know."""
-        return note_texts.describe(self.row.notes or ())
+        notes = note_texts.describe(self.row.notes or ())
+        is_partial = self.kpi.key == "service_level" and not self.knows_missed
+        return [_(note_texts.ONLY_ANSWERED), *notes] if is_partial else notes
 
 
 def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
@@ -176,7 +181,8 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
     period = periods.build_period(choice, end, span[0])
     grain, trend_period = periods.build_trend(period, whole_months=True)
     where, trend = Filters(period), Filters(trend_period)
-    keys = _find_keys(viewer, trend)
+    keys = tuple(key for key in SUBJECTS if viewer.can(get_kpi(key).needs))
+    missed = query.measure(viewer, ("missed",), where=trend).iloc[0]
     changes = query.find_changes(viewer, trend_period, keys) if keys else ()
     sees = viewer.can
     currencies = query.find_currencies(viewer) if sees(Permission.SEE_TRACKING) else ()
@@ -192,6 +198,7 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
         query.find_drivers(viewer, where) if sees(Permission.SEE_SATISFACTION) else None,
         currencies[0] if len(currencies) == 1 else None,
         viewer.managed_teams,
+        missed["status"] == "suppressed" or missed["value"] > 0,
     )
 
 
@@ -224,17 +231,6 @@ def build_lines(figures: BoardFigures) -> list[BoardLine]:
             figures.period.first_day,
             figures.changes[kpi.key],
         )
-        lines.append(BoardLine(kpi, row, series, figures.steps[kpi.key], currency))
+        steps = figures.steps[kpi.key]
+        lines.append(BoardLine(kpi, row, series, steps, currency, figures.knows_missed))
     return lines
-
-
-def _find_keys(viewer: Viewer, where: Filters) -> tuple[str, ...]:
-    """Find the KPIs of the sheet that the viewer may see, and that say something: who sees
-    no missed contact would read that all were answered.
-    """
-    keys = [key for key in SUBJECTS if viewer.can(get_kpi(key).needs)]
-    if not any(get_kpi(key).needs_missed for key in keys):
-        return tuple(keys)
-    missed = query.measure(viewer, ("missed",), where=where).iloc[0]
-    knows_missed = missed["status"] == "suppressed" or missed["value"] > 0
-    return tuple(key for key in keys if knows_missed or not get_kpi(key).needs_missed)

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
 
+ONLY_ANSWERED = N_(
+    "Only answered contacts are counted here: those that nobody answered belong to nobody whose "
+    "contacts you see."
+)
 NOTES = {
     "from_closed_months": N_(
         "Months whose evaluations or customers were deleted by age count with totals "
