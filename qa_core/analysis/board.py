@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import chart_titles, note_texts, targets
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.analysis import chart_titles, exports, note_texts, targets
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.analysis.targets import TargetStep
@@ -82,8 +82,8 @@ class BoardFigures:
     steps: Mapping[str, tuple[TargetStep, ...]]
     drivers: Drivers | None
     currency: str | None
-    teams: tuple[str, ...]
-    """Teams that the figures are of; empty: the whole centre."""
+    teams: tuple[str | None, ...] | None
+    """Teams that the figures are of (None: what has no team); None: the whole centre."""
     knows_missed: bool
     """Whether the viewer may see missed contacts: of a team, all were answered."""
 
@@ -184,8 +184,7 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
     keys = tuple(key for key in SUBJECTS if viewer.can(get_kpi(key).needs))
     missed = query.measure(viewer, ("missed",), where=trend).iloc[0]
     changes = query.find_changes(viewer, trend_period, keys) if keys else ()
-    sees = viewer.can
-    currencies = query.find_currencies(viewer) if sees(Permission.SEE_TRACKING) else ()
+    drivers = query.find_drivers(viewer, where) if viewer.can(Permission.SEE_SATISFACTION) else None
     return BoardFigures(
         period,
         trend_period,
@@ -195,20 +194,21 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
         query.measure(viewer, keys, (grain,), trend),
         {key: tuple(change.day for change in changes if key in change.kpis) for key in keys},
         {key: targets.find(viewer, key, trend) for key in keys},
-        query.find_drivers(viewer, where) if sees(Permission.SEE_SATISFACTION) else None,
-        currencies[0] if len(currencies) == 1 else None,
-        viewer.managed_teams,
-        missed["status"] == "suppressed" or missed["value"] > 0,
+        drivers,
+        exports.find_currency(viewer),
+        _find_teams(viewer),
+        bool(missed["status"] == "suppressed" or missed["value"] > 0),
     )
 
 
 def describe_scope(figures: BoardFigures) -> str:
     """Say whose contacts the figures are of."""
-    if not figures.teams:
+    if figures.teams is None:
         return _("Whole centre.")
     if len(figures.teams) > MOST_TEAMS:
         return _("Your {n} teams.", n=formatting.number(len(figures.teams)))
-    return _("Teams: {names}.", names=formatting.listing(figures.teams))
+    names = formatting.listing(team or _("without a team") for team in figures.teams)
+    return _("Teams: {names}.", names=names)
 
 
 def build_lines(figures: BoardFigures) -> list[BoardLine]:
@@ -234,3 +234,9 @@ def build_lines(figures: BoardFigures) -> list[BoardLine]:
         steps = figures.steps[kpi.key]
         lines.append(BoardLine(kpi, row, series, steps, currency, figures.knows_missed))
     return lines
+
+
+def _find_teams(viewer: Viewer) -> tuple[str | None, ...] | None:
+    if viewer.role != Role.MANAGER:
+        return None
+    return (*viewer.managed_teams, None) if viewer.sees_unassigned else viewer.managed_teams

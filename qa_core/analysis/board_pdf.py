@@ -91,14 +91,6 @@ def describe_foot(lines: Sequence[BoardLine]) -> str:
     return " ".join(dict.fromkeys([marks, *(note for line in lines for note in line.notes)]))
 
 
-def describe_drivers() -> str:
-    """Explain the rows of drivers."""
-    return _(
-        "Difference from all other ratings, with 95 % interval; grey: not statistically clear. "
-        "An association is not a cause."
-    )
-
-
 def _lay_out_words(line: BoardLine, styles: dict[str, Any]) -> list[Any]:
     from reportlab.platypus import Paragraph
 
@@ -129,8 +121,9 @@ def _lay_out_drivers(figures: BoardFigures, width: float, styles: dict[str, Any]
     drawn = driver_texts.choose(figures.drivers.drivers, MOST_DRIVERS)
     if not drawn:
         return [head]
+    said = driver_texts.explain(figures.drivers, len(drawn))
     drawing = _draw_differences(driver_texts.build_frame(drawn), width)
-    return [head, drawing, Paragraph(mark_up(describe_drivers()), styles["small"])]
+    return [head, drawing, Paragraph(mark_up(said), styles["small"])]
 
 
 @dataclass(frozen=True)
@@ -237,7 +230,10 @@ def _draw_differences(frame: pd.DataFrame, width: float) -> Any:
 
     height = ROW_HEIGHT * len(frame) + BOTTOM
     drawing = Drawing(width, height)
-    shown = [0.0, *(value for name in ("value", "low", "high") for value in frame[name].dropna())]
+    shown = [
+        0.0,
+        *(value for name in ("value", "low", "high", "plain") for value in frame[name].dropna()),
+    ]
     low, high = find_range(shown, None)
 
     def place(value: float) -> float:
@@ -252,6 +248,8 @@ def _draw_differences(frame: pd.DataFrame, width: float) -> Any:
         drawing.add(_label(0, at - 2.5, row.label, "start", 7.5))
         if not formatting.is_missing(row.low):
             drawing.add(Line(place(row.low), at, place(row.high), at, strokeColor=colour))
+        if not formatting.is_missing(row.plain):
+            drawing.add(Circle(place(row.plain), at, 2, fillColor=None, strokeColor=colour))
         drawing.add(Circle(place(row.value), at, 2.6, fillColor=colour, strokeColor=None))
     return drawing
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query import Drivers
@@ -72,3 +72,36 @@ def choose(found: Sequence[Driver], most: int) -> list[Driver]:
     """
     places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
     return [found[place] for place in sorted(places[:most])]
+
+
+def explain(read: Drivers, drawn: int) -> str:
+    """Explain the chart of so many drivers: against whom, its marks, what is not drawn."""
+    tried = len(read.drivers)
+    parts = [
+        _(
+            "Each against all other ratings, the other factors held alike, with 95 % interval; "
+            "open: by itself."
+        )
+        if read.is_adjusted
+        else _("Each against all other ratings, by itself, with 95 % interval."),
+        ngettext(
+            "Grey: chance explains it.", "Grey: chance explains it, all {n} tried at once.", tried
+        ),
+        _("An association is not a cause."),
+    ]
+    if tried > drawn:
+        parts.append(
+            ngettext(
+                "{n} smaller one is not drawn.", "{n} smaller ones are not drawn.", tried - drawn
+            )
+        )
+    if read.evaluated_contacts is not None and not any(
+        driver.factor == CRITERION for driver in read.drivers
+    ):
+        parts.append(
+            _(
+                "Too few rated contacts were evaluated to try the criteria ({n}).",
+                n=formatting.number(read.evaluated_contacts),
+            )
+        )
+    return " ".join(parts)

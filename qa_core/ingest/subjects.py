@@ -430,21 +430,27 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
     for draw in session.scalars(sa.select(Draw)):
         if advisor_id in draw.short:
             draw.short = {who: n for who, n in draw.short.items() if who != advisor_id}
+    spelled = _find_spellings(session, advisor_id)
     for view in session.scalars(_exempt(sa.select(SavedView))).all():
-        if any(advisor_id in values for values in view.parameters.values()):
+        texts = (view.name, *(value for values in view.parameters.values() for value in values))
+        if any(map(spelled.search, texts)):
             session.delete(view)
-    _forget_in_reports(session, advisor_id)
+    _forget_in_reports(session, spelled)
     mentions = sa.or_(NameDecision.spelling == advisor_id, NameDecision.kept == advisor_id)
     session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))
 
 
-def _forget_in_reports(session: Session, advisor_id: str) -> None:
-    """Delete the spellings of an advisor from what imports decided about advisors."""
+def _find_spellings(session: Session, advisor_id: str) -> re.Pattern[str]:
+    """Find the id, the name and the aliases of an advisor, as a pattern of whole words."""
     names = [advisor_id]
     for column in (Advisor.name, AdvisorAlias.alias):
         of_advisor = sa.select(column).where(column.class_.advisor_id == advisor_id)
         names += session.scalars(_exempt(of_advisor)).all()
-    spelled = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names))
+    return re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names))
+
+
+def _forget_in_reports(session: Session, spelled: re.Pattern[str]) -> None:
+    """Delete the spellings of an advisor from what imports decided about advisors."""
 
     def clear(decision: dict[str, Any]) -> dict[str, Any]:
         if decision["field"] != "advisor":

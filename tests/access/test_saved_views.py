@@ -132,7 +132,9 @@ def test_a_copy_of_ones_data_has_ones_views_and_an_erasure_takes_every_mention(
 ) -> None:
     land([contact("2026-10-20 09:00", "c1", advisor_id="a1", team="Blue")])
     saved_views.save(viewer_of("ann"), "Mine", "my_quality", {"period": ["7d"]})
-    saved_views.save(viewer_of("lea"), "About Ann", "advisor", {"id": ["a1"]})
+    saved_views.save(viewer_of("lea"), "By id", "advisor", {"id": ["a1"]})
+    saved_views.save(viewer_of("lea"), "By name", "contacts", {"advisor": ["Ann"]})
+    saved_views.save(viewer_of("lea"), "About Ann", "overview", BILLING)
     saved_views.save(viewer_of("lea"), "Billing", "overview", BILLING)
 
     with zipfile.ZipFile(BytesIO(subjects.export(SYSTEM, advisor="a1"))) as archive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,9 @@ def test_a_manager_who_sees_no_missed_contact_is_told_so(centre: Path) -> None:
     whole, of_team = find_lines()["service_level"], find_lines(manager)["service_level"]
     assert not whole.notes and of_team.notes[0].startswith("Only answered contacts are counted")
     assert board.describe_scope(board.find_figures(manager)) == "Teams: North."
+    wider = replace(manager, sees_unassigned=True)
+    said = "Teams: North and without a team."
+    assert board.describe_scope(board.find_figures(wider)) == said
 
 
 def test_each_currency_has_a_line_with_its_own_trend(centre: Path) -> None:

@@ -94,6 +94,5 @@ def _show_drivers(figures: BoardFigures) -> None:
     figure = charts.build_differences(
         driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
     )
-    cards.show_chart(
-        figure, driver_texts.conclude(found), board_pdf.describe_drivers(), "board_drivers"
-    )
+    said = driver_texts.explain(found, len(drawn))
+    cards.show_chart(figure, driver_texts.conclude(found), said, "board_drivers")
