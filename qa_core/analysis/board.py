@@ -121,7 +121,7 @@ class BoardLine:
 
     @property
     def basis(self) -> str:
-        """What the value rests on: interval, number of contacts, what is still missing."""
+        """Basis of the value: interval, number of contacts, how many are pending."""
         row = self.row
         if row.status == "suppressed":
             return _("Fewer than five advisors or ten contacts stand behind it.")
@@ -182,7 +182,6 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
     grain, trend_period = periods.build_trend(period, whole_months=True)
     where, trend = Filters(period), Filters(trend_period)
     keys = tuple(key for key in SUBJECTS if viewer.can(get_kpi(key).needs))
-    missed = query.measure(viewer, ("missed",), where=trend).iloc[0]
     changes = query.find_changes(viewer, trend_period, keys) if keys else ()
     drivers = query.find_drivers(viewer, where) if viewer.can(Permission.SEE_SATISFACTION) else None
     return BoardFigures(
@@ -197,8 +196,17 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
         drivers,
         exports.find_currency(viewer),
         _find_teams(viewer),
-        bool(missed["status"] == "suppressed" or missed["value"] > 0),
+        "service_level" not in keys or _knows_missed(viewer, trend),
     )
+
+
+def describe_period(figures: BoardFigures) -> str:
+    """Name the months of the sheet, and the first day of the data if that is later."""
+    said = formatting.period(figures.period)
+    if figures.period.first_day >= figures.first_day:
+        return said
+    first = formatting.day(figures.first_day, year=True)
+    return _("{period}; there is data from {day} on", period=said, day=first)
 
 
 def describe_scope(figures: BoardFigures) -> str:
@@ -234,6 +242,11 @@ def build_lines(figures: BoardFigures) -> list[BoardLine]:
         steps = figures.steps[kpi.key]
         lines.append(BoardLine(kpi, row, series, steps, currency, figures.knows_missed))
     return lines
+
+
+def _knows_missed(viewer: Viewer, where: Filters) -> bool:
+    missed = query.measure(viewer, ("missed",), where=where).iloc[0]
+    return bool(missed["status"] == "suppressed" or missed["value"] > 0)
 
 
 def _find_teams(viewer: Viewer) -> tuple[str | None, ...] | None:

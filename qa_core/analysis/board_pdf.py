@@ -48,7 +48,7 @@ def build_file(viewer: Viewer, months: str, form: str = "pdf") -> downloads.Down
 def build_pdf(figures: BoardFigures) -> bytes:
     """Build the page from what was read."""
     from reportlab.lib.units import mm
-    from reportlab.platypus import KeepInFrame, Paragraph, Spacer, Table, TableStyle
+    from reportlab.platypus import KeepInFrame, Paragraph, Table, TableStyle
 
     styles, lines = printed_pages.make_styles(), board.build_lines(figures)
     title = describe_title(figures)
@@ -56,15 +56,13 @@ def build_pdf(figures: BoardFigures) -> bytes:
     width = (printed_pages.WIDTH - 4) * mm  # 4: the frame's padding
     widths = [TEXT_SHARE * width, (1 - TEXT_SHARE) * width]
     rows = [[_lay_out_words(line, styles), _draw_trend(line, widths[1])] for line in lines]
-    table = Table(rows, colWidths=widths) if rows else Spacer(1, 1)
-    if rows:
-        rules = [
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ("LINEABOVE", (0, 0), (-1, -1), 0.4, "#c4cad4"),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 6),
-        ]
-        table.setStyle(TableStyle(rules))
+    rules = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LINEABOVE", (0, 0), (-1, -1), 0.4, "#c4cad4"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 6),
+    ]
+    table = Table(rows, colWidths=widths, style=TableStyle(rules))
     foot = f"{board.describe_scope(figures)} {describe_foot(lines)}"
     flowables = [
         *printed_pages.lay_out_head(mark_up(title), version),
@@ -79,7 +77,7 @@ def build_pdf(figures: BoardFigures) -> bytes:
 
 def describe_title(figures: BoardFigures) -> str:
     """Return the title of the sheet with its months."""
-    return _("Board sheet, {period}", period=formatting.period(figures.period))
+    return _("Board sheet, {period}", period=board.describe_period(figures))
 
 
 def describe_foot(lines: Sequence[BoardLine]) -> str:
@@ -170,11 +168,8 @@ def _draw_trend(line: BoardLine, width: float) -> Any:
     shown += [step.target.value for step in line.steps]
     axes = _Axes(width, days, *find_range(shown, line.kpi.bounds))
     _draw_ticks(drawing, axes, line)
-    band = points[points["low"].notna() & points["high"].notna()]
-    if len(band) > 1:
-        there = list(zip(band["at"], band["low"], strict=True))
-        back = list(zip(band["at"], band["high"], strict=True))[::-1]
-        corners = axes.flatten(there + back)
+    for low, high in zip(_split(days, points["low"]), _split(days, points["high"]), strict=True):
+        corners = axes.flatten([*low, *high[::-1]])
         drawing.add(Polygon(corners, fillColor=_paint(BAND), strokeColor=None))
     targets = [
         [

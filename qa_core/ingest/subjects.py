@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -432,8 +433,8 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
             draw.short = {who: n for who, n in draw.short.items() if who != advisor_id}
     spelled = _find_spellings(session, advisor_id)
     for view in session.scalars(_exempt(sa.select(SavedView))).all():
-        texts = (view.name, *(value for values in view.parameters.values() for value in values))
-        if any(map(spelled.search, texts)):
+        values = itertools.chain.from_iterable(view.parameters.values())
+        if spelled.search(view.name) or any(map(spelled.fullmatch, values)):
             session.delete(view)
     _forget_in_reports(session, spelled)
     mentions = sa.or_(NameDecision.spelling == advisor_id, NameDecision.kept == advisor_id)

@@ -30,27 +30,22 @@ def show_button(page_key: str) -> None:
 
 def _show(page_key: str) -> None:
     viewer = gate.current_viewer()
-    found = [
-        (view, page, parameters)
-        for view in saved_views.find_views(viewer)
-        if (page := menu.find_open_page(view.page, viewer)) is not None
-        and (parameters := clean(viewer, view)) is not None
-    ]
-    own = [entry for entry in found if entry[0].owner is None]
-    for view, page, parameters in own:
+    found = saved_views.find_views(viewer)
+    own = [view for view in found if view.owner is None]
+    for view in own:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-            _show_link(view, page, parameters)
+            if not _show_link(viewer, view):
+                st.text(view.name, help=_("You may no longer see what this view is about."))
             with st.popover(
                 "", icon=":material/edit:", type="tertiary", help=_("Rename, share or delete")
             ):
                 _show_form(viewer, view)
     if not own:
         st.caption(_("You have no saved view yet. Set the filters of a page, then save it here."))
-    if shared := [entry for entry in found if entry[0].owner is not None]:
-        st.markdown("**{}**".format(_("Shared with me")))
-        st.caption(_("They open on what you may see."))
-        for entry in shared:
-            _show_link(*entry)
+    title = st.empty()
+    are_open = [_show_link(viewer, view) for view in found if view.owner is not None]
+    if any(are_open):
+        title.markdown("**{}**".format(_("Shared with me")), help=_("Opens on what you may see."))
     page = menu.find_open_page(page_key, viewer)
     if page is not None and page.can_be_saved:
         st.markdown("**{}**".format(_("Save the page {page}", page=_(page.title))))
@@ -84,7 +79,12 @@ def _find_known(viewer: Viewer, dimension: str) -> set[str]:
     return {str(value) for value, _count in values} | MISSING
 
 
-def _show_link(view: View, page: menu.MenuPage, parameters: dict[str, list[str]]) -> None:
+def _show_link(viewer: Viewer, view: View) -> bool:
+    """Show the link that opens a view; tell whether this person may open it."""
+    page = menu.find_open_page(view.page, viewer)
+    parameters = clean(viewer, view) if page is not None else None
+    if page is None or parameters is None:
+        return False
     with st.container(gap=None):
         st.page_link(page.path, label=escape(view.name), icon=page.icon, query_params=parameters)
         said = [_(page.title)]
@@ -93,6 +93,7 @@ def _show_link(view: View, page: menu.MenuPage, parameters: dict[str, list[str]]
         elif view.shared_with:
             said.append(_("shared"))
         st.caption(escape(" · ".join(said)))
+    return True
 
 
 def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = None) -> None:

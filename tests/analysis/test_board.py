@@ -183,6 +183,8 @@ def test_an_executive_reads_the_sheet_and_its_download_is_in_the_journal(
     said = text_of(app)
     assert not app.exception and app.title[0].value == "Board sheet"
     assert "Dec 2025 · Whole centre." in said
+    wide = text_of(open_app("rex", "board", months="12m"))
+    assert "Jan – Dec 2025; there is data from 1 Apr 2025 on · Whole centre." in wide
     assert "Customers’ satisfaction was below its usual range in December 2025." in said
     assert app.metric[0].value == "35.0\u202f%"
 

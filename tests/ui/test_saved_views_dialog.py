@@ -91,3 +91,14 @@ def test_a_view_that_outlived_its_owners_scope_names_nothing_beyond_it(teams: Pa
     [view] = saved_views.find_views(viewer_of("lea"))
 
     assert dialog.clean(luc, view) == {"measure": ["csat"]}
+
+
+def test_an_own_view_of_an_advisor_who_left_the_scope_is_listed_without_a_link(
+    teams: Path, open_app: Callable[..., AppTest]
+) -> None:
+    saved_views.save(viewer_of("lea"), "View of Anita", "advisor", {"id": ["a3"]})
+
+    app = open_dialog(open_app("lea", "overview"))
+
+    assert links_of(app) == {} and "View of Anita" in text_of(app)
+    assert [button.label for button in app.button].count("Delete") == 1

@@ -10,7 +10,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import board, board_pdf, charts, driver_texts
 from qa_core.analysis.board import BoardFigures, BoardLine
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting, periods
+from qa_core.metrics import periods
 from qa_core.metrics.kpis import Unit
 from qa_core.ui import (
     cached,
@@ -32,9 +32,9 @@ def show(viewer: Viewer) -> None:
     titles = {key: _(title) for key, title in periods.MONTHS.items()}
     head = st.container(gap=None)
     head.title(_("Board sheet"), anchor=False)
-    with st.container(key=styles.NOT_PRINTED), layout.row():
+    bar = layout.row(key=styles.NOT_PRINTED)
+    with bar:
         choice = segmented_choice.ask("months", _("Period"), titles, usual=board.USUAL)
-        download_links.show_download("board", label=_("PDF"), forms=("pdf",), months=choice)
     figures = cached.find_board(viewer, choice)
     if figures is None:
         empty_states.card(
@@ -43,8 +43,10 @@ def show(viewer: Viewer) -> None:
             _("The sheet covers whole months. It fills once the data covers a month."),
         )
         return
-    scope = board.describe_scope(figures)
-    head.caption(escape(f"{formatting.period(figures.period)} · {scope}"))
+    said = f"{board.describe_period(figures)} · {board.describe_scope(figures)}"
+    head.caption(escape(said))
+    with bar:
+        download_links.show_download("board", label=_("PDF"), forms=("pdf",), months=choice)
     lines = board.build_lines(figures)
     for first in range(0, len(lines), 2):
         pair = lines[first : first + 2]
