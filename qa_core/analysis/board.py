@@ -138,7 +138,8 @@ class BoardLine:
             parts.append(_("small sample"))
         if not formatting.is_missing(row.pending) and row.pending:
             parts.append(_("{n} pending", n=formatting.number(row.pending)))
-        return " · ".join(parts)
+        said = " · ".join(parts)
+        return said[0].upper() + said[1:]
 
     @property
     def target(self) -> ChartTitle:

@@ -103,6 +103,9 @@ def test_a_view_is_shared_with_ones_role_or_ones_teams(people: Path) -> None:
     # Who leads Red from now on shares nothing with Blue any more.
     accounts.change(SYSTEM, "lea", accounts.AccountTerms("team_lead", teams=("Red",)))
     assert names_of("maria") == [] and names_of("luc") == ["For Blue", "For leads"]
+    # And who may not share any more shares with nobody, not even with the new role.
+    accounts.change(SYSTEM, "lea", accounts.AccountTerms("advisor", advisor_id="a1"))
+    assert names_of("ann") == names_of("luc") == []
 
 
 def test_who_may_not_share_saves_for_themselves(people: Path) -> None:

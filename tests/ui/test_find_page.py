@@ -27,6 +27,7 @@ def search(
     add_person("rex", "executive")
     add_person("ann", "advisor", advisor_id="a1")
     add_person("dora", "dpo")
+    add_person("eve", "evaluator")
     land(
         [
             contact("2026-10-20 09:00", "T1", advisor_id="a1", team="Blue", queue="Billing"),
@@ -91,6 +92,12 @@ def test_a_data_protection_officer_finds_no_figure(search: Search) -> None:
     assert search("dora", "journal")[0] == ["Journal"]
     for foreign in ("csat", "first-contact", "T1", "martin"):
         assert search("dora", foreign)[0] == []
+
+
+def test_an_evaluator_finds_scores_and_no_call_statistics(search: Search) -> None:
+    assert "Evaluation score" in search("eve", "score")[0]
+    for foreign in ("csat", "answer rate", "T1", "martin"):
+        assert search("eve", foreign)[0] == []
 
 
 def test_one_letter_is_too_little_for_names(search: Search) -> None:
