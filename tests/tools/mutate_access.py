@@ -92,8 +92,7 @@ EQUIVALENT: dict[str, str] = {
         ),
         _SAME_ROLE: (
             "qa_core/analysis/board.py: find_figures: viewer.can(get_kpi(key).needs)",
-            "qa_core/analysis/board.py: find_figures: "
-            "viewer.can(Permission.SEE_SATISFACTION)",
+            "qa_core/analysis/board.py: find_figures: viewer.can(Permission.SEE_SATISFACTION)",
             "qa_core/compliance/documents/printing.py: find_all: "
             "viewer.can(Permission.SEE_JOURNAL)",
             "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_IMPORTS)",
