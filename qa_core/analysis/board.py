@@ -124,7 +124,7 @@ class BoardLine:
         """Basis of the value: interval, number of contacts, how many are pending."""
         row = self.row
         if row.status == "suppressed":
-            return _("Fewer than five advisors or ten contacts stand behind it.")
+            return _("Based on fewer than five advisors or ten contacts.")
         if formatting.is_missing(row.value):
             return ""
         between = formatting.interval(row.low, row.high, self.kpi.unit, self.currency)
@@ -207,7 +207,7 @@ def describe_period(figures: BoardFigures) -> str:
     if figures.period.first_day >= figures.first_day:
         return said
     first = formatting.day(figures.first_day, year=True)
-    return _("{period}; there is data from {day} on", period=said, day=first)
+    return _("{period}; data starts on {day}", period=said, day=first)
 
 
 def describe_scope(figures: BoardFigures) -> str:

@@ -8,21 +8,19 @@ from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
 
 ONLY_ANSWERED = N_(
-    "Only answered contacts are counted here: those that nobody answered belong to nobody whose "
-    "contacts you see."
+    "Only answered contacts are counted here. Unanswered contacts have no advisor, so they are "
+    "outside your scope."
 )
 NOTES = {
     "from_closed_months": N_(
-        "Months whose evaluations or customers were deleted by age count with totals "
-        "of five advisors or more, made before."
+        "Some months' evaluations or customers were deleted by age. These months count through "
+        "totals kept from five advisors or more."
     ),
     "closed_months_left_out": N_(
-        "Some months are left out: what this figure needs of them was deleted by age."
+        "Some months are left out: their data for this figure was deleted by age."
     ),
-    "from_totals": N_(
-        "Part of it comes from totals by interval, which do not tell single contacts apart."
-    ),
-    "one_criterion": N_("Agreement is of one criterion: choose one, or cut by criterion."),
+    "from_totals": N_("Part of it comes from totals by interval, without single contacts."),
+    "one_criterion": N_("Agreement covers one criterion: choose one, or break down by criterion."),
     "provisional_spend": N_("Spend of the last days may still arrive."),
 }
 COUNTED_NOTES = {
@@ -35,18 +33,17 @@ COUNTED_NOTES = {
         "{count} contacts are left out: the source does not say how they ended.",
     ),
     "handle_time_unknown": NN_(
-        "{count} answered contact is left out: a part of its time is not known.",
-        "{count} answered contacts are left out: a part of their time is not known.",
+        "{count} answered contact is left out: part of its handling time is not known.",
+        "{count} answered contacts are left out: part of their handling time is not known.",
     ),
     "unanswered": NN_(
         "{count} contact is counted as abandoned: the file does not say how it ended.",
         "{count} contacts are counted as abandoned: the file does not say how they ended.",
     ),
     "totals_left_out": NN_(
-        "{count} contact of totals is left out: its platform counts by another threshold, or "
-        "not by this formula.",
-        "{count} contacts of totals are left out: their platform counts by another threshold, "
-        "or not by this formula.",
+        "{count} contact from totals is left out: its platform uses another threshold or formula.",
+        "{count} contacts from totals are left out: their platform uses another threshold or "
+        "formula.",
     ),
 }
 """Words for a note, by its code; `waits_missing:120` carries a count."""
@@ -65,7 +62,7 @@ def describe(notes: Sequence[str]) -> list[str]:
             said.append(ngettext(*COUNTED_NOTES[code], count, count=formatting.number(count)))
         elif code == "component_missing":
             text = _(
-                "Some sources never give {component}; it is left out there.",
+                "Some sources never provide {component}; it is left out there.",
                 component=_(COMPONENTS[detail]),
             )
             said.append(text)

@@ -163,8 +163,8 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
 def show_one_cut(title: str) -> None:
     """Show why a cut is missing for who sees one cut or one filter at a time."""
     show_message(
-        _("{title}: not under a filter", title=title),
-        _("You see one cut or one filter at a time: take the filter away to see this."),
+        _("{title}: hidden under a filter", title=title),
+        _("You see one breakdown or one filter at a time. Remove the filter to see this."),
     )
 
 
@@ -292,9 +292,9 @@ def _missing(status: str) -> str:
 
 def _why_missing(row: Any) -> str:
     if row.status == "suppressed":
-        return _("Fewer than five advisors or ten contacts stand behind it.")
+        return _("Based on fewer than five advisors or ten contacts.")
     if row.status == "pending":
-        return _("{n} pending: their window is not over yet.", n=formatting.number(row.pending))
+        return _("{n} pending: their window is still open.", n=formatting.number(row.pending))
     if any(note == "spend_beyond_scope" for note in row.notes or ()):
-        return _("Spend belongs to the whole centre, not to some teams.")
+        return _("Spend covers the whole centre, not single teams.")
     return _(formatting.NO_DATA)

@@ -39,7 +39,7 @@ def show(viewer: Viewer) -> None:
     if figures is None:
         empty_states.card(
             ":material/event_busy:",
-            _("No whole month yet"),
+            _("No complete month yet"),
             _("The sheet covers whole months. It fills once the data covers a month."),
         )
         return

@@ -33,5 +33,5 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 def _describe_why_not(read: Drivers) -> str:
     if read.is_narrowed:
-        return _("You see what follows from one cut at a time: take the filters away.")
-    return _("A level takes at least {n} ratings, and as many of the others.", n=MIN_ROWS)
+        return _("You see one breakdown at a time. Remove the filters to see this.")
+    return _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
