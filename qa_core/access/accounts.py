@@ -30,6 +30,7 @@ from qa_core.storage.records.people import (
     AccountRequest,
     Advisor,
     ManagedSite,
+    SavedView,
     ServiceToken,
     Site,
     Team,
@@ -242,7 +243,7 @@ def change(viewer: Viewer, username: str, terms: AccountTerms) -> None:
 
 
 def disable(viewer: Viewer, username: str) -> None:
-    """Close an account. Its sessions end at once."""
+    """Close an account. Its sessions end at once, and its saved views are deleted."""
     _perform(viewer, AccountAction.DISABLE, username)
 
 
@@ -629,6 +630,7 @@ def _apply(
         account.token_version += 1
     if act == AccountAction.DISABLE:
         account.active = False
+        session.execute(sa.delete(SavedView).where(SavedView.username == username))
     elif act == AccountAction.ENABLE:
         account.active = True
     elif act == AccountAction.RESET:

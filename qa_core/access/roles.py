@@ -49,6 +49,7 @@ class Permission(StrEnum):
     SEE_CONTACTS = "see_contacts"
     SEE_OWN_QUALITY = "see_own_quality"
     SEE_OWN_EVALUATIONS = "see_own_evaluations"
+    SEE_BOARD = "see_board"
     SEE_IRRITANTS = "see_irritants"
     MANAGE_IRRITANTS = "manage_irritants"
     EXPORT_FIGURES = "export_figures"
@@ -81,6 +82,7 @@ class Permission(StrEnum):
     MANAGE_COMPLIANCE = "manage_compliance"
     SEE_JOURNAL = "see_journal"
     SEE_HEALTH = "see_health"
+    SHARE_VIEWS = "share_views"
 
 
 P = Permission
@@ -91,10 +93,12 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.SEE_TRACKING,
             P.SEE_SATISFACTION,
             P.SEE_SCORES,
+            P.SEE_BOARD,
             P.SEE_IRRITANTS,
             P.EXPORT_FIGURES,
             P.EDIT_TARGETS,
             P.SEE_ALERTS,
+            P.SHARE_VIEWS,
         }
     ),
     Role.MANAGER: frozenset(
@@ -119,6 +123,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.MANAGE_CALIBRATIONS,
         }
         | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES}
+        | {P.SEE_BOARD, P.SHARE_VIEWS}
     ),
     Role.TEAM_LEAD: frozenset(
         {
@@ -132,7 +137,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         }
         | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS}
         | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS}
-        | {P.LISTEN, P.SEE_EVALUATIONS, P.SEE_COACHING, P.MANAGE_COACHING}
+        | {P.LISTEN, P.SEE_EVALUATIONS, P.SEE_COACHING, P.MANAGE_COACHING, P.SHARE_VIEWS}
     ),
     Role.EVALUATOR: frozenset(
         {

@@ -40,54 +40,78 @@ def describe_trend(
     rules changed.
     """
     monthly = grain == "month"
-    if points == 0:
+    state, n = judge_trend(control, signals, points, is_restarted)
+    if state == "no_data":
         return ChartTitle(_("No data in this period"))
-    if control is None and is_restarted:
+    if state == "restarted":
         return ChartTitle(_("Too little data for control limits since the rules changed"))
-    if control is None or signals is None:
+    if state == "short":
         return ChartTitle(
             _("Too few months for control limits")
             if monthly
             else _("Too few weeks for control limits")
         )
-    if signals.below:
-        n = signals.below
+    if state == "below":
         text = (
             ngettext("Below the limit in the last month", "Below the limit for {n} months", n)
             if monthly
             else ngettext("Below the limit in the last week", "Below the limit for {n} weeks", n)
         )
         return ChartTitle(text, severity_of(-1, better))
-    if signals.above:
-        n = signals.above
+    if state == "above":
         text = (
             ngettext("Above the limit in the last month", "Above the limit for {n} months", n)
             if monthly
             else ngettext("Above the limit in the last week", "Above the limit for {n} weeks", n)
         )
         return ChartTitle(text, severity_of(1, better))
-    n = abs(signals.run)
-    if n >= RUN:
-        if signals.run < 0:
-            text = (
-                ngettext("Below its average for {n} month", "Below its average for {n} months", n)
-                if monthly
-                else ngettext(
-                    "Below its average for {n} week", "Below its average for {n} weeks", n
-                )
-            )
-        else:
-            text = (
-                ngettext("Above its average for {n} month", "Above its average for {n} months", n)
-                if monthly
-                else ngettext(
-                    "Above its average for {n} week", "Above its average for {n} weeks", n
-                )
-            )
-        return ChartTitle(text, severity_of(signals.run, better))
-    if signals.positions and signals.positions[-1][0] >= points - RUN:
+    if state == "under_average":
+        text = (
+            ngettext("Below its average for {n} month", "Below its average for {n} months", n)
+            if monthly
+            else ngettext("Below its average for {n} week", "Below its average for {n} weeks", n)
+        )
+        return ChartTitle(text, severity_of(-1, better))
+    if state == "over_average":
+        text = (
+            ngettext("Above its average for {n} month", "Above its average for {n} months", n)
+            if monthly
+            else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
+        )
+        return ChartTitle(text, severity_of(1, better))
+    if state == "near_low":
+        return ChartTitle(_("Near its lower limit"), severity_of(-1, better))
+    if state == "near_high":
+        return ChartTitle(_("Near its upper limit"), severity_of(1, better))
+    if state == "back":
         return ChartTitle(_("Back within its usual range"))
     return ChartTitle(_("Within its usual range"))
+
+
+def judge_trend(
+    control: ControlLimits | None, signals: Signals | None, points: int, is_restarted: bool = False
+) -> tuple[str, int]:
+    """Judge the end of a series, with the number of points that it has lasted: `no_data`,
+    `restarted`, `short`, `below` or `above` (the limits), `under_average`, `over_average`,
+    `near_low` or `near_high` (the limits, two of the last three points), `back`, `usual`.
+    """
+    if points == 0:
+        return "no_data", 0
+    if control is None and is_restarted:
+        return "restarted", 0
+    if control is None or signals is None:
+        return "short", 0
+    if signals.below:
+        return "below", signals.below
+    if signals.above:
+        return "above", signals.above
+    n = abs(signals.run)
+    if n >= RUN:
+        return ("under_average" if signals.run < 0 else "over_average"), n
+    if signals.last:
+        return ("near_low" if signals.last < 0 else "near_high"), 1
+    is_back = signals.positions and signals.positions[-1][0] >= points - RUN
+    return ("back" if is_back else "usual"), 0
 
 
 def describe_change(

@@ -89,13 +89,22 @@ class Series:
 
     @property
     def finding(self) -> ChartTitle:
-        has_value = self.points["value"].notna()
-        # If all values are provisional, count them: there is data, but too
-        # little.
-        known = int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
         return chart_titles.describe_trend(
-            self.control, self.signals, self.grain, self.kpi.better, known, self.is_restarted
+            self.control,
+            self.signals,
+            self.grain,
+            self.kpi.better,
+            self.known_points,
+            self.is_restarted,
         )
+
+    @property
+    def known_points(self) -> int:
+        """Number of firm values; of provisional ones if there are no others: there is data,
+        but too little.
+        """
+        has_value = self.points["value"].notna()
+        return int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
 
     @property
     def spread(self) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -43,7 +44,7 @@ from qa_core.storage.records.listening import (
     Recording,
     TimedComment,
 )
-from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias, SavedView
 from qa_core.storage.records.retention import ListeningExclusion, Objection, Restriction
 from qa_core.storage.records.store import Session
 
@@ -294,6 +295,9 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
             ids_of_advisor = sa.select(owner.id).where(owner.advisor_id == advisor_id)
             if rows := _read_rows(session, part, column.in_(ids_of_advisor)):
                 rows_by_table[part.__tablename__] = rows
+        accounts = sa.select(Account.username).where(Account.advisor_id == advisor_id)
+        if rows := _read_rows(session, SavedView, SavedView.username.in_(accounts)):
+            rows_by_table[SavedView.__tablename__] = rows
     return rows_by_table
 
 
@@ -418,7 +422,9 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 
 
 def _forget_in_json(session: Session, advisor_id: str) -> None:
-    """Delete what imports, draws and merged names keep of an advisor beside their rows."""
+    """Delete what imports, draws, merged names and saved views keep of an advisor beside
+    their rows.
+    """
     for table in (BeforeImage, WaitingRow):
         rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:
@@ -428,18 +434,27 @@ def _forget_in_json(session: Session, advisor_id: str) -> None:
     for draw in session.scalars(sa.select(Draw)):
         if advisor_id in draw.short:
             draw.short = {who: n for who, n in draw.short.items() if who != advisor_id}
-    _forget_in_reports(session, advisor_id)
+    spelled = _find_spellings(session, advisor_id)
+    for view in session.scalars(_exempt(sa.select(SavedView))).all():
+        values = itertools.chain.from_iterable(view.parameters.values())
+        if spelled.search(view.name) or any(map(spelled.fullmatch, values)):
+            session.delete(view)
+    _forget_in_reports(session, spelled)
     mentions = sa.or_(NameDecision.spelling == advisor_id, NameDecision.kept == advisor_id)
     session.execute(sa.delete(NameDecision).where(NameDecision.kind == "advisor", mentions))
 
 
-def _forget_in_reports(session: Session, advisor_id: str) -> None:
-    """Delete the spellings of an advisor from what imports decided about advisors."""
+def _find_spellings(session: Session, advisor_id: str) -> re.Pattern[str]:
+    """Find the id, the name and the aliases of an advisor, as a pattern of whole words."""
     names = [advisor_id]
     for column in (Advisor.name, AdvisorAlias.alias):
         of_advisor = sa.select(column).where(column.class_.advisor_id == advisor_id)
         names += session.scalars(_exempt(of_advisor)).all()
-    spelled = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names))
+    return re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names))
+
+
+def _forget_in_reports(session: Session, spelled: re.Pattern[str]) -> None:
+    """Delete the spellings of an advisor from what imports decided about advisors."""
 
     def clear(decision: dict[str, Any]) -> dict[str, Any]:
         if decision["field"] != "advisor":

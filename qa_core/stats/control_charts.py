@@ -127,13 +127,15 @@ class Signals:
     the series.
 
     `below`, `above`: how many of the last points in a row are beyond that limit. `run`:
-    how many are on one side of the centre, negative below it.
+    how many are on one side of the centre, negative below it. `last`: side of the signal
+    at the last point; 0 if it is none.
     """
 
     positions: tuple[tuple[int, int], ...]
     below: int
     above: int
     run: int
+    last: int = 0
 
 
 def find_signals(values: Sequence[float | None], control: ControlLimits) -> Signals:
@@ -173,12 +175,9 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
     if length >= RUN:
         # Mark the last run only: earlier ones are over.
         positions |= set(places[-length:])
-    return Signals(
-        tuple((position, 1 if distances[position] > 0 else -1) for position in sorted(positions)),
-        below,
-        above,
-        side * length,
-    )
+    found = {position: 1 if distances[position] > 0 else -1 for position in sorted(positions)}
+    last = found.get(places[-1], 0) if places else 0
+    return Signals(tuple(found.items()), below, above, side * length, last)
 
 
 def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:

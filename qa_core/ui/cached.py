@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import alerts, annotations, targets, tracking_numbers
+from qa_core.analysis import alerts, annotations, board, targets, tracking_numbers
 from qa_core.analysis.irritants import detection
 from qa_core.base import environment
 from qa_core.centre import settings
@@ -153,6 +153,7 @@ find_all_values = _cached(query.find_all_values, (), _cuts_contacts)
 find_waits = _cached(query.find_waits, (), _always)
 find_service_levels = _cached(query.find_service_levels, (), _always)
 find_drivers = _cached(query.find_drivers)
+find_board = _cached(board.find_figures)
 find_ratings = _cached(query.find_ratings, (), _always)
 find_recovery = _cached(query.find_recovery, (), _always)
 find_chains = _cached(query.find_chains, (), _always)

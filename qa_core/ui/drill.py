@@ -103,6 +103,11 @@ def to_advisor(advisor_id: str, **parameters: str) -> None:
     st.session_state[_TARGET] = ("advisor", target)
 
 
+def to_find() -> None:
+    """Callback: open the page that searches."""
+    st.session_state[_TARGET] = (menu.FIND, {})
+
+
 def show_link_from_contact() -> None:
     """Show the link from a contact back to where it was opened (default: the list)."""
     _show_back(*st.session_state.get(_CONTACT_FROM, ("contacts", {})))

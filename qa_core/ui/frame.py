@@ -13,7 +13,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
 from qa_core.quality import daily
 from qa_core.storage.records import store
-from qa_core.ui import cached, drill, filter_bar, gate, menu, sidebar
+from qa_core.ui import cached, drill, filter_bar, find_key, gate, menu, sidebar
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
 """Empty part that runs by itself: for a page with one, the browser asks for a run when it is
@@ -26,13 +26,15 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     daily.do_daily()
     with store.one_state():
         cached.look_up_version()
-        sidebar.show(viewer)
+        page_key = entry.key if entry else menu.HOME
+        sidebar.show(viewer, page_key)
         with st.sidebar:
             draw_when_reconnected()
+            find_key.listen(page_key)
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)
-            drill.follow(entry.key if entry else menu.HOME)
+            drill.follow(page_key)
             if entry is not None:
                 filter_bar.show(viewer, entry.key)
             page.run()

@@ -33,6 +33,8 @@ class MenuPage:
     """
     has_comparison: bool = True
     """Whether the filter bar offers a period to compare with."""
+    has_own_period: bool = False
+    """Whether the page asks for its period itself, without a filter bar."""
     is_listed: bool = True
     listed_for: tuple[Role, ...] = ()
     """Roles that see the page in their menu (empty: all who may open it)."""
@@ -63,6 +65,11 @@ class MenuPage:
             not self.listed_for or (viewer is not None and viewer.role in self.listed_for)
         )
 
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether its filters or its period can be saved as a view."""
+        return self.filters is not None or self.has_own_period
+
     def can_filter_by(self, dimensions: set[str]) -> bool:
         """Tell whether the filter bar of this page has all of these dimensions."""
         return self.filters is not None and dimensions <= set(self.filters)
@@ -90,12 +97,19 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             explains_alerts=True,
         ),
         MenuPage(
+            "performance/board.py",
+            N_("Board sheet"),
+            "summarize",
+            P.SEE_BOARD,
+            has_own_period=True,
+            first_for=(R.EXECUTIVE,),
+        ),
+        MenuPage(
             "performance/satisfaction.py",
             N_("Satisfaction"),
             "mood",
             P.SEE_SATISFACTION,
             WITHOUT_TEAM,
-            first_for=(R.EXECUTIVE,),
             explains_alerts=True,
         ),
         MenuPage(
@@ -242,11 +256,14 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("admin/service_tokens.py", N_("Service tokens"), "key", P.MANAGE_ACCOUNTS),
     ),
     N_("Me"): (
+        MenuPage("account/find.py", N_("Find"), "search"),
         MenuPage("account/my_account.py", N_("My account"), "account_circle"),
         MenuPage("account/glossary.py", N_("Glossary"), "dictionary"),
     ),
 }
 
+FIND = "find"
+"""Key of the page that searches, which leads the menu."""
 HOME = "home"
 """Key of the address `/`, which leads to the reader's first page: each page then has one
 address for everybody.
@@ -264,6 +281,11 @@ def all_filters() -> set[str]:
 
 def find_page(key: str) -> MenuPage:
     return next(page for page in all_pages() if page.key == key)
+
+
+def find_open_page(key: str, viewer: Viewer) -> MenuPage | None:
+    """Return the page of that key if the viewer may open it."""
+    return next((page for page in all_pages() if page.key == key and page.is_open_to(viewer)), None)
 
 
 def find_page_explaining(permission: Permission) -> MenuPage:
@@ -328,11 +350,13 @@ def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
         if page.key not in made
     ]
     listed = {
-        _(title): [made[page.key] for page in pages]
+        _(title): [made[page.key] for page in pages if page.key != FIND]
         for title, pages in find_sections(viewer).items()
     }
     chosen = st.navigation(
-        {"": [home, *closed], **listed}, position="sidebar" if viewer else "hidden", expanded=True
+        {"": [home, made[FIND], *closed], **listed},
+        position="sidebar" if viewer else "hidden",
+        expanded=True,
     )
     return chosen, next((page for page in all_pages() if made.get(page.key) is chosen), None)
 

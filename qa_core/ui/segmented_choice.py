@@ -10,13 +10,19 @@ from qa_core.ui import url_state
 
 
 def ask(
-    name: str, label: str, titles: Mapping[str, str], key: str = "", has_label: bool = False
+    name: str,
+    label: str,
+    titles: Mapping[str, str],
+    key: str = "",
+    has_label: bool = False,
+    usual: str = "",
 ) -> str:
-    """Show the buttons and return the chosen key; the first one is the usual one.
+    """Show the buttons and return the chosen key; `usual` (default: the first) is not in
+    the address.
 
     `key`: of the widget, where another page has a choice of the same name.
     """
-    usual = next(iter(titles))
+    usual = usual or next(iter(titles))
     with url_state.bound(name, titles, usual, key):
         chosen = st.segmented_control(
             label,

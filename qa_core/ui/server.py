@@ -42,6 +42,7 @@ UPLOADS = "/_stcore/upload_file/"
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 """Signs that do not stand in the name of a file that is handed out."""
 DOWNLOAD_ROOMS = (
+    "analysis.board_pdf",
     "analysis.exports",
     "analysis.explanations",
     "analysis.irritants.texts",

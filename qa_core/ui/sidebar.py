@@ -11,7 +11,7 @@ from qa_core.access.accounts import AccountAction
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.storage.records.base import now
-from qa_core.ui import browser, freshness, gate, menu, styles
+from qa_core.ui import browser, freshness, gate, menu, saved_views, styles
 
 LOGO = styles.LOGO.read_text(encoding="utf-8")
 _NEWS = "account_news"
@@ -19,10 +19,11 @@ INK = {False: "#1E2A32", True: "#E6EAEC"}
 """Colour of text by whether the theme is dark: a picture does not take it from the page."""
 
 
-def show(viewer: Viewer) -> None:
-    """Draw the sidebar around the menu."""
+def show(viewer: Viewer, page_key: str) -> None:
+    """Draw the sidebar around the menu, on that page."""
     st.logo(LOGO.replace("currentColor", INK[styles.is_dark()]), size="large")
     with st.sidebar:
+        saved_views.show_button(page_key)
         freshness.show(viewer)
         st.text(viewer.display_name)
         st.caption(menu.name_role(viewer.role))

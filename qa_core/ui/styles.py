@@ -7,8 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 _ASSETS = Path(__file__).with_name("assets")
-_EVERYWHERE, _DARK, _PRINT, _STICKY = (
-    _ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "sticky")
+_EVERYWHERE, _DARK, _PRINT, _PRINT_SHEET, _STICKY = (
+    _ASSETS / f"{name}.css" for name in ("everywhere", "dark", "print", "print_sheet", "sticky")
 )
 ICON, LOGO = _ASSETS / "icon.svg", _ASSETS / "logo.svg"
 
@@ -23,9 +23,13 @@ def apply() -> None:
         st.html(_DARK)
 
 
-def fit_one_page() -> None:
-    """Print this page on one sheet of A4, without menu and filters."""
+def fit_one_page(is_sheet: bool = False) -> None:
+    """Print this page on one sheet of A4, without menu and filters. `is_sheet`: it is made
+    for one.
+    """
     st.html(_PRINT)
+    if is_sheet:
+        st.html(_PRINT_SHEET)
 
 
 def keep_in_view() -> None:

@@ -100,6 +100,7 @@ STAY = {
     "subject_request": "proof that a request was answered",
     "second_factor": "with the account",
     "external_identity": "with the account",
+    "saved_view": "with the account, once it is closed",
     "service_token": "no person's: a script's name, which is used once",
 }
 """Tables that no keeper empties, and why."""

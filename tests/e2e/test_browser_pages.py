@@ -82,7 +82,7 @@ def listed_pages(role: Role) -> list[menu.MenuPage]:
         page
         for pages in menu.find_sections(viewer).values()
         for page in pages
-        if page.is_listed_for(viewer)
+        if page.is_listed_for(viewer) and page.key != menu.FIND
     ]
 
 
@@ -173,8 +173,8 @@ def test_every_page_of_the_menu_opens_without_an_error(enter, role: Role) -> Non
     assert_sound(page)
     # Streamlit draws no menu of one line.
     if len(mine) > 1:
-        assert titles_in_menu(page) == [entry.title for entry in mine]
-    for entry in mine[1:]:
+        assert titles_in_menu(page) == ["Find", *(entry.title for entry in mine)]
+    for entry in [*mine[1:], menu.find_page(menu.FIND)]:
         go_to(page, entry.key, entry.title)
         assert_sound(page)
 
@@ -281,10 +281,12 @@ def test_a_french_browser_reads_french(new_page) -> None:
         "heading", level=1, name="Résolution au premier contact", exact=False
     ).wait_for()
     settle(page)
-    assert titles_in_menu(page)[:6] == [
+    assert titles_in_menu(page)[:8] == [
+        "Rechercher",
         "Vue d’ensemble",
         "Trafic",
         "Premier contact",
+        "Synthèse de direction",
         "Satisfaction",
         "Irritants",
         "Sources",
@@ -307,3 +309,60 @@ def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(
     assert page.get_by_role("heading", name="Satisfaction", exact=True).is_visible()
     assert not page.get_by_role("button", name="Sign out").is_visible()
     assert not page.locator(".st-key-filter_bar").is_visible()
+
+
+@pytest.mark.long
+def test_a_slash_opens_the_search_and_the_keyboard_alone_leads_to_a_result(enter) -> None:
+    page, heard = enter(Role.TEAM_LEAD, "/overview")
+    page.get_by_role("heading", level=1, name="Overview").wait_for()
+    page.keyboard.press("/")
+    page.wait_for_url("**/find")
+    field = page.get_by_role("textbox", name="Search")
+    field.wait_for()
+    page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Search'")
+
+    page.keyboard.type("coach/")
+    assert field.input_value() == "coach/"  # a slash in a field is a sign like any other
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Pages").wait_for()
+    settle(page)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/coaching")
+    assert heard.complaints == []
+
+
+@pytest.mark.long
+def test_a_page_is_saved_as_it_is_set_and_opens_so_from_another_page(enter) -> None:
+    queue = query.find_values(viewer_of(Role.TEAM_LEAD), "queue")[0][0]
+    page, heard = enter(Role.TEAM_LEAD, f"/overview?period=91d&queue={queue}")
+    page.get_by_role("heading", level=1, name="Overview").wait_for()
+    page.get_by_role("button", name="Saved views").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Name").fill("A quarter of it")
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("link", name="A quarter of it").wait_for()
+    page.keyboard.press("Escape")
+
+    page.goto("/satisfaction")
+    page.get_by_role("button", name="28 days").wait_for()
+    page.get_by_role("button", name="Saved views").click()
+    page.get_by_role("dialog").get_by_role("link", name="A quarter of it").click()
+
+    page.wait_for_url(re.compile(r"/overview\?.*period=91d"))
+    page.get_by_role("heading", level=1, name="Overview").wait_for()
+    page.get_by_role("button", name=f"Queue: {queue}").wait_for()
+    page.get_by_role("button", name="13 weeks").wait_for()
+    assert heard.complaints == []
+
+
+@pytest.mark.long
+def test_the_board_sheet_prints_on_one_sheet(enter) -> None:
+    page, _heard = enter(Role.EXECUTIVE, "/board")
+    page.get_by_role("heading", name="The cost per resolved contact", exact=False).wait_for()
+    settle(page)
+
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
+    page.emulate_media(media="print")
+    assert not page.get_by_role("button", name="Sign out").is_visible()

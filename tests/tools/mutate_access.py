@@ -91,6 +91,8 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_IRRITANTS)",
         ),
         _SAME_ROLE: (
+            "qa_core/analysis/board.py: find_figures: viewer.can(get_kpi(key).needs)",
+            "qa_core/analysis/board.py: find_figures: viewer.can(Permission.SEE_SATISFACTION)",
             "qa_core/compliance/documents/printing.py: find_all: "
             "viewer.can(Permission.SEE_JOURNAL)",
             "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_IMPORTS)",
@@ -214,6 +216,7 @@ EQUIVALENT: dict[str, str] = {
             "signed_in.viewer.can(downloads.KINDS[kind].permission)",
             "qa_core/ui/filter_bar.py: _ask_values: viewer.needs_suppression",
             "qa_core/ui/player/__init__.py: show: viewer.can(Permission.LISTEN)",
+            "qa_core/ui/views/account/find.py: show: viewer.can(Permission.SEE_CONTACTS)",
             "qa_core/ui/views/admin/scorecards.py: show: viewer.can(Permission.EDIT_GRIDS)",
             "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.MANAGE_ALERTS)",
             "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.SEE_ALERTS)",

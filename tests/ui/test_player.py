@@ -42,6 +42,7 @@ def players_of(app: AppTest) -> list[dict[str, Any]]:
     return [
         json.loads(element.proto.json or element.proto.mixed.json)
         for element in app.get("bidi_component")
+        if element.proto.component_name == player.COMPONENT
     ]
 
 

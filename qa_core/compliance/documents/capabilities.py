@@ -18,6 +18,7 @@ PERMISSION_TITLES: dict[Permission, str] = {
     P.SEE_CONTACTS: N_("Open a single contact"),
     P.SEE_OWN_QUALITY: N_("See one's own results and who listened"),
     P.SEE_OWN_EVALUATIONS: N_("See the evaluations one made"),
+    P.SEE_BOARD: N_("See the board sheet"),
     P.SEE_IRRITANTS: N_("See customers' irritants"),
     P.MANAGE_IRRITANTS: N_("Manage the action list on irritants"),
     P.EXPORT_FIGURES: N_("Export figures"),
@@ -50,6 +51,7 @@ PERMISSION_TITLES: dict[Permission, str] = {
     P.MANAGE_COMPLIANCE: N_("Enter legal conditions and accreditations"),
     P.SEE_JOURNAL: N_("Read the journal"),
     P.SEE_HEALTH: N_("See the health of the stores"),
+    P.SHARE_VIEWS: N_("Share saved views"),
 }
 
 REACH_TITLES: dict[Reach, str] = {

@@ -5,7 +5,6 @@ and noted in the audit log.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -21,7 +20,7 @@ from qa_core.compliance.documents import facts, notices_to_persons, records_of_p
 from qa_core.compliance.documents.blocks import BLANK, Block, list_texts
 from qa_core.compliance.documents.facts import DETAILS, Facts
 from qa_core.compliance.documents.rendering import RENDERERS, PrintedDocument
-from qa_core.metrics import downloads, formatting
+from qa_core.metrics import downloads, formatting, printed_pages
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 
@@ -176,27 +175,9 @@ def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes
 
 def render(title: str, blocks: list[Block], form: str, digest: str = "") -> bytes:
     """Render blocks with the line that says of whom, from which version, when and by what."""
-    with store.reading() as session:
-        author = settings.current(session).organisation_name or ""
-    version = " · ".join(
-        filter(
-            None,
-            (
-                author,
-                digest and _("version {digest}", digest=digest),
-                _("printed on {day}", day=formatting.long_day(environment.today())),
-                f"Écoute {find_product_version()}",
-            ),
-        )
-    )
+    author, version = printed_pages.describe_origin(digest)
     _media_type, to_file = RENDERERS[form]
     return to_file(PrintedDocument(title, author, version, blocks))
-
-
-def find_product_version() -> str:
-    """Return the version of the product, from its project file."""
-    text = (environment.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["project"]["version"]
 
 
 def enter_details(viewer: Viewer, values: dict[str, str]) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import io
-import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
 
-from qa_core.base.i18n import _, language
+from qa_core.base.i18n import language
 from qa_core.compliance.documents.blocks import (
     Block,
     Bullets,
@@ -20,15 +16,12 @@ from qa_core.compliance.documents.blocks import (
     Paragraph,
     split_blanks,
 )
+from qa_core.metrics import printed_pages
+from qa_core.metrics.printed_pages import MARGIN, PALE, WIDTH, mark_up
 
-MARGIN = 18
-"""Millimetres."""
-WIDTH = 210 - 2 * MARGIN
 NARROW_COLUMNS = 5
 """A table with more columns is set smaller."""
-INK, PALE, YELLOW = "#1f2937", "#eef1f5", "#fff3a3"
-FONTS = {"Vera": "Vera.ttf", "Vera-Bold": "VeraBd.ttf", "Vera-Italic": "VeraIt.ttf"}
-"""Come with reportlab and are embedded, so that a PDF looks the same everywhere."""
+YELLOW = "#fff3a3"
 
 
 @dataclass(frozen=True)
@@ -43,44 +36,10 @@ class PrintedDocument:
 
 def to_pdf(document: PrintedDocument) -> bytes:
     """Render a document as a PDF of A4 pages."""
-    # Loaded here: neither the app nor the command line should wait for it.
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.units import mm
-    from reportlab.platypus import Paragraph as Text
-    from reportlab.platypus import SimpleDocTemplate
-
-    styles = _make_styles()
-
-    def show_foot(canvas: Any, template: Any) -> None:
-        canvas.setFont("Vera", 7)
-        canvas.setFillColor("#5b6472")
-        canvas.drawString(MARGIN * mm, 10 * mm, _replace_unknown(document.version))
-        canvas.drawRightString(
-            A4[0] - MARGIN * mm, 10 * mm, _("Page {n}", n=canvas.getPageNumber())
-        )
-
-    out = io.BytesIO()
-    SimpleDocTemplate(
-        out,
-        pagesize=A4,
-        leftMargin=MARGIN * mm,
-        rightMargin=MARGIN * mm,
-        topMargin=16 * mm,
-        bottomMargin=20 * mm,
-        title=document.title,
-        author=document.author,
-        subject=document.version,
-        lang=language(),
-    ).build(
-        [
-            Text(_mark_up(document.title), styles["title"]),
-            Text(_mark_up(document.version), styles["small"]),
-            *(item for block in document.blocks for item in _lay_out(block, styles)),
-        ],
-        onFirstPage=show_foot,
-        onLaterPages=show_foot,
-    )
-    return out.getvalue()
+    styles = printed_pages.make_styles()
+    head = printed_pages.lay_out_head(_mark_up(document.title), document.version)
+    blocks = (item for block in document.blocks for item in _lay_out(block, styles))
+    return printed_pages.build([*head, *blocks], document.title, document.author, document.version)
 
 
 def to_docx(document: PrintedDocument) -> bytes:
@@ -117,52 +76,6 @@ RENDERERS: dict[str, tuple[str, Callable[[PrintedDocument], bytes]]] = {
     ),
 }
 """Format → media type and renderer."""
-
-
-@functools.cache
-def _make_styles() -> dict[str, Any]:
-    from reportlab.lib.styles import ParagraphStyle
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    for name, file in FONTS.items():
-        pdfmetrics.registerFont(TTFont(name, file))
-    plain = ParagraphStyle(
-        "plain", fontName="Vera", fontSize=8.5, leading=12.5, textColor=INK, spaceAfter=5
-    )
-
-    def vary(name: str, **changes: Any) -> ParagraphStyle:
-        return ParagraphStyle(name, parent=plain, **changes)
-
-    return {
-        "plain": plain,
-        "title": vary("title", fontName="Vera-Bold", fontSize=15, leading=20, spaceAfter=3),
-        "heading": vary(
-            "heading",
-            fontName="Vera-Bold",
-            fontSize=10.5,
-            leading=14,
-            spaceBefore=9,
-            spaceAfter=4,
-        ),
-        "small": vary("small", fontSize=7, leading=10, textColor="#5b6472", spaceAfter=8),
-        "quote": vary(
-            "quote",
-            backColor=PALE,
-            borderPadding=(5, 6, 5, 6),
-            leftIndent=8,
-            rightIndent=8,
-            spaceBefore=8,
-            spaceAfter=10,
-        ),
-        "item": vary("item", leftIndent=11, bulletIndent=2, spaceAfter=3),
-        "cell": vary("cell", fontSize=7.5, leading=10.5, spaceAfter=0),
-        "head": vary("head", fontName="Vera-Bold", fontSize=7.5, leading=10.5, spaceAfter=0),
-        "narrow cell": vary("narrow cell", fontSize=6.5, leading=8.5, spaceAfter=0),
-        "narrow head": vary(
-            "narrow head", fontName="Vera-Bold", fontSize=5.5, leading=7.5, spaceAfter=0
-        ),
-    }
 
 
 def _lay_out(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
@@ -221,26 +134,9 @@ def _build_pdf_table(grid: Grid, styles: dict[str, Any]) -> Any:
 def _mark_up(text: str) -> str:
     """Write a text as the markup of reportlab, with its blanks highlighted."""
     return "".join(
-        f'<font backColor="{YELLOW}">{escape(_replace_unknown(piece))}</font>'
-        if is_blank
-        else escape(_replace_unknown(piece))
+        f'<font backColor="{YELLOW}">{mark_up(piece)}</font>' if is_blank else mark_up(piece)
         for piece, is_blank in split_blanks(text)
     )
-
-
-def _replace_unknown(text: str) -> str:
-    """Replace what the font lacks: narrow spaces by wide ones, letters by those without
-    their accent. A square in the name of a person would be worse.
-    """
-    from reportlab.pdfbase import pdfmetrics
-
-    known = pdfmetrics.getFont("Vera").face.charToGlyph
-    text = re.sub("[\u202f\u2007]", "\u00a0", text)
-    bare = (
-        letter if ord(letter) in known else unicodedata.normalize("NFKD", letter)[0]
-        for letter in text
-    )
-    return "".join(letter if ord(letter) in known else "?" for letter in bare)
 
 
 def _add(word: Any, block: Block) -> None:

@@ -17,9 +17,11 @@ from qa_core.metrics.query.contacts import (
     contact_columns,
     count_contacts,
     find_all_values,
+    find_by_id,
     find_contacts,
     find_values,
     get_contact,
+    read_by_id,
     read_contact,
     read_contacts,
 )

@@ -265,3 +265,23 @@ class ServiceToken(Base):
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None]
     last_used_on: Mapped[date | None]
+
+
+class SavedView(Base):
+    """Page with the parameters of its address under a name: `page` is its key in the menu.
+    `shared_with` null: nobody; `role` or `teams`: who has the owner's role, or a team of
+    theirs. It goes when the account is closed.
+    """
+
+    __tablename__ = "saved_view"
+    __table_args__ = (sa.UniqueConstraint("username", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(
+        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]
+    page: Mapped[str]
+    parameters: Mapped[dict[str, list[str]]] = mapped_column(sa.JSON)
+    shared_with: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)

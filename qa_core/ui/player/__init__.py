@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
-from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
@@ -25,7 +23,7 @@ from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import Playable, absence
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import timed_comments
-from qa_core.ui import gate, personal_data
+from qa_core.ui import gate, personal_data, scripts
 
 FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
@@ -104,7 +102,7 @@ def _show_player(
             "refused": refused is not None,
             "address": st.session_state.get(f"{key}_address"),
         }
-        _component()(
+        scripts.declare(COMPONENT, FOLDER, "player.js", "player.html", "player.css")(
             key=key,
             data=data,
             on_asked_change=functools.partial(
@@ -269,25 +267,3 @@ def _save_remark(key: str, evaluation_id: int) -> None:
 def _close_form(key: str) -> None:
     for name in ("moment", "warned", "personal", "remark_text", "remark_about"):
         st.session_state.pop(f"{key}_{name}", None)
-
-
-def _component() -> Any:
-    """Return the component, registered as files of the running server: the security policy
-    of the pages allows no script from elsewhere.
-    """
-    manager = get_bidi_component_manager()
-    if manager.get_component_asset_root(COMPONENT) is None:
-        room, name = COMPONENT.split(".")
-        manager.register_from_manifest(
-            ComponentManifest(room, "1", [ComponentConfig(name, FOLDER.name)]), FOLDER.parent
-        )
-    return _declare()
-
-
-@functools.cache
-def _declare() -> Any:
-    html, css = (
-        FOLDER.joinpath(f"player.{ending}").read_text(encoding="utf-8")
-        for ending in ("html", "css")
-    )
-    return st.components.v2.component(COMPONENT, html=html, css=css, js="player.js")

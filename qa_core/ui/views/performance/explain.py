@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import explanations, exports
+from qa_core.analysis import explanations, exports, note_texts
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import dimensions, formatting, setting_texts
@@ -98,7 +98,7 @@ def _describe_status(row: Any) -> list[str]:
     status = [_(STATUSES[row.status])] if row.status in STATUSES else []
     # The waits that are left out are counted below, line by line.
     notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
-    return status + cards.describe_notes(notes)
+    return status + note_texts.describe(notes)
 
 
 def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra) -> None:

@@ -4,16 +4,12 @@ other factors held alike. Never worded as causes.
 
 from __future__ import annotations
 
-import pandas as pd
-
 from qa_core.access.roles import Viewer
-from qa_core.analysis import charts
-from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import dimensions, formatting
+from qa_core.analysis import charts, driver_texts
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query import Drivers
-from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
-from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
+from qa_core.stats.adjusted_differences import MIN_ROWS
 from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
@@ -24,101 +20,18 @@ def show(viewer: Viewer, state: FilterState) -> None:
     """Show dots with intervals, the largest difference first, grey if chance explains it."""
     read = cached.find_drivers(viewer, state.where)
     if not read.drivers:
-        cards.show_message(_conclude(read), _describe_why_not(read))
+        cards.show_message(driver_texts.conclude(read), _describe_why_not(read))
         return
-    drawn = _choose(read.drivers)
-    records = [
-        {
-            "label": name(driver),
-            "value": driver.size,
-            "low": driver.low if driver.adjusted is None else driver.adjusted_low,
-            "high": driver.high if driver.adjusted is None else driver.adjusted_high,
-            "plain": None if driver.adjusted is None else driver.difference,
-            "n": driver.n,
-            "severity": ("better" if driver.size > 0 else "attention")
-            if driver.is_significant
-            else "",
-        }
-        for driver in drawn
-    ]
-    frame = pd.DataFrame(records).astype({"plain": float})
-    figure = charts.build_differences(frame, Unit.RATE, dark=styles.is_dark(), row_height=23)
-    cards.show_chart(figure, _conclude(read), _explain(read, len(drawn)), "drivers")
-
-
-def name(driver: Driver) -> str:
-    """Return the name of one level, with its factor."""
-    factor = BY_KEY.get(driver.factor)
-    if driver.factor == CRITERION or factor is None:
-        return _(
-            "{factor}: {level}",
-            factor=_(dimensions.get_dimension(CRITERION).title),
-            level=formatting.name(CRITERION, driver.level),
-        )
-    level = (
-        formatting.name(factor.key, driver.level)
-        if factor.is_dimension
-        else _(factor.levels[driver.level])
+    drawn = driver_texts.choose(read.drivers, MOST_ROWS)
+    figure = charts.build_differences(
+        driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
     )
-    return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
-
-
-def _conclude(read: Drivers) -> str:
-    if read.is_narrowed:
-        return _("Links with satisfaction: hidden under filters")
-    if not read.drivers:
-        return _("Too few ratings to see what is linked to satisfaction")
-    strongest = next((driver for driver in read.drivers if driver.is_significant), None)
-    if strongest is None:
-        return _("No factor tested is clearly linked to satisfaction")
-    size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
-    said = {"level": name(strongest), "size": size}
-    if strongest.size > 0:
-        return _("“{level}” goes with satisfaction {size} higher", **said)
-    return _("“{level}” goes with satisfaction {size} lower", **said)
-
-
-def _explain(read: Drivers, drawn: int) -> str:
-    tried = len(read.drivers)
-    parts = [
-        _(
-            "Each value against all other ratings, adjusted for other factors, with 95 % "
-            "confidence interval. Open circle: unadjusted."
-        )
-        if read.is_adjusted
-        else _("Each value against all other ratings, unadjusted, with 95 % confidence interval."),
-        ngettext(
-            "Grey: not statistically clear.",
-            "Grey: not statistically clear, {n} tested at once.",
-            tried,
-        ),
-        _("An association is not a cause."),
-    ]
-    if tried > drawn:
-        parts.append(
-            ngettext(
-                "{n} smaller one is not shown.", "{n} smaller ones are not shown.", tried - drawn
-            )
-        )
-    if read.evaluated_contacts is not None and not any(
-        driver.factor == CRITERION for driver in read.drivers
-    ):
-        parts.append(
-            _(
-                "Too few rated contacts were evaluated to test the criteria ({n}).",
-                n=formatting.number(read.evaluated_contacts),
-            )
-        )
-    return " ".join(parts)
+    cards.show_chart(
+        figure, driver_texts.conclude(read), driver_texts.explain(read, len(drawn)), "drivers"
+    )
 
 
 def _describe_why_not(read: Drivers) -> str:
     if read.is_narrowed:
         return _("You see one breakdown at a time. Remove the filters to see this.")
     return _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
-
-
-def _choose(found: tuple[Driver, ...]) -> list[Driver]:
-    """Return all that chance does not explain, then the largest others, by size."""
-    places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
-    return [found[place] for place in sorted(places[:MOST_ROWS])]

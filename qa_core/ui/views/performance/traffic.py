@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import peers
+from qa_core.analysis import note_texts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
@@ -126,12 +126,7 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
 
 def show_only_answered() -> None:
     """Say that rates of missed contacts are left out, and why."""
-    st.caption(
-        _(
-            "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
-            "they are outside your scope."
-        )
-    )
+    st.caption(_(note_texts.ONLY_ANSWERED))
 
 
 def show_top(viewer: Viewer, state: FilterState, clock: Clock) -> None:

@@ -1,0 +1,256 @@
+"""Sheet for a board: four KPIs over whole months, each with its sentence, its target and
+a year of trend, and what satisfaction goes with. Never a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.analysis import chart_titles, exports, note_texts, targets
+from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.series import Series, build_series
+from qa_core.analysis.targets import TargetStep
+from qa_core.base import environment
+from qa_core.base.errors import require_known
+from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.metrics import formatting, periods, query
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.metrics.query import Drivers
+
+USUAL = "3m"
+MOST_TEAMS = 6
+"""Teams up to which the sheet names them."""
+SUBJECTS = {
+    "csat": N_("Customers’ satisfaction"),
+    "first_contact_resolution": N_("The rate of first-contact resolution"),
+    "service_level": N_("The service level"),
+    "cost_per_resolved": N_("The cost per resolved contact"),
+}
+"""KPIs of the sheet in their order, as a sentence begins with them."""
+SENTENCES = {
+    "no_data": N_("{subject}: no data in these months."),
+    "restarted": N_("{subject}: the rules changed recently, and it is too early to judge."),
+    "short": N_("{subject}: it is too early to say what is usual."),
+    "near_low": N_("{subject} is near the lower end of its usual range."),
+    "near_high": N_("{subject} is near the upper end of its usual range."),
+    "back": N_("{subject} is back within its usual range."),
+    "usual": N_("{subject} is within its usual range."),
+}
+LASTING = {
+    "below": NN_(
+        "{subject} was below its usual range in {month}.",
+        "{subject} has been below its usual range for {n} months, up to {month}.",
+    ),
+    "above": NN_(
+        "{subject} was above its usual range in {month}.",
+        "{subject} has been above its usual range for {n} months, up to {month}.",
+    ),
+    "under_average": NN_(
+        "{subject} was below its average in {month}.",
+        "{subject} has been below its average for {n} months, up to {month}.",
+    ),
+    "over_average": NN_(
+        "{subject} was above its average in {month}.",
+        "{subject} has been above its average for {n} months, up to {month}.",
+    ),
+}
+"""Sentences on the end of a trend (`chart_titles.judge_trend`)."""
+SIDES = {"below": -1, "under_average": -1, "near_low": -1}
+SIDES |= {"above": 1, "over_average": 1, "near_high": 1}
+
+
+@dataclass(frozen=True)
+class BoardFigures:
+    """Figures of the sheet as they were read. `rows`: one per KPI, with its gap to the
+    target; `trend`: by month; `changes`: days on which the rules of a KPI changed.
+    """
+
+    period: Period
+    trend_period: Period
+    first_day: date
+    last_day: date
+    rows: pd.DataFrame
+    trend: pd.DataFrame
+    changes: Mapping[str, tuple[date, ...]]
+    steps: Mapping[str, tuple[TargetStep, ...]]
+    drivers: Drivers | None
+    currency: str | None
+    teams: tuple[str | None, ...] | None
+    """Teams that the figures are of (None: what has no team); None: the whole centre."""
+    knows_missed: bool
+    """Whether the viewer may see missed contacts: of a team, all were answered."""
+
+
+@dataclass(frozen=True)
+class BoardLine:
+    """One KPI of the sheet, ready to be shown and printed."""
+
+    kpi: Kpi
+    row: Any
+    series: Series
+    steps: tuple[TargetStep, ...]
+    currency: str | None
+    knows_missed: bool
+
+    @property
+    def sentence(self) -> ChartTitle:
+        """The end of its trend in a sentence to say aloud."""
+        series, subject = self.series, _(SUBJECTS[self.kpi.key])
+        state, n = chart_titles.judge_trend(
+            series.control, series.signals, series.known_points, series.is_restarted
+        )
+        severity = chart_titles.severity_of(SIDES.get(state, 0), self.kpi.better)
+        if state not in LASTING:
+            return ChartTitle(_(SENTENCES[state], subject=subject), severity)
+        known = series.points[series.points["value"].notna() & ~series.points["provisional"]]
+        month = formatting.long_month(known["at"].iloc[-1])
+        return ChartTitle(ngettext(*LASTING[state], n, subject=subject, month=month), severity)
+
+    @property
+    def value(self) -> str:
+        if self.row.status == "suppressed":
+            return _("hidden")
+        return formatting.value(self.row.value, self.kpi.unit, self.currency)
+
+    @property
+    def basis(self) -> str:
+        """Basis of the value: interval, number of contacts, how many are pending."""
+        row = self.row
+        if row.status == "suppressed":
+            return _("Based on fewer than five advisors or ten contacts.")
+        if formatting.is_missing(row.value):
+            return ""
+        between = formatting.interval(row.low, row.high, self.kpi.unit, self.currency)
+        parts = [_("95 % confidence interval {interval}", interval=between)] if between else []
+        n = int(row.n)
+        count = formatting.number(n)
+        parts.append(
+            ngettext("based on {count} contact", "based on {count} contacts", n, count=count)
+        )
+        if row.status == "small_sample":
+            parts.append(_("small sample"))
+        if not formatting.is_missing(row.pending) and row.pending:
+            parts.append(_("{n} pending", n=formatting.number(row.pending)))
+        said = " · ".join(parts)
+        return said[0].upper() + said[1:]
+
+    @property
+    def target(self) -> ChartTitle:
+        """Its target, and whether it is met, in a sentence."""
+        row, unit = self.row, self.kpi.unit
+        if formatting.is_missing(row.target):
+            return ChartTitle(_("No target is set."))
+        said = {"target": formatting.value(row.target, unit, self.currency)}
+        if row.is_met is None:
+            return ChartTitle(_("Target {target}.", **said))
+        if row.is_met:
+            if row.is_sure:
+                return ChartTitle(_("Target {target}: met.", **said), "better")
+            return ChartTitle(_("Target {target}: met, within the confidence interval.", **said))
+        said["size"] = formatting.change(abs(row.gap), unit, self.currency).lstrip("+")
+        if row.is_sure:
+            return ChartTitle(_("Target {target}: missed by {size}.", **said), "attention")
+        return ChartTitle(
+            _("Target {target}: missed by {size}, within the confidence interval.", **said)
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes of the value that a reader must know."""
+        notes = note_texts.describe(self.row.notes or ())
+        is_partial = self.kpi.key == "service_level" and not self.knows_missed
+        return [_(note_texts.ONLY_ANSWERED), *notes] if is_partial else notes
+
+
+def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
+    """Find the figures of the sheet over that many whole months (`periods.MONTHS`), those
+    that the viewer may see. None while no month is over. Needs SEE_BOARD.
+    """
+    viewer.require(Permission.SEE_BOARD)
+    require_known(choice, periods.MONTHS, "unknown_period", N_("No period {name}: {known}."))
+    span = query.data_span(viewer)
+    end = span and periods.last_closed_day(span[1], environment.today())
+    if span is None or end < span[0]:
+        return None
+    period = periods.build_period(choice, end, span[0])
+    grain, trend_period = periods.build_trend(period, whole_months=True)
+    where, trend = Filters(period), Filters(trend_period)
+    keys = tuple(key for key in SUBJECTS if viewer.can(get_kpi(key).needs))
+    changes = query.find_changes(viewer, trend_period, keys) if keys else ()
+    drivers = query.find_drivers(viewer, where) if viewer.can(Permission.SEE_SATISFACTION) else None
+    return BoardFigures(
+        period,
+        trend_period,
+        span[0],
+        end,
+        targets.add_gaps(viewer, query.measure(viewer, keys, where=where), (), where),
+        query.measure(viewer, keys, (grain,), trend),
+        {key: tuple(change.day for change in changes if key in change.kpis) for key in keys},
+        {key: targets.find(viewer, key, trend) for key in keys},
+        drivers,
+        exports.find_currency(viewer),
+        _find_teams(viewer),
+        "service_level" not in keys or _knows_missed(viewer, trend),
+    )
+
+
+def describe_period(figures: BoardFigures) -> str:
+    """Name the months of the sheet, and the first day of the data if that is later."""
+    said = formatting.period(figures.period)
+    if figures.period.first_day >= figures.first_day:
+        return said
+    first = formatting.day(figures.first_day, year=True)
+    return _("{period}; data starts on {day}", period=said, day=first)
+
+
+def describe_scope(figures: BoardFigures) -> str:
+    """Say whose contacts the figures are of."""
+    if figures.teams is None:
+        return _("Whole centre.")
+    if len(figures.teams) > MOST_TEAMS:
+        return _("Your {n} teams.", n=formatting.number(len(figures.teams)))
+    names = formatting.listing(team or _("without a team") for team in figures.teams)
+    return _("Teams: {names}.", names=names)
+
+
+def build_lines(figures: BoardFigures) -> list[BoardLine]:
+    """Build the lines of the sheet; of several currencies, one line each."""
+    lines = []
+    for row in figures.rows.itertuples():
+        kpi, trend = get_kpi(row.kpi), figures.trend
+        currency = getattr(row, "currency", None)
+        if isinstance(currency, str):
+            trend = trend[(trend["kpi"] != kpi.key) | (trend["currency"] == currency)]
+        else:
+            currency = figures.currency
+        series = build_series(
+            trend,
+            kpi,
+            "month",
+            figures.trend_period,
+            figures.first_day,
+            figures.last_day,
+            figures.period.first_day,
+            figures.changes[kpi.key],
+        )
+        steps = figures.steps[kpi.key]
+        lines.append(BoardLine(kpi, row, series, steps, currency, figures.knows_missed))
+    return lines
+
+
+def _knows_missed(viewer: Viewer, where: Filters) -> bool:
+    missed = query.measure(viewer, ("missed",), where=where).iloc[0]
+    return bool(missed["status"] == "suppressed" or missed["value"] > 0)
+
+
+def _find_teams(viewer: Viewer) -> tuple[str | None, ...] | None:
+    if viewer.role != Role.MANAGER:
+        return None
+    return (*viewer.managed_teams, None) if viewer.sees_unassigned else viewer.managed_teams

@@ -1,0 +1,109 @@
+"""Drivers of satisfaction in words, and as the rows of a chart. Never worded as causes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from qa_core.base.i18n import _, ngettext
+from qa_core.metrics import dimensions, formatting
+from qa_core.metrics.kpis import Unit
+from qa_core.metrics.query import Drivers
+from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
+from qa_core.stats.adjusted_differences import Driver
+
+
+def build_frame(drawn: Sequence[Driver]) -> pd.DataFrame:
+    """Build the rows of `charts.build_differences`; grey where chance explains it."""
+    records = [
+        {
+            "label": name(driver),
+            "value": driver.size,
+            "low": driver.low if driver.adjusted is None else driver.adjusted_low,
+            "high": driver.high if driver.adjusted is None else driver.adjusted_high,
+            "plain": None if driver.adjusted is None else driver.difference,
+            "n": driver.n,
+            "severity": ("better" if driver.size > 0 else "attention")
+            if driver.is_significant
+            else "",
+        }
+        for driver in drawn
+    ]
+    return pd.DataFrame(records).astype({"plain": float})
+
+
+def name(driver: Driver) -> str:
+    """Return the name of one level, with its factor."""
+    factor = BY_KEY.get(driver.factor)
+    if driver.factor == CRITERION or factor is None:
+        return _(
+            "{factor}: {level}",
+            factor=_(dimensions.get_dimension(CRITERION).title),
+            level=formatting.name(CRITERION, driver.level),
+        )
+    level = (
+        formatting.name(factor.key, driver.level)
+        if factor.is_dimension
+        else _(factor.levels[driver.level])
+    )
+    return _("{factor}: {level}", factor=_(factor.title), level=level) if factor.title else level
+
+
+def conclude(read: Drivers) -> str:
+    """Say in one sentence what satisfaction goes with most."""
+    if read.is_narrowed:
+        return _("Links with satisfaction: hidden under filters")
+    if not read.drivers:
+        return _("Too few ratings to see what is linked to satisfaction")
+    strongest = next((driver for driver in read.drivers if driver.is_significant), None)
+    if strongest is None:
+        return _("No factor tested is clearly linked to satisfaction")
+    size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
+    said = {"level": name(strongest), "size": size}
+    if strongest.size > 0:
+        return _("“{level}” goes with satisfaction {size} higher", **said)
+    return _("“{level}” goes with satisfaction {size} lower", **said)
+
+
+def choose(found: Sequence[Driver], most: int) -> list[Driver]:
+    """Choose at most so many drivers: all that chance does not explain, then the largest
+    others, by size.
+    """
+    places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
+    return [found[place] for place in sorted(places[:most])]
+
+
+def explain(read: Drivers, drawn: int) -> str:
+    """Explain the chart of so many drivers: against whom, its marks, what is not drawn."""
+    tried = len(read.drivers)
+    parts = [
+        _(
+            "Each value against all other ratings, adjusted for other factors, with 95 % "
+            "confidence interval. Open circle: unadjusted."
+        )
+        if read.is_adjusted
+        else _("Each value against all other ratings, unadjusted, with 95 % confidence interval."),
+        ngettext(
+            "Grey: not statistically clear.",
+            "Grey: not statistically clear, {n} tested at once.",
+            tried,
+        ),
+        _("An association is not a cause."),
+    ]
+    if tried > drawn:
+        parts.append(
+            ngettext(
+                "{n} smaller one is not shown.", "{n} smaller ones are not shown.", tried - drawn
+            )
+        )
+    if read.evaluated_contacts is not None and not any(
+        driver.factor == CRITERION for driver in read.drivers
+    ):
+        parts.append(
+            _(
+                "Too few rated contacts were evaluated to test the criteria ({n}).",
+                n=formatting.number(read.evaluated_contacts),
+            )
+        )
+    return " ".join(parts)

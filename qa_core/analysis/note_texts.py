@@ -1,0 +1,69 @@
+"""Notes of a value of `measure` in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.metrics import formatting
+
+ONLY_ANSWERED = N_(
+    "Only answered contacts are counted here. Unanswered contacts have no advisor, so they are "
+    "outside your scope."
+)
+NOTES = {
+    "from_closed_months": N_(
+        "Some months' evaluations or customers were deleted by age. These months count through "
+        "totals kept from five advisors or more."
+    ),
+    "closed_months_left_out": N_(
+        "Some months are left out: their data for this figure was deleted by age."
+    ),
+    "from_totals": N_("Part of it comes from totals by interval, without single contacts."),
+    "one_criterion": N_("Agreement covers one criterion: choose one, or break down by criterion."),
+    "provisional_spend": N_("Spend of the last days may still arrive."),
+}
+COUNTED_NOTES = {
+    "waits_missing": NN_(
+        "{count} contact without a known wait is left out.",
+        "{count} contacts without a known wait are left out.",
+    ),
+    "outcome_unknown": NN_(
+        "{count} contact is left out: the source does not say how it ended.",
+        "{count} contacts are left out: the source does not say how they ended.",
+    ),
+    "handle_time_unknown": NN_(
+        "{count} answered contact is left out: part of its handling time is not known.",
+        "{count} answered contacts are left out: part of their handling time is not known.",
+    ),
+    "unanswered": NN_(
+        "{count} contact is counted as abandoned: the file does not say how it ended.",
+        "{count} contacts are counted as abandoned: the file does not say how they ended.",
+    ),
+    "totals_left_out": NN_(
+        "{count} contact from totals is left out: its platform uses another threshold or formula.",
+        "{count} contacts from totals are left out: their platform uses another threshold or "
+        "formula.",
+    ),
+}
+"""Words for a note, by its code; `waits_missing:120` carries a count."""
+COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("after-contact work")}
+
+
+def describe(notes: Sequence[str]) -> list[str]:
+    """Return in words the notes of a value that a reader must know."""
+    said = []
+    for note in notes:
+        code, _colon, detail = note.partition(":")
+        if code in NOTES:
+            said.append(_(NOTES[code]))
+        elif code in COUNTED_NOTES:
+            count = int(detail)
+            said.append(ngettext(*COUNTED_NOTES[code], count, count=formatting.number(count)))
+        elif code == "component_missing":
+            text = _(
+                "Some sources never provide {component}; it is left out there.",
+                component=_(COMPONENTS[detail]),
+            )
+            said.append(text)
+    return said

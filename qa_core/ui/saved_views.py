@@ -1,0 +1,142 @@
+"""Saved views: the dialog that saves the page as it is set, opens, renames, shares and
+deletes views.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access import saved_views
+from qa_core.access.roles import Viewer
+from qa_core.access.saved_views import View
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import _
+from qa_core.metrics.dimensions import BY_KEY
+from qa_core.ui import cached, filter_bar, gate, menu
+from qa_core.ui.markdown import escape
+
+NOT_CUT = ("day", "week", "month")
+MISSING = {"", "-"}
+"""Values of an address that stand for "not known"."""
+NOBODY = "nobody"
+
+
+def show_button(page_key: str) -> None:
+    """Show the button that opens the dialog."""
+    label = _("Saved views")
+    if st.button(label, icon=":material/bookmark:", type="tertiary", key="saved_views"):
+        st.dialog(label, icon=":material/bookmark:")(_show)(page_key)
+
+
+def _show(page_key: str) -> None:
+    viewer = gate.current_viewer()
+    found = saved_views.find_views(viewer)
+    own = [view for view in found if view.owner is None]
+    for view in own:
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+            if not _show_link(viewer, view):
+                st.text(view.name, help=_("You may no longer see what this view is about."))
+            with st.popover(
+                "", icon=":material/edit:", type="tertiary", help=_("Rename, share or delete")
+            ):
+                _show_form(viewer, view)
+    if not own:
+        st.caption(_("You have no saved view yet. Set the filters of a page, then save it here."))
+    title = st.empty()
+    are_open = [_show_link(viewer, view) for view in found if view.owner is not None]
+    if any(are_open):
+        title.markdown("**{}**".format(_("Shared with me")), help=_("Opens on what you may see."))
+    page = menu.find_open_page(page_key, viewer)
+    if page is not None and page.can_be_saved:
+        st.markdown("**{}**".format(_("Save the page {page}", page=_(page.title))))
+        _show_form(viewer, None, page)
+
+
+def clean(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
+    """Return the parameters of a view as far as this person sees what they name; None where
+    it is about an advisor whom they do not see.
+    """
+    kept = {}
+    for name, values in view.parameters.items():
+        if view.page == "advisor" and name == "id":
+            seen = {advisor.advisor_id for advisor in cached.find_advisors(viewer)}
+            if not set(values) <= seen:
+                return None
+        if name in BY_KEY and name not in NOT_CUT:
+            known = _find_known(viewer, name)
+            values = [value for value in values if value in known]
+        if values:
+            kept[name] = list(values)
+    return kept
+
+
+def _find_known(viewer: Viewer, dimension: str) -> set[str]:
+    """Find the values of a dimension that this person meets."""
+    try:
+        values = cached.find_values(viewer, dimension)
+    except AccessDenied:
+        return set()
+    return {str(value) for value, _count in values} | MISSING
+
+
+def _show_link(viewer: Viewer, view: View) -> bool:
+    """Show the link that opens a view; tell whether this person may open it."""
+    page = menu.find_open_page(view.page, viewer)
+    parameters = clean(viewer, view) if page is not None else None
+    if page is None or parameters is None:
+        return False
+    with st.container(gap=None):
+        st.page_link(page.path, label=escape(view.name), icon=page.icon, query_params=parameters)
+        said = [_(page.title)]
+        if view.owner:
+            said.append(_("shared by {name}", name=view.owner))
+        elif view.shared_with:
+            said.append(_("shared"))
+        st.caption(escape(" · ".join(said)))
+    return True
+
+
+def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = None) -> None:
+    """Show the form of a view, or of a new one of that page."""
+    key = f"view_{view.id if view else 'new'}"
+    sharings = saved_views.find_sharings(viewer)
+    with st.form(key, border=False, clear_on_submit=view is None):
+        name = st.text_input(
+            _("Name"), view.name if view else "", max_chars=saved_views.LONGEST_NAME
+        )
+        choices = [NOBODY, *sharings]
+        held = view.shared_with if view and view.shared_with in sharings else NOBODY
+        chosen = NOBODY
+        if sharings:
+            chosen = st.selectbox(
+                _("Share with"),
+                choices,
+                choices.index(held),
+                format_func=lambda key: (
+                    _("Nobody") if key == NOBODY else _(saved_views.SHARINGS[key])
+                ),
+            )
+        with st.container(horizontal=True):
+            is_saved = st.form_submit_button(_("Save"), type="primary")
+            is_removed = view is not None and st.form_submit_button(_("Delete"))
+    shared_with = None if chosen == NOBODY else chosen
+    try:
+        if is_removed:
+            saved_views.remove(viewer, view.id)
+        elif is_saved and view is not None:
+            saved_views.change(viewer, view.id, name, shared_with)
+        elif is_saved and page is not None:
+            saved_views.save(viewer, name, page.key, _describe_address(), shared_with)
+    except Refusal as refusal:
+        gate.show_refusal(refusal)
+        return
+    if is_removed or is_saved:
+        st.rerun(scope="fragment")
+
+
+def _describe_address() -> dict[str, list[str]]:
+    """Describe this page as parameters of its address, with its period even if it is the
+    usual one: a link that says nothing leaves the filters as they are.
+    """
+    address = {name: st.query_params.get_all(name) for name in st.query_params}
+    return address | filter_bar.share()

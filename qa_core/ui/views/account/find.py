@@ -1,0 +1,149 @@
+"""The Find page: one search for pages, KPIs, advisors and contacts. It looks only into what
+the reader may see, and says nothing of the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base.i18n import N_, _
+from qa_core.centre.advisors import normalise_name
+from qa_core.metrics import formatting, query
+from qa_core.metrics.kpis import ALL
+from qa_core.ui import cached, explain_link, find_key, menu, readings
+from qa_core.ui.markdown import escape
+
+MOST = 8
+"""Results of one kind that are shown."""
+SHORTEST = 2
+"""Characters from which names are searched."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """One result: a link with its label, and what is said below it."""
+
+    page: menu.MenuPage
+    label: str
+    about: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+def show(viewer: Viewer) -> None:
+    """Show the field and, below it, the results by kind."""
+    kinds = [kind for kind in KINDS if kind.is_open_to(viewer)]
+    with st.container(key=find_key.FIELD):
+        text = st.text_input(
+            _("Search"),
+            key="find_text",
+            label_visibility="collapsed",
+            icon=":material/search:",
+            placeholder=formatting.listing(_(kind.title) for kind in kinds),
+        ).strip()
+    if not text:
+        st.caption(_("Press / on any page to search."))
+        if viewer.can(Permission.SEE_CONTACTS):
+            st.caption(_("Contacts are found by their exact id."))
+        return
+    found = {kind.title: list(islice(kind.find(viewer, text), MOST + 1)) for kind in kinds}
+    if not any(found.values()):
+        st.write(escape(_("Nothing found for “{text}” in what you may see.", text=text)))
+    for title, results in found.items():
+        if results:
+            st.markdown(f"##### {_(title)}")
+        for result in results[:MOST]:
+            _show_result(result)
+        if len(results) > MOST:
+            st.caption(_("There are more. Type more of the name."))
+
+
+def _show_result(result: SearchResult) -> None:
+    with st.container(gap=None):
+        st.page_link(
+            result.page.path,
+            label=escape(result.label),
+            icon=result.page.icon,
+            query_params=dict(result.parameters),
+        )
+        if result.about:
+            st.caption(escape(result.about))
+
+
+def _find_pages(viewer: Viewer, text: str) -> Iterator[SearchResult]:
+    for section, pages in menu.find_sections(viewer).items():
+        for page in pages:
+            is_offered = page.is_listed_for(viewer) and page.key != menu.FIND
+            if is_offered and _matches(text, _(page.title), _(section)):
+                yield SearchResult(page, _(page.title), _(section))
+
+
+def _find_kpis(viewer: Viewer, text: str) -> Iterator[SearchResult]:
+    page = menu.find_page(explain_link.PAGE)
+    for kpi in ALL:
+        titles = (_(kpi.title), _(kpi.short_title or kpi.title), kpi.key.replace("_", " "))
+        if viewer.can(kpi.needs) and _matches(text, *titles):
+            yield SearchResult(page, _(kpi.title), _(kpi.meaning), (("kpi", kpi.key),))
+
+
+def _find_advisors(viewer: Viewer, text: str) -> Iterator[SearchResult]:
+    page = menu.find_page("advisor")
+    for advisor in cached.find_advisors(viewer):
+        if _matches(text, advisor.name, advisor.advisor_id):
+            teams = formatting.listing(team for team in advisor.teams if team)
+            yield SearchResult(page, advisor.name, teams, (("id", advisor.advisor_id),))
+
+
+def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
+    page = menu.find_page("contact")
+    found: list[dict[str, Any]] = readings.read(
+        "contacts_searched",
+        text,
+        lambda: query.read_by_id(viewer, text),
+        lambda: query.find_by_id(viewer, text),
+    )
+    for contact in found:
+        said = [formatting.moment(contact["local_start"]), contact["source_system"]]
+        said += [formatting.name(name, contact[name]) for name in ("channel", "queue")]
+        parameters = (("system", contact["source_system"]), ("id", contact["contact_id"]))
+        yield SearchResult(page, contact["contact_id"], " · ".join(said), parameters)
+
+
+@dataclass(frozen=True)
+class SearchKind:
+    """One kind of result, and the page that it leads to: open to who may open that page."""
+
+    title: str
+    find: Callable[[Viewer, str], Iterator[SearchResult]]
+    permission: Permission | None = None
+
+    def is_open_to(self, viewer: Viewer) -> bool:
+        return self.permission is None or viewer.can(self.permission)
+
+
+KINDS = (
+    SearchKind(N_("Pages"), _find_pages),
+    SearchKind(N_("KPIs"), _find_kpis, Permission.SEE_SCORES),
+    SearchKind(N_("Advisors"), _find_advisors, Permission.SEE_ADVISORS),
+    SearchKind(N_("Contacts"), _find_contacts, Permission.SEE_CONTACTS),
+)
+
+
+def _matches(text: str, *titles: str) -> bool:
+    """Tell whether every word typed begins a word of these titles, or their initials are
+    typed.
+    """
+    typed = normalise_name(text).split()
+    together = "".join(typed)
+    if len(together) < SHORTEST:
+        return False
+    known = [normalise_name(title).split() for title in titles]
+    words = [word for title in known for word in title]
+    return all(any(word.startswith(one) for word in words) for one in typed) or any(
+        "".join(word[0] for word in title) == together for title in known
+    )

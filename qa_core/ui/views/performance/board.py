@@ -1,0 +1,100 @@
+"""The board sheet: each KPI with a sentence, its target and a year of trend, and what
+satisfaction goes with.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis import board, board_pdf, charts, driver_texts
+from qa_core.analysis.board import BoardFigures, BoardLine
+from qa_core.base.i18n import _
+from qa_core.metrics import periods
+from qa_core.metrics.kpis import Unit
+from qa_core.ui import (
+    cached,
+    cards,
+    download_links,
+    empty_states,
+    explain_link,
+    layout,
+    segmented_choice,
+    styles,
+)
+from qa_core.ui.markdown import escape
+
+TREND_HEIGHT = 190
+
+
+def show(viewer: Viewer) -> None:
+    """Show the sheet over the months chosen, and the button for its PDF."""
+    titles = {key: _(title) for key, title in periods.MONTHS.items()}
+    head = st.container(gap=None)
+    head.title(_("Board sheet"), anchor=False)
+    bar = layout.row(key=styles.NOT_PRINTED)
+    with bar:
+        choice = segmented_choice.ask("months", _("Period"), titles, usual=board.USUAL)
+    figures = cached.find_board(viewer, choice)
+    if figures is None:
+        empty_states.card(
+            ":material/event_busy:",
+            _("No complete month yet"),
+            _("The sheet covers whole months. It fills once the data covers a month."),
+        )
+        return
+    said = f"{board.describe_period(figures)} · {board.describe_scope(figures)}"
+    head.caption(escape(said))
+    with bar:
+        download_links.show_download("board", label=_("PDF"), forms=("pdf",), months=choice)
+    lines = board.build_lines(figures)
+    for first in range(0, len(lines), 2):
+        pair = lines[first : first + 2]
+        for column, line in zip(st.columns(2, gap="small"), pair, strict=False):
+            with column:
+                _show_line(line, choice)
+    _show_drivers(figures)
+    st.caption(escape(board_pdf.describe_foot(lines)))
+
+
+def _show_line(line: BoardLine, choice: str) -> None:
+    title = _(line.kpi.short_title or line.kpi.title)
+    with cards.card(line.sentence, title, is_stretched=True):
+        st.metric(title, line.value, label_visibility="collapsed")
+        st.caption(escape(line.basis))
+        target = line.target
+        st.markdown(f":small[{cards.ICONS[target.severity]}{escape(target.text)}]")
+        if line.series.points["value"].notna().any():
+            figure = charts.build_trend(
+                line.series.points,
+                line.kpi.unit,
+                grain="month",
+                dark=styles.is_dark(),
+                currency=line.currency,
+                limits=line.series.limits,
+                signals=line.series.signal_severities,
+                targets=[
+                    charts.TargetLine(step.target.value, step.first_day, step.last_day)
+                    for step in line.steps
+                ],
+                bounds=line.kpi.bounds,
+                height=TREND_HEIGHT,
+            )
+            key = f"board_{line.kpi.key}_{line.currency or ''}"
+            cards.show_figure(figure, key, f"{line.sentence.text} {line.value}. {line.basis}")
+        explain_link.show_link(line.kpi.key, {"period": [choice]})
+
+
+def _show_drivers(figures: BoardFigures) -> None:
+    found = figures.drivers
+    if found is None:
+        return
+    drawn = driver_texts.choose(found.drivers, board_pdf.MOST_DRIVERS)
+    if not drawn:
+        cards.show_message(driver_texts.conclude(found))
+        return
+    figure = charts.build_differences(
+        driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
+    )
+    said = driver_texts.explain(found, len(drawn))
+    cards.show_chart(figure, driver_texts.conclude(found), said, "board_drivers")
