@@ -410,7 +410,7 @@ def on_spend(question: MetricQuery) -> Scoped:
     sums = [
         sa.func.sum(SPEND.c.amount).label("amount"),
         sa.func.count().label("rows"),
-        sa.func.max(SPEND.c.day).label("last_day"),
+        sa.func.max(SPEND.c.day).label("newest_day"),
     ]
     return Scoped(
         select_groups([*groups, SPEND.c.currency], sums).where(*conditions), question.viewer
@@ -424,7 +424,7 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     mine = EVERY_CONTACT.c.is_own
     rows = sa.func.count().filter
     columns: list[sa.ColumnElement[Any]] = [
-        sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day")
+        sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("newest_day")
     ]
     columns += [rows(mine).label("mine"), rows(sa.not_(mine)).label("foreign")]
     for kpi in kpis:

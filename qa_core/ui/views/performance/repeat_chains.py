@@ -4,40 +4,17 @@ they are; opened on demand, and journalled.
 
 from __future__ import annotations
 
-import streamlit as st
-
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import RepeatChain
-from qa_core.ui import cached, cards, drill, readings, tables, url_state
+from qa_core.ui import cached, cards, drill, readings, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
-OPEN = "chains"
-
 
 def show(viewer: Viewer, state: FilterState, window: Window) -> None:
-    """Show the longest chains of the period on demand; a click opens one as a time line."""
-    url_state.take(OPEN, ("yes",), "")
-    if not st.session_state[OPEN]:
-        url_state.give(OPEN, "", "")
-        with cards.card(
-            _("Customers who came again and again"),
-            _(
-                "Their chains of contacts, without saying who they are. Opening them is noted "
-                "in the journal, as for every list of contacts."
-            ),
-        ):
-            st.button(
-                _("Show the chains"),
-                icon=":material/link:",
-                on_click=_set,
-                args=("yes",),
-                key="show_chains",
-            )
-        return
-    url_state.give(OPEN, "yes", "")
+    """Show the longest chains of the period; a click opens one as a time line."""
     found = readings.read(
         "chains_read",
         (state.where, window.days),
@@ -47,19 +24,6 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     with cards.card(_describe(found), _describe_rule(window, bool(found))):
         if found:
             _show_table(viewer, found)
-        st.button(
-            _("Close the chains"),
-            icon=":material/close:",
-            type="tertiary",
-            on_click=_set,
-            args=("",),
-            key="close_chains",
-        )
-
-
-def _set(value: str) -> None:
-    st.session_state[OPEN] = value
-    url_state.give(OPEN, value, "")
 
 
 def _describe(found: list[RepeatChain]) -> str:
