@@ -64,6 +64,9 @@ EVALUATION_DIMENSIONS = frozenset(
 )
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
+FEW_DAYS = 120
+"""Days of a period up to which finding its customers first takes less than it saves."""
+
 SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
 
@@ -214,7 +217,8 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
     """Select the contacts that fit, and whether each is its customer's first."""
     every = EVERY_CONTACT.c
     condition = every.has_customer
-    if question.where != Filters():
+    period = question.where.period
+    if question.where.values or (period.is_bounded and period.days <= FEW_DAYS):
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
         condition = every.customer_number.in_(

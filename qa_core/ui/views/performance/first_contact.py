@@ -80,7 +80,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     if drill.is_open_to(viewer):
         sections.show(
             "chains",
-            _("Chains of repeat contacts (the journal notes who opens them)"),
+            _("Chains of repeat contacts (the journal records who opens them)"),
             lambda: repeat_chains.show(viewer, state, window),
         )
 

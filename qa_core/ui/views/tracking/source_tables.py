@@ -400,8 +400,7 @@ def show_callers(
         describe_basis(viewer, state, by, dimension),
         _describe_click(viewer),
     )
-    finding = _describe_callers(cached.headline(viewer, CALLERS, state.where))
-    with cards.card(finding, caption, is_stretched=True):
+    with cards.card(_describe_callers(rows, dimension), caption):
         tables.show(
             _in_order(rows, new),
             (
@@ -420,16 +419,20 @@ def show_callers(
             download_links.show_figures("callers", CALLERS, (dimension,), state.where)
 
 
-def _describe_callers(totals: Mapping[str, Any]) -> str:
-    new, old = (totals[key].value for key in CALLERS)
-    if formatting.is_missing(new) or formatting.is_missing(old):
+def _describe_callers(rows: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+    """Name the value that brought most new customers, if there are two to compare."""
+    counts = {
+        value: row[CALLERS[0]].value
+        for value, row in rows.items()
+        if value is not None and not formatting.is_missing(row[CALLERS[0]].value)
+    }
+    if len(counts) < 2:
         return _("New and returning callers")
-    return ngettext(
-        "{count} customer came for the first time, {others} had come before",
-        "{count} customers came for the first time, {others} had come before",
-        int(new),
-        count=formatting.number(new),
-        others=formatting.number(old),
+    first = max(counts, key=counts.get)
+    return _(
+        "{name} brought most new customers: {count}",
+        name=formatting.name(dimension, first),
+        count=formatting.number(counts[first]),
     )
 
 
