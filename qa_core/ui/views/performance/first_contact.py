@@ -88,11 +88,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
 def _show_agreement(
     viewer: Viewer, state: FilterState, rows: Mapping[str, Any], window: Window
 ) -> None:
-    left, right = st.columns([2, 1], gap="small")
-    with left:
-        resolution_agreement.show(viewer, state, window)
-    with right:
-        resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
+    resolution_agreement.show(viewer, state, window)
+    resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
 
 
 def _show_tiles(

@@ -57,7 +57,7 @@ def _show_part(
         "More contacts than the share of the others would give, and by more than chance. "
         "Those that add most come first."
     )
-    left, right = st.columns([2, 1], gap="small")
+    left, right = st.columns([5, 2], gap="small")
     with left, cards.card(finding, _add_limits(viewer, caption), is_stretched=True):
         shown = _choose_kinds(found, part)
         _show_table(shown, state, part, listed)
@@ -102,12 +102,16 @@ def _show_table(
     tables.show(
         found,
         (
-            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 262),
+            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 221),
             tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
             tables.percent_column(_("Share"), lambda one: one.share.value, 54),
             tables.percent_column(_("Others"), lambda one: one.share.other, 58),
-            tables.text_column(_("Change (pts)"), _describe_change, 86) if state.compare else None,
-            tables.text_column(_("State"), describe_state, 100) if listed else None,
+            tables.text_column(
+                _("Change (pts)"), lambda one: texts.mark_change(one.now, one.before), 86
+            )
+            if state.compare
+            else None,
+            tables.text_column(_("State"), describe_state, 78) if listed else None,
         ),
         f"table_irritants_{part}",
         lambda one: _choose(part, one),
@@ -118,14 +122,6 @@ def _show_table(
 
 def _choose(part: str, candidate: IrritantCandidate) -> None:
     st.session_state[CHOSEN.format(part)] = candidate.subject.key
-
-
-def _describe_change(candidate: IrritantCandidate) -> str:
-    now, before = candidate.now, candidate.before
-    if before is None or before.share is None or now.share is None:
-        return ""
-    mark = {True: "↓ ", False: "↑ ", None: ""}[texts.is_better(now, before)]
-    return mark + texts.format_points(now.share - before.share)
 
 
 def _show_one(

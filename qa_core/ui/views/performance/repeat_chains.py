@@ -51,18 +51,18 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
             tables.name_column(
                 _("Customer"),
                 lambda chain: f"{numbers[id(chain)]}. {chain.customer or ''}".strip(),
-                90,
+                78,
             ),
-            tables.count_column(_("Repeats"), lambda chain: chain.repeats, 72),
-            tables.count_column(_("Contacts"), lambda chain: len(chain.links), 72),
-            tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 72),
+            tables.count_column(_("Repeats"), lambda chain: chain.repeats, 62),
+            tables.count_column(_("Contacts"), lambda chain: len(chain.links), 66),
+            tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 50),
             tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
             if any(chain.elsewhere for chain in found)
             else None,
-            tables.text_column(_("Ended"), _describe_chain_end, 160),
-            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 170),
-            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 180),
-            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 220)
+            tables.text_column(_("Ended"), _describe_chain_end, 118),
+            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 112),
+            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 112),
+            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 116)
             if viewer.can_cut_by("advisor") and not viewer.advisor_id
             else None,
         ),

@@ -227,7 +227,7 @@ def show_attention(
         finding = ChartTitle(_("Nothing stands out"))
     else:
         finding = ChartTitle(_("Too little to say what stands out"))
-    with cards.card(finding, _describe_what_was_tried(state, tried, whole), is_stretched=True):
+    with cards.card(finding, _describe_what_was_tried(state, tried, whole)):
         for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
             with layout.line():
                 st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")

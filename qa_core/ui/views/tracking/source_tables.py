@@ -70,12 +70,11 @@ def show_overview(
         if costs
         else _("Contacts and what became of them"),
         _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
-        is_stretched=True,
     ):
         tables.show(
             _in_order(by, "received"),
             (
-                _name_column(dimension, 140),
+                _name_column(dimension),
                 *(steps[key] for key in OVERVIEW),
                 _money_column(
                     "cost_per_answered",
@@ -353,7 +352,9 @@ def _money_column(
 ) -> tables.TableColumn:
     form = MONEY_FORMATS.get(currencies[0], "%.2f") if len(currencies) == 1 else "%.2f"
     heading = cards.column_of(key)
-    config = st.column_config.NumberColumn(heading, format=form, width=100)
+    config = st.column_config.NumberColumn(
+        heading, format=form, width=100 if key == "spend" else 84
+    )
     return tables.TableColumn(heading, amount, config)
 
 
@@ -361,18 +362,21 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
     def money(key: str) -> tables.TableColumn:
         return _money_column(key, currencies, lambda line: line.amount(key))
 
+    has_several = len(currencies) > 1
     return [
         tables.name_column(
-            _(dimensions.get_dimension(dimension).title), lambda line: line.name, NAME_WIDTH
+            _(dimensions.get_dimension(dimension).title),
+            lambda line: line.name,
+            144 if has_several else 168,
         ),
-        tables.text_column(_("Currency"), lambda line: line.currency)
-        if len(currencies) > 1
-        else None,
+        tables.text_column(_("Currency"), lambda line: line.currency, 60) if has_several else None,
         money("spend"),
-        tables.count_column(cards.column_of("received"), lambda line: line.contacts, 76),
+        tables.count_column(cards.column_of("received"), lambda line: line.contacts, 66),
         *map(money, COSTS[1:]),
-        tables.text_column(_("Per answered, change"), CostLine.describe_change),
-        tables.text_column(_("Note"), lambda line: line.note),
+        tables.text_column(
+            _("Change"), CostLine.describe_change, 62, _("Of the cost of an answered contact")
+        ),
+        tables.text_column(_("Note"), lambda line: line.note, 98),
     ]
 
 

@@ -31,11 +31,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
         return
     dimension = segmented_choice.ask("by", _("By"), titles)
     by = source_steps.read(viewer, state, dimension)
-    left, right = st.columns([2, 3], gap="small")
-    with left:
-        source_comparison.show_attention(viewer, state, by, dimension)
-    with right:
-        source_tables.show_overview(viewer, state, by, dimension)
+    source_tables.show_overview(viewer, state, by, dimension)
+    source_comparison.show_attention(viewer, state, by, dimension)
     sections.show(
         "path",
         _("Step by step, from received to evaluated"),
