@@ -61,20 +61,20 @@ def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     has_counts = any(entry.in_hand_on for entry in entries) and not viewer.needs_suppression
     counts = {entry.id: _find_counts(viewer, entry) for entry in entries if has_counts}
     columns: list[tables.TableColumn | None] = [
-        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 184),
-        tables.text_column(_("State"), lambda entry: _(texts.STATES[entry.state]), 78),
+        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 176),
+        tables.text_column(_("State"), lambda entry: _(texts.STATES[entry.state]), 96),
         None
         if viewer.needs_suppression
-        else tables.text_column(_("Owner"), lambda entry: entry.owner_name, 122),
-        tables.text_column(_("Due"), _describe_due, 106),
+        else tables.text_column(_("Owner"), lambda entry: entry.owner_name, 118),
+        tables.text_column(_("Due"), _describe_due, 102),
     ]
     if has_counts:
         columns += [
             tables.text_column(
-                _("Before"), lambda entry: texts.describe_count(counts[entry.id][0]), 118
+                _("Before"), lambda entry: texts.describe_count(counts[entry.id][0]), 119
             ),
             tables.text_column(
-                _("Since"), lambda entry: texts.describe_count(counts[entry.id][1]), 118
+                _("Since"), lambda entry: texts.describe_count(counts[entry.id][1]), 119
             ),
             tables.text_column(
                 _("Change (pts)"), lambda entry: texts.mark_change(*reversed(counts[entry.id])), 84

@@ -102,7 +102,7 @@ def _show_table(
     tables.show(
         found,
         (
-            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 221),
+            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 205),
             tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
             tables.percent_column(_("Share"), lambda one: one.share.value, 54),
             tables.percent_column(_("Others"), lambda one: one.share.other, 58),
@@ -111,7 +111,7 @@ def _show_table(
             )
             if state.compare
             else None,
-            tables.text_column(_("State"), describe_state, 78) if listed else None,
+            tables.text_column(_("State"), describe_state, 94) if listed else None,
         ),
         f"table_irritants_{part}",
         lambda one: _choose(part, one),

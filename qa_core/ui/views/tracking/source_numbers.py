@@ -53,7 +53,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_unassigned(viewer, state, history.unassigned)
 
 
-def _number_column(width: int = 112) -> tables.TableColumn:
+def _number_column(width: int = 124) -> tables.TableColumn:
     title = _(dimensions.get_dimension("tracking_number").title)
     return tables.name_column(title, lambda line: line.number, width)
 
@@ -83,24 +83,24 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             (
                 _number_column(),
                 tables.text_column(_("Campaign"), lambda span: span.campaign or "", 136),
-                tables.text_column(_("Source"), _name_source, 108),
+                tables.text_column(_("Source"), _name_source, 118),
                 tables.text_column(
                     _("From"),
                     lambda span: (
                         formatting.day(span.first_day, year=True) if span.first_day else _("always")
                     ),
-                    92,
+                    88,
                 ),
                 tables.text_column(
                     _("Until"),
                     lambda span: (
                         formatting.day(span.last_day, year=True) if span.last_day else _("still")
                     ),
-                    92,
+                    88,
                 ),
                 tables.count_column(_("Contacts"), lambda span: span.inside, 66),
-                tables.count_column(_("In all"), lambda span: span.contacts, 60),
-                tables.text_column(_("Known"), _describe_assignment, 118),
+                tables.count_column(_("In all"), lambda span: span.contacts, 58),
+                tables.text_column(_("Known"), _describe_assignment, 106),
             ),
             "table_numbers",
             (lambda span: on_number(span.number)) if on_number else None,

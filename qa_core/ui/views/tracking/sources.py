@@ -87,7 +87,7 @@ def _show_tiles(viewer: Viewer, state: FilterState) -> None:
 def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
     """Ask whose steps are drawn, and show them; below, those of all values."""
     by = source_steps.read(viewer, state, dimension, source_steps.EVERY_GROUP)
-    with st.container(width=320):
+    with st.container(width=380):
         value = source_steps.ask_value(by, dimension)
     source_steps.show_path(viewer, state, by, dimension, value)
     source_tables.show_steps(viewer, state, by, dimension)
