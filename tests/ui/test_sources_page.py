@@ -22,7 +22,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
-from qa_core.ui import tables
+from qa_core.ui import sections, tables
 from qa_core.ui.views.tracking import source_comparison, source_steps
 
 SYSTEM = Viewer.SYSTEM
@@ -271,13 +271,22 @@ def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
 
 
 def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_person) -> None:
-    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes"}
-    app = open_as_manager(open_app, add_person, **address)
+    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes", "on": "csat"}
+    app = open_as_manager(open_app, add_person, **address, rates="yes")
 
     assert app.selectbox(key="of").value == "+33199000001"
     assert find_table(app, "Missed callers")[0]["Tracking number"] == "+33199000001"
     app.selectbox(key="of").select("").run()
     assert "of" not in app.query_params and app.query_params["by"] == "tracking_number"
+
+
+def test_a_link_about_a_kpi_opens_the_section_that_shows_it(
+    campaigns: Path, open_app, add_person
+) -> None:
+    app = open_as_manager(open_app, add_person, **sections.find_address("returning_callers"))
+
+    lines = {line["Campaign"]: line for line in find_table(app, "Came before")}
+    assert (lines["Spring"]["First time"], lines["Summer"]["Came before"]) == (4, 1)
 
 
 def test_how_sources_were_found_adds_up_to_all_contacts(

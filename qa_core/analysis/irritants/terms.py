@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import snowballstemmer
 from stop_words import get_stop_words
@@ -46,7 +46,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _SENTENCE = re.compile(r"[^.!?…;\n]+[.!?…;]*")
 
 
-class Mention(NamedTuple):
+@dataclass(frozen=True)
+class Mention:
     """Place of a term: language and stem (`fr:factur`, negated `fr:-factur`)."""
 
     term: str
