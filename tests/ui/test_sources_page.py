@@ -285,8 +285,8 @@ def test_a_link_about_a_kpi_opens_the_section_that_shows_it(
 ) -> None:
     app = open_as_manager(open_app, add_person, **sections.find_address("returning_callers"))
 
-    lines = {line["Campaign"]: line for line in find_table(app, "Came before")}
-    assert (lines["Spring"]["First time"], lines["Summer"]["Came before"]) == (4, 1)
+    lines = {line["Campaign"]: line for line in find_table(app, "Returning")}
+    assert (lines["Spring"]["First time"], lines["Summer"]["Returning"]) == (4, 1)
 
 
 def test_how_sources_were_found_adds_up_to_all_contacts(
@@ -295,7 +295,7 @@ def test_how_sources_were_found_adds_up_to_all_contacts(
     app = open_as_manager(open_app, add_person, attribution="yes")
 
     assert {line["How"]: line["Contacts"] for line in find_table(app, "How")} == {
-        "Said by the contact's own file": 6,
+        "From the contact's own file": 6,
         "Not known": 3,
     }
 

@@ -44,14 +44,14 @@ def show_first_steps(viewer: Viewer) -> None:
     if lake.span() or lake.span("intervals"):
         return
     with cards.card(gap="small"):
-        st.subheader(_("From nothing to the first figures"), anchor=False)
+        st.subheader(_("From the first file to the first figures"), anchor=False)
         st.markdown(
             _(
-                "1. Export the calls of your telephony platform as CSV or XLSX: one row per "
-                "call, with date, time and whether it was answered.\n"
-                "2. Send the file here. It is first only read: you see what was understood, "
-                "and correct it where needed.\n"
-                "3. Import it. Surveys, call tracking and evaluations may follow, in any order."
+                "1. Export the calls of your telephony platform as CSV or XLSX. Each row is one "
+                "call, with date, time and whether an advisor answered.\n2. Upload the file here. "
+                "Écoute first only reads it: check what it understood, and correct it where "
+                "needed.\n3. Import it. Surveys, call tracking and evaluations may follow, in any "
+                "order."
             )
         )
 
@@ -111,9 +111,9 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
     )
     left.caption(
         _(
-            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; "
-            "also as gzip or zip. Up to {size} MB here; a larger one is "
-            "packed first, or imported on the machine itself:",
+            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
+            "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
+            "machine itself:",
             size=LARGEST_UPLOAD_MB,
         )
     )
@@ -128,7 +128,7 @@ def _choose(reports: list[FileReport]) -> int:
     """Show the files at a glance; return the place of the one to look at."""
     import_report.show_files(reports)
     chosen = st.selectbox(
-        _("Look at"),
+        _("View file"),
         range(len(reports)),
         format_func=lambda place: reports[place].file,
         key="import_chosen",
@@ -190,13 +190,11 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
                     args=(kind, file_id, option),
                 )
     elif any(option.startswith("--start-date") for option in refusal.options):
-        st.caption(
-            _("Give the first day above, under: {title}", title=_("Say more about the file"))
-        )
+        st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
     elif any(option.startswith("--map") for option in refusal.options):
-        st.caption(_("Say below which column is which field, then have the file read again."))
+        st.caption(_("Match each column with its field below, then read the file again."))
     if refusal.options:
-        st.caption(_("On the command line the answer would be one of:"))
+        st.caption(_("On the command line, answer with one of:"))
         st.code("\n".join(refusal.options), language=None)
 
 
@@ -215,7 +213,7 @@ def _is_answer(option: str) -> bool:
 def _describe_answer(option: str) -> str:
     name, value = _split(option)
     if name == "yes":
-        return _("Yes, import it so")
+        return _("Yes, import it this way")
     if name == "date-order" and value in DATE_ORDERS:
         return _(import_options.ORDERS[value])
     return value
@@ -244,10 +242,10 @@ def _show_brought(reports: list[FileReport]) -> None:
             continue
         said = _("{file} is imported.", file=escape(report.file))
         if report.recognised:
-            said = _("This file had been imported before; nothing was changed.")
+            said = _("This file was already imported. Nothing was changed.")
         st.success(said)
         import_report.show(report)
-    st.caption(_("The list below has it, with its quarantine and the way back."))
+    st.caption(_("The list below shows the import. Open it there to see rejected rows or undo it."))
     if st.button(_("Import another file"), icon=":material/upload_file:"):
         del st.session_state[BROUGHT]
         st.rerun()

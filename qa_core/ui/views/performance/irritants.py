@@ -42,8 +42,8 @@ def _show_part(
     found = cached.find_irritants(viewer, state.where, state.compare, (part,))
     if not found:
         caption = _(
-            "Of fewer than five contacts, or of no more than chance would give, nothing is "
-            "said. A longer period may tell more."
+            "Irritants are shown from five contacts, if the difference is statistically clear. A "
+            "longer period may show more."
         )
         cards.card(_("Nothing stands out in this period"), _add_limits(viewer, caption))
         return
@@ -54,8 +54,8 @@ def _show_part(
         first=texts.describe_subject(found[0].subject),
     )
     caption = _(
-        "More contacts than the share of the others would give, and by more than chance. "
-        "Those that add most come first."
+        "These have clearly more contacts than the share elsewhere would give. The largest excess "
+        "comes first."
     )
     left, right = st.columns([5, 2], gap="small")
     with left, cards.card(finding, _add_limits(viewer, caption), is_stretched=True):
@@ -70,7 +70,7 @@ def _show_part(
 def _add_limits(viewer: Viewer, caption: str) -> str:
     if query.may_read_remarks(viewer):
         return caption
-    left_out = _("What comes from the words of customers and evaluators is left out here.")
+    left_out = _("The words of customers and evaluators are left out here.")
     return f"{caption} {left_out}"
 
 
@@ -79,7 +79,7 @@ def _choose_kinds(found: Sequence[IrritantCandidate], part: str) -> Sequence[Irr
     if len(kinds) < 2:
         return found
     chosen = st.pills(
-        _("Seen from"),
+        _("Found in"),
         kinds,
         format_func=lambda kind: _(texts.KINDS[kind]),
         selection_mode="multi",
@@ -117,7 +117,7 @@ def _show_table(
         lambda one: _choose(part, one),
         height=470,
     )
-    st.caption(_("Click a line to see it in full."))
+    st.caption(_("Select a row to see it in full."))
 
 
 def _choose(part: str, candidate: IrritantCandidate) -> None:
@@ -161,9 +161,7 @@ def _show_one(
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_IRRITANTS)
                 action_list.choose(open_entry(acting, subject, state.where))
-                actions.finish(
-                    _("It is on the action list now: say who sees to it, and until when.")
-                )
+                actions.finish(_("Added to the action list. Choose an owner and a due date."))
         if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
             st.button(
                 _("Contacts"),

@@ -28,19 +28,21 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
 
 def _describe(found: list[RepeatChain]) -> str:
     if not found:
-        return _("Nobody came back within the window")
+        return _("No repeat contact within the window")
     return ngettext(
-        "At most {n} repeat of one customer", "Up to {n} repeats of one customer", found[0].repeats
+        "Up to {n} repeat contact of one customer",
+        "Up to {n} repeat contacts of one customer",
+        found[0].repeats,
     )
 
 
 def _describe_rule(window: Window, can_click: bool) -> str:
     said = _(
-        "Contacts of one customer, each within {days} of the one before; those with most "
-        "repeats first.",
+        "Contacts of one customer, each within {days} of the previous one. Most repeat contacts "
+        "first.",
         days=formatting.days(window.days),
     )
-    return said + " " + _("Click a line to see the chain as a time line.") if can_click else said
+    return said + " " + _("Select a row to see the chain on a time line.") if can_click else said
 
 
 def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
@@ -84,7 +86,7 @@ def _list(chain: RepeatChain, name: str) -> str:
 def _describe_chain_end(chain: RepeatChain) -> str:
     last = chain.links[-1]
     if chain.ends_elsewhere:
-        return _("Beyond your scope")
+        return _("Outside your scope")
     return describe_end(last.outcome, last.declared_resolved)
 
 
