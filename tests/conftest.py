@@ -23,6 +23,7 @@ from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_tok
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
+from qa_core.storage.engine import DuckDbEngine
 from qa_core.storage.records import store
 
 # No test depends on an idle machine: it fails no test that an example takes long to
@@ -150,3 +151,17 @@ def open_app(
 
     yield open_page
     streamlit.cache_data.clear()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the statements that the engine runs on the lake from now on."""
+    statements: list[str] = []
+    run = DuckDbEngine.run
+
+    def note(engine: DuckDbEngine, query: Any, *given: Any, **named: Any) -> Any:
+        statements.append(str(query.statement))
+        return run(engine, query, *given, **named)
+
+    monkeypatch.setattr(DuckDbEngine, "run", note)
+    return statements

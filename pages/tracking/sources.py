@@ -10,8 +10,4 @@ state = filter_bar.current()
 
 filter_bar.show_title(_("Sources"))
 if not empty_states.is_shown(viewer, state):
-    sources.show_top(viewer, state)
-    cut = sources.ask(viewer, state)
-    sources.show_path(viewer, state, cut)
-    sources.show_money(viewer, state, cut)
-    sources.show_numbers(viewer, state)
+    sources.show(viewer, state)

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from qa_core.access.roles import Viewer
 from qa_core.centre.rules import number_assignments
@@ -84,7 +83,9 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
         spelled = name_merges.find_kept_names(session)["campaign"]
         table = number_assignments.build_table(session)
     assigned = [_read_assignment(row, spelled) for row in table.to_pylist()]
-    found = query.find_number_uses(viewer, period, _number_the_rows(table))
+    found = query.find_number_uses(
+        viewer, period, table.select(["tracking_number", "starts_on", "ends_on"]).to_pandas()
+    )
     totals = found.groupby("tracking_number")[["contacts", "foreign", "inside"]].sum()
     hidden = set(totals.index[(totals["contacts"] == 0) & (totals["foreign"] > 0)])
     uses = [row for row in found.itertuples() if row.contacts]
@@ -117,13 +118,6 @@ def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> Camp
         last_day,
         is_assigned=True,
     )
-
-
-def _number_the_rows(table: pa.Table) -> pa.Table:
-    kept = table.select(["tracking_number", "starts_on", "ends_on"]).rename_columns(
-        ["number", "starts_on", "ends_on"]
-    )
-    return kept.append_column("place", pa.array(range(len(table)), pa.int32()))
 
 
 def _count_assigned(

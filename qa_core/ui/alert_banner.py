@@ -13,7 +13,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
-from qa_core.ui import cached, drill, gate, layout, menu
+from qa_core.ui import cached, drill, gate, layout, menu, sections
 from qa_core.ui.markdown import escape
 
 
@@ -65,7 +65,9 @@ def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
             page.path,
             label=_(page.title),
             icon=":material/arrow_forward:",
-            query_params=values | ({"period": start} if is_month else {}),
+            query_params=values
+            | ({"period": start} if is_month else {})
+            | sections.find_address(kpi.key),
         )
 
 

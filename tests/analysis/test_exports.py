@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from builders.centres import add_people, close_month, contact, evaluation, land, land_spend
@@ -368,8 +369,11 @@ def test_what_leaves_takes_its_own_permission(listened: Path) -> None:
     ("page", "keys"),
     [
         ("satisfaction", ["figures_queue", "figures_channel", "figures_reason"]),
-        ("first_contact", ["figures_reason", "figures_queue"]),
-        ("sources", ["figures_attribution", "figures_callers", "figures_steps"]),
+        ("first_contact?queues=yes", ["figures_reason", "figures_queue"]),
+        (
+            "sources?attribution=yes&callers=yes&path=yes",
+            ["figures_attribution", "figures_callers", "figures_steps"],
+        ),
         ("advisors?view=all", ["figures_all"]),
         ("contacts", ["contacts"]),
     ],
@@ -397,11 +401,11 @@ def test_each_table_has_a_file_of_its_own(
     )
     add_person("max", "manager", sites=("Lille",))
 
-    page, _mark, view = page.partition("?view=")
+    page, _mark, address = page.partition("?")
     app = open_app("max", page)
-    if view:
-        app.query_params["view"] = view
-        app.run()
+    for name, value in parse_qsl(address):
+        app.query_params[name] = value
+    app.run()
     assert not app.exception and not app.error
     found = [button for button in app.button if (button.key or "").startswith("prepare_")]
     assert sorted(button.key for button in found) == sorted(f"prepare_{key}" for key in keys)

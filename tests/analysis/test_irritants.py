@@ -618,8 +618,8 @@ def test_a_manager_puts_an_irritant_on_the_list_and_takes_it_in_hand(
 ) -> None:
     app = open_page(open_app, "mona")
     assert not app.exception and not app.error
-    app.button(key="open_entry").click().run()
-    assert [button.key for button in app.button if button.key == "show_entry"]
+    app.button(key="open_entry_figures").click().run()
+    assert [button.key for button in app.button if button.key == "show_entry_figures"]
     app.selectbox(key="state_1_1").set_value(ActionState.IN_HAND)
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
     assert not app.exception and not app.error
@@ -631,7 +631,7 @@ def test_who_saves_an_older_version_on_the_page_is_told(
     people_of_bills: None, open_app: Callable[..., AppTest]
 ) -> None:
     app = open_page(open_app, "mona")
-    app.button(key="open_entry").click().run()
+    app.button(key="open_entry_figures").click().run()
     action_list.change_entry(MANAGER, 1, 1, ActionPlan(ActionState.LOOKED_AT))
     app.selectbox(key="state_1_1").set_value(ActionState.SET_ASIDE)
     app.button(key="FormSubmitter:action_1_1-Save").click().run()
@@ -644,7 +644,7 @@ def test_reading_examples_is_journalled_once_and_an_executive_is_offered_none(
 ) -> None:
     app = open_page(open_app, "mona")
     assert "fausse" not in str([item.value for item in app.markdown])
-    app.button(key="examples_candidate").click().run()
+    app.button(key="examples_figures").click().run()
     app.run()
     assert "fausse" in str([item.value for item in app.markdown])
     assert [(actor, action) for actor, action, _reason in acts()] == [("mona", "irritant_read")]
@@ -653,6 +653,17 @@ def test_reading_examples_is_journalled_once_and_an_executive_is_offered_none(
     assert not [
         button.key
         for button in app.button
-        if button.key in ("examples_candidate", "open_entry", "irritant_contacts")
+        if button.key in ("examples_figures", "open_entry_figures", "irritant_contacts_figures")
     ]
     assert "facture" not in str([item.value for item in (*app.markdown, *app.caption)])
+
+
+def test_remarks_are_read_only_once_their_section_is_open(
+    people_of_bills: None, open_app: Callable[..., AppTest], asked: list[str]
+) -> None:
+    app = open_page(open_app, "mona")
+    assert asked and not any("survey_comment" in statement for statement in asked)
+    app.query_params["words"] = "yes"
+    app.run()
+    assert any("survey_comment" in statement for statement in asked)
+    assert "“facture” in unhappy comments" in str([item.value for item in app.markdown])

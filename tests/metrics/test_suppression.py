@@ -308,7 +308,7 @@ def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_
         of_queue("one", 6, 4, month=6),
     )
 
-    app = open_app(add_person("rex", "executive"), "sources", period="3m")
+    app = open_app(add_person("rex", "executive"), "sources", period="3m", callers="yes")
 
     assert not app.exception
     assert not [text.value for text in (*app.caption, *app.markdown) if "nan" in text.value.lower()]

@@ -315,7 +315,7 @@ def table_of(app: AppTest, head: str) -> Any:
 def test_the_page_reads_everything_by_the_window_of_the_address(
     five_customers: Path, open_page: Callable[..., AppTest]
 ) -> None:
-    app = open_page("manager", {"sites": ("Lille",)}, period="2026-06", window="10")
+    app = open_page("manager", {"sites": ("Lille",)}, period="2026-06", window="10", queues="yes")
 
     table = table_of(app, "Queue").set_index("Queue")
     expected = query.measure(
@@ -350,9 +350,9 @@ def test_executives_read_the_window_in_force_and_see_no_other_and_no_chains(
     app = open_page("executive", {}, period="2026-06", window="13", chains="yes")
 
     assert not app.select_slider
-    assert "Repeat window in force: 7 days" in text_of(app)
-    assert "13 days" not in text_of(app)
-    assert "Customers with repeat contacts" not in text_of(app)
+    assert "a further contact of the same customer within 7 days" in text_of(app)
+    assert "within 13 days" not in text_of(app)
+    assert not [section for section in app.expander if "Chains" in section.label]
     assert not [table for table in app.dataframe if "Customer" in table.value.columns]
 
 
@@ -362,7 +362,8 @@ def test_chains_open_on_demand_and_the_journal_knows(
     app = open_page("manager", {"sites": ("Lille",)}, period="2026-06")
     assert chains_read() == 0
 
-    app.button(key="show_chains").click().run()
+    app.session_state["section_chains"] = True
+    app.run()
 
     table = table_of(app, "Customer")
     assert list(table["Customer"]) == ["1. •• nn", "2. •• ve"]
@@ -405,7 +406,7 @@ def test_a_week_of_data_leaves_everything_pending_and_says_so(
     add_people({"a1": "Ann"}, {"Nord": "Lille"})
     land([at(f"{day:02d}", f"c{day}", f"customer-{day % 3}") for day in range(1, 8)])
 
-    app = open_page(role, bounds, period="2026-06")
+    app = open_page(role, bounds, period="2026-06", windows="yes")
 
     assert "Too short to try other windows" in text_of(app)
 
@@ -421,10 +422,25 @@ def test_the_segment_of_the_change_stands_in_the_address(
     ]
     land([*frame, *({**row, "team": "Nord"} for row in rows)])
 
-    app = open_page("manager", {"sites": ("Lille",)}, period="2026-06", segment="queue")
+    app = open_page(
+        "manager", {"sites": ("Lille",)}, period="2026-06", segment="queue", change="yes"
+    )
 
     # large: 90 % to 50 % at half of all; other stays at 90 %.
     assert "fell by 20.0\u00a0pt; largest effect: large (−20.0\u00a0pt)" in text_of(app)
     table = table_of(app, "Rate effect").set_index("Queue")
     assert (table.loc["large", "Rate effect"], table.loc["other", "Rate effect"]) == (-20.0, 0.0)
     assert round(table["Mix effect"].sum(), 2) == 0.0
+
+
+def test_a_section_asks_the_lake_only_once_it_is_open(
+    five_customers: Path, open_page: Callable[..., AppTest], asked: list[str]
+) -> None:
+    app = open_page("manager", {"sites": ("Lille",)}, period="2026-06")
+
+    for section in ("change", "queues", "agreement", "windows", "advisors", "chains"):
+        # What a page asked for is remembered: a statement that runs now did not run before.
+        asked.clear()
+        app.query_params[section] = "yes"
+        app.run()
+        assert not app.exception and asked, section

@@ -22,7 +22,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
-from qa_core.ui import tables
+from qa_core.ui import sections, tables
 from qa_core.ui.views.tracking import source_comparison, source_steps
 
 SYSTEM = Viewer.SYSTEM
@@ -216,10 +216,11 @@ def find_table(app: AppTest, head: str) -> list[dict[str, Any]]:
 def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(
     campaigns: Path, open_app, add_person
 ) -> None:
-    app = open_as_manager(open_app, add_person)
+    app = open_as_manager(open_app, add_person, path="yes")
 
     lines = {line["Campaign"]: line for line in find_table(app, "Missed callers")}
     assert list(lines) == ["Spring", "Summer", "Not known"]
+    lines["Spring"] |= find_table(app, "Score")[0]
     assert {
         key: lines["Spring"][key]
         for key in (
@@ -250,7 +251,7 @@ def test_the_page_shows_the_steps_of_each_campaign_and_of_those_without(
 def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
     campaigns: Path, open_app, add_person
 ) -> None:
-    app = open_as_manager(open_app, add_person)
+    app = open_as_manager(open_app, add_person, costs="yes")
 
     lines = [
         (line["Campaign"], line["Currency"], line["Spend"], line["Per answered"])
@@ -270,7 +271,8 @@ def test_amounts_of_two_currencies_stand_on_lines_of_their_own(
 
 
 def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_person) -> None:
-    app = open_as_manager(open_app, add_person, by="tracking_number", of="+33199000001", on="csat")
+    address = {"by": "tracking_number", "of": "+33199000001", "path": "yes", "on": "csat"}
+    app = open_as_manager(open_app, add_person, **address, rates="yes")
 
     assert app.selectbox(key="of").value == "+33199000001"
     assert find_table(app, "Missed callers")[0]["Tracking number"] == "+33199000001"
@@ -278,10 +280,19 @@ def test_the_address_says_which_path_is_drawn(campaigns: Path, open_app, add_per
     assert "of" not in app.query_params and app.query_params["by"] == "tracking_number"
 
 
+def test_a_link_about_a_kpi_opens_the_section_that_shows_it(
+    campaigns: Path, open_app, add_person
+) -> None:
+    app = open_as_manager(open_app, add_person, **sections.find_address("returning_callers"))
+
+    lines = {line["Campaign"]: line for line in find_table(app, "Returning")}
+    assert (lines["Spring"]["First time"], lines["Summer"]["Returning"]) == (4, 1)
+
+
 def test_how_sources_were_found_adds_up_to_all_contacts(
     campaigns: Path, open_app, add_person
 ) -> None:
-    app = open_as_manager(open_app, add_person)
+    app = open_as_manager(open_app, add_person, attribution="yes")
 
     assert {line["How"]: line["Contacts"] for line in find_table(app, "How")} == {
         "From the contact's own file": 6,
@@ -296,7 +307,8 @@ def test_how_sources_were_found_adds_up_to_all_contacts(
 def test_the_page_opens_for_who_sees_a_part_or_large_cells_alone(
     campaigns: Path, open_app, add_person, username: str, role: str, bounds: dict[str, Any]
 ) -> None:
-    app = open_app(add_person(username, role, **bounds), "sources", period="all")
+    address = dict.fromkeys(("path", "rates", "costs", "callers", "attribution", "numbers"), "yes")
+    app = open_app(add_person(username, role, **bounds), "sources", period="all", **address)
 
     assert not app.exception and not app.error
     assert ("+33199000001" in str([frame.value for frame in app.dataframe])) == (
@@ -428,3 +440,20 @@ def test_the_history_of_numbers_leaves_as_a_file(dialled: Path) -> None:
 
     assert "'+33199000001,google,cpc,Spring,2026-03-01,2026-03-15,assigned,2,2" in text.splitlines()
     assert "'+33199000003,1,1,2026-03-11,2026-03-11," in loose.splitlines()
+
+
+def test_a_section_asks_the_lake_only_once_it_is_open(
+    campaigns: Path, open_app, add_person, asked: list[str]
+) -> None:
+    app = open_as_manager(open_app, add_person)
+
+    for section in ("path", "callers", "attribution", "numbers"):
+        # What a page asked for is remembered: a statement that runs now did not run before.
+        asked.clear()
+        app.query_params[section] = "yes"
+        app.run()
+        assert not app.exception and asked, section
+
+    app.session_state["section_numbers"] = False
+    app.run()
+    assert "numbers" not in app.query_params and app.query_params["callers"] == "yes"

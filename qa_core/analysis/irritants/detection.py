@@ -30,6 +30,8 @@ from qa_core.storage import audit_log
 
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}
 DIMENSIONS = ("reason", "queue")
+PARTS = FIGURES, WORDS = "figures", "words"
+"""Parts of the detection: shares of contacts, and the terms of remarks and tags."""
 MOST_EXAMPLES, MOST_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
 """Days measured before and after the start: weekdays count alike."""
@@ -63,22 +65,25 @@ class _Remark:
 
 
 def find_candidates(
-    viewer: Viewer, where: Filters, compare: Period | None = None
+    viewer: Viewer, where: Filters, compare: Period | None = None, parts: Sequence[str] = PARTS
 ) -> tuple[IrritantCandidate, ...]:
     """Return the irritants of a period in scope, by contacts beyond the others' share.
 
-    Viewers without access to remarks get none found in texts, and of figures those
-    published to them. Raise AccessDenied for viewers who may not see irritants.
+    `parts`: where to look, of `PARTS`. Viewers without access to remarks get none found
+    in texts, and of figures those published to them. Raise AccessDenied for viewers who
+    may not see irritants.
     """
     viewer.require(Permission.SEE_IRRITANTS)
-    found = [
-        candidate
-        for dimension in DIMENSIONS
-        if query.may_cut(viewer, where, dimension)
-        for candidate in _find_in_figures(viewer, dimension, where, compare)
-    ]
-    if query.may_read_remarks(viewer):
-        found += [*_find_in_waits(viewer, where, compare), *_find_in_words(viewer, where, compare)]
+    found: list[IrritantCandidate] = []
+    reads_remarks = query.may_read_remarks(viewer)
+    if FIGURES in parts:
+        for dimension in DIMENSIONS:
+            if query.may_cut(viewer, where, dimension):
+                found += _find_in_figures(viewer, dimension, where, compare)
+        if reads_remarks:
+            found += _find_in_waits(viewer, where, compare)
+    if WORDS in parts and reads_remarks:
+        found += _find_in_words(viewer, where, compare)
     return tuple(
         sorted(found, key=lambda candidate: (-candidate.share.excess, candidate.subject.key))
     )

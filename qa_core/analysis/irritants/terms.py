@@ -40,6 +40,8 @@ NEGATIONS = {
 NEGATION_REACH = 4
 """Maximum words between a negation and its word: "n'avait pas la bonne réponse"."""
 
+_Token = tuple[str, int, int]
+"""Word in lower case, and its start and end in the text."""
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _SENTENCE = re.compile(r"[^.!?…;\n]+[.!?…;]*")
 
@@ -54,23 +56,25 @@ class Mention:
     end: int
 
 
-def find_language(text: str) -> str:
-    """Return `fr` or `en` by the stop words in the text; `fr` if undecided."""
-    words = _split(text)
-    known = {
-        language: sum(word in _stop_words(language) for word, _start, _end in words)
-        for language in LANGUAGES
-    }
-    return "en" if known["en"] > known["fr"] else "fr"
-
-
 def find_mentions(text: str) -> tuple[Mention, ...]:
     """Return every term of a remark in order; negated ones are other terms."""
-    language = find_language(text)
+    sentences = [
+        [(word, start + first, start + last) for word, first, last in _split(text[start:end])]
+        for start, end in split_sentences(text)
+    ]
+    language = _find_language([word for words in sentences for word, _first, _last in words])
     found: list[Mention] = []
-    for number, (start, end) in enumerate(split_sentences(text)):
-        found += _find_in_sentence(text, start, end, number, language)
+    for number, words in enumerate(sentences):
+        found += _find_in_sentence(words, number, language)
     return tuple(found)
+
+
+def _find_language(words: Sequence[str]) -> str:
+    """Return `fr` or `en` by the stop words among these; `fr` if undecided."""
+    known = {
+        language: sum(map(_stop_words(language).__contains__, words)) for language in LANGUAGES
+    }
+    return "en" if known["en"] > known["fr"] else "fr"
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
@@ -90,8 +94,7 @@ def extract(text: str, mentions: Sequence[Mention]) -> str:
     )
 
 
-def _find_in_sentence(text: str, start: int, end: int, number: int, language: str) -> list[Mention]:
-    words = [(word, start + first, start + last) for word, first, last in _split(text[start:end])]
+def _find_in_sentence(words: Sequence[_Token], number: int, language: str) -> list[Mention]:
     stems = [_stem(word, language) for word, _first, _last in words]
     denied = _find_negated([word for word, _first, _last in words], stems, language)
     found = []
@@ -135,7 +138,7 @@ def _find_negated(
     return denied
 
 
-def _split(text: str) -> list[tuple[str, int, int]]:
+def _split(text: str) -> list[_Token]:
     """Return the words in lower case with places, without elided articles."""
     words = []
     for match in _WORD.finditer(text.lower().replace("’", "'")):

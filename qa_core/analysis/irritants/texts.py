@@ -97,6 +97,14 @@ def describe_change(now: Count | None, before: Count | None) -> str:
     )
 
 
+def mark_change(now: Count | None, before: Count | None) -> str:
+    """Format the change in points for a table, with an arrow where it is significant."""
+    if now is None or before is None or before.share is None or now.share is None:
+        return ""
+    mark = {True: "↓ ", False: "↑ ", None: ""}[is_better(now, before)]
+    return mark + format_points(now.share - before.share)
+
+
 def describe_places(candidate: IrritantCandidate) -> str:
     """Name the places where it is most frequent."""
     counts = [

@@ -23,7 +23,7 @@ from qa_core.storage.records.evaluations import SCORED, Evaluation
 from qa_core.storage.schema import CONTACTS
 
 UNHAPPY = "unhappy_rate"
-MOST_REMARKS = 50_000
+MOST_REMARKS = 25_000
 """The newest so many: beyond, more remarks change what is counted no more, and only
 take time.
 """

@@ -2,81 +2,87 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
-import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics.dimensions import Period
+from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import COUNTED_DIRECTION
-from qa_core.metrics.query import dimension_sql
-from qa_core.storage import engine
+from qa_core.metrics.query import month_sums
+from qa_core.metrics.query.metric_query import build_query
+from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, select_groups
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT, on_every_contact
 
-ASSIGNMENTS = sa.table(
-    "assigned",
-    sa.column("place", sa.Integer),
-    sa.column("number", sa.Text),
-    sa.column("starts_on", sa.Date),
-    sa.column("ends_on", sa.Date),
-)
-"""The assignments beside the lake: `place` tells them apart, `ends_on` is the day after
-the last.
-"""
 SOURCE_COLUMNS = ("source", "medium", "campaign")
 
 
-def find_number_uses(viewer: Viewer, period: Period, assignments: pa.Table) -> pd.DataFrame:
+def find_number_uses(viewer: Viewer, period: Period, assignments: pd.DataFrame) -> pd.DataFrame:
     """Find one row per tracking number, source, medium, campaign, month and assignment
     that covers the day, over all contacts of the whole lake.
 
-    `assigned`: as `ASSIGNED`, never two for one number and day. Columns:
-    `tracking_number`, `source`, `medium`, `campaign`, `month`, `place` (missing: no
-    assignment covers the day), `contacts` (those in the viewer's scope), `first_day`,
-    `last_day`, and of these inside the period `inside`, `first_inside`, `last_inside`;
-    `foreign`: contacts out of scope. Raises AccessDenied for whoever may not cut by
-    tracking number.
+    `assignments`: `tracking_number`, `starts_on`, `ends_on` (the day after the last),
+    never two for one number and day. Columns: `tracking_number`, `source`, `medium`,
+    `campaign`, `month`, `place` (in `assignments`; missing: none covers the day),
+    `contacts` (those in the viewer's scope), `first_day`, `last_day`, and of these inside
+    the period `inside`, `first_inside`, `last_inside`; `foreign`: contacts out of scope.
+    Raises AccessDenied for whoever may not cut by tracking number.
     """
     viewer.require(Permission.SEE_TRACKING)
     if not viewer.can_cut_by("tracking_number"):
         raise AccessDenied()
-    contact = CONTACTS.c
-    day = sa.cast(contact.local_start, sa.Date)
-    mine = EVERY_CONTACT.c.is_own
-    inside = sa.and_(mine, *dimension_sql.within(period, contact))
-    rows = sa.func.count().filter
-    on_its_day = sa.and_(
-        ASSIGNMENTS.c.number == contact.tracking_number,
-        day >= ASSIGNMENTS.c.starts_on,
-        sa.or_(ASSIGNMENTS.c.ends_on.is_(None), day < ASSIGNMENTS.c.ends_on),
+    names = ("tracking_number", *SOURCE_COLUMNS, "day")
+    days = month_sums.collect_frame(build_query(viewer, names, Filters()), _count_by_day)
+    days = days.reindex(columns=[*(f"by_{name}" for name in names), "contacts", "foreign"])
+    days.columns = [*names, "contacts", "foreign"]
+    days["day"] = pd.to_datetime(days["day"])
+    days["month"] = days["day"].dt.strftime("%Y-%m")
+    days["place"] = _find_places(days, assignments)
+    days["own_day"] = days["day"].where(days["contacts"] > 0)
+    is_inside = days["own_day"].between(
+        pd.Timestamp(period.first_day or date.min), pd.Timestamp(period.last_day or date.max)
     )
-    groups = [
-        contact.tracking_number,
-        *(contact[name] for name in SOURCE_COLUMNS),
-        contact.month,
-        ASSIGNMENTS.c.place,
-    ]
-    statement = (
-        sa.select(
-            *groups,
-            rows(mine).label("contacts"),
-            rows(sa.not_(mine)).label("foreign"),
-            sa.func.min(day).filter(mine).label("first_day"),
-            sa.func.max(day).filter(mine).label("last_day"),
-            rows(inside).label("inside"),
-            sa.func.min(day).filter(inside).label("first_inside"),
-            sa.func.max(day).filter(inside).label("last_inside"),
-        )
-        .select_from(CONTACTS.outerjoin(ASSIGNMENTS, on_its_day))
-        .where(COUNTED_DIRECTION, contact.tracking_number.is_not(None))
-        .group_by(*groups)
+    days["inside"] = days["contacts"].where(is_inside, 0)
+    days["day_inside"] = days["day"].where(is_inside)
+    groups = days.groupby(
+        ["tracking_number", *SOURCE_COLUMNS, "month", "place"], dropna=False, as_index=False
     )
-    query = Scoped(
+    return groups.agg(
+        contacts=("contacts", "sum"),
+        foreign=("foreign", "sum"),
+        first_day=("own_day", "min"),
+        last_day=("own_day", "max"),
+        inside=("inside", "sum"),
+        first_inside=("day_inside", "min"),
+        last_inside=("day_inside", "max"),
+    )
+
+
+def _count_by_day(question: MetricQuery) -> Scoped:
+    """Count the contacts on tracking numbers, in the viewer's scope and beyond it."""
+    mine, rows = EVERY_CONTACT.c.is_own, sa.func.count().filter
+    counts = [rows(mine).label("contacts"), rows(sa.not_(mine)).label("foreign")]
+    statement = select_groups(question.groups(CONTACTS.c), counts).where(
+        COUNTED_DIRECTION,
+        CONTACTS.c.tracking_number.is_not(None),
+        *conditions_on_contacts(question),
+    )
+    return Scoped(
         on_every_contact(statement),
-        viewer,
+        question.viewer,
         beyond="The assignment of a tracking number concerns all its contacts. Contacts of other "
         "teams are only counted.",
     )
-    return engine.current().run(query, {"assigned": assignments})
+
+
+def _find_places(days: pd.DataFrame, assignments: pd.DataFrame) -> pd.Series:
+    """Return the place of the assignment that covers each row, by number and day."""
+    known = assignments.assign(place=range(len(assignments)))
+    pairs = days[["tracking_number", "day"]].drop_duplicates().merge(known, on="tracking_number")
+    starts, ends = (pd.to_datetime(pairs[name]) for name in ("starts_on", "ends_on"))
+    covers = (pairs["day"] >= starts) & (pairs["day"] < ends)
+    places = pairs[covers].set_index(["tracking_number", "day"])["place"]
+    return places.reindex(pd.MultiIndex.from_frame(days[["tracking_number", "day"]])).array

@@ -236,14 +236,10 @@ def _find_records(
 
 def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:
     """Spend and contacts, each summed alone, joined on what both share."""
-    engine, months = current(), statements.months_of(question, FactTable.SPEND)
-    money = engine.run(statements.on_spend(question), **months).to_dict("records")
-    contacts = {
-        _key(question, record): record
-        for record in engine.run(statements.on_attributed(question, kpis), **months).to_dict(
-            "records"
-        )
-    }
+    months = statements.months_of(question, FactTable.SPEND)
+    money = current().run(statements.on_spend(question), **months).to_dict("records")
+    build = functools.partial(statements.on_attributed, kpis=kpis)
+    contacts = {_key(question, record): record for record in month_sums.collect(question, build)}
     currencies = {record["currency"] for record in money}
     is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
     cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
@@ -297,9 +293,9 @@ def _is_provisional(
         return False
     last_day = span[1].replace(tzinfo=UTC).astimezone(environment.current().zone).date()
     last_days = [
-        pd.Timestamp(side["last_day"]).date()
+        pd.Timestamp(side["newest_day"]).date()
         for side in (money, contacts)
-        if side.get("last_day") is not None and side["last_day"] == side["last_day"]
+        if side.get("newest_day") is not None and side["newest_day"] == side["newest_day"]
     ]
     return max(last_days) > last_day - timedelta(days=days)
 

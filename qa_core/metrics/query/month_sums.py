@@ -37,6 +37,7 @@ FROM_DAYS: dict[str, Callable[[pd.Series], pd.Series]] = {
 """Dimensions that follow from the day, and how."""
 OF_FEW_VALUES = frozenset(
     {"hour", "half_hour", "direction", "channel", "queue", "reason", "outcome", "site", "team"}
+    | {"source", "medium", "campaign"}
 )
 """Dimensions by whose values each day is counted; beside others a day would be many rows."""
 DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
@@ -54,7 +55,14 @@ Run = Callable[[MetricQuery], pd.DataFrame]
 def collect(
     question: MetricQuery, build: Build, around: int = 0, leaves_out_damaged: bool = False
 ) -> list[Record]:
-    """Run the statement on contacts that `build` makes of the question; the same records as
+    """Return the records of `collect_frame`."""
+    return collect_frame(question, build, around, leaves_out_damaged).to_dict("records")
+
+
+def collect_frame(
+    question: MetricQuery, build: Build, around: int = 0, leaves_out_damaged: bool = False
+) -> pd.DataFrame:
+    """Run the statement on contacts that `build` makes of the question; the same rows as
     of one run.
 
     Its columns are groups, named `by_…`, and aggregates that add up over days; the cuts of
@@ -68,14 +76,14 @@ def collect(
 
     plan = _plan(question)
     if plan is None:
-        return run(question).to_dict("records")
+        return run(question)
     tables = []
     for months, by_day, is_settled in plan.kept:
         recall = _recall_days if by_day else _recall
         tables += recall(question, build, months, is_settled, around, run)
     for period in plan.rest:
         tables.append(_to_arrow(run(replace(question, where=question.where.with_period(period)))))
-    return _add_up(tables).to_dict("records")
+    return _add_up(tables)
 
 
 @dataclass(frozen=True)

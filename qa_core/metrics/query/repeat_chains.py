@@ -213,12 +213,7 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     is_repeat = sa.func.coalesce(
         sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false()
     )
-    customers = (
-        sa.select(CONTACTS.c.customer_number)
-        .where(COUNTED_DIRECTION, is_repeat)
-        .distinct()
-        .cte("customers")
-    )
+    customers = _select_customers(question, is_repeat, limit)
     same = {"partition_by": CONTACTS.c.customer_number, "order_by": (CONTACTS.c.started_at, *_KEY)}
     gap = sa.extract(
         "epoch", CONTACTS.c.started_at - sa.func.lag(CONTACTS.c.started_at).over(**same)
@@ -293,6 +288,42 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
             chains.c.place, links.c.started_at, *(links.c[name] for name in CONTACT_KEY)
         )
     )
+
+
+def _select_customers(
+    question: MetricQuery, is_repeat: sa.ColumnElement[bool], limit: int
+) -> sa.CTE:
+    """Select the customers who may have one of the longest chains.
+
+    The repeats of a customer within a span no longer than the window are of one chain. No
+    customer with fewer repeats in all than the `limit`-th largest such number is needed.
+    """
+    days = min(settings.first_contact_days for _, settings in question.pieces)
+    since = CONTACTS.c.started_at - sa.literal(datetime(2000, 1, 1), sa.DateTime)
+    span = sa.func.floor(sa.extract("epoch", since) / sa.literal_column(f"{days * 86_400:.1f}"))
+    in_spans = (
+        sa.select(CONTACTS.c.customer_number, sa.func.count().label("repeats"))
+        .where(COUNTED_DIRECTION, is_repeat)
+        .group_by(CONTACTS.c.customer_number, span)
+        .cte("in_spans")
+    )
+    in_all = (
+        sa.select(
+            in_spans.c.customer_number,
+            sa.func.sum(in_spans.c.repeats).label("repeats"),
+            sa.func.max(in_spans.c.repeats).label("in_one_span"),
+        )
+        .group_by(in_spans.c.customer_number)
+        .cte("in_all")
+    )
+    largest = (
+        sa.select(in_all.c.in_one_span)
+        .order_by(in_all.c.in_one_span.desc())
+        .limit(int(limit))
+        .subquery("largest")
+    )
+    least = sa.select(sa.func.min(largest.c.in_one_span)).scalar_subquery()
+    return sa.select(in_all.c.customer_number).where(in_all.c.repeats >= least).cte("customers")
 
 
 def _window(question: MetricQuery) -> sa.ColumnElement[float]:

@@ -64,6 +64,9 @@ EVALUATION_DIMENSIONS = frozenset(
 )
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
+FEW_DAYS = 120
+"""Days of a period up to which finding its customers first takes less than it saves."""
+
 SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
 
@@ -214,7 +217,8 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
     """Select the contacts that fit, and whether each is its customer's first."""
     every = EVERY_CONTACT.c
     condition = every.has_customer
-    if question.where != Filters():
+    period = question.where.period
+    if question.where.values or (period.is_bounded and period.days <= FEW_DAYS):
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
         condition = every.customer_number.in_(
@@ -410,7 +414,7 @@ def on_spend(question: MetricQuery) -> Scoped:
     sums = [
         sa.func.sum(SPEND.c.amount).label("amount"),
         sa.func.count().label("rows"),
-        sa.func.max(SPEND.c.day).label("last_day"),
+        sa.func.max(SPEND.c.day).label("newest_day"),
     ]
     return Scoped(
         select_groups([*groups, SPEND.c.currency], sums).where(*conditions), question.viewer
@@ -424,7 +428,7 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     mine = EVERY_CONTACT.c.is_own
     rows = sa.func.count().filter
     columns: list[sa.ColumnElement[Any]] = [
-        sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("last_day")
+        sa.cast(sa.func.max(CONTACTS.c.local_start), sa.Date).label("newest_day")
     ]
     columns += [rows(mine).label("mine"), rows(sa.not_(mine)).label("foreign")]
     for kpi in kpis:

@@ -61,23 +61,23 @@ def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     has_counts = any(entry.in_hand_on for entry in entries) and not viewer.needs_suppression
     counts = {entry.id: _find_counts(viewer, entry) for entry in entries if has_counts}
     columns: list[tables.TableColumn | None] = [
-        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 208),
+        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 176),
         tables.text_column(_("State"), lambda entry: _(texts.STATES[entry.state]), 96),
         None
         if viewer.needs_suppression
-        else tables.text_column(_("Owner"), lambda entry: entry.owner_name, 132),
-        tables.text_column(_("Due"), _describe_due, 110),
+        else tables.text_column(_("Owner"), lambda entry: entry.owner_name, 118),
+        tables.text_column(_("Due"), _describe_due, 102),
     ]
     if has_counts:
         columns += [
             tables.text_column(
-                _("Before"), lambda entry: texts.describe_count(counts[entry.id][0]), 128
+                _("Before"), lambda entry: texts.describe_count(counts[entry.id][0]), 119
             ),
             tables.text_column(
-                _("Since"), lambda entry: texts.describe_count(counts[entry.id][1]), 128
+                _("Since"), lambda entry: texts.describe_count(counts[entry.id][1]), 119
             ),
             tables.text_column(
-                _("Change"), lambda entry: texts.describe_change(*reversed(counts[entry.id])), 210
+                _("Change (pts)"), lambda entry: texts.mark_change(*reversed(counts[entry.id])), 84
             ),
         ]
     tables.show(entries, columns, TABLE, lambda entry: choose(entry.id), height=300)
@@ -97,7 +97,9 @@ def _find_counts(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Coun
 
 
 def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
-    scope = (texts.describe_filters(entry), ", ".join(entry.teams))
+    change = texts.describe_change(*reversed(_find_counts(viewer, entry)))
+    said = _("{change} since it was taken in hand", change=change) if change else ""
+    scope = (texts.describe_filters(entry), ", ".join(entry.teams), said)
     with cards.card(
         texts.describe_subject(entry.subject), " · ".join(filter(None, scope)), gap="xsmall"
     ):

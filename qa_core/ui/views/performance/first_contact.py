@@ -16,7 +16,7 @@ from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, drill, peer_dots, styles, trend_cards
+from qa_core.ui import cached, cards, drill, peer_dots, sections, styles, trend_cards
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import (
     rate_mix_waterfall,
@@ -46,9 +46,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     )
     series = trend_cards.read_series(viewer, state, THREE, window.overrides)
     _show_tiles(state, rows, series, window)
-    # Other windows, and what is left out, are in no published table.
-    sees_tables = viewer.needs_suppression
-    left, right = (st.container(), None) if sees_tables else st.columns([3, 2], gap="small")
+    left, right = st.columns([2, 3], gap="small")
     with left:
         trend_cards.show_trend(
             viewer,
@@ -57,23 +55,41 @@ def show(viewer: Viewer, state: FilterState) -> None:
             window=window.tried,
             why_empty=_describe_pending(rows[REPEAT], window),
         )
-    if right:
-        with right:
-            _show_window(viewer, state, window)
-    rate_mix_waterfall.show(viewer, state, REPEAT, series[REPEAT].spread, window)
-    if not sees_tables:
-        left, right = st.columns([2, 1], gap="small")
-        with left:
-            resolution_agreement.show(viewer, state, window)
-        with right:
-            resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
-    for column, dimension in zip(st.columns(2, gap="small"), ("reason", "queue"), strict=True):
-        with column:
-            repeat_reasons.show(viewer, state, dimension, window)
+    with right:
+        repeat_reasons.show(viewer, state, "reason", window)
+    sections.show(
+        "change",
+        _("Why the rate changed"),
+        lambda: rate_mix_waterfall.show(viewer, state, REPEAT, series[REPEAT].spread, window),
+    )
+    sections.show(
+        "queues",
+        _("Repeat contacts by queue"),
+        lambda: repeat_reasons.show(viewer, state, "queue", window),
+    )
+    # Other windows, and what is left out, are in no published table.
+    if not viewer.needs_suppression:
+        sections.show(
+            "agreement",
+            _("Declared, confirmed and measured resolution compared"),
+            lambda: _show_agreement(viewer, state, rows, window),
+        )
+        sections.show("windows", _("Other windows"), lambda: _show_window(viewer, state, window))
     if viewer.can_cut_by("advisor") and not viewer.advisor_id:
-        _show_advisors(viewer, state, window)
+        sections.show("advisors", _("Advisors"), lambda: _show_advisors(viewer, state, window))
     if drill.is_open_to(viewer):
-        repeat_chains.show(viewer, state, window)
+        sections.show(
+            "chains",
+            _("Chains of repeat contacts (the journal records who opens them)"),
+            lambda: repeat_chains.show(viewer, state, window),
+        )
+
+
+def _show_agreement(
+    viewer: Viewer, state: FilterState, rows: Mapping[str, Any], window: Window
+) -> None:
+    resolution_agreement.show(viewer, state, window)
+    resolution_agreement.show_left_out(rows[REPEAT], rows["answered"], window)
 
 
 def _show_tiles(

@@ -9,49 +9,72 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.irritants import texts
 from qa_core.analysis.irritants.action_list import OPEN, ActionEntry, open_entry
-from qa_core.analysis.irritants.detection import KPIS
+from qa_core.analysis.irritants.detection import FIGURES, KPIS, WORDS
 from qa_core.analysis.irritants.subject import WAIT, IrritantCandidate
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
-from qa_core.ui import actions, cached, cards, drill, gate, layout, tables
+from qa_core.ui import actions, cached, cards, drill, gate, layout, sections, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.performance import action_list, irritant_examples
 
-TABLE, CHOSEN = "table_irritants", "irritant_chosen"
+CHOSEN = "irritant_chosen_{}"
 
 
 def show(viewer: Viewer, state: FilterState, entries: Sequence[ActionEntry]) -> None:
-    """Show what stands out, and beside it the chosen one. `entries`: of the action list."""
-    found = cached.find_irritants(viewer, state.where, state.compare)
-    finding = _("Nothing stands out in this period")
-    caption = _(
-        "Irritants are shown from five contacts, if the difference is statistically clear. A "
-        "longer period may show more."
-    )
-    if found:
-        finding = ngettext("{n} irritant stands out", "{n} irritants stand out", len(found))
-        caption = _(
-            "These have clearly more contacts than the share elsewhere would give. The largest "
-            "excess comes first."
-        )
-    if not query.may_read_remarks(viewer):
-        caption += " " + _("The words of customers and evaluators are left out here.")
-    if not found:
-        cards.card(finding, caption)
-        return
+    """Show what stands out in figures; on demand, in words. `entries`: of the action list."""
     listed = {entry.subject.key: entry for entry in reversed(entries) if entry.state in OPEN}
-    left, right = st.columns([2, 1], gap="small")
-    with left, cards.card(finding, caption, is_stretched=True):
-        shown = _choose_kinds(found)
-        _show_table(shown, state, listed)
+    _show_part(viewer, state, FIGURES, listed)
+    if query.may_read_remarks(viewer):
+        sections.show(
+            WORDS,
+            _("In the words of customers and evaluators"),
+            lambda: _show_part(viewer, state, WORDS, listed),
+        )
+
+
+def _show_part(
+    viewer: Viewer, state: FilterState, part: str, listed: Mapping[str, ActionEntry]
+) -> None:
+    """Show what stands out in a part, and beside it the chosen one. `listed`: entries of
+    the action list by the key of their subject.
+    """
+    found = cached.find_irritants(viewer, state.where, state.compare, (part,))
+    if not found:
+        caption = _(
+            "Irritants are shown from five contacts, if the difference is statistically clear. A "
+            "longer period may show more."
+        )
+        cards.card(_("Nothing stands out in this period"), _add_limits(viewer, caption))
+        return
+    finding = ngettext(
+        "{n} irritant stands out: {first}",
+        "{n} irritants stand out, first of all: {first}",
+        len(found),
+        first=texts.describe_subject(found[0].subject),
+    )
+    caption = _(
+        "These have clearly more contacts than the share elsewhere would give. The largest excess "
+        "comes first."
+    )
+    left, right = st.columns([5, 2], gap="small")
+    with left, cards.card(finding, _add_limits(viewer, caption), is_stretched=True):
+        shown = _choose_kinds(found, part)
+        _show_table(shown, state, part, listed)
     with right, cards.card(is_stretched=True, gap="xsmall"):
-        chosen = st.session_state.get(CHOSEN)
+        chosen = st.session_state.get(CHOSEN.format(part))
         candidate = next((one for one in shown if one.subject.key == chosen), shown[0])
-        _show_one(viewer, state, candidate, listed.get(candidate.subject.key))
+        _show_one(viewer, state, part, candidate, listed.get(candidate.subject.key))
 
 
-def _choose_kinds(found: Sequence[IrritantCandidate]) -> Sequence[IrritantCandidate]:
+def _add_limits(viewer: Viewer, caption: str) -> str:
+    if query.may_read_remarks(viewer):
+        return caption
+    left_out = _("The words of customers and evaluators are left out here.")
+    return f"{caption} {left_out}"
+
+
+def _choose_kinds(found: Sequence[IrritantCandidate], part: str) -> Sequence[IrritantCandidate]:
     kinds = list(dict.fromkeys(candidate.subject.kind for candidate in found))
     if len(kinds) < 2:
         return found
@@ -60,14 +83,17 @@ def _choose_kinds(found: Sequence[IrritantCandidate]) -> Sequence[IrritantCandid
         kinds,
         format_func=lambda kind: _(texts.KINDS[kind]),
         selection_mode="multi",
-        key="irritant_kinds",
+        key=f"irritant_kinds_{part}",
         label_visibility="collapsed",
     )
     return [one for one in found if not chosen or one.subject.kind in chosen] or found
 
 
 def _show_table(
-    found: Sequence[IrritantCandidate], state: FilterState, listed: Mapping[str, ActionEntry]
+    found: Sequence[IrritantCandidate],
+    state: FilterState,
+    part: str,
+    listed: Mapping[str, ActionEntry],
 ) -> None:
     def describe_state(candidate: IrritantCandidate) -> str | None:
         entry = listed.get(candidate.subject.key)
@@ -76,34 +102,34 @@ def _show_table(
     tables.show(
         found,
         (
-            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 262),
+            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 205),
             tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
             tables.percent_column(_("Share"), lambda one: one.share.value, 54),
             tables.percent_column(_("Others"), lambda one: one.share.other, 58),
-            tables.text_column(_("Change (pts)"), _describe_change, 86) if state.compare else None,
-            tables.text_column(_("State"), describe_state, 100) if listed else None,
+            tables.text_column(
+                _("Change (pts)"), lambda one: texts.mark_change(one.now, one.before), 86
+            )
+            if state.compare
+            else None,
+            tables.text_column(_("State"), describe_state, 94) if listed else None,
         ),
-        TABLE,
-        _choose,
+        f"table_irritants_{part}",
+        lambda one: _choose(part, one),
         height=470,
     )
     st.caption(_("Select a row to see it in full."))
 
 
-def _choose(candidate: IrritantCandidate) -> None:
-    st.session_state[CHOSEN] = candidate.subject.key
-
-
-def _describe_change(candidate: IrritantCandidate) -> str:
-    now, before = candidate.now, candidate.before
-    if before is None or before.share is None or now.share is None:
-        return ""
-    mark = {True: "↓ ", False: "↑ ", None: ""}[texts.is_better(now, before)]
-    return mark + texts.format_points(now.share - before.share)
+def _choose(part: str, candidate: IrritantCandidate) -> None:
+    st.session_state[CHOSEN.format(part)] = candidate.subject.key
 
 
 def _show_one(
-    viewer: Viewer, state: FilterState, candidate: IrritantCandidate, entry: ActionEntry | None
+    viewer: Viewer,
+    state: FilterState,
+    part: str,
+    candidate: IrritantCandidate,
+    entry: ActionEntry | None,
 ) -> None:
     """Show one candidate in full. `entry`: where it is on the action list already."""
     subject = candidate.subject
@@ -121,14 +147,14 @@ def _show_one(
         if entry is not None:
             st.button(
                 _("On the action list: {state}", state=_(texts.STATES[entry.state])),
-                key="show_entry",
+                key=f"show_entry_{part}",
                 icon=":material/checklist:",
                 on_click=action_list.choose,
                 args=(entry.id,),
             )
         elif viewer.can(Permission.MANAGE_IRRITANTS) and st.button(
             _("Put on the action list"),
-            key="open_entry",
+            key=f"open_entry_{part}",
             icon=":material/add_task:",
             type="primary",
         ):
@@ -139,9 +165,9 @@ def _show_one(
         if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
             st.button(
                 _("Contacts"),
-                key="irritant_contacts",
+                key=f"irritant_contacts_{part}",
                 icon=":material/call:",
                 on_click=drill.to_contacts,
                 args=({subject.dimension: subject.value}, KPIS[subject.kind]),
             )
-    irritant_examples.show(viewer, subject, state.where, "candidate")
+    irritant_examples.show(viewer, subject, state.where, part)

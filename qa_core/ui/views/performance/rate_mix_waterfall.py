@@ -94,7 +94,7 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
             cards.show_heading(
                 describe(change, whole.delta, interval), _describe_sum(change, whole.delta)
             )
-        left, right = st.columns([4, 5], gap="small")
+        left, right = st.columns([2, 3], gap="small")
         with left:
             _show_waterfall(viewer, state, change, whole, window)
         with right:

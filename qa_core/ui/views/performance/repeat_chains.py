@@ -4,40 +4,17 @@ they are; opened on demand, and journalled.
 
 from __future__ import annotations
 
-import streamlit as st
-
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import RepeatChain
-from qa_core.ui import cached, cards, drill, readings, tables, url_state
+from qa_core.ui import cached, cards, drill, readings, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
-OPEN = "chains"
-
 
 def show(viewer: Viewer, state: FilterState, window: Window) -> None:
-    """Show the longest chains of the period on demand; a click opens one as a time line."""
-    url_state.take(OPEN, ("yes",), "")
-    if not st.session_state[OPEN]:
-        url_state.give(OPEN, "", "")
-        with cards.card(
-            _("Customers with repeat contacts"),
-            _(
-                "Their chains of contacts, without their identity. Opening them is recorded in "
-                "the audit log, like every list of contacts."
-            ),
-        ):
-            st.button(
-                _("Show the chains"),
-                icon=":material/link:",
-                on_click=_set,
-                args=("yes",),
-                key="show_chains",
-            )
-        return
-    url_state.give(OPEN, "yes", "")
+    """Show the longest chains of the period; a click opens one as a time line."""
     found = readings.read(
         "chains_read",
         (state.where, window.days),
@@ -47,19 +24,6 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     with cards.card(_describe(found), _describe_rule(window, bool(found))):
         if found:
             _show_table(viewer, found)
-        st.button(
-            _("Close the chains"),
-            icon=":material/close:",
-            type="tertiary",
-            on_click=_set,
-            args=("",),
-            key="close_chains",
-        )
-
-
-def _set(value: str) -> None:
-    st.session_state[OPEN] = value
-    url_state.give(OPEN, value, "")
 
 
 def _describe(found: list[RepeatChain]) -> str:
@@ -89,18 +53,18 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
             tables.name_column(
                 _("Customer"),
                 lambda chain: f"{numbers[id(chain)]}. {chain.customer or ''}".strip(),
-                90,
+                78,
             ),
-            tables.count_column(_("Repeats"), lambda chain: chain.repeats, 72),
-            tables.count_column(_("Contacts"), lambda chain: len(chain.links), 72),
-            tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 72),
+            tables.count_column(_("Repeats"), lambda chain: chain.repeats, 62),
+            tables.count_column(_("Contacts"), lambda chain: len(chain.links), 66),
+            tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 50),
             tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
             if any(chain.elsewhere for chain in found)
             else None,
-            tables.text_column(_("Ended"), _describe_chain_end, 160),
-            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 170),
-            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 180),
-            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 220)
+            tables.text_column(_("Ended"), _describe_chain_end, 118),
+            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 112),
+            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 112),
+            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 116)
             if viewer.can_cut_by("advisor") and not viewer.advisor_id
             else None,
         ),

@@ -210,7 +210,7 @@ def show_attention(
     of the attribution itself; the worse first.
     """
     rates = rates_for(viewer, state)
-    moved, tried, whole = _find_moved(viewer, state, rates, dimension)
+    moved, tried, whole = _find_moved(viewer, state, by, rates, dimension)
     items = sorted(
         [*_find_apart(by, rates, dimension), *moved, *_find_attribution(viewer, state)],
         key=lambda item: -item.strength,
@@ -227,7 +227,7 @@ def show_attention(
         finding = ChartTitle(_("Nothing stands out"))
     else:
         finding = ChartTitle(_("Too little data to see what stands out"))
-    with cards.card(finding, _describe_what_was_tried(state, tried, whole), is_stretched=True):
+    with cards.card(finding, _describe_what_was_tried(state, tried, whole)):
         for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
             with layout.line():
                 st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
@@ -267,29 +267,27 @@ def _find_apart(
 
 
 def _find_moved(
-    viewer: Viewer, state: FilterState, rates: tuple[str, ...], dimension: str
+    viewer: Viewer,
+    state: FilterState,
+    by: Mapping[Any, Mapping[str, Any]],
+    rates: tuple[str, ...],
+    dimension: str,
 ) -> tuple[list[ChangedSource], int, int]:
     """Find the rates of single values that moved since the period before by more than
     chance; return them, how many could be tried, and of how many.
     """
     if state.compare is None:
         return [], 0, 0
-    groups = (
-        tuple(key for key in rates if get_kpi(key).subject == subject)
-        for subject in (FactTable.CONTACTS, FactTable.MISSED)
-    )
     rows = [
-        row
-        for keys in groups
-        if keys
-        for row in cached.measure(
-            viewer, keys, (dimension,), state.where, state.compare
-        ).itertuples()
-        if not formatting.is_missing(getattr(row, dimension))
+        (value, row[key])
+        for value, row in by.items()
+        if value is not None
+        for key in rates
+        if key in row
     ]
     tried = [
-        row
-        for row in rows
+        (value, row)
+        for value, row in rows
         if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= LEAST
     ]
     if not tried:
@@ -297,12 +295,15 @@ def _find_moved(
     # Bonferroni: with so many tries at once, each must be that much surer.
     wider = NormalDist().inv_cdf(1 - chart_titles.SIGNIFICANCE_LEVEL / 2 / len(tried)) / stats.Z95
     series = trend_cards.read_series(viewer, state, rates)
-    items = (_describe_moved(row, dimension, wider * series[row.kpi].spread) for row in tried)
+    items = (
+        _describe_moved(value, row, dimension, wider * series[row.kpi].spread)
+        for value, row in tried
+    )
     return [item for item in items if item is not None], len(tried), len(rows)
 
 
-def _describe_moved(row: Any, dimension: str, spread: float) -> ChangedSource | None:
-    kpi, value = get_kpi(row.kpi), getattr(row, dimension)
+def _describe_moved(value: Any, row: Any, dimension: str, spread: float) -> ChangedSource | None:
+    kpi = get_kpi(row.kpi)
     between = control_charts.interval_of_change(row, spread)
     if not between:
         return None

@@ -35,8 +35,6 @@ ADVICE = {
 
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show the spans on a time line and as a table, and contacts without a campaign."""
-    if not viewer.can_cut_by("tracking_number") or state.last_day is None:
-        return
     history = cached.find_numbers(viewer, state.where.period)
     filters = dict(state.where.values)
     spans = [
@@ -48,14 +46,11 @@ def show(viewer: Viewer, state: FilterState) -> None:
             if name in filters
         )
     ]
-    left, right = st.columns([3, 2], gap="small")
-    with left:
-        _show_spans(viewer, state, spans)
-    with right:
-        _show_unassigned(viewer, state, history.unassigned)
+    _show_spans(viewer, state, spans)
+    _show_unassigned(viewer, state, history.unassigned)
 
 
-def _number_column(width: int = 122) -> tables.TableColumn:
+def _number_column(width: int = 124) -> tables.TableColumn:
     title = _(dimensions.get_dimension("tracking_number").title)
     return tables.name_column(title, lambda line: line.number, width)
 
@@ -84,23 +79,25 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             spans,
             (
                 _number_column(),
-                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 170),
-                tables.text_column(_("Source"), _name_source),
+                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 136),
+                tables.text_column(_("Source"), _name_source, 118),
                 tables.text_column(
                     _("From"),
                     lambda span: (
                         formatting.day(span.first_day, year=True) if span.first_day else _("always")
                     ),
+                    88,
                 ),
                 tables.text_column(
                     _("Until"),
                     lambda span: (
                         formatting.day(span.last_day, year=True) if span.last_day else _("ongoing")
                     ),
+                    88,
                 ),
-                tables.count_column(_("In this period"), lambda span: span.inside, 96),
-                tables.count_column(_("Total"), lambda span: span.contacts, 80),
-                tables.text_column(_("Known from"), _describe_assignment),
+                tables.count_column(_("Contacts"), lambda span: span.inside, 66),
+                tables.count_column(_("Total"), lambda span: span.contacts, 58),
+                tables.text_column(_("Known"), _describe_assignment, 106),
             ),
             "table_numbers",
             (lambda span: on_number(span.number)) if on_number else None,
@@ -175,7 +172,7 @@ def _name(span: CampaignSpan) -> str:
 
 
 def _describe_assignment(span: CampaignSpan) -> str:
-    known = _("assigned") if span.is_assigned else _("seen on contacts")
+    known = _("assigned") if span.is_assigned else _("seen")
     return known + (" · " + _("shared") if span.is_shared else "")
 
 

@@ -31,6 +31,8 @@ COUNTED = (
 OF_MISSES = ("call_back_rate", "recovered_rate")
 OF_EVALUATIONS = ("evaluations", "evaluation_score")
 KPIS = (*COUNTED[:2], *OF_MISSES, *COUNTED[2:], *OF_EVALUATIONS)
+FIRST_GROUPS, EVERY_GROUP = (COUNTED, OF_MISSES), (COUNTED, OF_MISSES, OF_EVALUATIONS)
+"""KPIs that the page compares at once, and those of all steps."""
 EVERY, NOT_KNOWN = "", "-"
 """Values of the choice whose path is drawn: all known ones together, and none known."""
 
@@ -127,11 +129,18 @@ def title_of(key: str) -> str:
     return _(STEPS[step].title)
 
 
-def read(viewer: Viewer, state: FilterState, dimension: str) -> dict[Any, dict[str, Any]]:
-    """Return the rows of every step by the value of the dimension (None: not known)."""
+def read(
+    viewer: Viewer,
+    state: FilterState,
+    dimension: str,
+    groups: Sequence[tuple[str, ...]] = FIRST_GROUPS,
+) -> dict[Any, dict[str, Any]]:
+    """Return the rows of these groups of KPIs by the value of the dimension (None: not
+    known), beside those of the period before.
+    """
     by: dict[Any, dict[str, Any]] = {}
-    for kpis in (COUNTED, OF_MISSES, OF_EVALUATIONS):
-        frame = cached.measure(viewer, kpis, (dimension,), state.where)
+    for kpis in groups:
+        frame = cached.measure(viewer, kpis, (dimension,), state.where, state.compare)
         for value, row in tables.wide(frame, dimension).items():
             by.setdefault(value, {}).update(row)
     return by

@@ -4,7 +4,7 @@ their new and returning callers; and how sources are known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ from qa_core.ui.views.tracking.source_steps import (
     DIMENSIONS,
     KPIS,
     OF_MISSES,
-    PathStep,
     title_of,
 )
 
@@ -34,6 +33,12 @@ MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
 """Currencies that the browser can write: the column then still sorts by amount."""
 ENOUGH = 10
 """Answered contacts from which on the cost of one says something."""
+OVERVIEW = ("received", "answered", "first_contact_resolution", "csat")
+STEP_TABLES = {
+    "table_sources": ("received", "answered", "missed", "missed_callers", *OF_MISSES),
+    "table_outcomes": (*COUNTED[2:], "ratings", "evaluations", "score"),
+}
+"""Steps of the page's first table, and those of the two tables that hold all of them."""
 OWN_WORDS = N_("From the contact's own file")
 
 
@@ -51,33 +56,78 @@ def _in_order(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
     return known + [value for value in by if value is None]
 
 
-def show_steps(
+def show_overview(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
-    """Show the steps side by side, one line per value of the dimension."""
-    with_missed = source_steps.knows_missed(viewer, state)
-    paths = {
-        value: {step.key: step for step in source_steps.build_path([row], with_missed)}
-        for value, row in by.items()
-    }
+    """Show what each value brings, what becomes of it, and what an answered contact costs."""
+    costs: dict[Any, CostLine] = {}
+    if state.currency and dimension in SPEND_DIMENSIONS:
+        lines = _read_costs(viewer, state, dimension)
+        costs = {line.value: line for line in lines if line.amount("cost_per_answered")}
+    steps = _build_step_columns(viewer, state, by)
     with cards.card(
-        _("Step by step, side by side"),
+        _describe_costs(list(costs.values()), dimension)
+        if costs
+        else _("Contacts and what became of them"),
         _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
     ):
         tables.show(
             _in_order(by, "received"),
-            (_name_column(dimension), *_step_columns(paths)),
-            "table_sources",
+            (
+                _name_column(dimension),
+                *(steps[key] for key in OVERVIEW),
+                _money_column(
+                    "cost_per_answered",
+                    [state.currency],
+                    lambda value: (
+                        costs[value].amount("cost_per_answered") if value in costs else None
+                    ),
+                )
+                if costs
+                else None,
+            ),
+            "table_overview",
             drill.on_value(viewer, dimension),
-            height=470,
+            height=330,
         )
+        _show_hidden(by)
+
+
+def show_steps(
+    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
+) -> None:
+    """Show the steps side by side, one line per value of the dimension: those of calls,
+    then those of answered contacts.
+    """
+    steps = _build_step_columns(viewer, state, by)
+    with cards.card(
+        _("Step by step, side by side"),
+        _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
+    ):
+        for key, shown in STEP_TABLES.items():
+            tables.show(
+                _in_order(by, "received"),
+                (_name_column(dimension), *(steps[step] for step in shown)),
+                key,
+                drill.on_value(viewer, dimension),
+                height=330,
+            )
         _show_hidden(by)
         with tables.show_foot():
             tables.show_definitions(KPIS, state, "steps")
             download_links.show_figures("steps", KPIS, (dimension,), state.where)
 
 
-def _step_columns(paths: Mapping[Any, Mapping[str, PathStep]]) -> list[tables.TableColumn]:
+def _build_step_columns(
+    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]]
+) -> dict[str, tables.TableColumn]:
+    """Build the column of each step, of the ratings and of the mean score."""
+    with_missed = source_steps.knows_missed(viewer, state)
+    paths = {
+        value: {step.key: step for step in source_steps.build_path([row], with_missed)}
+        for value, row in by.items()
+    }
+
     def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
         return tables.count_column(
             heading,
@@ -94,16 +144,13 @@ def _step_columns(paths: Mapping[Any, Mapping[str, PathStep]]) -> list[tables.Ta
         mean = paths[value]["evaluations"].score
         return None if mean is None else round(mean, 1)
 
-    return [
-        count(cards.column_of("received"), "received"),
-        share("answered"),
-        count(title_of("missed"), "missed"),
-        count(title_of("missed_callers"), "missed_callers"),
-        *map(share, (*OF_MISSES, *COUNTED[2:])),
-        count(_("Ratings"), "csat", "base"),
-        count(title_of("evaluations"), "evaluations"),
-        tables.count_column(_("Score"), score, 72),
-    ]
+    return {
+        "received": count(cards.column_of("received"), "received"),
+        **{key: count(title_of(key), key) for key in ("missed", "missed_callers", "evaluations")},
+        **{key: share(key) for key in ("answered", *OF_MISSES, *COUNTED[2:])},
+        "ratings": count(_("Ratings"), "csat", "base"),
+        "score": tables.count_column(_("Score"), score, 72),
+    }
 
 
 def describe_basis(
@@ -299,26 +346,36 @@ def _describe_currencies(currencies: Sequence[str]) -> str:
     )
 
 
-def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.TableColumn | None]:
+def _money_column(
+    key: str, currencies: Sequence[str], amount: Callable[[Any], float | None]
+) -> tables.TableColumn:
     form = MONEY_FORMATS.get(currencies[0], "%.2f") if len(currencies) == 1 else "%.2f"
+    heading = cards.column_of(key)
+    config = st.column_config.NumberColumn(
+        heading, format=form, width=100 if key == "spend" else 84
+    )
+    return tables.TableColumn(heading, amount, config)
 
+
+def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.TableColumn | None]:
     def money(key: str) -> tables.TableColumn:
-        heading = cards.column_of(key)
-        config = st.column_config.NumberColumn(heading, format=form, width=100)
-        return tables.TableColumn(heading, lambda line: line.amount(key), config)
+        return _money_column(key, currencies, lambda line: line.amount(key))
 
+    has_several = len(currencies) > 1
     return [
         tables.name_column(
-            _(dimensions.get_dimension(dimension).title), lambda line: line.name, NAME_WIDTH
+            _(dimensions.get_dimension(dimension).title),
+            lambda line: line.name,
+            144 if has_several else 168,
         ),
-        tables.text_column(_("Currency"), lambda line: line.currency)
-        if len(currencies) > 1
-        else None,
+        tables.text_column(_("Currency"), lambda line: line.currency, 60) if has_several else None,
         money("spend"),
-        tables.count_column(cards.column_of("received"), lambda line: line.contacts, 76),
+        tables.count_column(cards.column_of("received"), lambda line: line.contacts, 66),
         *map(money, COSTS[1:]),
-        tables.text_column(_("Per answered, change"), CostLine.describe_change),
-        tables.text_column(_("Note"), lambda line: line.note),
+        tables.text_column(
+            _("Change"), CostLine.describe_change, 62, _("Of the cost of an answered contact")
+        ),
+        tables.text_column(_("Note"), lambda line: line.note, 98),
     ]
 
 
@@ -349,8 +406,7 @@ def show_callers(
         describe_basis(viewer, state, by, dimension),
         _describe_click(viewer),
     )
-    finding = _describe_callers(cached.headline(viewer, CALLERS, state.where))
-    with cards.card(finding, caption, is_stretched=True):
+    with cards.card(_describe_callers(rows, dimension), caption):
         tables.show(
             _in_order(rows, new),
             (
@@ -369,16 +425,20 @@ def show_callers(
             download_links.show_figures("callers", CALLERS, (dimension,), state.where)
 
 
-def _describe_callers(totals: Mapping[str, Any]) -> str:
-    new, old = (totals[key].value for key in CALLERS)
-    if formatting.is_missing(new) or formatting.is_missing(old):
+def _describe_callers(rows: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+    """Name the value that brought most new customers, if there are two to compare."""
+    counts = {
+        value: row[CALLERS[0]].value
+        for value, row in rows.items()
+        if value is not None and not formatting.is_missing(row[CALLERS[0]].value)
+    }
+    if len(counts) < 2:
         return _("New and returning callers")
-    return ngettext(
-        "{count} customer came for the first time, {others} had come before",
-        "{count} customers came for the first time, {others} had come before",
-        int(new),
-        count=formatting.number(new),
-        others=formatting.number(old),
+    first = max(counts, key=counts.get)
+    return _(
+        "{name} brought most new customers: {count}",
+        name=formatting.name(dimension, first),
+        count=formatting.number(counts[first]),
     )
 
 

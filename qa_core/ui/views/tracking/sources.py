@@ -4,7 +4,6 @@ that costs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,25 +11,61 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
-from qa_core.ui import cached, cards, layout, segmented_choice, trend_cards
+from qa_core.ui import cached, cards, sections, segmented_choice, trend_cards
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_comparison, source_numbers, source_steps, source_tables
 
 TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 
 
-@dataclass(frozen=True)
-class SourceCut:
-    """Comparison of sources on the page: a dimension, the value whose path is drawn,
-    and the rows of every step by value.
-    """
+def show(viewer: Viewer, state: FilterState) -> None:
+    """Show the whole page: the answer, and the sections that a reader can open."""
+    _show_tiles(viewer, state)
+    titles = {
+        key: _(dimensions.get_dimension(key).title)
+        for key in source_steps.DIMENSIONS
+        if state.may_cut(viewer, key)
+    }
+    if not titles:
+        cards.show_one_cut(_("Sources"))
+        return
+    dimension = segmented_choice.ask("by", _("By"), titles)
+    by = source_steps.read(viewer, state, dimension)
+    source_tables.show_overview(viewer, state, by, dimension)
+    source_comparison.show_attention(viewer, state, by, dimension)
+    sections.show(
+        "path",
+        _("Step by step, from received to evaluated"),
+        lambda: _show_path(viewer, state, dimension),
+    )
+    sections.show(
+        "rates",
+        _("One rate compared, with its interval"),
+        lambda: source_comparison.show_dots(viewer, state, by, dimension),
+    )
+    sections.show(
+        "costs", _("Spend and cost per contact"), lambda: _show_money(viewer, state, dimension)
+    )
+    sections.show(
+        "callers",
+        _("New and returning callers"),
+        lambda: source_tables.show_callers(viewer, state, by, dimension),
+    )
+    if viewer.can_cut_by("tracking_match"):
+        sections.show(
+            "attribution",
+            _("How the source was found"),
+            lambda: source_tables.show_attribution(viewer, state),
+        )
+    if viewer.can_cut_by("tracking_number"):
+        sections.show(
+            "numbers",
+            _("Tracking numbers and their campaigns"),
+            lambda: source_numbers.show(viewer, state),
+        )
 
-    dimension: str
-    value: str
-    by: dict[Any, dict[str, Any]]
 
-
-def show_top(viewer: Viewer, state: FilterState) -> None:
+def _show_tiles(viewer: Viewer, state: FilterState) -> None:
     """Show four tiles; a cost in several currencies says each of them."""
     frame = cached.measure(viewer, TILES, (), state.where, state.compare)
     rows: dict[str, list[Any]] = {}
@@ -49,59 +84,20 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
     cards.show_tiles(tiles)
 
 
-def ask(viewer: Viewer, state: FilterState) -> SourceCut:
-    """Ask for the dimension, and for the value whose path is drawn."""
-    titles = {
-        key: _(dimensions.get_dimension(key).title)
-        for key in source_steps.DIMENSIONS
-        if state.may_cut(viewer, key)
-    }
-    with layout.row():
-        with st.container(width="content"):
-            dimension = segmented_choice.ask("by", _("By"), titles)
-        by = source_steps.read(viewer, state, dimension)
-        with st.container(width=320):
-            value = source_steps.ask_value(by, dimension)
-    return SourceCut(dimension, value, by)
+def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
+    """Ask whose steps are drawn, and show them; below, those of all values."""
+    by = source_steps.read(viewer, state, dimension, source_steps.EVERY_GROUP)
+    with st.container(width=380):
+        value = source_steps.ask_value(by, dimension)
+    source_steps.show_path(viewer, state, by, dimension, value)
+    source_tables.show_steps(viewer, state, by, dimension)
 
 
-def show_path(viewer: Viewer, state: FilterState, cut: SourceCut) -> None:
-    """Show the steps from received to evaluated, and who differs on them."""
-    left, right = st.columns(2, gap="small")
-    with left:
-        source_steps.show_path(viewer, state, cut.by, cut.dimension, cut.value)
-    with right:
-        source_comparison.show_attention(viewer, state, cut.by, cut.dimension)
-        source_comparison.show_dots(viewer, state, cut.by, cut.dimension)
-    source_tables.show_steps(viewer, state, cut.by, cut.dimension)
-
-
-def show_money(viewer: Viewer, state: FilterState, cut: SourceCut) -> None:
-    """Show what a contact costs, who is new, and how sources are known."""
-    left, right = st.columns([3, 2], gap="small")
-    with left:
-        source_tables.show_costs(viewer, state, cut.dimension)
-    with right:
-        _show_trend(viewer, state)
-    if not viewer.can_cut_by("tracking_match"):
-        source_tables.show_callers(viewer, state, cut.by, cut.dimension)
-        return
-    left, right = st.columns([3, 2], gap="small")
-    with left:
-        source_tables.show_callers(viewer, state, cut.by, cut.dimension)
-    with right:
-        source_tables.show_attribution(viewer, state)
-
-
-def show_numbers(viewer: Viewer, state: FilterState) -> None:
-    """Show which tracking number carried which campaign when."""
-    source_numbers.show(viewer, state)
-
-
-def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    """Show the cost of an answered contact if it is in one currency, else the attribution
-    rate.
+def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
+    """Show the cost by campaign, and over time: that of an answered contact if it is in
+    one currency, else the attribution rate.
     """
+    source_tables.show_costs(viewer, state, dimension)
     series = trend_cards.read_series(viewer, state, TILES if state.currency else TILES[:1])
     shown = series[TILES[0]]
     cost = series.get("cost_per_answered")
