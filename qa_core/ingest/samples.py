@@ -124,14 +124,14 @@ SAMPLES: dict[str, Callable[[], Iterator[Row]]] = {
 """Sample files by the kind of their import, in the order in which they are tried."""
 
 
-def build_file(viewer: Viewer, kind: str, form: str = "csv") -> downloads.Download:
+def build_file(viewer: Viewer, name: str, form: str = "csv") -> downloads.Download:
     """Build a sample file. Raises Misuse for a kind without one."""
     require_known(
-        kind, SAMPLES, "unknown_kind", N_("There is no import of {name}. Known: {known}.")
+        name, SAMPLES, "unknown_kind", N_("There is no import of {name}. Known: {known}.")
     )
-    rows = list(SAMPLES[kind]())
+    rows = list(SAMPLES[name]())
     content = downloads.to_csv(list(rows[0]), (list(row.values()) for row in rows))
-    return downloads.Download(f"sample_{kind}.{form}", "text/csv", content)
+    return downloads.Download(f"sample_{name}.{form}", "text/csv", content)
 
 
 downloads.declare("sample", Permission.MANAGE_IMPORTS, build_file)

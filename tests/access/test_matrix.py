@@ -495,7 +495,7 @@ def list_parameters(centre: Centre, viewer: Viewer, kind: str) -> list[dict[str,
             {"advisor_id": list_arguments(centre, viewer, own)["advisor_id"][0]}
             for own in (True, False)
         ],
-        "sample": [{"kind": "contacts", "form": "csv"}],
+        "sample": [{"name": "contacts", "form": "csv"}],
         "copy_of_person": [{"number": number, "form": "zip"} for number in (1, 2)],
         "purge_certificate": [{"number": 1, "form": "docx"}],
     }

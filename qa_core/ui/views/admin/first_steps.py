@@ -118,8 +118,9 @@ def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
     title, reason = TEXTS[step]
     is_done, is_next = set_up.is_done(step), step == set_up.next_step
     icon = ":green[:material/check_circle:]" if is_done else ":material/radio_button_unchecked:"
-    mark = f" :blue-badge[{_('Next')}]" if is_next else ""
-    with cards.card(gap="small", key=f"step_{step}"):
+    next_title = _("Next")
+    mark = f" :blue-badge[{next_title}]" if is_next else ""
+    with cards.card(key=f"step_{step}"):
         left, right = st.columns([4, 1], vertical_alignment="center")
         with left:
             st.markdown(f"{icon} **{number}. {_(title)}**{mark}")
@@ -236,5 +237,5 @@ def _show_samples() -> None:
         )
         for kind in samples.SAMPLES:
             download_links.show_download(
-                "sample", label=_(KIND_TITLES[kind]), key=kind, forms=("csv",), kind=kind
+                "sample", label=_(KIND_TITLES[kind]), key=kind, forms=("csv",), name=kind
             )

@@ -78,7 +78,14 @@ def show_new(viewer: Viewer) -> None:
                 accounts.propose(viewer, AccountAction.ADD, username, terms)
             else:
                 bounds = (terms.teams, terms.sites, terms.advisor_id, terms.since)
-                one_time = accounts.add(viewer, username, role, *bounds, None, terms.display_name)
+                one_time = accounts.add(
+                    viewer,
+                    username,
+                    role,
+                    *bounds,
+                    display_name=terms.display_name,
+                    sees_unassigned=terms.sees_unassigned,
+                )
             st.session_state[NEW] = added + 1
             st.session_state[OUTCOME] = (username, one_time, is_proposed)
             st.rerun()
