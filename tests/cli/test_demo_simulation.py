@@ -213,7 +213,7 @@ def test_some_advisors_change_teams_and_everybody_has_one_at_a_time(
 
 
 def test_the_centre_tells_one_story_from_a_campaign_to_coaching(made: dict[str, pa.Table]) -> None:
-    """Days before the end: 58 the new invoice, 44 coaching begins, 12 the trouble is over."""
+    """Days before the end: 58 the new invoice, 50 coaching begins, 12 the trouble is over."""
     campaign = where(made["by_number"], campaign="Nouvelle facture expliquée")
     assert between(campaign, "started_at", 58, 20).num_rows == campaign.num_rows > 20
     before, launch, after = (
@@ -249,14 +249,14 @@ def test_the_centre_tells_one_story_from_a_campaign_to_coaching(made: dict[str, 
 def test_coaching_helps_the_advisor_who_is_coached_on_the_criterion_of_the_launch(
     centre: Path,
 ) -> None:
-    plan = replace(PLAN, months=6, contacts=80_000)
+    plan = replace(PLAN, months=8, contacts=150_000)
     calendar = seasons.Calendar(plan)
     people = staff.hire(plan, calendar)
     extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
     trained = people.ids[coaching.choose_trained(people)]
     owned = where(evaluations.evaluate(plan, calendar, extracts), criterion="ownership")
     own = where(owned, advisor=trained)
-    before, after = between(own, "evaluated_at", 134, 45), between(own, "evaluated_at", 40, 0)
+    before, after = between(own, "evaluated_at", 140, 51), between(own, "evaluated_at", 45, 0)
     assert min(before.num_rows, after.num_rows) >= 5
     assert score(after) > score(before) + 0.25
     assert score(before) < score(owned) - 0.2

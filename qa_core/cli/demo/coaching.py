@@ -20,7 +20,7 @@ from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
-TRAINED_CRITERION, TRAINED_FROM = "ownership", 44
+TRAINED_CRITERION, TRAINED_FROM = "ownership", 50
 """Criterion that suffers from the new invoice, and the days before the end from which an
 advisor is coached on it.
 """
@@ -106,7 +106,7 @@ OTHERS = (
         4,
         (
             (
-                43,
+                49,
                 45,
                 "Écoute de deux appels sur la facture, renvoyés sans réponse.",
                 False,

@@ -40,12 +40,12 @@ NOT_APPLICABLE_SHARES = {"identification": 0.12, "questions": 0.15, "hold": 0.62
 
 
 COMMENTED_SHARE = 0.7
-LOST_ON_BILLS, LOST_UNTRAINED, GAINED_BY_TRAINING = 0.4, 0.4, 0.1
+LOST_ON_BILLS, LOST_UNTRAINED, GAINED_BY_TRAINING = 0.4, 0.5, 0.15
 """Shares of the points of `coaching.TRAINED_CRITERION`: lost on bills at the worst of the
 launch, lost by the advisor who is coached on it before, and gained after.
 """
-TRAINED_QUOTA, TRAINED_DAYS = 7, 75
-"""Evaluations a month of that advisor in the last days: coaching takes listening."""
+TRAINED_DAYS, TRAINED_EVERY = 75, 6
+"""In the last days, that advisor is evaluated once in so many."""
 
 
 def read_grid() -> scoring.Scorecard:
@@ -134,14 +134,16 @@ def _draw(calendar: Calendar, extracts: Extracts, chance: np.random.Generator) -
         & (calendar.age[day] < DAYS_KEPT)
     )[0]
     frame = chance.permutation(frame)
-    cell = wave.advisor[frame] * 100_000 + wave.at[frame].astype("datetime64[M]").astype(np.int64)
+    month = wave.at[frame].astype("datetime64[M]").astype(np.int64)
+    age = calendar.age[calendar.position(wave.at[frame])]
+    is_trained = wave.advisor[frame] == coaching.choose_trained(extracts.staff)
+    is_evenly = is_trained & (age <= TRAINED_DAYS)
+    cell = wave.advisor[frame] * 100_000 + np.where(is_evenly, 10_000 + age // TRAINED_EVERY, month)
     frame = frame[np.argsort(cell, kind="stable")]
     cell = np.sort(cell)
     starts = np.searchsorted(cell, cell)
     quota = chance.integers(2, 5, len(cell))[starts]
-    is_trained = wave.advisor[frame] == coaching.choose_trained(extracts.staff)
-    is_late = calendar.age[calendar.position(wave.at[frame])] <= TRAINED_DAYS
-    quota = np.where(is_trained & is_late, TRAINED_QUOTA, quota)
+    quota = np.where(cell % 100_000 >= 10_000, 1, quota)
     return np.sort(frame[np.arange(len(cell)) - starts < quota])
 
 
