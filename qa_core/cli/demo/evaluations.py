@@ -40,7 +40,7 @@ NOT_APPLICABLE_SHARES = {"identification": 0.12, "questions": 0.15, "hold": 0.62
 
 
 COMMENTED_SHARE = 0.7
-LOST_ON_BILLS, LOST_UNTRAINED, GAINED_BY_TRAINING = 0.4, 0.5, 0.15
+LOST_ON_BILLS, LOST_UNTRAINED, GAINED_BY_TRAINING = 0.4, 0.4, 0.15
 """Shares of the points of `coaching.TRAINED_CRITERION`: lost on bills at the worst of the
 launch, lost by the advisor who is coached on it before, and gained after.
 """

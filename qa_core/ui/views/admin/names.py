@@ -24,9 +24,12 @@ KIND_TITLES = {
 MOST_SUGGESTIONS = 30
 
 
-def choose_kind() -> str:
-    """Ask which names are meant."""
-    titles = {key: _(title) for key, title in KIND_TITLES.items()}
+def choose_kind(viewer: Viewer) -> str:
+    """Ask which names are meant; the number of pairs that look alike stands beside each."""
+    titles = {}
+    for key, title in KIND_TITLES.items():
+        count = len(name_suggestions.find_suggestions(viewer, key))
+        titles[key] = f"{_(title)} ({count})" if count else _(title)
     return segmented_choice.ask("kind", _("Names of"), titles)
 
 
