@@ -50,7 +50,7 @@ def _show_suggestion(item: Suggestion) -> None:
     spelling = _title(item.spelling, item.spelling_title)
     kept = _title(item.kept, item.kept_title)
     with st.container(border=True):
-        about, merge, apart = st.columns([6, 2, 2], vertical_alignment="center")
+        about, merge, apart = st.columns([5, 3, 2], vertical_alignment="center")
         with about:
             st.text(f"{spelling}  →  {kept}")
             st.caption(escape(name_suggestions.describe(item)))
