@@ -38,4 +38,4 @@ with right:
 
     st.subheader(_("Password"), anchor=False)
     if sign_in.show_password_form():
-        st.success(_("Your password is changed. Your other sessions have ended."))
+        st.success(_("Your password has changed. Your other sessions have ended."))

@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.MANAGE_ADVISORS)
 st.title(_("Names"), anchor=False)
 st.caption(
     _(
-        "Names that look alike are only suggested. What you decide holds for past contacts and "
-        "evaluations and for those to come, and can be undone exactly."
+        "Écoute only suggests names that are similar. Your decision applies to past and future "
+        "contacts and evaluations. You can undo it fully."
     )
 )
 

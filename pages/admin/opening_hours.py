@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.MANAGE_SETTINGS)
 st.title(_("Opening hours"), anchor=False)
 st.caption(
     _(
-        "Contacts that nobody answered while their site was closed count as closed, past ones "
-        "too. Without hours, nothing is closed."
+        "A contact missed while its site was closed counts as closed, even in the past. Without "
+        "hours, no contact counts as closed."
     )
 )
 

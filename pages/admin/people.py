@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 st.title(_("People"), anchor=False)
 st.caption(
     _(
-        "Every change here is in the journal and ends the sessions of the person at once. Your "
-        "own account is changed by another administrator."
+        "The audit log records each change. A change ends the person's sessions at once. Another "
+        "administrator changes your own account."
     )
 )
 

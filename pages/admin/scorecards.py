@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.SEE_GRIDS)
 st.title(_("Scorecards"), anchor=False)
 st.caption(
     _(
-        "What is listened for and what it is worth. Administrators write drafts; managers "
-        "publish them."
+        "What evaluators listen for, and how many points it is worth. Administrators write "
+        "drafts; managers publish them."
     )
 )
 

@@ -12,8 +12,8 @@ viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 st.title(_("Service tokens"), anchor=False)
 st.caption(
     _(
-        "A token lets a script read figures as a role of your choice, and nothing else. A second "
-        "person confirms it before it works. Every question is in the journal."
+        "With a token, a script reads figures under the role you choose, and nothing else. A "
+        "second person confirms it first. The audit log records every request."
     )
 )
 actions.show_outcome()

@@ -13,8 +13,8 @@ viewer = gate.current_viewer(Permission.CONFIRM_ACCOUNTS)
 st.title(_("Account changes"), anchor=False)
 st.caption(
     _(
-        "No administrator opens personal data alone: a data protection officer, a manager or "
-        "another administrator confirms it. The people concerned are informed."
+        "No administrator grants access to personal data alone. A data protection officer, a "
+        "manager or another administrator confirms it. The people concerned are informed."
     )
 )
 account_requests.show_requests(viewer)

@@ -9,11 +9,11 @@ from qa_core.ui.views.compliance import journal
 
 viewer = gate.current_viewer(Permission.SEE_JOURNAL)
 
-st.title(_("Journal"), anchor=False)
+st.title(_("Audit log"), anchor=False)
 st.caption(
     _(
-        "Every sign-in, import, page of personal data, export and change of an account or "
-        "setting. No content, no score; not there to watch workers."
+        "Sign-ins, imports, views of personal data, exports, and changes of accounts or settings. "
+        "No content, no score; not for watching workers."
     )
 )
 journal.show(viewer)

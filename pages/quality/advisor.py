@@ -14,7 +14,7 @@ state = filter_bar.current()
 drill.show_link_to_advisors()
 if "id" not in st.query_params:
     st.title(_("Advisor"), anchor=False)
-    st.info(_("Choose an advisor on the page that shows them side by side."))
+    st.info(_("Choose an advisor on the Advisors page."))
 elif not empty_states.is_shown(viewer, state):
     advisor = view.read(viewer, st.query_params["id"], state.where.period)
     filter_bar.show_title(advisor.name)

@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.SEE_CALIBRATIONS)
 st.title(_("Calibration"), anchor=False)
 st.caption(
     _(
-        "The same contacts, scored by several evaluators who do not see each other's marks until "
-        "the session is closed. It moves no figure."
+        "Several evaluators score the same contacts. Scores stay hidden until the session is "
+        "closed, and count in no advisor's score."
     )
 )
 calibration.show(viewer)

@@ -15,7 +15,7 @@ viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
 drill.show_link_from_evaluation(viewer)
 if "id" not in st.query_params:
     st.title(_("Evaluation"), anchor=False)
-    st.info(_("Choose an evaluation in a list."))
+    st.info(_("Choose an evaluation from a list."))
 else:
     evaluation = view.read(viewer, st.query_params["id"])
     view.show_head(viewer, evaluation)

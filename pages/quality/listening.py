@@ -14,8 +14,8 @@ viewer = gate.current_viewer(Permission.MANAGE_LISTENING)
 st.title(_("Listening plan"), anchor=False)
 st.caption(
     _(
-        "Contacts are drawn by chance from all that may be listened to, as many of each "
-        "advisor; never chosen, never more than the maximum."
+        "Contacts are drawn at random from those that may be listened to. Each advisor has the "
+        "same number, up to the maximum."
     )
 )
 

@@ -347,7 +347,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
         if row.asked_by == viewer.username:
             raise Refusal(
                 "second_person",
-                N_("You asked for this yourself; another person has to confirm it."),
+                N_("You made this request yourself. Another person has to confirm it."),
             )
         act, terms = AccountAction(row.act), _read_terms(row.content)
         if act != AccountAction.ADD_TOKEN:
@@ -379,7 +379,7 @@ def decline(viewer: Viewer, request_id: int) -> None:
 def set_language(viewer: Viewer, language: str | None) -> None:
     """Set the language of one's own pages; None follows the browser."""
     if language is not None:
-        message = N_("{name} is not one of the languages: {known}.")
+        message = N_("{name} is not an available language. Known: {known}.")
         require_known(language, LANGUAGES, "unknown_language", message)
     with store.writing() as session:
         account = session.get(Account, viewer.username)
@@ -444,8 +444,8 @@ def parse_username(username: str) -> str:
         raise Misuse(
             "bad_username",
             N_(
-                "A name has letters, digits and . _ - @ +, starts with a letter or digit, "
-                "and has at most 80 characters."
+                "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
+                "at most 80 characters."
             ),
         )
     return username
@@ -479,8 +479,8 @@ def _perform(
             raise Refusal(
                 "second_person",
                 N_(
-                    "This account opens personal data: a data protection officer, a manager or "
-                    "another administrator has to confirm it. Propose it instead."
+                    "This account gives access to personal data. Submit a request: a data "
+                    "protection officer, a manager or another administrator confirms it."
                 ),
             )
         _enter(session, viewer, act, username, terms, is_done=True, is_kept=not demo)
@@ -509,18 +509,18 @@ def _check_possible(
     if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",
-            N_("There is no account {name}; see: python -m qa_core people list"),
+            N_("There is no account {name}. Check the spelling in the list of accounts."),
             name=username,
         )
     if username == viewer.username:
         raise Refusal(
-            "own_account", N_("You cannot do this to your own account; ask another administrator.")
+            "own_account", N_("You cannot do this to your own account. Ask another administrator.")
         )
     is_lost = act == AccountAction.DISABLE or (terms is not None and terms.role != Role.ADMIN)
     if is_lost and _is_last_administrator(session, account):
         raise Refusal(
             "last_administrator",
-            N_("{name} is the only administrator; add another one first."),
+            N_("{name} is the only administrator. Add another one first."),
             name=username,
         )
 
@@ -695,7 +695,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     if advisor_ids:
         raise Refusal(
             "ambiguous_advisor",
-            N_("Several advisors are called {name}; give the identifier of one: {ids}."),
+            N_("Several advisors are called {name}. Enter the identifier of one of them: {ids}."),
             name=text,
             ids=", ".join(sorted(advisor_ids)),
         )
@@ -714,7 +714,7 @@ def _open_request(session: Session, request_id: int) -> AccountRequest:
     row = session.get(AccountRequest, request_id)
     if row is None or row.decided_at is not None:
         raise Refusal(
-            "request_decided", N_("Somebody has already decided on this; look at the list again.")
+            "request_decided", N_("Somebody has already decided on this. Reload the list.")
         )
     return row
 

@@ -105,7 +105,10 @@ def find_providers() -> dict[str, Provider]:
     if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",
-            N_("{path} can be read by other users of this machine; run: chmod 600 {path}"),
+            N_(
+                "Other users of this machine can read {path}. Let only its owner read it "
+                "(mode 600)."
+            ),
             path=str(file),
         )
     try:
@@ -317,7 +320,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
             accounts.disable(Viewer.SYSTEM, username)
         raise Refusal(
             "no_group",
-            N_("None of your groups opens anything here. Ask an administrator."),
+            N_("None of your groups has access here. Ask an administrator."),
         )
     if username is None:
         username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))

@@ -50,7 +50,7 @@ def check_policy(password: str, username: str) -> None:
     if len(password.encode()) > MAXIMUM_BYTES:
         raise Refusal(
             "long_password",
-            N_("The password is longer than {bytes} bytes; choose a shorter one."),
+            N_("The password is longer than {bytes} bytes. Choose a shorter one."),
             bytes=MAXIMUM_BYTES,
         )
     tests = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
@@ -65,19 +65,19 @@ def check_policy(password: str, username: str) -> None:
         raise Refusal(
             "weak_password",
             N_(
-                "Choose 12 characters with small and capital letters, digits and signs; or 14 "
-                "with three of these kinds; or a phrase of seven different words."
+                "Choose 12 characters with small and capital letters, digits and signs. Or choose "
+                "14 with three of these kinds, or seven different words."
             ),
         )
     if username.casefold() in password.casefold() and len(password) - len(username) < BESIDE_NAME:
         raise Refusal(
             "password_is_name",
-            N_("The password is little more than your username; choose another one."),
+            N_("The password is too close to your username. Choose another one."),
         )
     if _is_common(password):
         raise Refusal(
             "common_password",
-            N_("This password is one that many people choose; choose a less common one."),
+            N_("Many people choose this password. Choose a less common one."),
         )
 
 

@@ -27,7 +27,7 @@ STEP_SECONDS = 30
 DRIFT_STEPS = 1
 """Steps by which the clock of a phone may be wrong."""
 RECOVERY_CODES = 10
-WRONG_CODE = N_("The code is wrong, or was used before. Wait for the next one and type that.")
+WRONG_CODE = N_("The code is wrong or already used. Wait for the next code and enter it.")
 
 
 def is_enrolled(session: Session, username: str) -> bool:
@@ -51,7 +51,7 @@ def start(viewer: Viewer) -> str:
     secret = pyotp.random_base32()
     with store.writing() as session:
         if is_enrolled(session, username):
-            raise Refusal("second_factor_exists", N_("You have a second factor already."))
+            raise Refusal("second_factor_exists", N_("You already have a second factor."))
         session.merge(SecondFactor(username=username, secret=_seal(username, secret)))
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 

@@ -45,10 +45,10 @@ class TokenState(StrEnum):
 
 STATE_TITLES: dict[TokenState, str] = {
     TokenState.ACTIVE: N_("active"),
-    TokenState.WAITING: N_("waits for a second person"),
+    TokenState.WAITING: N_("awaiting a second person"),
     TokenState.EXPIRED: N_("expired"),
     TokenState.REVOKED: N_("revoked"),
-    TokenState.ORPHANED: N_("stopped: its creator is no administrator any more"),
+    TokenState.ORPHANED: N_("stopped: its creator is no longer an administrator"),
 }
 
 
@@ -79,7 +79,7 @@ def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) 
         if session.get(ServiceToken, name) is not None:
             raise Refusal(
                 "token_taken",
-                N_("There is or was a token {name}; choose another name."),
+                N_("The name {name} is or was in use. Choose another name for the token."),
                 name=name,
             )
         token = ServiceToken(
@@ -162,7 +162,7 @@ def open_token(secret: str, origin: Browser) -> Viewer:
     sessions.refuse_early(wait)
     raise TokenRefused(
         f"token_{reason}",
-        N_("This token opens nothing: it is wrong, expired, revoked or not confirmed yet."),
+        N_("This token gives no access: it is wrong, expired, revoked or not confirmed yet."),
     )
 
 
@@ -184,7 +184,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
     ):
         raise Misuse(
             "bad_bounds",
-            N_("A token of a team lead needs its teams; sites go with a manager's token alone."),
+            N_("A team lead's token needs teams. Only a manager's token can have sites."),
         )
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()

@@ -86,7 +86,7 @@ class SecondStep(Refusal):
     """The password is right, and a code is missing: `ticket` goes to `finish_sign_in`."""
 
     def __init__(self, ticket: str) -> None:
-        super().__init__("second_factor", N_("Type the code of your app, or a recovery code."))
+        super().__init__("second_factor", N_("Enter the code of your app, or a recovery code."))
         self.ticket = ticket
 
 
@@ -143,8 +143,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         raise Refusal(
             "no_browser_token",
             N_(
-                "Your browser refuses cookies; allow them for this address, reload the page "
-                "and sign in again."
+                "Your browser refuses cookies. Allow them for this address, reload the page and "
+                "sign in again."
             ),
         )
     with store.writing() as session:
@@ -181,8 +181,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         raise SecondStep(ticket)
     if reason == EXPIRED:
         message = N_(
-            "This one-time password is older than {days} days and opens nothing any more. Ask "
-            "an administrator for a new one."
+            "This one-time password is more than {days} days old and no longer valid. Ask an "
+            "administrator for a new one."
         )
         raise Refusal("old_one_time_password", message, days=one_time_days)
     if reason:
@@ -293,7 +293,7 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
         old = UsedLogoutToken.used_at < now() - FORGET_AFTER
         session.execute(sa.delete(UsedLogoutToken).where(old))
         if session.get(UsedLogoutToken, key) is not None:
-            raise Refusal("used_token", N_("This logout token was used before."))
+            raise Refusal("used_token", N_("This logout token was already used."))
         session.add(UsedLogoutToken(key=key))
         for row in session.scalars(rows).all():
             row.revoked_at = now()
@@ -379,10 +379,12 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         old_hash = session.get(Account, username).password_hash
     refuse_early(wait)
     if not passwords.matches(current, old_hash):
-        raise Refusal("wrong_password", N_("The present password is wrong."))
+        raise Refusal("wrong_password", N_("The current password is wrong."))
     passwords.check_policy(new, username)
     if passwords.normalise(current) == passwords.normalise(new):
-        raise Refusal("same_password", N_("The new password is the present one; choose another."))
+        raise Refusal(
+            "same_password", N_("The new password equals the current one. Choose another.")
+        )
     new_hash = passwords.hash_password(new)
     with store.writing() as session:
         account, row = (
@@ -616,7 +618,7 @@ def refuse_early(wait: timedelta) -> None:
     if wait:
         raise Refusal(
             "too_many_tries",
-            N_("Too many tries. Wait {seconds} seconds and try again."),
+            N_("Too many tries. Wait {seconds} seconds, then try again."),
             seconds=int(wait.total_seconds()) + 1,
         )
 

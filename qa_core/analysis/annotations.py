@@ -105,7 +105,7 @@ def add(
     title = " ".join(title.split())
     if not title or len(title) > LONGEST_TITLE:
         raise Misuse(
-            "bad_note", N_("Say in 1 to {most} characters what happened."), most=LONGEST_TITLE
+            "bad_note", N_("Describe what happened in 1 to {most} characters."), most=LONGEST_TITLE
         )
     period = Period(first_day, last_day or first_day)
     if (dimension, name) not in find_scopes(viewer):

@@ -43,12 +43,12 @@ def describe_trend(
     if points == 0:
         return ChartTitle(_("No data in this period"))
     if control is None and is_restarted:
-        return ChartTitle(_("Too short since the rules changed to say what is usual"))
+        return ChartTitle(_("Too little data for control limits since the rules changed"))
     if control is None or signals is None:
         return ChartTitle(
-            _("Too few months to say what is usual")
+            _("Too few months for control limits")
             if monthly
-            else _("Too few weeks to say what is usual")
+            else _("Too few weeks for control limits")
         )
     if signals.below:
         n = signals.below
@@ -86,8 +86,8 @@ def describe_trend(
             )
         return ChartTitle(text, severity_of(signals.run, better))
     if signals.positions and signals.positions[-1][0] >= points - RUN:
-        return ChartTitle(_("Back within its usual limits"))
-    return ChartTitle(_("Within its usual limits"))
+        return ChartTitle(_("Back within its usual range"))
+    return ChartTitle(_("Within its usual range"))
 
 
 def describe_change(
@@ -100,13 +100,13 @@ def describe_change(
     if interval is None:
         return ChartTitle(
             _(
-                "{title}: {change}, without an interval",
+                "{title}: {change}, without a confidence interval",
                 title=title,
                 change=formatting.change(amount, unit),
             )
         )
     if interval[0] <= 0 <= interval[1]:
-        return ChartTitle(_("{title}: no change that chance would not explain", title=title))
+        return ChartTitle(_("{title}: no statistically clear change", title=title))
     text = (
         _("{title} rose by {size}", title=title, size=size)
         if amount > 0
@@ -125,23 +125,21 @@ def describe_comparison(comparison: Comparison, names: dict[str, str], better: s
     if comparison.p_value is None:
         return ChartTitle(_("Too little data to compare the {n} advisors", n=everybody))
     if not significant and comparison.p_value < SIGNIFICANCE_LEVEL:
-        return ChartTitle(_("No single one of the {n} advisors stands out", n=everybody))
+        return ChartTitle(_("None of the {n} advisors stands out alone", n=everybody))
     if not significant:
         return ChartTitle(
             ngettext(
-                "{n} advisor, and nobody to be told apart from",
-                "The {n} advisors cannot be told apart",
+                "{n} advisor, nobody to compare with",
+                "No clear difference between the {n} advisors",
                 everybody,
             )
         )
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
     severity = "" if better == "neither" else "attention" if worse else "better"
     if alike == 0:
-        return ChartTitle(
-            _("All {n} advisors differ from the rest by more than chance", n=everybody), severity
-        )
+        return ChartTitle(_("All {n} advisors clearly differ from the rest", n=everybody), severity)
     return ChartTitle(
-        _("{alike} of {n} advisors cannot be told apart", alike=alike, n=everybody), severity
+        _("No clear difference between {alike} of {n} advisors", alike=alike, n=everybody), severity
     )
 
 
@@ -150,10 +148,10 @@ def describe_outliers(comparison: Comparison, names: dict[str, str], better: str
     if comparison.p_value is None:
         return ""
     if not comparison.above and not comparison.below and comparison.p_value < SIGNIFICANCE_LEVEL:
-        return _("Together they differ by more than chance, but nobody by enough to be named.")
+        return _("As a group they clearly differ, but no single one stands out.")
     if not comparison.above and not comparison.below:
         return _(
-            "Chance alone would make them differ as much in {share} of cases.",
+            "Chance alone would give differences this large in {share} of cases.",
             share=formatting.percent(comparison.p_value, 0),
         )
     parts = []

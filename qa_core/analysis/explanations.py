@@ -21,29 +21,29 @@ UNIVERSES = {
     FactTable.MISSED: N_("All missed contacts"),
     FactTable.EVALUATION_ANSWERS: N_("All published evaluations"),
     FactTable.ADVISORS: N_("All advisors evaluated"),
-    "alignment": N_("All pairs of marks in closed calibrations"),
-    "agreement": N_("All contacts of closed calibrations that were marked"),
+    "alignment": N_("All pairs of scores in closed calibration sessions"),
+    "agreement": N_("All scored contacts of closed calibration sessions"),
 }
 COUNTED = {
     FactTable.MISSED: N_("Counted: missed callers, one miss each"),
     FactTable.EVALUATION_ANSWERS: N_("Counted evaluations"),
     FactTable.ADVISORS: N_("Counted advisors"),
     "alignment": N_("Compared pairs"),
-    "agreement": N_("Counted: contacts with points from two evaluators or more"),
+    "agreement": N_("Counted: contacts scored by two evaluators or more"),
 }
 
 
 def name_universe(kpi: Kpi) -> str:
     """Return the title of all rows the KPI looks at."""
     if kpi.key == "spend":
-        return _("All entries of spend")
+        return _("All spend entries")
     return _(UNIVERSES.get(kpi.key) or UNIVERSES.get(kpi.subject, _ALL_CONTACTS))
 
 
 def name_counted(kpi: Kpi) -> str:
     """Return the title of the rows counted."""
     if kpi.kind == KpiKind.DISTINCT:
-        return _("Counted customers, each once")
+        return _("Counted customers, once each")
     if kpi.key == "spend":
         return _("Counted entries")
     return _(COUNTED.get(kpi.key) or COUNTED.get(kpi.subject, _COUNTED_CONTACTS))
@@ -59,7 +59,7 @@ def build_rows(explanation: Explanation) -> list[tuple[str, int]]:
         (f"{formatting.MINUS} {_(line.title)}", line.n) for line in explanation.excluded if line.n
     ]
     rows.append((f"= {name_counted(kpi)}", explanation.counted + totals))
-    return [*rows, (_("of which from totals by interval"), totals)] if totals else rows
+    return [*rows, (_("including totals by interval"), totals)] if totals else rows
 
 
 def format_calculation(kpi: Kpi, row: Any, currency: str | None = None) -> str:

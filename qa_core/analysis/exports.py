@@ -229,7 +229,7 @@ def build_numbers(
             _("From"),
             _("Until"),
         ]
-        header += [_("How it is known"), _("In this period"), _("In all")]
+        header += [_("Known from"), _("In this period"), _("Total")]
         rows = [
             [
                 one.number,
@@ -295,8 +295,8 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
         yield [
             _("Hidden"),
             _(
-                "Figures with fewer than five advisors or ten contacts behind them, and others "
-                "that would give them away."
+                "Figures based on fewer than five advisors or ten contacts, and others that would "
+                "reveal them."
             ),
         ]
 

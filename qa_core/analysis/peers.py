@@ -21,7 +21,7 @@ MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2
 """Minimum values of a member, for a rate and for a mean."""
 BANDS = {
     "above": N_("above the rest"),
-    "alike": N_("cannot be told apart"),
+    "alike": N_("no clear difference"),
     "below": N_("below the rest"),
 }
 DIFFERENCES: dict[str, tuple[float, ...]] = {
@@ -149,15 +149,15 @@ def describe_test(group: Group) -> str:
     """Describe the group test with its p-value."""
     p = group.comparison.p_value
     if p is None:
-        return _("Too few values, or no difference among them, for a test.")
+        return _("Too few values for a test, or no difference between them.")
     p_text = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
     if group.kpi.unit == Unit.RATE:
         return _(
-            "Test of all together, by shuffling outcomes among them: {p}.",
+            "Permutation test of the whole group: {p}.",
             p=p_text.replace(" ", formatting.NO_BREAK),
         )
     return _(
-        "Test of all together, by their means and spread (Welch): {p}.",
+        "Welch test of the whole group: {p}.",
         p=p_text.replace(" ", formatting.NO_BREAK),
     )
 

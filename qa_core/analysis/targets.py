@@ -309,20 +309,20 @@ def parse_value(kpi: Kpi, text: str) -> float:
     if kpi.unit == Unit.RATE:
         raise Misuse(
             "bad_target",
-            N_("A target of {kpi} is a share, from 0 to 1 or with a percent sign: 0.85 or 85%."),
+            N_("A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%."),
             kpi=kpi.key,
         )
     if kpi.unit in LIMITS:
         raise Misuse(
             "bad_target",
-            N_("A target of {kpi} is a number from {low} to {high}."),
+            N_("A target for {kpi} is a number from {low} to {high}."),
             kpi=kpi.key,
             low=f"{low:g}",
             high=f"{high:g}",
         )
     raise Misuse(
         "bad_target",
-        N_("A target of {kpi} is a number, not below 0; times are in seconds."),
+        N_("A target for {kpi} is a number from 0 up; times are in seconds."),
         kpi=kpi.key,
     )
 
@@ -334,7 +334,9 @@ def require_place(session: Session, dimension: str | None, name: str | None) -> 
     if dimension == "site" and session.get(Site, name) is None:
         raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
     if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
-        raise Refusal("unknown_queue", N_("No contact was ever in a queue {name}."), name=name)
+        raise Refusal(
+            "unknown_queue", N_("No contact is in a queue {name}. Check the name."), name=name
+        )
 
 
 @dataclass(frozen=True)
@@ -357,16 +359,13 @@ def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
 
 def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if dimension is not None:
-        message = N_("A target is for the whole centre, or for one of: {known}.")
+        message = N_("A target covers the whole centre, or one of: {known}.")
         require_known(dimension, SCOPES, "bad_scope", message)
         kpi.require_cut(dimension)
     if kpi.is_amount and not period.is_bounded:
         raise Misuse(
             "no_period",
-            N_(
-                "{kpi} adds up over time: say with --from and --to in which days the target "
-                "should be reached."
-            ),
+            N_("{kpi} adds up over time, so its target needs a first and a last day."),
             kpi=kpi.key,
         )
 

@@ -20,7 +20,7 @@ def parse_day(text: str | None) -> date | None:
     if re.fullmatch(r"(19|2\d)\d\d-\d\d-\d\d", text, re.ASCII):
         with contextlib.suppress(ValueError):
             return date.fromisoformat(text)
-    raise Misuse("bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=text)
+    raise Misuse("bad_date", N_("{text} is not a date. Write it as 2026-11-24."), text=text)
 
 
 def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
@@ -31,6 +31,6 @@ def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tupl
     for text in texts or ():
         name, equals, value = text.rpartition("=") if at_last else text.partition("=")
         if not equals or not name:
-            raise Misuse("bad_pair", N_("{text} should be written NAME=VALUE."), text=text)
+            raise Misuse("bad_pair", N_("Write {text} as NAME=VALUE."), text=text)
         pairs.append((name.strip(), value))
     return pairs

@@ -104,7 +104,10 @@ def _build(
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise Refusal(
             "unknown_timezone",
-            N_("QA_TIMEZONE is {value}, which is not a time zone of the IANA list."),
+            N_(
+                "QA_TIMEZONE is {value}, which is not an IANA time zone. Write one such as "
+                "Europe/Paris."
+            ),
             value=timezone,
         ) from error
     lake_url = (lake_url or str(folder / "lake")).removeprefix("file://")
@@ -112,7 +115,7 @@ def _build(
         raise Misuse(
             "lake_not_local",
             N_(
-                "QA_LAKE_URL is {url}, but the lake must be a folder of this machine; object "
+                "QA_LAKE_URL is {url}, but the lake must be a folder on this machine. Object "
                 "stores are not supported. Give a path."
             ),
             url=lake_url,
@@ -141,7 +144,7 @@ def now() -> datetime:
             "clock_refused",
             N_(
                 "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
-                "would delete real data: unset it, or make new stores with init."
+                "would delete real data. Unset QA_CLOCK, or make new stores."
             ),
             folder=str(here.folder),
         )
@@ -188,7 +191,7 @@ def find_proxies() -> tuple[Network, ...]:
     except ValueError as error:
         raise Refusal(
             "bad_proxies",
-            N_("QA_PROXIES is {value}; it takes IP addresses or networks, separated by commas."),
+            N_("QA_PROXIES is {value}. Write IP addresses or networks, separated by commas."),
             value=os.environ["QA_PROXIES"],
         ) from error
 
@@ -295,8 +298,8 @@ def _check_length(name: str, key: bytes) -> bytes:
         raise Refusal(
             "short_secret",
             N_(
-                "The secret {name} is shorter than {bytes} bytes; put back the copy that is kept "
-                "apart."
+                "The secret {name} is shorter than {bytes} bytes. Put back the copy that you keep "
+                "in a safe place."
             ),
             name=name,
             bytes=SECRET_BYTES,
@@ -346,7 +349,10 @@ def _read_private(path: Path) -> bytes:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",
-            N_("{path} can be read by other users of this machine; run: chmod 600 {path}"),
+            N_(
+                "Other users of this machine can read {path}. Let only its owner read it "
+                "(mode 600)."
+            ),
             path=str(path),
         )
     return path.read_bytes()

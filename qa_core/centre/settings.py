@@ -72,7 +72,7 @@ class Setting:
                 return text
             raise Misuse(
                 "bad_setting",
-                N_("{name} is one of: {choices}."),
+                N_("{name} must be one of: {choices}."),
                 name=self.name,
                 choices=", ".join(self.choices),
             )
@@ -80,7 +80,7 @@ class Setting:
             if len(text) > self.high:
                 raise Misuse(
                     "bad_setting",
-                    N_("{name} has at most {high} characters."),
+                    N_("{name} may have at most {high} characters."),
                     name=self.name,
                     high=self.high,
                 )
@@ -92,7 +92,7 @@ class Setting:
         if value is None or not self.low <= value <= self.high:
             raise Misuse(
                 "bad_setting",
-                N_("{name} is a number from {low} to {high}."),
+                N_("{name} must be a number from {low} to {high}."),
                 name=self.name,
                 low=self.low,
                 high=self.high,
@@ -113,10 +113,7 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "service_level_formula",
         N_("Service level formula"),
-        N_(
-            "How abandoned contacts count in the service level; the page shows all six side by "
-            "side."
-        ),
+        N_("How abandoned contacts count in the service level. The page shows all six formulas."),
         SERVICE_LEVEL_FORMULAS[0],
         "choice",
         choices=SERVICE_LEVEL_FORMULAS,
@@ -133,10 +130,10 @@ ALL: tuple[Setting, ...] = (
     ),
     Setting(
         "first_contact_days",
-        N_("First-contact window"),
+        N_("Repeat window"),
         N_(
-            "A further contact by the same customer within this many days means that the first "
-            "one did not resolve it."
+            "If the same customer contacts you again within this many days, the first contact "
+            "counts as unresolved."
         ),
         7,
         "number",
@@ -148,8 +145,8 @@ ALL: tuple[Setting, ...] = (
         "cost_per_hour",
         N_("Cost of an hour"),
         N_(
-            "What an hour of an advisor's time costs, in the currency of the spend; empty: not "
-            "known, and repeats are counted in hours alone."
+            "Cost of an advisor's hour, in the currency of the spend. Empty: repeat contacts are "
+            "counted in hours only."
         ),
         None,
         "number",
@@ -160,7 +157,7 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "recovery_hours",
         N_("Recovery window"),
-        N_("A missed caller who is reached within this many hours is recovered."),
+        N_("A missed caller reached within this many hours counts as recovered."),
         24,
         "number",
         1,
@@ -170,8 +167,8 @@ ALL: tuple[Setting, ...] = (
         "tracking_tolerance_seconds",
         N_("Call-tracking tolerance"),
         N_(
-            "A tracking row without an id joins a call on the same number that starts within "
-            "this many seconds."
+            "A call-tracking row without an id joins a call on its number that starts within this "
+            "many seconds."
         ),
         120,
         "number",
@@ -182,8 +179,8 @@ ALL: tuple[Setting, ...] = (
         "shared_number_contacts_a_day",
         N_("Shared number"),
         N_(
-            "A number with more contacts a day than this is shared by many people and "
-            "identifies nobody."
+            "A number with more contacts a day than this counts as shared and identifies no "
+            "customer."
         ),
         20,
         "whole",
@@ -194,8 +191,8 @@ ALL: tuple[Setting, ...] = (
         "provisional_spend_days",
         N_("Provisional spend"),
         N_(
-            "Spend of the last days may still arrive; costs of periods that touch them are "
-            "provisional."
+            "Spend may still arrive for this many days. Costs of periods that include these days "
+            "are provisional."
         ),
         3,
         "whole",
@@ -214,7 +211,7 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "one_time_password_days",
         N_("One-time passwords"),
-        N_("A one-time password that nobody has used for this many days opens nothing any more."),
+        N_("A one-time password expires if it is not used within this many days."),
         7,
         "whole",
         1,
@@ -224,8 +221,9 @@ ALL: tuple[Setting, ...] = (
         "second_factor",
         N_("Second factor"),
         N_(
-            "Who needs an app's code beside the password: nobody (optional for all), deciding "
-            "roles (data protection officers, managers, administrators, executives), or everybody."
+            "Who also needs a code from an app: nobody (optional for all), deciding roles, or "
+            "everybody. Deciding roles are data protection officers, managers, administrators and "
+            "executives."
         ),
         "nobody",
         "choice",
@@ -235,8 +233,8 @@ ALL: tuple[Setting, ...] = (
         "listening_ceiling",
         N_("Listened to per advisor and month"),
         N_(
-            "How many contacts of one advisor may be listened to in a month: draws, picks, "
-            "playbacks, calibrations and imported evaluations together."
+            "Contacts of one advisor that may be listened to per month. Draws, picks, playbacks, "
+            "calibrations and imported evaluations count."
         ),
         10,
         "whole",
@@ -247,7 +245,7 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "accreditation_months",
         N_("Longest accreditation (months)"),
-        N_("How long an accreditation to listen may last; then it is given anew."),
+        N_("How long an accreditation to listen is valid at most. After that, it must be renewed."),
         12,
         "whole",
         1,
@@ -258,8 +256,8 @@ ALL: tuple[Setting, ...] = (
         "contact_retention_months",
         N_("Contacts identified for (months)"),
         N_(
-            "How long a contact names its customer and its advisor. The contact itself, its team "
-            "and its figures stay."
+            "How long a contact stays linked to its customer and advisor. The contact, its team "
+            "and its figures remain."
         ),
         13,
         "whole",
@@ -270,7 +268,7 @@ ALL: tuple[Setting, ...] = (
     Setting(
         "survey_comment_retention_months",
         N_("Survey comments kept for (months)"),
-        N_("How long what customers wrote in a survey is kept. Their ratings stay."),
+        N_("How long survey comments are kept. Ratings stay."),
         12,
         "whole",
         1,
@@ -291,8 +289,8 @@ ALL: tuple[Setting, ...] = (
         "working_file_retention_days",
         N_("Working files kept for (days)"),
         N_(
-            "How long rejected rows, rows that wait for their contact, delivered files and "
-            "temporary files are kept."
+            "Retention of rejected rows, rows waiting for their contact, delivered files and "
+            "temporary files."
         ),
         30,
         "whole",
@@ -318,34 +316,34 @@ ALL: tuple[Setting, ...] = (
             (
                 "organisation_name",
                 N_("Name of the organisation"),
-                N_("The controller, as the register, the notices and the spoken message name it."),
+                N_("The controller's name in the register, the notices and the spoken message."),
             ),
             (
                 "organisation_contact",
                 N_("Address of the organisation"),
-                N_("Where the organisation is reached: address, e-mail or telephone."),
+                N_("How to reach the organisation: address, e-mail or telephone."),
             ),
             (
                 "dpo_contact",
                 N_("Contact of the data protection officer"),
                 N_(
-                    "Where callers and advisors write to use their rights: name, e-mail or address."
+                    "Where callers and advisors write to exercise their rights: name, "
+                    "e-mail or address."
                 ),
             ),
             (
                 "processors",
                 N_("Processors"),
                 N_(
-                    "Who handles the data on behalf of the centre (host, telephony), and in which "
-                    "country; “none” if nobody does."
+                    "Companies that handle data for the centre (host, telephony), with their "
+                    "country. “none” if there are none."
                 ),
             ),
             (
                 "refusal_key",
                 N_("Key to refuse"),
                 N_(
-                    "The key that callers press to refuse to be recorded; empty: they tell the "
-                    "advisor."
+                    "Key that callers press to refuse recording. Empty: they say so to the advisor."
                 ),
             ),
         )
@@ -354,8 +352,8 @@ ALL: tuple[Setting, ...] = (
         "backup_retention_months",
         N_("Backups kept for (months)"),
         N_(
-            "How long backups are kept at most. For that time Écoute knows who was erased, so "
-            "that no backup brings anybody back. An older backup cannot be restored."
+            "How long backups are kept at most. Until then Écoute remembers who was erased, so no "
+            "backup restores them. Older backups cannot be restored."
         ),
         13,
         "whole",

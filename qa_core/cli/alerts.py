@@ -35,7 +35,7 @@ def evaluate(as_json: Json = False) -> None:
         return
     print(
         _(
-            "{opened} alerts opened, {closed} closed; {standing} stand.",
+            "{opened} alerts opened, {closed} closed, {standing} still open.",
             opened=found.opened,
             closed=found.closed,
             standing=found.standing,
@@ -76,7 +76,7 @@ def list_alerts(
     for event in found:
         print(f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}")
     if not found:
-        print(_("No alert stands."))
+        print(_("No alert is open."))
 
 
 def add_rule(
@@ -135,13 +135,13 @@ def add_rule(
         print(_("{count} rules are added.", count=len(alerts.add_suggested(Viewer.SYSTEM))))
         return
     if kpi is None:
-        raise Misuse("no_kpi", N_("Say which KPI the rule is about, or --suggested."))
+        raise Misuse("no_kpi", N_("Name the KPI of the rule, or give --suggested."))
     if sum((above is not None, below is not None, target)) > 1 or (
         by is not None and where is not None
     ):
         raise Misuse(
             "two_rules",
-            N_("Give one of --above, --below and --target, and one of --by and --where."),
+            N_("Give only one of --above, --below and --target, and only one of --by and --where."),
         )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below
@@ -166,4 +166,4 @@ def remove_rule(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     from qa_core.analysis import alerts
 
     alerts.end(Viewer.SYSTEM, number)
-    print(_("Rule {number} is gone.", number=number))
+    print(_("Rule {number} is removed.", number=number))

@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     except (KeyboardInterrupt, Abort):
         return _refuse(
-            "interrupted", _("Interrupted; what was not finished is undone."), (), as_json, REFUSED
+            "interrupted", _("Interrupted. Unfinished work is undone."), (), as_json, REFUSED
         )
     except BrokenPipeError:
         return REFUSED
@@ -108,7 +108,7 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(
             "failed",
             _(
-                "This failed unexpectedly ({kind}: {detail}). Nothing half-done was kept; run: "
+                "This failed unexpectedly ({kind}: {detail}). No partial work was kept. Run: "
                 "python -m qa_core doctor",
                 kind=type(error).__name__,
                 detail=_one_line(error),

@@ -46,7 +46,7 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
     for item in found:
         print(f"{item.spelling} → {item.kept}: " + name_suggestions.describe(item))
     if not found:
-        print(_("No two names look alike."))
+        print(_("There are no similar names."))
 
 
 def merge(
@@ -79,7 +79,12 @@ def apart(
 
     number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
     print(
-        _("Decision {number}: {one} and {other} stay apart.", number=number, one=one, other=other)
+        _(
+            "Decision {number}: {one} and {other} stay separate.",
+            number=number,
+            one=one,
+            other=other,
+        )
     )
 
 
@@ -147,10 +152,7 @@ def set_hours(
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
             "no_hours",
-            N_(
-                "Say the hours, such as mon-fri=09:00-18:00, the holidays with --holidays, "
-                "days with --closed, or --clear."
-            ),
+            N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear."),
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
@@ -184,7 +186,7 @@ def _apply() -> str:
     from qa_core.ingest.rules import due
 
     return ngettext(
-        "{n} contact reads otherwise for it.",
-        "{n} contacts read otherwise for it.",
+        "This changes {n} contact.",
+        "This changes {n} contacts.",
         due.apply_due(),
     )

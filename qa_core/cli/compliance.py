@@ -105,7 +105,7 @@ def inform(
     if bool(advisors) == everybody:
         raise Misuse(
             "no_advisor",
-            N_("Name the advisors who were informed, or give --all for everyone who was not yet."),
+            N_("Name the advisors who were informed, or give --all for everyone not yet recorded."),
         )
     waiting = (
         [
@@ -119,8 +119,8 @@ def inform(
     count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
     print(
         ngettext(
-            "{n} advisor is entered as informed on {day}.",
-            "{n} advisors are entered as informed on {day}.",
+            "{n} advisor is recorded as informed on {day}.",
+            "{n} advisors are recorded as informed on {day}.",
             count,
             day=on,
         )
@@ -156,7 +156,7 @@ def purge(
     for kind, count in result.deleted.items():
         print(f"{_(retention.BY_KIND[kind].title)}: {count}")
     if not result.deleted:
-        print(_("Nothing has to be deleted."))
+        print(_("There is nothing to delete."))
     elif dry_run:
         print(_("Nothing was deleted: this was a dry run."))
     else:
@@ -226,9 +226,9 @@ def _describe_next() -> None:
         )
     elif waiting:
         message = ngettext(
-            "Listening is open; {n} advisor is not yet informed, and so never drawn. Next: "
+            "Listening is open. {n} advisor is not yet informed and cannot be drawn. Next: "
             "{command}",
-            "Listening is open; {n} advisors are not yet informed, and so never drawn. Next: "
+            "Listening is open. {n} advisors are not yet informed and cannot be drawn. Next: "
             "{command}",
             len(waiting),
             command="python -m qa_core inform ADVISOR --on DATE",

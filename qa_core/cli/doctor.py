@@ -95,7 +95,7 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
 def _folder() -> tuple[str, str]:
     folder = environment.current().folder
     if not folder.exists():
-        return BAD, _("{folder} does not exist; run: python -m qa_core init", folder=folder)
+        return BAD, _("{folder} does not exist. Run: python -m qa_core init", folder=folder)
     free = shutil.disk_usage(folder).free
     if free < LOW_DISK_BYTES:
         return WARN, _("Only {free} MB are free in {folder}.", free=free // 1024**2, folder=folder)
@@ -109,8 +109,8 @@ def _secrets() -> tuple[str, str]:
         environment.secret(name)
     if "pseudonyms" in missing and lake.version("contacts") >= 0:
         return BAD, _(
-            "The key of the pseudonyms is missing: callers in new files can no longer be "
-            "linked to those already here. Put back the copy that is kept apart."
+            "The pseudonym key is missing. Callers in new files can no longer be linked to known "
+            "customers. Put back the copy that you keep in a safe place."
         )
     if store.is_ready() and (left := len(key_rotation.find_under_old_key())):
         return WARN, ngettext(
@@ -129,7 +129,7 @@ def _secrets() -> tuple[str, str]:
             "{names}: older than a year. For each, run: python -m qa_core secrets rotate NAME",
             names=", ".join(old),
         )
-    return OK, ", ".join(present) or _("made on first use")
+    return OK, ", ".join(present) or _("created on first use")
 
 
 def _records() -> tuple[str, str]:
@@ -139,7 +139,7 @@ def _records() -> tuple[str, str]:
             found = session.execute(sa.text("PRAGMA quick_check")).scalar()
             if found != "ok":
                 return BAD, _(
-                    "The database is damaged ({found}); restore it from a backup.", found=found
+                    "The database is damaged ({found}). Restore it from a backup.", found=found
                 )
     return OK, store.engine_for(environment.current().database_url).dialect.name
 
@@ -147,7 +147,7 @@ def _records() -> tuple[str, str]:
 def _privacy() -> tuple[str, str]:
     found = permissions.find_open()
     if not found:
-        return OK, _("readable by their owner alone")
+        return OK, _("readable by their owner only")
     return BAD, _(
         "Other users of this machine can read {paths}. Run: python -m qa_core init",
         paths=", ".join(map(str, found)),
@@ -164,7 +164,7 @@ def _administrator() -> tuple[str, str]:
     return (
         (OK, str(count))
         if count
-        else (WARN, _("Nobody can manage accounts; run: python -m qa_core init --admin NAME"))
+        else (WARN, _("There is no active administrator. Run: python -m qa_core init --admin NAME"))
     )
 
 
@@ -182,7 +182,7 @@ def _lake(deep: bool = False) -> tuple[str, str]:
         )
         return BAD, ngettext(
             "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
-            "{n} files are missing or damaged, among them {files}. Restore the lake from a backup.",
+            "{n} files are missing or damaged, including {files}. Restore the lake from a backup.",
             len(damaged),
             files=listed,
         )
@@ -204,7 +204,8 @@ def _imports() -> tuple[str, str]:
         count = session.scalar(sa.select(sa.func.count()).where(ImportBatch.state == "done"))
     if forgotten:
         return WARN, _(
-            "{count} imports never ended; the next import finishes or undoes them.", count=forgotten
+            "{count} imports are unfinished. The next import finishes or undoes them.",
+            count=forgotten,
         )
     return OK, str(count)
 
@@ -217,12 +218,12 @@ def _marks() -> tuple[str, str]:
         found = evaluation_rows.find_unlikely_criteria(session)
     if found:
         return WARN, _(
-            "{criteria} are out of more than any scale: no marks, perhaps phone numbers or "
+            "{criteria} exceed every scale. They are not scores, perhaps phone numbers or "
             "durations. Remove them with: {commands}",
             criteria=", ".join(sorted({criterion for _batch, criterion in found})[:SHOWN]),
             commands=" · ".join(f"python -m qa_core batches undo {batch}" for batch in dict(found)),
         )
-    return OK, _("no column but marks")
+    return OK, _("all columns are scores")
 
 
 def _alerts() -> tuple[str, str]:
@@ -232,7 +233,7 @@ def _alerts() -> tuple[str, str]:
         count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
     if failed:
         return WARN, _(
-            "The alert rules could not be evaluated on {day}; run: python -m qa_core alerts "
+            "The alert rules could not be evaluated on {day}. Run: python -m qa_core alerts "
             "evaluate",
             day=f"{failed.asked_at:%Y-%m-%d}",
         )
@@ -243,7 +244,7 @@ def _hosts() -> tuple[str, str]:
     config = (environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
     shipped = ", ".join(tomllib.loads(config)["server"]["allowedHosts"])
     return OK, _(
-        "{hosts}; to serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
+        "{hosts}; to allow others, set STREAMLIT_SERVER_ALLOWED_HOSTS",
         hosts=os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS") or shipped,
     )
 
@@ -263,13 +264,13 @@ def _retention() -> tuple[str, str]:
 def _backup() -> tuple[str, str]:
     store.require_ready()
     if store.file_of(environment.current().database_url) is None:
-        return OK, _("of PostgreSQL by its own tools")
+        return OK, _("PostgreSQL, with its own tools")
     last = next(iter(audit_report.find_entries(Viewer.SYSTEM, action="backup_made", limit=1)), None)
     if last is None:
-        return WARN, _("There is none yet. Run: python -m qa_core backup FILE")
+        return WARN, _("There is no backup yet. Run: python -m qa_core backup FILE")
     day = environment.to_local(last.at).date().isoformat()
     if last.at < now() - OLD_BACKUP:
-        return WARN, _("The last one is of {day}. Run: python -m qa_core backup FILE", day=day)
+        return WARN, _("The last backup is from {day}. Run: python -m qa_core backup FILE", day=day)
     return OK, day
 
 
@@ -281,9 +282,8 @@ def _requests() -> tuple[str, str]:
     if not pressing:
         return OK, str(sum(item.is_open for item in found))
     detail = ngettext(
-        "{n} request of a person must be answered by {day}. See: python -m qa_core requests list",
-        "{n} requests of persons must be answered, the first by {day}. See: python -m qa_core "
-        "requests list",
+        "{n} request must be answered by {day}. See: python -m qa_core requests list",
+        "{n} requests must be answered, the first by {day}. See: python -m qa_core requests list",
         len(pressing),
         day=min(item.due_on for item in pressing).isoformat(),
     )

@@ -59,7 +59,7 @@ def print_document(
     if form not in printing.RENDERERS:
         raise Misuse(
             "unknown_format",
-            N_("{file} must end in .pdf or .docx: the suffix gives the format."),
+            N_("The name {file} must end in .pdf or .docx."),
             file=out.name,
         )
     language = language or i18n.language()

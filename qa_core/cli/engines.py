@@ -43,8 +43,8 @@ def check(
         return DONE if result.is_equal else REFUSED
     print(
         _(
-            "{cells} cells of {cuts} cuts compared {times} times: DuckDB {duckdb} s, "
-            "Spark {version} {engine} s.",
+            "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
+            "{version} {engine} s.",
             cells=result.cells,
             cuts=result.cuts,
             times=result.times,
@@ -57,7 +57,7 @@ def check(
         cut = ", ".join(f"{name} {value}" for name, value in one.by.items()) or "–"
         print(f"  {one.kpi} · {cut} · {one.column}: {one.duckdb} ≠ {one.engine}", file=sys.stderr)
     if result.is_equal:
-        print(_("Every cell is the same. {host} may be used.", host=result.host))
+        print(_("All cells agree. {host} may be used.", host=result.host))
         return DONE
     message = _(
         "{n} cells differ; {host} is not used.", n=len(result.differences), host=result.host

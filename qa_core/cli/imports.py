@@ -310,13 +310,13 @@ def list_batches(
         batches.count_batches(Viewer.SYSTEM),
     )
     if not rows:
-        print(_("Nothing was imported yet."))
+        print(_("Nothing has been imported yet."))
         return
     _print_batches(rows)
     if total > len(rows):
         print(
             _(
-                "{shown} of {total}; all of them: {command}",
+                "{shown} of {total}. For all, run: {command}",
                 shown=len(rows),
                 total=total,
                 command="batches list --last 0",
@@ -391,7 +391,7 @@ def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) ->
     if value is not None and value not in choices:
         raise Misuse(
             "bad_choice",
-            N_("{option} is one of: {choices}."),
+            N_("{option} must be one of: {choices}."),
             option=option,
             choices=" ".join(choices),
         )

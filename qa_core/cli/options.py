@@ -108,7 +108,7 @@ def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dic
     for key, value in pairs:
         if key in seen:
             raise Refusal(
-                code, N_("{file} says {key} twice; keep one of them."), file=file.name, key=key
+                code, N_("{file} has {key} twice. Keep one of them."), file=file.name, key=key
             )
         seen[key] = value
     return seen

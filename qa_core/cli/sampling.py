@@ -37,7 +37,7 @@ def add_plan(
         return
     print(
         _(
-            "The plan {name} is there. Draw from it with: python -m qa_core draw --plan {name} "
+            "The plan {name} is added. Draw from it with: python -m qa_core draw --plan {name} "
             "--seed N",
             name=plan.name,
         )

@@ -47,7 +47,7 @@ def list_grids(as_json: Json = False) -> None:
     if not found:
         print(
             _(
-                "There is no scorecard yet. Bring one in: {command}",
+                "There is no scorecard yet. Import one: {command}",
                 command="python -m qa_core grid import data/scorecards/customer_service.toml "
                 "--publish",
             )
@@ -92,7 +92,7 @@ def import_grid(
     elif version is None:
         print(
             _(
-                "{title} is kept as a draft of {key}. Publish it under Evaluation scorecards, or "
+                "{title} is saved as a draft of {key}. Publish it under Evaluation scorecards, or "
                 "import it with --publish.",
                 title=held.title,
                 key=held.key,
@@ -127,7 +127,7 @@ def export_grid(
     if form not in files.EXPORT_FORMATS:
         raise Misuse(
             "unknown_form",
-            N_("{file} should end in one of: {forms}."),
+            N_("The name {file} must end in one of: {forms}."),
             file=file.name,
             forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
         )
@@ -146,7 +146,7 @@ def export_grid(
         )
         raise Refusal(
             "unknown_grid",
-            N_("There is no such published scorecard. Published: {known}."),
+            N_("This scorecard is not published. Published: {known}."),
             known=known,
         )
     try:

@@ -159,8 +159,8 @@ def set_target(
         raise Misuse(
             "two_scopes",
             N_(
-                "A target is for one team, one queue, one site or the whole centre; give one "
-                "of --team, --queue and --site."
+                "A target covers one team, queue or site, or the whole centre. Give only one of "
+                "--team, --queue and --site."
             ),
         )
     [(kpi, text)] = parse_pairs([pair])
@@ -176,7 +176,7 @@ def remove_target(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     from qa_core.analysis import targets
 
     targets.remove(Viewer.SYSTEM, number)
-    print(_("Target {number} is gone.", number=number))
+    print(_("Target {number} is removed.", number=number))
 
 
 def _iso(day: date | None) -> str | None:

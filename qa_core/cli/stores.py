@@ -77,7 +77,7 @@ def demo(
     store.migrate()
     if remove:
         centre.remove(Viewer.SYSTEM)
-        print(_("The demo centre is gone."))
+        print(_("The demo centre is removed."))
         return
     if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
@@ -85,7 +85,7 @@ def demo(
             centre.build(Viewer.SYSTEM, plan, progress)
     sign_ins = centre.sign_ins()
     if sign_ins:
-        print(_("A demo centre, its people invented. Sign in from this machine as:"))
+        print(_("This is a demo centre with invented people. Sign in from this machine as:"))
         for entry in sign_ins:
             print(f"    {entry['role']:10} {entry['username']:12} {entry['password']}")
 
@@ -142,9 +142,9 @@ def backup(
     print(_("Written to {file} and read back: {files} files.", file=made.file, files=made.files))
     print(
         _(
-            "The secrets are not in it. They are in {folder}; copy them once to another place, "
-            "apart from the backups: without {needed} this file is worthless. Copy {list} with "
-            "each backup: it tells who was erased since.",
+            "The secrets in {folder} are not in this file. Copy them once to a safe place, away "
+            "from the backups. Without {needed}, this file is worthless. Copy {list} with each "
+            "backup: it lists who was erased since.",
             folder=environment.current().secrets_folder,
             needed=", ".join(of_stores.NEEDED),
             list=of_stores.replay_list.FILE,
@@ -190,9 +190,8 @@ def rotate(
     old = key_rotation.rotate(Viewer.SYSTEM, name)
     print(
         _(
-            "A new key of {name} writes from now on; the old one, {file}, reads as long as it is "
-            "needed. Copy {folder} again to where it is kept apart, and keep the earlier copy as "
-            "long as the backups made until now.",
+            "A new key of {name} is in use. The old key, {file}, now only reads. Copy {folder} to "
+            "your safe place again. Keep the earlier copy as long as your present backups.",
             name=name,
             file=old.file.name,
             folder=old.file.parent,
@@ -201,8 +200,8 @@ def rotate(
     if name == "recordings":
         print(
             _(
-                "The app, watch and purge encrypt the recordings again, then destroy the old key; "
-                "doctor says how many are left."
+                "The app, watch and purge encrypt the recordings again, then destroy the old key. "
+                "doctor shows how many are left."
             )
         )
 
@@ -247,9 +246,8 @@ def restore(
         return
     print(
         _(
-            "The stores are as of {moment}. Deleted since, and again now: {customers} customers, "
-            "{advisors} advisors, and by age {count} items. Objections entered again: "
-            "{objections}.",
+            "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
+            "advisors and {count} expired items. Objections entered again: {objections}.",
             moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
             customers=result.customers,
             advisors=result.advisors,
@@ -259,7 +257,7 @@ def restore(
     )
     print(
         _(
-            "Check what was changed since: accounts that were closed, accreditations, settings. "
-            "Import the files of that time again."
+            "Check what has changed since: closed accounts, accreditations, settings. Import the "
+            "files of that period again."
         )
     )

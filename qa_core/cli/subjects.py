@@ -58,8 +58,10 @@ def export(
     else:
         content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
     if not write_private(out, content):
-        raise Misuse("file_exists", N_("{file} exists already; give another name."), file=str(out))
-    print(_("Written to {file}. Hand it to that person alone.", file=out))
+        raise Misuse(
+            "file_exists", N_("{file} already exists. Choose another name."), file=str(out)
+        )
+    print(_("Written to {file}. Give it to that person only.", file=out))
 
 
 def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json = False) -> None:

@@ -61,7 +61,7 @@ def add(
         return
     print(_("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret))
     if token.state == TokenState.WAITING:
-        print(_("It opens nothing until a second person has confirmed it."))
+        print(_("It gives no access until a second person has confirmed it."))
 
 
 def list_tokens(as_: As = None, as_json: Json = False) -> None:

@@ -47,11 +47,11 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
     if until < today:
         raise Misuse(
             "bad_date",
-            N_("{day} is over: an accreditation ends today or later."),
+            N_("{day} is in the past. An accreditation ends today or later."),
             day=until.isoformat(),
         )
     for purpose in purposes:
-        message = N_("{name} is no purpose. Known: {known}.")
+        message = N_("{name} is not a purpose. Known: {known}.")
         require_known(purpose, gates.PURPOSES, "unknown_purpose", message)
     username = accounts.normalise_username(username)
     with store.writing() as session:
@@ -59,7 +59,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         if until > last_day:
             raise Misuse(
                 "bad_date",
-                N_("{day} is too far: an accreditation ends on {last} at the latest."),
+                N_("{day} is too late. An accreditation ends on {last} at the latest."),
                 day=until.isoformat(),
                 last=last_day.isoformat(),
             )
@@ -70,8 +70,8 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             raise Refusal(
                 "role_never_listens",
                 N_(
-                    "{name} has a role that never listens; only evaluators, team leads and "
-                    "managers are accredited."
+                    "The role of {name} never listens. Only evaluators, team leads and managers "
+                    "can be accredited."
                 ),
                 name=username,
             )
@@ -183,8 +183,8 @@ def require(session: Session, viewer: Viewer, purpose: str | None = None) -> Non
     """Refuse a person who is not accredited today; the system always is."""
     if not viewer.is_system and not is_accredited(session, viewer.username, purpose):
         message = N_(
-            "You are not accredited to listen for this purpose today. Your data protection "
-            "officer gives accreditations, for a time."
+            "You are not accredited to listen for this purpose today. Ask your data protection "
+            "officer for an accreditation."
         )
         raise Refusal("not_accredited", message)
 

@@ -113,7 +113,7 @@ def note_from_now_on() -> None:
     with store.writing() as session:
         anchor = audit_log.anchor_once(session, "system")
     if anchor is not None:
-        print(_("The end of the journal is noted in {file} from now on.", file=anchor))
+        print(_("The end of the audit log is noted in {file} from now on.", file=anchor))
 
 
 def find_last_deletion() -> int:
@@ -126,22 +126,21 @@ def find_last_deletion() -> int:
 def describe(verification: audit_log.Verification) -> str:
     """Describe the result of a verification in a sentence."""
     if verification.ok:
-        return ngettext("{n} row, unbroken.", "{n} rows, unbroken.", verification.rows)
+        return ngettext("{n} row, chain intact.", "{n} rows, chain intact.", verification.rows)
     if verification.first_bad is None:
         return _(
-            "The end is noted nowhere: {file} is missing, so rows may have been cut off. Compare "
-            "with the server's log and a backup, then run: python -m qa_core journal anchor",
+            "The end of the audit log is not noted: {file} is missing. Rows may have been cut "
+            "off. Compare with the server's log and a backup, then note the end again.",
             file=verification.missing_note,
         )
     if verification.is_cut:
         return _(
-            "The end is cut off: row {seq} was written and is not there any more. Compare with "
-            "a backup.",
+            "The end is cut off: row {seq} was written but is missing. Compare with a backup.",
             seq=verification.first_bad,
         )
     return _(
-        "Broken at row {seq}: it was changed, moved, or follows a missing one. Compare with "
-        "your last anchor and a backup.",
+        "Row {seq} was changed, was moved, or follows a missing row. Compare with your last noted "
+        "end and a backup.",
         seq=verification.first_bad,
     )
 

@@ -26,7 +26,7 @@ from qa_core.storage.records.store import Session
 REASONS = {
     "representative": N_("staff representative"),
     "private": N_("private line"),
-    "requested": N_("asked by the advisor"),
+    "requested": N_("requested by the advisor"),
 }
 
 
@@ -60,7 +60,7 @@ def add(session: Session, viewer: Viewer, reason: str, **what: str | None) -> No
     calls deletes the audio that it forbids.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    require_known(reason, REASONS, "unknown_reason", N_("{name} is no reason. Known: {known}."))
+    require_known(reason, REASONS, "unknown_reason", N_("{name} is not a reason. Known: {known}."))
     if sum(bool(what.get(name)) for name in ("number", "advisor_id", "contact_id")) != 1:
         raise Misuse("one_exclusion", N_("Name one line, one advisor or one contact."))
     entered = _of_anybody(sa.select(ListeningExclusion.id).filter_by(**what))

@@ -74,12 +74,12 @@ class Gate:
                     day = date.fromisoformat(text)
                 except ValueError as error:
                     raise Misuse(
-                        "bad_gate", N_("{name} is a day, written as 2026-11-24."), name=self.name
+                        "bad_gate", N_("{name} is a date, written as 2026-11-24."), name=self.name
                     ) from error
                 if day > environment.today():
                     raise Misuse(
                         "bad_gate",
-                        N_("{name} lies in the future: enter it once it has happened."),
+                        N_("{name} is a date in the future. Enter it after the event."),
                         name=self.name,
                     )
                 return day.isoformat()
@@ -123,7 +123,7 @@ ALL: tuple[Gate, ...] = (
         "purposes",
         N_("Purposes"),
         N_(
-            "What calls are listened to for: training, evaluation, quality of service. Nothing "
+            "What calls may be listened to for: training, evaluation, quality of service. Nothing "
             "else is allowed."
         ),
         "R1",
@@ -135,8 +135,8 @@ ALL: tuple[Gate, ...] = (
         "callers_informed_since",
         N_("Callers informed since"),
         N_(
-            "Since when callers are told at the start that calls may be recorded, what for, "
-            "and that they may refuse."
+            "Since when a message tells callers that the call may be recorded, why, and that they "
+            "may refuse."
         ),
         "R3",
         N_("GDPR art. 13 and 21"),
@@ -146,7 +146,7 @@ ALL: tuple[Gate, ...] = (
     Gate(
         "recording_retention_months",
         N_("Recordings kept for (months)"),
-        N_("Six months at most. An older recording cannot be played, and is deleted within a day."),
+        N_("Six months at most. Older recordings cannot be played, and are deleted within a day."),
         "R5",
         "NS-57, délibération 2014-474",
         "months",
@@ -170,21 +170,23 @@ ALL: tuple[Gate, ...] = (
 BY_NAME = {gate.name: gate for gate in ALL}
 ACTORS = {
     "works_council_consulted_on": N_(
-        "Management consults, the data protection officer enters the day"
+        "Management consults; the data protection officer enters the date"
     ),
-    "purposes": N_("Management decides, the data protection officer enters them"),
+    "purposes": N_("Management decides; the data protection officer enters the purposes"),
     "callers_informed_since": N_(
-        "The telephony team plays the message, the data protection officer enters the day"
+        "The telephony team plays the message; the data protection officer enters the date"
     ),
     "recording_retention_months": N_("The data protection officer"),
     "analysis_retention_months": N_("The data protection officer"),
-    "accredited_listeners": N_("The data protection officer, for people whom management names"),
+    "accredited_listeners": N_("The data protection officer, for people named by management"),
 }
 """Who has to act for a gate to open."""
 LISTENERS = "accredited_listeners"
 LISTENERS_TITLE = N_("Accredited listeners")
 LISTENERS_RULE = "R7"
-LISTENERS_MEANING = N_("Only people who need it listen, each for named purposes and until a day.")
+LISTENERS_MEANING = N_(
+    "Only people who need to listen are accredited, each for named purposes and until a date."
+)
 LISTENERS_SOURCE = "NS-57, délibération 2014-474"
 """The sixth gate has no value of its own: it opens with the first accreditation
 (docs/compliance.md, R7).
@@ -225,8 +227,8 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
     for name, _text in entries:
         if name == LISTENERS:
             message = N_(
-                "{name} has no value of its own: it opens with the first accreditation. Give "
-                "one under Compliance, or: {command}"
+                "{name} has no value to enter. It opens with the first accreditation. Accredit "
+                "somebody under Compliance, or: {command}"
             )
             raise Misuse(
                 "unknown_gate",
@@ -280,9 +282,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         )
         message = N_(
             "Listening is not open yet. Still missing: {titles}. Your data protection officer "
-            "enters them under Compliance, or: "
-            "python -m qa_core gate set NAME=VALUE (accredited_listeners: python -m qa_core "
-            "accredit NAME --until DATE)"
+            "enters them on the compliance page."
         )
         raise Refusal("gate_closed", message, titles=titles, missing=",".join(missing))
     required_purpose = COUNTS_AS.get(purpose, purpose)
@@ -292,8 +292,8 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         raise Refusal(
             "purpose_not_entered",
             N_(
-                "Listening for the purpose {purpose} was not entered among the purposes of "
-                "this centre."
+                "{purpose} is not among the listening purposes of this centre. The data "
+                "protection officer can add it."
             ),
             purpose=required_purpose,
         )

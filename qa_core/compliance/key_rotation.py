@@ -68,24 +68,24 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
     if not viewer.is_system:
         raise AccessDenied()
     if name not in environment.SECRETS:
-        message = N_("There is no secret {name}. There are: {names}.")
+        message = N_("There is no secret {name}. Known: {names}.")
         raise Misuse("no_secret", message, name=name, names=", ".join(environment.SECRETS))
     if name == "pseudonyms":
         raise Refusal(
             "fixed_secret",
             N_(
-                "The key of the pseudonyms cannot be replaced: pseudonyms are kept and the numbers "
-                "are not, so that nobody can compute them anew, and no caller would be known "
-                "again. If it has leaked, see docs/backup.md, section 6."
+                "The pseudonym key cannot be replaced. The phone numbers are not stored, so the "
+                "pseudonyms cannot be computed again. Écoute would recognise no earlier caller. "
+                "If the key has leaked, see docs/backup.md, section 6."
             ),
         )
     if not (environment.current().secrets_folder / name).exists():
         raise Refusal(
             "outside_secret",
             N_(
-                "The secret {name} is not in a file. Where it comes from the environment, set "
-                "{variable} to a new key and {variable}_OLD to the present one, and start every "
-                "process again."
+                "The secret {name} is not in a file. If it comes from the environment, set "
+                "{variable} to a new key and {variable}_OLD to the present key. Then restart "
+                "every process."
             ),
             name=name,
             variable=f"QA_SECRET_{name.upper()}",

@@ -124,8 +124,8 @@ def require_room(session: Session, key: Key, advisor_id: str | None, day: date) 
         raise Refusal(
             "advisor_at_maximum",
             N_(
-                "{count} contacts of this advisor were listened to in that month, which is the "
-                "maximum of the centre. Choose a contact of another advisor or month."
+                "{count} contacts of this advisor were listened to in that month: the centre's "
+                "monthly maximum. Choose another advisor or month."
             ),
             count=ceiling,
         )

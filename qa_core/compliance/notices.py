@@ -38,7 +38,7 @@ def inform(viewer: Viewer, names: list[str], on: date) -> int:
     if on > environment.today():
         raise Misuse(
             "bad_date",
-            N_("{day} lies in the future: enter it once it has happened."),
+            N_("{day} is in the future. Enter it after the event."),
             day=on.isoformat(),
         )
     with store.writing() as session:

@@ -81,11 +81,13 @@ class PersonRequest:
 def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    require_known(kind, KINDS, "unknown_request", N_("{name} is no request. Known: {known}."))
+    require_known(
+        kind, KINDS, "unknown_request", N_("{name} is not a kind of request. Known: {known}.")
+    )
     if received_on > environment.today():
         raise Misuse(
             "bad_date",
-            N_("{day} lies in the future: enter it once it has happened."),
+            N_("{day} is in the future. Enter it after the event."),
             day=received_on.isoformat(),
         )
     with store.writing() as session:
@@ -104,7 +106,7 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
         (one.source_system, one.contact_id) == (source_system, contact_id)
         for one in find_own(viewer)
     ):
-        raise Refusal("already_asked", N_("You have asked for this before."))
+        raise Refusal("already_asked", N_("You have already made this request."))
     with store.writing() as session:
         contact = {"source_system": source_system, "contact_id": contact_id}
         return _enter_own(session, viewer, EXCLUSION, **contact)
@@ -160,7 +162,7 @@ def confirm_audio(viewer: Viewer, number: int) -> None:
         if request.entered_by == viewer.username:
             raise Refusal(
                 "second_person",
-                N_("Audio is handed out by two people: somebody else has to agree."),
+                N_("Handing out audio takes two people. Somebody else has to agree."),
             )
         request.audio_confirmed_by = viewer.username
         audit_log.record(session, viewer.username, "audio_handout_confirmed", str(number))
@@ -185,19 +187,19 @@ def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> No
     viewer.require(Permission.MANAGE_COMPLIANCE)
     text = " ".join(text.split())[:LONGEST_ANSWER]
     if not text:
-        raise Misuse("no_answer", N_("Say what was answered."))
+        raise Misuse("no_answer", N_("Enter your answer."))
     asked = next((one for one in find_all(viewer) if one.id == number), None)
     if not identity_checked and (asked is None or asked.kind != EXCLUSION):
         raise Refusal(
             "identity_unchecked",
-            N_("Check who asks before you answer, and say that you did."),
+            N_("Check the requester's identity before you answer, and confirm it."),
         )
     with store.writing() as session:
         request = session.get(SubjectRequest, number)
         if request is None:
             raise AccessDenied()
         if request.answered_on is not None:
-            raise Refusal("already_answered", N_("This request was answered already."))
+            raise Refusal("already_answered", N_("This request already has an answer."))
         request.answered_on, request.answered_by = environment.today(), viewer.username
         request.identity_checked_by, request.answer = viewer.username, text
         audit_log.record(session, viewer.username, "request_answered", str(number))

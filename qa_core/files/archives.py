@@ -44,7 +44,7 @@ def require_columns(name: str, count: int) -> None:
     if count > MAX_COLUMNS:
         raise Refusal(
             "too_wide",
-            N_("{name} has more than {count} columns or keys: it is no list of contacts."),
+            N_("{name} has more than {count} columns or keys. It is not a list of contacts."),
             name=name,
             count=MAX_COLUMNS,
         )
@@ -147,8 +147,8 @@ class Content:
                     raise Refusal(
                         "no_lines",
                         N_(
-                            "{name} has a line of more than {size} million characters: it is "
-                            "no table and no log."
+                            "{name} has a line of more than {size} million characters. It is "
+                            "neither a table nor a log."
                         ),
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
@@ -197,7 +197,7 @@ def find_marked_encoding(start: bytes) -> str | None:
 def refuse_special(path: Path) -> None:
     """Raise Refusal for what is there but no file: reading a pipe or a device never ends."""
     if path.exists() and not path.is_file():
-        message = N_("{path} is a folder, a pipe or a device, and no file.")
+        message = N_("{path} is a folder, a pipe or a device, not a file.")
         raise Refusal("no_regular_file", message, path=str(path))
 
 
@@ -250,7 +250,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     if files[0].flag_bits & 1:
         raise Refusal(
             "locked_file",
-            N_("{name} is locked with a password. Save it without one and import that."),
+            N_("{name} is locked with a password. Save it without one and import it again."),
             name=path.name,
         )
     if files[0].file_size > MAX_UNPACKED_BYTES or (
@@ -341,8 +341,8 @@ def refuse_large_archive(path: Path) -> Refusal:
     return Refusal(
         "archive_too_large",
         N_(
-            "{name} unpacks to far more than its size: it is not read. Unpack it yourself and "
-            "import what it holds."
+            "{name} unpacks to far more than its size, so it is not read. Unpack it yourself and "
+            "import its content."
         ),
         name=path.name,
     )
@@ -351,7 +351,7 @@ def refuse_large_archive(path: Path) -> Refusal:
 def refuse_damaged_archive(path: Path) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_("{name} is damaged or was cut short: it cannot be unpacked. Export it again."),
+        N_("{name} is damaged or cut short and cannot be unpacked. Export it again."),
         name=path.name,
     )
 

@@ -181,8 +181,8 @@ class JsonObjects:
             raise Refusal(
                 "json_too_large",
                 N_(
-                    "{name} holds one value of more than {size} million characters, which no "
-                    "contact is."
+                    "{name} holds a value of more than {size} million characters. It is not a "
+                    "list of contacts."
                 ),
                 name=self._content.name,
                 size=MAX_VALUE_LENGTH >> 20,
@@ -195,7 +195,7 @@ class JsonObjects:
         return Refusal(
             "damaged_file",
             N_(
-                "{name} begins like JSON, and is none: something is missing or too much in it. "
+                "{name} begins like JSON but is not valid: something is missing or superfluous. "
                 "Export it again."
             ),
             name=self._content.name,
@@ -205,8 +205,8 @@ class JsonObjects:
         return Refusal(
             "damaged_file",
             N_(
-                "{name} is JSON that ends too early or is broken inside: nothing of it is "
-                "imported. Export it again."
+                "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
+                "again."
             ),
             name=self._content.name,
         )
@@ -260,8 +260,8 @@ def open_records(content: Content) -> Records:
             raise Refusal(
                 "json_schema",
                 N_(
-                    "{name} is a JSON schema: it says what calls would look like, and holds "
-                    "none. Import the export itself."
+                    "{name} is a JSON schema. It describes calls but holds none. Import the "
+                    "export itself."
                 ),
                 name=content.name,
             )

@@ -28,7 +28,7 @@ IGNORE = "ignore"
 
 def require_kind(kind: str) -> None:
     """Raise Misuse for a kind of file that cannot be imported."""
-    message = N_("There is no import of {name}. Known: {known}.")
+    message = N_("{name} cannot be imported. Possible: {known}.")
     require_known(kind, ALL_KINDS, "unknown_kind", message)
 
 
@@ -81,7 +81,7 @@ class ImportOptions:
             except (ZoneInfoNotFoundError, ValueError) as error:
                 raise Misuse(
                     "unknown_timezone",
-                    N_("{value} is not a time zone of the IANA list, such as Europe/Paris."),
+                    N_("{value} is not an IANA time zone. Write one such as Europe/Paris."),
                     value=self.timezone,
                 ) from error
         _require_one_of("--date-order", self.date_order, DATE_ORDERS)
@@ -90,7 +90,7 @@ class ImportOptions:
             if ":" not in text:
                 raise Misuse(
                     "bad_word",
-                    N_("A word is written COLUMN:VALUE=MEANING; {text} is not."),
+                    N_("Write {text} as COLUMN:VALUE=MEANING."),
                     text=text,
                 )
         for unit in self.units.values():
@@ -100,8 +100,7 @@ class ImportOptions:
                 raise Misuse(
                     "bad_scale",
                     N_(
-                        "The scale of {field} is written least-greatest, such as 1-5; {value} "
-                        "is not."
+                        "Write the scale of {field} as lowest-highest, such as 1-5, not as {value}."
                     ),
                     field=name,
                     value=scale,
@@ -166,7 +165,7 @@ def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) ->
     if value is not None and value not in choices:
         raise Misuse(
             "bad_option",
-            N_("{option} is one of: {known}."),
+            N_("{option} must be one of: {known}."),
             option=option,
             known=", ".join(choices),
         )

@@ -79,8 +79,8 @@ class Source:
         return Refusal(
             "unclosed_quote",
             N_(
-                "On line {line} a quotation mark is opened and never closed: the rows behind "
-                "it would be lost. Correct that line and try again."
+                "A quotation mark on line {line} is never closed, so the rows after it would be "
+                "lost. Correct that line and try again."
             ),
             line=line,
         )
@@ -94,9 +94,8 @@ class Source:
             raise Refusal(
                 "unclosed_quote",
                 N_(
-                    "Near line {line} a cell is longer than {size} characters: a quotation "
-                    "mark is probably opened and never closed. Correct that line "
-                    "and try again."
+                    "A cell near line {line} is longer than {size} characters. A quotation mark "
+                    "is probably never closed. Correct that line and try again."
                 ),
                 line=reader.line_num,
                 size=MAX_CELL_LENGTH,
@@ -170,7 +169,7 @@ def _find_unmarked_utf16(start: bytes) -> str | None:
 def _refuse_type(content: Content, name: str) -> Refusal:
     return Refusal(
         "wrong_file_type",
-        N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."),
+        N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result."),
         name=content.name,
         type=name,
     )
@@ -304,7 +303,7 @@ def parse_delimiter(name: str | None) -> str | None:
     if len(delimiter) != 1:
         raise Refusal(
             "bad_delimiter",
-            N_("The delimiter is one character, or tab; {value} is not."),
+            N_("{value} is not a delimiter. Use one character, or tab."),
             value=name,
         )
     return delimiter
@@ -358,7 +357,7 @@ def _scan_text(content: Content, encoding: str) -> TextScan:
     except LookupError as error:
         raise Refusal(
             "unknown_encoding",
-            N_("{value} is not an encoding; try utf-8 or cp1252."),
+            N_("{value} is not an encoding. Try utf-8 or cp1252."),
             options=("--encoding utf-8", "--encoding cp1252"),
             value=encoding,
         ) from error
@@ -397,8 +396,8 @@ def _find_encoding(
         Decision.of(
             "file",
             N_(
-                "two encodings are mixed: each line is read as UTF-8 where that is possible, "
-                "else as Windows-1252; --encoding reads the whole in one"
+                "two encodings are mixed: each line is read as UTF-8 where possible, else as "
+                "Windows-1252"
             ),
             N_("{good} lines are UTF-8, {other} are not"),
             good=good,
@@ -426,10 +425,7 @@ def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
     decision = Decision.of(
         "file",
         N_("read in the encoding {encoding}"),
-        N_(
-            "{count} of {total} letters beyond ASCII are common ones then; --encoding says "
-            "otherwise"
-        ),
+        N_("{count} of {total} letters beyond ASCII are then common ones"),
         encoding=best,
         count=common,
         total=len(beyond),
@@ -466,7 +462,10 @@ def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
     if not scan.is_valid:
         raise Refusal(
             "wrong_encoding",
-            N_("{name} is not written in {value}; leave --encoding out to let it be found."),
+            N_(
+                "{name} is not in the encoding {value}. Leave the encoding open, and it is "
+                "detected."
+            ),
             options=("--encoding utf-8", "--encoding cp1252"),
             name=content.name,
             value=name,

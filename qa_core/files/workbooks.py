@@ -46,7 +46,7 @@ def choose_sheet(
             return requested_sheet, []
         raise Refusal(
             "unknown_sheet",
-            N_("{name} has no sheet called {sheet}; it has: {names}."),
+            N_("{name} has no sheet {sheet}. Its sheets: {names}."),
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
             sheet=requested_sheet,
@@ -70,7 +70,7 @@ def choose_sheet(
     return sheet_name, [
         Decision.of(
             "file",
-            N_("the sheet {sheet} is read; --sheet chooses another"),
+            N_("the sheet {sheet} is read"),
             N_("left aside: {others}"),
             sheet=sheet_name,
             others=others,
@@ -120,7 +120,9 @@ def _check_archive(content: Content) -> None:
             if LOCK_MARK in start:
                 raise Refusal(
                     "locked_file",
-                    N_("{name} is locked with a password. Save it without one and import that."),
+                    N_(
+                        "{name} is locked with a password. Save it without one and import it again."
+                    ),
                     name=content.name,
                 )
             return
@@ -135,7 +137,7 @@ def _check_archive(content: Content) -> None:
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
         raise Refusal(
             "wrong_file_type",
-            N_("{name} is a file of type {type}. Export it as CSV or XLSX and import that."),
+            N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result."),
             name=content.name,
             type="ZIP",
         )
@@ -217,8 +219,8 @@ def _refuse_size(content: Content) -> Refusal:
     return Refusal(
         "workbook_too_large",
         N_(
-            "{name} unpacks to more than can be read safely, or has cells very far apart. Save "
-            "the table alone in a new workbook, or as CSV."
+            "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
+            "table in a new workbook, or as CSV."
         ),
         name=content.name,
     )
@@ -228,8 +230,8 @@ def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
         N_(
-            "{name} is damaged or was cut short: it cannot be opened as a workbook. Export it "
-            "again, or save it as CSV."
+            "{name} is damaged or cut short and cannot be opened as a workbook. Export it again, "
+            "or save it as CSV."
         ),
         name=content.name,
     )

@@ -83,10 +83,12 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     _require_sqlite()
     path = path.expanduser().resolve()
     if path.exists():
-        raise Misuse("file_exists", N_("{file} exists already; give another name."), file=str(path))
+        raise Misuse(
+            "file_exists", N_("{file} already exists. Choose another name."), file=str(path)
+        )
     folder = environment.current().folder
     if path.is_relative_to(folder):
-        message = N_("{file} would lie beside the stores in {folder}; give another place.")
+        message = N_("{file} would be next to the stores in {folder}. Choose another place.")
         raise Misuse("backup_beside_stores", message, file=str(path), folder=str(folder))
     if not path.parent.is_dir():
         message = N_("There is no folder {folder}.")
@@ -139,7 +141,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     with opened as file, _explaining_damage(path):
         format_, _, check = file.readline(200).decode("ascii", "replace").strip().rpartition(" ")
         if format_ != FIRST_LINE:
-            raise Refusal("no_backup", N_("{file} is no backup."), file=str(path))
+            raise Refusal("no_backup", N_("{file} is not a backup."), file=str(path))
         if check not in _find_first_checks():
             raise _build_missing([f"{SECRET} {check}"])
         blocks = sealed_files.read(file, _find_keys(), FIRST_LINE)
@@ -186,8 +188,8 @@ def _require_sqlite() -> None:
         raise Refusal(
             "backup_of_postgresql",
             N_(
-                "The records are in PostgreSQL: back them up with pg_dump, and the folders of the "
-                "centre beside it. docs/backup.md, section 4 has the commands."
+                "The records are in PostgreSQL. Back them up with pg_dump, together with the "
+                "centre's folders. See docs/backup.md, section 4."
             ),
         )
 
@@ -283,7 +285,9 @@ def _explaining_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (sealed_files.DamagedFile, tarfile.TarError) as error:
-        message = N_("{file} is damaged or cut: nothing was taken from it. Use another backup.")
+        message = N_(
+            "{file} is damaged or cut short. Nothing was taken from it. Use another backup."
+        )
         raise Refusal("backup_damaged", message, file=str(path)) from error
 
 
@@ -314,9 +318,8 @@ def _build_missing(names: list[str]) -> Refusal:
     return Refusal(
         "wrong_secrets",
         N_(
-            "This backup needs the keys it was made with. These are missing: {names}. Copy them "
-            "into {folder}, from where they are kept apart; the command secrets list shows the "
-            "id of each key."
+            "This backup needs the keys it was made with. Missing: {names}. Copy them from your "
+            "safe place into {folder}."
         ),
         names=", ".join(names),
         folder=str(environment.current().secrets_folder),

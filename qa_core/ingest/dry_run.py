@@ -138,7 +138,7 @@ class Examination:
         if self.in_period:
             remarks.append(
                 _(
-                    "Already there for these days, from the same tool: {count} contacts.",
+                    "Already imported for these days from the same tool: {count} contacts.",
                     count=formatting.number(self.in_period),
                 )
             )
@@ -154,22 +154,21 @@ class Examination:
         if self.pseudonymised:
             remarks.append(
                 _(
-                    "Personal columns of which only pseudonyms are kept: {columns}",
+                    "Personal columns, kept only as pseudonyms: {columns}",
                     columns=formatting.listing(self.pseudonymised),
                 )
             )
         if self.comments:
             remarks.append(
                 _(
-                    "Free text, kept as it is written: {columns}. Make sure that it names no "
-                    "customer.",
+                    "Free text, kept as written: {columns}. Make sure that it names no customer.",
                     columns=formatting.listing(self.comments),
                 )
             )
         if self.dropped:
             remarks.append(
                 _(
-                    "Columns of which nothing is kept: {columns}",
+                    "Columns not kept: {columns}",
                     columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
                 )
             )
@@ -181,10 +180,9 @@ class Examination:
         for overlap in self.overlaps:
             warnings.append(
                 _(
-                    "{rows} rows fall on days and queues for which {system} has brought "
-                    "{contacts} contacts already ({period}). If these are the same calls, "
-                    "they would count twice: import one of the two, or give both the same name "
-                    "of the tool.",
+                    "{rows} rows fall on days and queues for which {system} already brought "
+                    "{contacts} contacts ({period}). The same calls would count twice. Import "
+                    "only one of the two, or give both the same tool name.",
                     rows=formatting.number(overlap.rows),
                     system=overlap.system,
                     contacts=formatting.number(overlap.contacts),

@@ -74,8 +74,8 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         raise Refusal(
             "no_purpose",
             N_(
-                "File names do not say what the recordings are kept for. Say it with "
-                "--purpose: training, evaluation, quality or proof."
+                "File names do not say why the recordings are kept. Name the purpose: training, "
+                "evaluation, quality or proof."
             ),
             options=(
                 "--purpose training",
@@ -157,8 +157,8 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
         raise Misuse(
             "bad_pattern",
             N_(
-                "{pattern} is no pattern of file names: it has {{contact_id}} once, and may "
-                "have {{system}}, {{date}}, {{time}} once and {{any}}."
+                "{pattern} is not a pattern of file names. It needs {{contact_id}} once. It may "
+                "have {{system}}, {{date}} and {{time}} once, and {{any}}."
             ),
             pattern=pattern,
         )

@@ -50,8 +50,8 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     raise Refusal(
         "which_kind",
         N_(
-            "It cannot be told what {name} holds: {kinds}. Put it into a folder of that name, "
-            "such as contacts/, or let its name begin with it."
+            "It is unclear what {name} holds: {kinds}. Move it to a folder named after its kind, "
+            "such as contacts/, or begin its name with the kind."
         ),
         name=path.name,
         kinds=", ".join(kinds) or "–",

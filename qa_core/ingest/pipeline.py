@@ -313,15 +313,13 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
             if batch is None:
                 raise Refusal(
                     "unknown_batch",
-                    N_(
-                        "There is no import {batch}. List them with: python -m qa_core batches list"
-                    ),
+                    N_("There is no import {batch}. Choose one from the list of imports."),
                     batch=batch_id,
                 )
             if batch.state != "done":
                 raise Refusal(
                     "not_standing",
-                    N_("The import {batch} is {state}; there is nothing to undo."),
+                    N_("Import {batch} is {state}. There is nothing to undo."),
                     batch=batch_id,
                     state=batch.state,
                 )

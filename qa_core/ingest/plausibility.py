@@ -84,14 +84,14 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
     raise Refusal(
         "too_many_rejected",
         N_(
-            "{rejected} of {rows} records would be rejected ({reasons}), which is more than "
-            "{limit} %: they are not as {platform} writes them. Import the export itself, or "
-            "read the file as a plain table, every row a contact of its own."
+            "{rejected} of {rows} records would be rejected ({reasons}), more than {limit} %. "
+            "They are not as {platform} writes them. Import the export itself, or read the file "
+            "as a plain table with one contact per row."
         )
         if is_export
         else N_(
-            "{rejected} of {rows} rows would be rejected ({reasons}), which is more than "
-            "{limit} %. The file was hardly read as it is meant."
+            "{rejected} of {rows} rows would be rejected ({reasons}), more than {limit} %. The "
+            "file was probably misread."
         ),
         options=(
             *(AS_TABLE if is_export else ()),
@@ -134,8 +134,8 @@ def require_accepted(
         raise Refusal(
             "implausible",
             N_(
-                "{found} This rests on what the file does not say. Say what its columns are, "
-                "or accept it with --yes."
+                "{found} The file does not say enough to be sure. Say what its columns are, or "
+                "accept it as it is."
             ),
             options=(
                 "--yes",
@@ -161,14 +161,14 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     if with_outcome and answered in (0, with_outcome):
         yield Oddity(
             "all_answered" if answered else "none_answered",
-            N_("{value} % of the contacts were answered: is that so?"),
+            N_("{value} % of the contacts were answered: is that right?"),
             100.0 * answered / with_outcome,
             "outcome",
         )
     elif with_outcome > MIN_RECEIVED and not missed:
         yield Oddity(
             "none_abandoned",
-            N_("Nobody hung up among {value} contacts: is that so?"),
+            N_("None of {value} contacts was abandoned or unanswered: is that right?"),
             with_outcome,
             "outcome",
         )
@@ -189,14 +189,14 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     if advisors == 1 and with_advisor > MIN_ROWS:
         yield Oddity(
             "one_advisor",
-            N_("One advisor has all {value} contacts: is that column the advisor?"),
+            N_("One advisor has all {value} contacts: is that the advisor column?"),
             with_advisor,
             "advisor",
         )
     if midnight == rows:
         yield Oddity(
             "all_at_midnight",
-            N_("All {value} contacts began at midnight: is there no time of day?"),
+            N_("All {value} contacts began at midnight: is the time missing?"),
             rows,
             "started_at",
         )
@@ -204,7 +204,7 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     if share > MAX_REJECTED:
         yield Oddity(
             "many_rejected",
-            N_("{value} % of the rows are rejected: was the file read as it is meant?"),
+            N_("{value} % of the rows are rejected: was the file read correctly?"),
             round(100 * share, 1),
             "file",
         )
@@ -227,14 +227,17 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         if abs(change) > MAX_RATE_CHANGE:
             yield Oddity(
                 "other_answer_rate",
-                N_("The answer rate differs by {value} points from what this source had before."),
+                N_(
+                    "The answer rate differs by {value} points from earlier contacts of "
+                    "this source."
+                ),
                 round(100 * change),
                 "outcome",
             )
     if handle and own_handle and not 1 / MAX_TIME_FACTOR < own_handle / handle < MAX_TIME_FACTOR:
         yield Oddity(
             "other_handle_time",
-            N_("A contact takes {value} times as long as this source had before."),
+            N_("Contacts take {value} times as long as before in this source."),
             round(own_handle / handle, 2),
             "talk_seconds",
         )
@@ -249,7 +252,7 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     if matched >= MIN_ROWS and on_other_days > MAX_KNOWN_ELSEWHERE * matched:
         yield Oddity(
             "ids_of_other_days",
-            N_("{value} ids are those of contacts of other days: does the tool use ids again?"),
+            N_("{value} ids already belong to contacts of other days: does the tool reuse ids?"),
             on_other_days,
             "contact_id",
         )

@@ -56,11 +56,11 @@ def _build_blocks(certificate: purge.Certificate) -> list[Block]:
             (
                 (_("Finished"), formatting.local_moment(certificate.finished_at)),
                 (_("Started by"), certificate.actor),
-                (_("Journal row"), f"{certificate.seq} · {certificate.mac}"),
+                (_("Audit log row"), f"{certificate.seq} · {certificate.mac}"),
                 (_("Signature"), certificate.signature),
                 (
                     _("Signature checked today"),
-                    _("genuine") if certificate.is_genuine else _("does not fit"),
+                    _("genuine") if certificate.is_genuine else _("does not match"),
                 ),
             ),
             (0.3, 0.7),

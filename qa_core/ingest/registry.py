@@ -103,7 +103,7 @@ def get_profile(kind: str, name: str | None) -> Profile:
     known_names = ", ".join(names)
     raise Refusal(
         "unknown_profile",
-        N_("There is no profile {profile} for {kind}; there is: {known}."),
+        N_("There is no profile {profile} for {kind}. Known profiles: {known}."),
         options=tuple(f"--profile {name}" for name in names),
         profile=name or kind,
         kind=kind,

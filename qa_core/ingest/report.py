@@ -114,13 +114,13 @@ class FileReport:
             )
         ]
         if self.recognised:
-            lines.append("  " + _("This file had been imported before; nothing was changed."))
+            lines.append("  " + _("This file was already imported. Nothing was changed."))
         if self.dry_run:
             lines.append("  " + _("Dry run: nothing was written."))
             lines.append(
                 "  "
                 + _(
-                    "Read as {profile}, of the system {system}.",
+                    "Read as {profile}, from the system {system}.",
                     profile=self.profile,
                     system=self.system,
                 )
@@ -152,5 +152,5 @@ class FileReport:
         if self.examination is not None:
             lines.extend(f"  {line}" for line in self.examination.as_lines())
         if self.quarantine:
-            lines.append("  " + _("The rejected rows stand in {path}", path=str(self.quarantine)))
+            lines.append("  " + _("Rejected rows: {path}", path=str(self.quarantine)))
         return "\n".join(lines)

@@ -160,8 +160,8 @@ def _require_own_folder(here: environment.Environment) -> None:
         raise Refusal(
             "restore_elsewhere",
             N_(
-                "A backup is restored into QA_HOME. Unset QA_DATABASE_URL and QA_LAKE_URL for it, "
-                "and move the lake afterwards. For PostgreSQL see docs/backup.md, section 4."
+                "Backups are restored into QA_HOME. Unset QA_DATABASE_URL and QA_LAKE_URL first, "
+                "and move the lake afterwards. For PostgreSQL, see docs/backup.md, section 4."
             ),
         )
 
@@ -174,8 +174,8 @@ def _require_bare(here: environment.Environment) -> None:
             raise Refusal(
                 "stores_exist",
                 N_(
-                    "There are stores in {folder} already ({path}). Move them away, but leave the "
-                    "folder secrets, then restore again."
+                    "There are already stores in {folder} ({path}). Move them away, but leave the "
+                    "folder secrets. Then restore again."
                 ),
                 folder=str(here.folder),
                 path=str(path),
@@ -189,9 +189,9 @@ def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:
     raise Misuse(
         "erasures_unknown",
         N_(
-            "Who was erased since {day} is not known: {file} is missing, older than the backup, or "
-            "does not go back so far. Put back its newest copy, or give --accept-gaps and erase "
-            "these persons again."
+            "It is unknown who was erased since {day}. {file} is missing, older than the backup, "
+            "or does not reach back far enough. Put back its newest copy, or accept the gap and "
+            "erase these people again."
         ),
         options=("--accept-gaps",),
         day=environment.to_local(made_at).date().isoformat(),

@@ -127,7 +127,7 @@ SAMPLES: dict[str, Callable[[], Iterator[Row]]] = {
 def build_file(viewer: Viewer, name: str, form: str = "csv") -> downloads.Download:
     """Build a sample file. Raises Misuse for a kind without one."""
     require_known(
-        name, SAMPLES, "unknown_kind", N_("There is no import of {name}. Known: {known}.")
+        name, SAMPLES, "unknown_kind", N_("{name} cannot be imported. Possible: {known}.")
     )
     rows = list(SAMPLES[name]())
     content = downloads.to_csv(list(rows[0]), (list(row.values()) for row in rows))

@@ -67,7 +67,7 @@ def find_customer(text: str) -> str:
         return text
     key = Pseudonyms.current().find_key(text)
     if key is None:
-        raise Misuse("no_customer", N_("{text} is no number of a customer."), text=text)
+        raise Misuse("no_customer", N_("{text} is not a customer's number."), text=text)
     return key
 
 
@@ -79,7 +79,11 @@ def find_advisor(text: str) -> str:
         directory = advisors.Directory.load(session)
     advisor_id = directory.find(text)
     if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
-        raise Refusal("several_advisors", N_("Several advisors are called {name}."), name=text)
+        raise Refusal(
+            "several_advisors",
+            N_("Several advisors are called {name}. Give the id instead."),
+            name=text,
+        )
     if advisor_id is None:
         raise AccessDenied(N_("There is no advisor {name}."), name=text)
     return advisor_id

@@ -35,7 +35,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     Dimension("reason", N_("Reason"), "contact"),
     Dimension("outcome", N_("Outcome"), "contact"),
     Dimension("declared", N_("Declared"), "contact"),
-    Dimension("surveyed", N_("Said by the customer"), "contact"),
+    Dimension("surveyed", N_("Customer's answer"), "contact"),
     Dimension("site", N_("Site"), "people"),
     Dimension("team", N_("Team"), "people"),
     Dimension("advisor", N_("Advisor"), "people"),
@@ -71,7 +71,7 @@ class Period:
         if self.first_day and self.last_day and self.first_day > self.last_day:
             raise Misuse(
                 "bad_period",
-                N_("The period starts on {first} and ends before, on {last}."),
+                N_("The period starts on {first} but ends earlier, on {last}. Swap the days."),
                 first=self.first_day,
                 last=self.last_day,
             )

@@ -93,7 +93,10 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Download:
     if not 0 <= request["until"] - time.time() <= SECONDS:
         raise Refusal(
             "old_link",
-            N_("This link is older than a minute; go back to the page and ask for the file again."),
+            N_(
+                "This link has expired after one minute. Go back to the page and request "
+                "the file again."
+            ),
         )
     kind = KINDS[request["kind"]]
     signed_in.viewer.require(kind.permission)

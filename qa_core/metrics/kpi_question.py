@@ -65,14 +65,14 @@ def answer(viewer: Viewer, question: KpiQuestion, most_rows: int | None = None) 
         raise Misuse(
             "explained_cut",
             N_(
-                "One value is explained at a time: leave out the dimension (by), and choose its "
-                "value with a filter (where)."
+                "Only one value can be explained at a time. Remove the dimension (by) and filter "
+                "on its value (where)."
             ),
         )
     frame = query.measure(viewer, tuple(question.names), by, filters, overrides=overrides)
     if most_rows is not None and len(frame) > most_rows:
         message = N_(
-            "The answer has {rows} rows; at most {most} are given. Choose fewer days or dimensions."
+            "The answer has {rows} rows; the limit is {most}. Choose fewer days or dimensions."
         )
         raise Refusal("too_many_rows", message, rows=len(frame), most=most_rows)
     return KpiAnswer(

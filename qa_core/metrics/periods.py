@@ -33,7 +33,7 @@ MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 COMPARISONS: Mapping[str, str] = {
     "previous": N_("Previous"),
     "year": N_("Year before"),
-    "none": N_("Nothing"),
+    "none": N_("No comparison"),
 }
 
 

@@ -11,14 +11,14 @@ from qa_core.metrics import formatting
 FORMULAS = {
     "short_abandons_excluded": N_("Short abandons left out (usual)"),
     "early_abandons_credited": N_("Abandons within the threshold count as met"),
-    "abandons_ignored": N_("Answered contacts alone"),
+    "abandons_ignored": N_("Answered contacts only"),
     "abandons_penalised": N_("Every abandon counts as missed"),
     "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
     "short_abandons_credited": N_("Short abandons count as met"),
 }
 
 SECOND_FACTORS = {
-    "nobody": N_("nobody has to"),
+    "nobody": N_("nobody (optional)"),
     "deciding": N_("roles that decide over others"),
     "everybody": N_("everybody"),
 }

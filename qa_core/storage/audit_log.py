@@ -232,8 +232,8 @@ def purge(session: Session, before: datetime) -> None:
         raise Refusal(
             "journal_kept",
             N_(
-                "The role of QA_DATABASE_URL may delete no rows of the journal that are younger "
-                "than six months. Purge with the owner of the tables."
+                "The role of QA_DATABASE_URL may not delete journal rows younger than six months. "
+                "Purge as the owner of the tables."
             ),
         )
     session.execute(sa.delete(JournalCut))

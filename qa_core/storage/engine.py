@@ -128,7 +128,7 @@ class SparkEngine:
             raise Refusal(
                 "engine_unreadable",
                 N_(
-                    "The cluster {host} cannot read files of the lake, which are whole on this "
+                    "The cluster {host} cannot read files of the lake that are intact on this "
                     "machine. Every worker must find them under the same path, or under "
                     "QA_ENGINE_LAKE_URL."
                 ),

@@ -145,9 +145,9 @@ def _read(path: Path) -> ReplayList:
         raise Refusal(
             "replay_list_damaged",
             N_(
-                "{file}, which lists erasures and objections for restored backups, was changed or "
-                "belongs to other secrets. Put the right file back, or move it away: a new one is "
-                "begun, and backups from before are no longer restored without a question."
+                "{file} was changed or belongs to other secrets. It lists erasures and objections "
+                "for restored backups. Put the right file back, or move it away. A new one is "
+                "then begun, and restoring older backups needs your consent."
             ),
             file=str(path),
         ) from error

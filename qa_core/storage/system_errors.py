@@ -51,15 +51,15 @@ def find_refusal(error: BaseException) -> Refusal | None:
             return Refusal(
                 "disk_full",
                 N_(
-                    "There is no space left where the stores are, or the disk fails. Free some, "
-                    "then try again: nothing is half-done or counted twice."
+                    "The disk that holds the stores is full or failing. Free some space, then try "
+                    "again. Nothing is half-done or counted twice."
                 ),
             )
         if any(sign in text for sign in _BUSY):
             return Refusal(
                 "store_busy",
                 N_(
-                    "Another program holds the records. Try again when it is done: nothing is "
+                    "Another program is using the records. Try again when it is done. Nothing is "
                     "half-done or counted twice."
                 ),
             )
@@ -67,8 +67,8 @@ def find_refusal(error: BaseException) -> Refusal | None:
             return Refusal(
                 "store_read_only",
                 N_(
-                    "The stores cannot be written: their folder, or a file in it, is read-only for "
-                    "the user who runs Écoute. Change its owner or mode, then try again."
+                    "Écoute cannot write its stores: their folder or a file in it is read-only "
+                    "for its user. Change the owner or the mode, then try again."
                 ),
             )
     return None

@@ -81,7 +81,7 @@ def build_examples(address: str) -> tuple[ApiExample, ...]:
             "powerquery",
             N_(
                 "Data, Get Data, From Other Sources, Blank Query, Advanced Editor. Choose "
-                "anonymous access when asked. Everybody who has the workbook has the token."
+                "anonymous access. Everybody who has the workbook has the token."
             ),
             _POWER_QUERY.format(address=address, token='"ecoute_…"'),
         ),
@@ -89,8 +89,8 @@ def build_examples(address: str) -> tuple[ApiExample, ...]:
             "Power BI",
             "powerquery",
             N_(
-                "Make a parameter Token of type text. Then Get data, Blank query, Advanced Editor. "
-                "Choose anonymous access when asked; scheduled refresh works too."
+                "Create a parameter Token of type text. Then Get data, Blank query, Advanced "
+                "Editor. Choose anonymous access; scheduled refresh works too."
             ),
             _POWER_QUERY.format(address=address, token="Token"),
         ),

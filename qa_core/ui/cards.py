@@ -163,8 +163,8 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
 def show_one_cut(title: str) -> None:
     """Show why a cut is missing for who sees one cut or one filter at a time."""
     show_message(
-        _("{title}: not under a filter", title=title),
-        _("You see one cut or one filter at a time: take the filter away to see this."),
+        _("{title}: hidden under a filter", title=title),
+        _("You see one breakdown or one filter at a time. Remove the filter to see this."),
     )
 
 
@@ -286,16 +286,14 @@ def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
 
 NOTES = {
     "from_closed_months": N_(
-        "Months whose evaluations or customers were deleted by age count with totals "
-        "of five advisors or more, made before."
+        "Some months' evaluations or customers were deleted by age. These months count through "
+        "totals kept from five advisors or more."
     ),
     "closed_months_left_out": N_(
-        "Some months are left out: what this figure needs of them was deleted by age."
+        "Some months are left out: their data for this figure was deleted by age."
     ),
-    "from_totals": N_(
-        "Part of it comes from totals by interval, which do not tell single contacts apart."
-    ),
-    "one_criterion": N_("Agreement is of one criterion: choose one, or cut by criterion."),
+    "from_totals": N_("Part of it comes from totals by interval, without single contacts."),
+    "one_criterion": N_("Agreement covers one criterion: choose one, or break down by criterion."),
     "provisional_spend": N_("Spend of the last days may still arrive."),
 }
 COUNTED_NOTES = {
@@ -308,18 +306,17 @@ COUNTED_NOTES = {
         "{count} contacts are left out: the source does not say how they ended.",
     ),
     "handle_time_unknown": NN_(
-        "{count} answered contact is left out: a part of its time is not known.",
-        "{count} answered contacts are left out: a part of their time is not known.",
+        "{count} answered contact is left out: part of its handling time is not known.",
+        "{count} answered contacts are left out: part of their handling time is not known.",
     ),
     "unanswered": NN_(
         "{count} contact is counted as abandoned: the file does not say how it ended.",
         "{count} contacts are counted as abandoned: the file does not say how they ended.",
     ),
     "totals_left_out": NN_(
-        "{count} contact of totals is left out: its platform counts by another threshold, or "
-        "not by this formula.",
-        "{count} contacts of totals are left out: their platform counts by another threshold, "
-        "or not by this formula.",
+        "{count} contact from totals is left out: its platform uses another threshold or formula.",
+        "{count} contacts from totals are left out: their platform uses another threshold or "
+        "formula.",
     ),
 }
 """Words for a note, by its code; `waits_missing:120` carries a count."""
@@ -338,7 +335,7 @@ def describe_notes(notes: Sequence[str]) -> list[str]:
             said.append(ngettext(*COUNTED_NOTES[code], count, count=formatting.number(count)))
         elif code == "component_missing":
             text = _(
-                "Some sources never give {component}; it is left out there.",
+                "Some sources never provide {component}; it is left out there.",
                 component=_(COMPONENTS[detail]),
             )
             said.append(text)
@@ -353,9 +350,9 @@ def _missing(status: str) -> str:
 
 def _why_missing(row: Any) -> str:
     if row.status == "suppressed":
-        return _("Fewer than five advisors or ten contacts stand behind it.")
+        return _("Based on fewer than five advisors or ten contacts.")
     if row.status == "pending":
-        return _("{n} pending: their window is not over yet.", n=formatting.number(row.pending))
+        return _("{n} pending: their window is still open.", n=formatting.number(row.pending))
     if any(note == "spend_beyond_scope" for note in row.notes or ()):
-        return _("Spend belongs to the whole centre, not to some teams.")
+        return _("Spend covers the whole centre, not single teams.")
     return _(formatting.NO_DATA)

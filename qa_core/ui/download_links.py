@@ -43,7 +43,7 @@ def show_download(
                     form.upper(),
                     f"/download/{ticket}",
                     icon=":material/file_save:",
-                    help=_("Good for a minute"),
+                    help=_("Valid for one minute"),
                 )
 
 

@@ -50,8 +50,8 @@ def _show_no_data(viewer: Viewer) -> None:
             ":material/inbox:",
             _("No data yet"),
             _(
-                "Nothing was imported yet. An administrator of this centre can do it, under "
-                "Administration, Imports."
+                "Nothing has been imported yet. An administrator can do it under Administration, "
+                "Imports."
             ),
         )
         return
@@ -59,8 +59,8 @@ def _show_no_data(viewer: Viewer) -> None:
         ":material/inbox:",
         _("No data yet"),
         _(
-            "Bring in a first file: the export of your telephony platform, as CSV or XLSX. "
-            "Nothing else is needed to see figures."
+            "Import a first file: the export of your telephony platform, as CSV or XLSX. That is "
+            "enough to see figures."
         ),
     ):
         st.page_link(
@@ -70,12 +70,12 @@ def _show_no_data(viewer: Viewer) -> None:
 
 def _show_no_whole_month(state: FilterState) -> None:
     text = _(
-        "You see whole months. The data begins on {first}; {month} can be shown once there is "
-        "data of all of it.",
+        "You see complete months only. The data starts on {first}; {month} appears when it is "
+        "fully covered.",
         first=formatting.day(state.first_day, year=True),
         month=formatting.month(f"{state.first_day:%Y-%m}"),
     )
-    card(":material/event_busy:", _("No whole month yet"), text)
+    card(":material/event_busy:", _("No complete month yet"), text)
 
 
 def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
@@ -86,7 +86,7 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
         text = _("No contact fits these filters in any month.")
     else:
         text = _(
-            "The data goes from {first} to {last}; none of it is in what you may see.",
+            "The data covers {first} to {last}, but none of it is within your scope.",
             first=formatting.day(state.first_day, year=True),
             last=formatting.day(state.last_day, year=True),
         )
@@ -102,7 +102,7 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
             )
         if state.where.values:
             st.button(
-                _("Take the filters away"),
+                _("Remove the filters"),
                 on_click=filter_bar.clear,
                 icon=":material/filter_alt_off:",
             )

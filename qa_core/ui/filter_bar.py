@@ -114,7 +114,7 @@ def show(viewer: Viewer, page_key: str) -> None:
                 icon=":material/filter_alt_off:",
                 type="tertiary",
                 on_click=clear,
-                help=_("Take the filters away"),
+                help=_("Remove the filters"),
             )
     url_state.write(page_key, describe(page_key))
     compare = periods.build_comparison(compare_with, period)
@@ -188,7 +188,7 @@ def show_title(title: str, period: Period | None = None) -> None:
         )
         if starts_late:
             said = _(
-                "{period}; there is data from {day} on",
+                "{period}; data starts on {day}",
                 period=said,
                 day=formatting.day(state.first_day, year=True),
             )
@@ -196,7 +196,7 @@ def show_title(title: str, period: Period | None = None) -> None:
             said = _("{period}, compared with {before}", period=said, before=state.compare_title)
         if period is None and state.is_cut_short:
             said = _(
-                "{period}; whole days until {day}, totals are provisional",
+                "{period}; complete days until {day}, totals are provisional",
                 period=said,
                 day=formatting.day(state.whole_until, year=True),
             )
@@ -324,8 +324,8 @@ def _ask_comparison() -> str:
     held = st.session_state["compare"] = held if held in titles else "previous"
     with st.popover(f":material/compare_arrows: **{titles[held]}**"):
         aligned = _(
-            "The same days of the week: moved back by whole weeks, a year by 52 of them. Whole "
-            "months are compared with whole months."
+            "The same weekdays, whole weeks earlier (52 weeks for a year). Whole months are "
+            "compared with whole months."
         )
         st.radio(
             _("Compare with"), list(titles), format_func=titles.get, key="compare", help=aligned

@@ -39,7 +39,7 @@ def show_table(viewer: Viewer) -> None:
     sources = cached.find_freshness(viewer)
     if not sources:
         return
-    st.subheader(_("How fresh each source is"), anchor=False)
+    st.subheader(_("Freshness of each source"), anchor=False)
     rows = [
         {
             _("Tool"): source.system,

@@ -169,7 +169,7 @@ def report_error(error: Exception) -> bool:
     LOG.error("error %s", number, exc_info=error)
     st.error(
         _(
-            "Something went wrong. Try again; if it happens again, give your administrator the "
+            "Something went wrong. Try again. If it happens again, give your administrator the "
             "number {number}.",
             number=number,
         ),

@@ -39,17 +39,17 @@ FULL_DISK_BYTES = 200 * 1024**2
 REASONS = {
     "no_answer": N_("The stores do not answer."),
     "no_records": N_("The records do not exist yet. Run the command init."),
-    "old_records": N_("The records are of another version than the program. Run the command init."),
+    "old_records": N_("The records and the program have different versions. Run the command init."),
     "restore_unfinished": N_("The restoration of a backup was interrupted. Run it again."),
     "records_unreadable": N_("The records cannot be read: the database is down or damaged."),
     "lake_absent": N_("The contacts are missing, although files were imported."),
     "lake_damaged": N_("A file of the contacts is missing or damaged. Restore it from a backup."),
     "disk_full": N_("The disk of the stores is full."),
-    "store_read_only": N_("The stores cannot be written by the user who runs Écoute."),
-    "secret_unusable": N_("A secret is missing or not valid. Put back the copy that is kept."),
+    "store_read_only": N_("The user who runs Écoute cannot write to the stores."),
+    "secret_unusable": N_("A secret is missing or not valid. Restore the copy that you keep."),
     "stores_open": N_("Other users of the machine can read secrets or stores."),
     "deletion_overdue": N_("Personal data is kept longer than allowed. Run the command purge."),
-    "check_failed": N_("A check failed. The log of the server has the reason."),
+    "check_failed": N_("A check failed. The server log has the cause."),
 }
 """Why the app is not ready: code and explanation."""
 

@@ -63,8 +63,8 @@ class Limits:
                 raise Refusal(
                     "too_many_requests",
                     N_(
-                        "A token may ask {minute} times a minute, and {at_once} times at once. "
-                        "Wait {seconds} seconds and try again."
+                        "A token may send {minute} requests a minute and {at_once} at once. Wait "
+                        "{seconds} seconds and try again."
                     ),
                     minute=A_MINUTE,
                     at_once=AT_ONCE,
@@ -88,7 +88,7 @@ class KpiEndpoint(HTTPEndpoint):
 
 
 LIMITS, WAITING = Limits(), anyio.CapacityLimiter(WORKERS)
-BUSY = Refusal("busy", N_("The server has too much to do. Try again in a moment."))
+BUSY = Refusal("busy", N_("The server is too busy. Try again in a moment."))
 
 
 def _respond(request: Request) -> Response:
@@ -101,9 +101,7 @@ def _respond(request: Request) -> Response:
         if refusal := find_refusal(error):
             return _refuse(refusal)
         LOG.exception("a question to the API failed")
-        return _refuse(
-            Refusal("failed", N_("This failed unexpectedly; the server's log says why."))
-        )
+        return _refuse(Refusal("failed", N_("Unexpected error. The server log has the cause.")))
 
 
 def _answer(request: Request) -> dict[str, Any]:
@@ -111,7 +109,7 @@ def _answer(request: Request) -> dict[str, Any]:
     if scheme.lower() != "bearer" or not secret.strip():
         raise TokenRefused(
             "no_token",
-            N_("Send a service token in the header “Authorization: Bearer …”, nowhere else."),
+            N_("Send a service token in the header “Authorization: Bearer …”, and nowhere else."),
         )
     address = request.client.host if request.client else ""
     origin = browser.build({}, dict(request.headers), address)
@@ -143,7 +141,9 @@ def _read(request: Request) -> KpiQuestion:
         message = N_("There is no parameter {name}. Known: {known}.")
         require_known(name, PARAMETERS, "unknown_parameter", message)
         if name in ("from", "to", "explain") and len(given.getlist(name)) > 1:
-            raise Misuse("repeated", N_("The parameter {name} is given twice."), name=name)
+            raise Misuse(
+                "repeated", N_("The parameter {name} occurs twice. Send it once."), name=name
+            )
     if "kpi" not in given:
         raise Misuse("no_kpi", N_("Name a KPI: kpi=answer_rate; several are allowed."))
     explain = given.get("explain", "0")

@@ -212,7 +212,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             P.SEE_RULES,
             first_for=(R.DPO,),
         ),
-        MenuPage("compliance/journal.py", N_("Journal"), "history_edu", P.SEE_JOURNAL),
+        MenuPage("compliance/journal.py", N_("Audit log"), "history_edu", P.SEE_JOURNAL),
         MenuPage(
             "compliance/account_changes.py",
             N_("Account changes"),

@@ -71,7 +71,7 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
         title = st.text_input(
             _("What happened?"),
             max_chars=annotations.LONGEST_TITLE,
-            help=_("Everybody who sees these figures can read it: no names of people."),
+            help=_("Everyone who sees these figures can read the note. Do not name people."),
             key=f"note_title_{key}",
         )
         left, right = st.columns(2)

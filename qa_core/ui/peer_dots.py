@@ -23,7 +23,7 @@ from qa_core.ui.filter_bar import FilterState
 
 MOST_ROWS = 24
 MOST_NAMES = 6
-SHRUNK = N_("Shrunken estimate")
+SHRUNK = N_("Shrunk estimate")
 Callback = Callable[[], None] | None
 
 
@@ -41,7 +41,7 @@ def show_nobody(key: str) -> None:
     cards.show_message(
         _("{title}: nobody to compare with", title=cards.title_of(kpi)),
         _(
-            "It takes two advisors with at least {n} values each in this period.",
+            "Needs two advisors with at least {n} values each in this period.",
             n=peers.find_minimum(kpi),
         ),
     )
@@ -68,15 +68,15 @@ def show_bands(
     )
     parts = [
         _(
-            "{start}95 % interval; grey: what chance alone would give. {rest}",
+            "{start}with 95 % confidence interval. Grey: range from chance alone. {rest}",
             start=cards.title_of(kpi) + ", ",
             rest=chart_titles.describe_outliers(group.comparison, names, kpi.better),
         ).strip()
     ]
     if with_shrunk:
-        parts.append(_("Ring: estimate shrunk to the group."))
+        parts.append(_("Open circle: shrunk towards the group average."))
     if hidden := len(group.peers) - len(drawn):
-        parts.append(ngettext("{n} other is not drawn.", "{n} others are not drawn.", hidden))
+        parts.append(ngettext("{n} other is not shown.", "{n} others are not shown.", hidden))
     if group.excluded:
         parts.append(
             ngettext(
@@ -116,11 +116,11 @@ def show_funnel(group: Group, on_select: Callback) -> None:
         bounds=group.kpi.bounds,
         height=max(300, 46 + rows * _row_height(rows)),
     )
-    text = _("All lie within the outer limits of the funnel")
+    text = _("All are within the outer limits of the funnel")
     if beyond:
         text = ngettext(
-            "{n} of {all} lies beyond the outer limits",
-            "{n} of {all} lie beyond the outer limits",
+            "{n} of {all} is outside the outer limits",
+            "{n} of {all} are outside the outer limits",
             len(beyond),
             all=len(group.peers),
         )
@@ -140,14 +140,17 @@ def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
     beyond the inner ones.
     """
     parts = [
-        _("Across: number of values. Dashed: 95 % of values lie within by chance; line: 99.8 %.")
+        _(
+            "Horizontal: number of values. Dashed: 95 % of values lie within by chance "
+            "alone. Solid: 99.8 %."
+        )
     ]
     if outside:
         parts.append(
             ngettext(
-                "{n} lies beyond the dashed ones; chance alone would put {by_chance} of {all} "
+                "{n} is outside the dashed limits; chance alone would put {by_chance} of {all} "
                 "there.",
-                "{n} lie beyond the dashed ones; chance alone would put {by_chance} of {all} "
+                "{n} are outside the dashed limits; chance alone would put {by_chance} of {all} "
                 "there.",
                 outside,
                 all=len(group.peers),
@@ -157,15 +160,15 @@ def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
     if any(peer.band == "alike" for peer in beyond):
         parts.append(
             _(
-                "The funnel looks at each alone, the bands at all at once: only these say who can "
-                "be told apart."
+                "The funnel tests each one alone, the bands test all together. Only the bands "
+                "show who clearly differs."
             )
         )
     if group.funnel.spread >= 1.05:
         parts.append(
             _(
-                "The limits are {spread} times wider than chance alone asks, because they differ "
-                "that much as a rule.",
+                "The limits are {spread} times wider than for chance alone, because values here "
+                "usually vary that much.",
                 spread=formatting.number(group.funnel.spread, 1),
             )
         )
@@ -182,7 +185,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
     with cards.card():
         top, right = st.columns([3, 2], vertical_alignment="top")
         with right:
-            chosen = segmented_choice.ask("difference", _("Difference to be seen"), sizes)
+            chosen = segmented_choice.ask("difference", _("Difference to detect"), sizes)
         size = float(chosen)
         needed = {peer.name: group.extra_values_needed(peer, size) for peer in group.peers}
         with top:
@@ -202,7 +205,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
                 tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
                 tables.count_column(_("Still needed"), lambda peer: needed[peer.name]),
                 tables.text_column(
-                    _("Shows today"),
+                    _("Detectable today"),
                     lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
                 ),
             ),
@@ -219,18 +222,18 @@ def _format_size(group: Group, size: float) -> str:
 def _describe_needed(needed: list[int], difference: str, counted: str) -> str:
     waiting = [count for count in needed if count]
     if not waiting:
-        return _("There is enough data to see {difference} in anybody", difference=difference)
+        return _("Enough data to detect {difference} for everyone", difference=difference)
     if len(waiting) == len(needed):
         return _(
-            "To see {difference}, everybody needs more {counted}: {least} to {most}",
+            "To detect {difference}, everyone needs more {counted}: {least} to {most}",
             difference=difference,
             counted=counted,
             least=formatting.number(min(waiting)),
             most=formatting.number(max(waiting)),
         )
     return ngettext(
-        "To see {difference}, {n} of {all} needs more {counted}",
-        "To see {difference}, {n} of {all} need more {counted}",
+        "To detect {difference}, {n} of {all} needs more {counted}",
+        "To detect {difference}, {n} of {all} need more {counted}",
         len(waiting),
         difference=difference,
         all=len(needed),
@@ -241,13 +244,13 @@ def _describe_needed(needed: list[int], difference: str, counted: str) -> str:
 def _explain_needed(counted: str) -> str:
     return " ".join(
         (
-            _("By name, not by rank; within a band nobody is above anybody else."),
+            _("In alphabetical order. Advisors in the same band show no clear difference."),
             _(
-                "Still needed: {counted} until a true difference of that size from the group "
-                "would be seen in 80 % of cases.",
+                "Still needed: {counted} it takes to detect a difference of this size from the "
+                "group (80 % power).",
                 counted=counted,
             ),
-            _("Shows today: the smallest difference that the present number shows."),
+            _("Detectable today: the smallest difference that this number of values can show."),
         )
     )
 

@@ -18,7 +18,7 @@ def find_kinds(*texts: str) -> list[str]:
 def show_hint(text: str) -> None:
     """Show a hint below a text."""
     if kinds := find_kinds(text):
-        said = _("This seems to hold personal data: {kinds}.", kinds=formatting.listing(kinds))
+        said = _("This seems to contain personal data: {kinds}.", kinds=formatting.listing(kinds))
         st.caption(f":orange[:material/warning:] {said}")
 
 
@@ -27,7 +27,7 @@ def show_warning(text: str) -> None:
     if kinds := find_kinds(text):
         st.warning(
             _(
-                "This seems to hold personal data ({kinds}). Take out what is not needed.",
+                "This seems to contain personal data ({kinds}). Remove what is not needed.",
                 kinds=formatting.listing(kinds),
             ),
             icon=":material/shield_person:",
@@ -41,10 +41,10 @@ def ask_to_keep(key: str, *comments: str) -> bool:
         return False
     st.warning(
         _(
-            "The comments seem to hold personal data: {kinds}. Take out what the work does not "
+            "The comments seem to contain personal data: {kinds}. Remove what the work does not "
             "need.",
             kinds=formatting.listing(kinds),
         ),
         icon=":material/privacy_tip:",
     )
-    return st.checkbox(_("It is needed to judge the contact: keep it"), key=key)
+    return st.checkbox(_("Keep it: needed to evaluate the contact"), key=key)

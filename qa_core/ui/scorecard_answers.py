@@ -28,7 +28,7 @@ HARMS = {
 }
 FAILS = {
     Fails.GRID: N_("0 fails the whole evaluation"),
-    Fails.SECTION: N_("0 makes this section count 0"),
+    Fails.SECTION: N_("0 sets this section to 0"),
 }
 
 
@@ -98,7 +98,7 @@ def show_notes(criterion: Criterion) -> None:
             f":red[:material/report:] {_(HARMS[criterion.critical])} · {_(FAILS[criterion.fails])}"
         )
     if criterion.bonus:
-        bonus = _("Bonus: adds points, never takes any away")
+        bonus = _("Bonus: adds points, never removes any")
         st.caption(f":green[:material/add_circle:] {bonus}")
 
 
@@ -166,8 +166,8 @@ def ask_comment(
         max_chars=LONGEST_COMMENT,
         height=96,
         help=_(
-            "Only what the work needs: no names, numbers or health of customers. Numbers and "
-            "addresses are masked."
+            "Write only what the work needs: no names, numbers or health of customers. Numbers "
+            "and addresses are masked."
         ),
         on_change=on_change,
         args=args,

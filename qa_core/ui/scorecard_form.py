@@ -27,9 +27,11 @@ from qa_core.ui.scorecard_answers import FAILS, HARMS, OVERALL, code, describe_t
 IDLE_SECONDS = 300
 """Longest silence between two answers that counts as time spent on the evaluation."""
 PROMPTS = {
-    drafts.SCORED: N_("What you would say to the advisor: what was good, what to try next time"),
-    drafts.CALIBRATION: N_("Why you scored it so: the others read it once the session is closed"),
-    drafts.SELF: N_("What went well, and what you would do otherwise"),
+    drafts.SCORED: N_("What you would tell the advisor: what was good, what to try next time"),
+    drafts.CALIBRATION: N_(
+        "Reasons for your scores; the others read them after the session is closed"
+    ),
+    drafts.SELF: N_("What went well, and what you would do differently"),
 }
 """Label of the comment on the whole, by kind of evaluation."""
 
@@ -266,8 +268,8 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
     """Show what is stored beside what was typed here, to choose from answer by answer."""
     differing = list(find_differences(draft, held.typed or {}))
     caption = _(
-        "This evaluation was changed in another tab while you went on here. Nothing is lost: "
-        "choose what counts."
+        "Another tab changed this evaluation while you worked here. Nothing is lost: choose what "
+        "to keep."
     )
     with cards.card(_("Changed in two places"), caption, gap="small"):
         for kind, key, label, stored, typed in differing:

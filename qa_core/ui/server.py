@@ -193,8 +193,7 @@ def check_start() -> None:
     hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
     print(
         i18n._(
-            "Host names that are served: {hosts}. To serve others, set "
-            "STREAMLIT_SERVER_ALLOWED_HOSTS.",
+            "Host names served: {hosts}. To serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS.",
             hosts=hosts,
         )
     )

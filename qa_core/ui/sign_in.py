@@ -26,12 +26,12 @@ def show_sign_in() -> None:
     with _middle():
         st.caption(_("Listen to help people improve, not to watch them."))
         if not gate.are_records_ready():
-            _describe_first_step(_("This centre has no records yet. On the machine that runs it:"))
+            _describe_first_step(_("This centre has no database yet. Create it on its server:"))
         elif not accounts.has_accounts():
             _describe_first_step(
                 _(
-                    "Nobody has an account yet. Make the first administrator, on the machine "
-                    "that runs this centre; the command prints a one-time password:"
+                    "Nobody has an account yet. Create the first administrator on this centre's "
+                    "server; the command prints a one-time password:"
                 )
             )
         elif gate.sign_in_state().second_step:
@@ -44,7 +44,7 @@ def _show_code_form() -> None:
     """Ask for the code of the app after the password."""
     held, here = gate.sign_in_state(), browser.current()
     with st.form("second_step", border=True):
-        code = _ask_code(_("Code of your app, or a recovery code"))
+        code = _ask_code(_("Code from your app, or a recovery code"))
         is_sent = st.form_submit_button(_("Sign in"), type="primary")
     if st.button(_("Start again"), type="tertiary"):
         held.second_step = None
@@ -69,7 +69,9 @@ def show_enrolment() -> None:
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Second factor"), anchor=False)
-        st.caption(_("Your role needs a code from an app on your phone, beside the password."))
+        st.caption(
+            _("Your role needs a code from an app on your phone, in addition to the password.")
+        )
         show_second_factor()
         gate.show_sign_out()
 
@@ -81,9 +83,12 @@ def show_second_factor() -> None:
         st.stop()
     viewer = signed_in.viewer
     if codes := st.session_state.get(_RECOVERY):
-        st.success(_("Your second factor is in use from the next sign-in on."))
+        st.success(_("Your second factor applies from your next sign-in."))
         st.write(
-            _("Recovery codes, each good once, shown only now. Print them or write them down.")
+            _(
+                "Recovery codes: each works once. They are shown only now: print them or "
+                "write them down."
+            )
         )
         st.code("\n".join(codes), language=None)
         if st.button(_("I have kept them"), type="primary"):
@@ -91,7 +96,7 @@ def show_second_factor() -> None:
             gate.sign_in_state().is_enrolled = False  # looked up again
             st.rerun()
     elif second_factor.has_factor(viewer.username):
-        st.text(_("In use: a code of your app is asked for at each sign-in."))
+        st.text(_("In use: each sign-in needs a code from your app."))
         _show_removal(viewer)
     else:
         _show_setup(viewer)
@@ -99,17 +104,17 @@ def show_second_factor() -> None:
 
 def _show_setup(viewer: Viewer) -> None:
     if _ADDRESS not in st.session_state:
-        st.caption(_("A code from an app on your phone, asked for beside the password."))
+        st.caption(_("A code from an app on your phone, in addition to the password."))
         if not st.button(_("Set up"), key="second_factor_start"):
             return
         st.session_state[_ADDRESS] = second_factor.start(viewer)
         st.rerun()
     address = st.session_state[_ADDRESS]
-    st.caption(_("1. Scan this picture with an authenticator app, or type the secret into it."))
+    st.caption(_("1. Scan this QR code with an authenticator app, or type in the secret."))
     st.image(segno.make(address).svg_inline(scale=4, light="white"))
     st.code(dict(parse_qsl(urlsplit(address).query))["secret"], language=None)
     with st.form("second_factor", clear_on_submit=True, border=True):
-        code = _ask_code(_("2. Code that the app shows"))
+        code = _ask_code(_("2. Code from the app"))
         is_sent = st.form_submit_button(_("Confirm"), type="primary")
     if is_sent:
         try:
@@ -123,7 +128,7 @@ def _show_setup(viewer: Viewer) -> None:
 
 def _show_removal(viewer: Viewer) -> None:
     with st.form("remove_second_factor", clear_on_submit=True, border=True):
-        code = _ask_code(_("Code of your app, or a recovery code"))
+        code = _ask_code(_("Code from your app, or a recovery code"))
         is_sent = st.form_submit_button(_("Remove"))
     if is_sent:
         try:
@@ -178,7 +183,7 @@ def show_password_form() -> bool:
         st.stop()
     with st.form("password", clear_on_submit=True, border=True):
         current = st.text_input(
-            _("Present password"), type="password", autocomplete="current-password", max_chars=200
+            _("Current password"), type="password", autocomplete="current-password", max_chars=200
         )
         new = st.text_input(
             _("New password"),
@@ -186,17 +191,17 @@ def show_password_form() -> bool:
             autocomplete="new-password",
             max_chars=200,
             help=_(
-                "12 characters with small and capital letters, digits and signs; or 14 with "
-                "three of these kinds; or a phrase of seven words."
+                "12 characters with small and capital letters, digits and signs. Or 14 with three "
+                "of these kinds. Or seven words."
             ),
         )
         again = st.text_input(
-            _("New password once more"), type="password", autocomplete="new-password", max_chars=200
+            _("New password again"), type="password", autocomplete="new-password", max_chars=200
         )
         if not st.form_submit_button(_("Change password"), type="primary"):
             return False
     if new != again:
-        st.error(_("The two new passwords differ; type them again."))
+        st.error(_("The two new passwords differ. Type them again."))
         return False
     try:
         sessions.change_password(signed_in, browser.current(), current, new)

@@ -121,15 +121,15 @@ def _describe(
 ) -> str:
     parts = [describe_grain(series.kpi, series.grain)]
     if series.points["low"].notna().any():
-        parts.append(_("band: 95 % interval"))
+        parts.append(_("band: 95 % confidence interval"))
     if series.control:
-        parts.append(_("usual level and control limits"))
+        parts.append(_("grey line: usual level, dashed: control limits"))
     if before and any(not formatting.is_missing(value) for value in before):
-        parts.append(_("light: a year before"))
+        parts.append(_("grey dots: a year before"))
     if targets:
         value = formatting.value(targets[-1].value, series.kpi.unit, currency)
         parts.append(_("target {value}", value=value))
     caption = ", ".join(parts)
     if series.points["provisional"].any():
-        caption = _("{caption}; dotted: provisional", caption=caption)
+        caption = _("{caption}; dotted end: provisional", caption=caption)
     return caption

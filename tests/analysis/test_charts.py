@@ -108,7 +108,7 @@ def test_two_weeks_that_are_both_cut_short_are_no_week_without_data() -> None:
         SUNDAY,
     )
 
-    assert series.finding.text == "Too few weeks to say what is usual"
+    assert series.finding.text == "Too few weeks for control limits"
 
 
 def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
@@ -118,11 +118,11 @@ def test_the_heading_says_for_how_long_a_series_is_below_its_limit() -> None:
     assert fallen.signal_severities == {9: "attention", 10: "attention", 11: "attention"}
     assert (
         series_of("first_contact_resolution", [*STEADY, 0.75, 0.76, 0.77]).finding.text
-        == "Within its usual limits"
+        == "Within its usual range"
     )
     assert (
         series_of("first_contact_resolution", STEADY[:5]).finding.text
-        == "Too few weeks to say what is usual"
+        == "Too few weeks for control limits"
     )
     assert (
         series_of("first_contact_resolution", [None] * 12).finding.text == "No data in this period"
@@ -331,7 +331,7 @@ def test_a_limit_without_width_is_drawn_as_nothing() -> None:
         chart_titles.describe_trend(
             ControlLimits(0.5, (None,), (None,), (None,)), Signals((), 0, 0, 1), "week", "up", 1
         ).text
-        == "Within its usual limits"
+        == "Within its usual range"
     )
 
 
@@ -343,7 +343,7 @@ def test_what_is_usual_is_counted_anew_from_the_week_in_which_a_rule_changed() -
     anew = build_series(frame, kpi, "week", *span, restarts=[WEEKS[8]])
     across = build_series(frame, kpi, "week", *span, restarts=[WEEKS[7] + timedelta(days=3)])
     assert through.finding.text == "Above the limit for 4 weeks"
-    assert anew.finding.text == "Too short since the rules changed to say what is usual"
+    assert anew.finding.text == "Too little data for control limits since the rules changed"
     assert (
         anew.limits.centre[:8] == pytest.approx([0.75125] * 8)
         and anew.limits.centre[8:] == (None,) * 4

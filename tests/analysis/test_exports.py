@@ -285,7 +285,7 @@ def test_the_settings_in_force_and_what_is_hidden_stand_in_the_file(listened: Pa
     for form in spreadsheets.FORMS:
         made = exports.build_file(Viewer("rex", Role.EXECUTIVE), **asked, form=form)
         told = open_workbook(made.content)["About"] if form == "xlsx" else read(made.content)
-        assert ["First-contact window", "7 days", "since the beginning"] in told
+        assert ["Repeat window", "7 days", "since the beginning"] in told
         assert [line[0] for line in told if line].count("Hidden") == 1
 
 

@@ -122,7 +122,7 @@ def test_contacts_that_come_after_a_merge_follow_it_and_its_undoing(folder: Path
 
     report = bring(folder, "contacts", PHONE.replace("P1", "P9").split("P2")[0], system="phone")
 
-    assert ("advisor", "counted with the advisor whom they were merged into") in {
+    assert ("advisor", "counted with the advisor kept in the merge") in {
         (item.field, item.decision) for item in report.decisions
     }
     assert find_contacts("advisor_id", "team", where="contact_id = 'P9'") == [("P9", "D1", "North")]
@@ -549,7 +549,7 @@ def test_an_administrator_merges_and_undoes_on_the_page(
     app.button_group[0].set_value("queue").run()
     assert "billing  →  Billing" in [item.value for item in app.text]
 
-    next(button for button in app.button if button.label == "Count as one").click().run()
+    next(button for button in app.button if button.label == "Merge").click().run()
 
     assert not app.exception
     assert as_read(app.success[0].value) == "Done: 1 contact reads otherwise for it."

@@ -130,7 +130,7 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
     add_person("ann", "advisor", advisor_id="A1")
     add_person("dora", "dpo")
     app = open_app("ann", "contact", system="generic", id="a")
-    next(button for button in app.button if button.label == "Ask for it").click().run()
+    next(button for button in app.button if button.label == "Send the request").click().run()
     assert not app.exception
     assert any("to be answered by" in item.value for item in app.text)
 
@@ -142,9 +142,9 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
         requests.ask_exclusion(ann, "generic", "b")  # of somebody else
 
     app = open_app("dora", "listening_rules")
-    label = "Exclude the contact that the advisor asked for"
+    label = "Exclude the contact named by the advisor"
     next(box for box in app.checkbox if box.label == label).check()
-    next(field for field in app.text_input if field.label == "What was answered").set_value("Yes.")
+    next(field for field in app.text_input if field.label == "Answer given").set_value("Yes.")
     next(button for button in app.button if button.label == "Record the answer").click().run()
     assert not app.exception
 
@@ -165,7 +165,7 @@ def test_the_officer_keeps_the_list_on_the_page(
     assert not app.exception
     assert find_audio() == {"b", "c"}
 
-    next(button for button in app.button if button.label == "Take off").click().run()
+    next(button for button in app.button if button.label == "Remove").click().run()
     assert not app.exception
     assert exclusions.find_all(SYSTEM) == []
 

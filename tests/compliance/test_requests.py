@@ -128,8 +128,8 @@ def test_the_officer_enters_and_answers_a_request_on_the_page(
     next(button for button in app.button if button.label == "Enter the request").click().run()
     assert not app.exception
 
-    next(field for field in app.text_input if field.label == "What was answered").set_value("sent")
-    next(box for box in app.checkbox if box.label == "I checked who asks").check()
+    next(field for field in app.text_input if field.label == "Answer given").set_value("sent")
+    next(box for box in app.checkbox if box.label == "I checked the requester's identity").check()
     next(button for button in app.button if button.label == "Record the answer").click().run()
 
     assert not app.exception

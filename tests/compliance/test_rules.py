@@ -296,7 +296,10 @@ def test_the_officer_reads_them_first_with_who_acts(
 
     shown = " ".join(item.value for item in app.markdown).replace("\\", "")
     assert "19 of 20 rules are in order" in shown and "1 is red: Rights of persons" in shown
-    assert "R13 · Rights of persons" in shown and "Check who asks, and answer." in shown
+    assert (
+        "R13 · Rights of persons" in shown
+        and "Check the requester's identity, and answer." in shown
+    )
 
 
 def test_permanent_recording_is_seen_from_the_audio_alone_and_in_any_month(

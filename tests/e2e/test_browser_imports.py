@@ -58,7 +58,7 @@ def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as,
     table = page.get_by_test_id("stDataFrame").last
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": 52})
-    page.get_by_text("Take back everything that this import brought").click()
+    page.get_by_text("Remove everything that this import brought").click()
     page.get_by_role("button", name="Undo this import").click()
     page.get_by_text("Undo this import").wait_for(state="detached")
     with lake.working() as connection:
@@ -88,7 +88,7 @@ def test_an_ambiguous_date_is_a_question_that_the_page_answers(
         ),
     )
     page.get_by_role("button", name="day, month, year").click()
-    page.get_by_text("What it does to the figures").wait_for()
+    page.get_by_text("Effect on the figures").wait_for()
     page.get_by_text("Days of the file: 2 Mar – 3 Apr 2026").wait_for()
     page.get_by_role("button", name="Import these rows").wait_for()
 

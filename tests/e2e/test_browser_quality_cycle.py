@@ -429,7 +429,7 @@ def answer_as_advisor(page) -> None:
     press(page, "I have read it")
     say(page, "Read by you")
     press(page, "Dispute", page.locator(".st-key-dispute_accuracy"))
-    page.get_by_role("radiogroup", name="What should it have been?").get_by_text("4 of 4").click()
+    page.get_by_role("radiogroup", name="What should the answer be?").get_by_text("4 of 4").click()
     page.get_by_role("textbox", name="Why?").fill("The day was named twice.")
     press(page, "Send the dispute")
     say(page, "Disputed on")

@@ -83,11 +83,11 @@ def test_a_stranger_signs_in_and_lands_where_they_meant_to_be_and_a_reload_keeps
     page.goto("/journal?actor=system")
     sign_in_as(page, add("dpo"))
 
-    page.get_by_role("heading", name="Journal").wait_for()
+    page.get_by_role("heading", name="Audit log").wait_for()
     assert page.url.endswith("/journal?actor=system")
 
     page.reload()
-    page.get_by_role("heading", name="Journal").wait_for()
+    page.get_by_role("heading", name="Audit log").wait_for()
     assert page.url.endswith("/journal?actor=system")
 
 
@@ -173,7 +173,7 @@ def test_the_cookie_alone_is_worth_nothing_in_another_browser(server: Server) ->
     )  # and a token of its own
 
     assert seen.met_the_sign_in and seen.titles == []
-    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
 
 
 def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_back(
@@ -188,7 +188,7 @@ def test_a_stolen_session_id_of_the_server_shows_nothing_and_its_owner_comes_bac
 
     assert stolen.session_id != own.session_id  # of another browser: it is not resumed
     assert stolen.met_the_sign_in and username not in stolen.text and stolen.titles == []
-    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_an_address_of_another_role_is_answered_with_the_way_to_one_s_own_first_
 def test_an_old_session_meets_the_sign_in(age: dict[str, timedelta], server: Server) -> None:
     username = add("dpo")
     cookies = open_session(username)
-    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
 
     with store.writing() as session:
         row = session.scalars(
@@ -248,7 +248,7 @@ def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None
     page.get_by_role("button", name="Verify the seals").click()
 
     page.get_by_label("Password", exact=True).wait_for()
-    assert page.get_by_role("heading", name="Journal").count() == 0
+    assert page.get_by_role("heading", name="Audit log").count() == 0
     with store.reading() as session:
         assert accounts.audit_log.verify(session).ok
 
@@ -256,7 +256,7 @@ def test_a_closed_account_is_out_at_the_next_click(new_page, sign_in_as) -> None
 def test_another_role_counts_at_once(server: Server) -> None:
     username = add("dpo")
     cookies = open_session(username)
-    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
 
     accounts.change(Viewer.SYSTEM, username, AccountTerms("evaluator"))
 
@@ -279,13 +279,13 @@ def test_a_one_time_password_opens_nothing_but_the_choice_of_an_own_one(
     sign_in_as(page, username, one_time)
 
     page.get_by_role("heading", name="Choose your password").wait_for()
-    assert page.get_by_role("heading", name="Journal").count() == 0
-    page.get_by_label("Present password").fill(one_time)
+    assert page.get_by_role("heading", name="Audit log").count() == 0
+    page.get_by_label("Current password").fill(one_time)
     page.get_by_label("New password", exact=True).fill("Amber-Lantern-48-boats")
-    page.get_by_label("New password once more").fill("Amber-Lantern-48-boats")
+    page.get_by_label("New password again").fill("Amber-Lantern-48-boats")
     page.get_by_role("button", name="Change password").click()
 
-    page.get_by_role("heading", name="Journal").wait_for()
+    page.get_by_role("heading", name="Audit log").wait_for()
 
 
 def test_a_wrong_password_and_an_unknown_name_say_the_same(new_page, sign_in_as) -> None:

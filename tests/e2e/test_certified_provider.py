@@ -82,7 +82,7 @@ class Person:
 
     def is_in(self) -> bool:
         seen = raw.visit(self.server.host, "journal", cookies=self.cookies)
-        return seen.titles == ["Journal"]
+        return seen.titles == ["Audit log"]
 
     def sign_out_here(self) -> str:
         """Press the button; the address that it leads to."""

@@ -46,11 +46,11 @@ def test_the_id_of_a_session_gets_no_frame_in_another_browser(server: Server) ->
             owner.send("journal")
             with pytest.raises(TimeoutError):
                 thief.socket.recv(timeout=2)
-            assert owner.read().titles == ["Journal"]
+            assert owner.read().titles == ["Audit log"]
             thief.send("journal")
             assert thief.read().met_the_sign_in
     again = raw.visit(server.host, "journal", cookies=cookies, session_id=session_id)
-    assert again.session_id == session_id and again.titles == ["Journal"]
+    assert again.session_id == session_id and again.titles == ["Audit log"]
 
 
 def test_a_header_of_the_visitor_s_own_names_no_browser(server: Server) -> None:
@@ -71,7 +71,7 @@ def test_a_page_under_way_stops_when_its_session_is_over(server: Server) -> None
     cookies[browser.COOKIE] = sessions.sign_in("tim", PASSWORD, here, one_time_days=7)
     with raw.visitor(server.host, cookies) as visitor:
         visitor.send("journal")
-        assert visitor.read().titles == ["Journal"]
+        assert visitor.read().titles == ["Audit log"]
         accounts.disable(Viewer.SYSTEM, "tim")
         visitor.send("journal")
         with contextlib.suppress(ConnectionClosed):
@@ -90,7 +90,7 @@ def test_strangers_of_one_address_have_so_many_connections_and_others_get_in(
             except InvalidStatus:
                 refused += 1
         assert refused == 5
-        assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+        assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
     assert raw.visit(server.host).met_the_sign_in
 
 
@@ -129,7 +129,7 @@ BAD_REQUESTS = {
 
 def test_slow_and_malformed_clients_keep_nobody_from_their_page(server: Server) -> None:
     cookies = sign_in()
-    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
     [log] = server.folder.glob("server*.log")
     before = log.read_text(encoding="utf-8")
     host, port = server.host.split(":")
@@ -150,8 +150,8 @@ def test_slow_and_malformed_clients_keep_nobody_from_their_page(server: Server) 
         for _ in range(8):
             deaf.send("journal")
 
-        assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+        assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
 
-    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
     added = log.read_text(encoding="utf-8").removeprefix(before)
     assert "Traceback" not in added and len(added.splitlines()) <= len(BAD_REQUESTS) + 3, added

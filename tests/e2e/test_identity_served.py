@@ -69,7 +69,7 @@ def test_a_sign_in_leads_to_the_provider_and_back_into_the_app(server: Server) -
         stranger.send(press=seen.ids["Sign in with Account of corporate"])
         assert stranger.read().leads_to == "/sign-in/corporate"
 
-    assert raw.visit(server.host, "journal", cookies=sign_in(server)).titles == ["Journal"]
+    assert raw.visit(server.host, "journal", cookies=sign_in(server)).titles == ["Audit log"]
     assert requests.get(f"{server.url}/sign-in/nobody").status_code == 403
     away = requests.get(
         f"{server.url}/sign-in/partner",

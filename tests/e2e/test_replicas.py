@@ -31,7 +31,7 @@ from qa_core.ui import browser
 
 IS_INSTALLED = not postgresql.explain_absence()
 COOKIE = "ecoute_process"
-COMMENT = "What you would say to the advisor: what was good, what to try next time"
+COMMENT = "What you would tell the advisor: what was good, what to try next time"
 
 
 class Replicas(NamedTuple):
@@ -101,7 +101,7 @@ def test_a_sign_in_holds_in_every_process_and_so_does_its_end(replicas: Replicas
     ):
         for visitor in (here, there):
             visitor.send("journal")
-            assert visitor.read().titles == ["Journal"]
+            assert visitor.read().titles == ["Audit log"]
         accounts.disable(Viewer.SYSTEM, "dora")
         for visitor in (here, there):
             visitor.send("journal")

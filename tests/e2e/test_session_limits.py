@@ -37,7 +37,7 @@ def find_age() -> float:
 
 
 def is_in(server: Server, cookies: dict[str, str]) -> bool:
-    return raw.visit(server.host, "journal", cookies=cookies).titles == ["Journal"]
+    return raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
 
 
 @pytest.mark.long

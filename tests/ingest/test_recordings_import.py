@@ -282,7 +282,7 @@ def test_a_contact_that_comes_later_takes_its_audio_with_the_next_import(open_ce
         [item.decision for item in first.decisions if item.field == "contact_id"],
     ) == (
         {"unmatched": 1},
-        ["not kept, because their contact has not come yet: import the file again once it has"],
+        ["not kept: their contact is not imported yet. Import the contact, then this file again"],
     )
     assert take(path).tally.new == 1
 

@@ -104,7 +104,7 @@ def test_the_menu_says_how_fresh_the_data_is_and_the_imports_page_lists_the_sour
 ) -> None:
     app = open_app(add_person("ada", "admin"), "imports")
     assert not app.exception
-    assert "How fresh each source is" in [heading.value for heading in app.subheader]
+    assert "Freshness of each source" in [heading.value for heading in app.subheader]
     shown = [text.value for text in app.text]
     assert "pbx · Contacts" in shown and "generic · Surveys" in shown
 

@@ -32,7 +32,7 @@ EVERY_DAY = Period(date(2026, 5, 1), date(2026, 5, 31))
 Rows = dict[str, dict[str, Any]]
 
 QUESTIONS: dict[str, Callable[[Viewer, Filters], Any]] = {
-    "waits": query.find_waits,
+    "waiting": query.find_waits,
     "ratings": lambda viewer, where: query.find_ratings(viewer, "csat", where),
     "drivers": query.find_drivers,
     "remarks": query.find_remarks,

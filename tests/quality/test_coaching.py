@@ -343,7 +343,7 @@ def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_w
         assert "regression to the mean" in said
         # (2.8016 × 20 / 10)² = 31.4: 32 in all, of which there are 9.
         assert found.missing_for_power == 23 and "At least 23 more evaluations" in said
-        assert texts.describe_verdict(found) == "No change that chance would not explain"
+        assert texts.describe_verdict(found) == "No statistically clear change"
 
 
 def simulate(seed: int, weak: float) -> dict[str | None, list[AdvisorMean]]:

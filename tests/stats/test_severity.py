@@ -202,6 +202,6 @@ def test_the_adjusted_score_stands_beside_the_plain_one(scored, open_app) -> Non
 
     assert not app.exception
     lines = {line["Advisor"]: line for line in app.dataframe[0].value.to_dict("records")}
-    assert lines["Bob"]["Score, adjusted"].startswith(
+    assert lines["Bob"]["Adjusted score"].startswith(
         "64.2"
     )  # 60 by Eve, who is 25 / 6 below the mean of the evaluators

@@ -18,7 +18,7 @@ def field_of(app: AppTest, label: str):
 
 def add_account(app: AppTest, username: str, name: str) -> AppTest:
     field_of(app, "Username").set_value(username)
-    field_of(app, "Name shown").set_value(name)
+    field_of(app, "Display name").set_value(name)
     return next(button for button in app.button if button.label == "Add the account").click().run()
 
 
@@ -30,14 +30,14 @@ def test_a_refused_account_keeps_what_was_typed_and_an_added_one_leaves_an_empty
 
     app = add_account(open_app("root", "people"), "tom", "Thomas Two")
     assert app.error and not app.success
-    assert (field_of(app, "Username").value, field_of(app, "Name shown").value) == (
+    assert (field_of(app, "Username").value, field_of(app, "Display name").value) == (
         "tom",
         "Thomas Two",
     )
 
     app = add_account(app, "tom2", "Thomas Two")
     assert "One-time password of tom2" in app.success[0].value and app.code[0].value
-    assert (field_of(app, "Username").value, field_of(app, "Name shown").value) == ("", "")
+    assert (field_of(app, "Username").value, field_of(app, "Display name").value) == ("", "")
     assert not app.run().code  # shown once
 
 

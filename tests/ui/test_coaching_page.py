@@ -184,7 +184,7 @@ def test_the_manager_reads_and_another_lead_meets_nothing(
     app = open_app("lou", "coaching")
     assert (
         not app.exception
-        and "Nothing to see to this week" in text_of(app)
+        and "No advisor needs you this week" in text_of(app)
         and "No coaching plan yet" in text_of(app)
     )
 

@@ -235,7 +235,7 @@ def test_the_advisor_marks_it_as_read_comments_and_disputes_on_the_page(
     button(app, "Save the comment").click().run()
     app.button(key="dispute_accuracy").click().run()
     app.button(key="send_accuracy").click().run()
-    assert "Choose what it should have been." in [warning.value for warning in app.warning]
+    assert "Choose the answer you think is right." in [warning.value for warning in app.warning]
     app.radio(key="proposed_accuracy").set_value(3)  # the last of 0, 1, 3 and 4
     app.text_area(key="reason_accuracy").set_value("All was said.")
     app.button(key="send_accuracy").click().run()

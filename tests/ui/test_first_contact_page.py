@@ -189,7 +189,7 @@ def test_a_file_with_another_window_says_so_and_has_its_values(five_customers: P
     )
 
     lines = list(csv.reader(io.StringIO(made.content.decode("utf-8-sig"))))
-    assert ["First-contact window", "10"] in lines
+    assert ["Repeat window", "10"] in lines
     assert [(line[0], line[2]) for line in lines[-2:]] == [("care", "3.0"), ("sales", "1.0")]
 
 
@@ -392,7 +392,7 @@ def test_the_contact_page_shows_the_other_contacts_of_its_customer(
 
     assert "3 contacts of this customer within 31 days" in text_of(app)
     assert "1 lies beyond what you may see, and is only counted." in text_of(app)
-    assert list(table_of(app, "From here")["From here"]) == ["2 days before", "this contact"]
+    assert list(table_of(app, "Time between")["Time between"]) == ["2 days before", "this contact"]
 
 
 @pytest.mark.parametrize(

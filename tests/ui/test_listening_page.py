@@ -149,7 +149,7 @@ def test_the_form_gives_a_plan_all_that_its_file_can_say(
     for label, number in (
         ("Longest call, in seconds", 300),
         ("At most per evaluator", 3),
-        ("Advisors may dispute for so many days", 7),
+        ("Days for advisors to dispute", 7),
     ):
         next(field for field in app.number_input if field.label == label).set_value(number)
     click(app, "Make the plan")
@@ -219,16 +219,16 @@ def test_a_manager_gives_a_contact_out_from_its_own_page_and_nobody_else_can(
     app = open_app("boss", "contact")
     app.query_params.update(place)
     app.run()
-    click(app, "Give it out")
+    click(app, "Assign")
 
     assert "It waits for eve now" in said(app) and not app.exception
     with store.reading() as session:
         assert session.execute(
             sa.select(DrawnContact.evaluator, DrawnContact.contact_id)
         ).all() == [("eve", call["contact_id"])]
-    click(app, "Give it out")
+    click(app, "Assign")
     assert "already drawn" in app.error[0].value
     app = open_app("lead", "contact")
     app.query_params.update(place)
     app.run()
-    assert not [button for button in app.button if button.label == "Give it out"]
+    assert not [button for button in app.button if button.label == "Assign"]

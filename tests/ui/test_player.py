@@ -83,8 +83,8 @@ def test_an_advisor_hears_their_own_evaluated_call_and_is_told_so_at_another(
     app = at(open_app("ann", "contact"), system="generic", id="unheard")
     assert players_of(app) == []
     assert (
-        "You can listen to those of your calls that were recorded and evaluated, while their "
-        "recording is kept." in [item.value for item in app.caption]
+        "You can listen to your own recorded and evaluated calls while their recording is kept."
+        in [item.value for item in app.caption]
     )
 
 
@@ -94,7 +94,7 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
     def why(username: str, contact_id: str) -> str:
         return absence.explain(centre_with_calls.viewer_of(username), "generic", contact_id)
 
-    nothing = "There is no recording of this contact that you may listen to."
+    nothing = "This contact has no recording that you may listen to."
     assert why("lea", "gone").startswith("The recording was deleted on ")
     assert (
         why("lea", "quiet")
@@ -106,8 +106,8 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
     assert (
         why("max", "gone")
         == why("max", "invented")
-        == "You are not accredited to listen today; your data protection officer gives "
-        "accreditations."
+        == "You are not accredited to listen today. Ask your data protection officer for an "
+        "accreditation."
     )
     assert why("ann", "gone") == why("ann", "invented") == why("bob", "gone")
     assert absence.explain(Viewer("lea", Role.TEAM_LEAD), "generic", "gone") == nothing
@@ -120,7 +120,7 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
         accreditations.end(centre_with_calls.Viewer.SYSTEM, item.id)
     assert (
         why("lea", "gone")
-        == "Nobody listens here yet: what the law asks for first is not complete."
+        == "Listening is not open here yet: the legal gates are not all complete."
     )
     with pytest.raises(AccessDenied):
         absence.explain(centre_with_calls.Viewer("rex", "executive"), "generic", "gone")
@@ -128,7 +128,7 @@ def test_where_there_is_nothing_to_hear_one_sentence_says_why_to_those_who_may_k
     app = at(open_app("lea", "contact"), system="generic", id="gone")
     assert players_of(
         app
-    ) == [] and "Nobody listens here yet: what the law asks for first is not complete." in [
+    ) == [] and "Listening is not open here yet: the legal gates are not all complete." in [
         item.value for item in app.caption
     ]
     assert "Listen" not in " ".join(
@@ -189,7 +189,7 @@ def test_advisors_see_each_listening_of_others_to_their_calls_with_its_reason(
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "Reason" in frame.value.columns)
     assert list(table["Reason"]) == ["evaluation no. 7", "Prepares Thursday's coaching"] and list(
-        table["For"]
+        table["Purpose"]
     ) == ["evaluation", "training"]
 
 

@@ -344,5 +344,6 @@ def test_the_page_opens_for_everybody_who_may_see_it_even_with_one_week_of_few_r
 
     assert not app.exception
     assert any(
-        "Too few ratings to say what satisfaction goes with" in text.value for text in app.markdown
+        "Too few ratings to see what is linked to satisfaction" in text.value
+        for text in app.markdown
     )

@@ -284,7 +284,7 @@ def test_how_sources_were_found_adds_up_to_all_contacts(
     app = open_as_manager(open_app, add_person)
 
     assert {line["How"]: line["Contacts"] for line in find_table(app, "How")} == {
-        "Said by the contact's own file": 6,
+        "From the contact's own file": 6,
         "Not known": 3,
     }
 

@@ -149,20 +149,20 @@ def describe_slice(event: Alert) -> str:
 SIGNAL_TEXTS = {
     ("threshold", 1): N_("{value} {when}, above {reference}"),
     ("threshold", -1): N_("{value} {when}, below {reference}"),
-    ("beyond_limit", 1): N_("{value} {when}, above what is usual (at most {reference})"),
-    ("beyond_limit", -1): N_("{value} {when}, below what is usual (at least {reference})"),
+    ("beyond_limit", 1): N_("{value} {when}, above its control limit of {reference}"),
+    ("beyond_limit", -1): N_("{value} {when}, below its control limit of {reference}"),
     ("two_of_three", 1): N_("{value} {when}, again far above its usual {reference}"),
     ("two_of_three", -1): N_("{value} {when}, again far below its usual {reference}"),
     ("run", 1): N_("{value} {when}, above its usual {reference} for eight periods or more"),
     ("run", -1): N_("{value} {when}, below its usual {reference} for eight periods or more"),
-    ("target", 1): N_("{value} {when}, above its target of {reference} by more than chance"),
-    ("target", -1): N_("{value} {when}, below its target of {reference} by more than chance"),
+    ("target", 1): N_("{value} {when}, clearly above its target of {reference}"),
+    ("target", -1): N_("{value} {when}, clearly below its target of {reference}"),
 }
 
 
 TEXTS_WITHOUT_REFERENCE = {
-    1: N_("{value} {when}, above what is usual"),
-    -1: N_("{value} {when}, below what is usual"),
+    1: N_("{value} {when}, unusually high"),
+    -1: N_("{value} {when}, unusually low"),
 }
 """Texts where the usual value is hidden."""
 
@@ -187,9 +187,9 @@ def describe_rule(rule: Rule) -> str:
     """Describe the condition of a rule in one line."""
     kpi = get_kpi(rule.kpi)
     if rule.kind == RuleKind.CONTROL:
-        return _("beyond what is usual")
+        return _("unusual by its control chart")
     if rule.kind == RuleKind.TARGET:
-        return _("misses its target by more than chance")
+        return _("clearly misses its target")
     value = formatting.value(rule.threshold, kpi.unit)
     if rule.side == "above":
         return ngettext(

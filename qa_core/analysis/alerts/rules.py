@@ -207,33 +207,43 @@ def _may_see(viewer: Viewer, rule: Rule) -> bool:
 
 def _check(rule: Rule) -> None:
     kpi = get_kpi(rule.kpi)
-    require_known(rule.kind, RuleKind, "bad_rule", N_("A rule is one of: {known}."))
-    require_known(rule.grain, GRAINS, "bad_grain", N_("A rule looks at one of: {known}."))
+    require_known(rule.kind, RuleKind, "bad_rule", N_("A rule has one of these kinds: {known}."))
+    require_known(
+        rule.grain, GRAINS, "bad_grain", N_("A rule checks one of these periods: {known}.")
+    )
     if rule.dimension is not None:
-        message = N_("A rule is about the whole centre, or one of: {known}.")
+        message = N_("A rule covers the whole centre, or one of: {known}.")
         require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
         kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
         raise Misuse("bad_periods", N_("A rule counts 1 to {most} periods."), most=MOST_PERIODS)
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):
         raise Misuse(
-            "no_threshold", N_("Say above or below which value {kpi} needs a look."), kpi=kpi.key
+            "no_threshold",
+            N_("Give the value of {kpi} that needs a look, and the side: above or below."),
+            kpi=kpi.key,
         )
     if rule.kind == RuleKind.CONTROL and rule.grain == "day":
         raise Misuse(
             "bad_grain",
-            N_("What is usual is told by week or month: the days of a week differ by themselves."),
+            N_(
+                "A control chart needs weeks or months, because weekdays differ from each "
+                "other. Choose one of them."
+            ),
         )
     if rule.kind == RuleKind.CONTROL and kpi.is_amount:
         raise Misuse(
             "bad_rule",
-            N_("{kpi} adds up over time, and has no control chart; set a threshold."),
+            N_("{kpi} adds up over time and has no control chart. Set a threshold instead."),
             kpi=kpi.key,
         )
     if rule.kind == RuleKind.TARGET and kpi.better == "neither":
         raise Misuse(
             "bad_rule",
-            N_("Neither more nor less of {kpi} is better: no target of it can be missed."),
+            N_(
+                "Neither a high nor a low {kpi} is better, so it cannot miss a target. "
+                "Choose another kind of rule."
+            ),
             kpi=kpi.key,
         )
 
@@ -244,7 +254,7 @@ def _require_place(session: Session, dimension: str, name: str) -> None:
     elif name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
         raise Refusal(
             "unknown_value",
-            N_("No contact ever had the {dimension} {name}."),
+            N_("No contact has the {dimension} {name}. Check the name."),
             dimension=dimension,
             name=name,
         )

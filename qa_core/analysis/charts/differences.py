@@ -128,10 +128,13 @@ def _describe(row: object, unit: str) -> str:
     parts = [f"<b>{plain(str(row.label))}</b>", formatting.change(row.value, unit)]
     if not formatting.is_missing(row.low):
         parts.append(
-            _("95 % interval {interval}", interval=format_between(row.low, row.high, unit))
+            _(
+                "95 % confidence interval {interval}",
+                interval=format_between(row.low, row.high, unit),
+            )
         )
     if not formatting.is_missing(getattr(row, "plain", None)):
-        parts.append(_("by itself {change}", change=formatting.change(row.plain, unit)))
+        parts.append(_("unadjusted {change}", change=formatting.change(row.plain, unit)))
     if not formatting.is_missing(row.n):
         parts.append(f"n = {formatting.number(row.n)}")
     return "<br>".join(parts)

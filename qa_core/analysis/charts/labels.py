@@ -20,7 +20,7 @@ def format_point(
         getattr(row, "low", None), getattr(row, "high", None), unit, currency
     )
     if between:
-        parts.append(_("95 % interval {interval}", interval=between))
+        parts.append(_("95 % confidence interval {interval}", interval=between))
     if not formatting.is_missing(getattr(row, "n", None)):
         parts.append(f"n = {formatting.number(row.n)}")
     if provisional:

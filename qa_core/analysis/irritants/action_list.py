@@ -130,7 +130,7 @@ def open_entry(
             )
             if _subject_of(row) == subject and shared and _filters_of(row).values == where.values:
                 raise Refusal(
-                    "already_listed", N_("This is on the action list already; change it there.")
+                    "already_listed", N_("This is already on the action list. Change it there.")
                 )
         row = Irritant(
             kind=subject.kind,
@@ -170,8 +170,8 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
             raise Refusal(
                 "changed_meanwhile",
                 N_(
-                    "Somebody changed this entry in the meantime. Look at it as it is now, "
-                    "then change it again."
+                    "Somebody else has changed this entry. Look at the current version, then make "
+                    "your change again."
                 ),
             )
         changed = []
@@ -243,7 +243,7 @@ def _check(subject: IrritantSubject) -> None:
     if not (is_words or is_figure):
         raise Misuse(
             "bad_subject",
-            N_("An irritant is about a reason, a queue, a wait, or one or two words."),
+            N_("An irritant concerns a reason, a queue, a wait, or one or two words."),
         )
 
 
@@ -335,10 +335,7 @@ def _check_owner(
     ):
         raise Refusal(
             "bad_owner",
-            N_(
-                "{name} leads or manages none of the teams that this concerns; choose somebody "
-                "who does."
-            ),
+            N_("{name} leads or manages none of the teams concerned. Choose somebody who does."),
             name=owner,
         )
     return owner

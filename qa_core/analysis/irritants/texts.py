@@ -22,22 +22,22 @@ from qa_core.metrics.kpis import Unit
 from qa_core.metrics.spreadsheets import Cell, Sheet, make_file, unit_format
 
 KINDS = {
-    IrritantKind.REPEATS: N_("Customers come back"),
+    IrritantKind.REPEATS: N_("Repeat contacts"),
     IrritantKind.LOW_RATINGS: N_("Low ratings"),
-    IrritantKind.CUSTOMER_WORDS: N_("Words of customers"),
-    IrritantKind.EVALUATOR_WORDS: N_("Words of evaluators"),
-    IrritantKind.TAGS: N_("Tags of evaluators"),
+    IrritantKind.CUSTOMER_WORDS: N_("Customers' words"),
+    IrritantKind.EVALUATOR_WORDS: N_("Evaluators' words"),
+    IrritantKind.TAGS: N_("Evaluators' tags"),
 }
 STATES = {
     ActionState.NEW: N_("New"),
-    ActionState.LOOKED_AT: N_("Looked at"),
+    ActionState.LOOKED_AT: N_("Examined"),
     ActionState.IN_HAND: N_("In hand"),
     ActionState.SOLVED: N_("Solved"),
     ActionState.SET_ASIDE: N_("Set aside"),
 }
 _TITLES = {
-    (IrritantKind.REPEATS, "reason"): N_("Repeats about {name}"),
-    (IrritantKind.REPEATS, "queue"): N_("Repeats, queue {name}"),
+    (IrritantKind.REPEATS, "reason"): N_("Repeat contacts about {name}"),
+    (IrritantKind.REPEATS, "queue"): N_("Repeat contacts, queue {name}"),
     (IrritantKind.LOW_RATINGS, "reason"): N_("Low ratings about {name}"),
     (IrritantKind.LOW_RATINGS, "queue"): N_("Low ratings, queue {name}"),
     (IrritantKind.LOW_RATINGS, WAIT): N_("Low ratings after a wait of {name}"),
@@ -47,14 +47,14 @@ _TITLES = {
 }
 _SHARES = {
     IrritantKind.REPEATS: N_(
-        "{hits} of {n} first contacts were followed by another one: {share}, {other} elsewhere "
+        "{hits} of {n} first contacts had a repeat contact: {share}, {other} elsewhere "
         "(difference {gap})"
     ),
     IrritantKind.LOW_RATINGS: N_(
-        "{hits} of {n} who answered were unhappy: {share}, {other} elsewhere (difference {gap})"
+        "{hits} of {n} respondents were unhappy: {share}, {other} elsewhere (difference {gap})"
     ),
     IrritantKind.CUSTOMER_WORDS: N_(
-        "in {hits} of {n} comments of unhappy customers: {share}, {other} of the others’ "
+        "in {hits} of {n} comments of unhappy customers: {share}, {other} of other comments "
         "(difference {gap})"
     ),
     IrritantKind.EVALUATOR_WORDS: N_(
@@ -153,7 +153,7 @@ def _build_lines(viewer: Viewer) -> Iterator[list[Any]]:
     sees_names = not viewer.needs_suppression
     yield [
         _("Irritant"),
-        _("Seen from"),
+        _("Found in"),
         _("State"),
         *([_("Owner")] if sees_names else []),
         _("Due"),

@@ -41,14 +41,14 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
         if target == name_merges.follow(steps, spelling):
             raise Refusal(
                 "same_already",
-                N_("{spelling} and {kept} are one already."),
+                N_("{spelling} and {kept} are already merged."),
                 spelling=spelling,
                 kept=kept_name,
             )
         if spelling in steps:
             raise Refusal(
                 "merged_already",
-                N_("{spelling} counts as {kept} already. Undo that first."),
+                N_("{spelling} already counts as {kept}. Undo that decision first."),
                 spelling=spelling,
                 kept=steps[spelling],
             )
@@ -71,7 +71,7 @@ def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
         if one == other:
             raise Refusal(
                 "same_already",
-                N_("{spelling} and {kept} are one already."),
+                N_("{spelling} and {kept} are already merged."),
                 spelling=one,
                 kept=other,
             )
@@ -94,10 +94,7 @@ def undo(viewer: Viewer, number: int) -> None:
         if decision is None or decision.undone_at is not None:
             raise Refusal(
                 "no_decision",
-                N_(
-                    "There is no decision {number} that stands. List them with: python -m "
-                    "qa_core names list"
-                ),
+                N_("No decision {number} is in force. It may have been undone."),
                 number=number,
             )
         decision.undone_by, decision.undone_at = viewer.username, now()
@@ -162,7 +159,7 @@ def require_kind(kind: str) -> None:
     if kind not in name_merges.KINDS:
         raise Misuse(
             "unknown_kind",
-            N_("There are no names of {kind}. Known: {known}."),
+            N_("{kind} is not a kind of name. Choose one of: {known}."),
             kind=kind,
             known=", ".join(name_merges.KINDS),
         )

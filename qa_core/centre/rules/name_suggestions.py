@@ -34,7 +34,7 @@ SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR = "same_name", "same_alias", "initials"
 EVIDENCE = {
     SAME_NAME: N_("the same name"),
     SAME_ALIAS: N_("a name or id of one is an alias of the other"),
-    INITIALS: N_("the same surname, and the initial agrees"),
+    INITIALS: N_("same surname, same initial"),
     SIMILAR: N_("similar names"),
 }
 _STRENGTH = (SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR)

@@ -126,7 +126,7 @@ def _refuse_hours(text: str) -> Misuse:
     return Misuse(
         "bad_hours",
         N_(
-            "{text} are no hours; write them as mon-fri=09:00-18:00 or "
+            "{text} are not opening hours. Write them as mon-fri=09:00-18:00 or "
             "sat=09:00-12:00,14:00-17:00 (until 24:00)."
         ),
         text=text,
@@ -154,7 +154,7 @@ def parse_days(text: str) -> list[date]:
             days += [date.fromisoformat(piece)] if piece else []
         except ValueError:
             raise Misuse(
-                "bad_date", N_("{text} is not a day; write it as 2026-11-24."), text=piece
+                "bad_date", N_("{text} is not a date. Write it as 2026-11-24."), text=piece
             ) from None
     return days
 
@@ -212,8 +212,8 @@ def _find_holidays(
         raise Misuse(
             "unknown_calendar",
             N_(
-                "There is no calendar of public holidays {calendar}. Write a country, such as "
-                "FR, a region of it, such as FR-57 (Alsace-Moselle), or none."
+                "There is no public-holiday calendar {calendar}. Write a country (FR), a region "
+                "(FR-57, Alsace-Moselle) or none."
             ),
             calendar=f"{country}-{region}" if region else country,
         ) from None
@@ -343,8 +343,8 @@ def _ensure_site(session: Session, site: str) -> None:
         raise Refusal(
             "unknown_site",
             N_(
-                "There is no site {site}. Known: {known}. Sites come with teams: import "
-                "advisors with team and site."
+                "There is no site {site}. Known sites: {known}. To add one, import advisors with "
+                "their team and site."
             ),
             site=site,
             known=site_names,

@@ -49,10 +49,10 @@ from qa_core.storage.records.listening import Calibration
 from qa_core.storage.records.store import Session
 
 STEPS = {
-    "contacts": N_("Taking in contacts"),
+    "contacts": N_("Importing contacts"),
     "tracking": N_("Joining the call tracking"),
     "surveys": N_("Joining the surveys"),
-    "spend": N_("Adding what campaigns cost"),
+    "spend": N_("Adding campaign costs"),
     "evaluations": N_("Scoring the evaluations"),
 }
 _FILES = 8
@@ -80,8 +80,8 @@ def build(
             raise Refusal(
                 "demo_exists",
                 N_(
-                    "There is a demo centre already; take it away first with: python -m "
-                    "qa_core demo --remove"
+                    "There is already a demo centre. Remove it first with: python -m qa_core demo "
+                    "--remove"
                 ),
             )
         _fill(viewer, plan, progress)
@@ -154,7 +154,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     listening.open_for_listening(viewer, plan, people_of_centre, invited)
     with store.reading() as session:
         is_open = not gates.find_missing(session)
-    tell(N_("Living through the contacts"), 0.1)
+    tell(N_("Generating contacts"), 0.1)
     for number, staged in enumerate(load.stage_all(plan, calendar, people_of_centre)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
         if staged.kind == "evaluations" and not is_open:

@@ -150,7 +150,7 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
             Decision.of(
                 "file",
                 N_("simulated"),
-                N_("demo centre from seed {seed}; every person in it is invented"),
+                N_("demo centre, seed {seed}; all people are invented"),
                 seed=plan.seed,
             )
         ],

@@ -25,16 +25,16 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
         try:
             gates.require_open(session)
         except Refusal:
-            return _("Nobody listens here yet: what the law asks for first is not complete.")
+            return _("Listening is not open here yet: the legal gates are not all complete.")
         if viewer.role == Role.ADVISOR:
             return _(
-                "You can listen to those of your calls that were recorded and evaluated, while "
-                "their recording is kept."
+                "You can listen to your own recorded and evaluated calls while their recording is "
+                "kept."
             )
         if not accreditations.is_accredited(session, viewer.username):
             return _(
-                "You are not accredited to listen today; your data protection officer gives "
-                "accreditations."
+                "You are not accredited to listen today. Ask your data protection officer for an "
+                "accreditation."
             )
         deleted_at = _find_deletion(session, viewer, source_system, contact_id)
     if deleted_at is not None:
@@ -42,7 +42,7 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
             "The recording was deleted on {day}.",
             day=formatting.full_day(environment.to_local(deleted_at).date()),
         )
-    return _("There is no recording of this contact that you may listen to.")
+    return _("This contact has no recording that you may listen to.")
 
 
 def _find_deletion(

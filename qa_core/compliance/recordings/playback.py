@@ -134,9 +134,7 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     if not reason:
         raise Refusal(
             "no_reason",
-            N_(
-                "Say why you listen: the reason stands in the journal, and the advisor can read it."
-            ),
+            N_("Say why you listen. The audit log keeps the reason, and the advisor can read it."),
         )
     with store.reading() as session:
         require_playable(session, signed_in.viewer, recording_id, purpose)
@@ -174,7 +172,8 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
             return _sound(require_playable(session, viewer, request["recording"], request["for"]))
     if not 0 <= request["until"] - time.time() <= SECONDS_TO_START:
         raise Refusal(
-            "old_link", N_("This link is too old. Go back to the page and start to listen again.")
+            "old_link",
+            N_("This link has expired. Go back to the page and start the playback again."),
         )
     with audit_log.noting() as session:
         recording, contact = _require(session, viewer, request["recording"], request["for"])

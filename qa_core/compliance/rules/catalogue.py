@@ -45,15 +45,18 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R1",
         N_("Purposes"),
-        N_("Listen for training, evaluation or quality of service alone; proof is apart."),
+        N_(
+            "Listening serves training, evaluation or quality of service only. Recordings "
+            "kept as proof are never played."
+        ),
         "CNIL, 25/04/2022",
         _OFFICER,
         measures.judge_purposes,
     ),
     ComplianceRule(
         "R2",
-        N_("Within measure"),
-        N_("Neither recording nor listening is permanent, and nobody is singled out."),
+        N_("Proportionality"),
+        N_("Recording and listening are not permanent, and no advisor is singled out."),
         "CNIL, 25/04/2022",
         N_("The telephony team for recording, managers for listening"),
         measures.judge_proportion,
@@ -69,7 +72,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R4",
         N_("Advisors informed"),
-        N_("The works council is consulted and each advisor informed before."),
+        N_("The works council is consulted and each advisor informed beforehand."),
         _LABOUR,
         N_("Management, and the data protection officer"),
         measures.judge_advisors,
@@ -77,7 +80,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R5",
         N_("Recordings deleted"),
-        N_("Recordings go after six months, names of people in contacts after thirteen."),
+        N_("Recordings are deleted after six months, names of people in contacts after thirteen."),
         "NS-57, délibération 2014-474",
         _RUNS,
         measures.judge_recordings,
@@ -85,7 +88,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R6",
         N_("Analyses deleted"),
-        N_("Evaluations, comments and coaching go after a year."),
+        N_("Evaluations, comments and coaching are deleted after a year."),
         "NS-57, délibération 2014-474",
         _RUNS,
         measures.judge_analyses,
@@ -93,7 +96,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R7",
         N_("Accredited listeners"),
-        N_("Only people who need it listen, for named purposes and until a day."),
+        N_("Only people who need to listen do so, for named purposes and until a date."),
         "NS-57, délibération 2014-474",
         _OFFICER,
         measures.judge_listeners,
@@ -101,7 +104,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R8",
         N_("Who listened"),
-        N_("Each listening is on record with its reason, and its advisor sees it."),
+        N_("Each playback is on record with its reason, and the advisor sees it."),
         N_("GDPR art. 5(2)"),
         _OFFICER,
         measures.judge_playbacks,
@@ -109,25 +112,28 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R9",
         N_("Private calls and lines"),
-        N_("Advisors can stop a recording; private and representatives' lines are left out."),
+        N_(
+            "Advisors can stop a recording. Private lines and lines of staff "
+            "representatives are excluded."
+        ),
         "CNIL, 25/04/2022",
         _OFFICER,
         measures.judge_exclusions,
-        N_("The telephony must let advisors stop a recording; Écoute cannot see whether it does."),
+        N_("The telephony must let advisors stop a recording. Écoute cannot check that it does."),
     ),
     ComplianceRule(
         "R10",
-        N_("No screen with the call"),
-        N_("No picture of the advisor's screen goes with a recording."),
+        N_("No screen recording with the call"),
+        N_("No image of the advisor's screen goes with a recording."),
         "CNIL, 2019",
         _RUNS,
         measures.judge_screens,
-        N_("The product has no function that takes or keeps a picture of a screen."),
+        N_("The product cannot take or keep an image of a screen."),
     ),
     ComplianceRule(
         "R11",
         N_("Only what is needed"),
-        N_("Analyses hold nothing of a person that they do not need."),
+        N_("Analyses hold only the personal data they need."),
         "NS-57, délibération 2014-474",
         N_("Evaluators"),
         measures.judge_texts,
@@ -135,23 +141,23 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R12",
         N_("Documents"),
-        N_("A register, an impact assessment and notices that say what is really done."),
+        N_("A register, an impact assessment and notices describe the actual practice."),
         N_("GDPR art. 30 and 35"),
         _OFFICER,
         measures.judge_documents,
     ),
     ComplianceRule(
         "R13",
-        N_("Rights of persons"),
-        N_("A person who asks for access, erasure or restriction gets an answer within a month."),
+        N_("Data subject rights"),
+        N_("A request for access, erasure or restriction gets an answer within a month."),
         N_("GDPR art. 12 and 15 to 21"),
         _OFFICER,
         measures.judge_requests,
     ),
     ComplianceRule(
         "R14",
-        N_("Journal"),
-        N_("Acts are written down once, sealed, and kept a year at most."),
+        N_("Audit log"),
+        N_("Each act is recorded, sealed, and kept a year at most."),
         "CNIL, délibération 2021-122",
         _RUNS,
         measures.judge_journal,
@@ -159,16 +165,16 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R15",
         N_("Passwords"),
-        N_("Passwords are long enough, and kept so that nobody can read them."),
+        N_("Passwords are long enough, and stored in unreadable form."),
         "CNIL, délibération 2022-100",
         N_("Administrators"),
         measures.judge_passwords,
-        N_("Every password is measured when it is chosen."),
+        N_("Écoute checks the strength of every new password."),
     ),
     ComplianceRule(
         "R16",
-        N_("Numbers of callers"),
-        N_("The number of a caller is in no store, only a pseudonym."),
+        N_("Callers' numbers"),
+        N_("No store holds a caller's number, only a pseudonym."),
         N_("GDPR art. 32"),
         _RUNS,
         measures.judge_pseudonyms,
@@ -176,7 +182,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule(
         "R17",
         N_("Small groups"),
-        N_("No figure tells of a single person to those who need not know."),
+        N_("No figure reveals a single person to readers without a need to know."),
         N_("GDPR art. 5(1)(c)"),
         N_("Administrators"),
         measures.judge_small_groups,
@@ -184,7 +190,7 @@ RULES: tuple[ComplianceRule, ...] = (
     ),
     ComplianceRule(
         "R18",
-        N_("No decision by a machine"),
+        N_("No automated decision"),
         N_("A person makes and signs each evaluation."),
         N_("GDPR art. 22"),
         N_("Administrators, who import evaluations"),
@@ -192,21 +198,21 @@ RULES: tuple[ComplianceRule, ...] = (
     ),
     ComplianceRule(
         "R19",
-        N_("Security and restoring"),
-        N_("Stores are closed to others, recordings encrypted, and backups made."),
+        N_("Security and backups"),
+        N_("Stores are closed to others, recordings are encrypted, and backups are made."),
         N_("GDPR art. 32"),
         _RUNS,
         measures.judge_security,
-        N_("The product writes audio encrypted alone; its key lies apart."),
+        N_("The product writes audio only encrypted; the key is stored separately."),
     ),
     ComplianceRule(
         "R20",
-        N_("No emotion read by a machine"),
-        N_("Nothing reads emotions from a voice or words, and nothing marks by itself."),
+        N_("No emotion recognition"),
+        N_("Nothing reads emotions from voices or words, and nothing scores automatically."),
         N_("AI Act art. 5(1)(f)"),
         _RUNS,
         measures.judge_emotions,
-        N_("The product has no such function, and files have no field for its results."),
+        N_("The product has no such function, and files have no field for such results."),
     ),
 )
 
@@ -262,7 +268,7 @@ def _judge(rule: ComplianceRule, facts: RuleFacts) -> RuleFinding:
         return RuleFinding(
             RuleState.NOT_MEASURABLE,
             _("The check failed: {kind}", kind=type(error).__name__),
-            _("Run: python -m qa_core doctor"),
+            _("Ask the operator of Écoute to run the health check."),
             environment.today(),
         )
 

@@ -46,7 +46,7 @@ STATE_TITLES = {
     RuleState.IN_ORDER: N_("in order"),
     RuleState.TO_DO: N_("to do"),
     RuleState.NOT_IN_ORDER: N_("not in order"),
-    RuleState.NOT_MEASURABLE: N_("not measurable"),
+    RuleState.NOT_MEASURABLE: N_("cannot be measured"),
 }
 
 
@@ -140,8 +140,8 @@ class RuleFacts:
         ]
         count = sum(item.count for item in items)
         evidence = ngettext(
-            "{total} item past its period",
-            "{total} items past their period",
+            "{total} item past its retention",
+            "{total} items past their retention",
             count,
             total=formatting.number(count),
         )

@@ -41,14 +41,14 @@ def judge_purposes(facts: RuleFacts) -> RuleFinding:
     wrong += facts.count(*played_lately, Playback.purpose.not_in(allowed))
     total = kept.total() + facts.count(*played_lately)
     evidence = ngettext(
-        "{wrong} of {n} recording or playback is for a purpose that was not entered",
-        "{wrong} of {n} recordings and playbacks are for a purpose that was not entered",
+        "{wrong} of {n} recording or playback for a purpose not entered",
+        "{wrong} of {n} recordings and playbacks for a purpose not entered",
         total,
         wrong=wrong,
     )
     return conclude(
         evidence,
-        _("Delete that audio, or enter the purpose.") if wrong else "",
+        _("Delete this audio, or enter the purpose.") if wrong else "",
         "" if allowed else _("Enter the purposes."),
     )
 
@@ -62,8 +62,8 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
     above = sum(count > ceiling for count in months.values())
     permanent, much = found.permanent_shares, found.much_heard
     evidence = _(
-        "{rate} of {answered} answered contacts recorded in {days} days; nearly all in "
-        "{permanent} of {teams} teams; {much} of {advisors} advisors listened to far more",
+        "{rate} of {answered} answered contacts recorded in {days} days. Teams with nearly all "
+        "recorded: {permanent} of {teams}. Advisors listened to far more: {much} of {advisors}",
         rate=formatting.percent(found.centre.rate or 0, 0),
         answered=formatting.number(found.centre.answered_contacts),
         days=DAYS,
@@ -73,13 +73,13 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
         advisors=found.active_advisors,
     )
     if permanent:
-        return conclude(evidence, _("Record a share of the contacts only."))
+        return conclude(evidence, _("Record only a share of the contacts."))
     if above:
         return conclude(
             evidence,
             ngettext(
-                "{n} advisor is above the ceiling of the month: listen to no more of theirs.",
-                "{n} advisors are above the ceiling of the month: listen to no more of theirs.",
+                "{n} advisor is above the monthly maximum: listen to no more of their contacts.",
+                "{n} advisors are above the monthly maximum: listen to no more of their contacts.",
                 above,
             ),
         )
@@ -92,8 +92,8 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
         return RuleFinding(
             RuleState.NOT_MEASURABLE,
             ngettext(
-                "of {n} answered call nobody says whether it was recorded",
-                "of {n} answered calls nobody says whether they were recorded",
+                "recording status unknown for {n} answered contact",
+                "recording status unknown for {n} answered contacts",
                 sum(share.unknown_contacts for share in unknown),
             ),
             _("Import the contacts with the column “recorded”, or the recordings themselves."),
@@ -101,9 +101,9 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
         )
     to_do = ""
     if much:
-        to_do = _("Say why an advisor is listened to far more, or listen to the others too.")
+        to_do = _("Explain why an advisor is listened to far more, or listen to the others too.")
     if found.is_nobody_heard:
-        to_do = _("Contacts are recorded and nobody listens: listen to some, or stop recording.")
+        to_do = _("Contacts are recorded but nobody listens. Listen to some, or stop recording.")
     return conclude(evidence, "", to_do)
 
 
@@ -111,8 +111,8 @@ def judge_callers(facts: RuleFacts) -> RuleFinding:
     """Judge R3: audio kept of callers who objected or were not told."""
     total, wrong = len(facts.live_recordings), facts.count_forbidden("R3")
     evidence = ngettext(
-        "{wrong} of {n} recording kept is of a caller who objected or was not informed",
-        "{wrong} of {n} recordings kept are of callers who objected or were not informed",
+        "{wrong} of {n} recording kept: caller objected or not informed",
+        "{wrong} of {n} recordings kept: caller objected or not informed",
         total,
         wrong=wrong,
     )
@@ -120,18 +120,18 @@ def judge_callers(facts: RuleFacts) -> RuleFinding:
         return RuleFinding(
             RuleState.NOT_MEASURABLE,
             ngettext(
-                "of {n} recording kept the contact is not found",
-                "of {n} recordings kept the contacts are not found",
+                "contact not found for {n} recording kept",
+                "contacts not found for {n} recordings kept",
                 lost,
             ),
-            _("Import those contacts again, or delete their audio."),
+            _("Import these contacts again, or delete their audio."),
             environment.today(),
         )
     is_entered = gates.value_of(facts.session, "callers_informed_since")
     return conclude(
         evidence,
-        _("Delete that audio: run the import of the contacts again.") if wrong else "",
-        "" if is_entered else _("Enter since when callers are informed."),
+        _("Delete this audio: import the contacts again.") if wrong else "",
+        "" if is_entered else _("Enter the day since which callers are informed."),
     )
 
 
@@ -147,14 +147,14 @@ def judge_advisors(facts: RuleFacts) -> RuleFinding:
         waiting=waiting,
     )
     evidence += "; " + ngettext(
-        "{n} recording kept from before the consultation or a notice",
-        "{n} recordings kept from before the consultation or a notice",
+        "{n} recording kept that predates the consultation or a notice",
+        "{n} recordings kept that predate the consultation or a notice",
         wrong,
     )
-    to_do = _("Inform them and enter the day.") if waiting else ""
+    to_do = _("Inform the advisors and enter the day.") if waiting else ""
     if not gates.value_of(facts.session, "works_council_consulted_on"):
         to_do = _("Consult the works council and enter the day.")
-    return conclude(evidence, _("Delete that audio.") if wrong else "", to_do)
+    return conclude(evidence, _("Delete this audio.") if wrong else "", to_do)
 
 
 def judge_recordings(facts: RuleFacts) -> RuleFinding:
@@ -187,8 +187,8 @@ def judge_listeners(facts: RuleFacts) -> RuleFinding:
         for username, played_at in playbacks
     )
     evidence = ngettext(
-        "{wrong} of {n} playback of {days} days without an accreditation",
-        "{wrong} of {n} playbacks of {days} days without an accreditation",
+        "{wrong} of {n} playback in {days} days without an accreditation",
+        "{wrong} of {n} playbacks in {days} days without an accreditation",
         len(playbacks),
         wrong=wrong,
         days=DAYS,
@@ -196,7 +196,7 @@ def judge_listeners(facts: RuleFacts) -> RuleFinding:
     people = ngettext("{n} person is accredited", "{n} people are accredited", holding)
     return conclude(
         f"{evidence}; {people}",
-        _("Ask who listened, and why the product let them.") if wrong else "",
+        _("Find out who listened, and why the product allowed it.") if wrong else "",
         "" if holding else _("Accredit the people who need to listen."),
     )
 
@@ -222,26 +222,26 @@ def judge_playbacks(facts: RuleFacts) -> RuleFinding:
     wrong = (acts - Counter(map(tuple, logged))).total()
     wrong += facts.count(Playback.played_at >= facts.since, Playback.reason == "")
     evidence = ngettext(
-        "{wrong} of {total} playback of {days} days without its row in the journal or a reason",
-        "{wrong} of {total} playbacks of {days} days without their row in the journal or a reason",
+        "{wrong} of {total} playback in {days} days: no audit log row or no reason",
+        "{wrong} of {total} playbacks in {days} days: no audit log row or no reason",
         len(played),
         total=formatting.number(len(played)),
         wrong=wrong,
         days=DAYS,
     )
-    return conclude(evidence, _("Verify the journal: rows are missing.") if wrong else "")
+    return conclude(evidence, _("Verify the audit log: rows are missing.") if wrong else "")
 
 
 def judge_exclusions(facts: RuleFacts) -> RuleFinding:
     """Judge R9: no audio of stopped, private or excluded contacts is kept."""
     wrong = facts.count_forbidden("R9")
     evidence = ngettext(
-        "{wrong} of {n} recording kept is of a stopped, private or excluded contact",
-        "{wrong} of {n} recordings kept are of stopped, private or excluded contacts",
+        "{wrong} of {n} recording kept: stopped, private or excluded contact",
+        "{wrong} of {n} recordings kept: stopped, private or excluded contact",
         len(facts.live_recordings),
         wrong=wrong,
     )
-    return conclude(evidence, _("Delete that audio.") if wrong else "")
+    return conclude(evidence, _("Delete this audio.") if wrong else "")
 
 
 def judge_screens(facts: RuleFacts) -> RuleFinding:
@@ -250,8 +250,8 @@ def judge_screens(facts: RuleFacts) -> RuleFinding:
     is_other = sa.not_(Recording.media_type.like("audio/%"))
     wrong = facts.count(Recording.file_name.is_not(None), is_other)
     evidence = ngettext(
-        "{wrong} of {n} recording kept is something else than sound",
-        "{wrong} of {n} recordings kept are something else than sound",
+        "{wrong} of {n} recording kept is not sound",
+        "{wrong} of {n} recordings kept are not sound",
         total,
         wrong=wrong,
     )
@@ -265,12 +265,12 @@ def judge_texts(facts: RuleFacts) -> RuleFinding:
     comments = facts.read(newest).scalars().all()
     found = sum(bool(masking.find_personal_data(text)) for text in comments)
     evidence = ngettext(
-        "{found} of the newest {n} comment has what looks like personal data",
-        "{found} of the newest {n} comments have what looks like personal data",
+        "possible personal data in {found} of the newest {n} comment",
+        "possible personal data in {found} of the newest {n} comments",
         len(comments),
         found=found,
     )
-    to_do = _("Read these comments again, and take out what the evaluation does not need.")
+    to_do = _("Reread these comments, and remove what the evaluation does not need.")
     return conclude(evidence, "", to_do if found else "")
 
 
@@ -293,13 +293,13 @@ def judge_requests(facts: RuleFacts) -> RuleFinding:
     late = sum(item.is_late for item in found)
     waiting = [item for item in found if item.is_open]
     evidence = ngettext(
-        "{late} of {n} request is late, {waiting} open",
-        "{late} of {n} requests are late, {waiting} open",
+        "{n} request: {late} late, {waiting} open",
+        "{n} requests: {late} late, {waiting} open",
         len(found),
         late=late,
         waiting=len(waiting),
     )
-    to_do = _("Check who asks, and answer.")
+    to_do = _("Check the requester's identity, and answer.")
     return conclude(
         evidence,
         to_do if late else "",
@@ -315,15 +315,15 @@ def judge_journal(facts: RuleFacts) -> RuleFinding:
     if not verification.ok:
         return conclude(
             ngettext(
-                "the seals of {n} row of the journal do not hold",
-                "the seals of {n} rows of the journal do not hold",
+                "verification of the audit log failed ({n} row)",
+                "verification of the audit log failed ({n} rows)",
                 verification.rows,
             ),
-            _("Find out who changed the records; see the page Journal."),
+            _("Find out who changed the records; see the page Audit log."),
         )
     sealed = ngettext(
-        "{total} row of the journal, every seal holds",
-        "{total} rows of the journal, every seal holds",
+        "audit log of {total} row, every seal intact",
+        "audit log of {total} rows, every seal intact",
         verification.rows,
         total=formatting.number(verification.rows),
     )
@@ -336,26 +336,26 @@ def judge_passwords(facts: RuleFacts) -> RuleFinding:
     is_other = sa.and_(Account.password_hash != "", sa.not_(Account.password_hash.like("$2_$%")))
     wrong = facts.count(Account.active, is_other)
     evidence = ngettext(
-        "{wrong} of {n} open account has a password that is not kept as a bcrypt hash",
-        "{wrong} of {n} open accounts have a password that is not kept as a bcrypt hash",
+        "{wrong} of {n} open account: password not stored as a bcrypt hash",
+        "{wrong} of {n} open accounts: password not stored as a bcrypt hash",
         total,
         wrong=wrong,
     )
-    return conclude(evidence, _("Reset these accounts.") if wrong else "")
+    return conclude(evidence, _("Reset these passwords.") if wrong else "")
 
 
 def judge_pseudonyms(facts: RuleFacts) -> RuleFinding:
     """Judge R16: keys of customers that are pseudonyms, and the secret that makes them."""
     total, wrong = count_customer_keys(Viewer.SYSTEM)
     evidence = ngettext(
-        "{wrong} of {total} customer key of the newest month is no pseudonym",
-        "{wrong} of {total} customer keys of the newest month are no pseudonyms",
+        "{wrong} of {total} customer key of the newest month is not a pseudonym",
+        "{wrong} of {total} customer keys of the newest month are not pseudonyms",
         total,
         total=formatting.number(total),
         wrong=wrong,
     )
     if total and not environment.has_secret("pseudonyms"):
-        return conclude(evidence, _("Restore the key of the pseudonyms from a backup."))
+        return conclude(evidence, _("Restore the pseudonym key from a backup."))
     return conclude(evidence, _("Erase these customers, and import again.") if wrong else "")
 
 
@@ -364,8 +364,8 @@ def judge_small_groups(facts: RuleFacts) -> RuleFinding:
     readers = facts.count(Account.active, Account.role == Role.EXECUTIVE)
     return conclude(
         ngettext(
-            "{n} executive reads figures of {advisors} advisors and {contacts} contacts or more",
-            "{n} executives read figures of {advisors} advisors and {contacts} contacts or more",
+            "{n} executive sees figures of at least {advisors} advisors and {contacts} contacts",
+            "{n} executives see figures of at least {advisors} advisors and {contacts} contacts",
             readers,
             advisors=MINIMUM_ADVISORS,
             contacts=MINIMUM_CONTACTS,
@@ -385,15 +385,15 @@ def judge_signatures(facts: RuleFacts) -> RuleFinding:
         total=formatting.number(total),
         wrong=wrong,
     )
-    return conclude(evidence, _("Undo the import that brought them.") if wrong else "")
+    return conclude(evidence, _("Undo the import that brought these evaluations.") if wrong else "")
 
 
 def judge_security(facts: RuleFacts) -> RuleFinding:
     """Judge R19: stores closed to others, and a recent backup."""
     readable = len(permissions.find_open())
     evidence = ngettext(
-        "{n} store that others on this machine can read",
-        "{n} stores that others on this machine can read",
+        "{n} store readable by other users of this machine",
+        "{n} stores readable by other users of this machine",
         readable,
     )
     backed_up = _find_newest_act(facts, JournalRow.action == BACKUP_ACT)
@@ -402,11 +402,11 @@ def judge_security(facts: RuleFacts) -> RuleFinding:
         day = environment.to_local(datetime.fromisoformat(backed_up)).date()
         said = _("last backup on {day}", day=formatting.day(day, year=True))
     else:
-        said = _("0 backups on record")
+        said = _("no backup on record")
     is_old = day is None or (environment.today() - day).days > BACKUP_DAYS
     return conclude(
         f"{evidence}; {said}",
-        _("Run: python -m qa_core init") if readable else "",
+        _("Ask the operator of Écoute to close the stores to other users.") if readable else "",
         _("Make a backup.") if is_old else "",
     )
 
@@ -416,8 +416,8 @@ def judge_emotions(facts: RuleFacts) -> RuleFinding:
     known = (*EVALUATOR_KINDS, CALIBRATION, SELF)
     total, wrong = facts.count(Evaluation.id > 0), facts.count(Evaluation.kind.not_in(known))
     evidence = ngettext(
-        "{wrong} of {total} evaluation is of a kind that no person makes",
-        "{wrong} of {total} evaluations are of a kind that no person makes",
+        "{wrong} of {total} evaluation: not a kind that a person makes",
+        "{wrong} of {total} evaluations: not a kind that a person makes",
         total,
         total=formatting.number(total),
         wrong=wrong,

@@ -324,8 +324,8 @@ class FileContext:
                 raise Refusal(
                     "unreadable_numbers",
                     N_(
-                        "The column {column}, taken for {field}, holds values such as "
-                        "{example}, which are no numbers. Name the right column with --map."
+                        "The column {column} was read as {field}, but values such as {example} "
+                        "are not numbers. Name the right column."
                     ),
                     options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
                     column=evidence.column,
@@ -347,7 +347,7 @@ class FileContext:
                 )
                 self.decide(
                     name,
-                    N_("marks in words, read as: {said}"),
+                    N_("ratings in words, read as: {said}"),
                     N_("{column}: {count} spellings"),
                     said=shown,
                     count=len(mark_words),
@@ -381,7 +381,10 @@ class FileContext:
         column, evidence = self.columns[name].header.text, self.evidence[name]
         return Refusal(
             "unknown_words",
-            N_("Too many words of the column {column}, taken for {field}, are not known: {seen}."),
+            N_(
+                "The column {column} was read as {field}, but too many of its words are "
+                "unknown: {seen}. Say what they mean."
+            ),
             options=self.list_word_options(name),
             column=column,
             field=name,
@@ -398,7 +401,7 @@ class FileContext:
             self.decide(
                 name,
                 N_("empty means no"),
-                N_("{column} holds nothing but ticks: {seen}, and {count} empty"),
+                N_("{column} holds only ticks ({seen}) and {count} empty cells"),
                 seen=evidence.show(),
                 count=evidence.empty,
             )
@@ -412,7 +415,7 @@ class FileContext:
             raise self.refuse_words(name)
         self.drop_column(
             name,
-            N_("the column {column} is left aside: its words do not say it"),
+            N_("the column {column} is left aside: its words do not fit this field"),
             N_("seen: {seen}"),
             seen=evidence.show(),
         )

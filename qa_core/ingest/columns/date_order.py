@@ -43,10 +43,9 @@ def decide_reading(
         raise Refusal(
             "destroyed_timestamps",
             N_(
-                "The column {column} holds values such as {example}: a spreadsheet kept "
-                "minutes and seconds and lost the date and the hour. "
-                "They cannot be recovered; export the file again from its source without "
-                "opening it in a spreadsheet."
+                "In the column {column}, a spreadsheet lost the date and the hour (for example "
+                "{example}). They cannot be recovered. Export the file again from its source "
+                "without opening it in a spreadsheet."
             ),
             column=evidence.column,
             example=evidence.example,
@@ -59,9 +58,8 @@ def decide_reading(
         raise Refusal(
             "unreadable_dates",
             N_(
-                "The column {column}, taken for {field}, holds values such as {example}, which "
-                "are no dates or times. Name the right column with "
-                "--map {field}=COLUMN."
+                "The column {column} was read as {field}, but values such as {example} are not "
+                "dates or times. Name the right column."
             ),
             options=(f"--map {evidence.field}=COLUMN",),
             column=evidence.column,
@@ -87,7 +85,7 @@ def decide_reading(
         decisions.append(
             Decision.of(
                 evidence.field,
-                N_("of each range its start"),
+                N_("the start of each range"),
                 N_("{column}: such as {example}"),
                 column=evidence.column,
                 example=evidence.example,
@@ -95,9 +93,9 @@ def decide_reading(
         )
     if evidence.placeholder_days:
         decision = (
-            N_("days before 1901 stand for no day: the time of day counts")
+            N_("days before 1901 mean no date: only the time counts")
             if evidence.is_timeless
-            else N_("days before 1901 stand for no date: read as empty")
+            else N_("days before 1901 mean no date and are read as empty")
         )
         decisions.append(
             Decision.of(
@@ -130,8 +128,8 @@ NUMBER_MEANINGS = {
     "epoch_ms": N_("milliseconds since 1970, in UTC"),
     "epoch_us": N_("microseconds since 1970, in UTC"),
     "hour": N_("hours of the day"),
-    "hhmm": N_("times written without a sign between hours and minutes"),
-    "hhmmss": N_("times written without a sign between hours and minutes"),
+    "hhmm": N_("times without a separator between hours and minutes"),
+    "hhmmss": N_("times without a separator between hours and minutes"),
     "serial": N_("day numbers of a spreadsheet"),
     "fraction": N_("times as a fraction of a day"),
 }
@@ -150,15 +148,15 @@ def _decide_order(
     )
     count = evidence.counts["year_last"]
     if requested in ("dmy", "mdy"):
-        decisions.append(_describe_order(evidence, requested, N_("as asked for by --date-order")))
+        decisions.append(_describe_order(evidence, requested, N_("as set by you")))
         return requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
             "mixed_dates",
             N_(
-                "In the column {column}, {first} dates begin with a number above 12 and "
-                "{second} have one in the middle: two orders are mixed. "
-                "Correct the file, or say which order is right; the others are then rejected."
+                "The column {column} mixes two date orders. {first} dates begin with a number "
+                "above 12, {second} have one in the middle. Correct the file, or choose the right "
+                "order. The other dates are then rejected."
             ),
             options=("--date-order dmy", "--date-order mdy"),
             column=evidence.column,
@@ -194,20 +192,20 @@ def _follow_other_column(
             _describe_order(
                 evidence,
                 order,
-                N_("{column} alone does not tell; as in the column {other}"),
+                N_("{column} does not show the order; the column {other} does"),
                 other=column,
             )
         )
         return order
     if usual_order in possible:
-        reason = N_("{column} alone does not tell; this tool writes dates in this order")
+        reason = N_("{column} does not show the order; this tool writes dates in this order")
         decisions.append(_describe_order(evidence, usual_order, reason))
         return usual_order
     raise Refusal(
         "ambiguous_dates",
         N_(
-            "In the column {column}, day and month cannot be told apart (for example "
-            "{example}). Say in which order they stand."
+            "The column {column} does not show which number is the day (for example {example}). "
+            "Choose the order."
         ),
         options=tuple(f"--date-order {order}" for order in possible),
         column=evidence.column,
@@ -223,7 +221,7 @@ def _decide_short_order(
     decisions: list[Decision],
 ) -> str:
     if requested:
-        decisions.append(_describe_order(evidence, requested, N_("as asked for by --date-order")))
+        decisions.append(_describe_order(evidence, requested, N_("as set by you")))
         return requested
     count = evidence.counts["short_year"]
     value_counts = evidence.value_counts["short_year"]
@@ -258,8 +256,7 @@ def _decide_short_order(
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:
         reason = N_(
-            "{column}: as the other orders give impossible dates or too many years (for "
-            "example {example})"
+            "{column}: other orders give impossible dates or too many years (for example {example})"
         )
         decisions.append(_describe_order(evidence, possible[0], reason, example=evidence.example))
         return possible[0]
@@ -267,8 +264,8 @@ def _decide_short_order(
         raise Refusal(
             "mixed_dates",
             N_(
-                "The dates of the column {column} follow no single order of day, month and "
-                "year (for example {example}). Correct the file and try again."
+                "The dates in the column {column} follow no single order (for example {example}). "
+                "Correct the file, or choose an order."
             ),
             options=tuple(f"--date-order {order}" for order in ORDERS),
             column=evidence.column,
@@ -345,14 +342,10 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
         decisions.append(
             Decision.of(
                 evidence.field,
+                N_("a spreadsheet had swapped day and month in some dates; they are swapped back"),
                 N_(
-                    "a spreadsheet had swapped day and month of the dates it recognised; "
-                    "swapped back"
-                ),
-                N_(
-                    "{column}: {dates} dates with a day up to 12 beside {texts} texts with a "
-                    "day above 12; swapped back they fall in the months of the "
-                    "texts, as they are they do not"
+                    "{column}: {dates} dates with a day up to 12, {texts} texts with a day above "
+                    "12. Only swapped back do the dates match the months of the texts"
                 ),
                 column=evidence.column,
                 dates=dates,
@@ -363,11 +356,10 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     raise Refusal(
         "swapped_dates",
         N_(
-            "In the column {column} a spreadsheet has probably swapped day and month: {dates} "
-            "values are dates with a day up to 12, {texts} "
-            "are texts with a day above 12. "
-            "It cannot be proved from the file, so nothing was imported. Export it again as "
-            "CSV without opening it in a spreadsheet."
+            "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
+            "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
+            "file cannot prove it, so nothing was imported. Export it again as CSV without "
+            "opening it in a spreadsheet."
         ),
         column=evidence.column,
         dates=dates,

@@ -213,14 +213,13 @@ def decide_reading(
         raise Refusal(
             "unreadable_durations",
             N_(
-                "The column {column}, taken for {field}, holds values such as {example}, which "
-                "are no durations. Name the right column with --map "
-                "{field}=COLUMN."
+                "The column {column} was read as {field}, but values such as {example} are not "
+                "durations. Name the right column."
             )
             if not destroyed
             else N_(
-                "The column {column} holds values such as {example}, which a spreadsheet has "
-                "cut. Export the file again from its source."
+                "A spreadsheet has cut values in the column {column}, such as {example}. Export "
+                "the file again from its source."
             ),
             options=(f"--map {evidence.field}=COLUMN",),
             column=evidence.column,
@@ -233,15 +232,15 @@ def decide_reading(
         return DurationReading(pair_is_minutes=pair_is_minutes)
     separator = decide_decimal(numbers, decimal, decisions)
     if requested:
-        unit, reason = requested, N_("as asked for by --unit")
+        unit, reason = requested, N_("as set by you")
     elif hint:
         unit, reason = hint, N_("as the header {column} says")
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
         raise Refusal(
             "ambiguous_unit",
             N_(
-                "In the column {column} the numbers go up to {high}: parts of a minute, of an "
-                "hour, or of a day? Say the unit."
+                "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
+                "seconds. Choose one."
             ),
             options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
             column=evidence.column,
@@ -260,8 +259,8 @@ def decide_reading(
         raise Refusal(
             "ambiguous_unit",
             N_(
-                "In the column {column} the numbers go up to {high}: more than five hours if "
-                "they are seconds. Say whether they are seconds or milliseconds."
+                "Numbers in the column {column} go up to {high}, which is more than five hours in "
+                "seconds. Choose seconds or milliseconds."
             ),
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
             column=evidence.column,
@@ -289,12 +288,12 @@ def _decide_pairs(
     stated = _PAIR_IN_HEADER.search(evidence.column)
     decision = None
     if requested in ("s", "min"):
-        is_minutes, reason = requested == "s", N_("as asked for by --unit")
+        is_minutes, reason = requested == "s", N_("as set by you")
     elif stated:
         is_minutes, reason = bool(stated["minutes"]), N_("as the header {column} says")
     elif evidence.full_clocks:
         is_minutes, decision = True, N_("two numbers are minutes and seconds")
-        reason = N_("{column}: other values of the column write hours, minutes and seconds")
+        reason = N_("{column}: other values have hours, minutes and seconds")
     elif evidence.minutes_as_hours:
         is_minutes = True
         reason = N_("{column}: up to {first} before the colon, too many for hours")
@@ -316,9 +315,8 @@ def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
     return Refusal(
         "ambiguous_duration",
         N_(
-            "In the column {column}, a value such as {example} may be minutes and seconds, or "
-            "hours and minutes. Say what the last number is: "
-            "seconds or minutes."
+            "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
+            "Say whether the last number is seconds or minutes."
         ),
         options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
         column=evidence.column,

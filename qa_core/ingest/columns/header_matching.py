@@ -223,7 +223,7 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
         known = ", ".join(item.name for item in profile.fields)
         raise Refusal(
             "unknown_field",
-            N_("{field} is not a field of {kind}. The fields are: {known}."),
+            N_("{field} is not a field of {kind}. Its fields: {known}."),
             field=name,
             kind=profile.kind,
             known=known,
@@ -246,9 +246,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
     options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
     if not columns:
         message = N_(
-            "None of the columns is recognised as part of {kind}. Seen: {seen}. Say which "
-            "column is which with --map FIELD=COLUMN, for example "
-            "--map {field}=COLUMN."
+            "No column is recognised for {kind}. Columns: {seen}. Say which column is which "
+            "field, starting with {field}."
         )
         raise Refusal(
             "unknown_headers",
@@ -261,8 +260,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
     raise Refusal(
         "missing_column",
         N_(
-            "No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say which "
-            "it is with --map {field}=COLUMN."
+            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
+            "right one."
         ),
         options=options,
         kind=profile.kind,
@@ -275,7 +274,7 @@ def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Ref
     """Build the refusal of a column that the file does not have."""
     return Refusal(
         "unknown_column",
-        N_("The file has no column {column}. Its columns are: {seen}."),
+        N_("The file has no column {column}. Its columns: {seen}."),
         options=options,
         column=column,
         seen=format_headers(headers),

@@ -58,7 +58,7 @@ def complete_header(
         decisions.append(
             Decision.of(
                 "file",
-                N_("line {line} is a second header row, no data"),
+                N_("line {line} is a second header row, not data"),
                 N_("seen: {seen}"),
                 line=header.line + 1,
                 seen=_format_cells(below),
@@ -70,7 +70,7 @@ def complete_header(
             decisions.append(
                 Decision.of(
                     "file",
-                    N_("the groups above the headers are read with them"),
+                    N_("the group names above the headers are read with them"),
                     N_("seen: {seen}"),
                     seen=_format_cells([*names, *above]),
                 )
@@ -227,8 +227,8 @@ def choose_table(
         raise Refusal(
             "tables_side_by_side",
             N_(
-                "Two tables with the same headers stand side by side ({seen}). Put each in a "
-                "file or a sheet of its own and import them one by one."
+                "Two tables with the same headers are side by side ({seen}). Put each in its own "
+                "file or sheet and import them one by one."
             ),
             seen=_format_cells(list(header.raw[runs[twin][0] : runs[twin][1]])),
         )
@@ -244,7 +244,7 @@ def choose_table(
     decision = Decision.of(
         "file",
         N_("another table beside it is left aside: {columns}"),
-        N_("an empty column parts them; {own} rows here, {other} there"),
+        N_("an empty column separates them; {own} rows here, {other} there"),
         columns=_format_cells(other_names),
         own=extents[chosen][0],
         other=extents[separate_runs[0]][0],

@@ -186,7 +186,7 @@ def decide_decimal(
         decisions.append(
             Decision.of(
                 evidence.field,
-                N_("the comma separates decimals"),
+                N_("the comma is the decimal sign"),
                 N_("{column}: {count} values such as 1,5"),
                 column=evidence.column,
                 count=evidence.comma_decimal,
@@ -204,8 +204,8 @@ def decide_decimal(
         raise Refusal(
             "ambiguous_decimal",
             N_(
-                "In the column {column}, a number such as {example} may have three decimals or "
-                "a separator of thousands. Say which sign separates decimals."
+                "In the column {column}, {example} may have three decimals or a thousands "
+                "separator. Choose the decimal sign."
             ),
             options=("--decimal ,", "--decimal ."),
             column=evidence.column,
@@ -290,17 +290,17 @@ def decide_mark(
         "high": f"{evidence.highest:g}",
     }
     if requested:
-        low, high, reason = *requested, N_("as asked for by --scale")
+        low, high, reason = *requested, N_("as set by you")
     elif hint and parse_scale(hint):
         (low, high), reason = parse_scale(hint), N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
         high = next(iter(evidence.denominators))
-        low, reason = (1 if high <= 10 else 0), N_("{column}: each mark says out of how much")
+        low, reason = (1 if high <= 10 else 0), N_("{column}: each value gives its maximum")
     elif evidence.percents > readable / 2:
         low, high, reason = 0, 100, N_("{column}: per cent")
     elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
         low, high, factor = 0, 100, 100.0
-        reason = N_("{column}: shares of one, from {low} to {high}")
+        reason = N_("{column}: fractions from {low} to {high}")
     else:
         if (
             evidence.field == "ces"
@@ -310,8 +310,8 @@ def decide_mark(
             raise Refusal(
                 "ambiguous_scale",
                 N_(
-                    "The column {column} holds {count} marks of effort from {low} to {high}: "
-                    "on a scale to 5, or to 7? Say it with --scale."
+                    "The column {column} holds {count} effort ratings from {low} to {high}. "
+                    "Choose the scale: up to 5, or up to 7."
                 ),
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
@@ -331,7 +331,7 @@ def decide_mark(
     decisions.append(
         Decision.of(
             evidence.field,
-            N_("marks from {least} to {greatest}; --scale says otherwise"),
+            N_("scale from {least} to {greatest}"),
             reason,
             **column,
             least=f"{low:g}",
@@ -339,7 +339,7 @@ def decide_mark(
         )
     )
     if zero_is_missing:
-        note = N_("a mark of 0 lies outside the scale and is read as: no mark")
+        note = N_("0 is outside the scale and read as no rating")
         decisions.append(
             Decision.of(
                 evidence.field, note, N_("{column}: {zeros} zeros"), **column, zeros=evidence.zeros

@@ -37,20 +37,18 @@ _RECORDS_WITHOUT_HEADER = (
             r"(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}) \d{1,2}:\d{2}"
         ),
         N_(
-            "These look like records of FreeSWITCH without a header, by a template of "
-            "mod_cdr_csv that is not known. Add a first row with the names of its variables, "
-            "such as caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,"
-            "duration,billsec,hangup_cause,uuid."
+            "These look like FreeSWITCH records without a header, from an unknown mod_cdr_csv "
+            "template. Add a first row with its variable names, such as "
+            "caller_id_number,destination_number,start_stamp,answer_stamp,end_stamp,duration,billsec,hangup_cause,uuid."
         ),
     ),
     (
         re.compile(r"^(?:\d{6} )?\d{4} +\d{4,5} +[0-9A-K] [^,;]*$"),
         N_(
-            "These look like call detail records of Avaya Communication Manager without a "
-            "header: their columns are places in the line, as the form system-parameters cdr "
-            "lays them out. Write them as CSV with a first row such as date,time,duration,"
-            "condition code,calling number,dialed number, and say with --word what the "
-            "condition codes mean."
+            "These look like call records of Avaya Communication Manager without a header. Their "
+            "columns are positions in the line, set by the form system-parameters cdr. Save them "
+            "as CSV with a first row such as date,time,duration,condition code,calling "
+            "number,dialed number. Then say what the condition codes mean."
         ),
     ),
 )
@@ -113,8 +111,8 @@ def find_header(
             raise Refusal(
                 "no_header",
                 N_(
-                    "The file has no row of headers: line {line} already holds data. Add a "
-                    "first row that names the columns, in the order of the file."
+                    "The file has no header row: line {line} already holds data. Add a first row "
+                    "that names the columns in order."
                 ),
                 line=best[1],
             )

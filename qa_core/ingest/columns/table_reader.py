@@ -76,7 +76,7 @@ def stage(
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
     if options.only and kind != "contacts":
-        raise Misuse("bad_only", N_("--only is for files of contacts."))
+        raise Misuse("bad_only", N_("Only contacts can have one value set for all rows."))
     content = open_content(path, options.encoding)
     platform, export = _find_platform(content, kind, options)
     if platform is None:
@@ -431,8 +431,8 @@ class _RowReader:
         return Refusal(
             "headers_only",
             N_(
-                "The file has headers but no row of data. Seen: {seen}. Export it again "
-                "with its rows."
+                "The file has headers but no data rows. Headers: {seen}. Export it again with its "
+                "rows."
             ),
             seen=header_matching.format_headers(list(self.header.names)),
         )
@@ -462,7 +462,7 @@ class _RowReader:
                 [context.headers[index] for index in sorted(ignored)]
             )
             context.decisions.append(
-                Decision.of("file", N_("left aside, as asked: {columns}"), columns=ignored_names)
+                Decision.of("file", N_("left aside by you: {columns}"), columns=ignored_names)
             )
         if unknown:
             context.decisions.append(
@@ -618,8 +618,8 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
     for name in emptied:
         context.decide(
             name,
-            N_("0 on contacts that nobody answered is read as: not measured"),
-            N_("{count} unanswered contacts, every one with 0"),
+            N_("0 on unanswered contacts is read as not measured"),
+            N_("{count} unanswered contacts, all with 0"),
             count=counts[name][0],
         )
 

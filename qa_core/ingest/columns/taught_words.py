@@ -34,7 +34,7 @@ def parse_meaning(text: str) -> Meaning:
     except ValueError:
         raise Misuse(
             "bad_word",
-            N_("{text} is no meaning of a word; the meanings are a number or one of: {known}."),
+            N_("{text} is not a known meaning. Use a number or one of: {known}."),
             text=text,
             known=", ".join(MEANINGS),
         ) from None

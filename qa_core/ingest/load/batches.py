@@ -194,7 +194,7 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
         Decision.of(
             "file",
             N_("recognised"),
-            N_("the same file was imported as batch {batch}"),
+            N_("the same file is already imported: {batch}"),
             batch=batch.id,
         ),
         *load_decisions(batch),

@@ -72,9 +72,8 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
         raise Refusal(
             "several_rows_per_interval",
             N_(
-                "{count} of {rows} rows have the start and queue of another row, with other "
-                "figures. Name the columns that tell them apart, such as "
-                "--map queue=COLUMN, --map team=COLUMN or --map time=COLUMN."
+                "{count} of {rows} rows share start and queue with another row, but have other "
+                "figures. Name the column that distinguishes them: queue, team or time."
             ),
             options=("--map queue=COLUMN", "--map team=COLUMN", "--map time=COLUMN"),
             count=contradictory,

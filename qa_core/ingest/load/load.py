@@ -90,7 +90,7 @@ def load_contacts(job: LoadJob) -> None:
     if joined_rows:
         job.decide(
             "file",
-            N_("rows that had waited for these contacts joined them"),
+            N_("waiting rows were matched to these contacts"),
             N_("{joined}"),
             joined=_list_counts(joined_rows),
         )
@@ -343,7 +343,7 @@ def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> N
             shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
             job.decide(
                 field,
-                N_("created, because nobody of that name was known")
+                N_("created, because no advisor of that name was known")
                 if field == "advisor"
                 else N_("created, because no team of that name was known"),
                 N_("{count}: {names}"),
@@ -353,15 +353,15 @@ def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> N
 
 
 CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
-    "given_queue": ("queue", N_("spelled as the centre keeps it")),
-    "given_reason": ("reason", N_("spelled as the centre keeps it")),
-    "given_campaign": ("campaign", N_("spelled as the centre keeps it")),
-    "given_advisor_id": ("advisor", N_("counted with the advisor whom they were merged into")),
-    "given_outcome": ("outcome", N_("closed: nobody answered, outside the opening hours")),
+    "given_queue": ("queue", N_("in the centre's spelling")),
+    "given_reason": ("reason", N_("in the centre's spelling")),
+    "given_campaign": ("campaign", N_("in the centre's spelling")),
+    "given_advisor_id": ("advisor", N_("counted with the advisor kept in the merge")),
+    "given_outcome": ("outcome", N_("closed: not answered, outside opening hours")),
     "given_customer_key": (
         "customer",
         N_(
-            "shared numbers identify nobody: more contacts on one day than the setting "
+            "shared numbers identify no customer: more contacts on one day than the setting "
             "shared_number_contacts_a_day"
         ),
     ),

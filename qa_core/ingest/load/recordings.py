@@ -275,7 +275,7 @@ def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int
     if converted:
         job.decide(
             "file",
-            N_("kept as WAV, with the sound alone"),
+            N_("kept as WAV, sound only"),
             N_("{count} recordings"),
             count=converted,
         )
@@ -290,8 +290,8 @@ def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int
         job.decide(
             "contact_id",
             N_(
-                "not kept, because their contact has not come yet: import the file again once "
-                "it has"
+                "not kept: their contact is not imported yet. Import the contact, then this file "
+                "again"
             ),
             N_("{count} recordings"),
             count=unmatched,

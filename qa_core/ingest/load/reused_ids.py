@@ -48,10 +48,10 @@ def find_key_scope(
         raise Refusal(
             "mixed_ids",
             N_(
-                "Of {ids} ids that come more than once in {column}, {others} are of several "
-                "contacts (other days or customers) and the rest of one. Say --yes where the "
-                "same id is the same contact ({contacts} contacts), or leave the column aside: "
-                "then every row is one ({rows} contacts)."
+                "In {column}, {ids} ids repeat; {others} of them belong to several contacts "
+                "(other days or customers). Accept it if the same id is the same contact "
+                "({contacts} contacts). Or leave the column aside: then every row is a contact "
+                "({rows} contacts)."
             ),
             options=("--yes", f"--map ignore={column}"),
             **params,
@@ -59,20 +59,20 @@ def find_key_scope(
     if known_scope is None and (is_mixed or (other_rows or 0) <= FEW_ROWS * rows):
         same = Decision.of(
             "contact_id",
-            N_("the same id again is the same contact: {contacts} contacts in {rows} rows"),
-            N_("{column}: {ids} ids come more than once"),
+            N_("a repeated id is the same contact: {contacts} contacts in {rows} rows"),
+            N_("{column}: {ids} repeated ids"),
             **params,
         )
         return None, same.with_weight(rows=repeats, contacts=rows) if repeats else None
     scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     decision = Decision.of(
         "contact_id",
-        N_("ids are used again: a contact is known by its id and its day")
+        N_("ids are reused: id and day together identify a contact")
         if scope == BY_DAY
-        else N_("ids are used again: a contact is known by its id and its start"),
+        else N_("ids are reused: id and start together identify a contact"),
         N_(
-            "{column}: {others} of {ids} repeated ids are of several contacts; as one contact "
-            "each they would make {contacts} of {rows}"
+            "{column}: {others} of {ids} repeated ids belong to several contacts; merged, {rows} "
+            "rows would make {contacts} contacts"
         )
         if known_scope is None
         else N_("as in an earlier file of this source"),

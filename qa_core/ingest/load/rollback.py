@@ -37,19 +37,13 @@ def require_last(session: Session, batch: ImportBatch) -> None:
     """
     last_day = environment.to_local(batch.started_at).date() + timedelta(days=UNDO_DAYS)
     if last_day < environment.today():
-        message = N_(
-            "What stood before the import {batch} is no longer kept, so that it cannot be "
-            "taken back."
-        )
+        message = N_("Import {batch} cannot be undone: the data before it is no longer kept.")
         raise Refusal("too_old_to_undo", message, batch=batch.id)
     later = evaluations.find_later_batch(session, batch.id) or _find_later_users(session, batch)
     if batch.kind == "advisors":
         later = later or advisors.find_later_batch(session, batch.id)
     if later:
-        message = N_(
-            "The import {later} changed or used what the import {batch} brought. Take {later} "
-            "back first."
-        )
+        message = N_("Import {later} changed or used data of import {batch}. Undo {later} first.")
         raise Refusal("changed_since", message, later=later, batch=batch.id)
 
 

@@ -219,7 +219,10 @@ def fold(session: FoldSession) -> str:
     if lost:
         session.export.decide(
             "contact_id",
-            N_("contacts whose beginning is not there yet stand under its id: it completes them"),
+            N_(
+                "contacts without their first part are kept under the id of that part "
+                "until it arrives"
+            ),
             N_("{count} contacts"),
             count=lost,
         )

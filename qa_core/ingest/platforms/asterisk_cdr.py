@@ -128,15 +128,15 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     export.decide(
         "direction",
         N_(
-            "inbound when the caller is outside, outbound when only the other side is, "
-            "internal when neither is"
+            "inbound if the caller is external, outbound if only the other side is, internal if "
+            "neither is"
         ),
     )
     export.decide(
         "outcome",
         N_(
-            "as the disposition says; a call that its queue alone answered was abandoned, one "
-            "that the voicemail answered is voicemail"
+            "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
+            "voicemail"
         ),
     )
     return export.tables(export.build(_read_rows(export), _build_record))

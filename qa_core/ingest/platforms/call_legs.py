@@ -113,7 +113,7 @@ def load_earlier_legs(
     if count:
         export.decide(
             "contact_id",
-            N_("joined with legs of the same contacts that came in other files"),
+            N_("joined with legs of the same contacts from other files"),
             N_("{count} legs"),
             count=count,
         )

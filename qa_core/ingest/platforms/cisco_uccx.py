@@ -31,11 +31,9 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     raise Refusal(
         "real_time_statistics",
         N_(
-            "{name} holds real-time statistics of Cisco UCCX: what a wallboard showed at one "
-            "moment, without any date. "
-            "Export the historical report Contact Service Queue Activity by Interval and "
-            "import it as intervals, or the Contact Detail report and "
-            "import it as contacts."
+            "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "
+            "a date. Export a historical report instead. Import Contact Service Queue Activity by "
+            "Interval as intervals, or Contact Detail as contacts."
         ),
         options=("import intervals", "import contacts"),
         name=export.content.name,

@@ -69,7 +69,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     if unfinished:
         export.decide(
             "talk_seconds",
-            N_("missing for conversations that had not ended: they come again with their end"),
+            N_("missing for unfinished conversations: a later export brings them with their end"),
             N_("{count} without conversationEnd"),
             count=unfinished,
         )

@@ -191,28 +191,28 @@ def finish(export: ExportReader) -> None:
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
     export.decide(
         "outcome",
-        N_("answered where an agent was connected, else by how the caller left the queue: {said}"),
+        N_("answered if an advisor was connected, else by how the caller left the queue: {said}"),
         said=said,
     )
     unclosed, talking, headless = export.notes["queue_log"]
     if unclosed:
         export.decide(
             "outcome",
-            N_("unanswered, since the log does not say how they ended"),
-            N_("{count} calls that entered a queue and never left it"),
+            N_("unanswered, because the log does not say how they ended"),
+            N_("{count} calls that entered a queue and did not leave it"),
             count=unclosed,
         )
     if talking:
         export.decide(
             "talk_seconds",
             N_("missing where the end of a conversation is missing"),
-            N_("{count} answered calls never closed"),
+            N_("{count} answered calls without an end"),
             count=talking,
         )
     if headless:
         export.decide(
             "started_at",
-            N_("counted back from their durations, since the log begins after they had come"),
+            N_("computed from durations, because the log begins after these calls arrived"),
             N_("{count} calls"),
             count=headless,
         )

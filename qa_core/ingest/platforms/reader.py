@@ -200,8 +200,8 @@ class ExportReader:
                 raise Refusal(
                     "unknown_column",
                     N_(
-                        "--word {column} changes nothing of an export of {platform}. Its columns "
-                        "of words are: {seen}."
+                        "{column} is not a column of words in an export of {platform}. Its "
+                        "columns of words: {seen}."
                     ),
                     platform=self.platform.title,
                     seen=", ".join(names) or "–",
@@ -214,7 +214,7 @@ class ExportReader:
                 if meaning is not None and meaning not in tuple(meanings):
                     raise Misuse(
                         "bad_word",
-                        N_("{value} is no {field}; it is one of: {known}."),
+                        N_("{value} is not a valid {field}. Use one of: {known}."),
                         value=meaning,
                         field=columns[place].field,
                         known=", ".join(meanings),
@@ -255,12 +255,12 @@ class ExportReader:
                 "unknown_words" if is_word else "unreadable_numbers",
                 N_(
                     "{count} values of {column} are not understood as {platform} writes it: "
-                    "{seen}. Say what they mean; with --yes they are missing."
+                    "{seen}. Say what they mean, or accept them as missing."
                 )
                 if is_word
                 else N_(
-                    "{count} values of {column} are no durations as {platform} writes them: "
-                    "{seen}. Export the file again; with --yes they are missing."
+                    "{count} values of {column} are not durations as {platform} writes them: "
+                    "{seen}. Export the file again, or accept them as missing."
                 ),
                 options=(
                     *(f"--word {name}:{value}=MEANING" for value in shown if is_word),
@@ -364,9 +364,9 @@ class ExportReader:
             raise Refusal(
                 "rounded_numbers",
                 N_(
-                    "{name} is a copy of an export of {platform} in which a spreadsheet has "
-                    "rounded numbers, such as {example}: calls and callers cannot be told "
-                    "apart any more. Import the export itself, as {platform} wrote it."
+                    "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
+                    "example {example}). Calls and callers can no longer be distinguished. Import "
+                    "the export itself, as {platform} wrote it."
                 ),
                 name=self.content.name,
                 platform=self.platform.title,
@@ -402,9 +402,9 @@ class ExportReader:
             raise Refusal(
                 "seconds_lost",
                 N_(
-                    "The moments of {name} have no seconds, which {platform} writes: a "
-                    "spreadsheet has cut them off, and waits are off by up to a minute. Import "
-                    "the export itself, or accept it with --yes."
+                    "A spreadsheet has cut the seconds from the times in {name}, an export of "
+                    "{platform}. Waiting times are off by up to a minute. Import the export "
+                    "itself, or accept it as it is."
                 ),
                 options=("--yes",),
                 name=self.content.name,
@@ -601,7 +601,7 @@ def stage_platform(
         "file",
         N_("recognised as an export of {platform}")
         if options.profile is None
-        else N_("read as an export of {platform}, as asked for by --profile"),
+        else N_("read as an export of {platform}, as set by you"),
         "",
         platform=platform.title,
     )
@@ -622,9 +622,7 @@ def stage_platform(
             columns=platform.mapping["customer"],
         )
     for name, value in options.only.items():
-        export.decide(
-            name, N_("{said} where no column says it, as asked for by --only"), said=value
-        )
+        export.decide(name, N_("{said} where no column says it, as set by you"), said=value)
     _describe_clock(export)
     if platform.finish:
         platform.finish(export)
@@ -683,9 +681,9 @@ def _require_known_columns(export: ExportReader) -> None:
         raise Refusal(
             "columns_of_export",
             N_(
-                "{name} is an export of {platform}, whose columns are known: {given} changes "
-                "nothing of it. Leave it out, or read the file as a plain table, every row a "
-                "contact of its own."
+                "{name} is an export of {platform}, whose columns are known. {given} changes "
+                "nothing. Leave it out, or read the file as a plain table with one contact per "
+                "row."
             ),
             options=AS_TABLE,
             name=export.content.name,
@@ -697,7 +695,7 @@ def _require_known_columns(export: ExportReader) -> None:
             export.decide(
                 column.field,
                 N_("read as: {said}"),
-                N_("{column}: as asked for by --word"),
+                N_("{column}: as set by you"),
                 said=", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items()),
                 column=column.title,
             )
@@ -740,9 +738,9 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
         raise Refusal(
             "no_contacts",
             N_(
-                "{name} has the form of an export of {platform}, and no record is as it writes "
-                "them: {seen}. Import the export itself, or read the file as a plain table, "
-                "every row a contact of its own."
+                "{name} looks like an export of {platform}, but no record is written its way: "
+                "{seen}. Import the export itself, or read the file as a plain table with one "
+                "contact per row."
             )
             if export.rejected
             else N_(
@@ -805,7 +803,7 @@ def _fold(
     if writer is None:
         raise Refusal(
             "no_contacts",
-            N_("{name} is an export of {platform}, but none of its records makes a whole call."),
+            N_("{name} is an export of {platform}, but holds no complete call."),
             name=export.content.name,
             platform=export.platform.title,
         )
@@ -873,7 +871,7 @@ def _describe_clock(export: ExportReader) -> None:
         return
     export.decide(
         "started_at",
-        N_("times are on the clock of {zone}; --timezone says another"),
+        N_("times are in the time zone {zone}"),
         "",
         zone=zone.name,
     )

@@ -89,16 +89,16 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         raise Refusal(
             "flattened_records",
             N_(
-                "{name} is a table of the records of RingCentral: several of them are one "
-                "call, and their legs are lost. Import the JSON itself, or the call log that "
-                "RingCentral exports as CSV."
+                "{name} is a table of RingCentral records. Several of them are one call, and "
+                "their legs are lost. Import the JSON itself, or the call log that RingCentral "
+                "exports as CSV."
             ),
             name=export.content.name,
         )
     export.decide(
         "talk_seconds",
         N_("the duration of answered contacts is taken as talk time"),
-        N_("the call log says no other"),
+        N_("the call log has no other duration"),
     )
     return export.tables(export.build(export.items(), _build_record))
 

@@ -82,9 +82,8 @@ def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
             raise Refusal(
                 "not_calls",
                 N_(
-                    "{name} lists the recordings of Twilio, which say neither who called nor "
-                    "how the call ended. Export its calls (Calls.json) "
-                    "and import those."
+                    "{name} lists Twilio recordings, which do not say who called or how the call "
+                    "ended. Export the calls (Calls.json) and import that file."
                 ),
                 name=export.content.name,
             )
@@ -169,7 +168,10 @@ def fold(session: FoldSession) -> str:
     if alone:
         session.export.decide(
             "contact_id",
-            N_("contacts whose beginning is not there yet stand under its id: it completes them"),
+            N_(
+                "contacts without their first part are kept under the id of that part "
+                "until it arrives"
+            ),
             N_("{count} contacts"),
             count=alone,
         )

@@ -196,7 +196,7 @@ def refuse_totals(context: FileContext) -> None:
             "totals_not_contacts",
             N_(
                 "Each row of this file holds totals ({columns}), not one contact. Import it as "
-                "totals: python -m qa_core import intervals FILE"
+                "totals."
             ),
             options=(
                 "import intervals FILE",
@@ -208,8 +208,9 @@ def refuse_totals(context: FileContext) -> None:
         raise Refusal(
             "not_contacts",
             N_(
-                "Nothing in this file tells one contact from another: no id, advisor, "
-                "customer, queue, outcome or duration is recognised. Seen: {seen}."
+                "The contacts of this file cannot be distinguished. No id, advisor, customer, "
+                "queue, outcome or duration is recognised. Columns: {seen}. Name at least one of "
+                "them."
             ),
             options=("--map contact_id=COLUMN",),
             seen=header_matching.format_headers(context.headers),
@@ -236,9 +237,9 @@ def _refuse_leads(context: FileContext) -> None:
         raise Refusal(
             "leads_not_contacts",
             N_(
-                "This looks like a list of persons or leads ({columns}): no column says which "
-                "way or how long somebody called, or who answered. Import the calls of the "
-                "telephony, or say --yes where each row is a contact."
+                "This looks like a list of people or leads ({columns}). No column gives the "
+                "direction, the duration or the person who answered. Import the calls of your "
+                "telephony, or accept the file if each row is a contact."
             ),
             options=("--yes",),
             columns=", ".join(sorted(persons)),
@@ -284,7 +285,7 @@ def _find_placeholders(context: FileContext) -> None:
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
             context.decide(
                 name,
-                N_("numbers on more than {share} % of the rows identify nobody"),
+                N_("numbers on more than {share} % of the rows identify no customer"),
                 N_("{column}: {count} numbers"),
                 share=f"{100 * SHARED:g}",
                 count=len(shared),
@@ -302,7 +303,7 @@ def decide_columns(context: FileContext) -> None:
         context.zone = Zone("UTC")
         context.decide(
             "started_at",
-            N_("taken as UTC, since {other} holds the local time"),
+            N_("read as UTC, because {other} holds the local time"),
             other=context.columns["local_start"].header.text,
         )
     elif context.has("local_start") and not context.has("started_at"):
@@ -321,7 +322,7 @@ def decide_columns(context: FileContext) -> None:
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
-            N_("the outside number of caller and called; extensions are advisors, never customers"),
+            N_("the external number of the call; extensions are advisors, never customers"),
         )
     if context.has("wait_seconds") is False and context.has("answered_at"):
         context.decide(
@@ -339,9 +340,11 @@ def require_only(only: Mapping[str, str]) -> None:
         if known is None or (known and value not in known):
             raise Misuse(
                 "bad_only",
-                N_("{value} is no {field}; it is one of: {known}.")
+                N_("{value} is not a valid {field}. Use one of: {known}.")
                 if known
-                else N_("--only has no field {field}; it has: {known}."),
+                else N_(
+                    "{field} cannot have one value set for all rows. Possible fields: {known}."
+                ),
                 field=name,
                 value=value,
                 known=", ".join(known or (*ONLY, *_TEXT_COLUMNS)),
@@ -352,7 +355,7 @@ def _decide_direction(context: FileContext) -> None:
     if not context.has("direction") and "direction" in context.options.only:
         context.decide(
             "direction",
-            N_("{said} where no column says it, as asked for by --only"),
+            N_("{said} where no column says it, as set by you"),
             said=context.options.only["direction"],
         )
         return
@@ -364,7 +367,7 @@ def _decide_direction(context: FileContext) -> None:
             raise context.refuse_words("direction")
         context.drop_column(
             "direction",
-            N_("the column {column} is left aside: its words do not say it"),
+            N_("the column {column} is left aside: its words do not fit this field"),
             N_("seen: {seen}"),
             seen=evidence.show(),
         )
@@ -387,13 +390,11 @@ def _decide_system(context: FileContext) -> None:
     if context.options.system:
         context.drop_column(
             "source_system",
-            N_("{system}, as asked for by --system; the column {column} is left aside"),
+            N_("{system}, as set by you; the column {column} is left aside"),
             system=context.options.system,
         )
     else:
-        context.decide(
-            "source_system", N_("the system of each contact, as the column {column} names it")
-        )
+        context.decide("source_system", N_("the system of each contact, from the column {column}"))
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -598,8 +599,8 @@ def finish(context: FileContext) -> None:
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",
-            N_("no talk time on contacts that nobody answered"),
-            N_("{count} values, 0 or other, left out"),
+            N_("no talk time on unanswered contacts"),
+            N_("{count} values left out"),
             count=context.notes["talk_of_unanswered"],
         )
 
@@ -616,9 +617,9 @@ def _require_order(context: FileContext) -> None:
             raise Refusal(
                 "moments_out_of_order",
                 N_(
-                    "{column} lies before the moment that it follows on {count} of {rows} "
-                    "contacts. Say what the column is, leave it aside, or say --yes: then their "
-                    "times are missing."
+                    "{column} is earlier than the start or the answer on {count} of {rows} "
+                    "contacts. Say what the column is, leave it aside, or accept that these times "
+                    "are missing."
                 ),
                 options=("--map FIELD=COLUMN", f"--map ignore={column}", "--yes"),
                 column=column,

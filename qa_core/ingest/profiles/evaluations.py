@@ -168,15 +168,15 @@ def decide_columns(context: FileContext) -> None:
     for name in criteria:
         context.drop_column(
             name,
-            N_("the column {column} is left aside: {other} is the mark of the whole"),
+            N_("the column {column} is left aside: {other} is the overall score"),
             other=context.columns["score"].header.text,
         )
     if not context.has("score"):
         raise Refusal(
             "missing_column",
             N_(
-                "No column is recognised as {field}, and {kind} need one. Seen: {seen}. Say "
-                "which it is with --map {field}=COLUMN."
+                "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
+                "right one."
             ),
             options=("--map score=COLUMN", "--map criterion=COLUMN"),
             field="score",
@@ -197,10 +197,10 @@ def _decide_criteria(context: FileContext) -> None:
         is_asked = name in context.options.columns or name in context.options.scales
         is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
-            context.drop_column(name, N_("the column {column} is left aside: it holds no marks"))
+            context.drop_column(name, N_("the column {column} is left aside: it holds no scores"))
         elif name in context.notes.get("yes_no", ()):
             possible[name] = 1.0
-            context.decide(name, N_("yes is 1 point of 1, no is none"))
+            context.decide(name, N_("yes is 1 point out of 1, no is 0"))
         elif (
             header.out_of
             or header.scale
@@ -248,8 +248,8 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
         raise Refusal(
             "total_and_criteria",
             N_(
-                "{column} is not what the criteria {criteria} add up to. Leave the total aside, "
-                "or the columns that are no criteria."
+                "{column} does not match the total of the criteria {criteria}. Leave the total "
+                "aside, or the columns that are not criteria."
             ),
             options=(
                 "--yes",
@@ -269,8 +269,8 @@ def _decide_long(context: FileContext) -> None:
             raise Refusal(
                 "missing_column",
                 N_(
-                    "Each row names a criterion, and no column holds its points. Say which it "
-                    "is with --map points=COLUMN."
+                    "Each row names a criterion, but no column holds its points. Name the points "
+                    "column."
                 ),
                 options=("--map points=COLUMN",),
             )
@@ -312,8 +312,8 @@ def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
     return Refusal(
         "unclear_criteria",
         N_(
-            "The numbers of {columns} may be marks, and nothing says out of how much. Say "
-            "the scale of each, or leave it aside."
+            "The numbers in {columns} may be scores, but nothing gives their maximum. Set the "
+            "scale of each column, or leave it aside."
         ),
         options=options,
         columns=", ".join(columns),
@@ -331,19 +331,19 @@ def _decide_possible(
     if requested or scale:
         possible, reason = (
             parse_scale(requested or scale)[1],
-            N_("as asked for by --scale") if requested else N_("as the header {column} says"),
+            N_("as set by you") if requested else N_("as the header {column} says"),
         )
     elif out_of:
         possible, reason = out_of, N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
         possible, reason = (
             next(iter(evidence.denominators)),
-            N_("{column}: each mark says out of how much"),
+            N_("{column}: each value gives its maximum"),
         )
     else:
         possible, reason = (
             evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
-            N_("{column}: the greatest mark of the file; --scale says otherwise"),
+            N_("{column}: the highest score in the file"),
         )
     context.decide(name, N_("out of {possible}"), reason, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)

@@ -77,7 +77,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     elif context.has("ended_at"):
         context.decide(
             "talk_seconds",
-            N_("the time from the start to the end, less the wait"),
+            N_("the time from the start to the end, minus the wait"),
             N_("from {other}"),
             other=context.columns["ended_at"].header.text,
         )
@@ -103,8 +103,8 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
             raise Refusal(
                 "unit_and_moments",
                 N_(
-                    "The numbers of {column} would be seconds, and the moments of the rows are "
-                    "{ratio} times as far apart. Say the unit."
+                    "Read as seconds, {column} does not fit the time between start and end, which "
+                    "is {ratio} times as long. Choose the unit."
                 ),
                 options=(f"--unit {name}={unit}", f"--unit {name}=s"),
                 column=column,
@@ -127,7 +127,9 @@ def _require_read(context: FileContext) -> None:
     if unread_columns:
         raise Refusal(
             "unread_time",
-            N_("{columns} may be the talk or handle time, and was not understood. Say what it is."),
+            N_(
+                "{columns} may hold the talk or handle time, but is not recognised. Say what it is."
+            ),
             options=tuple(
                 f"--map {name}={text}"
                 for text in unread_columns
@@ -165,8 +167,8 @@ def _decide_beside_talk(
             raise Refusal(
                 "handle_time_and_parts",
                 N_(
-                    "{column} is not the sum of {parts}, nor of some of them. Leave aside what "
-                    "is not meant."
+                    "{column} is not the sum of all or some of {parts}. Leave the wrong column "
+                    "aside."
                 ),
                 options=tuple(
                     f"--map ignore={context.columns[other].header.text}"
@@ -193,8 +195,8 @@ def _decide_beside_talk(
         _describe(
             context,
             plan,
-            N_("{source} contains {less}: taken off, so that nothing counts twice"),
-            N_("on the rows, {total} is the sum of the rest"),
+            N_("{source} includes {less}, which is deducted so that nothing counts twice"),
+            N_("in the rows, {total} is the sum of the other times"),
             source="talk_seconds",
             total=context.columns[name].header.text,
         )
@@ -220,8 +222,8 @@ def _decide_duration(
             raise Refusal(
                 "duration_and_wait",
                 N_(
-                    "The rows do not tell whether {column} contains the wait. Say that it does "
-                    "(call_seconds) or that it does not (talk_seconds)."
+                    "It is unclear whether {column} includes the wait. Choose call_seconds if it "
+                    "does, talk_seconds if not."
                 ),
                 options=(f"--map call_seconds={column}", f"--map talk_seconds={column}"),
                 column=column,
@@ -230,7 +232,7 @@ def _decide_duration(
             contains.append("wait_seconds")
     plan.contained = tuple(contains)
     if contains:
-        _describe(context, plan, N_("{source} less {less}"), N_("as the rows tell"))
+        _describe(context, plan, N_("{source} minus {less}"), N_("from the rows"))
     else:
         context.decide(
             "talk_seconds",
@@ -294,7 +296,7 @@ def describe_taken_off(context: FileContext) -> None:
         seconds = plan.taken_off / plan.taken_rows
         decision = Decision.of(
             "talk_seconds",
-            N_("with {less} the talk times would be {seconds} seconds longer"),
+            N_("without deducting {less}, talk times would be {seconds} seconds longer"),
             N_("{count} contacts"),
             less=", ".join(
                 context.columns[name].header.text if context.has(name) else name

@@ -149,7 +149,7 @@ def _decide_sums(context: FileContext) -> None:
             count = sum(counts[label] for label in sums)
             context.decide(
                 name,
-                N_("rows of {labels} sum up the others and are left out"),
+                N_("rows {labels} are totals of the others and are left out"),
                 N_("{column}: {count} rows"),
                 labels=", ".join(sums),
                 count=count,
@@ -162,8 +162,8 @@ def decide_columns(context: FileContext) -> None:
         raise Refusal(
             "not_totals",
             N_(
-                "No column counts contacts received or answered, so that this is no file of "
-                "totals. Seen: {seen}. Name the column with --map received=COLUMN."
+                "No column counts received or answered contacts, so this is not a file of totals. "
+                "Columns: {seen}. Name the right column."
             ),
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=header_matching.format_headers(context.headers),
@@ -179,12 +179,12 @@ def decide_columns(context: FileContext) -> None:
     if context.has("average_handle"):
         if context.has("wrap_seconds") or context.has("average_wrap"):
             context.drop_column(
-                "average_handle", N_("the column {column} is not needed: its parts are given")
+                "average_handle", N_("the column {column} is not needed: its parts are in the file")
             )
         else:
             context.decide(
                 "wrap_seconds",
-                N_("what {other} holds beyond talk and hold"),
+                N_("{other} minus talk and hold"),
                 other=context.columns["average_handle"].header.text,
             )
     if not context.has("channel"):
@@ -205,7 +205,7 @@ def _decide_periods(context: FileContext) -> bool:
     context.zone = context.centre
     context.decide(
         "start",
-        N_("each row is a week or a month, as {column} labels it"),
+        N_("each row is a week or a month, labelled in {column}"),
         N_("such as {example}"),
         column=context.columns[name].header.text,
         example=labels[0],
@@ -227,9 +227,8 @@ def _decide_start(context: FileContext) -> None:
         raise Refusal(
             "missing_date",
             N_(
-                "No column says which day each row is about. If the rows are consecutive days, "
-                "say the first one with --start-date; otherwise name the column "
-                "of the date with --map date=COLUMN."
+                "No column gives the day of each row. If the rows are consecutive days, give the "
+                "first day. Otherwise, name the date column."
             ),
             options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
         )
@@ -237,7 +236,7 @@ def _decide_start(context: FileContext) -> None:
         context.notes["daily"], context.notes["days"] = True, {}
         context.decide(
             "start",
-            N_("the rows are consecutive days from {day} on, as asked for by --start-date"),
+            N_("the rows are consecutive days from {day}, as set by you"),
             day=context.options.start_date.isoformat(),
         )
     if context.notes["daily"]:
@@ -272,7 +271,7 @@ def _decide_length(context: FileContext) -> None:
     ):
         context.drop_column(
             "length_minutes",
-            N_("the column {column} is left aside: its numbers are no length"),
+            N_("the column {column} is left aside: its numbers are not a length"),
             N_("from {low} to {high}"),
             low=f"{evidence.lowest:g}",
             high=f"{evidence.highest:g}",
@@ -281,7 +280,7 @@ def _decide_length(context: FileContext) -> None:
         context.notes["length"] = int(evidence.highest / 60)
         context.decide(
             "length_minutes",
-            N_("{minutes} minutes, given in seconds"),
+            N_("{minutes} minutes, written in seconds"),
             minutes=context.notes["length"],
         )
         del context.columns["length_minutes"]
@@ -307,8 +306,8 @@ def refuse_unknown_length() -> Refusal:
     return Refusal(
         "unknown_length",
         N_(
-            "The starts of the rows do not tell how long each one is. Name the column that "
-            "says it, in minutes, with --map length_minutes=COLUMN."
+            "The starts of the rows do not show how long each row is. Name the column with the "
+            "length in minutes."
         ),
         options=("--map length_minutes=COLUMN",),
     )
@@ -321,21 +320,21 @@ def _decide_counts(context: FileContext) -> None:
             context.readings[name] = _as_share(context.readings[name], context.evidence[name])
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
-            context.drop_column(rate, N_("the column {column} is not needed: the counts say it"))
+            context.drop_column(rate, N_("the column {column} is not needed: the counts give it"))
     for count, rate, is_derivable, otherwise in (
-        ("received", "", has("abandoned"), N_("answered and abandoned together")),
-        ("answered", "answer_rate", has("abandoned"), N_("those received less those abandoned")),
+        ("received", "", has("abandoned"), N_("answered plus abandoned")),
+        ("answered", "answer_rate", has("abandoned"), N_("received minus abandoned")),
         (
             "abandoned",
             "abandon_rate",
             has("received") and (has("answered") or has("answer_rate")),
-            N_("those received and not answered"),
+            N_("received minus answered"),
         ),
     ):
         if has(count):
             continue
         decision = (
-            N_("the share of those received that {other} says")
+            N_("the share of received contacts in {other}")
             if rate and has(rate)
             else otherwise
             if is_derivable
@@ -346,12 +345,12 @@ def _decide_counts(context: FileContext) -> None:
     if has("long_abandons"):
         if has("short_abandons"):
             context.drop_column(
-                "long_abandons", N_("the column {column} is not needed: the counts say it")
+                "long_abandons", N_("the column {column} is not needed: the counts give it")
             )
         else:
             context.decide(
                 "short_abandons",
-                N_("all abandoned less those of {other}"),
+                N_("all abandoned minus {other}"),
                 other=context.columns["long_abandons"].header.text,
             )
 
@@ -371,7 +370,7 @@ def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading
 def _decide_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
         context.drop_column(
-            "service_level", N_("the column {column} is not needed: the counts say it")
+            "service_level", N_("the column {column} is not needed: the counts give it")
         )
     name = next(
         (name for name in ("answered_in_threshold", "service_level") if context.has(name)), None
@@ -381,7 +380,7 @@ def _decide_threshold(context: FileContext) -> None:
     if name == "service_level":
         context.decide(
             "answered_in_threshold",
-            N_("{other} of those answered and abandoned, short abandons left out"),
+            N_("{other} × answered and abandoned contacts, without short abandons"),
             other=context.columns[name].header.text,
         )
     if context.has("threshold_seconds"):
@@ -391,7 +390,7 @@ def _decide_threshold(context: FileContext) -> None:
     if seconds is None:
         context.decide(
             "threshold_seconds",
-            N_("not known, so that the service level leaves these totals out"),
+            N_("unknown, so the service level leaves these totals out"),
             N_("neither a column nor a header says it"),
         )
     else:
@@ -418,7 +417,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
     if context.has(average):
         context.decide(
             name,
-            N_("the averages of {other}, each times those {of}"),
+            N_("the averages of {other}, each multiplied by the count of {of}"),
             other=context.columns[average].header.text,
             of=of,
         )
@@ -445,7 +444,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         context.decide(
             name,
             N_("sums"),
-            N_("the header {column}") if is_stated else N_("{column}: too great for averages"),
+            N_("the header {column}") if is_stated else N_("{column}: too large for averages"),
         )
 
 
@@ -557,8 +556,7 @@ def finish(context: FileContext) -> None:
     describe_clock_changes(context)
     if context.notes.get("second_hours"):
         decision = N_(
-            "of two rows for a start that the clocks show twice, the order of the file tells "
-            "the earlier"
+            "the clock shows an hour twice; the order of the file decides which row is earlier"
         )
         context.decide("start", decision, N_("{count} starts"), count=context.notes["second_hours"])
 
@@ -591,8 +589,8 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
         raise Refusal(
             "gap_in_days",
             N_(
-                "Line {line} does not follow the row before it, so that the days cannot be "
-                "counted on. Name the column of the date with --map date=COLUMN."
+                "Line {line} does not directly follow the row before it, so the days cannot be "
+                "counted. Name the date column."
             ),
             options=("--map date=COLUMN",),
             line=int(lines[gaps[0] + 1]),

@@ -143,8 +143,8 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
     raise Refusal(
         "flags_alone",
         N_(
-            "{columns} flag some contacts, and no column says which of the others were "
-            "answered. Name it, or say --yes where all of them were."
+            "{columns} flag some contacts, but no column says which other contacts were answered. "
+            "Name that column, or accept that all of them were answered."
         ),
         options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
         columns=flags,
@@ -175,8 +175,8 @@ def _rename_flags(context: FileContext) -> None:
         raise Refusal(
             "flag_as_outcome",
             N_(
-                "The column {column} says yes or no ({seen}), and its header does not tell "
-                "to what. Say which flag it is."
+                "The column {column} says yes or no ({seen}), but its header does not say to "
+                "what. Say what it flags."
             ),
             options=(
                 *(f"--map {name}={column.header.text}" for name in FLAGS if not context.has(name)),
@@ -235,8 +235,8 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
         raise Refusal(
             "unknown_words",
             N_(
-                "Not all words of the column {column} say how a contact ended: {seen}. Say what "
-                "they mean."
+                "Some words of the column {column} do not say how a contact ended: {seen}. Say "
+                "what they mean."
             ),
             options=context.list_word_options(name),
             column=context.columns[name].header.text,
@@ -249,7 +249,7 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
 def _leave_aside(context: FileContext, name: str) -> None:
     context.drop_column(
         name,
-        N_("the column {column} is left aside: its words do not say it"),
+        N_("the column {column} is left aside: its words do not fit this field"),
         N_("seen: {seen}"),
         seen=context.evidence[name].show() or "–",
     )
@@ -294,7 +294,7 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
         plan.not_flagged = ANSWERED
     context.decide(
         "direction",
-        N_("missed calls are inbound, and not answered"),
+        N_("missed calls are inbound and unanswered"),
         N_("{column}: {seen}"),
         seen=context.evidence["direction"].show(),
     )
@@ -345,8 +345,8 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         raise Refusal(
             "unread_outcome",
             N_(
-                "{column} may say how contacts ended ({seen}), and was not understood. Say what "
-                "it is."
+                "{column} may say how contacts ended ({seen}), but is not recognised. Say what it "
+                "is."
             ),
             options=tuple(
                 f"--map {field_name}={name}"
@@ -397,26 +397,26 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
     if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
         context.decide(
             "outcome",
-            N_("answered where there is a time of answer, else unanswered"),
+            N_("answered if there is an answer time, else unanswered"),
             N_("from {answered}"),
             answered=context.columns["answered_at"].header.text,
         )
     elif plan.by_talk:
         context.decide(
             "outcome",
-            N_("answered where no flag says otherwise and somebody talked"),
-            N_("{columns} flag other ends, and no column says which contacts were answered"),
+            N_("answered if no flag says otherwise and there is talk time"),
+            N_("{columns} flag other outcomes, and no column says which contacts were answered"),
             columns=", ".join(context.columns[name].header.text for name in plan.ranks),
         )
     if only is not None:
         context.decide(
-            "outcome", N_("{said} where no column says it, as asked for by --only"), said=only.value
+            "outcome", N_("{said} where no column says it, as set by you"), said=only.value
         )
     elif not plan.is_known:
         context.decide(
             "outcome",
-            N_("not known: rates have no data"),
-            N_("no column says how contacts ended; durations do not tell"),
+            N_("unknown, so rates have no data"),
+            N_("no column says how contacts ended; durations do not show it"),
         )
 
 
@@ -504,7 +504,10 @@ def describe_alternatives(context: FileContext) -> None:
     if "outcome" in context.guesses and plan.chosen["known"]:
         decision = Decision.of(
             "outcome",
-            N_("taken as not known, the answer rate would have no data instead of {rate} %"),
+            N_(
+                "if these outcomes were unknown, the answer rate would have no data "
+                "instead of {rate} %"
+            ),
             N_("{count} contacts"),
             rate=_format_rate(plan.chosen),
             count=plan.chosen["answered"],
@@ -517,7 +520,7 @@ def describe_alternatives(context: FileContext) -> None:
             decision = Decision.of(
                 "outcome",
                 N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
-                N_("{count} contacts end otherwise"),
+                N_("{count} contacts have another outcome"),
                 column=context.columns[name].header.text,
                 other=_format_rate(alone),
                 rate=_format_rate(plan.chosen),
@@ -552,9 +555,9 @@ def require_agreement(context: FileContext) -> None:
         raise Refusal(
             "contradicting_outcomes",
             N_(
-                "{columns} contradict each other on how {count} of {rows} contacts ended "
-                "(line {examples}). The answer rate by each: {rates}. Leave one aside, or say "
-                "--yes: then {first} is right."
+                "{columns} contradict each other on how {count} of {rows} contacts ended (line "
+                "{examples}). Answer rate by each column: {rates}. Leave one column aside, or "
+                "accept it: then {first} decides."
             ),
             options=(*(f"--map ignore={name}" for name in names), "--yes"),
             columns=", ".join(names),
@@ -573,9 +576,9 @@ def require_agreement(context: FileContext) -> None:
         raise Refusal(
             "outcome_and_talk",
             N_(
-                "{columns} and the talk time in {talk} contradict each other on {count} of "
-                "{rows} contacts (line {examples}). Say --yes where the outcome is right, or "
-                "what {talk} is."
+                "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
+                "contacts (line {examples}). Accept it if the outcome is right, or say what "
+                "{talk} is."
             ),
             options=("--yes", f"--map duration={talk}", f"--map ignore={talk}"),
             columns=", ".join(names),

@@ -58,7 +58,7 @@ def decide_columns(context: FileContext) -> None:
         if header_currency
         else N_("as the amounts say")
         if cell_currency
-        else N_("nothing says another")
+        else N_("nothing names another currency")
     )
     context.decide(
         "currency",

@@ -51,16 +51,15 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         if not context.has(clock_column):
             raise Refusal(
                 "missing_start",
-                N_("The columns that should say when each row began are empty."),
+                N_("The columns for the start of each row are empty. Name the right column."),
                 options=(f"--map {name}=COLUMN",),
             )
         if context.options.start_date is None:
             raise Refusal(
                 "missing_date",
                 N_(
-                    "The column {column} holds times of day, and no column holds the date. Say "
-                    "which day it is with --start-date, or name the column "
-                    "of the date with --map date=COLUMN."
+                    "The column {column} holds times of day, but no column holds the date. Give "
+                    "the day, or name the date column."
                 ),
                 options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
                 column=context.columns[clock_column].header.text,
@@ -79,7 +78,7 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     if parts[0] is None:
         context.decide(
             parts[1],
-            N_("the day is {day}, as asked for by --start-date"),
+            N_("the day is {day}, as set by you"),
             day=context.options.start_date.isoformat(),
         )
 
@@ -141,7 +140,7 @@ def describe_clock_changes(context: StartContext) -> None:
     if zone.repeated:
         context.decide(
             "started_at",
-            N_("an hour that the clocks of {zone} show twice is taken the first time"),
+            N_("an hour that the clocks of {zone} show twice counts as the first one"),
             N_("{count} values"),
             zone=zone.name,
             count=zone.repeated,
@@ -149,7 +148,7 @@ def describe_clock_changes(context: StartContext) -> None:
     if zone.missing:
         context.decide(
             "started_at",
-            N_("an hour that the clocks of {zone} skip is counted on from before the change"),
+            N_("an hour that the clocks of {zone} skip is read as before the change"),
             N_("{count} values"),
             zone=zone.name,
             count=zone.missing,

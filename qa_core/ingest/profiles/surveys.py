@@ -118,9 +118,7 @@ def decide_columns(context: FileContext) -> None:
             N_("no column names a contact or a ticket"),
         )
     if not context.has("survey_sent"):
-        context.decide(
-            "survey_sent", N_("every row is a survey that was sent"), N_("no column says it")
-        )
+        context.decide("survey_sent", N_("every row is a sent survey"), N_("no column says it"))
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

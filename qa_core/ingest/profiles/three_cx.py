@@ -47,8 +47,8 @@ def decide_columns(context: FileContext) -> None:
     context.decide(
         "direction",
         N_(
-            "inbound when the caller is outside, outbound when only the other side is, "
-            "internal when neither is"
+            "inbound if the caller is external, outbound if only the other side is, internal if "
+            "neither is"
         ),
     )
 

@@ -324,8 +324,8 @@ class Watch:
                 Refusal(
                     "cannot_move",
                     N_(
-                        "Files stay where they are, since {path} cannot be written: {reason}. "
-                        "Each is imported once all the same."
+                        "Files stay where they are, because {path} cannot be written: {reason}. "
+                        "Each file is still imported only once."
                     ),
                     path=str(target.parent),
                     reason=error.strerror or "unknown",
@@ -392,8 +392,8 @@ class Watch:
                 Refusal(
                     "log_cut",
                     N_(
-                        "{path} was cut short or removed; what was written to it after the "
-                        "last look may be missing."
+                        "{path} was cut short or removed. Lines written after the last reading "
+                        "may be missing."
                     ),
                     path=str(path),
                 )
@@ -476,7 +476,7 @@ def read_instructions(path: Path) -> Instructions:
     if wrong or (kind is not None and kind not in KINDS):
         raise Misuse(
             "bad_instructions",
-            N_("{path} says {wrong}, which is none of: {known}."),
+            N_("{path} says {wrong}, which is unknown. Possible: {known}."),
             path=str(path),
             wrong=", ".join(wrong) or f"kind = {kind}",
             known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),

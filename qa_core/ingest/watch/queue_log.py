@@ -253,7 +253,7 @@ class Follower:
             export.notes["in_order"] = export.notes.get("in_order", True) and in_order
             export.decide(
                 "file",
-                N_("events of calls that had not ended are taken up again"),
+                N_("events of unfinished calls are carried over"),
                 N_("{count} events"),
                 count=len(earlier),
             )

@@ -20,14 +20,14 @@ ALL: tuple[Kpi, ...] = (
         ALIGNMENT,
         N_("Alignment"),
         N_(
-            "How alike evaluators mark the same contacts blind, in closed calibrations: the "
-            "points given alike, of the points possible. Each is held against "
-            "the reference of the contact, else all against each other; equal totals that hide "
-            "opposite answers do not count as alike."
+            "How closely evaluators score the same contacts blind, in closed calibration "
+            "sessions: points in common, of points possible. Each is compared with the reference "
+            "of the contact, or else with every other evaluator. Criteria are compared one by "
+            "one: equal totals with opposite answers do not count as aligned."
         ),
         N_(
-            "Σ (points of the criterion − difference) / Σ points of the criterion, over pairs "
-            "of marks"
+            "Σ (points of the criterion − difference) / Σ points of the criterion, over pairs of "
+            "scores"
         ),
         KpiKind.RATIO,
         Unit.RATE,
@@ -43,15 +43,13 @@ ALL: tuple[Kpi, ...] = (
         "agreement",
         N_("Agreement"),
         N_(
-            "How far evaluators agree on one criterion beyond chance, on the contacts of "
-            "closed calibrations: 1 is full agreement, 0 that of chance. Where all "
-            "marks are the same it is undefined. It is of each criterion alone: choose one, or "
-            "cut by criterion; several together have none."
+            "How far evaluators agree on one criterion, in closed calibration sessions: 1 is full "
+            "agreement, 0 is what chance gives. It is undefined where all scores are the same. "
+            "Choose one criterion, or break down by criterion; several together have no agreement."
         ),
         N_(
-            "Krippendorff's α (ordinal; nominal of two answers, where both are the same) = 1 − "
-            "observed / expected disagreement; interval from 500 "
-            "resamples of the contacts"
+            "Krippendorff's α (ordinal; with two answers the same as nominal) = 1 − observed / "
+            "expected disagreement; interval: 500 resamples of contacts"
         ),
         KpiKind.STATISTIC,
         Unit.COEFFICIENT,

@@ -302,7 +302,7 @@ _ABANDONS_OF_FORMULAS = (
 )
 HANDLE_TIME_UNKNOWN = Exclusion(
     "component_missing",
-    N_("A part of the handling time is not known"),
+    N_("Part of the handling time is not known"),
     lambda inputs: _average_handle_time(inputs).amount.is_(None),
 )
 TALK_UNKNOWN = exclude("talk_unknown", N_("The talk time is not known"), _c.talk_seconds.is_(None))
@@ -311,7 +311,7 @@ TRANSFERS_UNKNOWN = exclude(
 )
 _REPEATED_MISS = exclude(
     "repeated_miss",
-    N_("Further tries of a caller within the recovery window: one miss"),
+    N_("Further tries of a caller within the recovery window"),
     MISSES.c.is_repeated,
 )
 _NOT_FIRST_TIME = exclude(
@@ -320,7 +320,7 @@ _NOT_FIRST_TIME = exclude(
     sa.not_(CALLERS.c.is_first_time),
 )
 _FIRST_TIME = exclude(
-    "first_time", N_("The customer's first contact of all"), CALLERS.c.is_first_time
+    "first_time", N_("The customer's very first contact"), CALLERS.c.is_first_time
 )
 
 K, U = KpiKind, Unit
@@ -363,7 +363,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "missed",
         N_("Contacts missed"),
-        N_("Inbound contacts that nobody answered, whatever became of them."),
+        N_("Inbound contacts that no advisor answered, for any reason."),
         N_("received − answered"),
         K.TOTAL,
         U.COUNT,
@@ -394,9 +394,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "abandon_rate",
         N_("Abandon rate"),
-        N_(
-            "The share of callers who hung up before an answer, those who hung up at once left out."
-        ),
+        N_("The share of callers who hung up before an answer, without short abandons."),
         N_("abandoned after more than the short-abandon limit / (received − short abandons)"),
         K.RATIO,
         U.RATE,
@@ -429,7 +427,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "average_speed_of_answer",
         N_("Average speed of answer"),
-        N_("How long those who were answered had waited."),
+        N_("The average wait of answered contacts."),
         N_("Σ wait of answered contacts / answered contacts with a known wait"),
         K.MEAN,
         U.SECONDS,
@@ -438,13 +436,13 @@ ALL: tuple[Kpi, ...] = (
         has_percentiles=True,
         sums=mean_of_intervals(_i.wait_seconds, _i.answered),
         exclusions=(*ANSWERED_ONLY, WAIT_UNKNOWN),
-        short_title=N_("Average wait"),
+        short_title=N_("Speed of answer"),
         heading=N_("Wait"),
     ),
     _declare(
         "average_time_to_abandon",
         N_("Average time to abandon"),
-        N_("How long those who gave up had waited."),
+        N_("The average wait of abandoned contacts."),
         N_("Σ wait of abandoned contacts / abandoned contacts with a known wait"),
         K.MEAN,
         U.SECONDS,
@@ -457,8 +455,8 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "average_handle_time",
         N_("Average handle time"),
-        N_("Time spent on a contact: talk, hold and after-contact work together."),
-        N_("Σ (talk + hold + wrap) / handled contacts"),
+        N_("Time spent on a contact: talk, hold and after-contact work."),
+        N_("Σ (talk + hold + after-contact work) / handled contacts"),
         K.MEAN,
         U.SECONDS,
         "neither",
@@ -483,7 +481,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "talk_time",
         N_("Talk time"),
-        N_("All conversation together, in seconds."),
+        N_("Total conversation time, in seconds."),
         N_("Σ talk of answered contacts"),
         K.TOTAL,
         U.SECONDS,
@@ -495,7 +493,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "transfer_rate",
         N_("Transfer rate"),
-        N_("The share of answered contacts that were passed on at least once."),
+        N_("The share of answered contacts that were transferred at least once."),
         N_("answered with at least one transfer / answered with a known number of transfers"),
         K.RATIO,
         U.RATE,
@@ -507,8 +505,8 @@ ALL: tuple[Kpi, ...] = (
         "call_back_rate",
         N_("Missed callers called back"),
         N_(
-            "The share of missed callers whom the centre called back within the recovery "
-            "window, whether they were reached or not."
+            "The share of missed callers whom the centre called back within the recovery window, "
+            "reached or not."
         ),
         N_(
             "missed callers called back within the recovery window / missed callers, one miss "
@@ -523,8 +521,8 @@ ALL: tuple[Kpi, ...] = (
         "recovered_rate",
         N_("Missed callers recovered"),
         N_(
-            "The share of missed callers who were reached, by a call-back or a new try, within "
-            "the recovery window."
+            "The share of missed callers who were reached within the recovery window, by a "
+            "call-back or a new try."
         ),
         N_(
             "missed callers reached within the recovery window / missed callers, one miss per "
@@ -539,10 +537,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "repeat_caller_rate",
         N_("Repeat callers"),
-        N_(
-            "The share of known customers who had to contact the centre again within the "
-            "first-contact window."
-        ),
+        N_("The share of known customers who contacted the centre again within the repeat window."),
         N_("customers with a further contact within the window / customers known in the period"),
         K.DISTINCT,
         U.RATE,
@@ -556,7 +551,7 @@ ALL: tuple[Kpi, ...] = (
         "first_time_callers",
         N_("First-time callers"),
         N_("Customers who contacted the centre for the first time, as far back as the data go."),
-        N_("known customers whose first contact of all is one of these"),
+        N_("known customers whose very first contact is in the selection"),
         K.DISTINCT,
         U.COUNT,
         "neither",
@@ -567,7 +562,7 @@ ALL: tuple[Kpi, ...] = (
         "returning_callers",
         N_("Returning callers"),
         N_("Customers who had contacted the centre before, as far back as the data go."),
-        N_("known customers with one of these contacts after their first of all"),
+        N_("known customers with a contact in the selection after their very first"),
         K.DISTINCT,
         U.COUNT,
         "neither",

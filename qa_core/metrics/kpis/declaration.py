@@ -240,7 +240,7 @@ class Kpi:
     def require_cut(self, dimension: str) -> None:
         """Raise Refusal unless this KPI can be cut, and filtered, by that dimension."""
         if dimension not in self.dimensions:
-            message = N_("{kpi} cannot be cut by {dimension}. It can be cut by: {known}.")
+            message = N_("{kpi} cannot be broken down by {dimension}. Possible: {known}.")
             raise Refusal(
                 "cannot_cut",
                 message,

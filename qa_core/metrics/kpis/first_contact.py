@@ -58,12 +58,12 @@ def _by_repeat(inputs: KpiInputs) -> Contribution:
 _answered_both = sa.and_(_c.survey_resolved.is_not(None), _c.survey_contacts.is_not(None))
 _NOT_FIRST = Exclusion(
     "not_first",
-    N_("Not a first contact: the customer was answered within the window before"),
+    N_("Not a first contact: the customer was already answered within the repeat window"),
     lambda inputs: _c.seconds_since_previous <= inputs.window_seconds,
 )
 _PENDING = Exclusion(
     "pending",
-    N_("The window is not complete in the data"),
+    N_("The repeat window is not complete in the data"),
     lambda inputs: sa.not_(_is_complete(inputs)),
 )
 _UNDECLARED = exclude(
@@ -78,8 +78,8 @@ ALL: tuple[Kpi, ...] = (
         "first_contact_resolution",
         N_("First-contact resolution"),
         N_(
-            "The share of first contacts after which the customer did not come back within the "
-            "window. Nobody is asked; it is seen."
+            "The share of first contacts without a repeat contact within the window. It is "
+            "measured; customers are not asked."
         ),
         N_(
             "answered first contacts without a further contact within the window / answered "
@@ -117,8 +117,11 @@ ALL: tuple[Kpi, ...] = (
     ),
     Kpi(
         "first_contact_resolution_surveyed",
-        N_("First-contact resolution, surveyed"),
-        N_("The share of surveyed customers who say that it was resolved, and in one contact."),
+        N_("First-contact resolution, confirmed by customers"),
+        N_(
+            "The share of surveyed customers who say that their request was resolved in "
+            "one contact."
+        ),
         N_("resolved in one contact / customers who answered both questions"),
         KpiKind.RATIO,
         Unit.RATE,

@@ -72,10 +72,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "advisor_mean_score",
         N_("Evaluation score, mean of advisors"),
-        N_(
-            "The mean of the advisors' own mean scores, from 0 to 100; each advisor counts "
-            "once, however often they were evaluated."
-        ),
+        N_("The mean of the advisors' mean scores, from 0 to 100; each advisor counts once."),
         N_("Σ mean score of each advisor / advisors with a score"),
         K.MEAN,
         U.SCORE,
@@ -98,7 +95,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "evaluation_pass_rate",
         N_("Evaluations passed"),
-        N_("The share of evaluations that reached the pass mark without a critical failure."),
+        N_("The share of evaluations that reached the pass mark without a critical error."),
         N_("passed / evaluations with an outcome"),
         K.RATIO,
         U.RATE,
@@ -125,7 +122,7 @@ ALL: tuple[Kpi, ...] = (
     ),
     _critical_accuracy(
         "compliance",
-        N_("Free of critical errors of compliance"),
+        N_("Free of critical compliance errors"),
         N_("The share of evaluations without a breach of the law or of a rule."),
     ),
 )

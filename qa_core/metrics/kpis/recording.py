@@ -18,10 +18,10 @@ ALL: tuple[Kpi, ...] = (
         "recording_rate",
         N_("Recording rate"),
         N_(
-            "The share of answered contacts that were recorded. Near 100 % it is permanent "
-            "recording, which the law forbids."
+            "The share of answered contacts that were recorded. Near 100 %, recording is "
+            "permanent, which the law forbids."
         ),
-        N_("recorded / answered, where it is known"),
+        N_("recorded / answered, where known"),
         KpiKind.RATIO,
         Unit.RATE,
         "down",
@@ -41,10 +41,10 @@ ALL: tuple[Kpi, ...] = (
         "listened_rate",
         N_("Listened to"),
         N_(
-            "The share of recorded contacts, of any direction, that somebody listened to: the "
-            "recording was played to somebody else than its advisor, or an "
-            "evaluation of the contact is published. Listening is neither permanent nor "
-            "systematic, and no advisor is listened to far more than the rest."
+            "The share of recorded contacts, inbound or outbound, that somebody listened to. "
+            "Counted: a playback by somebody other than the advisor, or a published evaluation. "
+            "Listening must be neither permanent nor systematic. No advisor may be listened to "
+            "far more than the others."
         ),
         N_("recorded contacts listened to / recorded contacts"),
         KpiKind.RATIO,

@@ -72,12 +72,12 @@ def _cost(inputs: KpiInputs) -> Contribution:
 
 _NOT_REPEAT = Exclusion(
     "not_repeat",
-    N_("No repeat: the customer was not answered within the window before"),
+    N_("Not a repeat contact: no answered contact within the window before"),
     lambda inputs: sa.not_(sa.func.coalesce(_is_repeat(inputs), sa.false())),
 )
 _NO_RATE = Exclusion(
     "no_rate",
-    N_("No cost of an hour is set for that day"),
+    N_("No hourly cost is set for that day"),
     lambda inputs: sa.true() if inputs.settings.cost_per_hour is None else sa.false(),
 )
 
@@ -95,11 +95,11 @@ ALL: tuple[Kpi, ...] = (
         "repeat_contacts",
         N_("Repeat contacts"),
         N_(
-            "Contacts of customers who had been answered within the first-contact window "
-            "before, about the same reason where both are known."
+            "Contacts of a customer already answered within the repeat window, about the same "
+            "reason where both are known."
         ),
         N_(
-            "inbound contacts of any outcome that follow an answered one of the same customer "
+            "inbound contacts of any outcome that follow an answered contact of the same customer "
             "within the window"
         ),
         unit=Unit.COUNT,
@@ -109,9 +109,9 @@ ALL: tuple[Kpi, ...] = (
     ),
     _declare(
         "repeat_handle_time",
-        N_("Time spent on repeats"),
-        N_("The handling time of repeat contacts, added up; not an average times a count."),
-        N_("Σ (talk + hold + wrap) of answered repeat contacts"),
+        N_("Time spent on repeat contacts"),
+        N_("The handling time of repeat contacts, added up contact by contact."),
+        N_("Σ (talk + hold + after-contact work) of answered repeat contacts"),
         unit=Unit.SECONDS,
         parts=_handle_time,
         settings=("first_contact_days",),
@@ -124,12 +124,12 @@ ALL: tuple[Kpi, ...] = (
     ),
     _declare(
         "cost_of_repeats",
-        N_("Cost of repeats"),
+        N_("Cost of repeat contacts"),
         N_(
-            "The time spent on repeats at the cost of an hour set for the day of each; without "
-            "such a setting it is not known."
+            "The time spent on repeat contacts, at the hourly cost set for the day of each. Not "
+            "known without that setting."
         ),
-        N_("Σ handling time of answered repeat contacts in hours × cost of an hour on their day"),
+        N_("Σ handling time of answered repeat contacts in hours × hourly cost of their day"),
         unit=Unit.MONEY,
         parts=_cost,
         settings=("first_contact_days", "cost_per_hour"),

@@ -39,23 +39,23 @@ NOT_SURVEYED = exclude(
     sa.and_(_c.survey_sent.is_distinct_from(sa.true()), sa.not_(RESPONDED)),
 )
 _NOT_SENT = exclude(
-    "not_surveyed", N_("No survey is known to be sent"), _c.survey_sent.is_distinct_from(sa.true())
+    "not_surveyed", N_("No survey known to be sent"), _c.survey_sent.is_distinct_from(sa.true())
 )
-_NOT_RATED = exclude("no_rating", N_("Asked, but gave no rating"), sa.not_(RATED))
+_NOT_RATED = exclude("no_rating", N_("Survey without a rating"), sa.not_(RATED))
 _RATED_NOTHING = exclude(
-    "no_rating", N_("Answered the survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
+    "no_rating", N_("Answered survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
 )
 _NO_NPS = exclude(
     "no_answer",
-    N_("Asked, but did not say whether they would recommend the centre"),
+    N_("Survey without an answer on recommendation"),
     _c.nps.is_(None),
 )
 _NEITHER = exclude(
     "no_rating",
-    N_("Asked, but gave neither a rating nor a recommendation"),
+    N_("Survey without a rating or a recommendation"),
     sa.and_(sa.not_(RATED), _c.nps.is_(None)),
 )
-_NO_EFFORT = exclude("no_answer", N_("Asked, but gave no effort mark"), _c.ces.is_(None))
+_NO_EFFORT = exclude("no_answer", N_("Survey without an effort rating"), _c.ces.is_(None))
 
 
 def _per_scale(inputs: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
@@ -116,9 +116,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "csat",
         N_("Customer satisfaction"),
-        N_(
-            "The share of ratings in the upper quarter of their scale: 4 and 5 of 5, 8 to 10 of 10."
-        ),
+        N_("The share of ratings in the upper quarter of their scale (4–5 of 5, 8–10 of 10)."),
         N_("ratings of at least minimum + 75 % of the scale / ratings"),
         K.RATIO,
         U.RATE,
@@ -129,10 +127,10 @@ ALL: tuple[Kpi, ...] = (
     ),
     _declare(
         "csat_if_silent_unhappy",
-        N_("Satisfaction if the silent were unhappy"),
+        N_("Satisfaction if all non-respondents were dissatisfied"),
         N_(
-            "The lowest that customer satisfaction could be: as if everybody who was asked and "
-            "did not answer had been dissatisfied."
+            "The lowest possible satisfaction: as if every surveyed customer who did not answer "
+            "had been dissatisfied."
         ),
         N_("satisfied ratings / (ratings + surveys sent without any answer)"),
         K.RATIO,
@@ -143,10 +141,10 @@ ALL: tuple[Kpi, ...] = (
     ),
     _declare(
         "csat_if_silent_happy",
-        N_("Satisfaction if the silent were happy"),
+        N_("Satisfaction if all non-respondents were satisfied"),
         N_(
-            "The highest that customer satisfaction could be: as if everybody who was asked "
-            "and did not answer had been satisfied."
+            "The highest possible satisfaction: as if every surveyed customer who did not answer "
+            "had been satisfied."
         ),
         N_(
             "(satisfied ratings + surveys sent without any answer) / (ratings + surveys sent "
@@ -173,8 +171,8 @@ ALL: tuple[Kpi, ...] = (
         "unhappy_rate",
         N_("Unhappy customers"),
         N_(
-            "The share of customers whose rating lies in the lowest third of its scale (1 and "
-            "2 of 5), or who would not recommend the centre (0–6)."
+            "The share of customers who gave a low rating or would not recommend the centre "
+            "(0–6). Low: lowest third of the scale (1 and 2 of 5)."
         ),
         N_(
             "ratings of at most minimum + 33 % of the scale, or recommendations from 0 to 6 / "
@@ -205,8 +203,8 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "ces",
         N_("Customer effort score"),
-        N_("The mean answer, from 1 to 7, to whether the centre made it easy."),
-        N_("Σ effort mark / answers"),
+        N_("The mean effort rating, from 1 to 7: how easy the centre made it."),
+        N_("Σ effort rating / answers"),
         K.MEAN,
         U.EFFORT,
         "up",
@@ -217,8 +215,8 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "ces_agree",
         N_("Found it easy"),
-        N_("The share of customers whose effort mark is 5 to 7 of 7."),
-        N_("effort marks from 5 to 7 / answers"),
+        N_("The share of customers whose effort rating is 5 to 7 of 7."),
+        N_("effort ratings from 5 to 7 / answers"),
         K.RATIO,
         U.RATE,
         "up",
@@ -228,7 +226,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "response_rate",
         N_("Response rate"),
-        N_("The share of surveys sent that came back with at least one answer."),
+        N_("The share of surveys sent that got at least one answer."),
         N_("surveys answered / surveys sent"),
         K.RATIO,
         U.RATE,

@@ -87,7 +87,7 @@ ALL: tuple[Kpi, ...] = (
     _of_spend(
         "spend",
         N_("Spend"),
-        N_("What the campaigns cost."),
+        N_("The cost of the campaigns."),
         N_("Σ amount"),
         kind=KpiKind.TOTAL,
         better="neither",
@@ -95,7 +95,7 @@ ALL: tuple[Kpi, ...] = (
     _of_spend(
         "cost_per_contact",
         N_("Cost per contact"),
-        N_("What one inbound contact from a known source cost."),
+        N_("The cost of one inbound contact from a known source."),
         N_("spend / inbound contacts with a source"),
         exclusions=(*INBOUND, NO_SOURCE),
         heading=N_("Per contact"),
@@ -103,7 +103,7 @@ ALL: tuple[Kpi, ...] = (
     _of_spend(
         "cost_per_answered",
         N_("Cost per answered contact"),
-        N_("What one answered contact from a known source cost."),
+        N_("The cost of one answered contact from a known source."),
         N_("spend / answered contacts with a source"),
         ANSWERED,
         exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED),
@@ -112,7 +112,7 @@ ALL: tuple[Kpi, ...] = (
     _of_spend(
         "cost_per_resolved",
         N_("Cost per resolved contact"),
-        N_("What one contact from a known source cost that the advisor declared resolved."),
+        N_("The cost of one contact from a known source that its advisor declared resolved."),
         N_("spend / answered contacts with a source that were declared resolved"),
         sa.and_(ANSWERED, CONTACTS.c.declared_resolved),
         exclusions=(*INBOUND, NO_SOURCE, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED, UNRESOLVED),

@@ -309,7 +309,7 @@ def _conditions(
             raise AccessDenied()
         if dimensions.get_dimension(dimension).family == "quality":
             raise Refusal(
-                "cannot_cut", N_("Contacts cannot be chosen by {dimension}."), dimension=dimension
+                "cannot_cut", N_("Contacts cannot be filtered by {dimension}."), dimension=dimension
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
     conditions = [

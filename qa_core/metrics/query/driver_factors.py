@@ -125,11 +125,11 @@ FACTORS: tuple[Factor, ...] = (
         _bands(_c.transfers, ("1", "none"), ("2", "one"), (None, "more")),
     ),
     Factor("declared", N_("Declared"), compared_levels=("no",)),
-    Factor("came_back", "", {"yes": N_("In touch again soon after")}, ("yes",), _came_back),
+    Factor("came_back", "", {"yes": N_("Further contact soon after")}, ("yes",), _came_back),
     Factor(
         "had_been_in_touch",
         "",
-        {"yes": N_("In touch shortly before")},
+        {"yes": N_("Previous contact shortly before")},
         ("yes",),
         _had_been_in_touch,
     ),

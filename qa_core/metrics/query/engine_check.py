@@ -86,7 +86,10 @@ def check_engine(
     if span is None:
         raise Refusal(
             "nothing_to_compare",
-            N_("The lake is empty, so nothing can be compared. Import contacts, or make the demo."),
+            N_(
+                "The lake is empty, so there is nothing to compare. Import contacts, or "
+                "make the demo."
+            ),
         )
     period = Period(max(span[0], span[1] - timedelta(days=days)), span[1])
     result = EngineCheck(other.cluster.host, other.cluster.version, times=times)

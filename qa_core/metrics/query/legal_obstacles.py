@@ -203,14 +203,14 @@ RULES: tuple[LegalRule, ...] = (
     ),
     LegalRule(
         "expired",
-        N_("older than recordings may be kept"),
+        N_("past the retention of recordings"),
         "R5",
         _EVERY - _JUDGE,
         lambda facts: _is_before(facts.oldest_recording),
     ),
     LegalRule(
         "too_old",
-        N_("older than evaluations may be kept"),
+        N_("past the retention of evaluations"),
         "R6",
         _JUDGE,
         lambda facts: _is_before(facts.oldest_analysis),

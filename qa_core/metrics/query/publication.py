@@ -91,7 +91,7 @@ def close_period(where: Filters) -> Filters:
     if last_day < first_day:
         raise Refusal(
             "no_whole_month",
-            N_("You see whole calendar months, and none of the data is over yet."),
+            N_("You see complete calendar months only, and the data holds none yet."),
         )
     period = where.period
     first, last = (
@@ -104,8 +104,8 @@ def close_period(where: Filters) -> Filters:
     raise Refusal(
         "whole_months",
         N_(
-            "You see whole calendar months that are over: choose a period from the first day "
-            "of a month to the last day of one, {last} at the latest."
+            "You see complete calendar months only. Choose whole months that end on {last} at the "
+            "latest."
         ),
         (f"--from {start} --to {last_day}",),
         last=last_day,
@@ -130,8 +130,8 @@ def require_one_table(
         raise Refusal(
             "settings_in_force",
             N_(
-                "You see figures by the settings in force: leave {names} as it is. What another "
-                "value gives is shown to managers."
+                "You see figures computed with the settings in force. Leave {names} unchanged; "
+                "only managers see other values."
             ),
             names=", ".join(overrides),
         )
@@ -141,8 +141,8 @@ def require_one_table(
         raise Refusal(
             "one_table",
             N_(
-                "You see one cut or one filter at a time, by month besides; here are {names}. "
-                "Choose one of them."
+                "You see one breakdown or one filter at a time, plus months. This asks for "
+                "{names}: choose one of them."
             ),
             tuple(f"--by {name}" for name in sorted({*cuts, *filters})),
             names=", ".join(sorted({*cuts, *filters})),
@@ -151,7 +151,7 @@ def require_one_table(
     for name in several:
         raise Refusal(
             "one_line",
-            N_("You filter by one value at a time; choose one {name}, or cut by it."),
+            N_("You can filter on one value at a time. Choose one {name}, or break down by it."),
             (f"--by {name}",),
             name=name,
         )

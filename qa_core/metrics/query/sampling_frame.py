@@ -42,12 +42,12 @@ REASONS = {
     "not_recorded": N_("not recorded"),
     "no_audio": N_("no recording here"),
     "expired": legal_obstacles.TITLES["expired"],
-    "too_short": N_("shorter than the plan asks"),
-    "too_long": N_("longer than the plan asks"),
+    "too_short": N_("shorter than the plan allows"),
+    "too_long": N_("longer than the plan allows"),
     "already_evaluated": N_("already evaluated"),
     "already_drawn": N_("already drawn"),
-    "replaced": N_("drawn once, and replaced"),
-    "advisor_at_maximum": N_("the advisor's maximum is reached"),
+    "replaced": N_("drawn earlier, then replaced"),
+    "advisor_at_maximum": N_("advisor's maximum reached"),
 }
 """Why a contact is outside the frame; the first that applies counts, so that the frame
 and all of these make up every contact of the period.

@@ -109,8 +109,8 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
         found[contact.contact_id].append(contact.key)
     if missing := [number for number in numbers if len(found[number]) != 1]:
         message = N_(
-            "These numbers do not name one contact each that may be listened to: {numbers}. "
-            "Take them out, or choose from the list."
+            "These numbers match no contact that may be listened to, or several: {numbers}. "
+            "Remove them, or choose from the list."
         )
         raise Refusal("not_listenable", message, numbers=", ".join(missing))
     return [found[number][0] for number in numbers]

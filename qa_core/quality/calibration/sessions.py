@@ -114,7 +114,7 @@ def open_session(
         if scorecard_row is None or scorecard_row.published_at is None:
             raise Refusal(
                 "grid_not_published",
-                N_("Only a published scorecard can be calibrated on; choose one."),
+                N_("A calibration session needs a published scorecard. Choose one."),
             )
         accounts = people.find_people(session)
         for username in evaluators:
@@ -126,16 +126,16 @@ def open_session(
                 or not accreditations.is_accredited(session, username, PURPOSE)
             ):
                 message = N_(
-                    "{name} is no evaluator who is accredited today for the quality of "
-                    "service; your data protection officer gives accreditations."
+                    "{name} is not an evaluator accredited for quality of service today. Ask the "
+                    "data protection officer, or choose another evaluator."
                 )
                 raise Refusal("not_accredited", message, name=username)
         for key in keys:
             contact = found.get(key)
             if contact is None:
                 message = N_(
-                    "Nobody may listen to contact {number}: it is gone, objected to, stopped "
-                    "or private, or its advisor was not informed. Leave it out."
+                    "Contact {number} may not be listened to (deleted, objection, stopped "
+                    "recording, private line, or advisor not informed). Leave it out."
                 )
                 raise Refusal("not_listenable", message, number=key[1])
         calibration = Calibration(
@@ -235,7 +235,7 @@ def record_consensus(
     if len(note) > LONGEST_NOTE:
         raise Refusal(
             "too_long",
-            N_("At most {limit} characters; leave out what is not needed."),
+            N_("The text is too long. Shorten it to {limit} characters."),
             limit=LONGEST_NOTE,
         )
     with store.writing() as session:
@@ -330,8 +330,8 @@ def build_open_refusal() -> Refusal:
     return Refusal(
         "round_open",
         N_(
-            "This session is still open: marks stay unseen until it is closed, so that nobody "
-            "leans on another's."
+            "This session is still open. Scores stay hidden until it closes, so that evaluators "
+            "do not influence each other."
         ),
     )
 
@@ -350,12 +350,14 @@ def _check_input(
             limit=LONGEST_TITLE,
         )
     if len(evaluators) < LEAST_EVALUATORS:
-        raise Refusal("few_evaluators", N_("A calibration takes at least two evaluators."))
+        raise Refusal("few_evaluators", N_("A calibration session needs at least two evaluators."))
     if not keys or len(keys) > MOST_CONTACTS:
         raise Refusal(
             "bad_contacts", N_("Choose between 1 and {most} contacts."), most=MOST_CONTACTS
         )
     if due_on is not None and due_on < environment.today():
-        raise Refusal("bad_date", N_("The day due is over; choose today or a later one."))
+        raise Refusal("bad_date", N_("The due date is past. Choose today or a later day."))
     if reference is not None and reference not in evaluators:
-        raise Refusal("bad_reference", N_("The reference is one of the evaluators of the session."))
+        raise Refusal(
+            "bad_reference", N_("Choose the reference among the evaluators of the session.")
+        )

@@ -114,14 +114,14 @@ def start(viewer: Viewer, contact_number: int) -> int:
         drafts.require_not_own(session, viewer, contact.advisor_id)
         if row.closed_at is not None:
             raise Refusal(
-                "round_closed", N_("This session is closed; nothing can be scored in it any more.")
+                "round_closed", N_("This calibration session is closed. Scoring has ended.")
             )
         if not allowed:
             raise Refusal(
                 "not_listenable",
                 N_(
-                    "Nobody may listen to this contact any more. Leave it out, and tell who "
-                    "opened the session."
+                    "This contact may no longer be listened to. Leave it out, and inform the "
+                    "manager who opened the session."
                 ),
             )
         draft = drafts.open_draft(

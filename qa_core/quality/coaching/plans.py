@@ -136,7 +136,8 @@ def open_plan(
         )
     if due_on is not None and due_on < starts_on:
         raise Refusal(
-            "due_before_start", N_("The plan would be due before it starts; choose a later day.")
+            "due_before_start",
+            N_("The due date is before the start of the plan. Choose a later day."),
         )
     with store.writing() as session:
         team = find_members(session, viewer, today).get(advisor_id)
@@ -184,8 +185,8 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
         _require_open(plan)
         if _has_left(plan, members.find_teams(session, environment.today())):
             message = N_(
-                "The advisor has left the team {team}, in which this plan was opened: it can "
-                "only be ended. Whoever leads them now opens another one."
+                "The advisor has left the team {team}, so this plan can only be ended. Their "
+                "present team lead can open a new one."
             )
             raise Refusal("left_team", message, team=plan.team)
         plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
@@ -203,7 +204,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
     """End a plan as `reached` or `stopped`. Raise Refusal unless at `version`."""
     viewer.require(Permission.MANAGE_COACHING)
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
-        raise Misuse("bad_state", N_("A plan ends as reached or stopped."))
+        raise Misuse("bad_state", N_("Choose how the plan ends: reached or stopped."))
     with store.writing() as session:
         plan = _get(session, viewer, plan_id)
         if not _may_change(viewer, plan):
@@ -212,10 +213,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         if plan.version != version:
             raise Refusal(
                 "changed_meanwhile",
-                N_(
-                    "Somebody wrote on this plan in the meantime. Look at it as it is now, "
-                    "then end it."
-                ),
+                N_("Somebody has changed this plan meanwhile. Read it again, then end it."),
             )
         plan.state, plan.ended_on, plan.version = (
             CoachingState(state),
@@ -365,7 +363,7 @@ def _has_left(plan: CoachingPlan, teams: Mapping[str, frozenset[str]]) -> bool:
 
 def _require_open(plan: CoachingPlan) -> None:
     if plan.state != CoachingState.OPEN:
-        raise Refusal("plan_ended", N_("This plan has ended; open another one."))
+        raise Refusal("plan_ended", N_("This plan has ended. Open another one."))
 
 
 def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:

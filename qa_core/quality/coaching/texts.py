@@ -46,7 +46,7 @@ def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
     if reason.kind not in REASONS:
         return _describe_gap(reason, texts)
     if reason.kind == NeedKind.UNHEARD and reason.n is None:
-        return _("Never evaluated yet")
+        return _("Never evaluated")
     return ngettext(*REASONS[reason.kind], reason.n or 0)
 
 
@@ -63,8 +63,8 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
         )
     )
     numbers = ngettext(
-        "{mean} against {others} of 100, {n} evaluation, surely {least} to {most} below",
-        "{mean} against {others} of 100, {n} evaluations, surely {least} to {most} below",
+        "{mean} against {others} of 100, {n} evaluation, 95 % interval {least} to {most} below",
+        "{mean} against {others} of 100, {n} evaluations, 95 % interval {least} to {most} below",
         gap.n,
         mean=formatting.number(gap.mean),
         others=formatting.number(gap.others),
@@ -77,7 +77,7 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
             _("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria
         )
         sentence = _(
-            "{said}. No criterion alone is sure; furthest behind: {criteria}",
+            "{said}. No single criterion differs clearly; lowest: {criteria}",
             said=sentence,
             criteria=named,
         )
@@ -91,24 +91,24 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
 def describe_week(week: CoachingWeek) -> str:
     """Describe the basis of the list."""
     if not week.advisors:
-        return _("Nobody is in a team that you lead today.")
-    looked = ngettext("{n} advisor looked at.", "{n} advisors looked at.", week.advisors)
+        return _("You lead no advisor today.")
+    looked = ngettext("{n} advisor reviewed.", "{n} advisors reviewed.", week.advisors)
     if not week.compared:
         return looked + " " + _("Too few evaluations in the last thirteen weeks to compare scores.")
     return (
         looked
         + " "
         + ngettext(
-            "Scores of the last thirteen weeks, {compared} advisors compared; an interval is "
-            "as wide as {n} comparison at once demands.",
-            "Scores of the last thirteen weeks, {compared} advisors compared; intervals are as "
-            "wide as {n} comparisons at once demand.",
+            "Scores of the last thirteen weeks, {compared} advisors compared. Intervals are "
+            "widened for {n} comparison.",
+            "Scores of the last thirteen weeks, {compared} advisors compared. Intervals are "
+            "widened for {n} simultaneous comparisons.",
             week.comparisons,
             compared=week.compared,
         )
         + " "
         + _(
-            "Whoever cannot be told apart from the team is not listed for a score. This is no "
+            "Scores are listed only where the difference is statistically clear. This is not a "
             "ranking."
         )
     )
@@ -152,7 +152,7 @@ def describe_progress(plan: CoachingPlanView) -> str:
 def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
     """Name the criteria of a plan."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
-        "Whole score"
+        "Overall score"
     )
 
 
@@ -160,15 +160,15 @@ def describe_verdict(effect: CoachingEffect) -> str:
     """Describe the effect of a plan in one line."""
     if effect.missing_before or effect.missing_after:
         return (
-            _("Too early to say what came of it")
+            _("Too early to measure the effect")
             if not effect.missing_before
-            else _("Too few evaluations before to say what came of it")
+            else _("Too few evaluations before to measure the effect")
         )
     shown = effect.effect or effect.change
     if not shown.is_significant:
-        return _("No change that chance would not explain")
+        return _("No statistically clear change")
     if effect.effect is not None:
-        return _("{points} beyond comparable colleagues", points=describe_points(shown.value))
+        return _("{points} compared with similar colleagues", points=describe_points(shown.value))
     return _("{points} since the start", points=describe_points(shown.value))
 
 
@@ -189,9 +189,13 @@ def describe_result(effect: CoachingEffect) -> str:
     missing = effect.missing_before + effect.missing_after
     if missing:
         return (
-            ngettext("Too early: {n} more evaluation", "Too early: {n} more evaluations", missing)
+            ngettext(
+                "Too early: {n} more evaluation needed",
+                "Too early: {n} more evaluations needed",
+                missing,
+            )
             if not effect.missing_before
-            else _("Too few before")
+            else _("Too few evaluations before")
         )
     shown = effect.effect or effect.change
     text = _(
@@ -217,7 +221,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
             period_after=formatting.period(effect.after),
         ),
         _(
-            "Change: {points}, with 95 % certainty between {low} and {high}.",
+            "Change: {points}, 95 % confidence interval {low} to {high}.",
             points=describe_points(effect.change.value),
             **_format_limits(effect.change),
         ),
@@ -225,16 +229,16 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
     if effect.effect is not None:
         sentences += [
             ngettext(
-                "{n} colleague of the team, not coached on this and nearest before, went from "
-                "{before} to {after} in the same time.",
-                "{n} colleagues of the team, not coached on this and nearest before, went from "
-                "{before} to {after} in the same time.",
+                "Meanwhile {n} comparable colleague of the team, not coached on this, went from "
+                "{before} to {after}.",
+                "Meanwhile {n} comparable colleagues of the team, not coached on this, went from "
+                "{before} to {after}.",
                 effect.colleagues,
                 before=formatting.number(effect.colleagues_before, 1),
                 after=formatting.number(effect.colleagues_after, 1),
             ),
             _(
-                "Beyond theirs: {points}, with 95 % certainty between {low} and {high} "
+                "Beyond colleagues: {points}, 95 % confidence interval {low} to {high} "
                 "(difference in differences, Student's t).",
                 points=describe_points(effect.effect.value),
                 **_format_limits(effect.effect),
@@ -243,14 +247,14 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
     elif effect.sees_colleagues:
         sentences.append(
             _(
-                "Nobody of the team can be compared with: what changed for everybody is in "
-                "this number, too."
+                "No colleague is comparable, so this figure includes changes that affected "
+                "everybody."
             )
         )
     if effect.missing_for_power:
         more = ngettext(
-            "At least {n} more evaluation until a change of {points} points would show.",
-            "At least {n} more evaluations until a change of {points} points would show.",
+            "At least {n} more evaluation needed to detect a change of {points} points.",
+            "At least {n} more evaluations needed to detect a change of {points} points.",
             effect.missing_for_power,
             points=formatting.number(DETECTABLE_CHANGE),
         )
@@ -261,11 +265,11 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
 def describe_regression(effect: CoachingEffect) -> str:
     """Warn of regression to the mean; shown with every effect."""
     warning = _(
-        "Beware of regression to the mean: coaching mostly starts after a low spell, and part "
-        "of a rise would have come without it."
+        "Beware of regression to the mean: coaching mostly starts after low scores. Part of a "
+        "rise would have come anyway."
     )
     return (
-        warning + " " + _("Colleagues who were as low take some of that out, not all.")
+        warning + " " + _("Comparing with colleagues who were as low removes part of it, not all.")
         if effect.effect is not None
         else warning
     )
@@ -288,23 +292,23 @@ def _format_limits(estimate: Estimate) -> dict[str, str]:
 def _describe_missing(effect: CoachingEffect) -> list[str]:
     sentences = [
         _(
-            "Nothing can be said yet: it takes {n} evaluations before the start and as many after.",
+            "Too early: an estimate needs {n} evaluations before the start and as many after.",
             n=MIN_EVALUATIONS,
         )
     ]
     if effect.missing_before:
         sentences.append(
             ngettext(
-                "There is {n} evaluation in the ninety days before; that will not change.",
-                "There are {n} evaluations in the ninety days before; that will not change.",
+                "The ninety days before the start have {n} evaluation; this number is final.",
+                "The ninety days before the start have {n} evaluations; this number is final.",
                 effect.own.before.n,
             )
         )
     if effect.missing_after:
         sentences.append(
             ngettext(
-                "{n} more evaluation is missing since the start.",
-                "{n} more evaluations are missing since the start.",
+                "{n} more evaluation is needed since the start.",
+                "{n} more evaluations are needed since the start.",
                 effect.missing_after,
             )
         )

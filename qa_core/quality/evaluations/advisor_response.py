@@ -81,8 +81,8 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
             raise Refusal(
                 "no_grid",
                 N_(
-                    "This evaluation came without the answers of its scorecard; there is none to "
-                    "fill in. Write a comment instead."
+                    "You cannot evaluate yourself here: this evaluation has no scorecard answers. "
+                    "Write a comment instead."
                 ),
             )
         own = open_self_evaluation(session, viewer, evaluation, viewer.username)

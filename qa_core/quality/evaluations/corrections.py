@@ -66,7 +66,10 @@ def amend(
     if not reason_text:
         raise Misuse(
             "no_reason",
-            N_("Say why the evaluation is corrected: the advisor reads it beside the former one."),
+            N_(
+                "Write the reason for the correction. The advisor reads it beside the "
+                "former version."
+            ),
         )
     drafts.check_contact(viewer, evaluation_id)
     with store.writing() as session:
@@ -85,10 +88,7 @@ def amend(
         ):
             raise Refusal(
                 "nothing_changed",
-                N_(
-                    "Nothing differs from what stands already: change an answer or a comment, "
-                    "then save."
-                ),
+                N_("Nothing has changed. Change an answer or a comment, then save."),
             )
         drafts.require_no_personal_data(scorecard, answers, kept, words, keeps_personal_data)
         finalise.keep_revision(session, evaluation, f"{AMENDED}: {reason_text}", viewer.username)
@@ -141,7 +141,7 @@ def _require_undisputed(
     ]
     if touched:
         message = N_(
-            "The advisor disputed {criteria}: only who decides on disputes changes that. Leave "
-            "it as it stands, and correct the rest."
+            "The advisor disputed {criteria}: only the decision on the dispute can change this. "
+            "Correct the rest."
         )
         raise Refusal("disputed", message, criteria=" · ".join(touched))

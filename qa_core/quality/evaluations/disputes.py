@@ -127,7 +127,7 @@ def raise_dispute(
         if environment.today() > last_day:
             raise Refusal(
                 "dispute_over",
-                N_("It could be disputed until {day}; speak to your team lead about it."),
+                N_("Disputes were possible until {day}. Speak to your team lead."),
                 day=formatting.day(last_day, year=True),
             )
         answers = finalise.read_answers(evaluation)
@@ -139,14 +139,14 @@ def raise_dispute(
         if session.scalar(Scoped(before, viewer)) is not None:
             raise Refusal(
                 "already_disputed",
-                N_("You have disputed this criterion before; each can be disputed once."),
+                N_("You have already disputed this criterion. Each can be disputed once."),
             )
         scoring.score(scorecard, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
             raise Refusal(
                 "same_answer",
-                N_("This is what the evaluator gave; choose what it should have been."),
+                N_("This is the evaluator's answer. Choose the answer you think is right."),
             )
         dispute = Dispute(
             evaluation_id=evaluation.id,
@@ -187,14 +187,14 @@ def decide(
             raise Refusal(
                 "own_evaluation",
                 N_(
-                    "Who made an evaluation, or is the one it is about, does not decide on it: "
-                    "ask another manager."
+                    "You made this evaluation, or it is about you, so you cannot decide on it. "
+                    "Ask another manager."
                 ),
             )
         if dispute.decision is not None:
             raise Refusal(
                 "already_decided",
-                N_("Somebody has decided on this meanwhile; open the page again to see what."),
+                N_("This dispute was decided meanwhile. Open the page again to see the decision."),
             )
         answers = finalise.read_answers(evaluation)
         wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
@@ -322,7 +322,7 @@ def clean_text(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise Refusal(
             "too_long",
-            N_("At most {limit} characters; leave out what is not needed."),
+            N_("The text is too long. Shorten it to {limit} characters."),
             limit=LONGEST_TEXT,
         )
     return text
@@ -334,8 +334,8 @@ def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scor
         raise Refusal(
             "not_disputable",
             N_(
-                "This evaluation came without the answers of its scorecard and cannot be scored "
-                "again; write a comment instead."
+                "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
+                "comment instead."
             ),
         )
     return scorecard
@@ -346,9 +346,7 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
                 "no_third",
-                N_(
-                    "A third value is neither what was given nor what was proposed; choose another."
-                ),
+                N_("Choose a value that neither the evaluator nor the advisor chose."),
             )
         return points
     return (

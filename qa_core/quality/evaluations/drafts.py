@@ -114,7 +114,7 @@ def open_draft(
     if scorecard_row is None or scorecard_row.published_at is None:
         raise Refusal(
             "grid_not_published",
-            N_("The scorecard is not published; publish it first, then evaluate with it."),
+            N_("The scorecard is not published. Publish it before you evaluate with it."),
         )
     evaluation = Evaluation(
         **same,
@@ -155,7 +155,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
             if scorecard_row is None:
                 raise Refusal(
                     "grid_not_published",
-                    N_("The scorecard is not published; publish it first, then evaluate with it."),
+                    N_("The scorecard is not published. Publish it before you evaluate with it."),
                 )
             evaluation = open_draft(
                 session,
@@ -347,8 +347,8 @@ def require_no_personal_data(
     texts = [text for key, text in comments.items() if key in answers] + [comment or ""]
     if not is_kept and any(masking.find_personal_data(text) for text in texts):
         message = N_(
-            "The comments seem to hold personal data. Take them out, or confirm that they are "
-            "needed to judge the contact; then submit."
+            "The comments seem to contain personal data. Remove them, or confirm that the "
+            "evaluation needs them. Then submit."
         )
         raise Refusal("personal_data", message)
 
@@ -384,7 +384,7 @@ def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluatio
     if calibration is not None and calibration.closed_at is not None:
         raise Refusal(
             "round_closed",
-            N_("This calibration session is closed; nothing can be scored in it any more."),
+            N_("This calibration session is closed. Scoring has ended."),
         )
 
 
@@ -423,8 +423,8 @@ def require_version(evaluation: Evaluation, version: int) -> None:
     """Refuse to overwrite a change made since the caller read the evaluation."""
     if evaluation.version != version:
         message = N_(
-            "This evaluation was changed meanwhile, in another tab or by an earlier click. "
-            "Nothing is lost: choose what counts, then save again."
+            "This evaluation changed meanwhile, in another tab or by an earlier click. Nothing is "
+            "lost: choose what to keep, then save again."
         )
         raise Refusal(CHANGED_MEANWHILE, message)
 
@@ -446,8 +446,8 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
         raise Refusal(
             "own_contact",
             N_(
-                "This is a contact of your own: nobody evaluates themselves. Ask for another "
-                "one in its place."
+                "This is one of your own contacts, and nobody evaluates themselves. Ask for "
+                "another one."
             ),
         )
 
@@ -493,7 +493,7 @@ def _require_may_listen(
     if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
         raise Refusal(
             "no_longer_assigned",
-            N_("This contact is no longer yours to evaluate. Go on with the next in your list."),
+            N_("This contact is no longer assigned to you. Go on with the next one in your list."),
         )
 
 
@@ -501,7 +501,7 @@ def _require_draft(evaluation: Evaluation) -> None:
     if evaluation.state != "draft":
         raise Refusal(
             "already_submitted",
-            N_("This evaluation was submitted already. Correct it on its own page, with a reason."),
+            N_("This evaluation is already submitted. Correct it on its own page, with a reason."),
         )
 
 
@@ -519,7 +519,7 @@ def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None)
 
 def _build_withdrawn() -> Refusal:
     message = N_(
-        "Nobody may listen to this contact any more: the customer objected, or it is private. "
-        "It was taken off your list."
+        "This contact may no longer be listened to: the customer objected, or it is private. It "
+        "was removed from your list."
     )
     return Refusal(WITHDRAWN, message)

@@ -64,7 +64,7 @@ def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
         raise Refusal(
             "unanswered",
-            N_("Not answered yet: {criteria}. Answer every criterion, then submit."),
+            N_("Criteria without an answer: {criteria}. Answer them, then submit."),
             criteria=named,
         )
 

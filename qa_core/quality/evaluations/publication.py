@@ -34,7 +34,7 @@ def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
     """Publish one evaluation. Raise Refusal when it was not submitted."""
     if evaluation.evaluator is None or evaluation.submitted_at is None:
         raise Refusal(
-            "unsigned", N_("An evaluation is published once its evaluator has submitted it.")
+            "unsigned", N_("Not published: the evaluator has not submitted this evaluation.")
         )
     evaluation.state, evaluation.published_at = "published", now()
     audit_log.record(session, actor, "evaluation_published", str(evaluation.id))

@@ -79,16 +79,16 @@ def add_remark(
     """
     text = masking.mask(text.strip())
     if not text:
-        raise Refusal("empty_remark", N_("Write what is to be heard at this moment."))
+        raise Refusal("empty_remark", N_("Write what can be heard at this moment."))
     if len(text) > LONGEST_REMARK:
         raise Refusal(
             "long_remark",
-            N_("A remark has at most {most} characters; this one has {n}."),
+            N_("This remark has {n} characters. Shorten it to {most}."),
             most=LONGEST_REMARK,
             n=len(text),
         )
     if not 0 <= seconds < float("inf"):
-        raise Refusal("bad_moment", N_("A remark stands at a moment of the recording."))
+        raise Refusal("bad_moment", N_("Choose a moment of the recording for this remark."))
     with store.writing() as session:
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
@@ -129,7 +129,7 @@ def _find_draft(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluat
         raise AccessDenied()
     if not _is_open_to(viewer, evaluation):
         raise Refusal(
-            "not_a_draft", N_("This evaluation is submitted: its remarks stand as they were.")
+            "not_a_draft", N_("This evaluation is submitted, so its remarks can no longer change.")
         )
     return evaluation
 

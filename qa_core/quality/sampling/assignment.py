@@ -34,10 +34,8 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
     }
     if not found:
         message = N_(
-            "None of the evaluators of the plan {plan} is accredited for its purpose today: "
-            "{names}. "
-            "Your data protection officer accredits them, or: python -m qa_core accredit NAME "
-            "--until DATE"
+            "No evaluator of the plan {plan} is accredited for its purpose today: {names}. Ask "
+            "your data protection officer for an accreditation."
         )
         raise Refusal("no_evaluator", message, plan=plan.name, names=", ".join(plan.evaluators))
     return found
@@ -76,10 +74,9 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
         ]
         if not free:
             message = N_(
-                "The evaluators of the plan {plan} who may listen today cannot take all that "
-                "would be drawn (nobody listens to their own calls; "
-                "most per evaluator: {most}). Accredit another one, or make a plan with more "
-                "evaluators or less per advisor."
+                "The plan {plan} needs more evaluators who may listen today (maximum per "
+                "evaluator: {most}; nobody listens to their own calls). Accredit another "
+                "evaluator, or make a plan with more evaluators or fewer contacts per advisor."
             )
             raise Refusal(
                 "evaluators_full", message, plan=plan.name, most=plan.most_per_evaluator or "–"

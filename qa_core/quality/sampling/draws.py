@@ -154,7 +154,7 @@ def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult
     if plan.closed_at is not None:
         raise Refusal(
             "plan_closed",
-            N_("The plan {plan} is closed, nothing more is drawn for it; make a new one."),
+            N_("The plan {plan} is closed: no more contacts are drawn. Make a new plan."),
             plan=plan.name,
         )
     evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])

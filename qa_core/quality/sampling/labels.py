@@ -16,12 +16,12 @@ DIMENSION_TITLES = {
     "duration": N_("Duration"),
 }
 HOUR_TITLES = {
-    "00-10": N_("before 10 h"),
-    "10-12": N_("10–12 h"),
-    "12-14": N_("12–14 h"),
-    "14-16": N_("14–16 h"),
-    "16-18": N_("16–18 h"),
-    "18-24": N_("from 18 h"),
+    "00-10": N_("before 10:00"),
+    "10-12": N_("10:00–12:00"),
+    "12-14": N_("12:00–14:00"),
+    "14-16": N_("14:00–16:00"),
+    "16-18": N_("16:00–18:00"),
+    "18-24": N_("from 18:00"),
 }
 DURATION_TITLES = {
     "000-120": N_("under 2 min"),
@@ -30,15 +30,15 @@ DURATION_TITLES = {
     "600-": N_("10 min and more"),
 }
 STATE_TITLES = {
-    "waiting": N_("waits"),
+    "waiting": N_("waiting"),
     "started": N_("started"),
     "done": N_("done"),
     "replaced": N_("replaced"),
 }
 CAUSE_TITLES = {
-    "lake_changed": N_("contacts were brought in or changed since"),
-    "frame_changed": N_("the frame is another"),
-    "list_changed": N_("so is the list"),
+    "lake_changed": N_("contacts were imported or changed since"),
+    "frame_changed": N_("the sampling frame changed"),
+    "list_changed": N_("the drawn list changed"),
 }
 
 

@@ -25,7 +25,7 @@ PICK_REASONS = {
     "complaint": N_("the customer complained"),
     "praise": N_("the customer praised it"),
     "training": N_("it shows something worth learning"),
-    "incident": N_("an incident is looked into"),
+    "incident": N_("an incident is under review"),
     "other": N_("another reason"),
 }
 USUAL_MAXIMUM = 6
@@ -61,14 +61,14 @@ def pick(
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    message = N_("{name} is no reason to pick a contact. Known: {known}.")
+    message = N_("{name} is not a reason to pick a contact. Known: {known}.")
     require_known(reason, PICK_REASONS, "unknown_reason", message)
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
     key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
             "no_grid",
-            N_("There is no published scorecard to fill in; publish one under Scorecards first."),
+            N_("There is no published scorecard. Publish one under Scorecards first."),
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)

@@ -50,17 +50,13 @@ def parse_plan(content: Mapping[str, Any]) -> PlanContent:
     """Parse a plan. Raise Refusal `bad_plan`, naming field and expectation."""
     known = (*NEEDED, *READERS)
     if unknown := [name for name in content if name not in known]:
-        raise refuse(
-            str(unknown[0]), _("there is no such field; known: {known}.", known=", ".join(known))
-        )
+        raise refuse(str(unknown[0]), _("unknown field. Known: {known}.", known=", ".join(known)))
     if missing := [name for name in NEEDED if name not in content]:
-        raise refuse(
-            missing[0], _("it is missing. A plan needs {fields}.", fields=", ".join(NEEDED))
-        )
+        raise refuse(missing[0], _("missing. A plan needs {fields}.", fields=", ".join(NEEDED)))
     read = {name: (NEEDED | READERS)[name](name, value) for name, value in content.items()}
     if read["from"] > read["to"]:
         raise refuse(
-            "to", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat())
+            "to", _("a day from {day}, the start of the plan.", day=read["from"].isoformat())
         )
     if read["maximum_per_advisor"] < read["per_advisor"]:
         raise refuse(
@@ -68,7 +64,7 @@ def parse_plan(content: Mapping[str, Any]) -> PlanContent:
         )
     if "due" in read and read["due"] < read["from"]:
         raise refuse(
-            "due", _("a day not before {day}, where the plan starts.", day=read["from"].isoformat())
+            "due", _("a day from {day}, the start of the plan.", day=read["from"].isoformat())
         )
     shortest, longest = (read.get(name) for name in LIMITS)
     if shortest is not None and longest is not None and shortest > longest:
@@ -135,7 +131,7 @@ def _strata(name: str, value: Any) -> tuple[str, ...]:
     if unknown := [stratum for stratum in strata if stratum not in DIMENSIONS]:
         raise refuse(
             name,
-            _("{value} is none; known: {known}.", value=unknown[0], known=", ".join(DIMENSIONS)),
+            _("{value} is unknown. Known: {known}.", value=unknown[0], known=", ".join(DIMENSIONS)),
         )
     return strata
 

@@ -97,8 +97,8 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
             is not None
         ):
             message = N_(
-                "There is a plan {name} already. Give this one another name, or draw again "
-                "from the one there is: a draw adds what is missing."
+                "There is already a plan {name}. Choose another name, or draw again from that "
+                "plan: this adds what is missing."
             )
             raise Refusal("plan_exists", message, name=plan.name)
         plan_row = ListeningPlan(
@@ -196,7 +196,7 @@ def get_row(session: Session, name: str) -> ListeningPlan:
     plan = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if plan is None:
         raise AccessDenied(
-            N_("There is no listening plan {name}; plan list shows them."), name=name
+            N_("There is no listening plan {name}. See the list of plans."), name=name
         )
     return plan
 
@@ -231,8 +231,8 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         raise refuse(
             "purpose",
             _(
-                "one of those entered for this centre: {known}. The data protection officer "
-                "enters them.",
+                "one of the purposes entered for this centre: {known}. The data protection "
+                "officer enters them.",
                 known=entered.replace(",", ", "),
             ),
         )
@@ -242,13 +242,13 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         if name not in roles:
             raise refuse(
                 "evaluators",
-                _("{value} has no account here; an administrator adds people.", value=name),
+                _("{value} has no account. An administrator adds accounts.", value=name),
             )
         if not _can_evaluate(roles[name]):
             raise refuse(
                 "evaluators",
                 _(
-                    "{value} has a role that fills in no scorecards; an evaluator is needed.",
+                    "{value} has a role that cannot fill in scorecards. Choose an evaluator.",
                     value=name,
                 ),
             )
@@ -258,7 +258,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
         else [team for team in plan.filters.get("team", ()) if team not in viewer.teams]
     )
     if outside:
-        raise refuse("team", _("{value} is not among your teams.", value=outside[0]))
+        raise refuse("team", _("{value} is not one of your teams.", value=outside[0]))
 
 
 def _can_evaluate(role: str) -> bool:
@@ -283,7 +283,7 @@ def _publish_scorecard(viewer: Viewer, key: str) -> str:
         raise refuse(
             "grid",
             _(
-                "{value} is no published scorecard to fill in; known: {known}.",
+                "{value} is not a published scorecard to fill in. Known: {known}.",
                 value=key,
                 known=", ".join(sorted({*known, *publication.find_starters()})),
             ),

@@ -34,7 +34,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     Raise Refusal `unknown_reason`, `not_replaceable` (evaluated, replaced or picked by
     hand); AccessDenied.
     """
-    message = N_("{name} is no reason to replace a contact. Known: {known}.")
+    message = N_("{name} is not a reason to replace a contact. Known: {known}.")
     require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
     with store.writing() as session:
         statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
@@ -45,7 +45,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
         if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:
             raise Refusal(
                 "not_replaceable",
-                N_("Only a contact that was drawn, and is not evaluated yet, can be replaced."),
+                N_("Only drawn contacts that are not evaluated yet can be replaced."),
             )
         gates.require_open(session, plan.purpose)
         old.state, old.replaced_because = "replaced", reason

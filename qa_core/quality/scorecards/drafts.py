@@ -59,7 +59,7 @@ def create(
     )
     if not is_known and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
         message = N_(
-            "{key} cannot name a scorecard: use small letters, digits and single dashes, {most} "
+            "{key} cannot name a scorecard. Use small letters, digits and single dashes, {most} "
             "at most, such as customer-service."
         )
         raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
@@ -114,14 +114,17 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
     if found is None or found.published_at is not None:
         raise AccessDenied(
             N_(
-                "There is no such draft. A published version is never changed: start a new "
-                "draft from it."
+                "This draft does not exist. A published version never changes: start a new draft "
+                "from it."
             )
         )
     if edition is not None and found.edition != edition:
         raise Refusal(
             "changed_meanwhile",
-            N_("Somebody saved this draft meanwhile. Open it again, and make your changes there."),
+            N_(
+                "Somebody has saved this draft meanwhile. Open it again, and make your "
+                "changes there."
+            ),
         )
     return found
 
@@ -131,7 +134,7 @@ def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Refusal(
-            "bad_grid", N_("A scorecard holds texts, numbers, true and false, and nothing else.")
+            "bad_grid", N_("A scorecard may contain only texts, numbers, true and false.")
         ) from error
     if len(text) > LARGEST:
         raise Refusal(

@@ -71,7 +71,7 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     if len(content) > LARGEST_BYTES:
         raise Refusal(
             "grid_file_too_large",
-            N_("{name} is larger than {most} MB. A scorecard is a small file: send it alone."),
+            N_("{name} is larger than {most} MB. Send a file that contains only the scorecard."),
             name=name,
             most=LARGEST_BYTES >> 20,
         )
@@ -81,7 +81,10 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     if form not in IMPORT_FORMATS:
         raise Refusal(
             "wrong_file_type",
-            N_("{name} is no scorecard: send a TOML file, a workbook (XLSX, ODS) or a CSV file."),
+            N_(
+                "{name} is not a scorecard file. Send a TOML file, a workbook (XLSX, ODS) "
+                "or a CSV file."
+            ),
             name=name,
         )
     sheets = _read_csv(content) if form in ("csv", "txt", "tsv") else _read_workbook(name, content)
@@ -157,7 +160,7 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(
             "bad_toml",
-            N_("{name} is no TOML file that can be read: {detail}"),
+            N_("{name} cannot be read as a TOML file: {detail}"),
             name=name,
             detail=str(error),
         ) from error
@@ -234,8 +237,8 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     place = chosen.find_header() if chosen else None
     if chosen is None or place is None:
         message = N_(
-            "{name} has no row of titles such as {example}. Name the columns so, in French or "
-            "English, and send it again."
+            "{name} has no title row such as {example}. Add these titles, in French or English, "
+            "and send the file again."
         )
         raise Refusal(
             "no_grid_table",
@@ -246,7 +249,7 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     if len(chosen.rows) > MOST_ROWS:
         raise Refusal(
             "grid_too_large",
-            N_("{name} has more than {most} rows. A scorecard has one row to each criterion."),
+            N_("{name} has more than {most} rows. A scorecard has one row per criterion."),
             name=name,
             most=MOST_ROWS,
         )

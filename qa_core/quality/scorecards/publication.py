@@ -107,7 +107,7 @@ def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
                 lambda scorecard: scorecard.text.in_language(speak),
             ),
             (
-                N_("Points are now counted as {now} instead of {before}."),
+                N_("The score is now calculated as {now} instead of {before}."),
                 lambda scorecard: _(METHODS[scorecard.method]),
             ),
             (
@@ -115,7 +115,7 @@ def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
                 lambda scorecard: _describe(scorecard.pass_mark),
             ),
             (
-                N_("The score ends at {now} instead of {before}."),
+                N_("The highest score is now {now} instead of {before}."),
                 lambda scorecard: _describe(scorecard.bonus_cap),
             ),
         ),
@@ -242,7 +242,7 @@ def _describe_moves(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]
         ]
         for scorecard in (old, new)
     ]
-    return moved or ([_("The criteria stand in another order.")] if kept[0] != kept[1] else [])
+    return moved or ([_("The order of the criteria has changed.")] if kept[0] != kept[1] else [])
 
 
 def _describe_differences(

@@ -70,11 +70,11 @@ def describe_steps(scorecard: scoring.Scorecard, result: scoring.Result) -> list
     sentences = []
     uncapped = _compute_uncapped(scorecard, result)
     if result.calculated_score is None:
-        sentences.append(_("Nothing applies, so there is no score."))
+        sentences.append(_("No criterion applies, so there is no score."))
     elif uncapped is not None and uncapped > scorecard.bonus_cap:
         sentences.append(
             _(
-                "With its bonus it would be {value}; the score ends at {cap}.",
+                "With its bonus the score would be {value}; the maximum is {cap}.",
                 value=_describe(uncapped),
                 cap=_describe(scorecard.bonus_cap),
             )

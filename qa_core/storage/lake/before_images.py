@@ -62,7 +62,7 @@ def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
     if not names:
         raise Refusal(
             "not_in_lake",
-            N_("There are no rows of the import {batch} to take back."),
+            N_("Import {batch} has no rows to undo."),
             batch=batch_id,
         )
     return sum(
@@ -88,10 +88,7 @@ def _attempt(
     if not all((image_folder() / image).exists() for image in own):
         raise Refusal(
             "too_old_to_undo",
-            N_(
-                "What stood before the import {batch} is no longer kept, so that it cannot be "
-                "taken back."
-            ),
+            N_("Import {batch} cannot be undone: the data before it is no longer kept."),
             batch=batch_id,
         )
     connection.execute(
@@ -171,10 +168,7 @@ def _refuse_if_changed_since(
         if row_count:
             raise Refusal(
                 "changed_since",
-                N_(
-                    "The import {later} changed {rows} rows of the import {batch} afterwards. "
-                    "Take {later} back first."
-                ),
+                N_("Import {later} changed {rows} rows of import {batch}. Undo {later} first."),
                 later=other,
                 rows=row_count,
                 batch=batch_id,

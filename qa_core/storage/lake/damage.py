@@ -58,8 +58,8 @@ def explaining_damage(*names: str) -> Iterator[None]:
         raise Refusal(
             "lake_damaged",
             N_(
-                "A file of {month} in the lake is missing or damaged: {table}/{path}. Other months "
-                "can be used. Restore the lake from a backup; `doctor --deep` lists all damage."
+                "A file of {month} in the lake is missing or damaged: {table}/{path}. Other "
+                "months can be used. Restore the lake from a backup."
             ),
             month=damaged_files[0].month,
             table=damaged_files[0].table,

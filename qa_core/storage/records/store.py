@@ -85,8 +85,8 @@ def engine_for(url: str) -> sa.Engine:
             return sa.create_engine(address, pool_pre_ping=True)
         except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
             message = N_(
-                "QA_DATABASE_URL names a database whose driver is not installed. For "
-                "PostgreSQL: pip install 'psycopg[binary]', and postgresql+psycopg://…"
+                "QA_DATABASE_URL names a database whose driver is not installed. For PostgreSQL, "
+                "install psycopg[binary] and write postgresql+psycopg://…"
             )
             raise Refusal("no_driver", message) from error
     file = file_of(url)
@@ -259,8 +259,8 @@ def migrate() -> None:
         if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
             raise
         message = N_(
-            "The records must be migrated, and the role of QA_DATABASE_URL may not. Run once "
-            "with the owner of the tables: python -m qa_core init"
+            "The records need an update that the role of QA_DATABASE_URL may not make. Update "
+            "them once as the owner of the tables."
         )
         raise Refusal("owner_needed", message) from error
 
@@ -276,9 +276,8 @@ def _require_known_revision() -> None:
         )
         raise Refusal("newer_records", message, folder=str(environment.current().folder))
     message = N_(
-        "The records in {folder} are older than the first version, and nothing brings them up "
-        "to date. "
-        "Move that folder away, run: python -m qa_core init, and import your files again."
+        "The records in {folder} are older than the first version and cannot be updated. Move "
+        "that folder away, create new records and import your files again."
     )
     raise Refusal("too_old_records", message, folder=str(environment.current().folder))
 
@@ -341,14 +340,14 @@ def require_ready() -> None:
         raise Refusal(
             "old_records",
             N_(
-                "The records in {folder} are of an earlier version; bring them up to date "
-                "with: python -m qa_core init"
+                "The records in {folder} are from an earlier version. Update them on the server "
+                "first."
             ),
             folder=str(environment.current().folder),
         )
     raise Refusal(
         "no_records",
-        N_("There are no records in {folder} yet; run: python -m qa_core init"),
+        N_("There are no records in {folder} yet. Create them on the server first."),
         folder=str(environment.current().folder),
     )
 
@@ -363,10 +362,7 @@ def _refuse_unfinished_restore() -> None:
     if restoring_folder().exists() and not has_tables():
         raise Refusal(
             "restore_unfinished",
-            N_(
-                "A backup was being restored into {folder} and was interrupted. Run it again: "
-                "python -m qa_core restore FILE"
-            ),
+            N_("A restore into {folder} was interrupted. Run it again."),
             folder=str(environment.current().folder),
         )
 

@@ -25,8 +25,8 @@ def require(host: str, engine: str) -> None:
         raise Refusal(
             "engine_unchecked",
             N_(
-                "The cluster {host} (Spark {engine}) has not yet shown that it counts as DuckDB "
-                "does, in these versions. Run: python -m qa_core engine check"
+                "The cluster {host} (Spark {engine}) is not yet checked against DuckDB in these "
+                "versions. Check it on the server first."
             ),
             host=host,
             engine=engine,

@@ -126,8 +126,8 @@ class Cluster:
             raise Refusal(
                 "lake_outdated",
                 N_(
-                    "The lake has files of an earlier version, which DuckDB reads and Spark does "
-                    "not. Import their contacts again, or leave QA_ENGINE_URL out."
+                    "The lake has files of an earlier version, which DuckDB reads but Spark "
+                    "cannot. Import their contacts again, or unset QA_ENGINE_URL."
                 ),
             )
         view = f"files_{hashlib.sha256(repr((name, files)).encode()).hexdigest()[:32]}"
@@ -182,8 +182,7 @@ class Cluster:
                     "engine_slow",
                     N_(
                         "The cluster {host} did not answer within {seconds} seconds, and the "
-                        "question was stopped. Ask for a shorter period, or raise "
-                        "QA_ENGINE_SECONDS."
+                        "query was stopped. Choose a shorter period, or raise QA_ENGINE_SECONDS."
                     ),
                     host=self.host,
                     seconds=seconds,
@@ -205,7 +204,10 @@ class Cluster:
                 except ImportError as error:
                     raise Refusal(
                         "engine_not_installed",
-                        N_("QA_ENGINE_URL needs: pip install -r requirements-cluster.txt"),
+                        N_(
+                            "QA_ENGINE_URL needs the packages of requirements-cluster.txt. "
+                            "Install them on the server."
+                        ),
                     ) from error
                 except (TimeoutError, *_failures()) as error:
                     raise self._unreachable() from error
@@ -225,7 +227,7 @@ class Cluster:
             "engine_unreachable",
             N_(
                 "The Spark Connect server {host} of QA_ENGINE_URL does not answer. Start it and "
-                "ask again, or leave QA_ENGINE_URL out: DuckDB then answers."
+                "try again, or unset QA_ENGINE_URL to let DuckDB answer."
             ),
             host=self.host,
         )
@@ -242,7 +244,7 @@ class Cluster:
             return Refusal(
                 "engine_memory",
                 N_(
-                    "The cluster {host} has too little memory for this question. Ask for a shorter "
+                    "The cluster {host} has too little memory for this query. Choose a shorter "
                     "period, or give its server and workers more."
                 ),
                 host=self.host,
@@ -250,8 +252,8 @@ class Cluster:
         return Refusal(
             "engine_failed",
             N_(
-                "The cluster {host} could not answer this question ({condition}). Ask again; if it "
-                "fails again, leave QA_ENGINE_URL out, and DuckDB answers."
+                "The cluster {host} could not answer this query ({condition}). Try again. If it "
+                "fails again, unset QA_ENGINE_URL to let DuckDB answer."
             ),
             host=self.host,
             condition=condition,
@@ -268,7 +270,7 @@ def find_host(url: str) -> str:
             return f"{parts.hostname}:{parts.port or 15002}"
     raise Refusal(
         "unknown_engine",
-        N_("QA_ENGINE_URL must be duckdb:// or sc://HOST:PORT. Correct it, or leave it out."),
+        N_("QA_ENGINE_URL must be duckdb:// or sc://HOST:PORT. Correct it, or unset it."),
     )
 
 
@@ -413,8 +415,8 @@ def _count_values(bins: list[dict[str, float]] | None) -> dict[float, int] | Non
         raise Refusal(
             "engine_failed",
             N_(
-                "A month has more than {n} different durations, which the cluster cannot count one "
-                "by one. Leave QA_ENGINE_URL out, and DuckDB answers."
+                "A month has more than {n} different durations, which the cluster cannot count "
+                "one by one. Unset QA_ENGINE_URL to let DuckDB answer."
             ),
             n=DISTINCT_VALUES,
         )

@@ -42,8 +42,8 @@ LABELS = {
     "remove": N_("Remove the remark at"),
     "loading": N_("Fetching the recording…"),
     "locked": N_("First say why you listen."),
-    "failed": N_("The recording could not be fetched. Press play once more."),
-    "again": N_("Ready: press play once more."),
+    "failed": N_("The recording could not be fetched. Press play again."),
+    "again": N_("Ready. Press play again."),
 }
 
 
@@ -117,7 +117,7 @@ def _show_player(
             _show_remark_form(found, key, evaluation_id)
         st.caption(
             _(
-                "Can be played until {day}.",
+                "Playback possible until {day}.",
                 day=formatting.full_day(environment.to_local(playable.last_moment).date()),
             )
         )
@@ -136,7 +136,7 @@ def _ask_why(
         purpose = choices[0]
         if len(choices) > 1:
             purpose = st.segmented_control(
-                _("What for?"),
+                _("Purpose"),
                 choices,
                 default=choices[0],
                 required=True,
@@ -148,7 +148,7 @@ def _ask_why(
             _("Why do you listen?"),
             max_chars=200,
             key=f"{key}_reason",
-            placeholder=_("Such as: prepares Thursday's coaching"),
+            placeholder=_("Example: preparing Thursday's coaching session"),
             help=_("The advisor sees that you listened, when, and this reason."),
         ).strip()
     return purpose, reason if purpose and len(reason) >= SHORTEST_REASON else None
@@ -228,15 +228,15 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
             _("About"),
             ["", *found.criteria],
             format_func=lambda name: (
-                found.criteria[name].in_language(language) if name else _("the call as a whole")
+                found.criteria[name].in_language(language) if name else _("the contact as a whole")
             ),
             key=f"{key}_remark_about",
         )
         if kinds := st.session_state.get(f"{key}_personal"):
             st.warning(
                 _(
-                    "This seems to hold personal data: {kinds}. Leave it out, or save once "
-                    "more as it stands.",
+                    "This seems to contain personal data: {kinds}. Remove it, or save again "
+                    "unchanged.",
                     kinds=formatting.listing(kinds),
                 )
             )

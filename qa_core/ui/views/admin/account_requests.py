@@ -14,7 +14,7 @@ from qa_core.ui.markdown import escape
 
 ACTS = {
     AccountAction.ADD: N_("New account"),
-    AccountAction.CHANGE: N_("Other role or bounds"),
+    AccountAction.CHANGE: N_("Change of role or scope"),
     AccountAction.DISABLE: N_("Close the account"),
     AccountAction.ENABLE: N_("Open the account"),
     AccountAction.RESET: N_("New one-time password"),
@@ -37,7 +37,9 @@ def show_requests(viewer: Viewer) -> None:
             about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
             st.text(" · ".join(filter(None, about)))
             moment = formatting.local_moment(request.asked_at)
-            st.caption(_("asked by {name}, {moment}", name=escape(request.asked_by), moment=moment))
+            st.caption(
+                _("requested by {name}, {moment}", name=escape(request.asked_by), moment=moment)
+            )
             if viewer.username in (request.asked_by, request.username):
                 st.caption(_("Another person has to confirm it."))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
@@ -53,12 +55,12 @@ def show_requests(viewer: Viewer) -> None:
 def show_done(username: str, one_time: str | None = None, is_proposed: bool = False) -> None:
     """Show the outcome of an action; a one-time password is shown in this run only."""
     if is_proposed:
-        st.info(_("Noted. It waits for a second person, who finds it under Account changes."))
+        st.info(_("Noted. A second person has to confirm it under Account changes."))
     elif one_time:
         st.success(
             _(
-                "One-time password of {name}, shown only now. Hand it over in person; it has "
-                "to be changed at the first sign-in.",
+                "One-time password of {name}, shown only now. Hand it over in person. It has to "
+                "be changed at the first sign-in.",
                 name=escape(username),
             )
         )
@@ -81,7 +83,7 @@ def show_changes(changes: list[AccountChange], key: str) -> None:
             tables.text_column(
                 _("Role"), lambda change: menu.name_role(change.role) if change.role else ""
             ),
-            tables.text_column(_("Asked by"), lambda change: change.asked_by),
+            tables.text_column(_("Requested by"), lambda change: change.asked_by),
             tables.text_column(
                 _("Confirmed by"), lambda change: change.confirmed_by or _("nobody, done alone")
             ),

@@ -197,7 +197,7 @@ def _describe_hours(set_up: SetUp) -> str:
 def _describe_names(viewer: Viewer) -> str:
     alike = sum(len(name_suggestions.find_suggestions(viewer, kind)) for kind in NAME_KINDS)
     if not alike:
-        return _("No two names look alike.")
+        return _("There are no similar names.")
     return ngettext("{n} pair of names looks alike.", "{n} pairs of names look alike.", alike)
 
 

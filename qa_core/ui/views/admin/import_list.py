@@ -32,7 +32,7 @@ def show(viewer: Viewer) -> None:
     which, page, total = _ask_which(viewer)
     found = batches.find_batches(viewer, which, LINES, (page - 1) * LINES)
     if not found:
-        st.caption(_("No import fits this choice."))
+        st.caption(_("No import matches this choice."))
         return
     # Between the fields above and the table, whose own buttons appear over what is next
     # to it.
@@ -75,9 +75,7 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
         placeholder=_("All"),
         key="batches_kind",
     )
-    day = second.date_input(
-        _("Day of the import"), value=None, format="DD/MM/YYYY", key="batches_day"
-    )
+    day = second.date_input(_("Import date"), value=None, format="DD/MM/YYYY", key="batches_day")
     troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
     which = batches.BatchFilter(kind, day if isinstance(day, date) else None, troubled)
     total = batches.count_batches(viewer, which)
@@ -117,7 +115,7 @@ def _show_batch(batch: dict[str, Any]) -> None:
             import_report.show_quarantine(Path(batch["quarantine"]))
         if batch["state"] == "done":
             is_sure = st.checkbox(
-                _("Take back everything that this import brought"), key=f"sure_{batch['id']}"
+                _("Remove everything that this import brought"), key=f"sure_{batch['id']}"
             )
             if st.button(
                 _("Undo this import"),

@@ -105,7 +105,7 @@ def _edit(kind: str, file_id: str, columns: list[str], mapping: dict[str, str]) 
                 _("Field"),
                 options=list(dict.fromkeys((IGNORE, *known, *mapping))),
                 format_func=lambda field: (
-                    _("leave aside") if field == IGNORE else import_fields.title_and_code(field)
+                    _("leave out") if field == IGNORE else import_fields.title_and_code(field)
                 ),
                 required=True,
             ),

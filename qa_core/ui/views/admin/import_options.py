@@ -35,7 +35,7 @@ ORDERS = {
 
 def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
     """Show the fields and return what they say; None while they say what cannot be meant."""
-    with st.expander(_("Say more about the file"), icon=":material/tune:"):
+    with st.expander(_("More about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
         saved = batches.find_mappings(viewer, kind)
         if st.session_state.get(WIDGETS["profile"]) not in (None, *saved):
@@ -52,15 +52,16 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
             _("Save the mapping as"),
             key="import_save",
             help=_(
-                "Kept with the import, under this name; the next file of the same form is read "
-                "with it. On the command line: {option}",
+                "Saved with the import under this name. The next file of the same layout uses it. "
+                "On the command line: {option}",
                 option="--save-mapping NAME",
             ),
         )
         system = first.text_input(
             _("Name of the tool"),
             help=_(
-                "First part of a contact's identity: files of two tools with two names never mix."
+                "First part of a contact's identity. Files of two differently named tools "
+                "never mix."
             ),
             key="import_system",
         )
@@ -68,7 +69,7 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
             _("Units of durations"), key=PAIRS["unit"], placeholder="talk_seconds=min"
         )
         order = second.selectbox(
-            _("Order in dates"),
+            _("Date order"),
             DATE_ORDERS,
             index=None,
             key=WIDGETS["date-order"],
@@ -76,7 +77,7 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
             format_func=lambda code: _(ORDERS[code]),
         )
         start = second.date_input(
-            _("First day, where rows carry no date"), value=None, key="import_start"
+            _("First day, if rows have no date"), value=None, key="import_start"
         )
         timezone = second.selectbox(
             _("Time zone of the file"),
@@ -85,9 +86,7 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
             key=WIDGETS["timezone"],
             placeholder=environment.current().timezone,
         )
-        scales = second.text_input(
-            _("Scales of marks"), key=PAIRS["scale"], placeholder="csat=1-10"
-        )
+        scales = second.text_input(_("Rating scales"), key=PAIRS["scale"], placeholder="csat=1-10")
         decimal = third.selectbox(
             _("Decimal sign"),
             DECIMALS,
@@ -96,7 +95,7 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
             placeholder=_("as inferred"),
         )
         delimiter = third.text_input(
-            _("Sign between cells"), key=WIDGETS["delimiter"], placeholder="; , tab |"
+            _("Cell separator"), key=WIDGETS["delimiter"], placeholder="; , tab |"
         )
         sheet = third.text_input(_("Sheet of the workbook"), key=WIDGETS["sheet"])
         encoding = third.text_input(

@@ -55,9 +55,9 @@ def show_files(reports: Sequence[FileReport]) -> None:
 def show(report: FileReport) -> None:
     """Show what the import of one file did, or would do."""
     if report.recognised:
-        st.info(_("This file was imported before. Importing it again changes nothing."))
+        st.info(_("This file was already imported. Importing it again changes nothing."))
     elif report.dry_run:
-        st.info(_("Nothing is written yet. This is what the import would do:"))
+        st.info(_("Nothing is written yet. The import would do this:"))
     show_counts(report.tally.as_counts())
     for oddity in report.plausibility:
         st.warning(escape(oddity.format()), icon=":material/help:")
@@ -110,10 +110,12 @@ def show_decisions(decisions: Sequence[Mapping[str, str]], expanded: bool = Fals
     """
     if not decisions:
         return
-    with st.expander(_("What was decided, and why"), icon=":material/rule:", expanded=expanded):
+    with st.expander(_("Decisions and their reasons"), icon=":material/rule:", expanded=expanded):
         has_options = any(decision.get("option") for decision in decisions)
         if has_options:
-            st.caption(_("Options are those of the command line; the fields above say the same."))
+            st.caption(
+                _("The options belong to the command line. On this page, use the fields above.")
+            )
         # A static table, since its cells break into lines.
         st.table(
             [_describe_decision(decision, has_options) for decision in decisions],
@@ -134,8 +136,8 @@ def show_quarantine(path: Path) -> None:
         _show_lines(lines, named, f"quarantine_{path.stem}")
         st.caption(
             _(
-                "Identities are masked. The whole list is in {path} on the machine that runs "
-                "this centre.",
+                "Identities are masked. The full list is in {path}, on the machine that runs this "
+                "centre.",
                 path=path.name,
             )
         )
@@ -144,7 +146,7 @@ def show_quarantine(path: Path) -> None:
 def _describe_state(report: FileReport) -> str:
     if report.is_refused:
         return _("cannot be read")
-    return _("known already") if report.recognised else _("ready")
+    return _("already known") if report.recognised else _("ready")
 
 
 def _count_column(name: str) -> TableColumn:
@@ -161,19 +163,16 @@ def _describe_decision(decision: Mapping[str, str], has_options: bool) -> dict[s
     }
     if has_options:
         option = decision.get("option")
-        described[_("Overridden by")] = f"`{option}`" if option else ""
+        described[_("Changed with")] = f"`{option}`" if option else ""
     return described
 
 
 def _show_effects(examination: Examination) -> None:
     if not examination.effects:
         return
-    st.subheader(_("What it does to the figures"), anchor=False)
+    st.subheader(_("Effect on the figures"), anchor=False)
     st.caption(
-        _(
-            "Of the days that the file touches, for the whole centre: as they are, and as they "
-            "would be."
-        )
+        _("For the days in the file and the whole centre: figures now, and after the import.")
     )
     tables.show(
         examination.effects,
@@ -182,9 +181,11 @@ def _show_effects(examination: Examination) -> None:
             tables.text_column(_("Now"), lambda effect: effect.format_before()),
             tables.text_column(_("After the import"), lambda effect: effect.format_after()),
             tables.text_column(_("Change"), _describe_change),
-            tables.text_column(_("Out of, now"), lambda effect: formatting.number(effect.n_before)),
             tables.text_column(
-                _("Out of, after"), lambda effect: formatting.number(effect.n_after)
+                _("Based on, now"), lambda effect: formatting.number(effect.n_before)
+            ),
+            tables.text_column(
+                _("Based on, after"), lambda effect: formatting.number(effect.n_after)
             ),
         ),
         "import_effects",
@@ -198,9 +199,9 @@ def _describe_change(effect: Any) -> str:
 
 
 def _show_remarks(report: FileReport, examination: Examination) -> None:
-    st.subheader(_("What was recognised"), anchor=False)
+    st.subheader(_("What Écoute recognised"), anchor=False)
     read_as = {"profile": report.profile, "system": report.system}
-    st.text(_("Read as {profile}, of the system {system}.", **read_as))
+    st.text(_("Read as {profile}, from the system {system}.", **read_as))
     for overlap in examination.as_warnings():
         st.warning(escape(overlap), icon=":material/difference:")
     for remark in examination.as_remarks():
@@ -215,14 +216,12 @@ def _show_rows(examination: Examination) -> None:
         _("The first rows, before and after"), icon=":material/compare_arrows:", expanded=True
     ):
         line = _("Line")
-        st.caption(_("As the file has them; identities are masked:"))
+        st.caption(_("As in the file; identities are masked:"))
         before = dict.fromkeys(name for row in rows for name in row.cells)
         _show_lines(
             [{line: row.line, **row.cells} for row in rows], (line, *before), "import_before"
         )
-        st.caption(
-            _("As they are understood; times on the clock of the centre, durations in seconds:")
-        )
+        st.caption(_("As understood; times in the centre's time zone, durations in seconds:"))
         fields = dict.fromkeys(
             field
             for row in rows

@@ -93,9 +93,9 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
     )
     left.caption(
         _(
-            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; "
-            "also as gzip or zip. Up to {size} MB here; a larger one is "
-            "packed first, or imported on the machine itself:",
+            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
+            "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
+            "machine itself:",
             size=LARGEST_UPLOAD_MB,
         )
     )
@@ -110,7 +110,7 @@ def _choose(reports: list[FileReport]) -> int:
     """Show the files at a glance; return the place of the one to look at."""
     import_report.show_files(reports)
     chosen = st.selectbox(
-        _("Look at"),
+        _("View file"),
         range(len(reports)),
         format_func=lambda place: reports[place].file,
         key="import_chosen",
@@ -172,13 +172,11 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
                     args=(kind, file_id, option),
                 )
     elif any(option.startswith("--start-date") for option in refusal.options):
-        st.caption(
-            _("Give the first day above, under: {title}", title=_("Say more about the file"))
-        )
+        st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
     elif any(option.startswith("--map") for option in refusal.options):
-        st.caption(_("Say below which column is which field, then have the file read again."))
+        st.caption(_("Match each column with its field below, then read the file again."))
     if refusal.options:
-        st.caption(_("On the command line the answer would be one of:"))
+        st.caption(_("On the command line, answer with one of:"))
         st.code("\n".join(refusal.options), language=None)
 
 
@@ -197,7 +195,7 @@ def _is_answer(option: str) -> bool:
 def _describe_answer(option: str) -> str:
     name, value = _split(option)
     if name == "yes":
-        return _("Yes, import it so")
+        return _("Yes, import it this way")
     if name == "date-order" and value in DATE_ORDERS:
         return _(import_options.ORDERS[value])
     return value
@@ -226,10 +224,10 @@ def _show_brought(reports: list[FileReport]) -> None:
             continue
         said = _("{file} is imported.", file=escape(report.file))
         if report.recognised:
-            said = _("This file had been imported before; nothing was changed.")
+            said = _("This file was already imported. Nothing was changed.")
         st.success(said)
         import_report.show(report)
-    st.caption(_("The list below has it, with its quarantine and the way back."))
+    st.caption(_("The list below shows the import. Open it there to see rejected rows or undo it."))
     if st.button(_("Import another file"), icon=":material/upload_file:"):
         del st.session_state[BROUGHT]
         st.rerun()

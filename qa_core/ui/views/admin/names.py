@@ -36,13 +36,13 @@ def choose_kind(viewer: Viewer) -> str:
 def show_suggestions(viewer: Viewer, kind: str) -> None:
     """Show pairs that look alike, the surest first; each may be merged or kept apart."""
     found = name_suggestions.find_suggestions(viewer, kind)
-    st.subheader(_("They look alike"), anchor=False)
+    st.subheader(_("Similar names"), anchor=False)
     if not found:
-        st.caption(_("No two names look alike that were not decided on."))
+        st.caption(_("All similar names have a decision."))
     for item in found[:MOST_SUGGESTIONS]:
         _show_suggestion(item)
     if more := len(found[MOST_SUGGESTIONS:]):
-        st.caption(_("{count} more follow as you decide.", count=more))
+        st.caption(_("{count} more will follow as you decide.", count=more))
 
 
 def _show_suggestion(item: Suggestion) -> None:
@@ -54,12 +54,12 @@ def _show_suggestion(item: Suggestion) -> None:
         with about:
             st.text(f"{spelling}  →  {kept}")
             st.caption(escape(name_suggestions.describe(item)))
-        if merge.button(_("Count as one"), key=f"merge:{key}", type="primary", width="stretch"):
+        if merge.button(_("Merge"), key=f"merge:{key}", type="primary", width="stretch"):
             _merge(item.kind, item.spelling, item.kept)
-        if apart.button(_("Keep apart"), key=f"apart:{key}", width="stretch"):
+        if apart.button(_("Keep separate"), key=f"apart:{key}", width="stretch"):
             with actions.show_refusals():
                 name_decisions.keep_apart(_acting(), item.kind, item.spelling, item.kept)
-                actions.finish(_("They stay apart."))
+                actions.finish(_("The names stay separate."))
 
 
 def ask_merge(viewer: Viewer, kind: str) -> None:
@@ -68,14 +68,14 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
     titles = {name: _title(name, title) for name, title in known.items()}
     with st.expander(_("Any two names"), icon=":material/join:"):
         if len(known) < 2:
-            st.caption(_("There are not two names yet. They come with imports."))
+            st.caption(_("At least two names are needed. They come with imports."))
             return
         left, right, send = st.columns([4, 4, 2], vertical_alignment="bottom")
         options = {"options": list(titles), "index": None, "format_func": titles.get}
         spelling = left.selectbox(_("Name"), **options, key=f"spelling:{kind}")
         kept = right.selectbox(_("counts as"), **options, key=f"kept:{kind}")
         if send.button(
-            _("Count as one"),
+            _("Merge"),
             key=f"merge_any:{kind}",
             disabled=not (spelling and kept),
             width="stretch",
@@ -116,13 +116,13 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
         if undo.button(
             _("Undo"), key=f"undo:{item['id']}", icon=":material/undo:", width="stretch"
         ):
-            with actions.show_refusals(), st.spinner(_("Past contacts follow …")):
+            with actions.show_refusals(), st.spinner(_("Updating past contacts …")):
                 name_decisions.undo(_acting(), item["id"])
                 _finish()
 
 
 def _merge(kind: str, spelling: str, kept: str) -> None:
-    with actions.show_refusals(), st.spinner(_("Past contacts follow …")):
+    with actions.show_refusals(), st.spinner(_("Updating past contacts …")):
         name_decisions.merge(_acting(), kind, spelling, kept)
         _finish()
 
@@ -131,8 +131,8 @@ def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
     actions.finish(
         ngettext(
-            "Done: {n} contact reads otherwise for it.",
-            "Done: {n} contacts read otherwise for it.",
+            "Done: {n} past contact updated.",
+            "Done: {n} past contacts updated.",
             due.apply_due(),
         )
     )

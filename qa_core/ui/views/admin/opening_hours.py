@@ -31,12 +31,7 @@ def choose_site(viewer: Viewer) -> dict[str, Any] | None:
     """Ask for the site; None while there is none."""
     sites = {site["site"]: site for site in opening_hours.find_sites(viewer)}
     if not sites:
-        st.info(
-            _(
-                "There is no site yet. Sites come with teams: import advisors with their team "
-                "and site."
-            )
-        )
+        st.info(_("There is no site yet. Import advisors with their team and site to create one."))
         return None
     if len(sites) == 1:
         (name,) = sites
@@ -53,7 +48,9 @@ def ask_hours(site: dict[str, Any]) -> None:
     newest = versions[-1] if versions else None
     with st.form(f"opening_{name}", border=True):
         st.subheader(_("Week"), anchor=False)
-        st.caption(_("Hours as 09:00-18:00, two spans with a comma; empty: closed all day."))
+        st.caption(
+            _("Hours as 09:00-18:00, with a comma between two spans. Empty: closed all day.")
+        )
         week = {}
         columns = st.columns(len(WEEKDAY_TITLES))
         for number, (column, title) in enumerate(zip(columns, WEEKDAY_TITLES, strict=True), 1):
@@ -114,15 +111,15 @@ def _save(
     ]
     with actions.show_refusals():
         days = opening_hours.parse_days(closed)
-        with st.spinner(_("Past contacts follow …")):
+        with st.spinner(_("Updating past contacts …")):
             acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
             hours = opening_hours.parse_hours(texts)
             site_hours.set_opening(acting, site, hours, starts_on, calendar, days)
             count = due.apply_due()
         actions.finish(
             ngettext(
-                "Done: {n} contact reads otherwise for it.",
-                "Done: {n} contacts read otherwise for it.",
+                "Done: {n} past contact updated.",
+                "Done: {n} past contacts updated.",
                 count,
             )
         )

@@ -17,7 +17,10 @@ def show(signed_in: SignedIn) -> None:
     for new in sessions.find_new_browsers(signed_in.viewer.username, browser.current()):
         st.warning(
             _(
-                "First sign-in with {browser} on {moment}. Was it not you? Change your password.",
+                (
+                    "First sign-in with {browser} on {moment}. If it was not you, change your "
+                    "password."
+                ),
                 browser=escape(user_agents.describe(new.name)),
                 moment=formatting.local_moment(new.first_at),
             )

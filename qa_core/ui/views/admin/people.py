@@ -31,21 +31,21 @@ def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """Show the accounts, one of which may be selected."""
     advisors = dict(accounts.find_advisors(viewer))
-    st.caption(_("Select a row to change an account; select none to add one."))
+    st.caption(_("Select a row to change an account. Select none to add one."))
     st.dataframe(
         [
             {
                 _("Username"): account["username"],
                 _("Name"): account["display_name"],
                 _("Role"): menu.name_role(account["role"]),
-                _("Bound to"): _describe_bounds(account, advisors),
+                _("Scope"): _describe_bounds(account, advisors),
                 _("State"): _describe_state(account),
             }
             for account in known
         ],
         column_config={
             _("Role"): st.column_config.Column(width=115),
-            _("Bound to"): st.column_config.Column(width=120),
+            _("Scope"): st.column_config.Column(width=120),
         },
         hide_index=True,
         width="stretch",
@@ -98,8 +98,8 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     if username == viewer.username:
         st.info(
             _(
-                "This is your own account: password and language are under My account, the "
-                "rest is changed by another administrator."
+                "This is your own account. Change password and language under My account; another "
+                "administrator changes the rest."
             )
         )
         return
@@ -142,7 +142,7 @@ def _choose_role(key: str, present: Role) -> Role:
 def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> AccountTerms:
     """Show the fields that this role needs, inside a form."""
     name = st.text_input(
-        _("Name shown"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
+        _("Display name"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )
     terms: dict[str, Any] = {}
     options = {"accept_new_options": True, "placeholder": _("Choose or type")}
@@ -155,7 +155,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             **options,
         )
         since = st.date_input(
-            _("Since (empty: from the beginning)"),
+            _("Since (empty: from the start)"),
             value=None,
             key=f"since_{key}",
             format="DD/MM/YYYY",
@@ -176,7 +176,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             value=account.get("sees_unassigned", len(known_sites) <= 1),
             key=f"unassigned_{key}",
         )
-        st.caption(_("Without a site, a manager sees what belongs to no site."))
+        st.caption(_("Without sites, a manager sees only what belongs to no site."))
         terms = {"sites": tuple(sites), "sees_unassigned": sees_unassigned or not sites}
     elif role == Role.ADVISOR:
         known, present = dict(accounts.find_advisors(viewer)), account.get("advisor_id")
@@ -227,4 +227,4 @@ def _describe_state(account: dict[str, Any]) -> str:
         return _("closed")
     if account["demo"]:
         return _("demo")
-    return _("new password due") if account["must_change_password"] else _("active")
+    return _("password change due") if account["must_change_password"] else _("active")

@@ -32,12 +32,12 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
     last = _find_before(viewer, held)
     title = _("The first version of this scorecard")
     if last is not None:
-        title = _("What changes against version {version}", version=last.version)
+        title = _("What changes from version {version}", version=last.version)
     with cards.card(title, gap="small"):
         if last is not None:
             _show_changes(last.content, content)
         if not viewer.can(Permission.PUBLISH_GRIDS):
-            st.caption(_("A manager publishes it, once it is saved."))
+            st.caption(_("After you save it, a manager publishes it."))
             return
         number = (last.version or 0) + 1 if last else 1
         if st.button(
@@ -53,8 +53,8 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
                 finish(held.id, _("{title} is published as version {version}.", **said))
         st.caption(
             _(
-                "From then on new evaluations are made on it. It is never changed again; those "
-                "made before keep their version."
+                "New evaluations will use this version, which never changes. Earlier evaluations "
+                "keep theirs."
             )
         )
 

@@ -39,9 +39,9 @@ def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
             _("Save the draft"), type="primary", icon=":material/save:", key=f"save_{key}"
         ):
             _save(held, content)
-        with st.popover(_("Drop the draft"), icon=":material/delete:", type="tertiary"):
-            st.caption(_("The draft is gone for good; published versions stay."))
-            if st.button(_("Drop it"), key=f"drop_{key}"):
+        with st.popover(_("Delete the draft"), icon=":material/delete:", type="tertiary"):
+            st.caption(_("The draft is deleted for good. Published versions stay."))
+            if st.button(_("Delete"), key=f"drop_{key}"):
                 _drop(held)
         if content != _put_together(*_as_saved(held.content), held):
             st.caption(_("Not saved yet."))
@@ -53,7 +53,7 @@ def show_faults(faults: Sequence[Fault]) -> None:
     if not faults:
         return
     lines = [f"- {_name_place(fault)}{escape(format_refusal(fault.refusal))}" for fault in faults]
-    st.warning("\n".join((_("Not yet to be published:"), *lines)), icon=":material/rule:")
+    st.warning("\n".join((_("Before you can publish:"), *lines)), icon=":material/rule:")
 
 
 def _name_place(fault: Fault) -> str:
@@ -131,8 +131,8 @@ def _ask_criteria(
     st.markdown("##### " + _("Criteria"))
     st.caption(
         _(
-            "The number says the place: change it to move a line, or choose another section. "
-            "Levels as 0; 1; 2. A key that is empty is made of the text."
+            "Change the number to move a row, or choose another section. Write levels as 0; 1; 2. "
+            "An empty key is made from the text."
         )
     )
     saved = _saved_criteria(content)
@@ -245,7 +245,7 @@ def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
 def _drop(held: StoredScorecard) -> None:
     with actions.show_refusals():
         scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
-        actions.finish(_("The draft is dropped."))
+        actions.finish(_("The draft is deleted."))
 
 
 def _is_saved(index: Any, saved: Sequence[Any]) -> bool:
@@ -270,7 +270,7 @@ def _float(value: Any) -> float | None:
 
 
 def _place_column() -> Any:
-    place = _("Its place. 1.5 stands between 1 and 2.")
+    place = _("The position; 1.5 is between 1 and 2.")
     return NumberColumn(_("No."), width=60, format="%g", help=place)
 
 

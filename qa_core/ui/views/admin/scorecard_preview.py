@@ -22,7 +22,10 @@ def show(scorecard: Scorecard, key: str) -> None:
     """Show the scorecard on the left, its score on the right. `key`: unique on the page."""
     st.subheader(_("Try it"), anchor=False)
     st.caption(
-        _("As the evaluator will see it. Answer to see what each answer does; nothing is kept.")
+        _(
+            "As the evaluator will see it. Answer to see the effect of each answer; "
+            "nothing is saved."
+        )
     )
     styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
@@ -92,7 +95,7 @@ def _ask(criterion: Criterion, key: str) -> Any:
 
 def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
     outcomes = {"pass": _("passed"), "fail": _("not passed")}
-    outcome = outcomes.get(result.outcome, _("no outcome"))
+    outcome = outcomes.get(result.outcome, _("no result"))
     with cards.card(gap="small"):
         icon = OUTCOMES.get(result.outcome or "", "")
         st.markdown(f"### {icon}{_format_score(result.score) or '–'} · {outcome}")
@@ -133,16 +136,16 @@ def _describe_weight(criterion: Criterion, answer: scoring.Answer) -> str:
     else:
         points = _("{points} points", points=formatting.number(float(criterion.points), 1))
     if criterion.bonus:
-        return _("up to {points} on top", points=points)
+        return _("up to {points} extra", points=points)
     if not answer.applicable:
         return _("{points} · left out", points=points)
     share = formatting.percent(float(answer.applied_weight))
-    return _("{points} · {share} of the whole", points=points, share=share)
+    return _("{points} · {share} of the total", points=points, share=share)
 
 
 def _describe_section(one: worked_score.SectionSum) -> str:
     weight = _("weight {weight}", weight=table.describe_exactly(one.weight))
     share = _("does not apply")
     if one.share:
-        share = _("{share} of the whole", share=formatting.percent(float(one.share)))
+        share = _("{share} of the total", share=formatting.percent(float(one.share)))
     return f"{weight} · {share}"

@@ -58,10 +58,7 @@ def show(viewer: Viewer, held: StoredScorecard) -> None:
         )
     if not held.is_draft:
         st.caption(
-            _(
-                "Published: it stays as it is for ever, so that every evaluation made on it "
-                "can be read as it was made."
-            )
+            _("Published: this version never changes, so past evaluations read as they were made.")
         )
         scorecard_changes.show_since_last(viewer, held)
         _show_preview(held.content, f"preview_{held.id}")
@@ -70,9 +67,7 @@ def show(viewer: Viewer, held: StoredScorecard) -> None:
     if viewer.can(Permission.EDIT_GRIDS):
         content = scorecard_editor.show(viewer, held)
     else:
-        st.caption(
-            _("A draft, as its writer saved it last. Publish it once it is as it should be.")
-        )
+        st.caption(_("A draft, as last saved by its author. Publish it when it is ready."))
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
@@ -110,7 +105,7 @@ def ask_new(viewer: Viewer) -> None:
             key = st.text_input(
                 _("Key"),
                 placeholder="customer-service",
-                help=_("Empty: that of the scorecard it starts from."),
+                help=_("Empty: the key of the scorecard it starts from."),
                 key="draft_key",
             )
             if st.button(_("Start a draft"), type="primary"):
@@ -124,12 +119,12 @@ def ask_new(viewer: Viewer) -> None:
             )
             st.caption(
                 _(
-                    "TOML, or a workbook or CSV with one row to each criterion: section, "
-                    "criterion and points are enough."
+                    "TOML, or a workbook or CSV with one row per criterion. Section, criterion "
+                    "and points are enough."
                 )
             )
             if sent is not None and st.button(
-                _("Bring it in as a draft"), icon=":material/upload_file:"
+                _("Import it as a draft"), icon=":material/upload_file:"
             ):
                 _bring(sent, key.strip())
 
@@ -197,7 +192,7 @@ def _bring(sent: Any, key: str) -> None:
             for fault in faulty.faults:
                 gate.show_refusal(fault)
         else:
-            outcome = _("{file} is brought in as a draft.", file=sent.name)
+            outcome = _("{file} is imported as a draft.", file=sent.name)
             scorecard_changes.finish(made, outcome)
 
 
@@ -205,4 +200,4 @@ def _show_preview(content: dict[str, Any], key: str) -> None:
     if content.get("section"):
         scorecard_preview.show(scoring.parse_scorecard(content), key)
     else:
-        st.info(_("This scorecard came with imported scores alone: it has no criteria."))
+        st.info(_("This scorecard came with imported scores only, so it has no criteria."))

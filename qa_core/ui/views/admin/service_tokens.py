@@ -61,9 +61,9 @@ def show_new(viewer: Viewer) -> None:
             teams = st.multiselect(_("Teams"), accounts.find_teams(viewer), placeholder="")
         elif role == Role.MANAGER:
             sites = st.multiselect(_("Sites"), accounts.find_sites(viewer), placeholder="")
-            st.caption(_("Without a site, a manager sees what belongs to no site."))
+            st.caption(_("Without sites, a manager sees only what belongs to no site."))
         keys = st.multiselect(
-            _("KPIs (none: all that the role sees)"),
+            _("KPIs (none: all the role can see)"),
             kpis.find_open(role),
             format_func=lambda key: _(kpis.BY_KEY[key].title),
             placeholder=_("All"),
@@ -81,16 +81,16 @@ def show_new(viewer: Viewer) -> None:
             st.success(_("Secret of {name}, shown only now.", name=escape(token.name)))
             st.code(token.secret, language=None)
             if token.state == TokenState.WAITING:
-                st.info(_("It opens nothing until a second person has confirmed it."))
+                st.info(_("It gives no access until a second person has confirmed it."))
 
 
 def show_examples() -> None:
     """Show examples for each tool, then the KPIs and dimensions that may be asked for."""
-    st.subheader(_("Ask for figures"), anchor=False)
+    st.subheader(_("Read figures"), anchor=False)
     st.caption(
         _(
-            "There is one address. Its parameters are kpi, by, from, to, where, set and explain. "
-            "The answer holds what a person of the token's role may see."
+            "One address, with the parameters kpi, by, from, to, where, set and explain. The "
+            "answer holds what the token's role may see."
         )
     )
     there = urlsplit(st.context.url or api_examples.DOCUMENTED_ADDRESS)

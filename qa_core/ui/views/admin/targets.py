@@ -27,7 +27,7 @@ SECTIONS = {
 }
 """Title of each section, and the permissions of which one is needed."""
 KINDS = {
-    RuleKind.CONTROL: N_("Beyond what is usual"),
+    RuleKind.CONTROL: N_("Outside its usual range"),
     RuleKind.TARGET: N_("Misses its target"),
     RuleKind.THRESHOLD: N_("Above or below a value"),
 }
@@ -47,8 +47,8 @@ def show_targets(viewer: Viewer) -> None:
     """Show each target with the gap to it, and the form that sets another."""
     st.caption(
         _(
-            "The nearest target holds: the team's, then the queue's, the site's, the centre's. "
-            "Trends show it as a line, tiles say the gap."
+            "The most specific target applies: team, then queue, site, centre. Trends show it as "
+            "a line, tiles show the gap."
         )
     )
     found, scopes = targets.find_all(viewer), targets.find_scopes(viewer)
@@ -66,7 +66,7 @@ def show_targets(viewer: Viewer) -> None:
         if scopes:
             _ask_target(viewer, scopes)
         else:
-            st.caption(_("There is no site or team of yours to set targets for."))
+            st.caption(_("You have no site or team to set targets for."))
 
 
 def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
@@ -76,7 +76,7 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
         value = st.text_input(
             _("Should reach"),
             placeholder="85 %",
-            help=_("A rate as 85 % or 0.85; times in seconds."),
+            help=_("Rates as 85 % or 0.85. Times in seconds."),
             key="target_value",
         )
         places = {scope: notes.name_scope(scope) for scope in scopes}
@@ -86,7 +86,7 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
             _("From (empty: always)"), value=None, format="DD/MM/YYYY", key="target_from"
         )
         to_day = last.date_input(
-            _("To (empty: open)"), value=None, format="DD/MM/YYYY", key="target_to"
+            _("To (empty: no end)"), value=None, format="DD/MM/YYYY", key="target_to"
         )
         sent = st.form_submit_button(_("Set the target"), type="primary")
     if sent:
@@ -147,11 +147,11 @@ def show_alerts(viewer: Viewer) -> None:
     """Show what needs a look now, what somebody looks after, and the rules."""
     st.caption(
         _(
-            "Rules are evaluated after each import. What rang stays one alert until it was "
-            "clear for some periods."
+            "Rules are checked after each import. An alert stays open until enough periods in a "
+            "row are clear."
         )
     )
-    st.caption(_("Days, weeks and months that are not over ring no alert, nor do small samples."))
+    st.caption(_("An alert needs a completed day, week or month, and more than a small sample."))
     if viewer.can(Permission.SEE_ALERTS):
         _show_found(viewer)
     left, right = st.columns([7, 4])
@@ -171,7 +171,7 @@ def _show_found(viewer: Viewer) -> None:
         by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
         st.markdown(f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]")
     if not found and not acknowledged:
-        st.caption(_("No alert stands."))
+        st.caption(_("No alert is open."))
 
 
 def _show_rules(viewer: Viewer) -> None:
@@ -198,7 +198,7 @@ def _ask_rule(viewer: Viewer) -> None:
     offered = _find_offered(viewer)
     key = _choose(_("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "rule_kpi")
     kinds = {kind: _(title) for kind, title in KINDS.items()}
-    kind = _choose(_("Needs a look when it is"), kinds, "rule_kind")
+    kind = _choose(_("Alert when"), kinds, "rule_kind")
     side, value, count = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
@@ -206,7 +206,7 @@ def _ask_rule(viewer: Viewer) -> None:
             sides = {side: _(title) for side, title in SIDES.items()}
             side = _choose(_("Side"), sides, "rule_side")
         value = second.text_input(
-            _("Value"), help=_("A rate as 85 % or 0.85; times in seconds."), key="rule_value"
+            _("Value"), help=_("Rates as 85 % or 0.85. Times in seconds."), key="rule_value"
         )
         count = st.number_input(_("Periods in a row"), 1, 12, 1, key="rule_periods")
     cuts = [name for name in alerts.DIMENSIONS if name in offered[key].dimensions]
@@ -222,7 +222,7 @@ def _ask_rule(viewer: Viewer) -> None:
             if kind != RuleKind.CONTROL or grain != "day"
         }
         grain = _choose(_("By"), grains, "rule_grain")
-    clear_after = second.number_input(_("Over after clear periods"), 1, 12, 2, key="rule_clear")
+    clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add a rule"), type="primary", key="rule_add"):
         with actions.show_refusals():
             acting = gate.current_viewer(Permission.MANAGE_ALERTS)
@@ -231,14 +231,12 @@ def _ask_rule(viewer: Viewer) -> None:
                 rule = replace(rule, threshold=targets.parse_value(get_kpi(key), value))
             alerts.add(acting, rule)
             alerts.evaluate_after_import()
-            actions.finish(_("The rule is set; it is evaluated now and after each import."))
+            actions.finish(_("The rule is set. It is checked now and after each import."))
 
 
 def show_notes(viewer: Viewer) -> None:
     """Show the notes that the viewer may remove, and the form of a new one."""
-    st.caption(
-        _("Notes stand as small markers on the trends of whoever sees the figures of that place.")
-    )
+    st.caption(_("Notes are small markers on trends, for everybody who sees these figures."))
     found = [note for note in reversed(annotations.find(viewer)) if note.is_mine_to_remove]
     left, right = st.columns([7, 4])
     with left:
@@ -252,7 +250,7 @@ def show_notes(viewer: Viewer) -> None:
         if scopes:
             notes.ask(scopes, "page", environment.today())
         else:
-            st.caption(_("There is no site or team of yours to write about."))
+            st.caption(_("You have no site or team to write notes about."))
 
 
 def _choose(label: str, titles: Mapping[Any, str], key: str) -> Any:

@@ -71,7 +71,7 @@ def show_notices(viewer: Viewer) -> None:
         count=len(found) - len(waiting),
     )
     if waiting:
-        said += " " + _("Until then, none of their contacts is drawn.")
+        said += " " + _("Contacts of the other advisors are not drawn.")
     st.caption(said)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -103,7 +103,7 @@ def _name(item: AccreditationEntry) -> str:
 
 def _describe_state(item: AccreditationEntry) -> str:
     if item.holds:
-        return _("holds")
+        return _("in force")
     return _("ended early") if item.is_ended else _("expired")
 
 
@@ -157,7 +157,7 @@ def _ask_end(holding: Sequence[AccreditationEntry]) -> None:
     }
     with st.form("end_accreditation", border=True):
         number = st.selectbox(
-            _("End at once"),
+            _("End now"),
             list(titles),
             index=None,
             format_func=titles.get,
@@ -166,11 +166,11 @@ def _ask_end(holding: Sequence[AccreditationEntry]) -> None:
         )
         sent = st.form_submit_button(_("End the accreditation"))
     if sent and number is None:
-        st.warning(_("Choose the accreditation that ends."))
+        st.warning(_("Choose the accreditation to end."))
     elif sent:
         with actions.show_refusals():
             accreditations.end(_acting(), number)
-            actions.finish(_("The accreditation is ended; that person cannot listen any more."))
+            actions.finish(_("The accreditation has ended. This person can no longer listen."))
 
 
 def _ask_notices(waiting: Mapping[str, str]) -> None:
@@ -200,7 +200,7 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
         sent = st.form_submit_button(_("Save"), type="primary")
     advisors = list(waiting) if everybody else chosen
     if sent and (not advisors or not isinstance(day, date)):
-        st.warning(_("Choose the advisors who were informed, and the day."))
+        st.warning(_("Choose the informed advisors and the day."))
     elif sent:
         with actions.show_refusals():
             notices.inform(_acting(), advisors, day)

@@ -30,8 +30,8 @@ def show_periods(viewer: Viewer) -> None:
     st.subheader(_("How long data is kept"), anchor=False)
     st.caption(
         _(
-            "What is over is deleted every day, without anybody signed in. Of several periods the "
-            "shortest holds."
+            "Expired data is deleted daily, even if nobody is signed in. If several retention "
+            "periods apply, the shortest counts."
         )
     )
     due = {item.kind: item for item in purge.find_overdue(viewer)}
@@ -71,7 +71,7 @@ def show_certificates(viewer: Viewer) -> None:
     st.subheader(_("Certificates of deletion"), anchor=False)
     found = purge.find_certificates(viewer)
     if not found:
-        st.caption(_("Nothing had to be deleted yet."))
+        st.caption(_("Nothing has been deleted yet."))
         return
     tables.show(
         found,
@@ -98,10 +98,10 @@ def show_certificates(viewer: Viewer) -> None:
                     max(due.newest for due in item.kinds.values()), year=True
                 ),
             ),
-            tables.count_column(_("Journal row"), lambda item: item.seq, width=110),
+            tables.count_column(_("Audit log row"), lambda item: item.seq, width=110),
             tables.text_column(
                 _("Signature"),
-                lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not fit"),
+                lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not match"),
             ),
         ),
         "certificates",

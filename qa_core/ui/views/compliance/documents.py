@@ -92,4 +92,4 @@ def _ask_details() -> None:
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_COMPLIANCE)
                 printing.enter_details(acting, values)
-                actions.finish(_("The documents name them from now on."))
+                actions.finish(_("The documents use them from now on."))

@@ -17,12 +17,13 @@ from qa_core.ui import actions, gate, tables
 
 def show(viewer: Viewer) -> None:
     """Show the list; add to it, or take an entry off it."""
-    st.subheader(_("Never recorded or heard"), anchor=False)
+    st.subheader(_("Never recorded or listened to"), anchor=False)
     st.caption(
         _(
-            "Lines of staff representatives and private lines, by the number that is dialled or "
-            "by the advisor (or extension) who answers, and single contacts. Their contacts "
-            "count, and pass no door; audio that is stored is deleted at once."
+            "Lines of staff representatives, private lines and single contacts. Name a line by "
+            "its dialled number, or by the advisor or extension. Their contacts count in figures, "
+            "but are never kept as audio, drawn, listened to or evaluated. Stored audio is "
+            "deleted at once."
         )
     )
     found = exclusions.find_all(viewer)
@@ -53,7 +54,7 @@ def show(viewer: Viewer) -> None:
 def _ask_entry() -> None:
     with st.form("exclusion", border=True):
         line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
-        advisor = st.text_input(_("Or the advisor, or the extension"))
+        advisor = st.text_input(_("Or the advisor or extension"))
         reason = st.selectbox(
             _("Why"),
             list(exclusions.REASONS),
@@ -77,9 +78,9 @@ def _ask_end(found: list[ExclusionEntry]) -> None:
         return
     titles = {item.id: item.what for item in found}
     with st.form("exclusion_end", border=True):
-        number = st.selectbox(_("Take off the list"), list(titles), format_func=titles.get)
-        sent = st.form_submit_button(_("Take off"))
+        number = st.selectbox(_("Remove from the list"), list(titles), format_func=titles.get)
+        sent = st.form_submit_button(_("Remove"))
     if sent:
         with actions.show_refusals():
             exclusions.remove(gate.current_viewer(Permission.MANAGE_COMPLIANCE), number)
-            actions.finish(_("Taken off; what was deleted stays so."))
+            actions.finish(_("Removed. Deleted audio stays deleted."))

@@ -28,7 +28,7 @@ def show(viewer: Viewer) -> None:
                 tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
                 tables.text_column(_("Person"), lambda entry: entry.actor),
                 tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
-                tables.text_column(_("On"), lambda entry: entry.object, width=300),
+                tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
                 tables.text_column(_("Reason"), lambda entry: entry.reason),
             ),
             "journal",

@@ -27,7 +27,7 @@ def show_state(viewer: Viewer) -> None:
     if late:
         title = _("Kept longer than allowed")
         who = _(
-            "Who acts: the data protection officer deletes it now, and asks whoever runs Écoute "
+            "Who acts: the data protection officer. Delete it now, and ask the operator of Écoute "
             "why the daily deletion did not run."
         )
         items = "\n".join(f"- {escape(retention.describe(item))}" for item in late)
@@ -50,15 +50,15 @@ def show_state(viewer: Viewer) -> None:
     message = _("Every gate is open, and every advisor is informed.")
     if waiting := sum(notice.informed_on is None for notice in notices.find_all(viewer)):
         message = ngettext(
-            "Every gate is open. {n} advisor is not yet informed, so none of their contacts is "
+            "Every gate is open. {n} advisor is not informed yet, so none of their contacts is "
             "drawn.",
-            "Every gate is open. {n} advisors are not yet informed, so none of their contacts "
-            "is drawn.",
+            "Every gate is open. {n} advisors are not informed yet, so none of their contacts is "
+            "drawn.",
             waiting,
         )
         st.warning(message, icon=":material/campaign:")
     elif proportionality.is_exceeded(proportionality.find(viewer)):
-        beyond = _("But recording or listening is beyond measure: see “Within measure” below.")
+        beyond = _("But recording or listening is out of proportion: see “Proportionality” below.")
         st.warning(f"{message} {beyond}", icon=":material/hearing:")
     else:
         show = st.info if late else st.success  # green is for a centre with nothing to do
@@ -92,7 +92,7 @@ def show_gates(viewer: Viewer) -> None:
 
 def show_proportions(viewer: Viewer) -> None:
     """Show how much was recorded and listened to lately or in a month, and who stands out."""
-    st.subheader(_("Within measure"), anchor=False)
+    st.subheader(_("Proportionality"), anchor=False)
     lately = _("the last {n} days", n=proportionality.DAYS)
     month = st.selectbox(
         _("Period"),
@@ -107,17 +107,17 @@ def show_proportions(viewer: Viewer) -> None:
         last=formatting.day(found.last_day, year=True),
     )
     rule = _(
-        "Neither recording nor listening may be permanent; nobody is listened to far more than "
-        "the rest."
+        "Recording and listening must not be permanent. No advisor may be listened to far more "
+        "than the others."
     )
     st.caption(f"{days} {rule}")
     st.caption(
         _(
-            "This page warns of three things. A team with {share} or more of its answered "
-            "contacts recorded, if there are {least} or more. An advisor with {heard} contacts or "
-            "more listened to, and more than {times} times the mean of the other advisors. "
-            "Recordings that nobody listens to. A contact counts as recorded where its source "
-            "says so or its audio is here. Advisors who hear their own contacts do not count.",
+            "This page flags a team if at least {share} of its answered contacts were recorded "
+            "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
+            "to, and over {times} times the others' average. It also flags recordings that nobody "
+            "listens to. A contact counts as recorded if its source says so or its audio is "
+            "stored here. Advisors' playbacks of their own contacts do not count.",
             share=formatting.percent(proportionality.PERMANENT_FROM, 0),
             least=proportionality.ENOUGH_ANSWERED,
             heard=proportionality.MUCH_FROM,
@@ -135,25 +135,25 @@ def show_proportions(viewer: Viewer) -> None:
 def _show_exceeded(found: Proportions) -> None:
     for share in found.permanent_shares:
         said = _(
-            "{team}: {rate} of the answered contacts are recorded, which is permanent recording.",
+            "{team}: {rate} of the answered contacts are recorded. This is permanent recording.",
             team=_("the whole centre") if share == found.centre else share.team or _("no team"),
             rate=formatting.percent(share.rate, 0),
         )
         who = _(
-            "Who acts: the telephony team records a share only; the manager of the team "
-            "answers for it, and the data protection officer asks for it."
+            "Who acts: the telephony team records only a share. The team's manager is answerable "
+            "for it. The data protection officer requests it."
         )
         st.warning(escape(f"{said} {who}"), icon=":material/radio_button_checked:")
     if names := [one.name for one in found.much_heard]:
-        said = _("Listened to far more than the rest: {names}.", names=formatting.listing(names))
+        said = _("Listened to far more than the others: {names}.", names=formatting.listing(names))
         who = _(
-            "Who acts: the manager, by fewer contacts per advisor in the listening plans; the "
-            "data protection officer asks what it is for."
+            "Who acts: the manager asks for fewer contacts per advisor in the listening plans. "
+            "The data protection officer asks for the reason."
         )
         st.warning(escape(f"{said} {who}"), icon=":material/hearing:")
     if found.is_nobody_heard:
-        said = _("Contacts are recorded, and nobody listens to them.")
-        who = _("Who acts: managers say what the recordings are for, or recording stops.")
+        said = _("Contacts are recorded, but nobody listens to them.")
+        who = _("Who acts: managers. They say what the recordings are for, or stop recording.")
         st.warning(escape(f"{said} {who}"), icon=":material/hearing_disabled:")
 
 
@@ -161,13 +161,13 @@ def _show_recorded(found: Proportions) -> None:
     if found.centre.unknown_contacts:
         st.caption(
             ngettext(
-                "Of {n} answered call nobody says whether it was recorded.",
-                "Of {n} answered calls nobody says whether they were recorded.",
+                "Recording status unknown for {n} answered contact.",
+                "Recording status unknown for {n} answered contacts.",
                 found.centre.unknown_contacts,
             )
         )
     if not found.recorded_shares:
-        st.caption(_("No contact of these days says whether it was recorded."))
+        st.caption(_("No contact in this period says whether it was recorded."))
         return
     tables.show(
         found.recorded_shares,
@@ -188,7 +188,7 @@ def _show_recorded(found: Proportions) -> None:
 
 def _show_heard(found: Proportions) -> None:
     if not found.listenings:
-        st.caption(_("Nobody listened to anything in these days."))
+        st.caption(_("Nobody listened to any contact in this period."))
         return
     tables.show(
         found.listenings,
@@ -224,7 +224,7 @@ def _show_gate(
 
 
 def _ask_value(found: GateState, place: Any) -> None:
-    entry, label = found.gate, _("Enter anew") if found.value else _("Enter")
+    entry, label = found.gate, _("Edit") if found.value else _("Enter")
     with place.popover(label, icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
         value = _ask(entry, found.value)
         if st.form_submit_button(_("Save"), type="primary"):
@@ -232,7 +232,7 @@ def _ask_value(found: GateState, place: Any) -> None:
                 gates.set_gate(gate.current_viewer(Permission.MANAGE_COMPLIANCE), entry.name, value)
                 if entry.kind == "months":
                     purge.request()
-                actions.finish(_("{title} is entered.", title=_(entry.title)))
+                actions.finish(_("{title}: saved.", title=_(entry.title)))
 
 
 def _ask(entry: Gate, value: str | None) -> str:

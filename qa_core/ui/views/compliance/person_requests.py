@@ -23,15 +23,14 @@ SUBJECTS = ("customer", "advisor")
 
 def show(viewer: Viewer) -> None:
     """Show the requests, open ones first; enter one, or its answer."""
-    st.subheader(_("Requests of persons"), anchor=False)
+    st.subheader(_("Data subject requests"), anchor=False)
     found = requests.find_all(viewer)
     late = [item for item in found if item.is_late]
     if late:
         st.error(
             ngettext(
-                "{n} request is not answered within its month. Who acts: the data protection "
-                "officer.",
-                "{n} requests are not answered within their month. Who acts: the data protection "
+                "{n} request is unanswered after its month. Who acts: the data protection officer.",
+                "{n} requests are unanswered after their month. Who acts: the data protection "
                 "officer.",
                 len(late),
             ),
@@ -43,7 +42,7 @@ def show(viewer: Viewer) -> None:
             (
                 tables.count_column(_("No."), lambda item: item.id, width=70),
                 tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
-                tables.text_column(_("Of"), _name_subject),
+                tables.text_column(_("Concerns"), _name_subject),
                 tables.text_column(
                     _("Received"), lambda item: formatting.day(item.received_on, year=True)
                 ),
@@ -54,7 +53,7 @@ def show(viewer: Viewer) -> None:
             height=240,
         )
     else:
-        st.caption(_("No request was entered yet."))
+        st.caption(_("There are no requests yet."))
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
@@ -71,7 +70,10 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
         return
     st.subheader(_("Audio to hand out"), anchor=False)
     st.caption(
-        _("Audio is handed out by two people. If you agree, it is part of the person's copy.")
+        _(
+            "Handing out audio takes two people. If you agree, the audio is part of the "
+            "person's copy."
+        )
     )
     for item in waiting:
         text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
@@ -82,7 +84,7 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
         ):
             with actions.show_refusals():
                 requests.confirm_audio(gate.current_viewer(Permission.SEE_RULES), item.id)
-                actions.finish(_("Noted: the audio is part of the copy now."))
+                actions.finish(_("Noted: the audio is now part of the copy."))
 
 
 def _show_copies(waiting: list[PersonRequest]) -> None:
@@ -106,8 +108,8 @@ def show_restrictions(viewer: Viewer) -> None:
     count = restricted_contacts.count_restricted(viewer)
     st.caption(
         ngettext(
-            "{count} contact is left out of figures, lists, draws and exports.",
-            "{count} contacts are left out of figures, lists, draws and exports.",
+            "{count} contact is excluded from figures, lists, draws and exports.",
+            "{count} contacts are excluded from figures, lists, draws and exports.",
             count,
             count=formatting.number(count),
         )
@@ -117,7 +119,11 @@ def show_restrictions(viewer: Viewer) -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.form("restriction", border=True):
         subject_kind = st.segmented_control(
-            _("Of"), SUBJECTS, default="customer", format_func=_name_kind, key="restricted_kind"
+            _("Concerns"),
+            SUBJECTS,
+            default="customer",
+            format_func=_name_kind,
+            key="restricted_kind",
         )
         text = st.text_input(
             _("Number of the customer, or name of the advisor"), key="restricted_who"
@@ -127,7 +133,7 @@ def show_restrictions(viewer: Viewer) -> None:
                 of = subject_kind or "customer"
                 find = subjects.find_customer if of == "customer" else subjects.find_advisor
                 subjects.restrict(_acting(), **{of: find(text.strip())})
-                actions.finish(_("Restricted, until you lift it."))
+                actions.finish(_("Restricted until you lift it."))
     if found:
         titles = {item.id: _name_restricted(item) for item in found}
         with right, st.form("restriction_end", border=True):
@@ -135,7 +141,7 @@ def show_restrictions(viewer: Viewer) -> None:
             if st.form_submit_button(_("Lift")):
                 with actions.show_refusals():
                     subjects.lift(_acting(), number)
-                    actions.finish(_("Lifted: everything counts again."))
+                    actions.finish(_("Lifted: the contacts count again."))
 
 
 def _name_restricted(item: RestrictionEntry) -> str:
@@ -161,7 +167,7 @@ def _ask_request() -> None:
             _("Request"), list(requests.KINDS), format_func=lambda key: _(requests.KINDS[key])
         )
         subject_kind = st.segmented_control(
-            _("Of"), SUBJECTS, default="customer", format_func=_name_kind
+            _("Concerns"), SUBJECTS, default="customer", format_func=_name_kind
         )
         text = st.text_input(
             _("Number of the customer, or name of the advisor"),
@@ -172,12 +178,12 @@ def _ask_request() -> None:
         )
         sent = st.form_submit_button(_("Enter the request"), type="primary")
     if sent and (not text.strip() or not subject_kind or not isinstance(day, date)):
-        st.warning(_("Say whose request it is, and when it came."))
+        st.warning(_("Enter the person and the day of the request."))
     elif sent:
         with actions.show_refusals():
             find = subjects.find_customer if subject_kind == "customer" else subjects.find_advisor
             requests.add(_acting(), kind, subject_kind, find(text.strip()), day)
-            actions.finish(_("The request is entered; its answer is due in a month."))
+            actions.finish(_("The request is entered. Its answer is due within a month."))
 
 
 def _ask_answer(waiting: list[PersonRequest]) -> None:
@@ -189,10 +195,10 @@ def _ask_answer(waiting: list[PersonRequest]) -> None:
     }
     with st.form("person_answer", border=True):
         number = st.selectbox(_("Answer"), list(titles), format_func=titles.get)
-        text = st.text_input(_("What was answered"))
-        is_checked = st.checkbox(_("I checked who asks"))
+        text = st.text_input(_("Answer given"))
+        is_checked = st.checkbox(_("I checked the requester's identity"))
         is_granted = any(item.kind == requests.EXCLUSION for item in waiting) and st.checkbox(
-            _("Exclude the contact that the advisor asked for")
+            _("Exclude the contact named by the advisor")
         )
         sent = st.form_submit_button(_("Record the answer"))
     if sent:
@@ -200,7 +206,7 @@ def _ask_answer(waiting: list[PersonRequest]) -> None:
             if is_granted:
                 subjects.grant_exclusion(_acting(), number)
             requests.answer(_acting(), number, text, is_checked)
-            actions.finish(_("The answer is recorded."))
+            actions.finish(_("The answer is saved."))
 
 
 def _acting() -> Viewer:

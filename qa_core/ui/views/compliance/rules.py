@@ -65,17 +65,19 @@ def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
         titles = [_(verdict.rule.title) for verdict in verdicts if verdict.state.is_red]
         listed = formatting.listing(titles)
         parts.append(
-            ngettext("{n} is red: {titles}.", "{n} are red: {titles}.", red, titles=listed)
+            ngettext(
+                "{n} rule is red: {titles}.", "{n} rules are red: {titles}.", red, titles=listed
+            )
         )
     if to_do:
-        parts.append(ngettext("{n} is to do.", "{n} are to do.", to_do))
+        parts.append(ngettext("{n} rule is to do.", "{n} rules are to do.", to_do))
     if due := [verdict.due_on for verdict in verdicts if verdict.due_on]:
         parts.append(_("Next by {day}.", day=formatting.day(min(due), year=True)))
     day = formatting.full_day(environment.today())
     with cards.card(gap="small"):
         st.markdown(f"### :{colour}[{escape(answer)}]")
         st.markdown(escape(" ".join(parts) or _("Nothing is missing today.")))
-        st.caption(_("{day}. Counted on the stores just now.", day=day))
+        st.caption(_("{day}. Counted just now on the stored data.", day=day))
 
 
 def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
@@ -115,7 +117,7 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
     earlier = history.find_states(viewer)
     st.subheader(_("The last three months"), anchor=False)
     if not earlier:
-        st.caption(_("The states are noted once a day, from today on."))
+        st.caption(_("From today on, Écoute notes the states once a day."))
         return
 
     def cell(number: str, day: date, state: str | None) -> tuple[int, str] | None:
@@ -132,7 +134,7 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
         rows[number] = [cell(number, day, states.get(day)) for day in days]
     figure = state_strip.build_strips(days, rows, dark=styles.is_dark())
     caption = _(
-        "Each day as it was noted: pale is in order, blue is to do, orange is not in order or not "
-        "measurable; a gap was not noted."
+        "Marks: one per day. Pale: in order. Blue: to do. Orange: not in order or not measurable. "
+        "Gap: no entry that day."
     )
-    cards.show_chart(figure, _("How the rules stood"), caption, "rule_history")
+    cards.show_chart(figure, _("The rules over time"), caption, "rule_history")

@@ -48,8 +48,8 @@ MATCHES = {
 FLAGS = {
     "recorded": (N_("Recorded"), N_("Not recorded")),
     "notice_played": (
-        N_("The caller was told of the recording"),
-        N_("The caller was not told of a recording"),
+        N_("The caller was informed of the recording"),
+        N_("The caller was not informed of a recording"),
     ),
     "customer_objected": (N_("The customer objected to the recording"), ""),
     "stopped_by_advisor": (N_("The advisor stopped the recording"), ""),
@@ -161,12 +161,14 @@ def _describe_neighbours(contact: Contact) -> list[str]:
         duration = _format_span(before)
         said.append(_("The same customer was answered {duration} before.", duration=duration))
     if after is not None:
-        said.append(_("The customer came back {duration} later.", duration=_format_span(after)))
+        said.append(
+            _("The customer made contact again {duration} later.", duration=_format_span(after))
+        )
     elif contact.get("customer") is not None:
         said.append(_("No further contact of this customer is known within 31 days."))
     reached = contact.get("seconds_to_reached")
     if contact.get("outcome") != "answered" and reached is not None:
-        said.append(_("They were reached {duration} later.", duration=_format_span(reached)))
+        said.append(_("The customer was reached {duration} later.", duration=_format_span(reached)))
     return said
 
 
@@ -209,7 +211,7 @@ def _show_survey(contact: Contact) -> None:
         sent = contact.get("survey_sent")
         if sent is not None:
             with cards.card(_("Survey")):
-                st.caption(_("Sent, no answer.") if sent else _("Not asked."))
+                st.caption(_("Sent, no answer.") if sent else _("Not sent."))
         return
     facts = []
     if csat is not None:

@@ -51,10 +51,10 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
 
 def _describe_scope(history: CustomerHistory) -> str:
     if not history.elsewhere:
-        return _("Before and after this one, all in what you may see.")
+        return _("Before and after this contact, all within your scope.")
     return ngettext(
-        "Before and after this one; {n} lies beyond what you may see, and is only counted.",
-        "Before and after this one; {n} lie beyond what you may see, and are only counted.",
+        "Before and after this contact; {n} is outside your scope and only counted.",
+        "Before and after this contact; {n} are outside your scope and only counted.",
         history.elsewhere,
     )
 
@@ -77,7 +77,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
         history.links,
         (
             tables.moment_column(_("Start"), lambda link: link.local_start, pinned=True),
-            text(_("From here"), distance, 120),
+            text(_("Time between"), distance, 120),
             text(
                 _("Direction"),
                 lambda link: formatting.name("direction", link.direction or "inbound"),

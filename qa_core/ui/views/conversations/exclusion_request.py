@@ -24,20 +24,22 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
     own = requests.find_own(viewer)
     asked = next((one for one in own if (one.source_system, one.contact_id) == key), None)
     actions.show_outcome()
-    with cards.card(_("Keep this contact from being recorded or heard")):
+    with cards.card(_("Exclude this contact from recording and listening")):
         if asked is None:
             st.caption(
-                _("A private call, or another reason: the data protection officer answers you.")
+                _("For a private call or another reason. The data protection officer answers you.")
             )
-            if st.button(_("Ask for it"), icon=":material/front_hand:"):
+            if st.button(_("Send the request"), icon=":material/front_hand:"):
                 with actions.show_refusals():
                     acting = gate.current_viewer(Permission.SEE_OWN_QUALITY)
                     requests.ask_exclusion(acting, *key)
-                    actions.finish(_("Asked; the data protection officer answers within a month."))
+                    actions.finish(
+                        _("Request sent. The data protection officer answers within a month.")
+                    )
         elif asked.is_open:
             asked_on = formatting.day(asked.received_on, year=True)
             due = formatting.day(asked.due_on, year=True)
-            st.text(_("Asked on {day}; to be answered by {due}.", day=asked_on, due=due))
+            st.text(_("Requested on {day}; answer due by {due}.", day=asked_on, due=due))
         else:
             day = formatting.day(asked.answered_on, year=True)
             st.markdown(escape(_("Answered on {day}: {answer}", day=day, answer=asked.answer)))

@@ -23,21 +23,21 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
     with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
         st.caption(
             _(
-                "A contact picked by hand is discussed and learned from; its result is no part "
-                "of any score."
+                "A contact picked by hand is for discussion and learning. Its result counts in no "
+                "score."
             )
         )
         evaluators = dict(manual_pick.find_evaluators(viewer))
         published = {version.key: version.title for version in scorecards.find_published(viewer)}
         if not evaluators or not published:
-            st.info(_("It takes an evaluator accredited today and a published scorecard."))
+            st.info(_("Needs an evaluator accredited today and a published scorecard."))
             return
         reason = st.selectbox(
             _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
         )
         evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
         scorecard = st.selectbox(_("Scorecard"), list(published), format_func=published.get)
-        if st.button(_("Give it out"), type="primary"):
+        if st.button(_("Assign"), type="primary"):
             with actions.show_refusals():
                 sampling.pick(
                     gate.current_viewer(Permission.MANAGE_LISTENING),
@@ -47,4 +47,4 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
                     evaluator,
                     scorecard,
                 )
-                actions.finish(_("It waits for {name} now.", name=evaluators[evaluator]))
+                actions.finish(_("Assigned to {name}.", name=evaluators[evaluator]))

@@ -42,7 +42,7 @@ def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
         text += " · " + ngettext("{n} late", "{n} late", late)
     with cards.card(
         ChartTitle(text, "attention" if late else ""),
-        _("Before and since it was taken in hand, eight weeks each, in what you may see."),
+        _("Eight weeks before and eight weeks since it was taken in hand, within your scope."),
     ):
         _show_table(viewer, entries)
         download_links.show_download("irritants")
@@ -143,7 +143,7 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
             max_chars=LONGEST_NOTE,
             height=90,
             key=f"note_{key}",
-            help=_("Seen by whoever sees the entry. No names of customers."),
+            help=_("Everyone who sees the entry can read it. Do not name customers."),
         )
         if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             return
@@ -156,7 +156,7 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
             ActionPlan(ActionState(chosen), owner, due, note.strip()),
         )
         actions.finish(_("Saved."))
-    st.button(_("Show it as it is now"), key=f"again_{key}")
+    st.button(_("Show the current version"), key=f"again_{key}")
 
 
 def _show_plan(entry: ActionEntry) -> None:

@@ -23,14 +23,10 @@ from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 
 STATUSES = {
-    "suppressed": N_("Hidden: fewer than five advisors or ten contacts stand behind it."),
-    "no_data": N_(
-        "No data: nothing that this could be counted from is in the period and the filters."
-    ),
-    "pending": N_("Pending: the window of no contact is complete yet."),
-    "small_sample": N_(
-        "Small sample: fewer than 30 stand behind it, so that chance moves it much."
-    ),
+    "suppressed": N_("Hidden: based on fewer than five advisors or ten contacts."),
+    "no_data": N_("No data: nothing to count in this period with these filters."),
+    "pending": N_("Pending: no window is complete yet."),
+    "small_sample": N_("Small sample: fewer than 30 cases, so chance moves the value a lot."),
 }
 
 
@@ -76,7 +72,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
             )
             between = formatting.interval(row.low, row.high, kpi.unit, currency)
             st.caption(
-                _("95 % interval: {interval}", interval=between)
+                _("95 % confidence interval: {interval}", interval=between)
                 if between
                 else formatting.period(explanation.where.period)
             )
@@ -126,17 +122,17 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
             st.markdown(f"{_(setting.title)} – **{value}**", help=_(setting.meaning))
             st.caption(setting_texts.since(entry.since))
         if explanation.settings and not viewer.can(Permission.MANAGE_SETTINGS):
-            st.caption(_("An administrator can change them, from a day on."))
+            st.caption(_("An administrator can change them from a chosen day."))
 
 
 def _show_counts(explanation: Explanation) -> None:
     rows = explanations.build_rows(explanation)
     with cards.card(
-        _("What is counted, and what is left out"),
-        _("Of what has several reasons to be left out, the first in this order is told."),
+        _("Counted and left out"),
+        _("Where several reasons apply, the first in this order counts."),
     ):
         if not rows:
-            st.caption(_("So few stand behind one of the reasons that none is told."))
+            st.caption(_("One of the reasons covers too few cases, so no reason is shown."))
             return
         whole = rows[0][1]
         for title, n in rows:
@@ -150,7 +146,7 @@ def _show_variants(explanation: Explanation) -> None:
     title = _(get_setting(name).title)
     with cards.card(
         _("Counted in other ways"),
-        _("The same contacts, by each value of: {setting}", setting=title),
+        _("The same contacts for each value of: {setting}", setting=title),
     ):
         tables.show(
             explanation.variants,
@@ -187,7 +183,7 @@ def _show_variants(explanation: Explanation) -> None:
 def _show_sources(explanation: Explanation) -> None:
     with cards.card(_("Where it comes from")):
         if not explanation.sources:
-            st.caption(_("Nothing was imported for it."))
+            st.caption(_("No import provides data for this figure."))
             return
         tables.show(
             explanation.sources,
@@ -206,9 +202,4 @@ def _show_sources(explanation: Explanation) -> None:
             ),
             "explained_sources",
         )
-        st.caption(
-            _(
-                "Rows: of what is counted or left out above. Imports: those that reach into "
-                "the period."
-            )
-        )
+        st.caption(_("Rows: counted or left out above. Imports: files with data in the period."))

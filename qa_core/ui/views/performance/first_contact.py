@@ -106,8 +106,8 @@ def _describe_pending(row: Any, window: Window) -> str:
     if row.status != "pending":
         return ""
     return _(
-        "All {n} first contacts are pending: their {days} are not over, or reach back beyond "
-        "the first day of the data. A shorter window may tell more.",
+        "All {n} first contacts are pending: their {days} are not over, or start before the data. "
+        "A shorter window may show more.",
         n=formatting.number(row.pending),
         days=formatting.days(window.days),
     )
@@ -130,8 +130,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         cards.show_message(
             _("Too short to try other windows"),
             _(
-                "Only contacts whose window is over on both sides can be judged, and it takes "
-                "{n} of them.",
+                "Needs {n} contacts with a complete repeat window.",
                 n=ENOUGH,
             ),
         )
@@ -154,8 +153,8 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         longest=formatting.days(longest),
     )
     caption = _(
-        "{title} by the length of its window, each of the contacts whose window is over; "
-        "dashed: the window of this page",
+        "Line: {title} by length of the repeat window, for contacts with a complete window. "
+        "Dashed: this page's window",
         title=cards.title_of(get_kpi(REPEAT)),
     )
     cards.show_chart(figure, finding, caption, "window_curve")

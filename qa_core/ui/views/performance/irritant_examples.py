@@ -40,7 +40,7 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
         lambda: detection.find_examples(viewer, subject, where),
     )
     if not examples:
-        st.caption(_("No unhappy customer of this period wrote anything about it."))
+        st.caption(_("No unhappy customer wrote about it in this period."))
         return
     for place, example in enumerate(examples):
         _show_example(example, f"{key}_{place}")

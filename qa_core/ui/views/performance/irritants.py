@@ -26,19 +26,17 @@ def show(viewer: Viewer, state: FilterState, entries: Sequence[ActionEntry]) -> 
     found = cached.find_irritants(viewer, state.where, state.compare)
     finding = _("Nothing stands out in this period")
     caption = _(
-        "Of fewer than five contacts, or of no more than chance would give, nothing is said. A "
-        "longer period may tell more."
+        "Irritants are shown from five contacts, if the difference is statistically clear. A "
+        "longer period may show more."
     )
     if found:
         finding = ngettext("{n} irritant stands out", "{n} irritants stand out", len(found))
         caption = _(
-            "More contacts than the share of the others would give, and by more than chance. "
-            "Those that add most come first."
+            "These have clearly more contacts than the share elsewhere would give. The largest "
+            "excess comes first."
         )
     if not query.may_read_remarks(viewer):
-        caption += " " + _(
-            "What comes from the words of customers and evaluators is left out here."
-        )
+        caption += " " + _("The words of customers and evaluators are left out here.")
     if not found:
         cards.card(finding, caption)
         return
@@ -58,7 +56,7 @@ def _choose_kinds(found: Sequence[IrritantCandidate]) -> Sequence[IrritantCandid
     if len(kinds) < 2:
         return found
     chosen = st.pills(
-        _("Seen from"),
+        _("Found in"),
         kinds,
         format_func=lambda kind: _(texts.KINDS[kind]),
         selection_mode="multi",
@@ -89,7 +87,7 @@ def _show_table(
         _choose,
         height=470,
     )
-    st.caption(_("Click a line to see it in full."))
+    st.caption(_("Select a row to see it in full."))
 
 
 def _choose(candidate: IrritantCandidate) -> None:
@@ -137,9 +135,7 @@ def _show_one(
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_IRRITANTS)
                 action_list.choose(open_entry(acting, subject, state.where))
-                actions.finish(
-                    _("It is on the action list now: say who sees to it, and until when.")
-                )
+                actions.finish(_("Added to the action list. Choose an owner and a due date."))
         if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
             st.button(
                 _("Contacts"),

@@ -134,7 +134,7 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     elif compared or any(one.signals for one in series.values()):
         finding = ChartTitle(_("Nothing stands out"))
     else:
-        finding = ChartTitle(_("Too little to say what stands out"))
+        finding = ChartTitle(_("Too little data to see what stands out"))
     with cards.card(
         finding, _describe_comparisons(state, len(tried), len(compared)), is_stretched=True
     ):
@@ -153,16 +153,16 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
 def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
     """Describe what was compared, and how much could not be."""
     if state.compare is None:
-        return _("Trends beyond their limits; choose a comparison to look queue by queue")
+        return _("Trends outside their control limits. Choose a comparison to see each queue")
     if not compared:
         return _(
-            "It takes {n} weeks or months of data to know what is usual, and an earlier period "
-            "with enough contacts to compare queues, reasons and channels.",
+            "Control limits need {n} weeks or months of data. Comparing queues, reasons and "
+            "channels needs an earlier period with enough contacts.",
             n=control_charts.BASELINE_POINTS,
         )
     return _(
-        "Beyond its limits, or moved by clearly more than chance since {period}; {count} of "
-        "{whole} rates by queue, reason and channel could be compared",
+        "Outside control limits, or clearly changed since {period}. {count} of {whole} rates by "
+        "queue, reason and channel had enough contacts to compare",
         period=state.compare_title,
         count=formatting.number(compared),
         whole=formatting.number(tried),
@@ -220,7 +220,7 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
             st.caption(_(formatting.NO_DATA))
         return
     on_line = drill.on_value(viewer, "queue")
-    hint = _("Click a line to see its contacts.") if on_line else ""
+    hint = _("Select a row to open its contacts.") if on_line else ""
     with cards.card(_("Queues"), hint, is_stretched=True):
         tables.show(
             queues,
@@ -249,7 +249,7 @@ def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:
         cards.show_message(
-            _("Too few contacts to say when"),
+            _("Too few contacts to compare times"),
             _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH),
         )
         return
@@ -258,7 +258,7 @@ def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     cards.show_chart(
         charts.build_heat(frame, "rate", better="up", dark=styles.is_dark(), height=245),
         traffic.describe_worst(worst, key, "hour"),
-        _("{title} by weekday and hour; the deeper the colour, the lower", title=title),
+        _("{title} by weekday and hour. Darker: lower", title=title),
         "heat",
         kpi=key,
     )

@@ -28,7 +28,7 @@ MIX_NAMES: Mapping[str, str] = {
     "queue": N_("the mix of queues"),
     "channel": N_("the mix of channels"),
     "team": N_("the mix of teams"),
-    "advisor": N_("who answers how much"),
+    "advisor": N_("the mix of advisors"),
 }
 """Dimensions that segments can come from, with the name of their mix in a sentence."""
 MOST_PARTS = 6
@@ -51,7 +51,7 @@ class RateChange:
 
     def name(self, segment: Hashable) -> str:
         if segment is HIDDEN:
-            return _("Hidden, being small")
+            return _("Hidden (too small)")
         return formatting.name(self.dimension, segment)
 
 
@@ -62,7 +62,7 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
     if state.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
         cards.card(
             _("{title}: nothing to compare with", title=cards.title_of(kpi)),
-            _("Choose a comparison above, or a period whose earlier one has data."),
+            _("Choose a comparison above, or a period with data before it."),
         )
         return
     titles = {
@@ -161,7 +161,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
     if strongest * delta <= 0:
         return finding
     text = _(
-        "{finding}, most of all by {segment}: {effect}",
+        "{finding}; largest effect: {segment} ({effect})",
         finding=finding.text,
         segment=name,
         effect=formatting.change(strongest, kpi.unit),
@@ -171,7 +171,7 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
 
 def _describe_sum(change: RateChange, delta: float) -> str:
     return _(
-        "By the segments' own rates {rate}, by their mix {mix}: together {change}.",
+        "Rates within the segments: {rate}. Mix of segments: {mix}. Total: {change}.",
         rate=formatting.change(sum(effect.rate for effect in change.effects), "rate"),
         mix=formatting.change(sum(effect.mix for effect in change.effects), "rate"),
         change=formatting.change(delta, "rate"),
@@ -245,7 +245,7 @@ def _show_table(change: RateChange) -> None:
     st.caption(
         _(
             "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
-            "share; a share that grows shrinks others, so add them up."
+            "share. Add the mix effects up: a share that grows shrinks others."
         )
     )
 

@@ -23,10 +23,10 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     if not st.session_state[OPEN]:
         url_state.give(OPEN, "", "")
         with cards.card(
-            _("Customers who came again and again"),
+            _("Customers with repeat contacts"),
             _(
-                "Their chains of contacts, without saying who they are. Opening them is noted "
-                "in the journal, as for every list of contacts."
+                "Their chains of contacts, without their identity. Opening them is recorded in "
+                "the audit log, like every list of contacts."
             ),
         ):
             st.button(
@@ -64,19 +64,21 @@ def _set(value: str) -> None:
 
 def _describe(found: list[RepeatChain]) -> str:
     if not found:
-        return _("Nobody came back within the window")
+        return _("No repeat contact within the window")
     return ngettext(
-        "At most {n} repeat of one customer", "Up to {n} repeats of one customer", found[0].repeats
+        "Up to {n} repeat contact of one customer",
+        "Up to {n} repeat contacts of one customer",
+        found[0].repeats,
     )
 
 
 def _describe_rule(window: Window, can_click: bool) -> str:
     said = _(
-        "Contacts of one customer, each within {days} of the one before; those with most "
-        "repeats first.",
+        "Contacts of one customer, each within {days} of the previous one. Most repeat contacts "
+        "first.",
         days=formatting.days(window.days),
     )
-    return said + " " + _("Click a line to see the chain as a time line.") if can_click else said
+    return said + " " + _("Select a row to see the chain on a time line.") if can_click else said
 
 
 def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
@@ -120,7 +122,7 @@ def _list(chain: RepeatChain, name: str) -> str:
 def _describe_chain_end(chain: RepeatChain) -> str:
     last = chain.links[-1]
     if chain.ends_elsewhere:
-        return _("Beyond your scope")
+        return _("Outside your scope")
     return describe_end(last.outcome, last.declared_resolved)
 
 

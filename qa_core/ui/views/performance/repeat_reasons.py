@@ -24,12 +24,12 @@ RATE, COUNT, TIME, COST = (
 )
 TITLES = {
     "reason": (
-        N_("Reasons that bring people back"),
-        N_("{name} takes {share} of the time spent on repeats"),
+        N_("Repeat contacts by reason"),
+        N_("{name} takes {share} of the time spent on repeat contacts"),
     ),
     "queue": (
-        N_("Queues that people come back to"),
-        N_("{share} of the time spent on repeats is spent in {name}"),
+        N_("Repeat contacts by queue"),
+        N_("{name} takes {share} of the time spent on repeat contacts"),
     ),
 }
 """Heading by dimension, without and with the value that takes most of the time."""
@@ -51,9 +51,9 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
     by = tables.wide(frame, dimension)
     values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
     on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None
-    hint = _("Repeats are listed where they arrive; their time is that of each, not an average.")
+    hint = _("Repeat contacts count where they arrive, each with its own handling time.")
     if on_line:
-        hint += " " + _("Click a line to see them.")
+        hint += " " + _("Select a row to open its contacts.")
     with cards.card(_describe(dimension, by, values), hint, is_stretched=True):
         if not values:
             st.caption(_(formatting.NO_DATA))

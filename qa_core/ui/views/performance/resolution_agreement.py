@@ -83,11 +83,11 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     counts = read(viewer, state, window)
     can_click = drill.is_open_to(viewer) and bool(counts)
     caption = _(
-        "First contacts whose window is complete and of which both are known. Coming back "
-        "proves no failure, and staying away no success."
+        "First contacts with a statement and a complete repeat window. A repeat contact proves no "
+        "failure; without one, success is not proven."
     )
     if can_click:
-        caption += " " + _("Click a line to see its contacts.")
+        caption += " " + _("Select a row to open its contacts.")
     with cards.card(describe(counts, window), caption, is_stretched=True):
         if not counts:
             return
@@ -95,24 +95,24 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
             counts,
             (
                 tables.name_column(
-                    _("What was said"), lambda row: _(TITLES[row.dimension, row.value]), 218
+                    _("Statement"), lambda row: _(TITLES[row.dimension, row.value]), 218
                 ),
                 tables.count_column("n", lambda row: row.n, 52),
-                tables.percent_column(_("Came back"), lambda row: row.share_back, 80),
-                tables.percent_column(_("Did not"), lambda row: 1 - row.share_back, 88),
+                tables.percent_column(_("Repeat"), lambda row: row.share_back, 80),
+                tables.percent_column(_("No repeat"), lambda row: 1 - row.share_back, 88),
                 tables.text_column(
                     _("95 % interval"),
                     lambda row: formatting.interval(row.low, row.high, "rate"),
                     104,
-                    _("Of the share that came back"),
+                    _("Interval of the repeat share"),
                 ),
                 tables.text_column(
                     _("Customer confirms"),
                     _describe_confirmation,
                     120,
                     _(
-                        "Of those who answered both questions of the survey: resolved, and in "
-                        "one contact"
+                        "Share of customers who answered both survey questions and confirm: "
+                        "resolved, in one contact"
                     ),
                 )
                 if any(row.confirmed for row in counts)
@@ -130,15 +130,15 @@ def describe(counts: list[ResolutionCounts], window: Window) -> str:
     by = {(row.dimension, row.value): row for row in counts}
     yes, no = by.get(("declared", "yes")), by.get(("declared", "no"))
     if not yes:
-        return _("Too few contacts of which both are known to say why the three differ")
+        return _("Too few contacts with a statement to explain why the three rates differ")
     said = {"back": formatting.percent(yes.share_back, 0), "days": formatting.days(window.days)}
     if not no:
-        return _("Of contacts declared resolved, {back} came back within {days}", **said)
+        return _("{back} of contacts declared resolved had a repeat contact within {days}", **said)
     if yes.low <= no.high and no.low <= yes.high:
-        return _("What advisors declare does not tell who comes back")
+        return _("No clear link between advisors' declarations and repeat contacts")
     return _(
-        "Of contacts declared resolved, {back} came back within {days}; of those declared not "
-        "resolved, {stayed} did not",
+        "{back} of contacts declared resolved had a repeat contact within {days}; {stayed} of "
+        "contacts declared not resolved had none",
         stayed=formatting.percent(1 - no.share_back, 0),
         **said,
     )
@@ -160,26 +160,25 @@ def show_left_out(row: Any, answered: Any, window: Window) -> None:
     `row`, `answered`: rows of `measure` of the resolution by repeat, of answered contacts.
     """
     is_known = not (formatting.is_missing(row.pending) or formatting.is_missing(row.n))
-    with cards.card(_("What cannot be judged by repeat"), is_stretched=True, gap="xsmall"):
+    with cards.card(_("Left out of the measured resolution"), is_stretched=True, gap="xsmall"):
         _show_share(
             _("Pending"),
             row.pending,
             row.n + row.pending if is_known else None,
             _(
-                "of first contacts are younger than {days}, or lie so near the first day of "
-                "the data.",
+                "First contacts less than {days} old, or less than {days} after the data starts.",
                 days=formatting.days(window.days),
             ),
-            _("To have fewer: choose a period that ended before that, or a shorter window."),
+            _("To have fewer: choose a period that ended earlier, or a shorter window."),
         )
         _show_share(
             _("Unknown caller"),
             row.unknown_identity,
             answered.value,
-            _("of answered contacts came from a withheld number or one that many share."),
+            _("Answered contacts from a number withheld or shared by many."),
             _(
-                "To have fewer: import a customer number or the ticket with the contacts, and "
-                "see whether the limit for shared numbers is too low."
+                "To have fewer: import a customer or ticket number with the contacts. Also check "
+                "that the limit for shared numbers is not too low."
             ),
         )
 

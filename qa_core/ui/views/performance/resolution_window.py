@@ -60,21 +60,24 @@ def ask(viewer: Viewer, state: FilterState) -> Window:
 def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
     if window.tried:
         return _(
-            "By repeat, this page tries a window of {tried}; the settings say {in_force}. What "
-            "advisors declare and customers confirm does not depend on it.",
+            "For repeat contacts, this page tries a window of {tried} instead of {in_force}. "
+            "Declared and confirmed resolution do not depend on it.",
             tried=formatting.days(window.days),
             in_force=formatting.days(window.in_force),
         )
     said = _(
-        "In force: a further contact of the same customer within {days}, about the same reason "
-        "where both are known, counts as a repeat.",
+        "Repeat window in force: {days}. A repeat contact has the same customer, and the same "
+        "reason where both are known.",
         days=formatting.days(window.in_force),
     )
     changes = cached.find_changes(viewer, state.where.period, ("first_contact_resolution",))
     change = next((change for change in changes if change.name == SETTING.name), None)
     if change is not None:
         said += " " + _(
-            "Until {day} it was {before}: each contact is judged by the window of its own day.",
+            (
+                "Before {day} the window was {before}: each contact is judged by the window of "
+                "its day."
+            ),
             day=formatting.day(change.day, year=True),
             before=formatting.days(float(change.before)),
         )

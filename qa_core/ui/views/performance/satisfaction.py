@@ -135,7 +135,7 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
     if any(by[value]["csat"].status == "suppressed" for value in by):
         st.caption(
             _(
-                "Some lines are hidden: fewer than five advisors or ten contacts stand behind "
-                "them, or they would give such a line away."
+                "Some rows are hidden. They have fewer than five advisors or ten contacts, or "
+                "would reveal such a row."
             )
         )

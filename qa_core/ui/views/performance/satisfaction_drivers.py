@@ -65,12 +65,12 @@ def name(driver: Driver) -> str:
 
 def _conclude(read: Drivers) -> str:
     if read.is_narrowed:
-        return _("What satisfaction goes with: hidden under filters")
+        return _("Links with satisfaction: hidden under filters")
     if not read.drivers:
-        return _("Too few ratings to say what satisfaction goes with")
+        return _("Too few ratings to see what is linked to satisfaction")
     strongest = next((driver for driver in read.drivers if driver.is_significant), None)
     if strongest is None:
-        return _("Nothing tried goes with satisfaction more than chance would explain")
+        return _("No factor tested is clearly linked to satisfaction")
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
     said = {"level": name(strongest), "size": size}
     if strongest.size > 0:
@@ -82,20 +82,22 @@ def _explain(read: Drivers, drawn: int) -> str:
     tried = len(read.drivers)
     parts = [
         _(
-            "Each against all other ratings, the other factors held alike, with 95 % interval; "
-            "open: by itself."
+            "Each value against all other ratings, adjusted for other factors, with 95 % "
+            "confidence interval. Open circle: unadjusted."
         )
         if read.is_adjusted
-        else _("Each against all other ratings, by itself, with 95 % interval."),
+        else _("Each value against all other ratings, unadjusted, with 95 % confidence interval."),
         ngettext(
-            "Grey: chance explains it.", "Grey: chance explains it, all {n} tried at once.", tried
+            "Grey: not statistically clear.",
+            "Grey: not statistically clear, {n} tested at once.",
+            tried,
         ),
         _("An association is not a cause."),
     ]
     if tried > drawn:
         parts.append(
             ngettext(
-                "{n} smaller one is not drawn.", "{n} smaller ones are not drawn.", tried - drawn
+                "{n} smaller one is not shown.", "{n} smaller ones are not shown.", tried - drawn
             )
         )
     if read.evaluated_contacts is not None and not any(
@@ -103,7 +105,7 @@ def _explain(read: Drivers, drawn: int) -> str:
     ):
         parts.append(
             _(
-                "Too few rated contacts were evaluated to try the criteria ({n}).",
+                "Too few rated contacts were evaluated to test the criteria ({n}).",
                 n=formatting.number(read.evaluated_contacts),
             )
         )
@@ -112,8 +114,8 @@ def _explain(read: Drivers, drawn: int) -> str:
 
 def _describe_why_not(read: Drivers) -> str:
     if read.is_narrowed:
-        return _("You see what follows from one cut at a time: take the filters away.")
-    return _("A level takes at least {n} ratings, and as many of the others.", n=MIN_ROWS)
+        return _("You see one breakdown at a time. Remove the filters to see this.")
+    return _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
 
 
 def _choose(found: tuple[Driver, ...]) -> list[Driver]:

@@ -30,7 +30,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
         cards.show_message(
-            _("Who answered: no rating to weigh"),
+            _("Survey response: no rating to weight"),
             _("No value is known, or all are pending or hidden."),
         )
         return
@@ -44,12 +44,12 @@ def show(viewer: Viewer, state: FilterState) -> None:
         title = _(dimensions.get_dimension(dimension).title)
         title = title[0].lower() + title[1:]
         if weighted := _weigh(by, csat, rows["answered"]):
-            label = _("Weighed by {dimension}", dimension=title)
+            label = _("Weighted by {dimension}", dimension=title)
             lines.append(_line(dimension, label, *weighted, csat.n))
         differs[title] = _differ(by)
     unhappy, happy = rows["csat_if_silent_unhappy"], rows["csat_if_silent_happy"]
     if not formatting.is_missing(unhappy.value) and not formatting.is_missing(happy.value):
-        label = _("Silent all unhappy – happy")
+        label = _("Non-respondents all unhappy – happy")
         lines.append(_line("silent", label, None, unhappy.value, happy.value, happy.n))
     figure = charts.build_dots(
         pd.DataFrame(lines), Unit.RATE, dark=styles.is_dark(), bounds=(0.0, 1.0), row_height=24
@@ -113,12 +113,12 @@ def _differ(by: Mapping[Any, Mapping[str, Any]]) -> bool | None:
 
 def _conclude(response: Any, low: float | None, high: float | None) -> str:
     if formatting.is_missing(response.value):
-        return _("How many were asked is not known")
+        return _("Number of surveys sent is not known")
     share = formatting.percent(response.value, 0)
     if formatting.is_missing(low) or formatting.is_missing(high):
-        return _("{share} of those asked answered", share=share)
+        return _("{share} of surveyed customers answered", share=share)
     return _(
-        "{share} answered; the silent could put satisfaction anywhere from {low} to {high}",
+        "{share} answered; non-respondents could put satisfaction anywhere from {low} to {high}",
         share=share,
         low=formatting.percent(low, 0),
         high=formatting.percent(high, 0),
@@ -128,23 +128,26 @@ def _conclude(response: Any, low: float | None, high: float | None) -> str:
 def _explain(lines: list[dict[str, Any]], differs: Mapping[str, bool | None], csat: Any) -> str:
     parts = [
         _(
-            "{title}, with 95 % interval; weighed: as if every part of the answered contacts "
-            "had given as many ratings as it is large.",
+            "{title}, with 95 % confidence interval. Weighted: as if ratings had the same mix as "
+            "answered contacts.",
             title=_(get_kpi("csat").title),
         )
     ]
     if differing := [title for title, differ in differs.items() if differ]:
         parts.append(
-            _("Who answers differs by {dimensions}.", dimensions=formatting.listing(differing))
+            _(
+                "The response rate clearly differs by {dimensions}.",
+                dimensions=formatting.listing(differing),
+            )
         )
     elif any(differ is not None for differ in differs.values()):
-        parts.append(_("Who answers does not differ by more than chance."))
+        parts.append(_("The response rate shows no clear difference."))
     values = [line["value"] for line in lines[1:] if not formatting.is_missing(line["value"])]
     if values:
         change = max((value - csat.value for value in values), key=abs)
         parts.append(
             _(
-                "Weighing moves satisfaction by {change} at most.",
+                "Weighting moves satisfaction by {change} at most.",
                 change=formatting.change(change, Unit.RATE),
             )
         )

@@ -36,9 +36,9 @@ from qa_core.ui.views.tracking import source_steps
 
 TILES = ("received", "service_level", "abandon_rate", "average_speed_of_answer")
 MEASURES: Mapping[str, str] = {
-    "answer_rate": N_("Most unanswered: {when}, {value} answered"),
-    "service_level": N_("Service level lowest: {when}, {value}"),
-    "abandon_rate": N_("Most give up: {when}, {value}"),
+    "answer_rate": N_("Answer rate clearly low: {when}, {value}"),
+    "service_level": N_("Service level clearly low: {when}, {value}"),
+    "abandon_rate": N_("Abandon rate clearly high: {when}, {value}"),
     "received": "",
 }
 """What the map of the week can show, the usual measure first, with its heading."""
@@ -131,8 +131,8 @@ def show_only_answered() -> None:
     """Say that rates of missed contacts are left out, and why."""
     st.caption(
         _(
-            "Only answered contacts are counted here: those that nobody answered belong to "
-            "nobody whose contacts you see."
+            "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
+            "they are outside your scope."
         )
     )
 
@@ -200,7 +200,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(_("Too few contacts in any hour to say when the service level is low"))
+        cards.show_message(_("Too few contacts in any hour to compare service levels"))
         return
     at = charts.list_times(frame["hour"].tolist(), "hour")
     level, abandoned = (
@@ -208,10 +208,12 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         for key in ("service_level", "abandon_rate")
     )
     lines = [charts.ChartLine(_("Service level"), level)]
-    caption = _("Service level by hour of the day; bands: 95 % interval")
+    caption = _("Service level by hour of the day. Bands: 95 % confidence interval")
     if clock.knows_missed:
         lines.append(charts.ChartLine(_("Abandon rate"), abandoned, "attention", "dash"))
-        caption = _("Service level and abandon rate by hour of the day; bands: 95 % interval")
+        caption = _(
+            "Service level and abandon rate by hour of the day. Bands: 95 % confidence interval"
+        )
     if state.compare:
         before = level["value_before"].where(level["n_before"] >= ENOUGH)
         if before.notna().any():
@@ -234,12 +236,12 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 def _describe_hours(level: pd.DataFrame) -> ChartTitle:
     if level["value"].isna().all():
-        return ChartTitle(_("No waits are known: no service level by hour"))
+        return ChartTitle(_("No service level by hour: no wait is known"))
     worst = find_worst(level.reset_index(), "up")
     if worst is None:
-        return ChartTitle(_("Service level: no hour stands out by more than chance"))
+        return ChartTitle(_("Service level: no hour is clearly low"))
     text = _(
-        "Service level lowest at {hour}: {value} ({between})",
+        "Service level clearly low at {hour}: {value} ({between})",
         hour=formatting.name("hour", worst.hour),
         value=formatting.percent(worst.value),
         between=formatting.interval(worst.low, worst.high, Unit.RATE),
@@ -256,9 +258,9 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         return
     titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
     keys, can_click = clock.keep(IN_TABLE), drill.is_open_to(viewer)
-    hint = _("Click a line to see its contacts.") if can_click else ""
+    hint = _("Select a row to open its contacts.") if can_click else ""
     with cards.card(_("Side by side"), hint):
-        cut = segmented_choice.ask("by", _("Cut by"), titles) if len(cuts) > 1 else cuts[0]
+        cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
         by = tables.wide(cached.measure(viewer, keys, (cut,), state.where, state.compare), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
@@ -348,14 +350,14 @@ def _show_why_not(viewer: Viewer) -> None:
         cards.show_message(
             _("Months and channels only"),
             _(
-                "Weekdays and half-hours are shown to managers and team leads: so fine a "
-                "cut could single out a few people."
+                "Weekdays and half-hours are shown to managers and team leads only: such detail "
+                "could single out a few people."
             ),
         )
     else:
         cards.show_message(
-            _("Nothing is known by half-hour or hour"),
-            _("The data has only totals of longer intervals, which belong to no hour of the day."),
+            _("No data by half-hour or hour"),
+            _("The data has only totals of intervals longer than an hour."),
         )
 
 
@@ -401,7 +403,7 @@ def _describe_cell(row: Any, measure: str, grain: str) -> str:
         times = formatting.number(row.times, 0 if float(row.times).is_integer() else 1)
         lines = [
             _("{mean} contacts each time", mean=formatting.number(row.value, 1)),
-            _("{n} contacts in {times} times", n=formatting.number(row.n), times=times),
+            _("{n} contacts in {times} occurrences", n=formatting.number(row.n), times=times),
         ]
     else:
         lines = [
@@ -426,9 +428,7 @@ def describe_worst(worst: Any | None, key: str, grain: str) -> ChartTitle:
     """Return the heading of a map of the week with that worst cell (None: without)."""
     if worst is None:
         title = cards.title_of(get_kpi(key))
-        return ChartTitle(
-            _("{title}: no time of the week stands out by more than chance", title=title)
-        )
+        return ChartTitle(_("{title}: no time of the week is clearly worse", title=title))
     when, value = describe_when(worst, grain), formatting.percent(worst.value)
     return ChartTitle(_(MEASURES[key], when=when, value=value), "attention")
 
@@ -439,7 +439,7 @@ def _find_busiest(
     """Return heading, caption and marked cells of the map of contacts."""
     known = frame[frame["enough"]]
     if known.empty:
-        return ChartTitle(_("Too few contacts to say when")), "", []
+        return ChartTitle(_("Too few contacts to compare times")), "", []
     top = known.loc[known["value"].idxmax()]
     said = {"when": describe_when(top, clock.grain), "mean": formatting.number(top["value"], 1)}
     text = (
@@ -448,8 +448,8 @@ def _find_busiest(
         else _("Busiest: {when}, {mean} contacts in the hour", **said)
     )
     caption = ngettext(
-        "Mean number of contacts over {n} day with contacts; the deeper the colour, the more",
-        "Mean number of contacts over {n} days with contacts; the deeper the colour, the more",
+        "Mean number of contacts over {n} day with contacts. Darker: more",
+        "Mean number of contacts over {n} days with contacts. Darker: more",
         clock.days,
     )
     return ChartTitle(text), caption, [(top["weekday"], top[clock.grain])]
@@ -461,13 +461,13 @@ def _find_worst_cell(
     """Return heading, caption and marked cells of the map of a rate."""
     kpi, known = get_kpi(measure), frame[frame["enough"]]
     if known.empty:
-        few = _("Rings: fewer than {n} contacts", n=ENOUGH)
-        return ChartTitle(_("Too few contacts to say when")), few, []
+        few = _("Open circles: fewer than {n} contacts", n=ENOUGH)
+        return ChartTitle(_("Too few contacts to compare times")), few, []
     ends = [formatting.percent(known["value"].agg(end), 0) for end in ("max", "min")]
     best, poorest = ends if kpi.better == "up" else reversed(ends)
     caption = _(
-        "{title} from {best} (lightest) to {worst} (deepest); diamonds: worse than the rest by "
-        "more than chance; rings: fewer than {n} contacts",
+        "{title} from {best} (lightest) to {worst} (darkest). Diamonds: clearly worse than the "
+        "rest. Open circles: fewer than {n} contacts",
         title=cards.title_of(kpi),
         best=best,
         worst=poorest,
@@ -477,7 +477,7 @@ def _find_worst_cell(
     can_compare = worst is not None and state.compare is not None
     if can_compare and not formatting.is_missing(worst.value_before) and worst.n_before >= ENOUGH:
         before = formatting.percent(worst.value_before)
-        there = _("{period}: {value} there", period=state.compare_title, value=before)
+        there = _("{period}: {value} at the same time", period=state.compare_title, value=before)
         caption = f"{there}. {caption}"
     marked = [] if worst is None else list(zip(bad["weekday"], bad[grain], strict=True))
     return describe_worst(worst, measure, grain), caption, marked
@@ -489,8 +489,8 @@ def _describe_clock(viewer: Viewer, state: FilterState, clock: Clock) -> list[st
     if clock.left_out:
         lines.append(
             ngettext(
-                "{count} contact comes from totals of longer intervals and stands in no cell.",
-                "{count} contacts come from totals of longer intervals and stand in no cell.",
+                "{count} contact comes from totals of longer intervals and is in no cell.",
+                "{count} contacts come from totals of longer intervals and are in no cell.",
                 clock.left_out,
                 count=formatting.number(clock.left_out),
             )
@@ -507,7 +507,7 @@ def _describe_change(viewer: Viewer, state: FilterState, change: ClockChange) ->
     }
     if not change.is_back:
         return _(
-            "{day} had {hours} hours: {start} to {end} did not exist; nothing is missing there.",
+            "{day} had {hours} hours: {start} to {end} did not exist, so nothing is missing there.",
             **said,
         )
     day = state.where.with_period(Period(change.day, change.day))
@@ -515,13 +515,13 @@ def _describe_change(viewer: Viewer, state: FilterState, change: ClockChange) ->
     n = cached.measure(viewer, ("received",), ("hour",), hour)["n"].sum()
     if not n:
         return _(
-            "{day} had {hours} hours: {start} to {end} came twice; no contact came then, and "
-            "means count the time twice.",
+            "{day} had {hours} hours: {start} to {end} occurred twice, without contacts. Means "
+            "count the time twice.",
             **said,
         )
     return _(
-        "{day} had {hours} hours: {start} to {end} came twice. The {n} contacts there are those "
-        "of both, and means count the time twice.",
+        "{day} had {hours} hours: {start} to {end} occurred twice. Its {n} contacts come from "
+        "both, and means count the time twice.",
         n=formatting.number(n),
         **said,
     )

@@ -81,8 +81,8 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             wait=formatting.duration(frame.loc[worst, "p90"]),
         )
     caption = _(
-        "Half, nine in ten and 95 in a hundred of those answered waited at most so long; drawn "
-        "from {few} or {many} contacts on",
+        "Median, 90th and 95th percentile of the wait of answered contacts (from {few} and {many} "
+        "contacts)",
         few=ENOUGH,
         many=ENOUGH_FOR_TAIL,
     )
@@ -99,7 +99,7 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 def _show_no_waits() -> None:
     cards.show_message(
-        _("No single waits are known"),
+        _("No wait of single contacts is known"),
         _("Percentiles need the wait of each contact; totals have only sums."),
     )
 
@@ -123,9 +123,9 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
         _show_no_waits()
         return
     if tail.points["value"].isna().all():
-        finding = ChartTitle(_("Too few contacts to say how the longest waits move"))
+        finding = ChartTitle(_("Too few contacts for the 90th percentile of the wait"))
     else:
-        finding = trend_cards.prefix(_("Longest tenth of waits"), tail.finding)
+        finding = trend_cards.prefix(_("90th percentile of the wait"), tail.finding)
     caption = (
         _("Percentiles of the wait of answered contacts by month")
         if is_by_month
@@ -170,23 +170,24 @@ def _show_distribution(viewer: Viewer, waits: pd.DataFrame) -> None:
     gone = waits[waits["abandoned"] > 0]
     early = int(gone.loc[gone["second"] <= threshold, "abandoned"].sum())
     total = int(gone["abandoned"].sum())
-    finding = _("Too few gave up to say how long they wait")
+    finding = _("Too few abandoned contacts to say how long callers wait")
     if total >= ENOUGH:
         median = int(gone["second"][gone["abandoned"].cumsum() >= total / 2].iloc[0])
         finding = _(
-            "Half of those who gave up had waited {wait} or more", wait=formatting.duration(median)
+            "Half of the abandoned contacts had waited {wait} or more",
+            wait=formatting.duration(median),
         )
-    caption = _("Contacts by their wait; dashed: the threshold of the service level")
+    caption = _("Contacts by their wait. Dashed: the service level threshold")
     if total:
         caption = _(
-            "Contacts by their wait; {share} of those who gave up did so within the threshold "
-            "(dashed)",
+            "Contacts by their wait. Dashed: the service level threshold, with {share} of "
+            "abandons within it",
             share=formatting.percent(early / total, 0),
         )
     if beyond:
         caption += ". " + ngettext(
-            "{count} longer wait is not drawn",
-            "{count} longer waits are not drawn",
+            "{count} longer wait is not shown",
+            "{count} longer waits are not shown",
             beyond,
             count=formatting.number(beyond),
         )
@@ -236,7 +237,7 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
     thresholds = tuple(sorted({*map(float, THRESHOLDS), float(here)}))
     frame = cached.find_service_levels(viewer, thresholds, state.where)
     if frame["value"].isna().all():
-        cards.show_message(_("No single waits are known"))
+        cards.show_message(_("No wait of single contacts is known"))
         return
     level = frame[frame["threshold"] == here].iloc[0]["value"]
     reached = frame[frame["value"] >= GOAL]
@@ -256,8 +257,8 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
         seconds = formatting.duration(reached["threshold"].iloc[0])
         finding = _("{level} within {here}; {goal} within {seconds}", seconds=seconds, **said)
     caption = _(
-        "Answered within x seconds, by the formula of the service level in the settings; "
-        "dashed: the threshold in force; single contacts only"
+        "Answered within x seconds, by the service level formula in the settings; single contacts "
+        "only. Dashed: the threshold in force"
     )
     cards.show_chart(
         charts.build_threshold_curve(frame, here, dark=styles.is_dark()),
@@ -292,11 +293,11 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
             (_("Reached by our call-back"), recovery.by_call_back, "better"),
             (_("Got through by trying again"), recovery.by_new_try, ""),
             (_("Called back, not reached"), recovery.called_back_in_vain, "reference"),
-            (_("Nobody called back"), recovery.not_called_back, "attention"),
+            (_("Not called back"), recovery.not_called_back, "attention"),
         ]
         caption = _(
-            "Missed callers, one per caller and window of {hours} hours, by what happened "
-            "within it",
+            "Missed callers (one per caller and window of {hours} hours), by what happened within "
+            "it",
             hours=hours,
         )
         cards.show_chart(
@@ -312,10 +313,10 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
     if recovery.withheld:
         st.caption(
             ngettext(
-                "{count} missed contact came from a withheld or shared number: nobody can say "
-                "what became of it.",
-                "{count} missed contacts came from withheld or shared numbers: nobody can say "
-                "what became of them.",
+                "{count} missed contact came from a withheld or shared number, so its outcome is "
+                "not known.",
+                "{count} missed contacts came from withheld or shared numbers, so their outcome "
+                "is not known.",
                 recovery.withheld,
                 count=formatting.number(recovery.withheld),
             )
@@ -334,8 +335,8 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
 
 def _describe_recovery(recovery: Recovery) -> str:
     if not recovery.known_callers:
-        return _("Nobody knows who was missed: no caller is known")
+        return _("No missed caller can be identified")
     if recovery.known_callers < ENOUGH:
-        return _("Too few missed callers to say how they are recovered")
+        return _("Too few missed callers to show what happened to them")
     share = formatting.percent(recovery.not_called_back / recovery.known_callers, 0)
-    return _("{share} of missed callers were neither called back nor got through", share=share)
+    return _("{share} of missed callers were not called back and did not get through", share=share)

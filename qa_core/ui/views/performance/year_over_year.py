@@ -30,7 +30,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
         cards.show_message(
-            _("{title}: no month has its year before yet", title=title),
+            _("{title}: no month with a year before it yet", title=title),
             _describe_season(viewer, state),
         )
         return
@@ -95,7 +95,7 @@ def _p_value(change: float, low: float | None, high: float | None) -> float:
 
 def _explain(paired: Period, together: dict[str, Any]) -> str:
     said = _(
-        "{months} against the same months a year before, with 95 % interval.",
+        "{months} against the same months a year before, with 95 % confidence interval.",
         months=formatting.period(paired),
     )
     changes = []
@@ -114,8 +114,8 @@ def _describe_season(viewer: Viewer, state: FilterState) -> str:
     count = year_over_year.count_months(state.first_day, state.last_day)
     if count < year_over_year.MIN_MONTHS:
         return ngettext(
-            "Seasons take {least} whole months to be told; there is {n}.",
-            "Seasons take {least} whole months to be told; there are {n}.",
+            "A season needs {least} whole months of data; there is {n}.",
+            "A season needs {least} whole months of data; there are {n}.",
             count,
             least=year_over_year.MIN_MONTHS,
         )
@@ -127,9 +127,9 @@ def _describe_season(viewer: Viewer, state: FilterState) -> str:
     months = list(zip(known["month"], known["numerator"], known["n"], strict=True))
     season = year_over_year.find_season(months) if len(known) == count else None
     if season is None:
-        return _("Some months are missing or hidden: no season can be told.")
+        return _("Some months are missing or hidden, so no season can be tested.")
     if season.p_value >= SIGNIFICANCE_LEVEL:
-        return _("No season: calendar months differ no more than months do anyway.")
+        return _("No clear season: calendar months do not differ more than usual.")
     high, low = (
         formatting.month(date(2000, month, 1), year=False)
         for month in (season.highest, season.lowest)

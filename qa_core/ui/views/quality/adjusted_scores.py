@@ -12,7 +12,7 @@ from qa_core.metrics.query.severity import Adjusted
 from qa_core.ui import cached
 from qa_core.ui.filter_bar import FilterState
 
-TITLE = N_("Score, adjusted")
+TITLE = N_("Adjusted score")
 
 
 def read(viewer: Viewer, state: FilterState) -> Adjusted:
@@ -40,10 +40,9 @@ def show_note(scores: Adjusted) -> None:
     if scores.is_connected:
         st.caption(
             _(
-                "Adjusted: the score as an average of the {n} evaluators would give it, on an "
-                "average scorecard (advisor + evaluator + scorecard, least squares). It assumes "
-                "that contacts came to evaluators by chance; the plain score is the one that "
-                "counts.",
+                "Adjusted: score an average evaluator (of {n}) would give on an average "
+                "scorecard; least squares, advisor + evaluator + scorecard. It assumes that "
+                "contacts reached evaluators at random. Only the plain score counts.",
                 n=scores.evaluators,
             )
         )
@@ -56,8 +55,8 @@ def show_note(scores: Adjusted) -> None:
         )
         st.caption(
             _(
-                "No score is adjusted for how strict evaluators are: {said} shared no advisor "
-                "with the others in this period.",
+                "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
+                "the others in this period.",
                 said=said,
             )
         )

@@ -108,8 +108,8 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         if matched and min(matched) < LEAST_MATCHED:
             st.caption(
                 _(
-                    "Where colleagues met few contacts of the very same kind, their queue or "
-                    "channel stands in: as few as {share} match exactly.",
+                    "Where colleagues had few such contacts, their average by queue or channel is "
+                    "used. For one measure, only {share} match exactly.",
                     share=formatting.percent(min(matched), 0),
                 )
             )
@@ -135,7 +135,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
     if criterion is not None:
         title = _("Evaluations with: {criterion}", criterion=texts.name("criterion", criterion))
     hint = _(
-        "In {period}, newest first. Click a line to read the evaluation.",
+        "In {period}, newest first. Select a row to read the evaluation.",
         period=formatting.period(period),
     )
     with cards.card(title, hint):
@@ -147,7 +147,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
                 on_click=_forget_criterion,
             )
         if frame.empty:
-            st.caption(_("No contact of theirs was evaluated in this period."))
+            st.caption(_("No contact of this advisor was evaluated in this period."))
         else:
             tables.show(
                 frame.to_dict("records"),
@@ -177,7 +177,7 @@ def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableC
 
     return [
         tables.text_column(
-            _("Contact of"), lambda entry: formatting.day(entry["day"].date(), year=True)
+            _("Contact date"), lambda entry: formatting.day(entry["day"].date(), year=True)
         ),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
@@ -205,7 +205,7 @@ def _describe_case_mix(
     apart = [key for key in known if sides[key]]
     if not apart:
         return ChartTitle(
-            _("No more difference from colleagues than chance explains, with the same contacts")
+            _("With the same contacts, no statistically clear difference from colleagues")
         )
     good = [key for key in apart if get_kpi(key).better == ("up" if sides[key] > 0 else "down")]
     bad = [key for key in apart if key not in good]
@@ -226,10 +226,7 @@ def _list_measures(keys: list[str]) -> str:
 
 def _explain(side: CaseMixSide, teams: str) -> str:
     parts = [
-        _(
-            "Expected: what the averages of colleagues would have given with the same contacts, "
-            "by channel, queue and reason."
-        )
+        _("Expected: colleagues' averages applied to the same contacts (channel, queue, reason).")
     ]
     if side.colleagues:
         counted = ngettext("{n} colleague", "{n} colleagues", side.colleagues)
@@ -239,7 +236,10 @@ def _explain(side: CaseMixSide, teams: str) -> str:
             else _("Compared with {colleagues}.", colleagues=counted)
         )
     parts.append(
-        _("A difference counts only where chance does not explain it, all measures tried at once.")
+        _(
+            "Only statistically clear differences count, corrected for testing all "
+            "measures together."
+        )
     )
     return " ".join(parts)
 
@@ -260,7 +260,7 @@ def _read(standard: StandardisedValue | None, side: int, kpi: Kpi) -> str:
     if standard is None:
         return _("too few values")
     if not side:
-        return _("chance explains it")
+        return _("no clear difference")
     if kpi.better == "neither":
         return _("differs")
     return _("better than expected") if (side > 0) == (kpi.better == "up") else _("to look at")
@@ -283,7 +283,11 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
             return
         title = trend_cards.describe_grain(kpi, grain)
         cards.show_heading(
-            title, _("Band: 95 % interval; grey, dotted: colleagues. Few values swing by chance.")
+            title,
+            _(
+                "Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues. "
+                "With few values, chance weighs more."
+            ),
         )
         figure = charts.build_trend(
             own,
@@ -330,8 +334,8 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
         chance_high=pd.Series(high, index=own.index, dtype=float).clip(0, 100),
     )
     caption = _(
-        "Share of points by criterion, 95 % interval, {period}; grey: colleagues' average, as "
-        "wide as chance makes it.",
+        "Dot: share of points. Bar: 95 % confidence interval, {period}. Grey: range of chance "
+        "around colleagues' average.",
         period=formatting.period(period),
     )
     cards.show_chart(
@@ -379,10 +383,10 @@ def _describe_criteria(
         for sign in (-1, 1)
     )
     if low:
-        return ChartTitle(_("To look at: {criteria}", criteria=low), "attention")
+        return ChartTitle(_("Below colleagues: {criteria}", criteria=low), "attention")
     if high:
         return ChartTitle(_("Better than colleagues: {criteria}", criteria=high), "better")
-    return ChartTitle(_("No criterion differs from colleagues' by more than chance"))
+    return ChartTitle(_("No statistically clear difference from colleagues"))
 
 
 def _choose_criterion() -> None:

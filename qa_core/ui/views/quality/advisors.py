@@ -104,12 +104,12 @@ def _describe_between(group: peers.Group) -> str:
     """Describe how far apart advisors truly are, and what that does to the estimates."""
     if group.between <= 0:
         return _(
-            "They lie no farther apart than chance puts them: the best estimate of each is "
-            "that of the group."
+            "Advisors differ no more than by chance. The best estimate for each is the group "
+            "average."
         )
     return _(
-        "Beyond chance they lie about {amount} apart (one standard deviation); estimates are "
-        "drawn to the group by what chance did.",
+        "Advisors really differ by about {amount} (one standard deviation). Estimates are shrunk "
+        "towards the group average, because part of every value is chance.",
         amount=formatting.change(group.between, group.kpi.unit).lstrip("+"),
     )
 
@@ -144,8 +144,8 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
             _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
         )
         columns.insert(MEASURES.index("evaluation_score") + 1, adjusted)
-    by_name = _("By name, not by rank: value and 95 % interval.")
-    hint = _("Click a line to see the advisor beside the team.")
+    by_name = _("In alphabetical order: value and 95 % confidence interval.")
+    hint = _("Select a row to compare the advisor with the team.")
     with cards.card(_("Side by side"), f"{by_name} {hint}"):
         tables.show(
             sorted((name for name in by if name is not None), key=normalise_name),

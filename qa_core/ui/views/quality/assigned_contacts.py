@@ -27,9 +27,11 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     )
     assigned = sampling.find_assignments(viewer, chosen)
     if not assigned:
-        st.info(_("Nothing is given out yet: draw contacts under Draws."), icon=":material/inbox:")
+        st.info(
+            _("No contact is assigned yet. Draw contacts under Draws."), icon=":material/inbox:"
+        )
         return
-    st.caption(_("Choose a line to replace a contact that cannot be evaluated."))
+    st.caption(_("Select a row to replace a contact that cannot be evaluated."))
     _show_table(assigned)
     row = tables.find_clicked(TABLE, assigned)
     if row is not None:
@@ -70,9 +72,7 @@ def _show_one(row: DrawnAssignment) -> None:
             st.caption(_("Replaced: {reason}.", reason=reason))
             return
         if row.state == "done" or row.purpose == "targeted":
-            st.caption(
-                _("Only a contact that was drawn, and is not evaluated yet, can be replaced.")
-            )
+            st.caption(_("Only drawn contacts that are not evaluated yet can be replaced."))
             return
         reason = st.selectbox(
             _("Why replace it?"),
@@ -82,8 +82,8 @@ def _show_one(row: DrawnAssignment) -> None:
         )
         st.caption(
             _(
-                "The next contact of the same advisor in the order of the draw takes its "
-                "place: nobody chooses it."
+                "The next contact of the same advisor in the draw takes its place. Nobody chooses "
+                "it."
             )
         )
         if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
@@ -92,11 +92,11 @@ def _show_one(row: DrawnAssignment) -> None:
                 new = sampling.replace(acting, row.drawn_id, reason)
                 actions.finish(
                     _(
-                        "No other contact of this advisor may be listened to; the plan is short "
-                        "of one."
+                        "No other contact of this advisor may be listened to. The plan is one "
+                        "contact short."
                     )
                     if new is None
-                    else _("Replaced by the next contact of the order.")
+                    else _("Replaced by the next contact of the draw.")
                 )
 
 
@@ -107,7 +107,7 @@ def _show_load(viewer: Viewer) -> None:
         loads,
         (
             tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
-            tables.count_column(_("Waits"), lambda load: load.waiting, 110),
+            tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
             tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
             tables.count_column(_("Done"), lambda load: load.done, 110),
         ),
@@ -116,7 +116,7 @@ def _show_load(viewer: Viewer) -> None:
     for load in loads:
         if not load.may_listen:
             said = _(
-                "{name} is no longer accredited: what waits there is not listened to.",
+                "{name} is no longer accredited: their waiting contacts are not listened to.",
                 name=load.evaluator,
             )
             st.caption(":orange[:material/error:] " + escape(said))

@@ -54,11 +54,11 @@ def _show_sessions(viewer: Viewer) -> None:
         _show_tasks(calibration.find_worklist(viewer))
     sessions = calibration.find_sessions(viewer)
     if not sessions:
-        how = _("A manager opens one, on contacts that two evaluators or more then score.")
+        how = _("A manager opens a session, and at least two evaluators score its contacts.")
         if can_manage:
             how = _(
-                "Open one above, on contacts that two evaluators or more then score: do they read "
-                "the scorecard alike?"
+                "Open one above: two evaluators or more score the same contacts. Do they read the "
+                "scorecard the same way?"
             )
         cards.card(_("There is no calibration session yet"), how)
         return
@@ -81,7 +81,7 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
         return
     text = ngettext("{n} contact to score", "{n} contacts to score", len(left))
     is_late = any(task.is_overdue for task in left)
-    hint = _("Score as you would any other. Nobody sees your marks before the session is closed.")
+    hint = _("Score as usual. Nobody sees your scores before the session is closed.")
     with cards.card(ChartTitle(text, "attention" if is_late else ""), hint, gap="xsmall"):
         for task in left:
             is_started, number = task.state == "started", task.contact_number
@@ -123,7 +123,7 @@ def _show_list(sessions: Sequence[CalibrationSession]) -> None:
     title = _("No session is open")
     if count := sum(item.is_open for item in sessions):
         title = ngettext("{n} session is open", "{n} sessions are open", count)
-    with cards.card(title, _("Click a line to see the session below.")):
+    with cards.card(title, _("Select a row to see the session below.")):
         tables.show(
             sessions,
             (
@@ -156,12 +156,12 @@ def _show_all_closed(viewer: Viewer) -> None:
     known = [key for key in by if not formatting.is_missing(by[key]["alignment"].value)]
     texts = find_grid_texts(viewer)
     title = _(
-        "All closed sessions: {alignment} of the points alike",
+        "Alignment over all closed sessions: {alignment}",
         alignment=formatting.percent(whole.value),
     )
     hint = _(
-        "By criterion, the least alike first; agreement beyond chance is of each criterion "
-        "alone, with its 95 % interval."
+        "By criterion, lowest alignment first, with 95 % confidence intervals. Agreement is "
+        "measured for each criterion alone."
     )
     with cards.card(title, hint):
         tables.show(
@@ -186,7 +186,7 @@ def _show_all_closed(viewer: Viewer) -> None:
 def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
     """Show who has finished how much, never with what marks."""
     hint = _(
-        "Opened by {name}. Marks stay unseen, to managers too, until the session is closed.",
+        "Opened by {name}. Scores stay hidden, from managers too, until the session is closed.",
         name=found.opened_by,
     )
     with cards.card(_("{title}: still open", title=found.title), hint, gap="xsmall"):
@@ -212,10 +212,10 @@ def _ask_closing(found: CalibrationSession) -> None:
     if found.unfinished:
         st.warning(
             ngettext(
-                "{n} evaluation is missing. It will be left out, and what was begun of it is "
-                "dropped: after the closing it would not be blind.",
-                "{n} evaluations are missing. They will be left out, and what was begun of "
-                "them is dropped: after the closing they would not be blind.",
+                "{n} evaluation is missing and will be left out. Unfinished work is dropped: "
+                "after closing it would not be blind.",
+                "{n} evaluations are missing and will be left out. Unfinished work is dropped: "
+                "after closing it would not be blind.",
                 found.unfinished,
             )
         )
@@ -234,7 +234,5 @@ def _close(number: int) -> None:
     with actions.show_refusals():
         calibration.close_session(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), number)
         _set_closing(None)
-        actions.keep_outcome(
-            _("The session is closed; everybody who took part sees the marks now.")
-        )
+        actions.keep_outcome(_("The session is closed. All participants now see the scores."))
         st.query_params[SESSION] = str(number)

@@ -44,11 +44,11 @@ def show(viewer: Viewer, results: Results, contact: SessionContact) -> None:
     """Show what was agreed on, and to who manages the session the form to write it down."""
     agreed = contact.consensus
     if agreed and agreed.get("note"):
-        st.caption(_("Why this was agreed on"))
+        st.caption(_("Reason for the agreed answers"))
         st.text(agreed["note"])
     if not viewer.can(Permission.MANAGE_CALIBRATIONS):
         return
-    title = _("Change what was agreed on") if agreed else _("Write down what was agreed on")
+    title = _("Change the agreed answers") if agreed else _("Record the agreed answers")
     with st.expander(title, icon=":material/handshake:"):
         _ask(results, contact)
 
@@ -68,7 +68,7 @@ def _ask(results: Results, contact: SessionContact) -> None:
             agreed["note"],
             max_chars=LONGEST_NOTE,
             height=90,
-            help=_("No names of customers."),
+            help=_("Do not name customers."),
             key=f"note_{contact.id}",
         )
         if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):

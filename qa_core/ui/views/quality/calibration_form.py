@@ -22,7 +22,7 @@ from qa_core.ui import actions, cards, gate, tables
 SESSION = "round"
 """Name in the address of the session that is shown."""
 USUAL_CONTACTS, USUAL_DAYS, MOST_DRAWN = 8, 7, 50
-WAYS = {"chance": N_("By chance, from those listened to"), "number": N_("By number")}
+WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By number")}
 
 
 def show(viewer: Viewer) -> None:
@@ -38,9 +38,9 @@ def show(viewer: Viewer) -> None:
         if len(listeners) < LEAST_EVALUATORS:
             st.caption(
                 _(
-                    "It takes two evaluators with an account who are accredited for the "
-                    "quality of service; there are {n}. An administrator adds accounts, the "
-                    "data protection officer gives accreditations.",
+                    "A session needs two evaluators with an account, accredited for quality of "
+                    "service; there are {n}. Administrators add accounts, the data protection "
+                    "officer grants accreditations.",
                     n=len(listeners),
                 )
             )
@@ -51,8 +51,8 @@ def _show_form(
 ) -> None:
     texts = find_grid_texts(viewer)
     caption = _(
-        "Everybody scores every contact, alone. Choose contacts that are not easy: these show "
-        "where the scorecard is unclear."
+        "Every evaluator scores every contact alone. Choose difficult contacts: they show where "
+        "the scorecard is unclear."
     )
     with cards.card(_("A new session"), caption, gap="small"):
         one, two, three = st.columns(3, gap="small")
@@ -111,7 +111,7 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     )
     if way == "number":
         text = st.text_area(
-            _("Numbers of contacts, one a line"), height=120, key="calibration_numbers"
+            _("Contact numbers, one per line"), height=120, key="calibration_numbers"
         )
         with actions.show_refusals():
             return calibration.find_by_numbers(viewer, text)
@@ -134,14 +134,14 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         10**6,
         1,
         key="calibration_seed",
-        help=_("The same number over the same contacts draws the same ones."),
+        help=_("With the same contacts, the same seed gives the same draw."),
     )
     drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
     st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
     tables.show(
         drawn,
         (
-            tables.text_column(_("Contact of"), lambda item: formatting.moment(item.local_start)),
+            tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
             tables.text_column(_("Number"), lambda item: item.contact_id),
             tables.text_column(_("Listening plan"), lambda item: item.plan),
         ),

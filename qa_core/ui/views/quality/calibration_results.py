@@ -72,7 +72,7 @@ def _show_tiles(results: Results) -> None:
         _("Alignment"),
         formatting.value(results.alignment.value, Unit.RATE),
         _(
-            "Points that were given alike, of the points possible: 1 − difference / points of "
+            "Points on which evaluators agree, out of points possible: 1 − difference / points of "
             "the criterion, weighted by points."
         ),
         _("{n} comparisons", n=formatting.number(results.alignment.n)),
@@ -80,15 +80,15 @@ def _show_tiles(results: Results) -> None:
     evaluations = Tile(
         _("Evaluations"),
         f"{done} / {expected}",
-        _("Submitted before the session was closed, of contacts × evaluators."),
+        _("Submitted before the session was closed, out of contacts × evaluators."),
         missing,
     )
     unclear = Tile(
         _("Criteria to reword"),
         formatting.number(len(results.unclear_criteria)),
         _(
-            "Less than 80 % aligned, or an α that is below 0.667 by more than chance; on five "
-            "contacts at least."
+            "Alignment below 80 %, or α clearly below 0.667 (95 % confidence), on at least five "
+            "contacts."
         ),
         _("of {n} criteria", n=len(results.criteria)),
     )
@@ -104,7 +104,7 @@ def _show_criteria(results: Results) -> None:
 
     with cards.card(
         ChartTitle(_describe_criteria(results), "attention" if unclear else ""),
-        _("Those to reword first, then as in the scorecard."),
+        _("Criteria to reword first, then in scorecard order."),
     ):
         tables.show(
             [*unclear, *rest],
@@ -120,7 +120,7 @@ def _show_criteria(results: Results) -> None:
                 tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
                 tables.text_column(_("Reading"), _read),
                 tables.text_column(
-                    _("One said n/a"), lambda item: item.alignment.unmatched_pairs or None
+                    _("Only one n/a"), lambda item: item.alignment.unmatched_pairs or None
                 )
                 if results.alignment.unmatched_pairs
                 else None,
@@ -135,42 +135,39 @@ def _describe_criteria(results: Results) -> str:
     if results.unclear_criteria:
         return ngettext(
             "{n} criterion to reword: {first}",
-            "{n} criteria to reword, first of all: {first}",
+            "{n} criteria to reword, first: {first}",
             len(results.unclear_criteria),
             first=describe_text(results.unclear_criteria[0].criterion.text),
         )
     if all(item.agreement.contacts < ENOUGH_CONTACTS for item in results.criteria):
-        return _(
-            "Too few contacts to say which criteria to reword: it takes {n}", n=ENOUGH_CONTACTS
-        )
-    return _("No criterion asks to be reworded")
+        return _("Too few contacts to say which criteria to reword: {n} needed", n=ENOUGH_CONTACTS)
+    return _("No criterion needs rewording")
 
 
 def _explain_criteria() -> None:
     with st.popover(_("How to read this"), icon=":material/help:", type="tertiary"):
         for text in (
             _(
-                "Alignment: 10 against 7 of 15 points are 80 %. Where only one says not "
-                "applicable, the pair is left out, and counted beside."
+                "Alignment: 10 against 7 of 15 points is 80 %. If only one says “not applicable”, "
+                "the pair is left out and counted separately."
             ),
             _(
-                "α (Krippendorff) sets agreement against chance: 1 is full agreement, 0 what "
-                "chance alone would give. From 0.8 it is sound, from 0.667 tentative. Where "
-                "nearly everybody gives the same mark, α can be low although alignment is high: "
-                "then look at both."
+                "α (Krippendorff) compares agreement with chance: 1 is full agreement, 0 is "
+                "chance level. From 0.8 it is sound, from 0.667 tentative. If nearly all answers "
+                "are the same, α can be low although alignment is high: look at both."
             ),
             _(
-                "The scale says how α reads the marks: as two answers (nominal) or as points in "
-                "an order, where 2 against 3 is nearer than 0 against 3 (ordinal). Of two "
-                "answers both give the same number."
+                "Scale: α reads the answers as two values (nominal) or as ordered points "
+                "(ordinal). On the ordinal scale, 2 is closer to 3 than 0 is. With two answers, "
+                "both give the same α."
             ),
             _(
-                "Undefined: every mark is the same, so that nothing tells agreement from habit; "
-                "it is not 1."
+                "Undefined: all answers are the same, so agreement and habit look the same. It "
+                "does not mean 1."
             ),
             _(
-                "The interval comes from 500 draws of the contacts; on few contacts it is wide, "
-                "and that is what is known."
+                "The interval comes from 500 resamples of the contacts. With few contacts it is "
+                "wide."
             ),
         ):
             st.caption(text)
@@ -180,7 +177,7 @@ def _read(item: CriterionResult) -> str:
     """Return what α says in a word; of too few contacts nothing."""
     agreement = item.agreement
     if agreement.value is None:
-        return _("all marks the same") if agreement.contacts else _("not compared")
+        return _("all answers the same") if agreement.contacts else _("not compared")
     if agreement.contacts < ENOUGH_CONTACTS:
         return _("too few contacts")
     return _(next(word for least, word in READINGS if agreement.value >= least))
@@ -195,7 +192,7 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
         return _("{name} (you)", name=item.name) if item is own else item.name
 
     with cards.card(
-        _describe_own(own) if own else _("Evaluator by evaluator"), _explain_reference(found)
+        _describe_own(own) if own else _("Alignment by evaluator"), _explain_reference(found)
     ):
         tables.show(
             ordered,
@@ -212,8 +209,8 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
         )
         st.caption(
             _(
-                "By name, not by rank. More or less: points given beyond the others' (or the "
-                "reference's), of 100 possible."
+                "In alphabetical order. More or less: points above or below the others (or the "
+                "reference), out of 100."
             )
         )
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
@@ -223,8 +220,8 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
 
 def _describe_own(own: EvaluatorResult) -> str:
     if own.alignment.value is None:
-        return _("You are the reference, or finished nothing that could be compared")
-    return _("You are aligned to {share}", share=formatting.value(own.alignment.value, Unit.RATE))
+        return _("You are the reference, or none of your evaluations can be compared")
+    return _("Your alignment is {share}", share=formatting.value(own.alignment.value, Unit.RATE))
 
 
 def _describe_lean(item: EvaluatorResult, found: CalibrationSession) -> str:
@@ -237,9 +234,9 @@ def _describe_lean(item: EvaluatorResult, found: CalibrationSession) -> str:
 def _explain_reference(found: CalibrationSession) -> str:
     names = {contact.reference_evaluator for contact in found.contacts} - {None}
     if not names:
-        return _("Without a reference each is held against all others.")
+        return _("Without a reference, each is compared with all others.")
     return _(
-        "Held against the reference, {names}; where that one is missing, each against all.",
+        "Compared with the reference, {names}; where it is missing, with all others.",
         names=formatting.listing(sorted(found.evaluators.get(name, name) for name in names)),
     )
 
@@ -262,20 +259,17 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
             for criterion in found.scorecard.criteria
             if len({results.marks[contact.id, name].get(criterion.key) for name in evaluators}) > 1
         ]
-        text = _("All gave the same marks")
+        text = _("All gave the same points")
         if apart:
             text = ngettext(
-                "{n} criterion was marked differently",
-                "{n} criteria were marked differently",
+                "{n} criterion was scored differently",
+                "{n} criteria were scored differently",
                 len(apart),
             )
         with top:
             cards.show_heading(
                 text,
-                _(
-                    "⚠ marks a criterion on which they differ. Last line: the score that each "
-                    "came to."
-                ),
+                _("⚠: evaluators differ on this criterion. Last row: each evaluator's score."),
             )
         tables.show(
             [*found.scorecard.criteria, None],
@@ -330,7 +324,7 @@ def _mark_columns(
             )
             for evaluator in evaluators
         ),
-        tables.text_column(_("Agreed on"), agreed) if contact.consensus else None,
+        tables.text_column(_("Agreed answer"), agreed) if contact.consensus else None,
     ]
 
 

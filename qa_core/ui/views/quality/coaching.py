@@ -27,13 +27,13 @@ from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tab
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import coaching_form, coaching_plan
 
-VIEWS = {"open": N_("Under way"), "ended": N_("Plans that ended")}
+VIEWS = {"open": N_("Under way"), "ended": N_("Ended plans")}
 
 
 def show_week(viewer: Viewer) -> None:
     """Show who needs what this week, each with the way to a plan filled from it."""
     week, texts = cached.find_needs(viewer), scorecard_texts.find_grid_texts(viewer)
-    title = _("Nothing to see to this week")
+    title = _("No advisor needs you this week")
     if week.needs:
         title = ngettext(
             "This week: {n} advisor needs you", "This week: {n} advisors need you", len(week.needs)
@@ -83,13 +83,13 @@ def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartT
         text += " · " + ngettext("{n} overdue", "{n} overdue", late)
     caption = (
         _(
-            "The change on the criteria of a plan, with its interval: against matched "
-            "colleagues where there are some."
+            "Change on the plan's criteria, with its interval, compared with similar colleagues "
+            "where possible."
         )
         if viewer.can(Permission.SEE_ADVISORS)
         else _(
-            "What you and your team lead agreed to work on, and how your scores on it "
-            "changed. Colleagues see none of it."
+            "What you and your team lead agreed to work on, and how your scores changed. "
+            "Colleagues do not see it."
         )
     )
     return ChartTitle(text, "attention" if late else ""), caption

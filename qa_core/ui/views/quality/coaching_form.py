@@ -34,11 +34,11 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
     with cards.card(
         _("Open a coaching plan"),
-        _("Agree on it with the advisor first: they read it, and may write on it."),
+        _("Agree on it with the advisor first. The advisor can read the plan and write on it."),
         gap="small",
     ):
         if not people:
-            st.caption(_("Nobody is in a team that you lead today."))
+            st.caption(_("You lead no advisor today."))
             return
         suggested, options = start.get("advisor_id"), list(people)
         advisor = st.selectbox(
@@ -78,7 +78,7 @@ def _ask_content(
         max_chars=LONGEST_GOAL,
         height=80,
         key=f"coaching_goal_{key}",
-        help=_("What the advisor will do differently, so that both would notice."),
+        help=_("What the advisor will do differently, visibly to both of you."),
     )
     personal_data.show_warning(goal)
     known = plans.find_criteria(viewer, advisor)
@@ -87,12 +87,12 @@ def _ask_content(
         known,
         [name for name in start.get("criteria", ()) if name in known],
         format_func=lambda name: texts.name("criterion", name),
-        placeholder=_("None: the whole score"),
+        placeholder=_("None: the overall score"),
         key=f"coaching_criteria_{key}",
     )
     heard = {entry.id: entry for entry in plans.find_evaluations(viewer, advisor)}
     evaluations = st.multiselect(
-        _("Comes from these evaluations"),
+        _("Based on these evaluations"),
         list(heard),
         format_func=lambda number: coaching_plan.format_evaluation(heard[number]),
         placeholder=_("None in particular"),

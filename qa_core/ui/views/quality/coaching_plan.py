@@ -101,7 +101,7 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> No
     )
     if not heard:
         return
-    st.caption(_("Comes from these evaluations"))
+    st.caption(_("Based on these evaluations"))
     with st.container(horizontal=True, gap="small"):
         for entry in heard:
             st.button(
@@ -130,8 +130,8 @@ def _show_notes(plan: CoachingPlanView) -> None:
         _ask_note(plan)
     elif plan.has_left and plan.state == CoachingState.OPEN:
         message = _(
-            "{name} has left the team {team}, in which this plan was opened: it can only be "
-            "ended. Whoever leads them now opens another one.",
+            "{name} has left the team {team}, so this plan can only be ended. Their present team "
+            "lead can open a new one.",
             name=plan.advisor,
             team=plan.team,
         )
@@ -146,7 +146,7 @@ def _ask_note(plan: CoachingPlanView) -> None:
         max_chars=LONGEST_NOTE,
         height=90,
         key=f"note_{key}",
-        help=_("Read by the advisor, the team lead and their manager."),
+        help=_("The advisor, the team lead and their manager can read it."),
     )
     personal_data.show_warning(text)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
@@ -170,9 +170,7 @@ def _ask_note(plan: CoachingPlanView) -> None:
 def _ask_end(plan: CoachingPlanView, seen: int) -> None:
     """Ask how the plan ends. `seen`: the version that was on the screen."""
     with st.popover(_("End the plan"), icon=":material/flag:", key=f"end_{plan.id}"):
-        st.caption(
-            _("An ended plan stays readable, and its effect is followed for ninety days more.")
-        )
+        st.caption(_("An ended plan stays readable. Its effect is followed for ninety more days."))
         for state, symbol in ENDS.items():
             if st.button(
                 _(STATES[state]),

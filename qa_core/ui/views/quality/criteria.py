@@ -29,7 +29,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     if frame.empty:
         cards.show_message(
             _("No evaluation in this period"),
-            _("Evaluations that carry their criteria appear here."),
+            _("Evaluations with answers by criterion appear here."),
         )
         return
     texts = scorecard_texts.find_grid_texts(viewer)
@@ -70,16 +70,16 @@ def _explain(blank: int, others: int) -> str:
     """Explain the map. `blank`: cells of few evaluations; `others`: advisors not drawn."""
     parts = [
         _(
-            "Share of points by criterion and advisor, in alphabetical order; the deeper the "
+            "Share of points by criterion and advisor, in alphabetical order. The stronger the "
             "colour, the more points are missed."
         ),
-        _("Click a cell to see the evaluations behind it."),
+        _("Select a cell to see its evaluations."),
     ]
     if blank:
         parts.append(
             ngettext(
-                "A ring: fewer than {least} evaluations ({n} cell).",
-                "Rings: fewer than {least} evaluations ({n} cells).",
+                "Circle: fewer than {least} evaluations ({n} cell).",
+                "Circles: fewer than {least} evaluations ({n} cells).",
                 blank,
                 least=LEAST,
             )
@@ -87,8 +87,8 @@ def _explain(blank: int, others: int) -> str:
     if others:
         parts.append(
             ngettext(
-                "{n} other is not drawn: choose a team.",
-                "{n} others are not drawn: choose a team.",
+                "{n} more advisor not shown: choose a team.",
+                "{n} more advisors not shown: choose a team.",
                 others,
             )
         )
@@ -101,7 +101,7 @@ def _describe(frame: pd.DataFrame, criteria: Mapping[str, str]) -> str:
     shares = sums["numerator"] / sums["n"]
     lowest = shares.idxmin()
     return _(
-        "Most points are missed on: {criterion} ({share})",
+        "Most points are lost on {criterion} ({share} earned)",
         criterion=criteria[lowest],
         share=formatting.percent(shares[lowest] / 100, 0),
     )

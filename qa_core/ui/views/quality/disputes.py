@@ -37,10 +37,10 @@ def show_lists(viewer: Viewer) -> None:
         tables.text_column(
             _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270
         ),
-        tables.text_column(_("Asked for"), _describe_request),
+        tables.text_column(_("Proposal"), _describe_request),
     )
     evaluator = tables.text_column(_("Listened by"), lambda line: line.evaluator)
-    hint = _("Click a line to open the evaluation; it is decided there, under the criterion.")
+    hint = _("Select a row to open the evaluation and decide under the criterion.")
     with cards.card(_describe_waiting(waiting), hint if waiting else ""):
         if waiting:
             columns = (
@@ -54,14 +54,14 @@ def show_lists(viewer: Viewer) -> None:
                 *about,
                 evaluator,
                 tables.text_column(
-                    _("Contact of"), lambda line: formatting.day(line.local_day, year=True)
+                    _("Contact date"), lambda line: formatting.day(line.local_day, year=True)
                 ),
                 tables.text_column(_("Team"), lambda line: line.team),
             )
             tables.show(waiting, columns, "open_disputes", _open, height=420)
     if not decided:
         return
-    title = ngettext("{n} decided", "{n} decided", len(decided))
+    title = ngettext("{n} decided disputes", "{n} decided disputes", len(decided))
     with cards.card(title, _("Newest decision first.")):
         columns = (
             tables.text_column(_("Decision"), lambda line: _(DECIDED[line.decision])),
@@ -101,14 +101,14 @@ def _describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
     if not oldest:
         return ChartTitle(
             ngettext(
-                "{n} dispute waits for a decision, since today",
-                "{n} disputes wait for a decision, all since today",
+                "{n} dispute waits for a decision, raised today",
+                "{n} disputes wait for a decision, all raised today",
                 len(waiting),
             )
         )
     text = ngettext(
-        "{n} dispute waits for a decision, since {days}",
-        "{n} disputes wait for a decision, the oldest since {days}",
+        "{n} dispute has waited {days} for a decision",
+        "{n} disputes wait for a decision, the oldest for {days}",
         len(waiting),
         days=formatting.days(oldest),
     )
@@ -119,7 +119,7 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
     """Show how many answers were disputed and changed, by evaluator and by criterion."""
     outcomes = count_outcomes(viewer, state.where.period)
     caption = _(
-        "Evaluations of contacts in {period}. Changed: share of the decided, with its 95 % "
+        "Evaluations of contacts in {period}. Changed: share of decided disputes, 95 % confidence "
         "interval.",
         period=state.period_title or _("all data"),
     )
@@ -127,7 +127,7 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
         names = {outcome.key: outcome.name for outcome in found}
         _show_outcomes(found, names, _("By evaluator"), caption, _("Evaluator"))
     texts = scorecard_texts.find_grid_texts(viewer)
-    title = _("By criterion, those disputed")
+    title = _("Disputed criteria")
     _show_criteria(outcomes.by_criterion, texts, title, caption)
 
 
@@ -137,8 +137,8 @@ def show_criteria(viewer: Viewer, state: FilterState) -> None:
     """
     outcomes = count_outcomes(viewer, state.where.period)
     caption = _(
-        "All evaluations of your teams in {period}, whatever else is filtered. Changed: share "
-        "of the decided, with its 95 % interval.",
+        "All evaluations of your teams in {period}; other filters do not apply. Changed: share of "
+        "decided disputes, 95 % confidence interval.",
         period=state.period_title or _("all data"),
     )
     texts = scorecard_texts.find_grid_texts(viewer)

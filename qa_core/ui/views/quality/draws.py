@@ -30,7 +30,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     """Ask for plan and seed, try or draw; show the draws that were made."""
     drawn_for = {plan.name: plan for plan in plans if plan.purpose != "targeted"}
     if not drawn_for:
-        st.info(_("There is no plan that contacts are drawn for; make one under Plans."))
+        st.info(_("There is no plan to draw contacts for. Make one under Plans."))
         return
     st.session_state.setdefault(SEED, secrets.randbelow(HIGHEST_SEED) + 1)
     with cards.card(gap="small"):
@@ -41,10 +41,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
             min_value=0,
             step=1,
             key=SEED,
-            help=_(
-                "Chosen by chance, and yours to change. With it anybody can make the same draw "
-                "again."
-            ),
+            help=_("Chosen at random; you can change it. The same seed repeats the same draw."),
         )
         is_closed, tried = drawn_for[name].is_closed, (name, int(seed))
         buttons = {"width": "stretch", "disabled": is_closed}
@@ -54,7 +51,7 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
         if is_sent:
             st.session_state.pop(TRIED, None)
         if is_closed:
-            st.caption(_("This plan is closed: nothing more is drawn for it."))
+            st.caption(_("This plan is closed: no more contacts are drawn for it."))
         if st.session_state.get(TRIED) == tried:
             _show_preview(viewer, *tried)
     if is_sent:
@@ -62,8 +59,8 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
             result = sampling.draw(gate.current_viewer(Permission.MANAGE_LISTENING), *tried)
             actions.finish(
                 ngettext(
-                    "{n} contact is drawn and given out.",
-                    "{n} contacts are drawn and given out.",
+                    "{n} contact is drawn and assigned.",
+                    "{n} contacts are drawn and assigned.",
                     len(result.drawn),
                 )
             )
@@ -76,7 +73,7 @@ def _show_preview(viewer: Viewer, name: str, seed: int) -> None:
         result = sampling.draw(viewer, name, seed, dry_run=True)
         _show_count(len(result.drawn), result.frame)
         if not result.drawn:
-            st.caption(_("Nobody lacks a contact that could be drawn."))
+            st.caption(_("Nothing to draw: no contact is missing, or none may be listened to."))
         _show_frame(result.excluded, result.frame, "preview")
         missing = {result.name_of(advisor): count for advisor, count in result.short.items()}
         _show_missing(missing)
@@ -95,7 +92,10 @@ def _show_count(drawn: int, frame: int) -> None:
 def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
     """Show how many contacts were in the sampling frame, and why others were not."""
     st.caption(
-        _("Every contact of the period is in the frame, or outside for the first of these reasons.")
+        _(
+            "Each contact of the period is in the sampling frame, or excluded for the "
+            "first of these reasons."
+        )
     )
     counts = [
         (_("may be listened to"), frame),
@@ -147,7 +147,7 @@ def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
             _("Verify"),
             icon=":material/fact_check:",
             key=f"verify_{stored.id}",
-            help=_("Make the draw again, as things stood, and compare."),
+            help=_("Repeat the draw as of its date, and compare."),
         ):
             with actions.show_refusals():
                 _verify(stored)
@@ -164,16 +164,16 @@ def _verify(stored: StoredDraw) -> None:
     causes = formatting.listing(labels.name_cause(cause) for cause in found.causes)
     if not found.is_same:
         said = _(
-            "Another list comes out today: {causes}. The frame was {then}, now {now}.",
+            "The list differs today: {causes}. The sampling frame had {then} contacts, now {now}.",
             causes=causes,
             then=formatting.number(found.frame_then),
             now=formatting.number(found.frame_now),
         )
         st.warning(escape(said), icon=":material/difference:")
         return
-    said = _("The same: made again, the draw gives the same list from the same frame.")
+    said = _("Same list, from the same sampling frame.")
     if causes:
-        said = _("The same list, although something changed: {causes}.", causes=causes)
+        said = _("Same list, although something changed: {causes}.", causes=causes)
     st.success(escape(said), icon=":material/verified:")
 
 
@@ -217,21 +217,20 @@ def _show_fairness(stored: StoredDraw) -> None:
     cards.show_figure(
         charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1)),
         f"fair_figure_{stored.id}",
-        _("Shares in the sample, and where chance alone would put them."),
+        _("Shares in the sample, and what chance alone would give."),
     )
     st.caption(
         _(
-            "Dots: shares in the sample. Grey: where chance alone puts 95 % of samples. Each "
-            "advisor gives the same number, so a busy one weighs "
-            "no more than another: the sample is held against each advisor's own contacts, not "
-            "against the centre's mix."
+            "Dots: shares in the sample. Grey: 95 % of samples by chance alone. Each advisor "
+            "gives the same number of contacts. The sample is compared with each advisor's own "
+            "contacts, not with the centre's mix."
         )
     )
 
 
 def _describe_fairness(entry: Fairness) -> str:
     if entry.p_value is None:
-        return _("All of these are alike, or all contacts were drawn: nothing could differ.")
+        return _("All contacts are the same here, or all were drawn: nothing to compare.")
     by = (
         _("by {n} simulated draws", n=formatting.number(2000))
         if entry.is_simulated
@@ -239,19 +238,19 @@ def _describe_fairness(entry: Fairness) -> str:
     )
     if entry.p_value < 0.001:
         return ":orange[:material/error:] " + _(
-            "Chance alone gives a sample as far off in fewer than 1 draw of 1,000 ({by}): look "
-            "at what went wrong.",
+            "Chance alone gives a sample this different in fewer than 1 of 1,000 draws ({by}). "
+            "Find out what went wrong.",
             by=by,
         )
     if entry.p_value < 0.05:
         return _(
-            "Chance alone gives a sample as far off in {n} of 100 draws ({by}): of five such "
-            "comparisons one now and then looks so.",
+            "Chance alone gives a sample this different in {n} of 100 draws ({by}). With five "
+            "comparisons, this happens now and then.",
             n=max(1, round(100 * entry.p_value)),
             by=by,
         )
     return ":green[:material/check_circle:] " + _(
-        "Nothing unusual: chance alone gives a sample at least as far off in {n} of 100 draws "
+        "Nothing unusual: chance alone gives a sample at least this different in {n} of 100 draws "
         "({by}).",
         n=round(100 * entry.p_value),
         by=by,

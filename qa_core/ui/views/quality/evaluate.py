@@ -48,26 +48,26 @@ HEADS = {
     drafts.CALIBRATION: (
         N_("Calibration"),
         N_(
-            "Blind: nobody sees the others' answers before the session is closed. It counts in no "
-            "figure."
+            "Blind: others' answers stay hidden until the session is closed. It counts in no "
+            "advisor's score."
         ),
     ),
     drafts.SELF: (
         N_("Self-evaluation"),
         N_(
-            "Your own view of your contact. It counts in no figure; you and your team lead "
-            "read it beside the evaluator's."
+            "Your own view of your contact, read by you and your team lead beside the evaluation. "
+            "It counts in no figure."
         ),
     ),
 }
 """Title and note of the form, by kind of evaluation."""
 SIGNED = {
-    drafts.SCORED: N_("You sign it: it is your judgement, and the advisor reads that it is yours."),
+    drafts.SCORED: N_("You sign it: it is your judgement, and the advisor sees your name."),
     drafts.CALIBRATION: N_(
-        "You sign it: it is your judgement, and the other evaluators read it once the session is "
+        "You sign it: it is your judgement. The other evaluators read it after the session is "
         "closed."
     ),
-    drafts.SELF: N_("It is your own view: your team lead reads it beside the evaluator's."),
+    drafts.SELF: N_("This is your own view. Your team lead reads it beside the evaluation."),
 }
 """What submitting means, by kind of evaluation."""
 
@@ -82,7 +82,7 @@ def show_worklist(viewer: Viewer) -> None:
     actions.show_outcome()
     if viewer.role != Role.EVALUATOR:
         first = menu.find_first(viewer)
-        st.info(_("Self-evaluations are begun on the page of an evaluation."))
+        st.info(_("Self-evaluations start on the page of an evaluation."))
         st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
         return
     waiting = sampling.find_worklist(viewer)
@@ -91,14 +91,14 @@ def show_worklist(viewer: Viewer) -> None:
     if not accreditations.is_listener(viewer):
         st.warning(
             _(
-                "You are not accredited to listen today, so nothing is given to you. The data "
-                "protection officer gives accreditations, for a time."
+                "You are not accredited to listen today, so no contact is assigned to you. The "
+                "data protection officer grants accreditations, for a time."
             ),
             icon=":material/lock:",
         )
     elif not waiting and not tasks:
         st.success(
-            _("Nothing waits for you. New contacts come with the next draw of a listening plan."),
+            _("No contact is waiting. New contacts come with the next draw of a listening plan."),
             icon=":material/task_alt:",
         )
     soonest = min((task.due_on for task in tasks if task.due_on), default=None)
@@ -265,7 +265,7 @@ def _show_head(draft: Draft) -> None:
         )
     else:
         st.page_link(
-            menu.find_page(PAGE).path, label=_("All that waits"), icon=":material/arrow_back:"
+            menu.find_page(PAGE).path, label=_("All waiting contacts"), icon=":material/arrow_back:"
         )
     st.title(_(title), anchor=False)
     scorecard = describe_text(draft.scorecard.text) or draft.scorecard.title
@@ -321,7 +321,7 @@ def _show_submit(draft: Draft) -> None:
                 args=(draft.id, draft.scorecard),
             )
             signed = _(SIGNED.get(draft.kind, SIGNED[drafts.SCORED]))
-            st.caption(signed + " " + _("Every answer is saved as you give it."))
+            st.caption(signed + " " + _("Answers are saved as you enter them."))
 
 
 def _show_replacing(draft: Draft) -> None:
@@ -336,7 +336,7 @@ def _show_replacing(draft: Draft) -> None:
             key=f"because_{draft.id}",
         )
         st.button(
-            _("Take another in its place"),
+            _("Take another contact"),
             disabled=reason is None,
             key=f"replace_{draft.id}",
             on_click=_replace,
@@ -345,12 +345,12 @@ def _show_replacing(draft: Draft) -> None:
 
 
 def _show_result(viewer: Viewer, draft: Draft) -> None:
-    said = _("Submitted. The results are shown once the session is closed.")
+    said = _("Submitted. The results appear when the session is closed.")
     if draft.state == "published":
         said = _("Submitted and published: the advisor can read it.")
     elif draft.publish_on is not None:
         day = formatting.full_day(draft.publish_on)
-        said = _("Submitted. The advisor reads it from {day} on.", day=day)
+        said = _("Submitted. The advisor can read it from {day}.", day=day)
     st.success(said, icon=":material/task_alt:")
     if draft.result is not None:
         _show_scores(draft, draft.result)

@@ -62,14 +62,14 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
 def _show_self_evaluation(evaluation: EvaluationView) -> None:
     st.info(
         _(
-            "This is your own evaluation of the contact. It stands beside the evaluator's and "
-            "makes no numbers."
+            "This is your own evaluation of the contact. It appears beside the evaluator's and "
+            "counts in no figure."
         ),
         icon=":material/person:",
     )
     if evaluation.answered_evaluation_id:
         st.button(
-            _("Open the evaluation it answers"),
+            _("Open the evaluator's evaluation"),
             icon=":material/rate_review:",
             on_click=drill.to_evaluation,
             args=("evaluation", evaluation.answered_evaluation_id),
@@ -81,7 +81,7 @@ def _show_failures(evaluation: EvaluationView) -> None:
         consequence = (
             _("it fails the whole evaluation")
             if failure.fails == "grid"
-            else _("it brings its part of the scorecard to zero")
+            else _("its section counts 0")
         )
         st.error(
             _(
@@ -93,7 +93,7 @@ def _show_failures(evaluation: EvaluationView) -> None:
         )
     if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
         score = formatting.value(evaluation.calculated_score, "score")
-        st.caption(_("Without the critical error the answers come to {score}.", score=score))
+        st.caption(_("Without the critical error, the score would be {score}.", score=score))
 
 
 def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
@@ -191,7 +191,7 @@ def _show_badges(evaluation: EvaluationView) -> None:
     if evaluation.state in STATES:
         badges.append((_(STATES[evaluation.state]), "edit_note", "gray"))
     if evaluation.kind == "targeted":
-        badges.append((_("Chosen by hand: makes no numbers"), "my_location", "gray"))
+        badges.append((_("Picked by hand: counts in no figure"), "my_location", "gray"))
     if waiting := sum(dispute.decision is None for dispute in evaluation.disputes):
         text = ngettext("{n} open dispute", "{n} open disputes", waiting)
         badges.append((text, "gavel", "blue"))
@@ -208,7 +208,7 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
     if evaluation.pass_mark is None:
         return None
     mark = formatting.value(evaluation.pass_mark, "score", short=True)
-    return _("Of 100; passed from {mark} on.", mark=mark)
+    return _("Out of 100. Pass mark: {mark}.", mark=mark)
 
 
 def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
@@ -223,7 +223,7 @@ def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
         )
     elif evaluation.state == "draft":
         st.button(
-            _("Go on filling it"),
+            _("Continue the evaluation"),
             icon=":material/edit:",
             type="tertiary",
             on_click=drill.to_draft,

@@ -34,13 +34,11 @@ def show(viewer: Viewer, evaluation: EvaluationView) -> None:
             st.caption(_("The source gives a score without answers."))
         return
     with layout.row("medium"):
-        with_details = st.toggle(
-            _("Show weights and what was listened for"), key="evaluation_details"
-        )
+        with_details = st.toggle(_("Show weights and guidance"), key="evaluation_details")
         if evaluation.may_dispute:
             day = formatting.day(evaluation.dispute_until, year=True)
             st.caption(
-                _("You do not agree? Each answer can be disputed once, until {day}.", day=day)
+                _("Do you disagree? You can dispute each answer once, until {day}.", day=day)
             )
     for section in evaluation.sections:
         _show_section(viewer, evaluation, section, with_details)
@@ -51,7 +49,7 @@ def _show_section(
 ) -> None:
     title, share = describe_text(section.text) or _("Answers"), ""
     if section.share:
-        share = _("{share} of the whole", share=formatting.percent(section.share, 0))
+        share = _("{share} of the total", share=formatting.percent(section.share, 0))
     score = describe(None)
     if section.score is not None:
         score = formatting.value(section.score, "score", short=True)

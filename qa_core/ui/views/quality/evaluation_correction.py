@@ -46,15 +46,15 @@ def show(evaluation: EvaluationView) -> None:
         if evaluation.is_readers_work:
             st.caption(
                 _(
-                    "It came from a file, and its answers are not those of a scorecard that is "
-                    "known here: correct it where it was made, and import that again."
+                    "This evaluation was imported, and its answers match no scorecard known here. "
+                    "Correct it in its source, then import it again."
                 )
             )
         return
     number = evaluation.evaluation_id
     if st.session_state.pop(SAVED, None) == number:
         st.success(
-            _("Corrected. How it stood before is kept below, with your reason."),
+            _("Corrected. The former version is kept below, with your reason."),
             icon=":material/task_alt:",
         )
     if st.session_state.get(OPEN) == number:
@@ -81,9 +81,7 @@ def _show_form(evaluation_id: int) -> None:
             _show_cancel(evaluation_id)
             return
         evaluation = standing.evaluation
-        st.caption(
-            _("The advisor reads what you change, and why. How it stood before stays on record.")
-        )
+        st.caption(_("The advisor reads what you change, and why. The former version is kept."))
         held = _hold(evaluation)
         for section in evaluation.scorecard.sections:
             st.markdown(f"**{escape(describe_text(section.text))}**")
@@ -122,8 +120,7 @@ def _show_criterion(
                     scorecard_answers.ask_comment(prefix, key, text)
         if is_disputed:
             said = _(
-                "Disputed by the advisor: it stays as it is, only who decides on disputes "
-                "changes it."
+                "Disputed by the advisor: only the decision on the dispute can change this answer."
             )
             st.caption(f":material/gavel: {said}")
         if comment:
@@ -170,7 +167,7 @@ def _ask_to_save(
         max_chars=corrections.LONGEST_REASON,
         height=80,
         key=f"{prefix}reason",
-        placeholder=_("What you heard again or got wrong, without names or numbers of customers"),
+        placeholder=_("What you heard again or got wrong, without customer names or numbers"),
     )
     personal_data.show_hint(reason)
     is_kept = personal_data.ask_to_keep(
@@ -180,7 +177,7 @@ def _ask_to_save(
         gate.show_refusal(held.refusal)
         if held.refusal.code == drafts.CHANGED_MEANWHILE:
             st.button(
-                _("Begin again from what stands now"),
+                _("Start again from the current version"),
                 key=f"{prefix}again",
                 on_click=scorecard_answers.forget,
                 args=(prefix,),
@@ -208,7 +205,7 @@ def _ask_to_save(
 
 
 def _show_cancel(evaluation_id: int) -> None:
-    if st.button(_("Leave it as it was"), key=f"{_prefix(evaluation_id)}leave"):
+    if st.button(_("Cancel the correction"), key=f"{_prefix(evaluation_id)}leave"):
         _close(evaluation_id)
         st.rerun()
 

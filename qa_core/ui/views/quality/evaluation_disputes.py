@@ -60,7 +60,7 @@ def show(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None
         elif evaluation.may_decide:
             _ask_decision(viewer, dispute, answer)
         else:
-            st.caption(_("Not decided yet: somebody else than the evaluator decides."))
+            st.caption(_("Not decided yet. Somebody other than the evaluator decides."))
 
 
 def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
@@ -78,13 +78,13 @@ def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
 def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
     with cards.card(gap="small"):
         proposed = answer_texts.ask(
-            _("What should it have been?"), answer, f"proposed_{answer.key}", (answer.earned,)
+            _("What should the answer be?"), answer, f"proposed_{answer.key}", (answer.earned,)
         )
         reason = st.text_area(
             _("Why?"),
             max_chars=disputes.LONGEST_TEXT,
             key=f"reason_{answer.key}",
-            placeholder=_("What happened in the contact, without names or numbers of customers"),
+            placeholder=_("What happened in the contact, without customer names or numbers"),
         )
         personal_data.show_warning(reason)
         is_objection = st.checkbox(
@@ -94,7 +94,7 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
         with st.container(horizontal=True, gap="small"):
             if st.button(_("Send the dispute"), type="primary", key=f"send_{answer.key}"):
                 if proposed is None:
-                    st.warning(_("Choose what it should have been."))
+                    st.warning(_("Choose the answer you think is right."))
                 else:
                     with actions.show_refusals():
                         disputes.raise_dispute(
@@ -109,7 +109,7 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
                         actions.finish()
             st.button(_("Leave it"), key=f"leave_{answer.key}", on_click=_open, args=(None,))
         st.caption(
-            _("A manager who did not make the evaluation decides. What was given stays on record.")
+            _("A manager who did not make the evaluation decides. The original answer is kept.")
         )
 
 
@@ -127,7 +127,7 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
     )
     third = None
     if decision == DisputeDecision.THIRD:
-        third = answer_texts.ask(_("Which?"), answer, f"{key}_third", without)
+        third = answer_texts.ask(_("Which value?"), answer, f"{key}_third", without)
     reason = st.text_area(
         _("Reason, for the advisor and the evaluator"),
         max_chars=disputes.LONGEST_TEXT,

@@ -21,7 +21,7 @@ def show(viewer: Viewer, evaluation: EvaluationView) -> None:
     """Show the card below the answers."""
     if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
         return
-    title = _("Your answer") if evaluation.is_own else _("What the advisor answered")
+    title = _("Your reply") if evaluation.is_own else _("The advisor's reply")
     with cards.card(title, gap="small"):
         if evaluation.own is not None:
             _show_own(evaluation, evaluation.own)
@@ -68,13 +68,13 @@ def _ask(viewer: Viewer, evaluation: EvaluationView) -> None:
     if can_evaluate:
         st.caption(
             _(
-                "On the same scorecard, for you and your team lead; it makes no numbers. It will "
-                "say that it came after you read this one."
+                "You use the same scorecard. Your team lead and manager see it; it counts in no "
+                "figure. It shows that you did it after reading this one."
             )
             if is_read
             else _(
-                "On the same scorecard, for you and your team lead; it makes no numbers. Done "
-                "before you marked this one as read, it says so."
+                "You use the same scorecard. Your team lead and manager see it; it counts in no "
+                "figure. It shows whether you did it before marking this one as read."
             )
         )
 
@@ -82,18 +82,18 @@ def _ask(viewer: Viewer, evaluation: EvaluationView) -> None:
 def _show_own(evaluation: EvaluationView, own: SelfEvaluationView) -> None:
     if not own.is_submitted:
         st.button(
-            _("Go on with your own evaluation"),
+            _("Continue your self-evaluation"),
             icon=":material/edit_square:",
             on_click=drill.to_draft,
             args=(own.evaluation_id,),
         )
         return
     when = (
-        _("made before the evaluator's was marked as read")
+        _("made before the evaluation was marked as read")
         if own.was_before
-        else _("made after reading the evaluator's")
+        else _("made after reading the evaluation")
     )
-    whose = _("Your own evaluation") if evaluation.is_own else _("The advisor's own evaluation")
+    whose = _("Your self-evaluation") if evaluation.is_own else _("The advisor's self-evaluation")
     score = describe(None) if own.score is None else formatting.value(own.score, "score")
     st.markdown(f"**{escape(whose)}: {score}**")
     st.caption(escape(f"{evaluation_answers.count_agreed(evaluation)} · {when}"))

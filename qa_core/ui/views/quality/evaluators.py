@@ -34,11 +34,11 @@ def show(viewer: Viewer) -> None:
     period = Period(environment.today() - timedelta(days=days), environment.today())
     found = cached.find_evaluators(viewer, period)
     if not found.figures:
-        cards.show_message(_("No evaluation in this period"), _("Choose a longer one."))
+        cards.show_message(_("No evaluation in this period"), _("Choose a longer period."))
         return
     by_evaluator = disputes.count_outcomes(viewer, period).by_evaluator or ()
     outcomes = {outcome.key: outcome for outcome in by_evaluator}
-    hint = _("Contacts of {period}. By name, not by rank.", period=formatting.period(period))
+    hint = _("Contacts of {period}. In alphabetical order.", period=formatting.period(period))
     with cards.card(_describe(found), hint):
         tables.show(
             found.figures,
@@ -96,23 +96,22 @@ def show(viewer: Viewer) -> None:
 def _explain() -> None:
     st.caption(
         _(
-            "Severity: points that an evaluator gives less (+) or more (−) than the others would "
-            "give to the same advisors on the same scorecard, with its 95 % interval. Shrunk: "
-            "drawn to nought by what chance did. Spread: standard deviation of the scores."
+            "Severity: points an evaluator gives less (+) or more (−) than others for the same "
+            "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
+            "because part of it is chance. Spread: standard deviation of the scores."
         )
     )
     st.caption(
         _(
-            "Disputes lost: answers changed of those decided. Median time: of evaluations "
-            "filled here; imported ones do not say."
+            "Disputes lost: answers changed, out of decided disputes. Median time: only for "
+            "evaluations filled in here."
         )
     )
     st.warning(
         _(
-            "A severity compares people who did not hear the same contacts: it assumes "
-            "that contacts came to evaluators by chance. It is a reason to "
-            "calibrate together, never one to judge an evaluator, and no score is changed "
-            "by it."
+            "Severity compares evaluators who heard different contacts, and assumes that contacts "
+            "reached them at random. Use it to calibrate together, never to judge an evaluator. "
+            "It changes no score."
         ),
         icon=":material/warning:",
     )
@@ -125,13 +124,13 @@ def _describe(found: Evaluators) -> ChartTitle:
         if item.severity is not None and item.severity.low is not None
     ]
     if len(known) < 2:
-        return ChartTitle(_("How strict evaluators are cannot be compared here"))
+        return ChartTitle(_("The severity of evaluators cannot be compared here"))
     if not any(effect.low > 0 or effect.high < 0 for effect in known):
-        return ChartTitle(_("No evaluator is stricter than the others by more than chance"))
+        return ChartTitle(_("No statistically clear difference in severity between evaluators"))
     values = [effect.value for effect in known]
     size = formatting.change(max(values) - min(values), Unit.SCORE).lstrip("+")
     return ChartTitle(
-        _("The strictest and the most lenient evaluator lie {size} apart", size=size), "attention"
+        _("The strictest and the most lenient evaluator differ by {size}", size=size), "attention"
     )
 
 
@@ -155,12 +154,12 @@ def _describe_lost(outcome: DisputeOutcome | None) -> str | None:
 def _describe_apart(found: Evaluators) -> str:
     if found.apart:
         return _(
-            "Nothing connects {names} with the others: they share no advisor on the same "
-            "scorecard. No severity is given.",
+            "No severity can be estimated: no advisor connects {names} with the other evaluators "
+            "on the same scorecard.",
             names=escape(formatting.listing(found.apart)),
         )
     return _(
-        "Nothing connects the scorecards: {names} met advisors whom no other scorecard met. No "
-        "severity is given.",
+        "No severity can be estimated. Advisors scored with {names} were scored with no other "
+        "scorecard.",
         names=escape(formatting.listing(found.disconnected_scorecards)),
     )

@@ -22,7 +22,7 @@ SECTION = "part"
 SECTIONS = {
     "plans": N_("Plans"),
     "draw": N_("Draws"),
-    "given": N_("Given out"),
+    "given": N_("Assigned"),
     "sizes": N_("How many?"),
 }
 
@@ -43,8 +43,8 @@ def show_obstacle(viewer: Viewer) -> None:
         return
     # Without the commands of the refusal: whoever draws here enters no gate.
     said = _(
-        "Listening is not open yet. Still missing: {titles}. The data protection officer "
-        "enters them on the page “Are we in order?”.",
+        "Listening is not open yet. Missing gates: {titles}. The data protection officer enters "
+        "them on the page “Are we in order?”.",
         titles=refusal.params["titles"],
     )
     st.error(escape(said), icon=":material/lock:")
@@ -63,8 +63,8 @@ def show(viewer: Viewer, section: str) -> None:
             ":material/inbox:",
             _("No plan yet"),
             _(
-                "Contacts are drawn for a plan: its purpose, its period, how many of each "
-                "advisor, and who listens. Make one under Plans."
+                "Contacts are drawn for a plan: purpose, period, contacts per advisor, "
+                "evaluators. Make one under Plans."
             ),
         )
     elif section == "draw":
@@ -108,7 +108,7 @@ def _show_progress(plan: PlanState) -> None:
             ),
         )
     elif plan.draws:
-        st.caption(_("The draw gave nothing: no contact was left that may be listened to."))
+        st.caption(_("Nothing was drawn: no contact was left that may be listened to."))
     else:
         st.caption(_("Nothing is drawn yet."))
     parts = []
@@ -186,4 +186,4 @@ def _go_to_draws(name: str) -> None:
 def _close(name: str) -> None:
     with actions.show_refusals():
         sampling.close(gate.current_viewer(Permission.MANAGE_LISTENING), name)
-        actions.keep_outcome(_("The plan is closed: nothing more is drawn for it."))
+        actions.keep_outcome(_("The plan is closed: no more contacts are drawn for it."))

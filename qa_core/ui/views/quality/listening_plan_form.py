@@ -46,8 +46,8 @@ def ask(viewer: Viewer, has_plans: bool) -> None:
         if not evaluators:
             st.info(
                 _(
-                    "Nobody here fills in scorecards yet: an administrator adds an account with "
-                    "the role of an evaluator, under People."
+                    "Nobody can fill in scorecards yet. An administrator adds an account with the "
+                    "role of evaluator, under People."
                 )
             )
             return
@@ -102,8 +102,8 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
     content |= {"due": due} if due else {}
     one, two, three = st.columns(3)
     most_help = _(
-        "Listened to in the months that the period touches, all plans together: the law knows "
-        "no permanent listening."
+        "Counts contacts of all plans, in the months of the period. The law does not allow "
+        "permanent listening."
     )
     return content | {
         "per_advisor": int(one.number_input(_("Contacts per advisor"), 1, 1000, 4)),
@@ -136,10 +136,10 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
     one, two, three = st.columns(3)
     content["minimum_seconds"] = one.number_input(_("Shortest call, in seconds"), 0, 86_400, 30)
     content["maximum_seconds"] = two.number_input(
-        _("Longest call, in seconds"), 1, 86_400, None, placeholder=_("Any")
+        _("Longest call, in seconds"), 1, 86_400, None, placeholder=_("No limit")
     )
     content["most_per_evaluator"] = three.number_input(
-        _("At most per evaluator"), 1, 100_000, None, placeholder=_("Any")
+        _("At most per evaluator"), 1, 100_000, None, placeholder=_("No limit")
     )
     one, two, three = st.columns(3)
     strata = one.multiselect(
@@ -147,11 +147,9 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
         DIMENSIONS,
         ["channel", "weekday"],
         format_func=labels.name_dimension,
-        help=_("In each advisor's own proportions."),
+        help=_("Keeps each advisor's own proportions."),
     )
-    days = two.number_input(_("Advisors see results after so many days"), 0, 365, 0)
-    dispute_days = three.number_input(
-        _("Advisors may dispute for so many days"), 0, 365, USUAL_DISPUTE_DAYS
-    )
+    days = two.number_input(_("Days before advisors see results"), 0, 365, 0)
+    dispute_days = three.number_input(_("Days for advisors to dispute"), 0, 365, USUAL_DISPUTE_DAYS)
     given = {name: value for name, value in content.items() if value}
     return given | {"strata": strata, "publish_after_days": days, "dispute_days": dispute_days}

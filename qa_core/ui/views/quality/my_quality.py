@@ -52,7 +52,7 @@ def show_unlinked() -> None:
         ":material/link_off:",
         _("Your account is not linked to an advisor yet"),
         _(
-            "Until it is, no contact is yours. An administrator says which advisor you are, "
+            "Until then, no contact counts as yours. An administrator links you to an advisor, "
             "under Administration, People."
         ),
     )
@@ -68,7 +68,7 @@ def show_news(viewer: Viewer) -> News:
                 _show_new(label, "mark_email_unread", unread[0])
             if decided := news.decided:
                 label = ngettext(
-                    "{n} answer to your disputes", "{n} answers to your disputes", len(decided)
+                    "{n} decision on your disputes", "{n} decisions on your disputes", len(decided)
                 )
                 _show_new(label, "gavel", decided[0])
             if corrected := news.corrected:
@@ -97,12 +97,12 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
     period = state.trend.period
     entries = query.find_own_evaluations(viewer, period)
     hint = _(
-        "Who listened, when and what for, in {period}. Click a line to read it.",
+        "Who listened, when and why, in {period}. Select a row to read the evaluation.",
         period=formatting.period(period),
     )
     with cards.card(_("My evaluations"), hint):
         if not entries:
-            st.caption(_("Nobody evaluated a contact of yours in this period."))
+            st.caption(_("No contact of yours was evaluated in this period."))
             return
         tables.show(
             entries,
@@ -113,8 +113,8 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
         )
     st.caption(
         _(
-            "Écoute is here to help people improve, not to watch them: your colleagues do not "
-            "see your results, and you see everybody who listened to yours."
+            "Écoute is here to help people improve, not to watch them. Colleagues do not see your "
+            "results, and you see everybody who listened to your contacts."
         )
     )
 
@@ -134,7 +134,7 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
 
     return [
         tables.text_column(
-            _("Contact of"), lambda entry: formatting.day(entry["local_day"], year=True)
+            _("Contact date"), lambda entry: formatting.day(entry["local_day"], year=True)
         ),
         tables.text_column(_("New"), describe_new),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
@@ -146,7 +146,7 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
         tables.text_column(_("Listened by"), lambda entry: entry["evaluator"]),
         tables.text_column(_("Listened on"), listened_on),
         tables.text_column(
-            _("For"), lambda entry: purposes.get(entry["purpose"], entry["purpose"])
+            _("Purpose"), lambda entry: purposes.get(entry["purpose"], entry["purpose"])
         ),
     ]
 
@@ -159,8 +159,8 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
         with cards.card(_("No evaluation in this period"), is_stretched=True):
             st.caption(
                 _(
-                    "A few contacts a month are drawn by chance and listened to; what the "
-                    "evaluator finds appears here."
+                    "A few contacts a month are drawn at random and listened to. Their "
+                    "evaluations appear here."
                 )
             )
         return
@@ -168,14 +168,14 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])
     frame["label"] = [texts.name("section", key) for key in frame["section"]]
     best, worst = frame.iloc[0], frame.iloc[-1]
-    finding = _("No part of the scorecard stands out")
+    finding = _("No section stands out")
     # Comparisons with a missing end are False.
     if len(frame) > 1 and worst["high"] < best["low"]:
         finding = _(
             "Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]
         )
     caption = _(
-        "Score by part of the scorecard, 95 % interval, {period}",
+        "Dot: score by section. Bar: 95 % confidence interval. {period}",
         period=formatting.period(state.trend.period),
     )
     cards.show_chart(

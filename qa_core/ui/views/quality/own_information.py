@@ -18,9 +18,9 @@ def show_counts(viewer: Viewer) -> None:
         return
     counts = playback_list.count_own(viewer)
     kept, heard, evaluated = st.columns(3)
-    kept.metric(_("Recordings of you kept today"), formatting.number(counts.recordings))
-    heard.metric(_("Times others listened, last 12 months"), formatting.number(counts.playbacks))
-    evaluated.metric(_("Evaluations of you kept today"), formatting.number(counts.evaluations))
+    kept.metric(_("Your recordings kept today"), formatting.number(counts.recordings))
+    heard.metric(_("Playbacks by others, last 12 months"), formatting.number(counts.playbacks))
+    evaluated.metric(_("Your evaluations kept today"), formatting.number(counts.evaluations))
 
 
 def show_information(viewer: Viewer) -> None:

@@ -40,11 +40,11 @@ def show(viewer: Viewer) -> None:
             len(entries),
         )
     hint = _(
-        "Each time that somebody played one of your recordings. Click a line to open the contact."
+        "Every playback of your recordings by somebody else. Select a row to open the contact."
     )
     with cards.card(title, hint, key="own_listenings"):
         if not entries:
-            st.caption(_("Nobody has played a recording of yours."))
+            st.caption(_("Nobody has played your recordings."))
             return
         tables.show(
             entries,
@@ -55,10 +55,10 @@ def show(viewer: Viewer) -> None:
                 ),
                 tables.text_column(_("Listened by"), lambda entry: entry.listener),
                 tables.text_column(
-                    _("Contact of"), lambda entry: formatting.day(entry.local_day, year=True)
+                    _("Contact date"), lambda entry: formatting.day(entry.local_day, year=True)
                 ),
                 tables.text_column(
-                    _("For"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
+                    _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
                 ),
                 tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
             ),

@@ -33,9 +33,8 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
         _show_needed(spread)
     st.caption(
         _(
-            "For two means, two-sided at 5 %, seen in four of five cases. A smaller difference "
-            "may be there all the same: it does not show, "
-            "and no single month of a few calls says who is better."
+            "For two means: two-sided test at 5 %, 80 % power. A smaller difference may exist "
+            "without showing. A single month of a few contacts does not show who is better."
         )
     )
 
@@ -44,17 +43,16 @@ def _describe_spread(spread: power.Spread) -> str:
     points = formatting.number(spread.deviation, 1)
     if spread.is_own:
         return ngettext(
-            "Single scores of an advisor here lie {points} points around their mean (standard "
-            "deviation, {count} evaluation of the last year).",
-            "Single scores of an advisor here lie {points} points around their mean (standard "
-            "deviation, {count} evaluations of the last year).",
+            "Scores of one advisor spread by {points} points here (standard deviation, {count} "
+            "evaluation of the last year).",
+            "Scores of one advisor spread by {points} points here (standard deviation, {count} "
+            "evaluations of the last year).",
             spread.evaluations,
             count=formatting.number(spread.evaluations),
             points=points,
         )
     return _(
-        "There are too few evaluations here to say how much scores scatter; {points} points "
-        "are usual.",
+        "Too few evaluations here to measure the spread of scores. Usual value: {points} points.",
         points=points,
     )
 
@@ -72,7 +70,7 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     of_two = power.find_detectable(spread.deviation, each)
     of_teams = power.find_detectable(spread.deviation, each * team)
     titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
-    st.caption(_("The smallest difference that would show:"))
+    st.caption(_("Smallest detectable difference:"))
     tables.show(
         list(zip(of_two, of_teams, strict=True)),
         (
@@ -84,8 +82,8 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     )
     st.markdown(
         _(
-            "With {n} a month, two advisors who differ by fewer than {points} points cannot be "
-            "told apart after one month.",
+            "With {n} a month, a difference below {points} points between two advisors does not "
+            "show after one month.",
             n=each,
             points=formatting.number(of_two[0].points),
         )
@@ -102,14 +100,14 @@ def _describe_points(detectable: power.Detectable) -> str:
 
 def _show_needed(spread: power.Spread) -> None:
     st.markdown("**" + _("What would it take?") + "**")
-    points = int(st.number_input(_("To see a difference of so many points"), 1, 100, 5, key=POINTS))
+    points = int(st.number_input(_("Difference to detect, in points"), 1, 100, 5, key=POINTS))
     count = power.count_needed(spread.deviation, points)
     st.markdown(
         ngettext(
-            "**{count} evaluation** of each of the two, whether advisors, teams, or one before "
-            "and after coaching.",
-            "**{count} evaluations** of each of the two, whether advisors, teams, or one "
-            "before and after coaching.",
+            "**{count} evaluation** on each side: two advisors, two teams, or one before and "
+            "after coaching.",
+            "**{count} evaluations** on each side: two advisors, two teams, or one before and "
+            "after coaching.",
             count,
             count=formatting.number(count),
         )

@@ -25,8 +25,8 @@ def show_top(viewer: Viewer, state: FilterState) -> bool:
     """Show four tiles; return False if the period has no evaluation."""
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     if not rows["evaluations"].n:
-        with cards.card(_("You gave no evaluation in {period}", period=state.period_title)):
-            st.caption(_("Choose a longer period above, or take a filter away."))
+        with cards.card(_("You made no evaluation in {period}", period=state.period_title)):
+            st.caption(_("Choose a longer period above, or remove a filter."))
         return False
     count, mean, passed = (cards.build_tile(rows[key], state) for key in KPIS)
     cards.show_tiles([count, mean, _build_spread(rows["evaluation_score"]), passed])
@@ -64,7 +64,7 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
         return None if is_missing else formatting.value(entry["score"], "score")
 
     hint = _(
-        "By the day of the contact, in {period}; at most fifty. Click a line to read it.",
+        "By day of the contact, in {period}; at most fifty. Select a row to read the evaluation.",
         period=state.period_title,
     )
     with cards.card(_("My last evaluations"), hint):
@@ -72,7 +72,7 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
             entries,
             (
                 tables.text_column(
-                    _("Contact of"), lambda entry: formatting.day(entry["day"].date(), year=True)
+                    _("Contact date"), lambda entry: formatting.day(entry["day"].date(), year=True)
                 ),
                 tables.text_column(_("Scorecard"), grid),
                 tables.text_column(_("Queue"), queue),
@@ -88,11 +88,13 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
 def _build_spread(score: Any) -> Tile:
     title = _("Spread of scores")
     help_text = _(
-        "The standard deviation of the scores you gave: about two thirds of them lie within "
-        "this distance of their mean."
+        "Standard deviation of your scores: about two thirds of them lie within this distance of "
+        "their mean."
     )
     if formatting.is_missing(score.deviation):
-        return Tile(title, f":gray[{_(formatting.NO_DATA)}]", help_text, _("It takes two scores."))
+        return Tile(
+            title, f":gray[{_(formatting.NO_DATA)}]", help_text, _("Needs at least two scores.")
+        )
     spread = formatting.value(score.deviation, "score")
     return Tile(title, spread, help_text, f"n\u00a0=\u00a0{formatting.number(score.n)}")
 
@@ -110,7 +112,7 @@ def _show_dots(viewer: Viewer, state: FilterState, dimension: str, title: str) -
     cards.show_chart(
         charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=40),
         title,
-        _("Mean and 95 % interval, {period}", period=state.period_title),
+        _("Dot: mean. Bar: 95 % confidence interval. {period}", period=state.period_title),
         f"scores_{dimension}",
         kpi="evaluation_score",
     )

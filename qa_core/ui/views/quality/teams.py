@@ -47,7 +47,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     )
     group = peer_dots.read_group(viewer, state, key, "team")
     if group is None:
-        cards.show_message(_("No two teams with enough values in this period"))
+        cards.show_message(_("Fewer than two teams have enough values in this period"))
         return
     behind = key if get_kpi(key).subject == "contacts" else None
     peer_dots.show_bands(
@@ -62,12 +62,12 @@ def _describe_bands(group: peers.Group) -> ChartTitle:
     if p_value is None:
         return ChartTitle(_("Too little data to compare the {n} teams", n=everybody))
     if alike == everybody and p_value < chart_titles.SIGNIFICANCE_LEVEL:
-        return ChartTitle(_("No single one of the {n} teams stands out", n=everybody))
+        return ChartTitle(_("Teams differ, but none of the {n} stands out", n=everybody))
     if alike == everybody:
-        return ChartTitle(_("The {n} teams cannot be told apart", n=everybody))
+        return ChartTitle(_("No clear difference between the {n} teams", n=everybody))
     needs_look = any(group.severity_of(peer) == "attention" for peer in group.peers)
     text = _(
-        "{apart} of {n} teams differ from the rest by more than chance",
+        "{apart} of {n} teams differ clearly from the rest",
         apart=everybody - alike,
         n=everybody,
     )
@@ -116,7 +116,7 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
                 tables.text_column(_("Difference"), describe_gap),
                 tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
                 tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
-                tables.count_column(_("Most of one advisor"), lambda name: counted(name, "most")),
+                tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
             ),
             "table_teams",
             drill.on_value(viewer, "team"),
@@ -130,15 +130,15 @@ def _explain(widest: tuple[float, str, EvaluationSpread] | None) -> str:
     evaluations are spread there.
     """
     said = _(
-        "Over all evaluations, each evaluation counts once: who was evaluated more weighs "
-        "more. In the mean of means, each advisor counts once."
+        "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
+        "Mean of means: each advisor counts once."
     )
     if widest is None or round(widest[0], 1) == 0:
         return said
     _gap, name, uneven = widest
     return f"{said} " + _(
-        "They differ most in {team}: of {evaluations} evaluations of {advisors} advisors, "
-        "{most} are of one.",
+        "They differ most in {team}: one advisor has {most} of {evaluations} evaluations "
+        "({advisors} advisors).",
         team=name,
         evaluations=formatting.number(uneven.evaluations),
         advisors=formatting.number(uneven.advisors),

@@ -95,12 +95,12 @@ def show_dots(
             with place:
                 cards.show_heading(
                     _("{title}: nothing to compare", title=titles[key]),
-                    _("It takes two with at least {n} values each in this period.", n=LEAST),
+                    _("Needs two rows with at least {n} values each in this period.", n=LEAST),
                 )
             return
         finding = describe(compared, len(names), titles[key], kpi.better)
         parts = (
-            _("95 % interval; grey: what chance alone would give."),
+            _("With 95 % confidence interval. Grey: range from chance alone."),
             _describe_rest(compared),
             source_tables.describe_basis(viewer, state, by, dimension),
         )
@@ -125,8 +125,8 @@ def show_dots(
         if left_out := sum(value is not None for value in by) - len(frame):
             st.caption(
                 ngettext(
-                    "{n} other is not drawn: too few values, hidden, or in the middle of many.",
-                    "{n} others are not drawn: too few values, hidden, or in the middle of many.",
+                    "{n} other is not shown: too few values, hidden, or no room.",
+                    "{n} others are not shown: too few values, hidden, or no room.",
                     left_out,
                 )
             )
@@ -142,14 +142,14 @@ def describe(compared: Comparison, count: int, title: str, better: str) -> Chart
     apart = len(compared.above) + len(compared.below)
     said = {"title": title, "n": count}
     if compared.p_value is None:
-        return ChartTitle(_("{title}: too little to compare the {n}", **said))
+        return ChartTitle(_("{title}: too little data to compare the {n}", **said))
     if not apart and compared.p_value < chart_titles.SIGNIFICANCE_LEVEL:
         return ChartTitle(_("{title}: the {n} differ, but no single one stands out", **said))
     if not apart:
-        return ChartTitle(_("{title}: the {n} cannot be told apart", **said))
+        return ChartTitle(_("{title}: no clear difference between the {n}", **said))
     worse = compared.below if better == "up" else compared.above
     return ChartTitle(
-        _("{title}: {apart} of {n} differ from the rest", apart=apart, **said),
+        _("{title}: {apart} of {n} clearly differ from the rest", apart=apart, **said),
         "attention" if worse else "better",
     )
 
@@ -159,7 +159,7 @@ def _describe_rest(compared: Comparison) -> str:
         return ""
     if not compared.above and not compared.below:
         return _(
-            "Chance alone would make them differ as much in {share} of cases.",
+            "Chance alone would give differences this large in {share} of cases.",
             share=formatting.percent(compared.p_value, 0),
         )
     parts = []
@@ -226,7 +226,7 @@ def show_attention(
     elif tried or any(compare(by, key)[2].p_value is not None for key in rates):
         finding = ChartTitle(_("Nothing stands out"))
     else:
-        finding = ChartTitle(_("Too little to say what stands out"))
+        finding = ChartTitle(_("Too little data to see what stands out"))
     with cards.card(finding, _describe_what_was_tried(state, tried, whole), is_stretched=True):
         for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
             with layout.line():
@@ -330,8 +330,8 @@ def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[ChangedSou
     if between is None or between[0] <= 0 <= between[1] or abs(row.delta) < 0.01:
         return
     text = _(
-        "**Attribution rate** {change}, now {value}: the campaigns of the two periods are not "
-        "known alike",
+        "**Attribution rate** {change}, now {value}: campaigns are not known equally well in both "
+        "periods",
         change=formatting.change(row.delta, "rate"),
         value=formatting.percent(row.value),
     )
@@ -341,14 +341,13 @@ def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[ChangedSou
 
 
 def _describe_what_was_tried(state: FilterState, tried: int, whole: int) -> str:
-    first = _("Different from the rest by more than chance, all tried at once for each rate (95 %)")
+    first = _("Clearly different from the rest (95 %, all tested at once for each rate)")
     if state.compare is None:
-        return first + ". " + _("Choose a comparison above to see what moved.")
+        return first + ". " + _("Choose a comparison above to see what changed.")
     if not tried:
-        return first + ". " + _("The period before has too little to say what moved.")
+        return first + ". " + _("The period before has too little data to see what changed.")
     return _(
-        "{first}; or moved since {period} by more than chance, {count} of {whole} rates tried "
-        "at once",
+        "{first}; or clearly changed since {period} ({count} of {whole} rates tested at once)",
         first=first,
         period=state.compare_title,
         count=formatting.number(tried),

@@ -22,17 +22,14 @@ from qa_core.ui.markdown import escape
 MOST_NUMBERS = 16
 ADVICE = {
     GAP: N_(
-        "Its assignments leave these days out: add the days to the file of assignments and "
+        "Its assignments do not cover these days. Add the days to the file of assignments and "
         "import it again."
     ),
     UNSEEN: N_(
-        "The call tracking reported other contacts of this number, not these: import its "
+        "The call tracking reported other contacts of this number, but not these. Import its "
         "export again, or assign the number to its campaign."
     ),
-    NEVER: N_(
-        "No campaign is known for it: assign the number to one. If it is a main number, "
-        "nothing needs to be done."
-    ),
+    NEVER: N_("No campaign is known for it. Assign the number to one, unless it is a main number."),
 }
 
 
@@ -68,16 +65,16 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
         cards.show_message(
             _("No tracking number is known"),
             _(
-                "Contacts need the number that was dialled; a file of assignments says which "
-                "campaign each number belongs to, and from when until when."
+                "Contacts need the number that was dialled. A file of assignments gives each "
+                "number its campaign, with a first and last day."
             ),
         )
         return
     with cards.card(
         _describe(spans),
         _(
-            "Which number carried which campaign when, over all data; pale: seen on contacts, "
-            "assigned by no file"
+            "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
+            "assignments"
         ),
         is_stretched=True,
     ):
@@ -98,12 +95,12 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
                 tables.text_column(
                     _("Until"),
                     lambda span: (
-                        formatting.day(span.last_day, year=True) if span.last_day else _("still")
+                        formatting.day(span.last_day, year=True) if span.last_day else _("ongoing")
                     ),
                 ),
                 tables.count_column(_("In this period"), lambda span: span.inside, 96),
-                tables.count_column(_("In all"), lambda span: span.contacts, 80),
-                tables.text_column(_("How it is known"), _describe_assignment),
+                tables.count_column(_("Total"), lambda span: span.contacts, 80),
+                tables.text_column(_("Known from"), _describe_assignment),
             ),
             "table_numbers",
             (lambda span: on_number(span.number)) if on_number else None,
@@ -146,8 +143,8 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     if others := len(contacts) - len(drawn):
         st.caption(
             ngettext(
-                "{n} other number is in the table alone.",
-                "{n} other numbers are in the table alone.",
+                "{n} other number is only in the table.",
+                "{n} other numbers are only in the table.",
                 others,
             )
         )
@@ -162,8 +159,8 @@ def _describe(spans: Sequence[CampaignSpan]) -> str:
             "Numbers that carried several campaigns: {n} of {whole}", n=reused, whole=len(carried)
         )
     return ngettext(
-        "{n} number, always for the same campaign",
-        "{n} numbers, each always for the same campaign",
+        "{n} number, always with the same campaign",
+        "{n} numbers, each always with the same campaign",
         len(carried),
     )
 
@@ -178,7 +175,7 @@ def _name(span: CampaignSpan) -> str:
 
 def _describe_assignment(span: CampaignSpan) -> str:
     known = _("assigned") if span.is_assigned else _("seen on contacts")
-    return known + (" · " + _("with others") if span.is_shared else "")
+    return known + (" · " + _("shared") if span.is_shared else "")
 
 
 def _show_unassigned(
@@ -228,8 +225,8 @@ def _show_unassigned(
                 st.markdown(f":small[**{named}** – {_(advice)}]")
         st.caption(
             _(
-                "An administrator can import assignments: a file with the number, its "
-                "campaign, and from when until when."
+                "An administrator can import assignments: a file with each number, its campaign, "
+                "and its first and last day."
             )
         )
         download_links.show_download(

@@ -85,7 +85,7 @@ STEPS: Mapping[str, StepKind] = {
     "call_back_rate": StepKind(N_("Called back"), N_("of {n} missed callers"), "missed"),
     "recovered_rate": StepKind(N_("Reached"), N_("of {n} missed callers"), "missed"),
     "first_contact_resolution": StepKind(
-        N_("Did not come back"),
+        N_("No repeat contact"),
         N_("of {n} first contacts"),
         "first_contact_resolution",
         begins_group=True,
@@ -231,7 +231,7 @@ def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
     with url_state.bound("of", titles, EVERY):
         chosen = st.selectbox(
-            _("Of which"),
+            _("Path of"),
             list(titles),
             format_func=titles.get,
             key="of",
@@ -252,12 +252,12 @@ def show_path(
     chosen = [row for key, row in by.items() if key is not None] if value == EVERY else [by[known]]
     path = {step.key: step for step in build_path(chosen, with_missed)}
     if path["received"].status == "no_data":
-        cards.show_message(_("No contact of this period among them"))
+        cards.show_message(_("No such contact in this period"))
         return
     name = _(DIMENSIONS[dimension].every) if value == EVERY else formatting.name(dimension, known)
     finding = _describe(path)
     caption = _(
-        "{what}, step by step; each bar is a share of its own base, with its 95 % interval",
+        "{what}, step by step. Bars: share of each step's base, with 95 % confidence interval",
         what=name,
     )
     with cards.card(finding, caption, is_stretched=True):
@@ -346,7 +346,7 @@ def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
                 whole=formatting.number(missed.base),
             )
         )
-    return ChartTitle(_("What became of them"))
+    return ChartTitle(_("What happened to these contacts"))
 
 
 def _describe_limits(
@@ -356,16 +356,16 @@ def _describe_limits(
     if not with_missed:
         lines.append(
             _(
-                "Only answered contacts are counted here: those that nobody answered belong to "
-                "nobody whose contacts you see."
+                "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
+                "they are outside your scope."
             )
         )
     if apart := path["missed_callers"].apart:
         lines.append(
             ngettext(
-                "{count} missed contact came without a number: nobody can be called back, so "
-                "it is in no bar below Missed.",
-                "{count} missed contacts came without a number: nobody can be called back, so "
+                "{count} missed contact came without a number. It cannot be called back, so it is "
+                "in no bar below Missed.",
+                "{count} missed contacts came without a number. They cannot be called back, so "
                 "they are in no bar below Missed.",
                 apart,
                 count=formatting.number(apart),
@@ -375,8 +375,8 @@ def _describe_limits(
     if hidden and len(rows) > 1:
         lines.append(
             ngettext(
-                "{n} line has numbers that are hidden; these are in no sum here.",
-                "{n} lines have numbers that are hidden; these are in no sum here.",
+                "{n} row has hidden numbers, which are in no sum here.",
+                "{n} rows have hidden numbers, which are in no sum here.",
                 hidden,
             )
         )
@@ -391,37 +391,37 @@ def _show_definitions(state: FilterState) -> None:
         for line in (
             _(
                 "**Received, answered, missed** count contacts: a person who calls three times "
-                "is three."
+                "counts three times."
             ),
             _(
-                "**Missed callers** are persons: further tries within {hours} h of a miss are "
-                "the same miss. Withheld numbers are left out.",
+                "**Missed callers** counts people: new tries within {hours} h are the same miss. "
+                "Withheld numbers are left out.",
                 hours=settings.recovery_hours,
             ),
             _(
-                "**Called back** and **reached** are both shares of missed callers: whoever "
-                "called again and was answered is reached without a call-back."
+                "**Called back** and **reached** are shares of missed callers. A caller who tried "
+                "again and was answered is reached without a call-back."
             ),
             _(
-                "**Did not come back** looks at answered first contacts whose window of {days} "
-                "days is over.",
+                "**No repeat contact** is a share of answered first contacts whose window of "
+                "{days} days is over.",
                 days=settings.first_contact_days,
             ),
             _(
-                "**Declared resolved** looks at answered contacts with a declaration of the "
+                "**Declared resolved** is a share of answered contacts with a declaration by the "
                 "advisor."
             ),
             _(
-                "**Satisfied** is a share of ratings, not of contacts: most people are never "
-                "asked or do not answer."
+                "**Satisfied** is a share of ratings, not of contacts: most people get no survey "
+                "or do not answer."
             ),
             _(
                 "**Evaluated** counts published evaluations; a contact can have two. Its bar "
                 "is the mean score, from 0 to 100."
             ),
             _(
-                "So a step may be larger than the one before. Only shares with the same base "
-                "can be compared."
+                "A step may therefore be larger than the one before. Only shares with the same "
+                "base can be compared."
             ),
         ):
             st.markdown(line)

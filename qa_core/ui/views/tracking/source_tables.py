@@ -34,7 +34,7 @@ MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
 """Currencies that the browser can write: the column then still sorts by amount."""
 ENOUGH = 10
 """Answered contacts from which on the cost of one says something."""
-OWN_WORDS = N_("Said by the contact's own file")
+OWN_WORDS = N_("From the contact's own file")
 
 
 def _name_column(dimension: str, width: int = NAME_WIDTH) -> tables.TableColumn:
@@ -204,9 +204,9 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
         if any(line.is_provisional for line in lines):
             st.caption(
                 ngettext(
-                    "Provisional: the period reaches into the last {n} day, whose spend may "
-                    "still arrive.",
-                    "Provisional: the period reaches into the last {n} days, whose spend may "
+                    "Provisional: the period includes the last {n} day, and its spend may still "
+                    "arrive.",
+                    "Provisional: the period includes the last {n} days, and their spend may "
                     "still arrive.",
                     cached.current_settings().provisional_spend_days,
                 )
@@ -250,7 +250,7 @@ def _describe_instead(asked: str) -> str:
     if asked in SPEND_DIMENSIONS:
         return ""
     return _(
-        "By campaign: what a {dimension} cost is not known.",
+        "By campaign: the cost by {dimension} is not known.",
         dimension=_(dimensions.get_dimension(asked).title).lower(),
     )
 
@@ -284,10 +284,9 @@ def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
 
 def _describe_no_spend(lines: Sequence[CostLine]) -> str:
     if any("spend_beyond_scope" in row.notes for line in lines for row in line.rows.values()):
-        return _("Spend belongs to the whole centre, not to some teams.")
+        return _("Spend covers the whole centre, not single teams.")
     return _(
-        "No spend is known in this period. Import what the campaigns cost, day by day, to see "
-        "what a contact costs."
+        "No spend is known in this period. Import daily campaign costs to see what a contact costs."
     )
 
 
@@ -295,7 +294,7 @@ def _describe_currencies(currencies: Sequence[str]) -> str:
     if len(currencies) < 2:
         return ""
     return _(
-        "Spend is in {currencies}: each on a line of its own, never added.",
+        "Spend is in {currencies}: each has its own row, never added together.",
         currencies=formatting.listing(currencies),
     )
 
@@ -343,7 +342,10 @@ def show_callers(
         )
 
     caption = _join(
-        _("Customers, once each; who came for the first time and again is in both columns."),
+        _(
+            "Each customer counts once per column. A customer with a first and a later "
+            "contact is in both."
+        ),
         describe_basis(viewer, state, by, dimension),
         _describe_click(viewer),
     )
@@ -354,7 +356,7 @@ def show_callers(
             (
                 _name_column(dimension),
                 count(_("First time"), new),
-                count(_("Came before"), old),
+                count(_("Returning"), old),
                 count(_("Without a number"), new, "unknown_identity"),
             ),
             "table_callers",
@@ -429,7 +431,7 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
             whole=formatting.number(row.n),
         )
     if row.status == "suppressed":
-        return _("How many contacts have a known source is hidden.")
+        return _("The number of contacts with a known source is hidden.")
     return ""
 
 
@@ -437,17 +439,15 @@ def _show_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
     if hidden := sum(_is_hidden(row) for row in by.values()):
         st.caption(
             ngettext(
-                "{n} line has numbers that are hidden: fewer than five advisors or ten "
-                "contacts stand behind them.",
-                "{n} lines have numbers that are hidden: fewer than five advisors or ten "
-                "contacts stand behind them.",
+                "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
+                "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
                 hidden,
             )
         )
 
 
 def _describe_click(viewer: Viewer) -> str:
-    return _("Click a line to see its contacts.") if drill.is_open_to(viewer) else ""
+    return _("Select a row to open its contacts.") if drill.is_open_to(viewer) else ""
 
 
 def _join(*sentences: str) -> str:
