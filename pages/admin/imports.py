@@ -12,7 +12,6 @@ from qa_core.ui.views.admin import import_list, imports
 viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
 
 st.title(_("Imports"), anchor=False)
-imports.show_first_steps(viewer)
 imports.ask_file(viewer)
 freshness.show_table(viewer)
 import_list.show(viewer)

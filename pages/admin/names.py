@@ -19,7 +19,7 @@ st.caption(
     )
 )
 
-kind = names.choose_kind()
+kind = names.choose_kind(viewer)
 actions.show_outcome()
 names.show_suggestions(viewer, kind)
 names.ask_merge(viewer, kind)

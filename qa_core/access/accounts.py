@@ -159,7 +159,7 @@ def find_managed_teams(
 
 def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
     """List all accounts by name, ready for JSON: username, display_name, role, active,
-    demo, teams, sites, advisor_id, language, …
+    demo, teams, sites, sees_unassigned, advisor_id, …
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
@@ -180,6 +180,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
                     }
                 ),
                 "sites": sorted(site.site_name for site in account.sites),
+                "sees_unassigned": account.sees_unassigned,
                 "advisor_id": account.advisor_id,
                 "language": account.language,
                 "must_change_password": account.must_change_password,

@@ -57,6 +57,8 @@ class Setting:
     is_optional: bool = False
     """Whether it may have no value: None, written as nothing."""
     needs: Permission = Permission.MANAGE_SETTINGS
+    also: Permission | None = None
+    """Another permission that opens it too."""
     offered_values: tuple[float | int | str, ...] = ()
     """Values that pages set side by side: the only ones open to viewers of large groups alone."""
 
@@ -307,6 +309,8 @@ ALL: tuple[Setting, ...] = (
             200,
             is_optional=True,
             needs=Permission.MANAGE_COMPLIANCE,
+            # The first thing an administrator says of a new centre.
+            also=Permission.MANAGE_SETTINGS if name == "organisation_name" else None,
         )
         for name, title, meaning in (
             (
@@ -457,7 +461,8 @@ def set_value(
     log. Raises Misuse for a bad value.
     """
     setting = get_setting(name)
-    viewer.require(setting.needs)
+    if setting.also is None or not viewer.can(setting.also):
+        viewer.require(setting.needs)
     value = setting.parse(text)
     session.add(
         SettingValue(

@@ -14,6 +14,7 @@ from qa_core.base.errors import Refusal
 from qa_core.quality import daily
 from qa_core.storage.records import store
 from qa_core.ui import cached, drill, filter_bar, find_key, gate, menu, sidebar
+from qa_core.ui.views.admin import first_steps
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
 """Empty part that runs by itself: for a page with one, the browser asks for a run when it is
@@ -36,6 +37,7 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
                 viewer.require(entry.permission)
             drill.follow(page_key)
             if entry is not None:
+                first_steps.show_way_back(viewer, entry)
                 filter_bar.show(viewer, entry.key)
             page.run()
         except Refusal as refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -12,6 +12,7 @@ from qa_core.access.roles import ROLE_TITLES, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
+from qa_core.ingest import first_steps
 from qa_core.metrics import periods
 
 
@@ -40,6 +41,10 @@ class MenuPage:
     """Roles that see the page in their menu (empty: all who may open it)."""
     first_for: tuple[Role, ...] = ()
     """Roles whose first page this is; its section then comes first in their menu."""
+    is_needed: Callable[[Viewer], bool] | None = None
+    """Tells whether the page is of use to the viewer still: when not, it leaves the menu and is
+    nobody's first page. None: always.
+    """
     explains_alerts: bool = False
     """Whether an alert leads here when its KPI takes the permission of this page."""
 
@@ -61,9 +66,10 @@ class MenuPage:
         return self.permission is None or viewer.can(self.permission)
 
     def is_listed_for(self, viewer: Viewer | None) -> bool:
-        return self.is_listed and (
+        is_listed = self.is_listed and (
             not self.listed_for or (viewer is not None and viewer.role in self.listed_for)
         )
+        return is_listed and (viewer is None or self.is_needed is None or self.is_needed(viewer))
 
     @property
     def can_be_saved(self) -> bool:
@@ -246,6 +252,14 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     ),
     N_("Administration"): (
         MenuPage(
+            "admin/first_steps.py",
+            N_("First steps"),
+            "checklist",
+            P.MANAGE_SETTINGS,
+            first_for=(R.ADMIN,),
+            is_needed=lambda viewer: first_steps.find_set_up(viewer).next_step is not None,
+        ),
+        MenuPage(
             "admin/imports.py", N_("Imports"), "upload_file", P.MANAGE_IMPORTS, first_for=(R.ADMIN,)
         ),
         MenuPage("admin/names.py", N_("Names"), "join", P.MANAGE_ADVISORS),
@@ -321,7 +335,9 @@ def find_first(viewer: Viewer | None) -> MenuPage:
     """Return the page that opens when the viewer asks for none."""
     pages = [page for pages in find_sections(viewer).values() for page in pages]
     role = viewer.role if viewer else None
-    return next((page for page in pages if role in page.first_for), pages[0])
+    return next(
+        (page for page in pages if role in page.first_for and page.is_listed_for(viewer)), pages[0]
+    )
 
 
 def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:

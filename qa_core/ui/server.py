@@ -49,6 +49,7 @@ DOWNLOAD_ROOMS = (
     "compliance.audit_report",
     "compliance.documents.printing",
     "ingest.purge_certificate",
+    "ingest.samples",
     "ingest.subjects",
     "quality.coaching.training_file",
     "quality.scorecards.files",

@@ -496,6 +496,7 @@ def list_parameters(centre: Centre, viewer: Viewer, kind: str) -> list[dict[str,
             {"advisor_id": list_arguments(centre, viewer, own)["advisor_id"][0]}
             for own in (True, False)
         ],
+        "sample": [{"name": "contacts", "form": "csv"}],
         "copy_of_person": [{"number": number, "form": "zip"} for number in (1, 2)],
         "purge_certificate": [{"number": 1, "form": "docx"}],
     }
@@ -557,8 +558,8 @@ def test_no_address_answers_a_stranger_or_another_session(at_home: Centre) -> No
     heard = {(principal, recording) for principal, _purpose, recording in played}
     assert heard == {
         *(("team_lead", recording) for recording in recorded),
-        *(("evaluator", recording) for recording in (1, 2)),  # drawn for them, or calibrated
-        *(("advisor", recording) for recording in (1, 4)),  # theirs, and evaluated
+        *(("evaluator", recording) for recording in (1, 2, 3)),  # drawn for them, or calibrated
+        *(("advisor", recording) for recording in (2, 4, 5, 7, 9)),  # theirs, evaluated
     }
 
 

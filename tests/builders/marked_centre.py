@@ -23,7 +23,7 @@ from qa_core.metrics import query
 from qa_core.storage import lake
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import SCORED, Evaluation
+from qa_core.storage.records.evaluations import SCORED, SELF, Evaluation
 from qa_core.storage.records.irritants import Irritant, IrritantTeam
 from qa_core.storage.records.listening import (
     CalibrationContact,
@@ -195,7 +195,9 @@ def _mark_evaluations(session: Any, marks: Marks) -> None:
             "people": frozenset({row.evaluator}),
         }
         is_open = row.state == "published" and row.kind == SCORED
-        kind = "evaluation" if is_open else "blind"
+        # A published self-evaluation is open to the advisor and the team lead.
+        is_own = row.state == "published" and row.kind == SELF
+        kind = "evaluation" if is_open or is_own else "blind"
         row.comment = f"{row.comment or ''} {marks.add(kind, f'Zq{kind}{row.id}x', **whose)}"
         if not is_open:
             continue

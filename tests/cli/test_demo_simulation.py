@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, staff, surveys
+from qa_core.cli.demo import campaigns, coaching, contacts, evaluations, seasons, staff, surveys
 from qa_core.cli.demo.extracts import Extracts
 from qa_core.cli.demo.plan import DemoPlan
 
@@ -210,3 +210,65 @@ def test_some_advisors_change_teams_and_everybody_has_one_at_a_time(
         and before["site"] == after["site"]
         for before, after in moved
     )
+
+
+def test_the_centre_tells_one_story_from_a_campaign_to_coaching(made: dict[str, pa.Table]) -> None:
+    """Days before the end: 58 the new invoice, 50 coaching begins, 12 the trouble is over."""
+    campaign = where(made["by_number"], campaign="Nouvelle facture expliquée")
+    assert between(campaign, "started_at", 58, 20).num_rows == campaign.num_rows > 20
+    before, launch, after = (
+        between(where(made["contacts"], reason="Facturation"), "started_at", *days)
+        for days in ((86, 59), (57, 30), (11, 0))
+    )
+    assert launch.num_rows > 1.5 * before.num_rows
+    assert after.num_rows / 12 < 1.2 * before.num_rows / 28
+    waits = [
+        share(where(part, channel="phone", outcome="answered")["wait_seconds"])
+        for part in (before, launch, after)
+    ]
+    assert waits[1] > 1.3 * max(waits[0], waits[2])
+    pleased = [
+        share(
+            pc.greater_equal(
+                made["surveys"]
+                .filter(
+                    pc.is_in(made["surveys"]["contact_id"], part["contact_id"].combine_chunks())
+                )["csat"]
+                .drop_null(),
+                4,
+            )
+        )
+        for part in (before, launch, after)
+    ]
+    assert pleased[1] < min(pleased[0], pleased[2]) - 0.1, pleased
+    owned = where(made["evaluations"], criterion="ownership")
+    on_launch = between(owned, "evaluated_at", 54, 30)
+    assert score(on_launch) < score(between(owned, "evaluated_at", 200, 60)) - 0.03
+
+
+def test_coaching_helps_the_advisor_who_is_coached_on_the_criterion_of_the_launch(
+    centre: Path,
+) -> None:
+    plan = replace(PLAN, months=8, contacts=150_000)
+    calendar = seasons.Calendar(plan)
+    people = staff.hire(plan, calendar)
+    extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
+    trained = people.ids[coaching.choose_trained(people)]
+    owned = where(evaluations.evaluate(plan, calendar, extracts), criterion="ownership")
+    own = where(owned, advisor=trained)
+    before, after = between(own, "evaluated_at", 140, 51), between(own, "evaluated_at", 45, 0)
+    assert min(before.num_rows, after.num_rows) >= 5
+    assert score(after) > score(before) + 0.25
+    assert score(before) < score(owned) - 0.2
+
+
+def between(table: pa.Table, column: str, first: int, last: int) -> pa.Table:
+    """The rows from so many days before the last one until so many."""
+    days = pc.cast(table[column], pa.date32())
+    return table.filter(
+        pc.and_(pc.greater_equal(days, PLAN.day(first)), pc.less_equal(days, PLAN.day(last)))
+    )
+
+
+def score(answers: pa.Table) -> float:
+    return share(pc.divide(answers["points"], answers["possible"]))

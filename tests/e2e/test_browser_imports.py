@@ -40,7 +40,7 @@ def send(page, path) -> None:
 
 def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as, server) -> None:
     page = open_imports(new_page, sign_in_as)
-    page.get_by_text("From the first file to the first figures").wait_for()
+    page.get_by_role("link", name="Back to the first steps").wait_for()
     send(page, write(server.folder, "calls.csv", CALLS))
     page.get_by_text("Nothing is written yet").wait_for()
     assert lake.version("contacts") == -1

@@ -56,7 +56,7 @@ def test_each_role_is_led_to_its_first_page_and_opens_all_of_its_pages_and_no_ot
             app.switch_page(page.path).run()
             assert not app.exception, page.key
             assert app.title or page.key == "contact", page.key
-            if role in page.first_for:
+            if page is menu.find_first(viewer):
                 assert app.title[0].value == led_to
         else:
             with pytest.raises(ValueError, match="Could not find a navigation page"):
@@ -74,12 +74,14 @@ def test_every_page_is_in_the_menu_once_and_none_lies_directly_under_pages() -> 
     assert len({page.key for page in PAGES}) == len(PAGES)
 
 
-def test_each_role_opens_its_own_page_whose_section_comes_first() -> None:
+def test_each_role_opens_its_own_page_whose_section_comes_first(centre: Path) -> None:
     for role in Role:
         viewer = Viewer("someone", role)
         sections = menu.find_sections(viewer)
         first = menu.find_first(viewer)
-        assert [role in page.first_for for page in PAGES].count(True) == 1
+        # An administrator's way to the first figure comes before the usual page.
+        own = [page.key for page in PAGES if role in page.first_for]
+        assert len(own) == (2 if role == Role.ADMIN else 1)
         assert role in first.first_for
         assert first in next(iter(sections.values()))
         listed = [page for page in sections.get("Performance", ()) if page.is_listed]

@@ -19,6 +19,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
+from qa_core.centre.rules import opening_hours, site_hours
 from qa_core.cli.demo import (
     accounts,
     answers,
@@ -37,6 +38,7 @@ from qa_core.cli.demo import (
 )
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.compliance import gates
+from qa_core.ingest.rules import due
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
@@ -141,6 +143,11 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     calendar = seasons.Calendar(plan)
     people_of_centre = staff.hire(plan, calendar)
     load.load_staged(viewer, load.stage_advisors(plan, people_of_centre))
+    for site in staff.SITES:
+        site_hours.set_opening(
+            viewer, site, opening_hours.parse_hours(seasons.HOURS_TEXTS), calendar="FR"
+        )
+    due.apply_due()
     accounts.open_all(viewer, invited, people_of_centre)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)

@@ -31,7 +31,7 @@ from qa_core.storage.records.store import Session
 
 CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
 CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
-CLOSED_DAYS, OPEN_DAYS = (75, 30), (29, 2)
+CLOSED_DAYS, OPEN_DAYS = (85, 56), (29, 2)
 """Days before the last one on which the contacts of each session lie."""
 CLOCK = time(10, 15)
 """Time of day of all that happens here."""
@@ -66,11 +66,11 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             return
         if len(closed) >= FEWEST:
             made = _open(
-                session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (27, 20)
+                session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (55, 52)
             )
-            made.closed_at, made.closed_by = plan.moment(19, CLOCK), names[Role.MANAGER]
+            made.closed_at, made.closed_by = plan.moment(52, CLOCK), names[Role.MANAGER]
             _mark(
-                session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 22
+                session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 53
             )
         if len(waiting) >= FEWEST:
             made = _open(

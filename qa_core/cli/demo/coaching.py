@@ -20,6 +20,10 @@ from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
+TRAINED_CRITERION, TRAINED_FROM = "ownership", 50
+"""Criterion that suffers from the new invoice, and the days before the end from which an
+advisor is coached on it.
+"""
 CLOCK = time(16, 30)
 """Time of day of all that happens here."""
 
@@ -95,10 +99,21 @@ OTHERS = (
     ),
     CoachingStory(
         "Aller au bout de la demande sans renvoi évitable",
-        ("ownership",),
-        62,
+        (TRAINED_CRITERION,),
+        TRAINED_FROM,
         6,
-        notes=((60, 30, "Liste des renvois que l'équipe peut éviter, à relire ensemble.", False),),
+        "reached",
+        4,
+        (
+            (
+                49,
+                45,
+                "Écoute de deux appels sur la facture, renvoyés sans réponse.",
+                False,
+            ),
+            (30, 30, "La fiche « nouvelle facture » répond aux quatre questions du moment.", False),
+            (4, 20, "Objectif atteint : les derniers appels vont au bout de la demande.", False),
+        ),
     ),
 )
 
@@ -135,6 +150,12 @@ def remove(session: Session) -> None:
     """Remove the plans opened by demo accounts, before these accounts are removed."""
     demo = sa.select(Account.username).where(Account.demo)
     session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))
+
+
+def choose_trained(staff: Staff) -> int:
+    """Choose the advisor whose coaching on the criterion of the launch succeeds."""
+    order = _order(staff, choose_team(staff), choose_advisor(staff))
+    return order[min(2, len(order) - 1)]
 
 
 def _order(staff: Staff, team: int, spoken: int) -> list[int]:

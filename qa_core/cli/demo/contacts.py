@@ -57,9 +57,11 @@ REASONS = (
     ContactReason("Résiliation", 4, 0.04, 0.78, 350, ((1, 1.3), (9, 1.2))),
     ContactReason("Réclamation", 4, 0.04, 0.585, 520, ((1, 1.2),)),
 )
-BILLING = 0
-LAUNCH_MORE, LAUNCH_LESS_RESOLVED = 1.0, 0.19
-"""At the worst of the launch: extra needs about bills, and the drop of their resolution."""
+BILLING = BILLING_QUEUE = 0
+LAUNCH_MORE, LAUNCH_LESS_RESOLVED, LAUNCH_LOADS = 1.0, 0.19, (0.32, 0.08)
+"""At the worst of the launch: extra needs about bills, the drop of their resolution, and the
+extra load of the queue for bills and of the others.
+"""
 
 CONTACTS_PER_NEED = 1.492
 """Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""
@@ -230,7 +232,7 @@ class Simulation:
         load = (
             calendar.surprise[day]
             * rush
-            * (1 + 0.14 * calendar.trouble[day])
+            * (1 + np.where(wave.queue == BILLING_QUEUE, *LAUNCH_LOADS) * calendar.trouble[day])
             * np.where(calendar.weekday[day] == 0, 1.04, 1.0)
         )
         at_once = np.clip(0.83 - 0.95 * (load - 1), 0.1, 0.95)

@@ -26,11 +26,11 @@ def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, 
     """Plan and draw for the team with audio; nothing where the centre may not listen."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
-    evaluator = next(entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR)
+    evaluators = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
     this_month = plan.last_day.replace(day=1)
-    for first, due in (
-        (add_months(this_month, -1), this_month + timedelta(days=4)),
-        (this_month, environment.today() + timedelta(days=DAYS_TO_LISTEN)),
+    for first, days in (
+        (add_months(this_month, -1), DAYS_TO_LISTEN // 3),
+        (this_month, DAYS_TO_LISTEN),
     ):
         content = {
             "name": f"demo-{first:%Y-%m}",
@@ -42,8 +42,8 @@ def draw(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, 
             "maximum_per_advisor": MAXIMUM,
             "strata": ["queue", "weekday"],
             "team": [TEAMS[accounts.choose_team(staff)][0]],
-            "evaluators": [evaluator],
-            "due": due,
+            "evaluators": evaluators,
+            "due": environment.today() + timedelta(days=days),
         }
         try:
             sampling.add_plan(demo, content)

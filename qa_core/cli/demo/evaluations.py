@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from qa_core import scoring
 from qa_core.base import environment
-from qa_core.cli.demo import remarks
+from qa_core.cli.demo import coaching, remarks
+from qa_core.cli.demo.contacts import BILLING
 from qa_core.cli.demo.extracts import Extracts, pick, to_utc
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
@@ -39,6 +40,12 @@ NOT_APPLICABLE_SHARES = {"identification": 0.12, "questions": 0.15, "hold": 0.62
 
 
 COMMENTED_SHARE = 0.7
+LOST_ON_BILLS, LOST_UNTRAINED, GAINED_BY_TRAINING = 0.4, 0.4, 0.15
+"""Shares of the points of `coaching.TRAINED_CRITERION`: lost on bills at the worst of the
+launch, lost by the advisor who is coached on it before, and gained after.
+"""
+TRAINED_DAYS, TRAINED_EVERY = 75, 6
+"""In the last days, that advisor is evaluated once in so many."""
 
 
 def read_grid() -> scoring.Scorecard:
@@ -73,7 +80,15 @@ def evaluate(
     level -= 0.06 * np.exp(
         -extracts.staff.tenure[calendar.position(extracts.wave.at[rows]), advisor] / 90
     )
-    per_criterion = [_answer(criterion, level, chance) for criterion in read_grid().criteria]
+    lost = _find_lost(calendar, extracts, rows)
+    per_criterion = [
+        _answer(
+            criterion,
+            level - lost if criterion.key == coaching.TRAINED_CRITERION else level,
+            chance,
+        )
+        for criterion in read_grid().criteria
+    ]
     comments, tags = remarks.write_evaluators(
         plan.chance("evaluators"), _find_lacking(per_criterion), COMMENTED_SHARE
     )
@@ -119,12 +134,26 @@ def _draw(calendar: Calendar, extracts: Extracts, chance: np.random.Generator) -
         & (calendar.age[day] < DAYS_KEPT)
     )[0]
     frame = chance.permutation(frame)
-    cell = wave.advisor[frame] * 100_000 + wave.at[frame].astype("datetime64[M]").astype(np.int64)
+    month = wave.at[frame].astype("datetime64[M]").astype(np.int64)
+    age = calendar.age[calendar.position(wave.at[frame])]
+    is_trained = wave.advisor[frame] == coaching.choose_trained(extracts.staff)
+    is_evenly = is_trained & (age <= TRAINED_DAYS)
+    cell = wave.advisor[frame] * 100_000 + np.where(is_evenly, 10_000 + age // TRAINED_EVERY, month)
     frame = frame[np.argsort(cell, kind="stable")]
     cell = np.sort(cell)
     starts = np.searchsorted(cell, cell)
     quota = chance.integers(2, 5, len(cell))[starts]
+    quota = np.where(cell % 100_000 >= 10_000, 1, quota)
     return np.sort(frame[np.arange(len(cell)) - starts < quota])
+
+
+def _find_lost(calendar: Calendar, extracts: Extracts, rows: np.ndarray) -> np.ndarray:
+    """Find the share of the points of the criterion of the launch that each contact loses."""
+    wave, day = extracts.wave, calendar.position(extracts.wave.at[rows])
+    lost = LOST_ON_BILLS * calendar.trouble[day] * (wave.reason[rows] == BILLING)
+    is_trained = wave.advisor[rows] == coaching.choose_trained(extracts.staff)
+    is_before = calendar.age[day] > coaching.TRAINED_FROM
+    return np.where(is_trained, np.where(is_before, LOST_UNTRAINED, -GAINED_BY_TRAINING), lost)
 
 
 def _answer(

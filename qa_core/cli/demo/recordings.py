@@ -34,9 +34,9 @@ BATCH = "demo calls"
 
 DAYS = 62
 SHORTEST_TALK = 60
-EVALUATED, MORE_EVALUATED, FRESH = 2, 8, 4
-"""Contacts with audio per advisor of the team: evaluated ones (more for the demo's own
-advisor), and others.
+EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3
+"""Contacts with audio per advisor of the team and month: evaluated ones (more for the demo's
+own advisor), and others.
 """
 
 FOUND = (
@@ -112,7 +112,8 @@ def _choose(plan: DemoPlan, staff: Staff) -> list[Any]:
         index=frame.index,
         dtype=bool,
     )
-    rank = frame.groupby([frame["advisor"], is_evaluated]).cumcount()
+    month = frame["local_start"].dt.month
+    rank = frame.groupby([frame["advisor"], is_evaluated, month]).cumcount()
     most = np.where(
         is_evaluated, np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED), FRESH
     )

@@ -11,6 +11,8 @@ DAY_SECONDS = 86_400
 OPENS_AT = np.array([8, 8, 8, 8, 8, 9, 24])
 """Hour of opening by weekday, Monday first; 24: closed."""
 CLOSES_AT = np.array([20, 20, 20, 20, 20, 18, 24])
+HOURS_TEXTS = ("mon-fri=08:00-20:00", "sat=09:00-18:00")
+"""The same hours, as a person enters them."""
 
 WEEK = np.array([1.24, 1.06, 1.0, 0.98, 0.96, 0.5, 0.0])
 WRITTEN_WEEK = np.array([1.16, 1.08, 1.04, 1.0, 0.94, 0.55, 0.42])

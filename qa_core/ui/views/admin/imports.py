@@ -17,8 +17,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, KINDS, ImportOptions
 from qa_core.ingest.report import FileReport
-from qa_core.storage import lake
-from qa_core.ui import cards, gate
+from qa_core.ui import gate
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_options, import_report
 
@@ -37,23 +36,6 @@ KIND_TITLES = {
     "advisors": N_("Advisors: names, teams, sites"),
     "evaluations": N_("Evaluations: scores of recorded calls"),
 }
-
-
-def show_first_steps(viewer: Viewer) -> None:
-    """Show, on an empty store, the way from nothing to the first figures."""
-    if lake.span() or lake.span("intervals"):
-        return
-    with cards.card(gap="small"):
-        st.subheader(_("From the first file to the first figures"), anchor=False)
-        st.markdown(
-            _(
-                "1. Export the calls of your telephony platform as CSV or XLSX. Each row is one "
-                "call, with date, time and whether an advisor answered.\n2. Upload the file here. "
-                "Écoute first only reads it: check what it understood, and correct it where "
-                "needed.\n3. Import it. Surveys, call tracking and evaluations may follow, in any "
-                "order."
-            )
-        )
 
 
 def ask_file(viewer: Viewer) -> None:

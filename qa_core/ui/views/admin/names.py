@@ -24,9 +24,12 @@ KIND_TITLES = {
 MOST_SUGGESTIONS = 30
 
 
-def choose_kind() -> str:
-    """Ask which names are meant."""
-    titles = {key: _(title) for key, title in KIND_TITLES.items()}
+def choose_kind(viewer: Viewer) -> str:
+    """Ask which names are meant; the number of pairs that look alike stands beside each."""
+    titles = {}
+    for key, title in KIND_TITLES.items():
+        count = len(name_suggestions.find_suggestions(viewer, key))
+        titles[key] = f"{_(title)} ({count})" if count else _(title)
     return segmented_choice.ask("kind", _("Names of"), titles)
 
 
@@ -47,7 +50,7 @@ def _show_suggestion(item: Suggestion) -> None:
     spelling = _title(item.spelling, item.spelling_title)
     kept = _title(item.kept, item.kept_title)
     with st.container(border=True):
-        about, merge, apart = st.columns([6, 2, 2], vertical_alignment="center")
+        about, merge, apart = st.columns([5, 3, 2], vertical_alignment="center")
         with about:
             st.text(f"{spelling}  →  {kept}")
             st.caption(escape(name_suggestions.describe(item)))

@@ -78,7 +78,14 @@ def show_new(viewer: Viewer) -> None:
                 accounts.propose(viewer, AccountAction.ADD, username, terms)
             else:
                 bounds = (terms.teams, terms.sites, terms.advisor_id, terms.since)
-                one_time = accounts.add(viewer, username, role, *bounds, None, terms.display_name)
+                one_time = accounts.add(
+                    viewer,
+                    username,
+                    role,
+                    *bounds,
+                    display_name=terms.display_name,
+                    sees_unassigned=terms.sees_unassigned,
+                )
             st.session_state[NEW] = added + 1
             st.session_state[OUTCOME] = (username, one_time, is_proposed)
             st.rerun()
@@ -155,15 +162,22 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
         )
         terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:
+        known_sites = accounts.find_sites(viewer)
         sites = st.multiselect(
             _("Sites managed"),
-            accounts.find_sites(viewer),
+            known_sites,
             default=account.get("sites", []),
             key=f"sites_{key}",
             **options,
         )
+        # With one site, contacts of no team can only be its own.
+        sees_unassigned = st.checkbox(
+            _("Also contacts of no team, such as missed calls"),
+            value=account.get("sees_unassigned", len(known_sites) <= 1),
+            key=f"unassigned_{key}",
+        )
         st.caption(_("Without sites, a manager sees only what belongs to no site."))
-        terms = {"sites": tuple(sites)}
+        terms = {"sites": tuple(sites), "sees_unassigned": sees_unassigned or not sites}
     elif role == Role.ADVISOR:
         known, present = dict(accounts.find_advisors(viewer)), account.get("advisor_id")
         advisor = st.selectbox(

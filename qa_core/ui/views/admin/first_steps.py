@@ -1,0 +1,241 @@
+"""First steps page: each step with its reason, its state, and the page where it is done."""
+
+from __future__ import annotations
+
+import streamlit as st
+from babel import Locale
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment, i18n
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.centre import settings
+from qa_core.centre.rules import name_suggestions
+from qa_core.compliance import gates
+from qa_core.ingest import samples
+from qa_core.ingest.first_steps import NEEDED_ROLES, SetUp, Step, find_set_up
+from qa_core.metrics import formatting
+from qa_core.storage.records import store
+from qa_core.ui import actions, cards, download_links, gate, menu
+from qa_core.ui.markdown import escape
+from qa_core.ui.views.admin.imports import KIND_TITLES
+from qa_core.ui.views.admin.names import KIND_TITLES as NAME_KINDS
+
+TEXTS = {
+    Step.CENTRE: (
+        N_("The centre"),
+        N_(
+            "Documents and notices carry the name. The clock decides on which day a contact counts."
+        ),
+    ),
+    Step.ADVISORS: (
+        N_("Advisors, teams and sites"),
+        N_(
+            "Teams and sites decide who sees which figures, and opening hours belong to sites. "
+            "Import a list of advisors with their team and site."
+        ),
+    ),
+    Step.OPENING_HOURS: (
+        N_("Opening hours"),
+        N_("A call that nobody answers while the site is closed counts as closed, not as missed."),
+    ),
+    Step.CONTACTS: (
+        N_("Contacts"),
+        N_(
+            "Every figure comes from them: export the calls of your telephony platform. Écoute "
+            "first shows what it recognised, and asks where it is unsure. It writes nothing "
+            "before you say so."
+        ),
+    ),
+    Step.NAMES: (
+        N_("Names"),
+        N_("Two spellings of one queue or one advisor make two rows in every table."),
+    ),
+    Step.ACCOUNTS: (
+        N_("Accounts"),
+        N_(
+            "Administrators see no figures. A manager reads them, and the data protection officer "
+            "opens listening. Once one of them has an account, a second person confirms what you "
+            "add."
+        ),
+    ),
+    Step.LISTENING: (
+        N_("Legal conditions of listening"),
+        N_(
+            "Nobody listens or evaluates before they are entered. The data protection officer "
+            "does it on the page “Are we in order?”."
+        ),
+    ),
+    Step.FIRST_FIGURE: (
+        N_("The first figure"),
+        N_(
+            "A figure that you can check elsewhere shows that all steps before it are right. The "
+            "manager signs in, opens Overview, and compares “Contacts received” with the report "
+            "of the telephony platform for the same days."
+        ),
+    ),
+}
+"""Title of each step, and why it is needed."""
+PAGES = {
+    Step.ADVISORS: "imports",
+    Step.OPENING_HOURS: "opening_hours",
+    Step.CONTACTS: "imports",
+    Step.NAMES: "names",
+    Step.ACCOUNTS: "people",
+}
+"""Pages where steps are done."""
+
+
+def show(viewer: Viewer) -> None:
+    """Show all steps, the next one marked, and the sample files."""
+    set_up = find_set_up(viewer)
+    done = sum(map(set_up.is_done, Step))
+    if set_up.next_step is None:
+        st.success(
+            _("All steps are done. This page is no longer in the menu."),
+            icon=":material/check_circle:",
+        )
+    else:
+        st.caption(
+            _(
+                "From an empty centre to the first figure. You can stop after any step and go on "
+                "later: this page reads from the data what is done."
+            )
+        )
+        st.progress(done / len(Step), _("{done} of {all} steps done", done=done, all=len(Step)))
+    for number, step in enumerate(Step, 1):
+        _show_step(viewer, set_up, step, number)
+    _show_samples()
+
+
+def show_way_back(viewer: Viewer, entry: menu.MenuPage) -> None:
+    """Link back to the first steps from a page that they lead to, while they last."""
+    page = menu.find_page("first_steps")
+    if entry.key in PAGES.values() and page.is_open_to(viewer) and page.is_listed_for(viewer):
+        st.page_link(page.path, label=_("Back to the first steps"), icon=":material/arrow_back:")
+
+
+def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
+    title, reason = TEXTS[step]
+    is_done, is_next = set_up.is_done(step), step == set_up.next_step
+    icon = ":green[:material/check_circle:]" if is_done else ":material/radio_button_unchecked:"
+    next_title = _("Next")
+    mark = f" :blue-badge[{next_title}]" if is_next else ""
+    with cards.card(key=f"step_{step}"):
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        with left:
+            st.markdown(f"{icon} **{number}. {_(title)}**{mark}")
+            st.caption(_(reason))
+            if state := _describe_state(viewer, set_up, step):
+                st.markdown(escape(state))
+        with right:
+            if step == Step.CENTRE:
+                _ask_name(set_up)
+            elif step in PAGES:
+                page = menu.find_page(PAGES[step])
+                st.page_link(page.path, label=_(page.title), icon=page.icon)
+
+
+def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:
+    match step:
+        case Step.CENTRE:
+            return _describe_centre(set_up)
+        case Step.ADVISORS if set_up.placed_sites:
+            return _("Sites: {sites}.", sites=formatting.listing(set_up.placed_sites))
+        case Step.OPENING_HOURS if set_up.sites:
+            return _describe_hours(set_up)
+        case Step.CONTACTS if set_up.span:
+            first, last = map(formatting.local_day, set_up.span)
+            return _(
+                "{count} contacts, from {first} to {last}.",
+                count=formatting.number(set_up.contacts),
+                first=first,
+                last=last,
+            )
+        case Step.NAMES if set_up.span:
+            return _describe_names(viewer)
+        case Step.ACCOUNTS:
+            return _describe_accounts(set_up)
+        case Step.LISTENING if set_up.closed_gates:
+            titles = (
+                _(gates.BY_NAME[name].title) if name in gates.BY_NAME else _(gates.LISTENERS_TITLE)
+                for name in set_up.closed_gates
+            )
+            return _("Missing: {titles}", titles=formatting.listing(titles))
+        case Step.FIRST_FIGURE if not set_up.has_reader:
+            return _("No manager has signed in yet.")
+    return ""
+
+
+def _describe_centre(set_up: SetUp) -> str:
+    here = environment.current()
+    clock = _(
+        "Time zone {zone}: it is now {moment}. Country of phone numbers and holidays: {country}.",
+        zone=here.timezone,
+        moment=formatting.local_moment(environment.now()),
+        country=Locale(i18n.language()).territories.get(here.country, here.country),
+    )
+    if set_up.span is None:
+        clock += " " + _(
+            "If one is wrong, the operator sets QA_TIMEZONE or QA_COUNTRY before the first import."
+        )
+    return f"{set_up.organisation}. {clock}" if set_up.organisation else clock
+
+
+def _describe_hours(set_up: SetUp) -> str:
+    with_hours = [site for site, has_hours in set_up.sites.items() if has_hours]
+    without = [site for site in set_up.sites if site not in with_hours]
+    texts = []
+    if with_hours:
+        texts.append(_("With hours: {sites}.", sites=formatting.listing(with_hours)))
+    if without:
+        texts.append(
+            _("Without hours, so never closed: {sites}.", sites=formatting.listing(without))
+        )
+    return " ".join(texts)
+
+
+def _describe_names(viewer: Viewer) -> str:
+    alike = sum(len(name_suggestions.find_suggestions(viewer, kind)) for kind in NAME_KINDS)
+    if not alike:
+        return _("There are no similar names.")
+    return ngettext("{n} pair of names looks alike.", "{n} pairs of names look alike.", alike)
+
+
+def _describe_accounts(set_up: SetUp) -> str:
+    counts = [f"{menu.name_role(role)} {count}" for role, count in set_up.accounts.items()]
+    missing = [menu.name_role(role) for role in NEEDED_ROLES if not set_up.accounts.get(role)]
+    text = _("Accounts: {counts}.", counts=", ".join(counts))
+    if missing:
+        text += " " + _("Missing: {titles}", titles=formatting.listing(missing))
+    return text
+
+
+def _ask_name(set_up: SetUp) -> None:
+    label = _("Change the name") if set_up.organisation else _("Enter the name")
+    with st.popover(label, icon=":material/edit:"), st.form("organisation", border=False):
+        name = st.text_input(
+            _("Name of the centre or its organisation"), set_up.organisation or "", max_chars=200
+        )
+        if st.form_submit_button(_("Save"), type="primary") and name.strip():
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
+                with store.writing() as session:
+                    settings.set_value(session, acting, "organisation_name", name)
+                actions.finish()
+
+
+def _show_samples() -> None:
+    with st.expander(
+        _("No file at hand? Try the way with invented ones"), icon=":material/science:"
+    ):
+        st.caption(
+            _(
+                "Six invented advisors, and their calls of the last four weeks. Import the files "
+                "in this order; evaluations need the legal conditions, and advisors who are "
+                "informed. Afterwards, undo each import on the page Imports: nothing of it stays."
+            )
+        )
+        for kind in samples.SAMPLES:
+            download_links.show_download(
+                "sample", label=_(KIND_TITLES[kind]), key=kind, forms=("csv",), name=kind
+            )

@@ -1,0 +1,116 @@
+"""First steps page: what each step says of an empty centre, and of one on its way; it is
+an administrator's first page until all is done.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders.import_files import bring
+from builders.listening_centre import accredit, open_gates
+from streamlit.testing.v1 import AppTest
+
+from qa_core import ingest
+from qa_core.access.roles import Permission, Role, Viewer
+from qa_core.base.errors import AccessDenied
+from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.ingest import samples
+from qa_core.ingest.first_steps import Step, find_set_up
+from qa_core.ingest.load import batches
+from qa_core.metrics import query
+from qa_core.ui import menu
+
+SYSTEM = Viewer.SYSTEM
+ADMIN = Viewer("root", Role.ADMIN)
+
+
+def read_texts(app: AppTest) -> str:
+    texts = (text.value for text in (*app.markdown, *app.caption))
+    return "\n".join(texts).replace("\\", "")
+
+
+def build_sample(kind: str) -> str:
+    return samples.build_file(SYSTEM, kind).content.decode("utf-8-sig")
+
+
+def test_an_empty_centre_leads_step_by_step_to_the_first_figure(
+    open_app: Callable[..., AppTest], add_person: Callable[..., str], centre: Path
+) -> None:
+    add_person("root", "admin")
+    app = open_app("root")
+    assert app.title[0].value == "First steps" and not app.exception
+    texts = read_texts(app)
+    assert "**1. The centre** :blue-badge[Next]" in texts
+    assert "Europe/Paris" in texts and "France" in texts
+    assert "Missing: Manager and Data protection officer" in texts
+
+    name = next(field for field in app.text_input if "Name of the centre" in field.label)
+    name.set_value("Centre exemple")
+    app = next(button for button in app.button if button.label == "Save").click().run()
+    assert "Centre exemple" in read_texts(app)
+    assert find_set_up(ADMIN).next_step == Step.ADVISORS
+
+    bring(centre, "advisors", build_sample("advisors"))
+    assert "Without hours, so never closed: Exempleville" in read_texts(app.run())
+    hours = opening_hours.parse_hours(["mon-fri=09:00-18:00"])
+    site_hours.set_opening(SYSTEM, samples.SITE, hours, calendar="none")
+    assert find_set_up(ADMIN).next_step == Step.CONTACTS
+
+    bring(centre, "contacts", build_sample("contacts"))
+    texts = read_texts(app.run())
+    assert "320 contacts, from" in texts and "No two names look alike" in texts
+    assert find_set_up(ADMIN).next_step == Step.ACCOUNTS
+
+    app = open_app("root", "imports")
+    assert next(link.label for link in app.get("page_link")) == "Back to the first steps"
+
+    add_person("mona", "manager", sites=(samples.SITE,), sees_unassigned=True)
+    add_person("dora", "dpo")
+    add_person("eve", "evaluator")
+    assert find_set_up(ADMIN).next_step == Step.LISTENING
+    assert menu.find_first(ADMIN).key == "first_steps"
+    open_gates()
+    accredit("eve")
+    assert find_set_up(ADMIN).next_step is None
+    assert menu.find_first(ADMIN).key == "imports"
+    app = open_app("root", "first_steps")
+    assert app.title[0].value == "First steps" and "All steps are done" in app.success[0].value
+    assert "Back to the first steps" not in [
+        link.label for link in open_app("root", "imports").get("page_link")
+    ]
+    # Counted in the file: no contact is lost, and none is counted twice.
+    outcomes = Counter(
+        row["outcome"] for row in csv.DictReader(io.StringIO(build_sample("contacts")))
+    )
+    assert outcomes == {"answered": 285, "abandoned": 35}
+    tiles = {tile.label: tile.value for tile in open_app("mona", "overview").metric}
+    assert tiles["Contacts received"] == "320"
+    assert tiles["Answer rate"].startswith("89.1")
+
+
+def test_sample_files_are_imported_without_a_question_and_leave_nothing_when_undone(
+    centre: Path,
+) -> None:
+    for kind in samples.SAMPLES:
+        report = bring(centre, kind, build_sample(kind))
+        assert report.tally.read and not report.tally.reasons, kind
+        assert not [item for item in report.plausibility if item], kind
+    shown = query.measure(SYSTEM, ("received", "csat", "attribution_rate", "evaluation_score"))
+    assert (shown["n"] > 0).all()
+    for batch in batches.find_batches(SYSTEM):
+        ingest.undo(SYSTEM, batch["id"])
+    set_up = find_set_up(SYSTEM)
+    assert (set_up.contacts, set_up.span, set_up.placed_sites) == (0, None, ())
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role != Role.ADMIN])
+def test_only_an_administrator_sees_what_is_set_up(role: Role, centre: Path) -> None:
+    with pytest.raises(AccessDenied):
+        find_set_up(Viewer("someone", role))
+    assert not menu.find_page("first_steps").is_open_to(Viewer("someone", role))
+    assert Viewer("someone", role).can(Permission.MANAGE_SETTINGS) is False
