@@ -59,6 +59,11 @@ def find_licence(name: str) -> str:
         metadata.get("License-Expression")
         or " OR ".join(classifiers)
         or (metadata.get("License") or "").split("\n")[0]
+        or next(
+            file.read_text(encoding="utf-8").split("\n")[0]
+            for file in distribution(name).files or ()
+            if file.name.startswith("LICENSE")
+        )
     )
 
 

@@ -13,7 +13,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
 from qa_core.quality import daily
 from qa_core.storage.records import store
-from qa_core.ui import cached, drill, filter_bar, find_key, gate, menu, sidebar
+from qa_core.ui import cached, drill, filter_bar, gate, menu, page_script, sidebar
 from qa_core.ui.views.admin import first_steps
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
@@ -31,7 +31,7 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
         sidebar.show(viewer, page_key)
         with st.sidebar:
             draw_when_reconnected()
-            find_key.listen(page_key)
+            page_script.listen(page_key)
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from axe_playwright_python.sync_playwright import Axe
 from builders.servers import Server, living_in, serve
 
 from qa_core.access import accounts
@@ -134,6 +135,16 @@ def enter(new_page, sign_in_as):
 def assert_sound(page) -> None:
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_text("Something went wrong").count() == 0
+    assert find_barriers(page) == []
+
+
+def find_barriers(page) -> list[str]:
+    """What axe finds serious or critical: colours too close, parts without a name."""
+    return [
+        f"{found['id']}: {found['nodes'][0]['html'][:200]}"
+        for found in Axe().run(page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
 
 
 def assert_fits_a_telephone(page) -> None:

@@ -16,7 +16,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting, query
 from qa_core.metrics.kpis import ALL
-from qa_core.ui import cached, explain_link, find_key, menu, readings
+from qa_core.ui import cached, explain_link, menu, page_script, readings
 from qa_core.ui.markdown import escape
 
 MOST = 8
@@ -38,7 +38,7 @@ class SearchResult:
 def show(viewer: Viewer) -> None:
     """Show the field and, below it, the results by kind."""
     kinds = [kind for kind in KINDS if kind.is_open_to(viewer)]
-    with st.container(key=find_key.FIELD):
+    with st.container(key=page_script.FIELD):
         text = st.text_input(
             _("Search"),
             key="find_text",

@@ -69,8 +69,8 @@ TEXTS = {
         N_("The first figure"),
         N_(
             "A figure that you can check elsewhere shows that all steps before it are right. The "
-            "manager signs in, opens Overview, and compares “Contacts received” with the report "
-            "of the telephony platform for the same days."
+            "manager opens Overview and compares “Contacts received” with the report of the "
+            "telephony platform for the same days."
         ),
     ),
 }
@@ -198,7 +198,7 @@ def _describe_names(viewer: Viewer) -> str:
     alike = sum(len(name_suggestions.find_suggestions(viewer, kind)) for kind in NAME_KINDS)
     if not alike:
         return _("There are no similar names.")
-    return ngettext("{n} pair of names looks alike.", "{n} pairs of names look alike.", alike)
+    return ngettext("{n} pair of names looks similar.", "{n} pairs of names look similar.", alike)
 
 
 def _describe_accounts(set_up: SetUp) -> str:

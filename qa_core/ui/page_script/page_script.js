@@ -1,3 +1,5 @@
+// Every page has this script.
+//
 // The key "/": asks the server for the page Find (trigger `pressed`), and puts the cursor into its field. The sign is compared and not the
 // place of the key: on a French keyboard it takes Shift.
 
@@ -9,6 +11,8 @@ export default function (component) {
   const isNew = latest?.data.isHere !== component.data.isHere;
   if (latest === null) {
     document.addEventListener("keydown", press);
+    new MutationObserver(giveRoles).observe(document.body, { childList: true, subtree: true });
+    giveRoles();
   }
   latest = component;
   // A phone would open its keyboard over the page.
@@ -39,5 +43,19 @@ function focus(until) {
     field.focus();
   } else if (Date.now() < until && latest.data.isHere) {
     setTimeout(() => focus(until), 100);
+  }
+}
+
+// Streamlit's menu puts divisions between its list and the items; the small line of a tile draws its points as pictures
+// without a name, beside the tile's own words.
+function giveRoles() {
+  for (const list of document.querySelectorAll('ul[data-testid="stSidebarNavItems"]:not([role])')) {
+    list.setAttribute("role", "presentation");
+  }
+  for (const part of document.querySelectorAll('ul[data-testid="stSidebarNavItems"] > div:not([role])')) {
+    part.setAttribute("role", part.querySelector("li") ? "list" : "presentation");
+  }
+  for (const line of document.querySelectorAll('[data-testid="stMetric"] svg:not([aria-hidden])')) {
+    line.setAttribute("aria-hidden", "true");
   }
 }

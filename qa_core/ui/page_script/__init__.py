@@ -1,4 +1,6 @@
-"""The key `/`: it opens the page Find from every page, and puts the cursor into its field."""
+"""The script of every page: the key `/` opens the page Find and puts the cursor into its
+field; what Streamlit draws without roles gets them, for screen readers.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from qa_core.ui import drill, menu, scripts
 
 FIELD = "find_field"
 """Key of the container around the field."""
-_KEY = "find_key"
+_KEY = "page_script"
 
 
 def listen(page_key: str) -> None:
-    """Have the browser listen to the key, on that page."""
-    script = scripts.declare("ecoute.find_key", Path(__file__).parent, "find_key.js")
+    """Have the browser listen to the key on that page, and give roles to what has none."""
+    script = scripts.declare("ecoute.page_script", Path(__file__).parent, "page_script.js")
     data = {"field": FIELD, "isHere": page_key == menu.FIND}
     with st.container(key=_KEY, height=1, gap=None, border=False):
         script(key=f"{_KEY}_script", data=data, on_pressed_change=drill.to_find)
