@@ -4,12 +4,15 @@ answers, and the keyboard goes through the grid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from builders import centre_with_calls
 from builders.visitors import PASSWORD
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
+from qa_core.quality.evaluations import drafts
 
 pytestmark = pytest.mark.browser
 
@@ -72,3 +75,65 @@ def test_words_are_kept_while_they_are_typed(new_page, sign_in_as, draft) -> Non
     again.goto(address)
     again.locator(".player").get_by_role("button", name="Play").wait_for()
     assert again.locator("textarea").last.input_value() == "Names the day of delivery, twice"
+
+
+FOCUSED = """() => {
+    const node = document.activeElement;
+    return {
+        role: node.getAttribute("role") || node.type || node.tagName.toLowerCase(),
+        words: node.innerText || node.getAttribute("aria-label") || "",
+        inGrid: Boolean(node.closest("[class*='st-key-grid_']")),
+        isLastText: node === [...document.querySelectorAll("textarea")].at(-1),
+    };
+}"""
+
+
+def press_tab_until(page, is_there: Callable[[dict], bool], most: int = 150) -> list[dict]:
+    """Go on by the Tab key until the focus is there; returns what was passed, and it."""
+    passed = []
+    for _step in range(most):
+        page.keyboard.press("Tab")
+        passed.append(page.evaluate(FOCUSED))
+        if is_there(passed[-1]):
+            return passed
+    raise AssertionError(f"not reached by the keyboard: {passed}")
+
+
+def test_the_keyboard_alone_leads_from_the_sign_in_to_a_submitted_evaluation(
+    new_page, draft
+) -> None:
+    def settle() -> None:
+        page.wait_for_timeout(300)
+        page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
+
+    page = new_page()
+    page.goto("/")
+    page.get_by_label("Username", exact=True).wait_for()
+    settle()
+    press_tab_until(page, lambda at: at["role"] == "text")
+    page.keyboard.type("eve")
+    press_tab_until(page, lambda at: at["role"] == "password")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Evaluate", level=1).wait_for()
+    settle()
+
+    press_tab_until(page, lambda at: "Go on" in at["words"] or "Begin" in at["words"])
+    page.keyboard.press("Enter")
+    page.get_by_text(" answered").first.wait_for()
+    settle()
+    eve = centre_with_calls.viewer_of("eve")
+    criteria = len(drafts.get_draft(eve, draft).scorecard.criteria)
+    for _criterion in range(criteria):
+        # Each criterion is one stop; the first of its answers is chosen by the space bar.
+        press_tab_until(page, lambda at: at["role"] == "radio" and at["inGrid"])
+        page.keyboard.press("Space")
+        settle()
+    page.get_by_text(f"{criteria} of {criteria} answered").wait_for()
+    press_tab_until(page, lambda at: at["isLastText"])
+    page.keyboard.type("Names the day of delivery")
+    press_tab_until(page, lambda at: at["role"] == "submit" and "Submit" in at["words"])
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Submit").wait_for(state="detached")
+    [submitted] = drafts.find_submitted(eve)
+    assert submitted.id == draft
