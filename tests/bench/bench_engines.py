@@ -53,6 +53,8 @@ class Group:
 
     kpis: tuple[str, ...]
     sums: tuple[str, ...]
+    measured: str = ""
+    """Time whose median, 90th and 95th percentile are asked for too."""
 
 
 def build_groups() -> dict[str, Group]:
@@ -77,6 +79,7 @@ def build_groups() -> dict[str, Group]:
                 f"count(wait_seconds) FILTER (WHERE {ANSWERED})",
                 f"count(*) FILTER (WHERE {RECEIVED})",
             ),
+            "wait_seconds",
         ),
         "handling": Group(
             ("average_handle_time",),
@@ -85,6 +88,7 @@ def build_groups() -> dict[str, Group]:
                 f"FILTER (WHERE {ANSWERED})",
                 f"count(talk_seconds) FILTER (WHERE {ANSWERED})",
             ),
+            "talk_seconds + coalesce(hold_seconds, 0) + coalesce(wrap_seconds, 0)",
         ),
         "satisfaction": Group(
             ("csat", "csat_mean", "nps"),
@@ -136,7 +140,19 @@ HAND_KEYS = {
 }
 
 
-def write_sql(group: Group, by: tuple[str, ...], period: Period, relation: str) -> str:
+PERCENTILES = {
+    "duckdb": "quantile_cont({time}, [0.5, 0.9, 0.95])",
+    "clickhouse": "quantilesExactInclusive(0.5, 0.9, 0.95)({time})",
+}
+
+
+def write_sql(
+    group: Group, by: tuple[str, ...], period: Period, relation: str, dialect: str = "duckdb"
+) -> str:
+    sums = list(group.sums)
+    if group.measured:
+        percentiles = PERCENTILES[dialect].format(time=group.measured)
+        sums.append(f"{percentiles} FILTER (WHERE {ANSWERED})")
     keys = [HAND_KEYS.get(name, name) for name in by]
     condition = (
         f" WHERE local_start >= '{period.first_day} 00:00:00' AND local_start < "
@@ -145,7 +161,7 @@ def write_sql(group: Group, by: tuple[str, ...], period: Period, relation: str) 
         else ""
     )
     grouping = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join([*keys, *group.sums])} FROM {relation}{condition}{grouping}"
+    return f"SELECT {', '.join([*keys, *sums])} FROM {relation}{condition}{grouping}"
 
 
 def ask_pandas(frame: pd.DataFrame, name: str, by: tuple[str, ...], period: Period) -> pd.DataFrame:
@@ -186,7 +202,10 @@ def ask_pandas(frame: pd.DataFrame, name: str, by: tuple[str, ...], period: Peri
     elif name == "attribution":
         counted |= {"attributed": received & frame["source"].notna()}
     table = pd.DataFrame(counted)
+    time_name = {"waiting": "wait", "handling": "time"}.get(name)
     if not by:
+        if time_name:
+            table[time_name].quantile([0.5, 0.9, 0.95])
         return table.sum().to_frame().T
     clock = {
         "day": lambda: frame["local_start"].dt.floor("D"),
@@ -194,7 +213,10 @@ def ask_pandas(frame: pd.DataFrame, name: str, by: tuple[str, ...], period: Peri
         "month": lambda: frame["local_start"].dt.to_period("M"),
     }
     keys = [clock[key]() if key in clock else frame[key] for key in by]
-    return table.groupby(keys, observed=True).sum()
+    grouped = table.groupby(keys, observed=True)
+    if time_name:
+        grouped[time_name].quantile([0.5, 0.9, 0.95])
+    return grouped.sum()
 
 
 def spend(work: Callable[[], object]) -> float:
@@ -277,7 +299,7 @@ def main() -> None:
         ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         clickhouse = open_clickhouse(files, f"{temporary}/clickhouse")
         for title, _name, group, by, period in questions if clickhouse else ():
-            statement = write_sql(group, by, period, "bench.contacts")
+            statement = write_sql(group, by, period, "bench.contacts", "clickhouse")
             found[title]["clickhouse"] = repeat(lambda s=statement: clickhouse.query(s))
         before = megabytes()
         frame = connection.sql(f"SELECT {', '.join(COLUMNS)} FROM {relation}").to_arrow_table()
