@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pytest
 
 from qa_core.cli.demo import campaigns, coaching, contacts, evaluations, seasons, staff, surveys
-from qa_core.cli.demo.extracts import Extracts
+from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.plan import DemoPlan
 
 PLAN = DemoPlan(last_day=date(2026, 11, 23), contacts=30_000)
@@ -24,7 +24,8 @@ def simulate(plan: DemoPlan) -> dict[str, pa.Table]:
     people = staff.hire(plan, calendar)
     extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
-    exports = extracts.tables(tracking.called_numbers())
+    called = tracking.called_numbers()
+    exports = {system: pa.concat_tables(extracts.export(system, called)) for system in SYSTEMS}
     return {
         **exports,
         "contacts": pa.concat_tables(list(exports.values()), promote_options="default"),

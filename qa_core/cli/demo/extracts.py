@@ -4,6 +4,8 @@ them, gaps included.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,13 +32,15 @@ SYSTEMS = ("telephony", "messaging", "helpdesk")
 SYSTEM_OF_CHANNEL = np.array([0, 2, 1, 1, 2])
 DIRECTIONS = ("inbound", "outbound", "internal")
 PURPOSES = ("quality", "training", "evaluation")
+SLICE = 500_000
+"""Contacts of an export that are built at once."""
 RECORDED_SHARE = 0.085
 """Share of answered calls that are recorded: about one in twelve (docs/compliance.md, R2)."""
 
 
 class Extracts:
-    """Contacts with their ids, and what was noted about each; `tables` are the exports
-    of the three systems.
+    """Contacts with their ids, and what was noted about each; `export` gives those of one
+    system.
     """
 
     def __init__(self, plan: DemoPlan, staff: Staff, wave: Wave) -> None:
@@ -47,6 +51,8 @@ class Extracts:
         self.answered = wave.outcome == ANSWERED
         self.inbound = wave.direction == INBOUND
         self._record()
+        self._declare()
+        self._name_customers()
 
     def _record(self) -> None:
         """Draw who is recorded: some answered calls, after the notice, without an objection."""
@@ -62,82 +68,95 @@ class Extracts:
         self.recorded = chosen & self.notice & ~self.objected & ~self.stopped & ~self.private
         self.purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
 
-    def customer_keys(self) -> pa.Array:
-        """Compute the pseudonym of each customer; null for withheld numbers and unknown writers."""
-        known = np.unique(self.wave.customer[self.wave.customer != WITHHELD])
-        keys = Pseudonyms.current().find_keys(
+    def _name_customers(self) -> None:
+        """Compute the pseudonym of each customer."""
+        self.customers = np.unique(self.wave.customer[self.wave.customer != WITHHELD])
+        self.customer_keys = Pseudonyms.current().find_keys(
             pa.array(
-                [f"demo customer {self.plan.seed}-{customer}" for customer in known], pa.string()
+                [f"demo customer {self.plan.seed}-{customer}" for customer in self.customers],
+                pa.string(),
             )
         )
-        return pick(
-            keys, np.searchsorted(known, self.wave.customer), self.wave.customer != WITHHELD
-        )
 
-    def tables(self, tracking_number: pa.Array) -> dict[str, pa.Table]:
-        """Build one export per system. The telephony knows the number that was called,
-        and advisors by their extension.
+    def export(self, system: str, tracking_number: pa.Array) -> Iterator[pa.Table]:
+        """Build the export of one system, slice by slice, so that a large centre needs
+        little memory. The telephony knows the number that was called, and advisors by their
+        extension.
+        """
+        rows = np.nonzero(self.system == SYSTEMS.index(system))[0]
+        for start in range(0, max(len(rows), 1), SLICE):
+            yield self._build_slice(system, rows[start : start + SLICE], tracking_number)
+
+    def _declare(self) -> None:
+        """Draw what advisors note: the reason is not always entered, and declarations are on
+        the bright side.
         """
         wave, chance, size = self.wave, self.chance, len(self.wave)
-        # The reason is entered by whoever answers, and not always; the declaration
-        # likewise, and on the bright side.
-        reason_known = self.answered & (chance.random(size) > 0.06) | (chance.random(size) < 0.04)
+        self.reason_known = self.answered & (chance.random(size) > 0.06) | (
+            chance.random(size) < 0.04
+        )
         bright = np.where(
             wave.resolved, 0.97, 0.62 + self.staff.declares[np.maximum(wave.advisor, 0)]
         )
-        declared, declares = (
-            chance.random(size) < bright,
-            self.answered & (chance.random(size) > 0.08),
-        )
+        self.declared = chance.random(size) < bright
+        self.declares = self.answered & (chance.random(size) > 0.08) & self.inbound
+
+    def _build_slice(self, system: str, rows: np.ndarray, tracking_number: pa.Array) -> pa.Table:
+        wave = self.wave.keep(rows)
+        is_internal = wave.direction == INTERNAL
         # An advisor stands on a missed contact only where a call-back rang in vain.
-        advised = self.answered | np.isin(wave.outcome, (UNANSWERED, FAILED)) & ~self.inbound
+        advised = (
+            self.answered[rows] | np.isin(wave.outcome, (UNANSWERED, FAILED)) & ~self.inbound[rows]
+        )
         names = {
             "telephony": self.staff.extensions,
             "messaging": self.staff.logins,
             "helpdesk": self.staff.ids,
-        }
+        }[system]
         moments = to_utc(wave.at)
         columns = {
-            "contact_id": self.ids,
+            "contact_id": self.ids.take(pa.array(rows)),
             "started_at": moments,
             "local_start": to_wall_clock(moments),
             "direction": pick(pa.array(DIRECTIONS), wave.direction),
             "channel": pick(pa.array(CHANNELS), wave.channel),
-            "queue": pick(pa.array(QUEUES), wave.queue, wave.direction != INTERNAL),
+            "queue": pick(pa.array(QUEUES), wave.queue, ~is_internal),
             "reason": pick(
                 pa.array([reason.name for reason in REASONS]),
                 wave.reason,
-                reason_known & (wave.direction != INTERNAL),
+                self.reason_known[rows] & ~is_internal,
             ),
-            "customer_key": self.customer_keys(),
+            "customer_key": pick(
+                self.customer_keys,
+                np.searchsorted(self.customers, wave.customer),
+                wave.customer != WITHHELD,
+            ),
             "outcome": pick(pa.array(OUTCOMES), wave.outcome),
             "wait_seconds": number(wave.wait),
             "talk_seconds": number(wave.talk),
-            "declared_resolved": flag(declared, declares & self.inbound),
+            "declared_resolved": flag(self.declared[rows], self.declares[rows]),
+            "advisor": pick(pa.array(names), np.maximum(wave.advisor, 0), advised),
         }
-        of_telephony = {
-            "hold_seconds": number(wave.hold),
-            "wrap_seconds": number(wave.wrap),
-            "transfers": pa.array(wave.transfers, pa.int32(), mask=~self.answered),
-            "tracking_number": tracking_number,
-            "recorded": flag(self.recorded, self.may_be_recorded),
-            "notice_played": flag(self.notice, self.may_be_recorded),
-            "customer_objected": flag(self.objected, self.may_be_recorded & self.notice),
-            "stopped_by_advisor": flag(self.stopped, self.may_be_recorded),
-            "private_line": flag(self.private, self.may_be_recorded),
-            "recording_purpose": pick(pa.array(PURPOSES), self.purpose, self.recorded),
-        }
-        more = {
-            "telephony": of_telephony,
-            "messaging": {name: of_telephony[name] for name in ("wrap_seconds", "transfers")},
-            "helpdesk": {},
-        }
-        found = {}
-        for position, system in enumerate(SYSTEMS):
-            rows = pa.array(np.nonzero(self.system == position)[0])
-            advisor = pick(pa.array(names[system]), np.maximum(wave.advisor, 0), advised)
-            found[system] = pa.table({**columns, **more[system], "advisor": advisor}).take(rows)
-        return found
+        if system in ("telephony", "messaging"):
+            columns |= {
+                "wrap_seconds": number(wave.wrap),
+                "transfers": pa.array(wave.transfers, pa.int32(), mask=~self.answered[rows]),
+            }
+        if system == "telephony":
+            may_be = self.may_be_recorded[rows]
+            columns |= {
+                "hold_seconds": number(wave.hold),
+                "tracking_number": tracking_number.take(pa.array(rows)),
+                "recorded": flag(self.recorded[rows], may_be),
+                "notice_played": flag(self.notice[rows], may_be),
+                "customer_objected": flag(self.objected[rows], may_be & self.notice[rows]),
+                "stopped_by_advisor": flag(self.stopped[rows], may_be),
+                "private_line": flag(self.private[rows], may_be),
+                "recording_purpose": pick(
+                    pa.array(PURPOSES), self.purpose[rows], self.recorded[rows]
+                ),
+            }
+        return pa.table(columns)
 
 
 def pick(values: pa.Array, positions: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
@@ -173,8 +192,10 @@ def to_wall_clock(utc: pa.Array) -> pa.Array:
 
 def _number_by_system(system: np.ndarray) -> pa.Array:
     """Number the contacts as each tool does, in order of time."""
-    ids = np.empty(len(system), dtype=object)
-    for position, name in enumerate(SYSTEMS):
+    numbers = np.empty(len(system), dtype=np.int64)
+    for position in range(len(SYSTEMS)):
         rows = np.nonzero(system == position)[0]
-        ids[rows] = [f"{name[0].upper()}{count:07d}" for count in range(1, len(rows) + 1)]
-    return pa.array(ids, pa.string())
+        numbers[rows] = np.arange(1, len(rows) + 1)
+    letters = pick(pa.array([name[0].upper() for name in SYSTEMS]), system)
+    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), 7, "0")
+    return pc.binary_join_element_wise(letters, digits, "")

@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,9 +52,10 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
         months = gates.retention_months(session, "analysis")
     extracts = Extracts(plan, staff, contacts.Simulation(plan, calendar, staff).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
-    exports = extracts.tables(tracking.called_numbers())
+    called = tracking.called_numbers()
     for system in SYSTEMS:
-        yield _stage(plan, "contacts", system, FILES[system], exports.pop(system))
+        export = extracts.export(system, called)
+        yield _stage(plan, "contacts", system, FILES[system], export)
     yield _stage(plan, "tracking", "call_tracking", "call_tracking.csv", tracking.by_number())
     yield _stage(plan, "tracking", "web", "origine_des_chats.csv", tracking.by_contact())
     yield _stage(
@@ -104,21 +106,28 @@ def load_staged(viewer: Viewer, staged: Staged) -> FileReport:
         staged.discard()
 
 
-def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -> Staged:
-    schema = SCHEMAS[kind]
-    columns = tuple(column for column in schema if column in table.column_names)
-    if "line" not in table.column_names:
-        table = table.append_column(
-            "line", pa.array(range(_FIRST_LINE, table.num_rows + _FIRST_LINE), pa.int64())
-        )
-    table = table.select(["line", *columns]).cast(
-        pa.schema([("line", pa.int64()), *((column, schema[column]) for column in columns)])
-    )
+def _stage(
+    plan: DemoPlan, kind: str, system: str, name: str, content: pa.Table | Iterator[pa.Table]
+) -> Staged:
     parent = environment.current().temporary_folder
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=parent))
     rows, rejected = folder / "rows.parquet", folder / "rejected.parquet"
-    pq.write_table(table, rows)
+    tables = iter([content]) if isinstance(content, pa.Table) else content
+    first = next(tables)
+    columns = tuple(column for column in SCHEMAS[kind] if column in first.column_names)
+    schema = pa.schema(
+        [("line", pa.int64()), *((column, SCHEMAS[kind][column]) for column in columns)]
+    )
+    read = 0
+    with pq.ParquetWriter(rows, schema) as writer:
+        for table in chain([first], tables):
+            if "line" not in table.column_names:
+                start = read + _FIRST_LINE
+                lines = pa.array(range(start, start + table.num_rows), pa.int64())
+                table = table.append_column("line", lines)
+            read += len(table["line"].unique())
+            writer.write_table(table.select(["line", *columns]).cast(schema))
     pq.write_table(
         pa.table(
             {
@@ -129,7 +138,6 @@ def _stage(plan: DemoPlan, kind: str, system: str, name: str, table: pa.Table) -
         ),
         rejected,
     )
-    read = len(table["line"].unique())
     with rows.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Staged(
