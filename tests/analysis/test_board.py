@@ -105,7 +105,7 @@ def test_what_few_advisors_made_is_hidden_from_a_board(centre: Path) -> None:
 
     hidden, known = find_lines(EXECUTIVE)["csat"], find_lines()["csat"]
 
-    assert hidden.value == "hidden" and hidden.basis.startswith("Fewer than five advisors")
+    assert hidden.value == "hidden" and hidden.basis.startswith("Based on fewer than five advisors")
     assert hidden.series.points["value"].isna().all()
     assert known.value == "80.0\u202f%"
 
@@ -184,7 +184,7 @@ def test_an_executive_reads_the_sheet_and_its_download_is_in_the_journal(
     assert not app.exception and app.title[0].value == "Board sheet"
     assert "Dec 2025 · Whole centre." in said
     wide = text_of(open_app("rex", "board", months="12m"))
-    assert "Jan – Dec 2025; there is data from 1 Apr 2025 on · Whole centre." in wide
+    assert "Jan – Dec 2025; data starts on 1 Apr 2025 · Whole centre." in wide
     assert "Customers’ satisfaction was below its usual range in December 2025." in said
     assert app.metric[0].value == "35.0\u202f%"
 

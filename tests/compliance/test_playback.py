@@ -306,7 +306,7 @@ def test_nothing_is_heard_that_cannot_be_noted_and_the_listener_is_told_so_soon(
         holder.execute("BEGIN IMMEDIATE")
         status, _headers, body = eve.ask(address)
         assert (status, count_playbacks()) == (503, 0)
-        assert b"Another program holds the records" in body
+        assert b"Another program is using the records" in body
     assert eve.ask(address)[0] == 200
     assert count_playbacks() == 1
 

@@ -199,7 +199,7 @@ def test_the_officer_restricts_and_lifts_on_the_page(
     app.text_input(key="restricted_who").set_value(KEY)
     next(button for button in app.button if button.label == "Restrict").click().run()
     assert not app.exception
-    assert any("1 contact is left out" in item.value.replace("\\", "") for item in app.caption)
+    assert any("1 contact is excluded" in item.value.replace("\\", "") for item in app.caption)
 
     next(button for button in app.button if button.label == "Lift").click().run()
     assert not app.exception and restrictions.find_all(SYSTEM) == []

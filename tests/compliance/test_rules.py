@@ -105,7 +105,7 @@ def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
 def test_a_centre_that_does_all_of_it_is_in_order(running: Path) -> None:
     assert find_not_in_order() == set()
     assert judge()["R7"].finding.evidence == (
-        "0 of 1 playback of 30 days without an accreditation; 1 person is accredited"
+        "0 of 1 playback in 30 days without an accreditation; 1 person is accredited"
     )
 
 
@@ -205,7 +205,7 @@ def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
 def test_what_cannot_be_measured_is_red(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     land([contact(RECENT, f"o{n}", source_system="other", team="Sud") for n in range(6)])
     verdict = judge()["R2"]
-    assert verdict.state == "not_measurable" and "6 answered calls" in verdict.finding.evidence
+    assert verdict.state == "not_measurable" and "6 answered contacts" in verdict.finding.evidence
 
     lake = environment.current().folder / "lake" / "contacts"
     for file in lake.rglob("*.parquet"):
@@ -261,7 +261,7 @@ def test_the_doctor_says_every_rule(running: Path, capsys: pytest.CaptureFixture
     states = {name: check["state"] for name, check in checks.items() if name.startswith("rule_")}
     assert len(states) == 20
     assert (states["rule_r1"], states["rule_r12"], states["rule_r13"]) == ("ok", "warn", "bad")
-    assert "1 of 1 request is late" in checks["rule_r13"]["detail"]
+    assert "1 request: 1 late, 1 open" in checks["rule_r13"]["detail"]
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -272,7 +272,7 @@ def test_managers_read_the_rules_and_change_nothing(
     app = open_app("mona", "listening_rules")
 
     assert not app.exception and not app.selectbox and not app.text_input
-    assert [button.key for button in app.button] == ["sign_out"]
+    assert [button.key for button in app.button] == ["saved_views", "sign_out"]
     [answer] = [item.value for item in app.markdown if item.value.startswith("###")]
     assert "20 of 20" in answer or "20 règles sur 20" in answer
     [table] = app.table

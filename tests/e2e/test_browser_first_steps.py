@@ -110,7 +110,7 @@ def open_listening(page) -> None:
         elif kind == "purposes":
             choose(page, popover, title, "training", "evaluation")
         press(page, "Save", popover)
-        say(page, f"{title} is entered.")
+        say(page, f"{title}: saved.")
     form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
     choose(page, form, "Accredit", "eve")
     press(page, "Give the accreditation")

@@ -68,7 +68,9 @@ def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as,
 def test_a_file_that_cannot_be_read_says_what_to_do(new_page, sign_in_as, server) -> None:
     page = open_imports(new_page, sign_in_as)
     send(page, write(server.folder, "odd.csv", ODD))
-    page.get_by_test_id("stAlert").filter(has_text="Seen: ref, when it was, who, result").wait_for()
+    page.get_by_test_id("stAlert").filter(
+        has_text="Columns: ref, when it was, who, result"
+    ).wait_for()
     page.get_by_test_id("stExpander").filter(has_text="Columns and fields").wait_for()
     settle(page)
     assert "Traceback" not in page.content()

@@ -301,7 +301,7 @@ def open_the_centre(page) -> None:
         elif kind == "purposes":
             choose(page, popover, title, "training", "evaluation")
         press(page, "Save", popover)
-        say(page, f"{title} is entered.")
+        say(page, f"{title}: saved.")
     form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
     assert (
         "quality of service" not in form.inner_text()

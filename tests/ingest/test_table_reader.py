@@ -352,7 +352,9 @@ def test_a_file_with_the_names_of_the_fields_needs_no_mapping(tmp_path):
 def test_what_cannot_be_recognised_is_named_with_what_was_seen(tmp_path):
     refused = refuse(write(tmp_path, "foo,bar\n1,2\n"))
     assert (
-        refused.code == "unknown_headers" and "foo, bar" in str(refused) and "--map" in str(refused)
+        refused.code == "unknown_headers"
+        and "foo, bar" in str(refused)
+        and any("--map" in option for option in refused.options)
     )
     refused = refuse(write(tmp_path, "Call id,Agent,when\n1,Diane,2024-01-13 10:00:00\n"))
     assert refused.code == "missing_column" and "--map started_at=COLUMN" in refused.options

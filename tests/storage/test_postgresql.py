@@ -248,7 +248,7 @@ def test_the_owner_migrates_and_the_app_goes_on_with_the_same_journal(
         monkeypatch.setenv("QA_DATABASE_URL", url.replace(OWNER, APPLICATION))
         with pytest.raises(Refusal, match="Update them once as the owner of the tables") as refused:
             store.migrate()
-        assert refused.value.options == ("init",)
+        assert refused.value.options == ("python -m qa_core init",)
         owner.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{newest}'")
 
     store.migrate()

@@ -203,7 +203,7 @@ def test_the_lead_s_page_begins_with_what_to_do_this_week_and_says_so_if_there_i
     assert not app.exception
     said = text_of(app)
     assert "What you can do this week" in said and "below the rest of the team" in said
-    assert said.index("What you can do") < said.index("Test of all together")
+    assert said.index("What you can do") < said.index("test of the whole group")
     links = [(link.proto.label, link.proto.page) for link in app.get("page_link")]
     assert ("Ada", "coaching") in links
     assert not {"Bea", "Cleo"} & {label for label, _page in links}
@@ -231,5 +231,5 @@ def test_the_manager_s_week_has_what_managers_decide_and_names_nobody_to_coach(
     assert not app.exception and "What you can do this week" in text_of(app)
     links = {(link.proto.label, link.proto.page) for link in app.get("page_link")}
     assert ("Disputes", "disputes") in links
-    assert "1 dispute waits for a decision, since today" in text_of(app)
+    assert "1 dispute waits for a decision, raised today" in text_of(app)
     assert "below the rest of the team" not in text_of(app)

@@ -102,7 +102,7 @@ def test_a_contact_that_cannot_be_evaluated_is_replaced_from_the_list(room, open
 
     assert not app.exception and not app.error
     assert "No other contact of this advisor may be listened to" in texts(app)
-    assert "Nothing waits for you" in texts(app) and not app.dataframe
+    assert "No contact is waiting" in texts(app) and not app.dataframe
     with store.reading() as session:
         drawn = session.get_one(DrawnContact, drawn_id)
         assert (drawn.state, drawn.replaced_because) == ("replaced", "no_audio")

@@ -350,7 +350,7 @@ def test_executives_read_the_window_in_force_and_see_no_other_and_no_chains(
     app = open_page("executive", {}, period="2026-06", window="13", chains="yes")
 
     assert not app.select_slider
-    assert "a further contact of the same customer within 7 days" in text_of(app)
+    assert "Repeat window in force: 7 days" in text_of(app)
     assert "within 13 days" not in text_of(app)
     assert not [section for section in app.expander if "Chains" in section.label]
     assert not [table for table in app.dataframe if "Customer" in table.value.columns]

@@ -63,7 +63,7 @@ def test_an_empty_centre_leads_step_by_step_to_the_first_figure(
 
     bring(centre, "contacts", build_sample("contacts"))
     texts = read_texts(app.run())
-    assert "320 contacts, from" in texts and "No two names look alike" in texts
+    assert "320 contacts, from" in texts and "There are no similar names" in texts
     assert find_set_up(ADMIN).next_step == Step.ACCOUNTS
 
     app = open_app("root", "imports")

@@ -14,13 +14,18 @@ from tools.markdown_calls import find_calls
 from qa_core.ui.markdown import escape
 
 PLAIN_TEXTS = {
-    "cards": ["None if tile.kpi else tile.help", "tile.below", "tile.title"],
+    "cards": [
+        "None if tile.kpi else tile.help",
+        "_('Last {days} days: {said}', days=perio",
+        "tile.below",
+        "tile.title",
+    ],
     "download_links": ["form.upper()", "label or _('Export')"],
     "empty_states": ["f'#### {icon} {title}'", "text"],
     "explain_link": ["f':gray[:small[{label or _(TITLE)}]]'", "help_text"],
     "filter_bar": [
         "_name_chosen(title, [titles[key] for key",
-        "f':material/calendar_month: **{titles[he",
+        "f':material/calendar_month: **{titles[ch",
         "f':material/compare_arrows: **{titles[he",
         "page_key",
         "said",
@@ -35,6 +40,10 @@ PLAIN_TEXTS = {
     "player/__init__": [
         "_('This seems to contain personal data: ",
         "absence.explain(viewer, source_system, c",
+    ],
+    "saved_views": [
+        "'**{}**'.format(_('Save the page {page}'",
+        "'**{}**'.format(_('Shared with me'))",
     ],
     "scorecard_answers": ["label"],
     "scorecard_form": ["label"],
@@ -57,6 +66,7 @@ PLAIN_TEXTS = {
     "views/admin/targets": ["f':material/check: {alert_banner.describ", "label", "text", "title"],
     "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
     "views/compliance/journal": ["code", "entry.action"],
+    "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
     "views/conversations/contact": [
         "caption",
         "f'{day[0].upper()}{day[1:]}, {start:%H:%",
@@ -82,7 +92,10 @@ PLAIN_TEXTS = {
     "views/quality/assigned_contacts": ["_('Replaced: {reason}.', reason=reason)"],
     "views/quality/coaching": ["'\\n'.join((f'- {reason}' for reason in r"],
     "views/quality/draws": ["_describe_fairness(entry)", "title"],
-    "views/quality/evaluate": ["f'**{_describe_day(draft.local_day)}{sta"],
+    "views/quality/evaluate": [
+        "f'**{_describe_day(draft.local_day)}{sta",
+        "f'**{_describe_day(item.local_start.date",
+    ],
     "views/quality/evaluation_answers": ["_colour(answer)"],
     "views/quality/evaluation_reply": ["f'**{escape(whose)}: {score}**'"],
     "views/quality/my_quality": ["label"],

@@ -91,4 +91,8 @@ def test_each_role_opens_its_own_page_whose_section_comes_first(centre: Path) ->
 def test_an_unknown_role_may_open_only_its_own_account_and_the_search() -> None:
     sections = menu.find_sections(Viewer("someone", None))
 
-    assert [page.key for pages in sections.values() for page in pages] == ["find", "my_account"]
+    assert [page.key for pages in sections.values() for page in pages] == [
+        "find",
+        "my_account",
+        "glossary",
+    ]

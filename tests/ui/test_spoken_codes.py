@@ -35,7 +35,7 @@ def french() -> Iterator[None]:
 
 def test_an_act_is_named_in_french_and_an_unknown_one_keeps_its_code(french):
     assert audit_labels.title("sign_in") == "Connexion"
-    assert audit_labels.title("account_disable_asked") == "Compte fermé : demandé"
+    assert audit_labels.title("account_disable_asked") == "Compte fermé\u00a0: demandé"
     assert audit_labels.title("something_new") == "something_new"
 
 
@@ -74,7 +74,7 @@ def test_our_words_in_a_decision_are_translated_and_those_of_the_file_are_not(fr
     said = Decision(
         "outcome", "read as: {said}", params=(("said", "answered → answered, Perdu → abandoned"),)
     ).as_json()["decision"]
-    assert said.endswith("answered → répondu, Perdu → abandonné")
+    assert said.endswith("answered → décroché, Perdu → abandonné")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def show_examples() -> None:
     for tab, example in zip(st.tabs([one.tool for one in examples]), examples, strict=True):
         with tab:
             st.caption(_(example.hint))
-            st.code(example.code, language=example.language)
+            st.code(example.code, language=None)
     lists = {_("KPI"): kpis.ALL, _("Dimension"): dimensions.DIMENSIONS}
     for column, (title, entries) in zip(st.columns(2), lists.items(), strict=True):
         with column:
