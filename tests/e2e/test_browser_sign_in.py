@@ -19,7 +19,7 @@ from builders.visitors import PASSWORD
 
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.accounts import AccountTerms
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, Viewer
 from qa_core.storage.records import store
 from qa_core.storage.records.people import LoginSession, SignInThrottle
 from qa_core.ui import menu
