@@ -277,10 +277,12 @@ def _columns(
     def rate(key: str, heading: str = "") -> tables.TableColumn | None:
         if key not in clock.keep((key,)):
             return None
-        return tables.share_column(heading or cards.column_of(key), of(key), 116)
+        return tables.share_column(heading or cards.column_of(key), of(key), 108)
 
-    def wait(heading: str, percentile: str) -> tables.TableColumn:
+    def wait(heading: str, percentile: str) -> tables.TableColumn | None:
         seconds = of("average_speed_of_answer", percentile)
+        if all(formatting.is_missing(seconds(value)) for value in by):
+            return None
         return tables.text_column(heading, lambda value: _format_wait(seconds(value)))
 
     def mean(value: Any) -> str | None:
@@ -301,7 +303,7 @@ def _columns(
         else None,
         rate("abandon_rate"),
         wait(_("Median wait"), "p50"),
-        wait(_("90 % wait at most"), "p90"),
+        wait(_("p90 wait"), "p90"),
         rate("recovered_rate", _("Recovered")),
     ]
 

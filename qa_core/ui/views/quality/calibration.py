@@ -168,7 +168,7 @@ def _show_all_closed(viewer: Viewer) -> None:
             sorted(known, key=lambda key: by[key]["alignment"].value),
             (
                 tables.name_column(
-                    _("Criterion"), lambda key: texts.name("criterion", key[1]), 220
+                    _("Criterion"), lambda key: texts.name("criterion", key[1]), 330
                 ),
                 tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
                 *(
