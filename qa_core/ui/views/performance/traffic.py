@@ -274,10 +274,12 @@ def _columns(
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
 
-    def rate(key: str, heading: str = "") -> tables.TableColumn | None:
+    def rate(key: str, heading: str = "", width: int = 80) -> tables.TableColumn | None:
         if key not in clock.keep((key,)):
             return None
-        return tables.share_column(heading or cards.column_of(key), of(key), 108)
+        # Bars for all of them would leave no room for the headings.
+        build = tables.share_column if key == "service_level" else tables.percent_column
+        return build(heading or cards.column_of(key), of(key), width)
 
     def wait(heading: str, percentile: str) -> tables.TableColumn | None:
         seconds = of("average_speed_of_answer", percentile)
@@ -297,11 +299,11 @@ def _columns(
         tables.kpi_column("received", lambda value: by[value]["received"], 80),
         tables.text_column(_(PER[cut]), mean) if cut in PER else None,
         rate("answer_rate"),
-        rate("service_level"),
+        rate("service_level", width=132),
         tables.text_column(_("Change"), lambda value: formatting.change(change(value), Unit.RATE))
         if state.compare
         else None,
-        rate("abandon_rate"),
+        rate("abandon_rate", width=108),
         wait(_("Median wait"), "p50"),
         wait(_("p90 wait"), "p90"),
         rate("recovered_rate", _("Recovered")),
