@@ -240,6 +240,7 @@ def show_figure(
             rows = charts.list_points(figure)
             st.dataframe(
                 [{_("Point"): first, _("Figures"): others} for first, others in rows],
+                width="content",
                 hide_index=True,
                 alt=alt,
             )

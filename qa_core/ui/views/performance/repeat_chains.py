@@ -62,15 +62,16 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
             if any(chain.elsewhere for chain in found)
             else None,
             tables.text_column(_("Ended"), _describe_chain_end, 118),
-            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 112),
-            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 112),
-            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 116)
+            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason")),
+            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue")),
+            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"))
             if viewer.can_cut_by("advisor") and not viewer.advisor_id
             else None,
         ),
         "chains_table",
         _open,
         height=420,
+        room=tables.IN_SECTION,
     )
 
 

@@ -274,7 +274,7 @@ def _columns(
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
 
-    def rate(key: str, heading: str = "", width: int = 80) -> tables.TableColumn | None:
+    def rate(key: str, heading: str = "", width: int = 74) -> tables.TableColumn | None:
         if key not in clock.keep((key,)):
             return None
         # Bars for all of them would leave no room for the headings.
@@ -296,14 +296,14 @@ def _columns(
         tables.text_column(
             _(dimensions.get_dimension(cut).title), lambda value: formatting.name(cut, value), 110
         ),
-        tables.kpi_column("received", lambda value: by[value]["received"], 80),
+        tables.kpi_column("received", lambda value: by[value]["received"], 72),
         tables.text_column(_(PER[cut]), mean) if cut in PER else None,
         rate("answer_rate"),
-        rate("service_level", width=132),
+        rate("service_level", width=124),
         tables.text_column(_("Change"), lambda value: formatting.change(change(value), Unit.RATE))
         if state.compare
         else None,
-        rate("abandon_rate", width=108),
+        rate("abandon_rate", width=106),
         wait(_("Median wait"), "p50"),
         wait(_("p90 wait"), "p90"),
         rate("recovered_rate", _("Recovered")),

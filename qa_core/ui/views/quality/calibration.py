@@ -167,7 +167,7 @@ def _show_all_closed(viewer: Viewer) -> None:
         tables.show(
             sorted(known, key=lambda key: by[key]["alignment"].value),
             (
-                tables.name_column(
+                tables.text_column(
                     _("Criterion"), lambda key: texts.name("criterion", key[1]), 330
                 ),
                 tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),

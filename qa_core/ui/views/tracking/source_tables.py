@@ -463,7 +463,7 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
         key=lambda title: -counts[title],
     )
     with cards.card(
-        _("How the source was found"), describe_attribution(viewer, state), is_stretched=True
+        describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
     ):
         tables.show(
             [*titles, nothing],
