@@ -17,7 +17,7 @@ PLAIN_TEXTS = {
     "cards": ["None if tile.kpi else tile.help", "tile.below", "tile.title"],
     "download_links": ["form.upper()", "label or _('Export')"],
     "empty_states": ["f'#### {icon} {title}'", "text"],
-    "explain_link": ["f':gray[:material/function: :small[{labe'", "help_text"],
+    "explain_link": ["f':gray[:material/function: :small[{labe", "help_text"],
     "filter_bar": [
         "_name_chosen(title, [titles[key] for key",
         "f':material/calendar_month: **{titles[he",

@@ -79,8 +79,8 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             spans,
             (
                 _number_column(),
-                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 136),
-                tables.text_column(_("Source"), _name_source, 118),
+                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
+                tables.text_column(_("Source"), _name_source, 136),
                 tables.text_column(
                     _("From"),
                     lambda span: (
@@ -97,7 +97,7 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
                 ),
                 tables.count_column(_("Contacts"), lambda span: span.inside, 66),
                 tables.count_column(_("Total"), lambda span: span.contacts, 58),
-                tables.text_column(_("Known"), _describe_assignment, 106),
+                tables.text_column(_("Known"), _describe_assignment, 80),
             ),
             "table_numbers",
             (lambda span: on_number(span.number)) if on_number else None,
