@@ -150,7 +150,11 @@ def describe_test(group: Group) -> str:
     p = group.comparison.p_value
     if p is None:
         return _("Too few values for a test, or no difference between them.")
-    p_text = "p < 0.001" if p < 0.001 else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
+    p_text = (
+        f"p < {formatting.number(0.001, 3)}"
+        if p < 0.001
+        else f"p = {formatting.number(p, 2 if p >= 0.1 else 3)}"
+    )
     if group.kpi.unit == Unit.RATE:
         return _(
             "Permutation test of the whole group: {p}.",

@@ -4,7 +4,7 @@ says what they show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,16 +202,19 @@ def show_chart(
                 with st.container(gap="xxsmall"):
                     show_heading(finding, caption)
                 beside()
-        show_figure(figure, key, f"{_text_of(finding)}. {caption}", on_select)
-        if kpi:
-            explain_link.show_link(kpi)
+        show_figure(figure, key, f"{_text_of(finding)}. {caption}", on_select, kpi)
 
 
 def show_figure(
-    figure: Any, key: str, alt: str, on_select: Callable[[], None] | None = None
+    figure: Any,
+    key: str,
+    alt: str,
+    on_select: Callable[[], None] | None = None,
+    kpi: str = "",
+    kept: Mapping[str, Sequence[str | None]] = {},
 ) -> None:
-    """Show a chart, and its points as a table to open; `alt` is its text for readers who
-    cannot see it.
+    """Show a chart; below it on one line, its points as a table to open and the link that
+    explains `kpi` for the values `kept`. `alt`: the chart for readers who cannot see it.
     """
     st.plotly_chart(
         figure,
@@ -223,18 +226,21 @@ def show_figure(
         alt=alt,
     )
     label = _("As a table")
-    points = st.popover(
-        f":gray[:small[{label}]]",
-        icon=":material/table_rows:",
-        type="tertiary",
-        key=f"{key}_table",
-        on_change="rerun",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        points = st.popover(
+            f":gray[:material/table_rows: :small[{label}]]",
+            type="tertiary",
+            key=f"{key}_table",
+            on_change="rerun",
+        )
+        if kpi:
+            explain_link.show_link(kpi, kept)
     if points.open:
         with points:
             rows = charts.list_points(figure)
             st.dataframe(
                 [{_("Point"): first, _("Figures"): others} for first, others in rows],
+                width="content",
                 hide_index=True,
                 alt=alt,
             )

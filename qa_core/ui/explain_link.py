@@ -31,8 +31,7 @@ def show_link(
     }
     st.page_link(
         menu.find_page(PAGE).path,
-        label=f":gray[:small[{label or _(TITLE)}]]",
-        icon=":material/function:",
+        label=f":gray[:material/function: :small[{label or _(TITLE)}]]",
         help=help_text,
         query_params={"kpi": kpi, **filter_bar.share(), **chosen},
     )

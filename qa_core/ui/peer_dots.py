@@ -203,7 +203,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
                     cards.column_of(kpi.key), lambda peer: _with_interval(peer, kpi.unit)
                 ),
                 tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
-                tables.count_column(_("Still needed"), lambda peer: needed[peer.name]),
+                tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
                 tables.text_column(
                     _("Detectable today"),
                     lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",

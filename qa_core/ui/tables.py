@@ -25,10 +25,12 @@ FULL = 930
 """Pixels for the columns of a table in a card as wide as the page, on a screen of 1,280
 pixels beside the menu.
 """
+IN_SECTION = 895
+"""The same in a section that opens."""
 NARROW, WIDE, PADDING = 4.2, 7.6, 17
 """Pixels of a character (of `NARROW_LETTERS`, and others), and beside a text."""
 NARROW_LETTERS = frozenset("fijlrtI.,:;'’|!()[]-– \u00a0\u202f")
-SMALLEST, LONGEST_WORD, LARGEST = 60, 98, 400
+SMALLEST, LONGEST_WORD, LARGEST = 60, 110, 400
 """Least and most pixels that a word asks for, and most of a column."""
 WIDTHS = {"small": 75, "medium": 200, "large": 400}
 Line = TypeVar("Line")

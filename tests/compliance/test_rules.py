@@ -105,7 +105,7 @@ def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
 def test_a_centre_that_does_all_of_it_is_in_order(running: Path) -> None:
     assert find_not_in_order() == set()
     assert judge()["R7"].finding.evidence == (
-        "0 of 1 playback in 30 days without an accreditation; 1 person is accredited"
+        "0 of 1 playback in 30 days without an accreditation · 1 person is accredited"
     )
 
 

@@ -22,7 +22,7 @@ PLAIN_TEXTS = {
     ],
     "download_links": ["form.upper()", "label or _('Export')"],
     "empty_states": ["f'#### {icon} {title}'", "text"],
-    "explain_link": ["f':gray[:small[{label or _(TITLE)}]]'", "help_text"],
+    "explain_link": ["f':gray[:material/function: :small[{labe", "help_text"],
     "filter_bar": [
         "_name_chosen(title, [titles[key] for key",
         "f':material/calendar_month: **{titles[ch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,6 +16,8 @@ from qa_core.metrics.kpis import Unit
 from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60
+ROOM_FOR_NAMES = 0.12
+"""Part of the height beyond an outlier that its name takes."""
 LEAST_SPREAD = 20.0
 """Minimum range of shares in points for the full colour scale."""
 
@@ -73,12 +76,14 @@ def build_funnel_plot(
     )
     note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
-    # Place names away from the centre, at two heights: outliers are often close.
-    for place, row in enumerate(named):
-        shift = 12 + place % 2 * 13
+    # Place names away from the centre, at three heights: outliers are often close.
+    spread, places = max(shown) - min(shown), {1: count(), -1: count()}
+    for row in named:
+        away = 1 if row.value > funnel.centre else -1
+        shown.append(row.value + away * spread * ROOM_FOR_NAMES)
         side = {
             "xanchor": "right" if row.n > (first + last) / 2 else "left",
-            "yshift": shift if row.value > funnel.centre else -shift,
+            "yshift": away * (12 + next(places[away]) % 3 * 13),
         }
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
     low, high = find_range(shown, bounds)

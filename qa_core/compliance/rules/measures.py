@@ -195,7 +195,7 @@ def judge_listeners(facts: RuleFacts) -> RuleFinding:
     )
     people = ngettext("{n} person is accredited", "{n} people are accredited", holding)
     return conclude(
-        f"{evidence}; {people}",
+        f"{evidence} · {people}",
         _("Find out who listened, and why the product allowed it.") if wrong else "",
         "" if holding else _("Accredit the people who need to listen."),
     )
@@ -328,7 +328,7 @@ def judge_journal(facts: RuleFacts) -> RuleFinding:
         verification.rows,
         total=formatting.number(verification.rows),
     )
-    return RuleFinding(kept.state, f"{sealed}; {kept.evidence}", kept.missing, kept.due_on)
+    return RuleFinding(kept.state, f"{sealed} · {kept.evidence}", kept.missing, kept.due_on)
 
 
 def judge_passwords(facts: RuleFacts) -> RuleFinding:
@@ -406,7 +406,7 @@ def judge_security(facts: RuleFacts) -> RuleFinding:
         said = _("no backup on record")
     is_old = day is None or (environment.today() - day).days > BACKUP_DAYS
     return conclude(
-        f"{evidence}; {said}",
+        f"{evidence} · {said}",
         _("Ask the operator of Écoute to close the stores to other users.") if readable else "",
         _("Make a backup.") if is_old else "",
     )

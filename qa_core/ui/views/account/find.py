@@ -44,7 +44,7 @@ def show(viewer: Viewer) -> None:
             key="find_text",
             label_visibility="collapsed",
             icon=":material/search:",
-            placeholder=formatting.listing(_(kind.title) for kind in kinds),
+            placeholder=" · ".join(_(kind.title) for kind in kinds),
         ).strip()
     if not text:
         st.caption(_("Press / on any page to search."))

@@ -47,11 +47,13 @@ def show(viewer: Viewer) -> None:
 def _list_groups(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     """List by subject the key of each KPI (empty for other terms) and its text."""
     return {_("KPIs"): list(_describe_kpis(viewer))} | {
-        _(title): [
-            ("", f"**{escape(_(term.title))}**: {escape(_(term.meaning))}") for term in group
-        ]
+        _(title): [("", _describe(_(term.title), _(term.meaning))) for term in group]
         for title, group in terms.GROUPS.items()
     }
+
+
+def _describe(title: str, meaning: str) -> str:
+    return _("{what}: {text}", what=f"**{escape(title)}**", text=escape(meaning))
 
 
 def _describe_kpis(viewer: Viewer) -> Iterator[tuple[str, str]]:
@@ -60,7 +62,5 @@ def _describe_kpis(viewer: Viewer) -> Iterator[tuple[str, str]]:
             formula = _("Computed as: {formula}.", formula=_(kpi.formula).rstrip("."))
             yield (
                 kpi.key,
-                escape(
-                    f"{_(kpi.title)}: {_(kpi.meaning)} {formula} {_(DIRECTIONS[kpi.better])}"
-                ).replace(escape(_(kpi.title)), f"**{escape(_(kpi.title))}**", 1),
+                _describe(_(kpi.title), f"{_(kpi.meaning)} {formula} {_(DIRECTIONS[kpi.better])}"),
             )

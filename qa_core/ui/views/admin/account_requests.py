@@ -72,7 +72,7 @@ def show_done(username: str, one_time: str | None = None, is_proposed: bool = Fa
 def show_changes(changes: list[AccountChange], key: str) -> None:
     """Show the changes that were done, with who asked and who confirmed."""
     if not changes:
-        st.info(_("No account was changed in the last {days} days.", days=accounts.TOLD_DAYS))
+        st.info(_("No change in the last {days} days.", days=accounts.TOLD_DAYS))
         return
     tables.show(
         changes,

@@ -225,9 +225,7 @@ def _ask_name(set_up: SetUp) -> None:
 
 
 def _show_samples() -> None:
-    with st.expander(
-        _("No file at hand? Try the way with invented ones"), icon=":material/science:"
-    ):
+    with st.expander(_("No file at hand? Try it with invented files"), icon=":material/science:"):
         st.caption(
             _(
                 "Six invented advisors, and their calls of the last four weeks. Import the files "

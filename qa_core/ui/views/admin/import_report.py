@@ -27,7 +27,7 @@ SHOWN_ROWS = 100
 TABLE_HEIGHT = 320
 COUNTS = {
     "read": N_("Rows read"),
-    "new": N_("New"),
+    "new": N_("Added"),
     "updated": N_("Updated"),
     "unchanged": N_("Unchanged"),
     "duplicates": N_("Duplicates"),

@@ -11,11 +11,13 @@ from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.ui import actions, menu
+from qa_core.ui import actions, menu, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin.account_requests import ACTS, show_done
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
+ROOM = 560
+"""Pixels of the list beside the form."""
 SECOND = N_(
     "A second person has to confirm this: a data protection officer, a manager or another "
     "administrator."
@@ -32,27 +34,19 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """Show the accounts, one of which may be selected."""
     advisors = dict(accounts.find_advisors(viewer))
     st.caption(_("Select a row to change an account. Select none to add one."))
-    st.dataframe(
-        [
-            {
-                _("Username"): account["username"],
-                _("Name"): account["display_name"],
-                _("Role"): menu.name_role(account["role"]),
-                _("Scope"): _describe_bounds(account, advisors),
-                _("State"): _describe_state(account),
-            }
-            for account in known
-        ],
-        column_config={
-            _("Role"): st.column_config.Column(width=115),
-            _("Scope"): st.column_config.Column(width=120),
-        },
-        hide_index=True,
-        width="stretch",
-        height="content",
+    tables.show(
+        known,
+        (
+            tables.text_column(_("Username"), lambda account: account["username"]),
+            tables.text_column(_("Name"), lambda account: account["display_name"]),
+            tables.text_column(_("Role"), lambda account: menu.name_role(account["role"])),
+            tables.text_column(_("Scope"), lambda account: _describe_bounds(account, advisors)),
+            tables.text_column(_("State"), _describe_state),
+        ),
+        LIST,
+        room=ROOM,
         on_select="rerun",
         selection_mode="single-row",
-        key=LIST,
     )
 
 

@@ -108,7 +108,7 @@ def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
         tables.show(
             worked_score.find_sums(scorecard, result),
             (
-                tables.name_column(_("Section"), lambda one: one.title, 112),
+                tables.name_column(_("Section"), lambda one: one.title, None),
                 tables.number_text_column(
                     _("Points"), lambda one: f"{exactly(one.earned)} / {exactly(one.possible)}", 62
                 ),
@@ -120,6 +120,7 @@ def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
                 tables.number_text_column(_("Score"), lambda one: _format_score(one.score), 62),
             ),
             f"sums_{key}",
+            room=345,
         )
         if result.calculated_score != result.score:
             score = _format_score(result.calculated_score)

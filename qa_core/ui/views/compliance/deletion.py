@@ -53,13 +53,13 @@ def show_periods(viewer: Viewer) -> None:
     tables.show(
         retention.CLASSES,
         (
-            tables.name_column(_("Data"), lambda entry: _(entry.title), 230),
+            tables.name_column(_("Data"), lambda entry: _(entry.title), 225),
             tables.text_column(
                 _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 85
             ),
-            tables.text_column(_("At the end"), lambda entry: _(entry.end), 290),
-            tables.text_column(_("Overdue"), name_state, 170),
-            tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}", 75),
+            tables.text_column(_("At the end"), lambda entry: _(entry.end)),
+            tables.text_column(_("Overdue"), name_state, 110),
+            tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}"),
         ),
         "retention",
         height=420,
@@ -81,7 +81,11 @@ def show_certificates(viewer: Viewer) -> None:
             tables.text_column(
                 _("Deleted"),
                 lambda item: " · ".join(
-                    f"{_(retention.BY_KIND[kind].title)}: {formatting.number(due.count)}"
+                    _(
+                        "{what}: {text}",
+                        what=_(retention.BY_KIND[kind].title),
+                        text=formatting.number(due.count),
+                    )
                     for kind, due in item.kinds.items()
                 ),
                 420,

@@ -44,7 +44,7 @@ def show(viewer: Viewer) -> None:
                 tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
                 tables.text_column(_("Concerns"), _name_subject),
                 tables.text_column(
-                    _("Received"), lambda item: formatting.day(item.received_on, year=True)
+                    _("Received on"), lambda item: formatting.day(item.received_on, year=True)
                 ),
                 tables.text_column(_("Due"), lambda item: formatting.day(item.due_on, year=True)),
                 tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
@@ -174,7 +174,10 @@ def _ask_request() -> None:
             help=_("A number becomes a pseudonym at once; it is stored nowhere."),
         )
         day = st.date_input(
-            _("Received"), environment.today(), max_value=environment.today(), format="DD/MM/YYYY"
+            _("Received on"),
+            environment.today(),
+            max_value=environment.today(),
+            format="DD/MM/YYYY",
         )
         sent = st.form_submit_button(_("Enter the request"), type="primary")
     if sent and (not text.strip() or not subject_kind or not isinstance(day, date)):

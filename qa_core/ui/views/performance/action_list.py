@@ -61,11 +61,11 @@ def _show_table(viewer: Viewer, entries: Sequence[ActionEntry]) -> None:
     has_counts = any(entry.in_hand_on for entry in entries) and not viewer.needs_suppression
     counts = {entry.id: _find_counts(viewer, entry) for entry in entries if has_counts}
     columns: list[tables.TableColumn | None] = [
-        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 176),
+        tables.text_column(_("Irritant"), lambda entry: texts.describe_subject(entry.subject), 222),
         tables.text_column(_("State"), lambda entry: _(texts.STATES[entry.state]), 96),
         None
         if viewer.needs_suppression
-        else tables.text_column(_("Owner"), lambda entry: entry.owner_name, 118),
+        else tables.text_column(_("Owner"), lambda entry: entry.owner_name, 134),
         tables.text_column(_("Due"), _describe_due, 102),
     ]
     if has_counts:

@@ -81,8 +81,10 @@ def _show_line(line: BoardLine, choice: str) -> None:
                 height=TREND_HEIGHT,
             )
             key = f"board_{line.kpi.key}_{line.currency or ''}"
-            cards.show_figure(figure, key, f"{line.sentence.text} {line.value}. {line.basis}")
-        explain_link.show_link(line.kpi.key, {"period": [choice]})
+            alt = f"{line.sentence.text} {line.value}. {line.basis}"
+            cards.show_figure(figure, key, alt, kpi=line.kpi.key, kept={"period": [choice]})
+        else:
+            explain_link.show_link(line.kpi.key, {"period": [choice]})
 
 
 def _show_drivers(figures: BoardFigures) -> None:

@@ -102,7 +102,7 @@ def _show_table(
     tables.show(
         found,
         (
-            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 205),
+            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 270),
             tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
             tables.percent_column(_("Share"), lambda one: one.share.value, 54),
             tables.percent_column(_("Others"), lambda one: one.share.other, 58),

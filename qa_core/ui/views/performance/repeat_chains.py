@@ -62,15 +62,16 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
             if any(chain.elsewhere for chain in found)
             else None,
             tables.text_column(_("Ended"), _describe_chain_end, 118),
-            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason"), 112),
-            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue"), 112),
-            tables.text_column(_("Advisors"), lambda chain: _list(chain, "advisor"), 116)
+            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason")),
+            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue")),
+            tables.count_column(_("Advisors"), lambda chain: len(_find_names(chain, "advisor")), 84)
             if viewer.can_cut_by("advisor") and not viewer.advisor_id
             else None,
         ),
         "chains_table",
         _open,
         height=420,
+        room=tables.IN_SECTION,
     )
 
 
@@ -79,8 +80,12 @@ def _open(chain: RepeatChain) -> None:
     drill.to_contact("first_contact", last.source_system, last.contact_id)
 
 
+def _find_names(chain: RepeatChain, name: str) -> set[str]:
+    return {getattr(link, name) for link in chain.links} - {None, ""}
+
+
 def _list(chain: RepeatChain, name: str) -> str:
-    return formatting.listing(sorted({getattr(link, name) for link in chain.links} - {None, ""}))
+    return formatting.listing(sorted(_find_names(chain, name)))
 
 
 def _describe_chain_end(chain: RepeatChain) -> str:

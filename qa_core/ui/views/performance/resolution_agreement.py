@@ -120,7 +120,7 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
             (lambda row: drill.to_contacts({row.dimension: row.value}, REPEAT, window.tried))
             if can_click
             else None,
-            room=570,
+            room=tables.IN_SECTION,
         )
 
 

@@ -49,7 +49,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         differs[title] = _differ(by)
     unhappy, happy = rows["csat_if_silent_unhappy"], rows["csat_if_silent_happy"]
     if not formatting.is_missing(unhappy.value) and not formatting.is_missing(happy.value):
-        label = _("Non-respondents all unhappy – happy")
+        label = _("Non-respondents: extremes")
         lines.append(_line("silent", label, None, unhappy.value, happy.value, happy.n))
     figure = charts.build_dots(
         pd.DataFrame(lines), Unit.RATE, dark=styles.is_dark(), bounds=(0.0, 1.0), row_height=24

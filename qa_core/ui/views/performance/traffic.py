@@ -274,13 +274,17 @@ def _columns(
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
 
-    def rate(key: str, heading: str = "") -> tables.TableColumn | None:
+    def rate(key: str, heading: str = "", width: int = 74) -> tables.TableColumn | None:
         if key not in clock.keep((key,)):
             return None
-        return tables.share_column(heading or cards.column_of(key), of(key), 116)
+        # Bars for all of them would leave no room for the headings.
+        build = tables.share_column if key == "service_level" else tables.percent_column
+        return build(heading or cards.column_of(key), of(key), width)
 
-    def wait(heading: str, percentile: str) -> tables.TableColumn:
+    def wait(heading: str, percentile: str) -> tables.TableColumn | None:
         seconds = of("average_speed_of_answer", percentile)
+        if all(formatting.is_missing(seconds(value)) for value in by):
+            return None
         return tables.text_column(heading, lambda value: _format_wait(seconds(value)))
 
     def mean(value: Any) -> str | None:
@@ -292,16 +296,16 @@ def _columns(
         tables.text_column(
             _(dimensions.get_dimension(cut).title), lambda value: formatting.name(cut, value), 110
         ),
-        tables.kpi_column("received", lambda value: by[value]["received"], 80),
+        tables.kpi_column("received", lambda value: by[value]["received"], 72),
         tables.text_column(_(PER[cut]), mean) if cut in PER else None,
         rate("answer_rate"),
-        rate("service_level"),
+        rate("service_level", width=124),
         tables.text_column(_("Change"), lambda value: formatting.change(change(value), Unit.RATE))
         if state.compare
         else None,
-        rate("abandon_rate"),
+        rate("abandon_rate", width=106),
         wait(_("Median wait"), "p50"),
-        wait(_("90 % wait at most"), "p90"),
+        wait(_("p90 wait"), "p90"),
         rate("recovered_rate", _("Recovered")),
     ]
 

@@ -39,7 +39,11 @@ MOST_BARS = 36
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    """Show the cards on waiting; only the trend if the day cannot be cut."""
+    """Show the cards on waiting; only the trend if the day cannot be cut. Those who see no
+    small groups have no waits of single contacts.
+    """
+    if viewer.needs_suppression:
+        return
     if not clock.grain:
         _show_trend(viewer, state)
         return

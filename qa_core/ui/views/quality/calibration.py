@@ -167,8 +167,8 @@ def _show_all_closed(viewer: Viewer) -> None:
         tables.show(
             sorted(known, key=lambda key: by[key]["alignment"].value),
             (
-                tables.name_column(
-                    _("Criterion"), lambda key: texts.name("criterion", key[1]), 220
+                tables.text_column(
+                    _("Criterion"), lambda key: texts.name("criterion", key[1]), 330
                 ),
                 tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
                 *(

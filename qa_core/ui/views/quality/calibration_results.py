@@ -109,7 +109,7 @@ def _show_criteria(results: Results) -> None:
         tables.show(
             [*unclear, *rest],
             (
-                tables.name_column(_("Criterion"), name, 310),
+                tables.text_column(_("Criterion"), name, 345),
                 tables.text_column(
                     _("Points"), lambda item: describe_points(float(item.criterion.points)), 60
                 ),
@@ -317,7 +317,7 @@ def _mark_columns(
         return _("{name} (reference)", name=title) if is_reference else title
 
     return [
-        tables.name_column(_("Criterion"), name, 310),
+        tables.text_column(_("Criterion"), name, 345),
         *(
             tables.text_column(
                 heading(evaluator), lambda line, evaluator=evaluator: mark(line, evaluator)

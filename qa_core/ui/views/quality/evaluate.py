@@ -258,7 +258,7 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
             return None
         return _("published on {day}", day=formatting.day(entry.publish_on))
 
-    with cards.card(_("Submitted last"), _("Click a line to read it.")):
+    with cards.card(_("Submitted last"), _("Select a row to open the evaluation.")):
         tables.show(
             signed,
             (

@@ -79,8 +79,8 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             spans,
             (
                 _number_column(),
-                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 136),
-                tables.text_column(_("Source"), _name_source, 118),
+                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
+                tables.text_column(_("Source"), _name_source, 136),
                 tables.text_column(
                     _("From"),
                     lambda span: (
@@ -97,12 +97,12 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
                 ),
                 tables.count_column(_("Contacts"), lambda span: span.inside, 66),
                 tables.count_column(_("Total"), lambda span: span.contacts, 58),
-                tables.text_column(_("Known"), _describe_assignment, 106),
+                tables.text_column(_("Known"), _describe_assignment, 80),
             ),
             "table_numbers",
             (lambda span: on_number(span.number)) if on_number else None,
             height=330,
-            room=510,
+            room=tables.IN_SECTION,
         )
         download_links.show_download(
             "numbers", key="stretches", **exports.build_number_parameters(state.where.period)
@@ -204,7 +204,7 @@ def _show_unassigned(
             (
                 _number_column(),
                 tables.count_column(_("Contacts"), lambda one: one.contacts, 68),
-                tables.count_column(_("of"), lambda one: one.among, 48),
+                tables.count_column(_("Total"), lambda one: one.among, 58),
                 tables.text_column(_("Days"), _describe_days),
                 tables.text_column(
                     _("Last campaign"), lambda one: _name(one.last_span) if one.last_span else ""
@@ -213,7 +213,7 @@ def _show_unassigned(
             "table_loose",
             (lambda one: on_number(one.number)) if on_number else None,
             height=330,
-            room=325,
+            room=tables.IN_SECTION,
         )
         for reason, advice in ADVICE.items():
             numbers = [one.number for one in unassigned if one.reason == reason]

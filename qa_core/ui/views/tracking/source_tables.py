@@ -75,7 +75,7 @@ def show_overview(
             _in_order(by, "received"),
             (
                 _name_column(dimension),
-                *(steps[key] for key in OVERVIEW),
+                *(steps.get(key) for key in OVERVIEW),
                 _money_column(
                     "cost_per_answered",
                     [state.currency],
@@ -107,7 +107,7 @@ def show_steps(
         for key, shown in STEP_TABLES.items():
             tables.show(
                 _in_order(by, "received"),
-                (_name_column(dimension), *(steps[step] for step in shown)),
+                (_name_column(dimension), *(steps.get(step) for step in shown)),
                 key,
                 drill.on_value(viewer, dimension),
                 height=330,
@@ -144,13 +144,15 @@ def _build_step_columns(
         mean = paths[value]["evaluations"].score
         return None if mean is None else round(mean, 1)
 
-    return {
+    columns = {
         "received": count(cards.column_of("received"), "received"),
         **{key: count(title_of(key), key) for key in ("missed", "missed_callers", "evaluations")},
         **{key: share(key) for key in ("answered", *OF_MISSES, *COUNTED[2:])},
         "ratings": count(_("Ratings"), "csat", "base"),
         "score": tables.count_column(_("Score"), score, 72),
     }
+    missing = () if with_missed else ("answered", "missed", "missed_callers", *OF_MISSES)
+    return {key: column for key, column in columns.items() if key not in missing}
 
 
 def describe_basis(
@@ -461,7 +463,7 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
         key=lambda title: -counts[title],
     )
     with cards.card(
-        _("How the source was found"), describe_attribution(viewer, state), is_stretched=True
+        describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
     ):
         tables.show(
             [*titles, nothing],
