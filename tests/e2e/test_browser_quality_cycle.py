@@ -312,7 +312,7 @@ def open_the_centre(page) -> None:
     choose(page, form, "Accredit", "eve")
     press(page, "Give the accreditation")
     say(page, "eve may listen until")
-    say(page, "2 advisors are not yet informed")
+    say(page, "2 advisors are not informed yet")
     form = page.get_by_test_id("stForm").filter(has_text="all 2 advisors")
     form.get_by_text("all 2 advisors who are not informed yet").click()
     enter_day(form, "Informed on", DAY - timedelta(days=30))
