@@ -31,7 +31,7 @@ def show(viewer: Viewer) -> None:
         if found:
             st.subheader(f"{title} ({len(found)})", anchor=False)
         for address, text in found:
-            with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+            with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
                 st.markdown(text, width="stretch")
                 if address:
                     st.page_link(
