@@ -186,9 +186,10 @@ def choose(page, within, label: str, *options: str) -> None:
             field.fill(option)
             page.get_by_role("option", name=option).first.click()
     page.keyboard.press("Tab")
-    page.wait_for_timeout(200)
-    if page.get_by_role("option").count():  # the list was drawn again meanwhile
-        within.get_by_role("combobox", name=re.compile(re.escape(label))).press("Tab")
+    page.wait_for_timeout(300)
+    if page.get_by_role("option").count():
+        # Within a popover the list keeps the focus; Escape closes the list alone.
+        within.get_by_role("combobox", name=re.compile(re.escape(label))).press("Escape")
 
 
 def shown(page) -> str:
