@@ -89,7 +89,8 @@ def stay(
             seen = visitor.read()
             waits.append(time.perf_counter() - began)
             errors += "went wrong" in seen.text or not seen.titles or seen.met_the_sign_in
-            time.sleep(chance.expovariate(1 / THINK))
+            left = until - time.perf_counter()
+            time.sleep(max(0.0, min(chance.expovariate(1 / THINK), left)))
     return waits, errors
 
 
