@@ -11,24 +11,13 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from test_browser_quality_cycle import GATES, enter_day, press, say, settle, shown
+from test_browser_quality_cycle import choose, enter_gates, press, say, settle, shown
 
 from qa_core.base import environment
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 CHOSEN = "Quiet-Meadow-58-stones"
 DAY = environment.today() - timedelta(days=60)
-
-
-def choose(page, within, label: str, *options: str) -> None:
-    """Choose in a list by typing."""
-    for option in options:
-        field = within.get_by_role("combobox", name=label)
-        if field.input_value() != option:
-            field.evaluate("element => element.scrollIntoView({block: 'center'})")
-            field.fill(option)
-            page.get_by_role("option", name=option).first.click()
-    page.keyboard.press("Tab")
 
 
 def fetch_sample(page, label: str) -> str:
@@ -95,22 +84,7 @@ def enter_anew(new_page, sign_in_as, username: str, one_time: str):
 
 def open_listening(page) -> None:
     """Enter every legal condition, and accredit the evaluator."""
-    say(page, "Not yet: 6 gates are closed")
-    for title, kind in GATES.items():
-        card = (
-            page.get_by_test_id("stVerticalBlock")
-            .filter(has=page.get_by_text(title, exact=True))
-            .filter(has=page.get_by_role("button", name="Enter"))
-            .last
-        )
-        card.get_by_role("button", name="Enter").click()
-        popover = page.get_by_test_id("stPopoverBody")
-        if kind == "day":
-            enter_day(popover, title, DAY)
-        elif kind == "purposes":
-            choose(page, popover, title, "training", "evaluation")
-        press(page, "Save", popover)
-        say(page, f"{title}: saved.")
+    enter_gates(page, DAY)
     form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
     choose(page, form, "Accredit", "eve")
     press(page, "Give the accreditation")

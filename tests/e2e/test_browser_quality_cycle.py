@@ -289,7 +289,8 @@ def refuse_a_draw(page) -> None:
     assert count(Draw) == 0
 
 
-def open_the_centre(page) -> None:
+def enter_gates(page, day) -> None:
+    """Enter every legal condition, each with that day."""
     say(page, "Not yet: 6 gates are closed")
     for title, kind in GATES.items():
         card = (
@@ -301,11 +302,15 @@ def open_the_centre(page) -> None:
         card.get_by_role("button", name="Enter").click()
         popover = page.get_by_test_id("stPopoverBody")
         if kind == "day":
-            enter_day(popover, title, DAY - timedelta(days=60))
+            enter_day(popover, title, day)
         elif kind == "purposes":
             choose(page, popover, title, "training", "evaluation")
         press(page, "Save", popover)
         say(page, f"{title}: saved.")
+
+
+def open_the_centre(page) -> None:
+    enter_gates(page, DAY - timedelta(days=60))
     form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
     assert (
         "quality of service" not in form.inner_text()
