@@ -12,7 +12,9 @@ from qa_core.access.roles import ROLE_TITLES, Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import periods
+
+USUAL, HALF_YEAR = "28d", "182d"
+"""Keys of `metrics.periods`, which the sign-in form would wait a second for."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class MenuPage:
     """None: every signed-in person may open the page."""
     filters: tuple[str, ...] | None = None
     """Dimensions of the filter bar, besides the period; None: no filter bar."""
-    period: str = periods.USUAL
+    period: str = USUAL
     """Period that the page opens on until the reader chooses one; executives see whole
     months instead.
     """
@@ -159,7 +161,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "groups",
             P.SEE_ADVISORS,
             FILTERS,
-            periods.HALF_YEAR,
+            HALF_YEAR,
             first_for=(R.TEAM_LEAD,),
         ),
         MenuPage(
@@ -168,7 +170,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "person",
             P.SEE_ADVISORS,
             WITHOUT_TEAM,
-            periods.HALF_YEAR,
+            HALF_YEAR,
             has_comparison=False,
             is_listed=False,
         ),
@@ -179,7 +181,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "person_heart",
             P.SEE_OWN_QUALITY,
             ("channel", "queue", "reason"),
-            periods.HALF_YEAR,
+            HALF_YEAR,
             first_for=(R.ADVISOR,),
         ),
         MenuPage(
@@ -210,7 +212,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "gavel",
             P.DECIDE_DISPUTES,
             (),
-            periods.HALF_YEAR,
+            HALF_YEAR,
             has_comparison=False,
         ),
         MenuPage("quality/calibration.py", N_("Calibration"), "balance", P.SEE_CALIBRATIONS),
@@ -220,7 +222,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "grading",
             P.SEE_OWN_EVALUATIONS,
             ("grid",),
-            periods.HALF_YEAR,
+            HALF_YEAR,
         ),
     ),
     N_("Conversations"): (

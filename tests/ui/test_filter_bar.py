@@ -302,3 +302,8 @@ def test_under_a_filter_an_executive_reads_why_other_cuts_are_missing(
     assert not app.exception and not app.error
     if page in ("overview", "first_contact"):
         assert "one breakdown or one filter at a time. Remove the filter" in text_of(app)
+
+
+def test_every_page_opens_on_a_period_that_is_declared() -> None:
+    assert (menu.USUAL, menu.HALF_YEAR) == (periods.USUAL, periods.HALF_YEAR)
+    assert {page.period for page in menu.all_pages()} <= set(periods.DAYS)
