@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
-from qa_core.analysis.charts.lines import build_curve, date_axis
+from qa_core.analysis.charts.lines import date_axis, draw_curve
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
@@ -259,14 +259,15 @@ def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = Fals
     """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
     `n`, with the threshold in force marked.
     """
-    xs = frame["threshold"].tolist()
-    figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=270)
-    _mark_threshold(figure, here, colours(dark))
+    tint, xs = colours(dark), frame["threshold"].tolist()
+    figure = draw_curve(xs, frame, Unit.RATE, tint, x_label=_("seconds"))
+    _mark_threshold(figure, here, tint)
     ticks = formatting.nice_ticks(0, max(xs), Unit.SECONDS)
     texts = [format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
-    return figure.update_xaxes(
+    figure.update_xaxes(
         tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False
     )
+    return dress(figure, tint, 270)
 
 
 def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
