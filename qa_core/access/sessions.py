@@ -234,7 +234,9 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
         return None
     moment = now()
     with store.reading() as session:
-        row = _find_live(session, token, browser, moment)
+        # A page asks several times while it reads one state of the records.
+        key = f"live {token} {browser}"
+        row = store.remember(session, key, lambda held: _find_live(held, token, browser, moment))
         if row is None:
             return None
         account = session.get(Account, row.username)

@@ -4,6 +4,7 @@ money, counts, changes, dates and names of values.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -32,6 +33,11 @@ def is_missing(value: object) -> bool:
 
 def number(value: float, digits: int = 0) -> str:
     """12345.678 → 12,346 or 12 346; the minus is the typographic one."""
+    return _write_number(value, digits, _locale())
+
+
+@functools.lru_cache(maxsize=10_000)  # a page writes a thousand, most of them again and again
+def _write_number(value: float, digits: int, locale: str) -> str:
     from babel.numbers import format_decimal
 
     # Halves away from zero, as spreadsheets round what they hold of a number; never a
@@ -40,9 +46,8 @@ def number(value: float, digits: int = 0) -> str:
         float(Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
     )
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    return format_decimal(rounded, pattern, locale=_locale(), decimal_quantization=True).replace(
-        "-", MINUS
-    )
+    text = format_decimal(rounded, pattern, locale=locale, decimal_quantization=True)
+    return text.replace("-", MINUS)
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -8,6 +8,8 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from types import SimpleNamespace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
@@ -16,12 +18,13 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import alerts, annotations, board, targets, tracking_numbers
 from qa_core.analysis.irritants import detection
+from qa_core.analysis.series import SettingSpan, build_series
 from qa_core.base import environment
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions, query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import BY_KEY, FactTable
+from qa_core.metrics.kpis import BY_KEY, FactTable, get_kpi
 from qa_core.metrics.query import calibration_metrics, evaluation_table, listened_contacts, severity
 from qa_core.quality.coaching import effect, needs, plans
 from qa_core.quality.evaluations import disputes
@@ -103,16 +106,18 @@ def _cached(
         state = (*version.facts, *map(version.marks.get, subjects))
         if not is_of_contacts(*bound.args):
             state += version.evaluations
-        return _read(name, state, *bound.args)
+        # As text, which is complete for text, numbers, days and dataclasses: Streamlit takes
+        # longer to hash each of them than to find the result.
+        return _read(repr((name, state, bound.args)), name, bound.args)
 
     return cached
 
 
 @st.cache_data(max_entries=MOST_RESULTS, show_spinner=False)
-def _read(name: str, state: tuple[Any, ...], *arguments: Any) -> Any:
+def _read(key: str, _name: str, _arguments: tuple[Any, ...]) -> Any:
     # By its name, which is part of the key: to Streamlit's cache, functions wrapped in a
     # loop would all be one.
-    return _READS[name](*arguments)
+    return _READS[_name](*_arguments)
 
 
 def _measures_contacts(_viewer: Viewer, kpis: str | Sequence[str], *_: Any) -> bool:
@@ -133,15 +138,50 @@ def _measure_headline(
     viewer: Viewer,
     kpis: tuple[str, ...],
     where: Filters,
-    compare: Period | None,
-    overrides: Mapping[str, str] | None,
-) -> pd.DataFrame:
-    return targets.add_gaps(
-        viewer,
-        query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides),
-        (),
-        where,
-    )
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Measure without any cut: the rows, with their gap to the target, by the key of their
+    KPI (the first, where currencies differ).
+    """
+    frame = query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides)
+    rows: dict[str, Any] = {}
+    for record in targets.add_gaps(viewer, frame, (), where).to_dict("records"):
+        rows.setdefault(record["kpi"], SimpleNamespace(**record))
+    return rows
+
+
+def _build_trends(
+    viewer: Viewer,
+    kpis: tuple[str, ...],
+    grain: str,
+    where: Filters,
+    first_day: date,
+    last_day: date,
+    usual_until: date,
+    overrides: Mapping[str, str] | None = None,
+) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
+    """Build the points of each KPI over time, and the spans of its rules (see `Series`)."""
+    frame = measure(viewer, kpis, (grain,), where, None, overrides)
+    changes = [
+        change
+        for change in find_changes(viewer, where.period, kpis)
+        if change.name not in (overrides or {})
+    ]
+    found = [
+        build_series(
+            frame,
+            get_kpi(key),
+            grain,
+            where.period,
+            first_day,
+            last_day,
+            usual_until,
+            [change.day for change in changes if key in change.kpis],
+        )
+        for key in kpis
+    ]
+    return [(series.points, series.spans) for series in found]
 
 
 measure = _cached(query.measure, (), _measures_contacts)
@@ -159,6 +199,7 @@ find_recovery = _cached(query.find_recovery, (), _always)
 find_chains = _cached(query.find_chains, (), _always)
 find_advisors = _cached(query.find_advisors)
 find_changes = _cached(query.find_changes, ("evaluations",))
+find_trends = _cached(_build_trends, ("evaluations",))
 find_freshness = _cached(query.find_freshness, ("imports",))
 data_through = _cached(query.data_through, (), _always)
 team_medians = _cached(query.team_medians)
@@ -174,23 +215,7 @@ find_follow_up = _cached(detection.find_follow_up, ("irritants",))
 find_needs = _cached(needs.find_needs, ("evaluations", "listening"))
 find_effect = _cached(effect.find_effect, ("evaluations",))
 _find_currencies = _cached(query.find_currencies, (), _always)
-_headline = _cached(_measure_headline, (), _measures_contacts)
-
-
-def headline(
-    viewer: Viewer,
-    kpis: tuple[str, ...],
-    where: Filters,
-    compare: Period | None = None,
-    overrides: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Return the rows of `measure` without any cut, with their gap to the target, by the
-    key of their KPI (the first, where currencies differ).
-    """
-    rows: dict[str, Any] = {}
-    for row in _headline(viewer, kpis, where, compare, overrides).itertuples():
-        rows.setdefault(row.kpi, row)
-    return rows
+headline = _cached(_measure_headline, (), _measures_contacts)
 
 
 def find_currency(viewer: Viewer) -> str | None:

@@ -2,10 +2,6 @@
 Runs first, on every run.
 """
 
-import importlib
-import sys
-import threading
-
 import streamlit as st
 
 from qa_core.base.i18n import _
@@ -25,13 +21,6 @@ styles.apply()
 
 if signed_in is None:
     sign_in.show_sign_in()
-    if "qa_core.ui.frame" not in sys.modules:
-        # What only pages need is loaded beside the form, not before it: it is there when
-        # the password is typed.
-        load = threading.Thread(
-            target=importlib.import_module, args=("qa_core.ui.frame",), daemon=True
-        )
-        load.start()
 elif sign_in.keep_cookie():
     if opened:
         from qa_core.ui import frame

@@ -214,6 +214,8 @@ def _work_unattended() -> None:
         ingest.resume()
     except Exception as error:  # such as records that are held by others: the rest goes on
         system_errors.log_failure(LOG, "the end of what was interrupted", error)
+    # What only pages need, and the sign-in form does not wait for, is there for the first.
+    importlib.import_module("qa_core.ui.frame")
     forgotten = 0
     while True:
         purge.purge_daily()

@@ -8,7 +8,7 @@ from typing import Any
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.series import Series, build_series
+from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Filters
@@ -25,24 +25,19 @@ def read_series(
     overrides: Mapping[str, str] | None = None,
 ) -> Mapping[str, Series]:
     """Return the trend of each KPI, with its control limits."""
-    frame = cached.measure(viewer, tuple(kpis), (state.grain,), state.trend, overrides=overrides)
-    changes = [
-        change
-        for change in cached.find_changes(viewer, state.trend.period, tuple(kpis))
-        if change.name not in (overrides or {})
-    ]
-    span = (
+    found = cached.find_trends(
+        viewer,
+        tuple(kpis),
         state.grain,
-        state.trend.period,
+        state.trend,
         state.first_day,
         state.whole_until,
         state.where.period.first_day,
+        overrides,
     )
     return {
-        key: build_series(
-            frame, get_kpi(key), *span, [change.day for change in changes if key in change.kpis]
-        )
-        for key in kpis
+        key: Series(get_kpi(key), state.grain, points, spans)
+        for key, (points, spans) in zip(kpis, found, strict=True)
     }
 
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import SERIES, colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 
 
@@ -28,7 +29,7 @@ def build_waterfall(
     The axis does not start at zero where that would hide the parts; its cut is then
     marked on the two totals.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     edges, running = [before], before
     for _label, effect, _key in parts:
         running += effect
@@ -135,7 +136,7 @@ def build_waterfall(
 
 def build_durations(parts: Sequence[tuple[str, float]], *, dark: bool = False) -> go.Figure:
     """Draw times (label, seconds) in sequence on a single bar."""
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     total = sum(seconds for _label, seconds in parts) or 1
     paint = (tint.reference, tint.accent, SERIES[1], SERIES[3])
     for position, (label, seconds) in enumerate(parts):

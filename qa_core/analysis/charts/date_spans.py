@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import label_rows
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import SERIES, colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 
 
@@ -32,7 +33,7 @@ def build_spans(
     spans: Sequence[DatedSpan], first_day: date, last_day: date, *, dark: bool = False
 ) -> go.Figure:
     """Draw the spans between two days; overlapping ones share their row."""
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     labels = list(dict.fromkeys(span.label for span in spans))
     titles = list(dict.fromkeys(span.title for span in spans))
     whole = (last_day - first_day).days + 1

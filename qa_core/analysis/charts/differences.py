@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, plain
 from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -24,7 +25,7 @@ def build_differences(
     empty: grey), and optionally `plain`, a second value as an open mark. Rates are
     shown in points.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     frame = frame.reset_index(drop=True)
     rows = list(range(len(frame)))
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}

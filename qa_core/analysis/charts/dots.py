@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import build_value_axis, draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 
@@ -31,7 +32,7 @@ def build_dots(
     or empty). Rows keep their order, the first on top. Dots carry their key. `breaks`:
     rows with a line above them.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     frame = frame.reset_index(drop=True)
     rows = list(range(len(frame)))
     if "chance_low" in frame:
@@ -89,7 +90,7 @@ def build_heat(
     frame: pd.DataFrame, unit: str, *, better: str = "up", dark: bool = False, height: int = 250
 ) -> go.Figure:
     """Draw weekday (1–7) by hour (0–23), `value` deeper where worse."""
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     table = frame.pivot(index="weekday", columns="hour", values="value").sort_index()
     hours = range(int(table.columns.min()), int(table.columns.max()) + 1)
     table = table.reindex(columns=hours)

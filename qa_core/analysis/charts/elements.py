@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import plotly.graph_objects as go
-
 from qa_core.analysis.charts.labels import format_tick
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 
 
 def draw_intervals(
-    figure: go.Figure,
+    figure: Sketch,
     intervals: Iterable[tuple[int, float | None, float | None]],
     colour: str,
     width: float = 1.6,
@@ -31,7 +30,7 @@ def draw_intervals(
 
 
 def draw_band(
-    figure: go.Figure,
+    figure: Sketch,
     xs: Sequence[Any],
     low: Sequence[float],
     high: Sequence[float],
@@ -61,7 +60,7 @@ def build_value_axis(
     }
 
 
-def label_rows(figure: go.Figure, labels: Sequence[str]) -> None:
+def label_rows(figure: Sketch, labels: Sequence[str]) -> None:
     """Label the rows 0, 1, 2 …, the first on top."""
     figure.update_yaxes(
         range=[len(labels) - 0.5, -0.5],

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import build_value_axis, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
@@ -37,7 +38,7 @@ def build_funnel_plot(
     `frame`: `key`, `label`, `value`, `low`, `high`, `n`, `severity`, and `is_named`
     (shows its name). Points carry their key.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     least, most = float(frame["n"].min()), float(frame["n"].max())
     first, last = max(1.0, least * 0.8), most * 1.06 + 1
     at = [first + (last - first) * (step / STEPS) ** 2 for step in range(STEPS + 1)]
@@ -97,7 +98,7 @@ def build_funnel_plot(
             for size in sizes
         ],
     )
-    return dress(figure, tint, height).update_layout(hovermode="closest")
+    return dress(figure, tint, height, hovermode="closest")
 
 
 def build_criteria(
@@ -113,7 +114,7 @@ def build_criteria(
     `frame`: `advisor`, `criterion`, `value` (0–100), `enough`, `text` (hover).
     `criteria`: key and text, in order. Cells carry both keys.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     rows, columns = (
         {name: row for row, name in enumerate(advisors)},
         {key: column for column, (key, _text) in enumerate(criteria)},
@@ -163,11 +164,8 @@ def build_criteria(
         hovertemplate="%{hovertext}<extra></extra>",
     )
     label_rows(figure, [cut(name, 22) for name in advisors])
-    dress(figure, tint, 200 + 25 * max(len(rows), 2)).update_layout(
-        hoverdistance=40, hovermode="closest"
-    )
     titles = [cut(text, 28) for _key, text in criteria]
-    return figure.update_xaxes(
+    figure.update_xaxes(
         range=[-0.5, len(columns) - 0.5],
         tickvals=list(range(len(columns))),
         ticktext=titles,
@@ -175,3 +173,5 @@ def build_criteria(
         showgrid=False,
         side="top",
     )
+    height = 200 + 25 * max(len(rows), 2)
+    return dress(figure, tint, height, hoverdistance=40, hovermode="closest")

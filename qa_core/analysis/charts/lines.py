@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import build_value_axis, draw_band
 from qa_core.analysis.charts.labels import find_range, format_point
 from qa_core.analysis.charts.palette import Colours, colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -65,7 +66,7 @@ def build_trend(
     `points` → severity (`attention`, `better` or empty). Points carry their date for
     drill-down.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     points = points.reset_index(drop=True)
     at = [pd.Timestamp(moment).date() for moment in points["at"]]
     known = points["value"].notna()
@@ -209,7 +210,7 @@ def _interrupt(
 
 
 def _draw_targets(
-    figure: go.Figure,
+    figure: Sketch,
     targets: Sequence[TargetLine],
     at: Sequence[date],
     unit: str,
@@ -242,7 +243,7 @@ def _describe_target(target: TargetLine, unit: str, currency: str | None) -> str
 
 
 def _label_target(
-    figure: go.Figure,
+    figure: Sketch,
     target: TargetLine,
     at: Sequence[date],
     beside: Sequence[Sequence[float | None]],
@@ -309,7 +310,7 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
 
 
 def _draw_marks(
-    figure: go.Figure, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
+    figure: Sketch, marks: Sequence[Marker], at: Sequence[date], top: float, tint: Colours
 ) -> None:
     """Draw a thin line on the first day of each event, a pale stripe over several days,
     and a sign at the top to hover over.
@@ -361,7 +362,20 @@ def build_curve(
     """Draw a value against a setting (`value`, `low`, `high`, in the order of `xs`),
     with the setting in force marked.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint = colours(dark)
+    return dress(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
+
+
+def draw_curve(
+    xs: Sequence[float],
+    frame: pd.DataFrame,
+    unit: str,
+    tint: Colours,
+    here: float | None = None,
+    x_label: str = "",
+) -> Sketch:
+    """Draw the curve of `build_curve`, still to be dressed."""
+    figure = Sketch()
     frame = frame.reset_index(drop=True)
     known = frame["low"].notna()
     if known.any():
@@ -391,7 +405,7 @@ def build_curve(
         ticktext=[formatting.number(x) for x in xs],
         title={"text": x_label, "font": {"size": 11.5}, "standoff": 4},
     )
-    return dress(figure, tint, height)
+    return figure
 
 
 def _find_runs(known: pd.Series) -> list[tuple[int, int]]:
@@ -406,7 +420,7 @@ def _find_runs(known: pd.Series) -> list[tuple[int, int]]:
     return runs
 
 
-def date_axis(figure: go.Figure, at: Sequence[date], grain: str) -> None:
+def date_axis(figure: Sketch, at: Sequence[date], grain: str) -> None:
     """Set date ticks in the reader's language; Plotly's own month names are English."""
     if not at:
         return

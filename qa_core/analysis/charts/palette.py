@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
+
+from qa_core.analysis.charts.sketch import Sketch
 
 SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
 FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
@@ -58,9 +61,11 @@ def colours(dark: bool) -> Colours:
     return DARK if dark else LIGHT
 
 
-def dress(figure: go.Figure, tint: Colours, height: int) -> go.Figure:
-    """Apply the common layout and a height in pixels; what a chart sets itself wins."""
-    return figure.update_layout(template=_build_template(tint), height=height)
+def dress(figure: Sketch, tint: Colours, height: int, **layout: Any) -> go.Figure:
+    """Finish a chart with the common layout, a height in pixels and more of its own layout;
+    what a chart sets itself wins.
+    """
+    return figure.finish(template=_build_template(tint), height=height, **layout)
 
 
 @functools.cache

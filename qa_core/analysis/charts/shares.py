@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.labels import plain
 from qa_core.analysis.charts.palette import FONT, colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 
 WRITTEN = 0.1
@@ -19,7 +20,7 @@ def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = 
     """Draw stacked bars of shares. `frame`: `month` (YYYY-MM), `mark`, `n`; `marks`:
     mark → title, the least pleased first.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     table = (
         frame.pivot(index="month", columns="mark", values="n")
         .reindex(columns=list(marks))
@@ -60,7 +61,6 @@ def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = 
     ]
     figure.update_xaxes(tickvals=ticks, ticktext=text, showgrid=False)
     figure.update_yaxes(range=[0, 1], visible=False)
-    dress(figure, tint, 230)
     legend = {
         "orientation": "h",
         "y": 1.02,
@@ -70,7 +70,7 @@ def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = 
         "traceorder": "normal",
         "font": {"family": FONT, "size": 11.5},
     }
-    return figure.update_layout(barmode="stack", bargap=0.18, showlegend=True, legend=legend)
+    return dress(figure, tint, 230, barmode="stack", bargap=0.18, showlegend=True, legend=legend)
 
 
 def _paint(count: int, dark: bool) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.lines import date_axis
 from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 
 QUIET, NOTED, ATTENTION = 0, 1, 2
 """Weights of a state: what is as it should be stays in the background."""
@@ -24,7 +25,7 @@ def build_strips(
     """Draw for each row the weight of its state on each day, and its words on demand; None
     is a day that nobody noted.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     cells = list(rows.values())
     scale = [tint.band, tint.accent, tint.attention]
     figure.add_heatmap(

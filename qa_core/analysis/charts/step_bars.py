@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
     """Draw the rows from the top: label and note, share with interval on its track,
     texts. Bars carry what they open.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     rows = list(range(len(bars)))
     tracked = [row for row in rows if bars[row].share is not None]
     hover = [

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.labels import plain
 from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 
 
@@ -21,7 +22,7 @@ def build_history(
     dark: bool = False,
 ) -> go.Figure:
     """Draw a disc per answered contact, else a cross; `here` is large."""
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     figure.add_scatter(
         x=[at[0], at[-1]],
         y=[0, 0],

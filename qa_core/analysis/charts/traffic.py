@@ -13,8 +13,9 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, label_rows
 from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
-from qa_core.analysis.charts.lines import build_curve, date_axis
+from qa_core.analysis.charts.lines import date_axis, draw_curve
 from qa_core.analysis.charts.palette import Colours, colours, dress
+from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -40,7 +41,7 @@ def build_when(
     `frame`: `weekday` (1–7), `grain`, `value`, `text` (hover) and `enough` (False: a
     small ring). `marked`: cells with a diamond. Cells carry their weekday and time.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     weekdays, times = sorted(set(frame["weekday"])), list_times(frame[grain].tolist(), grain)
     table = (
         frame[frame["enough"]]
@@ -97,9 +98,8 @@ def build_when(
     )
     label_rows(figure, [formatting.name("weekday", one)[:3] for one in weekdays])
     _clock_axis(figure, times, grain)
-    return dress(figure, tint, 46 + 32 * max(len(weekdays), 2)).update_layout(
-        hoverdistance=40, hovermode="closest"
-    )
+    height = 46 + 32 * max(len(weekdays), 2)
+    return dress(figure, tint, height, hoverdistance=40, hovermode="closest")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def build_lines(
     `at`: values of the dimension `grain`, in order; every line has a row for each.
     Points carry theirs.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     paint = {"accent": tint.accent, "attention": tint.attention, "reference": tint.reference}
     is_clock, ends, shown = grain in ("hour", "half_hour"), [], []
     places = (
@@ -192,7 +192,7 @@ def build_lines(
         )
         date_axis(figure, places[first:], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
-    return dress(figure, tint, height).update_layout(hovermode="closest", margin_r=margin)
+    return dress(figure, tint, height, hovermode="closest", margin_r=margin)
 
 
 def build_waits(
@@ -204,7 +204,7 @@ def build_waits(
     `frame`: `until` (last second of a bar of `width` seconds), `answered`, `abandoned`.
     Bars carry which of the two they are, and their seconds.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     for name, label, colour, shape in (
         ("answered", N_("Answered"), tint.accent, ""),
         ("abandoned", N_("Abandoned"), tint.attention, "/"),
@@ -252,30 +252,29 @@ def build_waits(
         "yanchor": "bottom",
         "bgcolor": "rgba(0,0,0,0)",
     }
-    return dress(figure, tint, 270).update_layout(
-        barmode="stack", showlegend=True, legend=legend, margin_t=30
-    )
+    return dress(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
 
 
 def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False) -> go.Figure:
     """Draw the share answered within x seconds: `threshold`, `value`, `low`, `high`,
     `n`, with the threshold in force marked.
     """
-    xs = frame["threshold"].tolist()
-    figure = build_curve(xs, frame, Unit.RATE, x_label=_("seconds"), dark=dark, height=270)
-    _mark_threshold(figure, here, colours(dark))
+    tint, xs = colours(dark), frame["threshold"].tolist()
+    figure = draw_curve(xs, frame, Unit.RATE, tint, x_label=_("seconds"))
+    _mark_threshold(figure, here, tint)
     ticks = formatting.nice_ticks(0, max(xs), Unit.SECONDS)
     texts = [format_tick(tick, Unit.SECONDS, None, ticks) for tick in ticks]
-    return figure.update_xaxes(
+    figure.update_xaxes(
         tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False
     )
+    return dress(figure, tint, 270)
 
 
 def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
     """Draw parts of a whole as bars with number and share: (label, count, severity);
     severity as in a chart title, or `reference`.
     """
-    tint, figure = colours(dark), go.Figure()
+    tint, figure = colours(dark), Sketch()
     total = sum(count for _label, count, _severity in parts) or 1
     paint = {"better": tint.better, "attention": tint.attention, "reference": tint.reference}
     rows = list(range(len(parts)))
@@ -307,9 +306,7 @@ def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -
         range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
     label_rows(figure, [cut(label, 30) for label, _count, _severity in parts])
-    return dress(figure, tint, 200).update_layout(
-        margin_r=16 + 7 * max(map(len, labels), default=0)
-    )
+    return dress(figure, tint, 200, margin_r=16 + 7 * max(map(len, labels), default=0))
 
 
 def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
@@ -322,7 +319,7 @@ def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
     return [f"{position // 2:02d}:{position % 2 * 30:02d}" for position in range(first, last + 1)]
 
 
-def _mark_threshold(figure: go.Figure, threshold: float, tint: Colours) -> None:
+def _mark_threshold(figure: Sketch, threshold: float, tint: Colours) -> None:
     line = {
         "type": "line",
         "x0": threshold,
@@ -349,7 +346,7 @@ def _mark_threshold(figure: go.Figure, threshold: float, tint: Colours) -> None:
     figure.update_layout(shapes=[line], annotations=[note])
 
 
-def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: float) -> None:
+def _name_ends(figure: Sketch, ends: list[tuple[float, str, str]], apart: float) -> None:
     """Label each line at its end, moved up where it would cover the one below."""
     placed: list[float] = []
     notes = []
@@ -367,7 +364,7 @@ def _name_ends(figure: go.Figure, ends: list[tuple[float, str, str]], apart: flo
     figure.update_layout(annotations=notes)
 
 
-def _clock_axis(figure: go.Figure, times: Sequence[Hashable], grain: str) -> None:
+def _clock_axis(figure: Sketch, times: Sequence[Hashable], grain: str) -> None:
     """Set ticks at whole hours, few enough for a phone."""
     whole = [
         (place, at if grain == "hour" else int(str(at)[:2]))

@@ -1,0 +1,58 @@
+"""Chart while it is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+
+class Sketch:
+    """Traces and layout as plain values, which Plotly checks once, at the end: drawn on a
+    figure of Plotly's, each piece would be checked twice and copied three times.
+    """
+
+    def __init__(self) -> None:
+        self.traces: list[dict[str, Any]] = []
+        self.layout: dict[str, Any] = {
+            "xaxis": {}, "yaxis": {}, "shapes": [], "annotations": []
+        }  # fmt: skip
+
+    def add_scatter(self, **trace: Any) -> None:
+        self.traces.append({"type": "scatter", **trace})
+
+    def add_bar(self, **trace: Any) -> None:
+        self.traces.append({"type": "bar", **trace})
+
+    def add_heatmap(self, **trace: Any) -> None:
+        self.traces.append({"type": "heatmap", **trace})
+
+    def add_annotation(self, **note: Any) -> None:
+        self.layout["annotations"].append(note)
+
+    def add_vline(self, x: Any, **shape: Any) -> None:
+        self._add_vertical("line", x, x, shape)
+
+    def add_vrect(self, x0: Any, x1: Any, **shape: Any) -> None:
+        self._add_vertical("rect", x0, x1, shape)
+
+    def add_hline(self, y: Any, **shape: Any) -> None:
+        place = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": y, "y1": y}
+        self.layout["shapes"].append({"type": "line", **place, **shape})
+
+    def _add_vertical(self, kind: str, x0: Any, x1: Any, shape: dict[str, Any]) -> None:
+        place = {"xref": "x", "x0": x0, "x1": x1, "yref": "y domain", "y0": 0, "y1": 1}
+        self.layout["shapes"].append({"type": kind, **place, **shape})
+
+    def update_xaxes(self, **axis: Any) -> None:
+        self.layout["xaxis"] |= axis
+
+    def update_yaxes(self, **axis: Any) -> None:
+        self.layout["yaxis"] |= axis
+
+    def update_layout(self, **layout: Any) -> None:
+        self.layout |= layout
+
+    def finish(self, **layout: Any) -> go.Figure:
+        """Return the figure, with more of its layout."""
+        return go.Figure(self.traces, self.layout | layout)
